@@ -1,0 +1,24 @@
+//! dbmatrix: does it hold on every version?
+//!
+//! The rooms, top to bottom; each may use those below it, never those above:
+//! `cli`, `report`, `run`, `event`, `plan`, `compare`, `suite`, `matrix`,
+//! `catalogue`, `nest`, `server`, `route`, `host`, `image`, `engine`,
+//! `session`, `version`.
+
+pub mod catalogue;
+pub mod cli;
+pub mod compare;
+pub mod engine;
+pub mod event;
+pub mod host;
+pub mod image;
+pub mod matrix;
+pub mod nest;
+pub mod plan;
+pub mod report;
+pub mod route;
+pub mod run;
+pub mod server;
+pub mod session;
+pub mod suite;
+pub mod version;

@@ -1,0 +1,302 @@
+//! Server families, versions and version ranges.
+//!
+//! Owns how a version is written, ordered and matched. Knows no catalogue and
+//! no connection. MySQL's calendar versions need no special case: `26.7` is
+//! simply greater than `9.7`.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// A line of servers that share a code base and a numbering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Oracle's MySQL.
+    Mysql,
+    /// MariaDB Server.
+    Mariadb,
+    /// Percona Server for MySQL; numbered after the MySQL it is built from.
+    Percona,
+}
+
+impl Family {
+    /// Every family, in the order in which they are listed to people.
+    pub const ALL: [Family; 3] = [Family::Mysql, Family::Mariadb, Family::Percona];
+
+    /// The word used in matrix files and conditions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Family::Mysql => "mysql",
+            Family::Mariadb => "mariadb",
+            Family::Percona => "percona",
+        }
+    }
+
+    /// The name that the vendor writes.
+    pub fn title(self) -> &'static str {
+        match self {
+            Family::Mysql => "MySQL",
+            Family::Mariadb => "MariaDB",
+            Family::Percona => "Percona Server",
+        }
+    }
+
+    /// Whether a condition that names `self` speaks of a server of family
+    /// `other`. `mysql` includes Percona Server, which is MySQL with the same
+    /// version number; `percona` and `mariadb` mean only themselves.
+    pub fn covers(self, other: Family) -> bool {
+        self == other || (self == Family::Mysql && other == Family::Percona)
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Family {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Family::ALL
+            .into_iter()
+            .find(|family| family.as_str() == text)
+            .ok_or_else(|| VersionError::Family(text.to_owned()))
+    }
+}
+
+/// Why a family or a version could not be read.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum VersionError {
+    /// The word names no family.
+    #[error("expected a family, one of `mysql`, `mariadb`, `percona`; found `{0}`")]
+    Family(String),
+    /// The text is not a dotted number.
+    #[error("expected a version such as `8.4` or `10.11.18`; found `{0}`")]
+    Version(String),
+}
+
+/// A dotted version of one to three numbers, as far as it was written:
+/// `9`, `9.7` or `9.7.4`. Missing numbers order as zero.
+#[derive(Debug, Clone, Copy)]
+pub struct Version {
+    parts: [u32; 3],
+    len: u8,
+}
+
+impl Version {
+    /// A version of two numbers.
+    pub const fn release(major: u32, minor: u32) -> Self {
+        Version {
+            parts: [major, minor, 0],
+            len: 2,
+        }
+    }
+
+    /// The first number; the year for MySQL's calendar versions.
+    pub fn major(self) -> u32 {
+        self.parts[0]
+    }
+
+    /// The second number, 0 where it was not written.
+    pub fn minor(self) -> u32 {
+        self.parts[1]
+    }
+
+    /// Whether `other` begins with all the numbers that `self` has:
+    /// `9.7` is a prefix of `9.7.4` and not of `9.70`.
+    pub fn is_prefix_of(self, other: Version) -> bool {
+        self.len <= other.len
+            && self.parts[..usize::from(self.len)] == other.parts[..usize::from(self.len)]
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts == other.parts
+    }
+}
+
+impl Eq for Version {}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts.cmp(&other.parts)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.parts[..usize::from(self.len)];
+        for (at, part) in shown.iter().enumerate() {
+            if at > 0 {
+                f.write_str(".")?;
+            }
+            write!(f, "{part}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || VersionError::Version(text.to_owned());
+        let mut parts = [0; 3];
+        let mut len = 0;
+        for word in text.split('.') {
+            if len == 3 || word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(refuse());
+            }
+            parts[len] = word.parse().map_err(|_| refuse())?;
+            len += 1;
+        }
+        Ok(Version {
+            parts,
+            len: len as u8,
+        })
+    }
+}
+
+/// What a running server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The family, as read from `@@version` and `@@version_comment`.
+    pub family: Family,
+    /// The three numbers at the head of `@@version`.
+    pub version: Version,
+    /// `@@version` whole, such as `10.11.18-MariaDB-0+deb12u1`.
+    pub full: String,
+    /// `@@version_comment`, such as `MySQL Community Server - GPL`.
+    pub comment: String,
+}
+
+impl Identity {
+    /// Reads `@@version` and `@@version_comment`.
+    ///
+    /// MariaDB names itself in the version (and, towards old replicas, puts
+    /// `5.5.5-` before it); Percona Server only in the comment.
+    ///
+    /// # Errors
+    /// [`VersionError::Version`] where the text does not begin with a version.
+    pub fn read(full: &str, comment: &str) -> Result<Self, VersionError> {
+        let named = full.to_ascii_lowercase();
+        let remark = comment.to_ascii_lowercase();
+        let family = if named.contains("mariadb") || remark.contains("mariadb") {
+            Family::Mariadb
+        } else if remark.contains("percona") || named.contains("percona") {
+            Family::Percona
+        } else {
+            Family::Mysql
+        };
+        let plain = match family {
+            Family::Mariadb => full.strip_prefix("5.5.5-").unwrap_or(full),
+            Family::Mysql | Family::Percona => full,
+        };
+        let end = plain
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(plain.len());
+        Ok(Identity {
+            family,
+            version: plain[..end].trim_end_matches('.').parse()?,
+            full: full.to_owned(),
+            comment: comment.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        text.parse().expect("a version of this test")
+    }
+
+    #[test]
+    fn calendar_versions_follow_the_numbered_ones() {
+        assert!(version("9.7") < version("26.7"));
+        assert!(version("8.4.6") < version("9.0"));
+        assert!(version("10.5.23") < version("10.11"));
+    }
+
+    #[test]
+    fn a_prefix_ends_at_a_dot() {
+        assert!(version("9.7").is_prefix_of(version("9.7.4")));
+        assert!(!version("9.7").is_prefix_of(version("9.70.0")));
+        assert!(!version("9.7.4").is_prefix_of(version("9.7")));
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_version() {
+        for text in ["", ".", "8.", "8.x", "-1", "1.2.3.4", "99999999999"] {
+            assert!(text.parse::<Version>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_each_family_from_what_its_server_says() {
+        let cases = [
+            ("9.7.4-1", "(Debian)", Family::Mysql, "9.7.4"),
+            (
+                "5.6.24",
+                "MySQL Community Server (GPL)",
+                Family::Mysql,
+                "5.6.24",
+            ),
+            (
+                "10.11.18-MariaDB-0+deb12u1",
+                "Debian 12",
+                Family::Mariadb,
+                "10.11.18",
+            ),
+            ("5.5.5-10.5.23-MariaDB", "", Family::Mariadb, "10.5.23"),
+            (
+                "8.4.6-6",
+                "Percona Server (GPL), Release 6",
+                Family::Percona,
+                "8.4.6",
+            ),
+        ];
+        for (full, comment, family, number) in cases {
+            let identity = Identity::read(full, comment).expect("an identity");
+            assert_eq!(
+                (identity.family, identity.version),
+                (family, version(number))
+            );
+        }
+    }
+
+    #[test]
+    fn mysql_covers_percona_and_not_the_reverse() {
+        assert!(Family::Mysql.covers(Family::Percona));
+        assert!(!Family::Percona.covers(Family::Mysql));
+        assert!(!Family::Mysql.covers(Family::Mariadb));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(a in 0u32..100, b in 0u32..100, c in 0u32..1000) {
+            let text = format!("{a}.{b}.{c}");
+            prop_assert_eq!(version(&text).to_string(), text);
+        }
+
+        #[test]
+        fn order_is_that_of_the_numbers(a in any::<[u8; 3]>(), b in any::<[u8; 3]>()) {
+            let write = |v: [u8; 3]| version(&format!("{}.{}.{}", v[0], v[1], v[2]));
+            prop_assert_eq!(write(a).cmp(&write(b)), a.cmp(&b));
+        }
+    }
+}
