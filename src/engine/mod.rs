@@ -1,1 +1,39 @@
-//! To be written.
+//! A REST client for Incus and LXD over a Unix socket.
+//!
+//! Both speak the same `/1.0` API, so one [`Engine`] serves the host's engine
+//! and the one inside a nest. A file a resource around one transport. Knows
+//! containers, images, networks and pools; knows no database and no matrix.
+
+mod error;
+mod exec;
+mod file;
+mod image;
+mod instance;
+mod network;
+mod operation;
+mod project;
+mod storage;
+mod transport;
+
+pub use error::EngineError;
+pub use exec::{Exec, ExecOutput};
+pub use file::FileMode;
+pub use image::{Image, ImageSource, SplitImage};
+pub use instance::{Instance, InstanceState, NewInstance, Power};
+pub use network::Network;
+pub use storage::Pool;
+pub use transport::{Engine, ServerInfo};
+
+/// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.
+pub type Config = std::collections::BTreeMap<String, String>;
+
+/// Devices of an instance or a profile, by name.
+pub type Devices = std::collections::BTreeMap<String, Config>;
+
+/// Builds a [`Config`] from pairs.
+pub fn config<const N: usize>(pairs: [(&str, &str); N]) -> Config {
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,1 +1,61 @@
-//! To be written.
+//! The machine that dbmatrix runs on: its engine, and what dbmatrix keeps in it.
+//!
+//! Finds, installs and starts Incus or LXD; makes and removes the engine
+//! project with its bridge, pool and profile. Knows nothing of what nests hold.
+
+mod cgroup;
+mod daemon;
+mod find;
+pub(crate) use ground::{OWNER, bridge_config};
+
+mod ground;
+mod package;
+
+pub use cgroup::{Limits, unenforced_limits};
+pub use daemon::{DaemonError, stop_own_daemon};
+pub use find::{EngineChoice, EngineKind, Survey, survey};
+pub use ground::{Ground, GroundError, Names, Storage, running_engine};
+pub use package::{PackageError, install};
+
+use std::path::PathBuf;
+
+/// Where what lives until the next boot is kept: locks, sockets of nests, the
+/// record of a daemon that dbmatrix started.
+pub fn run_folder() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/run/dbmatrix");
+    }
+    std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_else(std::env::temp_dir)
+        .join("dbmatrix")
+}
+
+/// Whether systemd is the init system, so that units can be started.
+fn has_systemd() -> bool {
+    std::path::Path::new("/run/systemd/system").is_dir()
+}
+
+/// Whether a program of that name is in the usual folders, which `PATH` of an
+/// unprivileged user leaves out in part.
+fn has_program(name: &str) -> bool {
+    program(name).is_some()
+}
+
+/// Where a program of that name is.
+fn program(name: &str) -> Option<PathBuf> {
+    const FOLDERS: [&str; 8] = [
+        "/usr/local/sbin",
+        "/usr/local/bin",
+        "/usr/sbin",
+        "/usr/bin",
+        "/sbin",
+        "/bin",
+        "/usr/libexec/incus",
+        "/opt/incus/bin",
+    ];
+    FOLDERS
+        .iter()
+        .map(|folder| PathBuf::from(folder).join(name))
+        .find(|path| path.is_file())
+}

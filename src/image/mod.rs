@@ -1,1 +1,26 @@
-//! To be written.
+//! Base images: built from a Debian mirror, cached by a key of what went in.
+//!
+//! Knows mmdebstrap and the files of a split image, and how an engine comes by
+//! one. Knows nothing of nests and servers.
+
+mod build;
+mod mirror;
+mod store;
+
+pub use build::{BaseImage, Builder, ImageError};
+pub use store::{ImageOrigin, ImageStore, StoreError};
+
+use std::path::PathBuf;
+
+/// Where built images are kept: the system's cache for root, else the user's.
+pub fn cache_folder() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/cache/dbmatrix");
+    }
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or(home)
+        .unwrap_or_else(std::env::temp_dir)
+        .join("dbmatrix")
+}

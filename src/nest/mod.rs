@@ -1,1 +1,32 @@
-//! To be written.
+//! The nesting container, its inner engine and the child containers.
+//!
+//! A nest is a container of the host's engine in which another engine runs;
+//! each flavour is a child container of that one. Knows addresses and life
+//! cycles; knows no server.
+
+mod address;
+mod child;
+mod error;
+mod inner;
+mod outer;
+
+pub use child::{Child, ChildSpec, Children, Stage};
+pub use error::NestError;
+pub use outer::{Nest, NestSettings, destroy_nest, existing_nests};
+
+/// Keys on containers; the engine is the only record of what dbmatrix owns.
+mod key {
+    pub(super) use crate::host::OWNER;
+    /// How far the making has come: `making` or `ready`.
+    pub(super) const STAGE: &str = "user.dbmatrix.stage";
+    /// Hash of what went in; another one means another container.
+    pub(super) const KEY: &str = "user.dbmatrix.key";
+    /// The fixed IPv4 address.
+    pub(super) const ADDRESS: &str = "user.dbmatrix.address";
+    /// A nest's inner subnet.
+    pub(super) const SUBNET: &str = "user.dbmatrix.subnet";
+    /// The routed user's password, one a nest.
+    pub(super) const PASSWORD: &str = "user.dbmatrix.password";
+    /// What a child says of its server, for listings.
+    pub(super) const SERVER: &str = "user.dbmatrix.server";
+}

@@ -1,1 +1,34 @@
-//! To be written.
+//! The database server in a child: installed, configured, started, logged in.
+//!
+//! Each step is a function of its own, so that whoever runs them can say which
+//! one it is at. Knows packages and settings; knows no suite.
+
+mod configure;
+mod error;
+mod install;
+mod login;
+mod spec;
+mod start;
+mod tarball;
+
+pub use configure::configure;
+pub use error::ServerError;
+pub use install::install;
+pub use login::{Server, log_in};
+pub use spec::{Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec, Tarball, TarballSource};
+pub use start::start;
+
+use crate::engine::{Exec, ExecOutput};
+use crate::nest::Child;
+
+/// Runs a step in the child; another exit status than 0 is an error.
+async fn succeed(child: &Child, step: &'static str, exec: Exec) -> Result<ExecOutput, ServerError> {
+    let output = child.engine.exec(&child.name, &exec).await?;
+    if output.success() {
+        return Ok(output);
+    }
+    Err(ServerError::Step {
+        step,
+        output: output.tail(15),
+    })
+}

@@ -1,0 +1,95 @@
+//! What can go wrong between us and an engine.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// A request to an engine that did not do what was asked.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// Nothing answers on the socket.
+    #[error("could not {what}: nothing answers on `{}` ({reason}); is the engine's daemon running?", socket.display())]
+    Unreachable {
+        /// What was asked, as a verb and its subject.
+        what: String,
+        /// The engine's Unix socket.
+        socket: PathBuf,
+        /// The system's own words.
+        reason: String,
+    },
+    /// The connection ended before a whole reply was read.
+    #[error("could not {what}: the engine hung up ({reason}); its log says why, and the same command can be run again")]
+    Lost {
+        /// What was asked.
+        what: String,
+        /// The transport's own words.
+        reason: String,
+    },
+    /// The engine answered with an error.
+    #[error("could not {what}: the engine answered {code}: {message}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// HTTP status code.
+        code: u16,
+        /// The engine's own words.
+        message: String,
+    },
+    /// The engine took the request, and the operation ended in failure.
+    #[error("could not {what}: {message}")]
+    Failed {
+        /// What was asked.
+        what: String,
+        /// The engine's own words.
+        message: String,
+    },
+    /// The operation was still going on when its time was up.
+    #[error("could not {what}: still not done after {seconds} s")]
+    TimedOut {
+        /// What was asked.
+        what: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The reply is not one that the API documents.
+    #[error("could not {what}: expected {expected} from the engine, found {found}")]
+    Unexpected {
+        /// What was asked.
+        what: String,
+        /// The shape that the API documents.
+        expected: String,
+        /// The beginning of what came.
+        found: String,
+    },
+    /// A file on this side could not be read or written.
+    #[error("could not {what}: `{}`: {reason}", path.display())]
+    LocalFile {
+        /// What was asked.
+        what: String,
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        reason: String,
+    },
+}
+
+impl EngineError {
+    /// Whether the engine says that the thing is not there.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            EngineError::Refused { code, .. } => *code == 404,
+            EngineError::Failed { message, .. } => message.to_lowercase().contains("not found"),
+            _ => false,
+        }
+    }
+
+    /// Whether somebody else made the same thing first.
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            EngineError::Refused { code, message, .. } => {
+                *code == 409 || message.contains("already exists")
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Images: import of one built here, and look-up of those that are there.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::Method;
+use hyper::body::Frame;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_util::io::ReaderStream;
+
+use super::transport::{Body, Reply, escaped, read_reply, unexpected};
+use super::{Config, Engine, EngineError};
+
+const LIMIT: Duration = Duration::from_secs(600);
+const BOUNDARY: &str = "dbmatrix-split-image-boundary";
+
+/// An image as the engine shows it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Image {
+    /// SHA-256 over its files; its name in the API.
+    pub fingerprint: String,
+    /// From its `metadata.yaml`.
+    #[serde(default)]
+    pub properties: Config,
+}
+
+/// Where the image of a new instance comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    /// One that the engine has.
+    Fingerprint(String),
+    /// One that the engine fetches from a simplestreams server.
+    Remote {
+        /// The server's address.
+        server: String,
+        /// Such as `debian/12`.
+        alias: String,
+    },
+}
+
+impl ImageSource {
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            ImageSource::Fingerprint(fingerprint) => {
+                json!({ "type": "image", "fingerprint": fingerprint })
+            }
+            ImageSource::Remote { server, alias } => json!({
+                "type": "image", "mode": "pull", "protocol": "simplestreams",
+                "server": server, "alias": alias,
+            }),
+        }
+    }
+}
+
+/// The two files of a split image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitImage {
+    /// A tar with `metadata.yaml`.
+    pub metadata: PathBuf,
+    /// A tar of the root file system.
+    pub rootfs: PathBuf,
+}
+
+impl Engine {
+    /// All images of the client's project.
+    pub async fn images(&self) -> Result<Vec<Image>, EngineError> {
+        self.get("list the images", "/1.0/images?recursion=1").await
+    }
+
+    /// Imports a split image and returns its fingerprint.
+    pub async fn import_image(&self, image: &SplitImage) -> Result<String, EngineError> {
+        let what = format!("import image `{}`", image.rootfs.display());
+        let mut headers = HeaderMap::new();
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::try_from(kind).expect("a plain boundary makes a header value"),
+        );
+        let body = split_body(&what, image).await?;
+        let bytes = self
+            .exchange(&what, Method::POST, "/1.0/images", headers, body)
+            .await?;
+        let Reply::Async(operation) = read_reply(&what, &bytes)? else {
+            return Err(unexpected(&what, "an operation", "a direct reply"));
+        };
+        let done = self.wait(&what, &operation, LIMIT).await?;
+        match done.get("fingerprint").and_then(Value::as_str) {
+            Some(fingerprint) => Ok(fingerprint.to_owned()),
+            None => Err(unexpected(&what, "a fingerprint", &done.to_string())),
+        }
+    }
+
+    /// Removes an image; absent is fine.
+    pub async fn delete_image(&self, fingerprint: &str) -> Result<(), EngineError> {
+        let what = format!("remove image `{fingerprint}`");
+        let path = format!("/1.0/images/{}", escaped(fingerprint));
+        match self.change(&what, Method::DELETE, &path, None, LIMIT).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn split_body(what: &str, image: &SplitImage) -> Result<Body, EngineError> {
+    let head = |name: &str| {
+        format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}.tar\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        )
+    };
+    let metadata = read(what, &image.metadata).await?;
+    let mut before = head("metadata").into_bytes();
+    before.extend_from_slice(&metadata);
+    before.extend_from_slice(b"\r\n");
+    before.extend_from_slice(head("rootfs").as_bytes());
+    let rootfs = open(what, &image.rootfs).await?;
+    let after = format!("\r\n--{BOUNDARY}--\r\n");
+    let frames = futures_util::stream::once(async { Ok(Bytes::from(before)) })
+        .chain(ReaderStream::with_capacity(rootfs, CHUNK))
+        .chain(futures_util::stream::once(async { Ok(Bytes::from(after)) }))
+        .map(|chunk| chunk.map(Frame::data));
+    Ok(BodyExt::boxed(StreamBody::new(frames)))
+}
+
+/// How much of a file is read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// A body that streams a file.
+pub(super) async fn file_body(what: &str, path: &Path) -> Result<Body, EngineError> {
+    let file = open(what, path).await?;
+    let frames = ReaderStream::with_capacity(file, CHUNK).map(|chunk| chunk.map(Frame::data));
+    Ok(BodyExt::boxed(StreamBody::new(frames)))
+}
+
+async fn open(what: &str, path: &Path) -> Result<tokio::fs::File, EngineError> {
+    tokio::fs::File::open(path)
+        .await
+        .map_err(|error| local(what, path, &error))
+}
+
+async fn read(what: &str, path: &Path) -> Result<Vec<u8>, EngineError> {
+    tokio::fs::read(path)
+        .await
+        .map_err(|error| local(what, path, &error))
+}
+
+fn local(what: &str, path: &Path, error: &std::io::Error) -> EngineError {
+    EngineError::LocalFile {
+        what: what.to_owned(),
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,228 @@
+//! Containers: create, start, stop, delete, look at.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::transport::{escaped, unexpected};
+use super::{Config, Devices, Engine, EngineError, ImageSource};
+
+/// Creating unpacks an image; on a slow disk that takes minutes.
+const CREATE: Duration = Duration::from_secs(900);
+const CHANGE: Duration = Duration::from_secs(120);
+
+/// A container as the engine shows it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Instance {
+    /// Its name.
+    pub name: String,
+    /// Such as `Running`, `Stopped`, `Frozen`.
+    pub status: String,
+    /// Its own settings, without those of profiles.
+    #[serde(default)]
+    pub config: Config,
+    /// Its own devices.
+    #[serde(default)]
+    pub devices: Devices,
+    /// Its snapshots, where they were asked for.
+    #[serde(default)]
+    pub snapshots: Option<Vec<Value>>,
+}
+
+impl Instance {
+    /// Whether its processes are there and not frozen.
+    pub fn is_running(&self) -> bool {
+        self.status == "Running"
+    }
+}
+
+/// What a container is made of.
+#[derive(Debug, Clone)]
+pub struct NewInstance {
+    /// Its name, at most 63 letters, digits and hyphens.
+    pub name: String,
+    /// Its image.
+    pub image: ImageSource,
+    /// Its settings.
+    pub config: Config,
+    /// Its devices, beside those of the default profile.
+    pub devices: Devices,
+}
+
+/// What a running container says of itself.
+#[derive(Debug, Clone, Deserialize)]
+pub struct InstanceState {
+    /// Such as `Running`.
+    pub status: String,
+    /// Interfaces by name; none where it is stopped.
+    #[serde(default)]
+    network: Option<std::collections::BTreeMap<String, Interface>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Interface {
+    #[serde(default)]
+    addresses: Vec<Address>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Address {
+    family: String,
+    address: String,
+}
+
+impl InstanceState {
+    /// IPv4 addresses of one interface.
+    pub fn addresses(&self, interface: &str) -> Vec<Ipv4Addr> {
+        let interface = self.network.iter().flatten().find(|(name, _)| *name == interface);
+        interface
+            .into_iter()
+            .flat_map(|(_, interface)| &interface.addresses)
+            .filter(|address| address.family == "inet")
+            .filter_map(|address| address.address.parse().ok())
+            .collect()
+    }
+}
+
+/// A change of a container's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// Start a stopped one.
+    Start,
+    /// Ask the init system to shut down; killed after 30 s.
+    Stop,
+    /// Kill at once.
+    Kill,
+    /// Suspend all processes.
+    Freeze,
+    /// Let a frozen one go on.
+    Thaw,
+}
+
+impl Power {
+    fn verb(self) -> &'static str {
+        match self {
+            Power::Start => "start",
+            Power::Stop | Power::Kill => "stop",
+            Power::Freeze => "freeze",
+            Power::Thaw => "unfreeze",
+        }
+    }
+}
+
+impl Engine {
+    /// All containers of the client's project.
+    pub async fn instances(&self) -> Result<Vec<Instance>, EngineError> {
+        self.get("list the containers", "/1.0/instances?recursion=2")
+            .await
+    }
+
+    /// One container, or `None`.
+    pub async fn instance(&self, name: &str) -> Result<Option<Instance>, EngineError> {
+        let what = format!("look at container `{name}`");
+        self.find(&what, &format!("/1.0/instances/{}", escaped(name)))
+            .await
+    }
+
+    /// What a container says of its network now.
+    pub async fn instance_state(&self, name: &str) -> Result<InstanceState, EngineError> {
+        let what = format!("look at the state of container `{name}`");
+        self.get(&what, &format!("/1.0/instances/{}/state", escaped(name)))
+            .await
+    }
+
+    /// Makes a container; it is not started.
+    pub async fn create_instance(&self, new: &NewInstance) -> Result<(), EngineError> {
+        let what = format!("make container `{}`", new.name);
+        let body = json!({
+            "name": new.name,
+            "type": "container",
+            "source": new.image.to_json(),
+            "config": new.config,
+            "devices": new.devices,
+        });
+        self.change(&what, Method::POST, "/1.0/instances", Some(body), CREATE)
+            .await
+            .map(drop)
+    }
+
+    /// Sets some settings of a container; the others stay.
+    pub async fn configure_instance(
+        &self,
+        name: &str,
+        config: &Config,
+    ) -> Result<(), EngineError> {
+        let what = format!("set settings of container `{name}`");
+        let path = format!("/1.0/instances/{}", escaped(name));
+        let body = json!({ "config": config });
+        self.change(&what, Method::PATCH, &path, Some(body), CHANGE)
+            .await
+            .map(drop)
+    }
+
+    /// Sets or removes one of a container's own devices.
+    pub async fn set_device(
+        &self,
+        name: &str,
+        device: &str,
+        settings: Option<&Config>,
+    ) -> Result<(), EngineError> {
+        let what = format!("set device `{device}` of container `{name}`");
+        let path = format!("/1.0/instances/{}", escaped(name));
+        let mut whole: Value = self.get(&what, &path).await?;
+        let devices = whole.get_mut("devices").and_then(Value::as_object_mut);
+        let devices = devices.ok_or_else(|| unexpected(&what, "a container's `devices`", "none"))?;
+        match settings {
+            Some(settings) => devices.insert(device.to_owned(), json!(settings)),
+            None => devices.remove(device),
+        };
+        self.change(&what, Method::PUT, &path, Some(whole), CHANGE)
+            .await
+            .map(drop)
+    }
+
+    /// Starts, stops, freezes or thaws a container.
+    pub async fn power(&self, name: &str, power: Power) -> Result<(), EngineError> {
+        let what = format!("{} container `{name}`", power.verb());
+        let path = format!("/1.0/instances/{}/state", escaped(name));
+        let body = json!({
+            "action": power.verb(),
+            "force": power == Power::Kill,
+            "timeout": if power == Power::Stop { 30 } else { -1 },
+        });
+        self.change(&what, Method::PUT, &path, Some(body), CHANGE)
+            .await
+            .map(drop)
+    }
+
+    /// Kills and removes a container; absent is fine. One that is just being
+    /// made or changed is asked again until it lets go.
+    pub async fn destroy_instance(&self, name: &str) -> Result<(), EngineError> {
+        let what = format!("remove container `{name}`");
+        let path = format!("/1.0/instances/{}", escaped(name));
+        let deadline = Instant::now() + CHANGE;
+        loop {
+            match self.instance(name).await? {
+                None => return Ok(()),
+                Some(instance) if instance.status != "Stopped" => {
+                    if let Err(error) = self.power(name, Power::Kill).await {
+                        tracing::debug!(%error, "kill before removal");
+                    }
+                }
+                Some(_) => {}
+            }
+            match self.change(&what, Method::DELETE, &path, None, CHANGE).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(error @ EngineError::Unreachable { .. }) => return Err(error),
+                Err(error) => tracing::debug!(%error, "removal is tried again"),
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Work that an engine does in the background, and waiting for it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::transport::unexpected;
+use super::{Engine, EngineError};
+
+/// How long one `wait` request is held open before it is asked again, so that
+/// a daemon that was killed in the middle is noticed.
+const HELD: Duration = Duration::from_secs(20);
+
+/// Names a background operation of an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Operation {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct OperationState {
+    #[serde(default)]
+    status_code: u16,
+    #[serde(default)]
+    err: String,
+    #[serde(default)]
+    metadata: Value,
+}
+
+/// Status codes from 100 to 199 say that an operation is not finished.
+const RUNNING: std::ops::Range<u16> = 100..200;
+const SUCCESS: u16 = 200;
+
+impl Operation {
+    /// Reads `/1.0/operations/UUID`, with or without a query.
+    pub(super) fn read(address: &str) -> Option<Self> {
+        let rest = address.strip_prefix("/1.0/operations/")?;
+        let id = rest.split(['?', '/']).next().filter(|id| !id.is_empty())?;
+        Some(Operation { id: id.to_owned() })
+    }
+}
+
+impl Engine {
+    /// Waits until `operation` has ended and returns its metadata.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] with the engine's words; `TimedOut` after
+    /// `limit`, in which case the operation is asked to stop.
+    pub(super) async fn wait(
+        &self,
+        what: &str,
+        operation: &Operation,
+        limit: Duration,
+    ) -> Result<Value, EngineError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.cancel(operation).await;
+                return Err(EngineError::TimedOut {
+                    what: what.to_owned(),
+                    seconds: limit.as_secs(),
+                });
+            }
+            let held = left.min(HELD).as_secs().max(1);
+            let path = format!("/1.0/operations/{}/wait?timeout={held}", operation.id);
+            let state: OperationState = self.get(what, &path).await.map_err(|error| {
+                if error.is_not_found() {
+                    unexpected(what, "the state of an operation", "no such operation; was the engine restarted?")
+                } else {
+                    error
+                }
+            })?;
+            match state.status_code {
+                SUCCESS => return Ok(state.metadata),
+                code if RUNNING.contains(&code) => {}
+                _ => {
+                    return Err(EngineError::Failed {
+                        what: what.to_owned(),
+                        message: state.err,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Asks for an end of `operation`; many kinds cannot be cancelled, and the
+    /// caller cleans up what it made in any case.
+    async fn cancel(&self, operation: &Operation) {
+        let path = format!("/1.0/operations/{}", operation.id);
+        let asked = self
+            .send("cancel an operation", hyper::Method::DELETE, &path, None)
+            .await;
+        if let Err(error) = asked {
+            tracing::debug!(%error, "an operation could not be cancelled");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_read_with_or_without_its_project() {
+        let plain = Operation::read("/1.0/operations/ab-1");
+        assert_eq!(plain, Operation::read("/1.0/operations/ab-1?project=x"));
+        assert!(plain.is_some());
+        assert_eq!(Operation::read("/1.0/instances/x"), None);
+        assert_eq!(Operation::read("/1.0/operations/"), None);
+    }
+}

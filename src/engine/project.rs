@@ -1,0 +1,71 @@
+//! Projects, and the default profile of one.
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::json;
+
+use super::transport::escaped;
+use super::{Config, Devices, Engine, EngineError};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Engine {
+    /// Makes a project with images, profiles and volumes of its own, unless it
+    /// is there.
+    pub async fn ensure_project(&self, name: &str, description: &str) -> Result<(), EngineError> {
+        let what = format!("make project `{name}`");
+        let path = format!("/1.0/projects/{}", escaped(name));
+        if self.find::<serde_json::Value>(&what, &path).await?.is_some() {
+            return Ok(());
+        }
+        let body = json!({
+            "name": name,
+            "description": description,
+            "config": {
+                "features.images": "true",
+                "features.profiles": "true",
+                "features.storage.volumes": "true",
+                "user.dbmatrix.owner": "dbmatrix",
+            },
+        });
+        let made = self
+            .change(&what, Method::POST, "/1.0/projects", Some(body), LIMIT)
+            .await;
+        match made {
+            Err(error) if !error.is_conflict() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Settings of a project, or `None` where there is no such project.
+    pub async fn project(&self, name: &str) -> Result<Option<Config>, EngineError> {
+        #[derive(serde::Deserialize)]
+        struct Project {
+            config: Config,
+        }
+        let what = format!("look at project `{name}`");
+        let path = format!("/1.0/projects/{}", escaped(name));
+        let found: Option<Project> = self.find(&what, &path).await?;
+        Ok(found.map(|project| project.config))
+    }
+
+    /// Removes an empty project; absent is fine.
+    pub async fn delete_project(&self, name: &str) -> Result<(), EngineError> {
+        let what = format!("remove project `{name}`");
+        let path = format!("/1.0/projects/{}", escaped(name));
+        match self.change(&what, Method::DELETE, &path, None, LIMIT).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets the devices of the default profile of the client's project.
+    pub async fn set_default_profile(&self, devices: &Devices) -> Result<(), EngineError> {
+        let body = json!({ "config": {}, "devices": devices });
+        let path = "/1.0/profiles/default";
+        self.change("set the default profile", Method::PUT, path, Some(body), LIMIT)
+            .await
+            .map(drop)
+    }
+}

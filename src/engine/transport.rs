@@ -1,0 +1,319 @@
+//! Requests and replies: HTTP over the engine's Unix socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::{Method, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use hyperlocal::UnixConnector;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::EngineError;
+use super::operation::Operation;
+
+/// How long an engine that says it is starting up or shutting down is asked
+/// again. A socket-activated daemon that is just going to rest answers 503
+/// once and is there again a moment later.
+const UNSETTLED: Duration = Duration::from_secs(30);
+
+pub(super) type Body = BoxBody<Bytes, std::io::Error>;
+
+/// A client of one engine, within one of its projects.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    socket: PathBuf,
+    project: Option<String>,
+    client: Client<UnixConnector, Body>,
+}
+
+/// What an engine says of itself (`GET /1.0`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct ServerInfo {
+    /// `trusted` where this socket may do everything.
+    #[serde(default)]
+    pub auth: String,
+    /// Server-wide settings.
+    #[serde(default)]
+    pub config: std::collections::BTreeMap<String, Value>,
+    /// Names and versions.
+    pub environment: Environment,
+}
+
+/// The part of [`ServerInfo`] that names the software.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Environment {
+    /// `lxd` or `incus`.
+    pub server: String,
+    /// Such as `5.0.2`.
+    pub server_version: String,
+    /// Such as `6.18.44`.
+    #[serde(default)]
+    pub kernel_version: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    operation: String,
+    #[serde(default)]
+    metadata: Value,
+}
+
+/// A reply that is not an error.
+pub(super) enum Reply {
+    Sync(Value),
+    Async(Operation),
+}
+
+impl Engine {
+    /// A client of the engine that listens on `socket`, in its default
+    /// project. Nothing is sent yet.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Engine {
+            socket: socket.into(),
+            project: None,
+            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(UnixConnector),
+        }
+    }
+
+    /// The same engine, speaking of what is in `project`.
+    pub fn in_project(&self, project: &str) -> Self {
+        Engine {
+            project: Some(project.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The socket on which the engine listens.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Asks the engine what it is.
+    ///
+    /// # Errors
+    /// As any request; [`EngineError::Unreachable`] where no daemon listens.
+    pub async fn server_info(&self) -> Result<ServerInfo, EngineError> {
+        self.get("ask the engine what it is", "/1.0").await
+    }
+
+    /// Whether the daemon has finished starting up.
+    pub async fn is_ready(&self) -> bool {
+        let what = "ask whether the engine is ready";
+        match self.get::<Value>(what, "/internal/ready").await {
+            Ok(_) => true,
+            Err(error) => error.is_not_found() && self.server_info().await.is_ok(),
+        }
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+    ) -> Result<T, EngineError> {
+        match self.send(what, Method::GET, path, None).await? {
+            Reply::Sync(metadata) => typed(what, metadata),
+            Reply::Async(_) => Err(unexpected(what, "a direct reply", "an operation")),
+        }
+    }
+
+    /// As [`Engine::get`], with `None` where the thing is not there.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+    ) -> Result<Option<T>, EngineError> {
+        match self.get(what, path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends JSON and waits for the operation, where the engine starts one.
+    /// Returns the reply's, or the operation's, metadata.
+    pub(super) async fn change(
+        &self,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        limit: Duration,
+    ) -> Result<Value, EngineError> {
+        match self.send(what, method, path, body).await? {
+            Reply::Sync(metadata) => Ok(metadata),
+            Reply::Async(operation) => self.wait(what, &operation, limit).await,
+        }
+    }
+
+    pub(super) async fn send(
+        &self,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Reply, EngineError> {
+        let text = body.map(|value| value.to_string()).unwrap_or_default();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+        let deadline = Instant::now() + UNSETTLED;
+        loop {
+            let outcome = self
+                .exchange(what, method.clone(), path, headers.clone(), whole(text.clone()))
+                .await
+                .and_then(|bytes| read_reply(what, &bytes));
+            match outcome {
+                Err(EngineError::Refused { code: 503, .. }) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// One request and its whole reply, as bytes. An answer outside 2xx is an
+    /// error in the engine's words.
+    pub(super) async fn exchange(
+        &self,
+        what: &str,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Bytes, EngineError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = hyperlocal::Uri::new(&self.socket, &self.with_project(path)).into();
+        *request.headers_mut() = headers;
+        tracing::debug!(uri = self.with_project(path), what, "engine request");
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| self.transport_error(what, &error))?;
+        let status = response.status();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| EngineError::Lost {
+                what: what.to_owned(),
+                reason: error.to_string(),
+            })?
+            .to_bytes();
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let message = serde_json::from_slice::<Envelope>(&bytes)
+            .map(|envelope| envelope.error)
+            .unwrap_or_else(|_| beginning(&bytes));
+        Err(EngineError::Refused {
+            what: what.to_owned(),
+            code: status.as_u16(),
+            message,
+        })
+    }
+
+    fn with_project(&self, path: &str) -> String {
+        match &self.project {
+            Some(project) if !path.starts_with("/1.0/projects") => {
+                let joint = if path.contains('?') { '&' } else { '?' };
+                format!("{path}{joint}project={project}")
+            }
+            _ => path.to_owned(),
+        }
+    }
+
+    fn transport_error(
+        &self,
+        what: &str,
+        error: &hyper_util::client::legacy::Error,
+    ) -> EngineError {
+        let reason = innermost(error);
+        if error.is_connect() {
+            EngineError::Unreachable {
+                what: what.to_owned(),
+                socket: self.socket.clone(),
+                reason,
+            }
+        } else {
+            EngineError::Lost {
+                what: what.to_owned(),
+                reason,
+            }
+        }
+    }
+}
+
+/// A body that is all there.
+pub(super) fn whole(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed()
+}
+
+/// Escapes what goes into a path or a query.
+pub(super) fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+pub(super) fn read_reply(what: &str, bytes: &Bytes) -> Result<Reply, EngineError> {
+    let envelope: Envelope = serde_json::from_slice(bytes)
+        .map_err(|_| unexpected(what, "a JSON reply with a `type`", &beginning(bytes)))?;
+    match envelope.kind.as_str() {
+        "sync" => Ok(Reply::Sync(envelope.metadata)),
+        "async" => {
+            Operation::read(&envelope.operation)
+                .map(Reply::Async)
+                .ok_or_else(|| {
+                    unexpected(what, "the address of an operation", &envelope.operation)
+                })
+        }
+        other => Err(unexpected(what, "a reply of type `sync` or `async`", other)),
+    }
+}
+
+pub(super) fn typed<T: DeserializeOwned>(what: &str, value: Value) -> Result<T, EngineError> {
+    serde_json::from_value(value)
+        .map_err(|error| unexpected(what, "a reply as documented", &error.to_string()))
+}
+
+pub(super) fn unexpected(what: &str, expected: &str, found: &str) -> EngineError {
+    EngineError::Unexpected {
+        what: what.to_owned(),
+        expected: expected.to_owned(),
+        found: format!("`{found}`"),
+    }
+}
+
+fn beginning(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
+    text.trim().replace('\n', " ")
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}

@@ -1,0 +1,40 @@
+//! Control groups: which view the engine needs, which limits hold.
+
+use std::fs;
+
+use rustix::fs::statfs;
+
+/// File system type of a cgroup2 mount (`CGROUP2_SUPER_MAGIC` in linux/magic.h).
+const CGROUP2_MAGIC: i64 = 0x6367_7270;
+
+/// Limits that somebody asks for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Number of processors.
+    pub cpus: bool,
+    /// Bytes of memory.
+    pub memory: bool,
+}
+
+/// Whether `/sys/fs/cgroup` is one plain cgroup2 tree. Where it is not
+/// (version 1, or both side by side), systemd in a nest mounts controllers
+/// together that the host has apart, and the children do not start.
+pub(super) fn is_unified() -> bool {
+    statfs("/sys/fs/cgroup").is_ok_and(|found| found.f_type == CGROUP2_MAGIC)
+}
+
+/// Those of the wanted limits that the machine's cgroup2 tree cannot enforce,
+/// by the name of the missing controller.
+pub fn unenforced_limits(wanted: Limits) -> Vec<&'static str> {
+    let folder = if is_unified() {
+        "/sys/fs/cgroup"
+    } else {
+        "/sys/fs/cgroup/unified"
+    };
+    let controllers = fs::read_to_string(format!("{folder}/cgroup.controllers")).unwrap_or_default();
+    [(wanted.cpus, "cpu"), (wanted.memory, "memory")]
+        .into_iter()
+        .filter(|(asked, name)| *asked && !controllers.split_whitespace().any(|has| has == *name))
+        .map(|(_, name)| name)
+        .collect()
+}

@@ -1,0 +1,244 @@
+//! Starting an installed engine, and stopping one that dbmatrix started.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use super::find::EngineKind;
+use super::{cgroup, has_systemd, run_folder};
+use crate::engine::{Engine, EngineError};
+
+/// A daemon on a machine with many containers takes its time.
+const READY: Duration = Duration::from_secs(90);
+const GONE: Duration = Duration::from_secs(60);
+
+/// Why an engine's daemon is not there, or did not go.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// Only root starts a daemon.
+    #[error("{engine} is installed and its daemon does not run; only root can start it: run the same command with sudo")]
+    NotRoot {
+        /// Which engine.
+        engine: EngineKind,
+    },
+    /// A program or a file that starting needs.
+    #[error("could not start {engine}: {subject}: {source}")]
+    Start {
+        /// Which engine.
+        engine: EngineKind,
+        /// What was being done.
+        subject: String,
+        /// The system's own words.
+        source: io::Error,
+    },
+    /// The daemon is not there in time, or has ended.
+    #[error("{engine} was started and does not answer; its log ends so:\n{log}")]
+    NotReady {
+        /// Which engine.
+        engine: EngineKind,
+        /// The end of its log.
+        log: String,
+    },
+    /// The daemon that dbmatrix started does not end.
+    #[error("the {engine} daemon with process id {pid} still runs {seconds} s after it was asked to end; look at its log")]
+    Stays {
+        /// Which engine.
+        engine: String,
+        /// Its process id.
+        pid: i32,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The daemon answers with an error.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A daemon that dbmatrix started, told from a later process with the same id
+/// by the time of its start. The file is gone with the next boot, as the
+/// daemon is.
+#[derive(Debug, Serialize, Deserialize)]
+struct OwnDaemon {
+    engine: String,
+    pid: i32,
+    /// Clock ticks since boot (field 22 of `/proc/PID/stat`).
+    started: u64,
+}
+
+impl OwnDaemon {
+    fn file() -> PathBuf {
+        run_folder().join("daemon.json")
+    }
+
+    fn read() -> Option<Self> {
+        let text = fs::read_to_string(Self::file()).ok()?;
+        let own: OwnDaemon = serde_json::from_str(&text).ok()?;
+        (start_time(own.pid)? == own.started).then_some(own)
+    }
+}
+
+/// Starts the installed engine and waits until it answers. On a machine
+/// without systemd the daemon gets a mount namespace of its own; where the
+/// machine's cgroups are not one plain cgroup2 tree, `/sys/fs/cgroup` is one in
+/// there, and only there.
+pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(DaemonError::NotRoot { engine });
+    }
+    let log = run_folder().join("daemon.log");
+    let failed = |subject: &str, source: io::Error| DaemonError::Start {
+        engine,
+        subject: subject.to_owned(),
+        source,
+    };
+    fs::create_dir_all(run_folder()).map_err(|error| failed("make the run folder", error))?;
+    let pid = if has_systemd() {
+        start_unit(engine).map_err(|error| failed("systemctl start", error))?;
+        None
+    } else {
+        Some(start_detached(engine, &log).map_err(|error| failed("start the daemon", error))?)
+    };
+    let deadline = Instant::now() + READY;
+    loop {
+        let sockets = engine.sockets().iter().filter(|socket| PathBuf::from(socket).exists());
+        for client in sockets.map(|socket| Engine::new(*socket)) {
+            if client.is_ready().await {
+                return Ok(client);
+            }
+        }
+        let ended = pid.is_some_and(|pid| start_time(pid).is_none());
+        if ended || Instant::now() > deadline {
+            return Err(DaemonError::NotReady {
+                engine,
+                log: last_lines(&log),
+            });
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn start_unit(engine: EngineKind) -> io::Result<()> {
+    let unit = engine.unit();
+    let status = Command::new("systemctl")
+        .args(["start", &format!("{unit}.socket"), &format!("{unit}.service")])
+        .stdin(Stdio::null())
+        .status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("`systemctl start {unit}.service` ended with {status}")))
+}
+
+/// Starts the daemon in a session and a mount namespace of its own, so that
+/// neither Ctrl-C nor the end of the terminal reaches it, and notes its id.
+fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
+    const SCRIPT: &str = r#"
+        if [ "$CGROUP_VIEW" = private ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
+        echo "$$" > "$PID_FILE"
+        exec "$DAEMON" --group "$GROUP"
+    "#;
+    let daemon = engine
+        .daemon()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the daemon's program"))?;
+    let pid_file = run_folder().join("daemon.pid");
+    let _ = fs::remove_file(&pid_file);
+    let output = fs::File::create(log)?;
+    let view = if cgroup::is_unified() { "shared" } else { "private" };
+    let mut starter = Command::new("setsid")
+        .args(["--fork", "unshare", "--mount", "--propagation", "private"])
+        .args(["/bin/sh", "-eu", "-c", SCRIPT])
+        .env("CGROUP_VIEW", view)
+        .env("PID_FILE", &pid_file)
+        .env("DAEMON", daemon)
+        .env("GROUP", engine.group())
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .spawn()?;
+    starter.wait()?;
+    let pid = wait_for_pid(&pid_file)?;
+    let own = OwnDaemon {
+        engine: engine.title().to_owned(),
+        pid,
+        started: start_time(pid).ok_or_else(|| io::Error::other("the daemon ended at once"))?,
+    };
+    fs::write(OwnDaemon::file(), serde_json::to_string(&own)?)?;
+    Ok(pid)
+}
+
+fn wait_for_pid(file: &PathBuf) -> io::Result<i32> {
+    for _ in 0..200 {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        if let Some(pid) = text.strip_suffix('\n').and_then(|text| text.parse().ok()) {
+            return Ok(pid);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err(io::Error::other("the daemon did not note its process id"))
+}
+
+/// Ends the daemon that dbmatrix started, if there is one; `false` where the
+/// running one is not ours to end.
+///
+/// # Errors
+/// [`DaemonError::Stays`] where it does not end in time.
+pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
+    let Some(own) = OwnDaemon::read() else {
+        return Ok(false);
+    };
+    let pid = Pid::from_raw(own.pid);
+    let deadline = Instant::now() + GONE;
+    if let Some(pid) = pid {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    while start_time(own.pid) == Some(own.started) {
+        if Instant::now() > deadline {
+            return Err(DaemonError::Stays {
+                engine: own.engine,
+                pid: own.pid,
+                seconds: GONE.as_secs(),
+            });
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    for name in ["daemon.json", "daemon.pid", "daemon.log"] {
+        let _ = fs::remove_file(run_folder().join(name));
+    }
+    Ok(true)
+}
+
+/// When a process was started, or `None` where it has ended (a zombie has).
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    if fields.next()? == "Z" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+fn last_lines(log: &PathBuf) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(10)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_one_start_time_and_an_absent_one_none() {
+        let own = std::process::id() as i32;
+        assert!(start_time(own).is_some());
+        assert_eq!(start_time(own), start_time(own));
+        assert_eq!(start_time(i32::MAX), None);
+    }
+}

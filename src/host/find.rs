@@ -1,0 +1,193 @@
+//! Looking for an engine: running, installed, or to be installed.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::package::{has_candidate, os_release};
+use super::{has_program, program};
+use crate::engine::Engine;
+
+/// Which of the two engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Linux Containers' Incus.
+    Incus,
+    /// Canonical's LXD.
+    Lxd,
+}
+
+impl EngineKind {
+    /// The engine's name as it writes it.
+    pub fn title(self) -> &'static str {
+        match self {
+            EngineKind::Incus => "Incus",
+            EngineKind::Lxd => "LXD",
+        }
+    }
+
+    /// Sockets of the ways in which it is packaged.
+    pub(super) fn sockets(self) -> &'static [&'static str] {
+        match self {
+            EngineKind::Incus => &["/var/lib/incus/unix.socket", "/run/incus/unix.socket"],
+            EngineKind::Lxd => &[
+                "/var/lib/lxd/unix.socket",
+                "/var/snap/lxd/common/lxd/unix.socket",
+            ],
+        }
+    }
+
+    /// Its daemon, where it is installed.
+    pub(super) fn daemon(self) -> Option<PathBuf> {
+        match self {
+            EngineKind::Incus => program("incusd"),
+            EngineKind::Lxd => program("lxd"),
+        }
+    }
+
+    /// The Unix group that may use its socket.
+    pub(super) fn group(self) -> &'static str {
+        match self {
+            EngineKind::Incus => "incus-admin",
+            EngineKind::Lxd => "lxd",
+        }
+    }
+
+    pub(super) fn unit(self) -> &'static str {
+        match self {
+            EngineKind::Incus => "incus",
+            EngineKind::Lxd => "lxd",
+        }
+    }
+
+    /// The Debian package of an engine that only runs containers.
+    pub(super) fn package(self) -> &'static str {
+        match self {
+            EngineKind::Incus => "incus-base",
+            EngineKind::Lxd => "lxd",
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title())
+    }
+}
+
+/// Which engine the user wants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum EngineChoice {
+    /// A running one before an installed one, Incus before LXD.
+    #[default]
+    Any,
+    /// Only this kind.
+    Kind(EngineKind),
+    /// The one that listens on this socket.
+    Socket(PathBuf),
+}
+
+impl FromStr for EngineChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "incus" => Ok(EngineChoice::Kind(EngineKind::Incus)),
+            "lxd" => Ok(EngineChoice::Kind(EngineKind::Lxd)),
+            path if path.starts_with('/') => Ok(EngineChoice::Socket(path.into())),
+            other => Err(format!(
+                "expected `incus`, `lxd` or the absolute path of a socket; found `{other}`"
+            )),
+        }
+    }
+}
+
+/// What there is on this machine.
+#[derive(Debug, Clone)]
+pub enum Survey {
+    /// An engine answers.
+    Running(Engine),
+    /// An engine is installed, and its daemon does not run.
+    Installed(EngineKind),
+    /// Neither; this one can be installed.
+    Absent(EngineKind),
+}
+
+/// Looks for an engine; changes nothing.
+pub async fn survey(choice: &EngineChoice) -> Survey {
+    let kinds: &[EngineKind] = match choice {
+        EngineChoice::Socket(socket) => return Survey::Running(Engine::new(socket)),
+        EngineChoice::Kind(EngineKind::Incus) => &[EngineKind::Incus],
+        EngineChoice::Kind(EngineKind::Lxd) => &[EngineKind::Lxd],
+        EngineChoice::Any => &[EngineKind::Incus, EngineKind::Lxd],
+    };
+    let sockets = kinds.iter().flat_map(|kind| kind.sockets());
+    for socket in sockets.filter(|socket| Path::new(socket).exists()) {
+        let engine = Engine::new(*socket);
+        if engine.server_info().await.is_ok() {
+            return Survey::Running(engine);
+        }
+    }
+    match kinds.iter().find(|kind| kind.daemon().is_some()) {
+        Some(kind) => Survey::Installed(*kind),
+        None => Survey::Absent(to_install(kinds)),
+    }
+}
+
+/// The first of `kinds` that the machine's package lists carry. A machine
+/// without lists is judged by its release: Debian has Incus from 13 on.
+fn to_install(kinds: &[EngineKind]) -> EngineKind {
+    if let Some(kind) = kinds.iter().find(|kind| has_candidate(kind.package())) {
+        return *kind;
+    }
+    let release: u32 = os_release("VERSION_ID")
+        .and_then(|version| version.split('.').next()?.parse().ok())
+        .unwrap_or_default();
+    match kinds {
+        [only] => *only,
+        _ if release >= 13 => EngineKind::Incus,
+        _ => EngineKind::Lxd,
+    }
+}
+
+/// Packages that are missing for an engine that works: the engine itself, and
+/// the programs that it calls for bridges and pools.
+pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool) -> Vec<String> {
+    let mut missing = Vec::new();
+    if let Survey::Absent(kind) = survey {
+        missing.push(kind.package());
+    }
+    let programs = [
+        (true, "dnsmasq", "dnsmasq-base"),
+        (btrfs, "mkfs.btrfs", "btrfs-progs"),
+        (builds_images, "mmdebstrap", "mmdebstrap"),
+    ];
+    let wanted = programs.into_iter().filter(|(wanted, program, _)| *wanted && !has_program(program));
+    missing.extend(wanted.map(|(_, _, package)| package));
+    if !has_program("nft") && !has_program("iptables") {
+        missing.push("nftables");
+    }
+    if builds_images && !Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists() {
+        missing.push("debian-archive-keyring");
+    }
+    missing.into_iter().map(str::to_owned).collect()
+}
+
+impl Survey {
+    /// The packages to install before this machine can make a nest.
+    pub fn missing_packages(&self, btrfs: bool, builds_images: bool) -> Vec<String> {
+        missing_packages(self, btrfs, builds_images)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_chosen_by_name_or_by_socket() {
+        assert_eq!("lxd".parse(), Ok(EngineChoice::Kind(EngineKind::Lxd)));
+        assert_eq!("/run/x".parse(), Ok(EngineChoice::Socket("/run/x".into())));
+        assert!("docker".parse::<EngineChoice>().is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! System packages, by apt.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use thiserror::Error;
+use tokio::process::Command;
+
+/// Why packages could not be installed.
+#[derive(Debug, Error)]
+pub enum PackageError {
+    /// The machine has no apt.
+    #[error("could not install {packages}: this machine has no `apt-get`; install them by hand and run the same command again")]
+    NoApt {
+        /// What was to be installed.
+        packages: String,
+    },
+    /// apt ended with an error.
+    #[error("could not install {packages}: `{command}` failed:\n{output}")]
+    Failed {
+        /// What was to be installed.
+        packages: String,
+        /// What was run.
+        command: String,
+        /// The end of its output.
+        output: String,
+    },
+}
+
+/// Installs Debian packages with apt, after it has read the package lists anew.
+///
+/// # Errors
+/// With the end of what apt wrote.
+pub async fn install(packages: &[String]) -> Result<(), PackageError> {
+    if !super::has_program("apt-get") {
+        return Err(PackageError::NoApt {
+            packages: named(packages),
+        });
+    }
+    apt(packages, &["update"]).await?;
+    let mut words = vec!["install", "--yes", "--no-install-recommends"];
+    words.extend(packages.iter().map(String::as_str));
+    apt(packages, &words).await
+}
+
+async fn apt(packages: &[String], words: &[&str]) -> Result<(), PackageError> {
+    let failed = |output: String| PackageError::Failed {
+        packages: named(packages),
+        command: format!("apt-get {}", words.join(" ")),
+        output,
+    };
+    let output = Command::new("apt-get")
+        .args(["-o", "DPkg::Lock::Timeout=120"])
+        .args(words)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    Err(failed(lines[lines.len().saturating_sub(15)..].join("\n")))
+}
+
+/// Names for a message: `a`, `b`.
+fn named(packages: &[String]) -> String {
+    let quoted: Vec<String> = packages.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// Whether the machine's package lists carry `package`.
+pub(super) fn has_candidate(package: &str) -> bool {
+    let output = std::process::Command::new("apt-cache")
+        .args(["policy", package])
+        .env("LC_ALL", "C")
+        .output();
+    output.is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Candidate:"))
+            .any(|candidate| candidate.trim() != "(none)")
+    })
+}
+
+/// A field of `/etc/os-release`.
+pub(super) fn os_release(field: &str) -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").ok()?;
+    let fields: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    fields.get(field).map(|value| value.trim_matches('"').to_owned())
+}

@@ -1,0 +1,163 @@
+//! Child containers: one a flavour.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::address::free_address;
+use super::outer::{config_stage_ready, fix_address, is_ready, read_key, wait_for_address};
+use super::{Nest, NestError, inner, key};
+use crate::engine::{Devices, Engine, Instance, NewInstance, Power, config};
+use crate::image::{ImageOrigin, ImageStore};
+
+/// What a child is to be.
+#[derive(Debug, Clone)]
+pub struct ChildSpec {
+    /// Its name: the flavour's.
+    pub name: String,
+    /// Hash of all that goes in; a child with another one is made anew.
+    pub key: String,
+    /// Its server, for listings, such as `mysql:9.7`.
+    pub server: String,
+    /// Its image.
+    pub image: ImageOrigin,
+}
+
+/// Whether a child has its server already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Fresh from its image.
+    New,
+    /// Installed and configured by an earlier run.
+    Ready,
+}
+
+/// A child container that runs and has its address.
+#[derive(Debug, Clone)]
+pub struct Child {
+    /// Its name.
+    pub name: String,
+    /// The engine that it lives in.
+    pub engine: Engine,
+    /// Its fixed address.
+    pub address: Ipv4Addr,
+    /// Whether it has its server already.
+    pub stage: Stage,
+}
+
+/// The children of one nest. Addresses are given out one at a time.
+#[derive(Debug, Clone)]
+pub struct Children {
+    nest: Nest,
+    images: ImageStore,
+    given: Arc<Mutex<Vec<Ipv4Addr>>>,
+}
+
+impl Children {
+    /// The children of `nest`, whose images come from `images`.
+    pub fn new(nest: Nest, images: ImageStore) -> Self {
+        Children {
+            nest,
+            images,
+            given: Arc::default(),
+        }
+    }
+
+    /// Makes sure that the child runs and has its address. One that was half
+    /// made, or of something else, is made anew.
+    pub async fn ensure(&self, spec: &ChildSpec) -> Result<Child, NestError> {
+        let engine = &self.nest.engine;
+        let mut found = engine.instance(&spec.name).await?;
+        let fits = |child: &Instance| is_ready(child) && child.config.get(key::KEY) == Some(&spec.key);
+        if found.as_ref().is_some_and(|child| !fits(child)) {
+            engine.destroy_instance(&spec.name).await?;
+            found = None;
+        }
+        let child = match found {
+            Some(instance) => {
+                let child = self.read(&instance)?;
+                match instance.status.as_str() {
+                    "Running" => {}
+                    "Frozen" => engine.power(&spec.name, Power::Thaw).await?,
+                    _ => engine.power(&spec.name, Power::Start).await?,
+                }
+                child
+            }
+            None => self.make(spec).await?,
+        };
+        wait_for_address(engine, &child.name, child.address).await?;
+        Ok(child)
+    }
+
+    /// The children that are there, ready or not.
+    pub async fn all(&self) -> Result<Vec<Instance>, NestError> {
+        let mut all = self.nest.engine.instances().await?;
+        all.retain(|instance| instance.config.contains_key(key::OWNER));
+        Ok(all)
+    }
+
+    /// Removes those children that were not fully made.
+    pub async fn remove_half_made(&self) -> Result<(), NestError> {
+        for child in self.all().await?.iter().filter(|child| !is_ready(child)) {
+            self.nest.engine.destroy_instance(&child.name).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the child has its server.
+    pub async fn mark_ready(&self, child: &Child) -> Result<(), NestError> {
+        let engine = &self.nest.engine;
+        engine.configure_instance(&child.name, &config_stage_ready()).await?;
+        Ok(())
+    }
+
+    async fn make(&self, spec: &ChildSpec) -> Result<Child, NestError> {
+        let image = self.images.provide(&spec.image).await?;
+        let engine = &self.nest.engine;
+        let address = self.give_address().await?;
+        let new = NewInstance {
+            name: spec.name.clone(),
+            image,
+            config: config([
+                (key::OWNER, "dbmatrix"),
+                (key::STAGE, "making"),
+                (key::KEY, &spec.key),
+                (key::SERVER, &spec.server),
+                (key::ADDRESS, &address.to_string()),
+            ]),
+            devices: Devices::from([("eth0".to_owned(), inner::child_nic(address))]),
+        };
+        engine.create_instance(&new).await?;
+        let child = Child {
+            name: spec.name.clone(),
+            engine: engine.clone(),
+            address,
+            stage: Stage::New,
+        };
+        fix_address(engine, &child.name, address, self.nest.subnet).await?;
+        engine.power(&child.name, Power::Start).await?;
+        Ok(child)
+    }
+
+    /// An address that no child has and that no other task was given.
+    async fn give_address(&self) -> Result<Ipv4Addr, NestError> {
+        let mut given = self.given.lock().await;
+        let others = self.all().await?;
+        let mut taken: Vec<Ipv4Addr> =
+            others.iter().filter_map(|child| read_key(child, key::ADDRESS).ok()).collect();
+        taken.extend(given.iter());
+        let address = free_address(self.nest.subnet, &taken)?;
+        given.push(address);
+        Ok(address)
+    }
+
+    fn read(&self, instance: &Instance) -> Result<Child, NestError> {
+        Ok(Child {
+            name: instance.name.clone(),
+            engine: self.nest.engine.clone(),
+            address: read_key(instance, key::ADDRESS)?,
+            stage: if is_ready(instance) { Stage::Ready } else { Stage::New },
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! Why a nest or a child could not be had.
+
+use std::net::Ipv4Addr;
+
+use thiserror::Error;
+
+use crate::engine::EngineError;
+use crate::image::StoreError;
+use crate::route::RouteError;
+
+/// A nest or a child that is not there.
+#[derive(Debug, Error)]
+pub enum NestError {
+    /// A request to one of the two engines.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Its image.
+    #[error(transparent)]
+    Image(#[from] StoreError),
+    /// The machine's routes.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The subnet has no address left.
+    #[error("no free address is left in `{subnet}`; remove children with `dbmatrix down`")]
+    NoAddress {
+        /// The subnet.
+        subnet: String,
+    },
+    /// The container started and its network did not.
+    #[error("container `{name}` has no address {expected} on `eth0` after {seconds} s; `dbmatrix down` and another run make it anew")]
+    NoNetwork {
+        /// The container.
+        name: String,
+        /// The address that it was given.
+        expected: Ipv4Addr,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A step in the container failed.
+    #[error("could not {step} in `{name}`:\n{output}")]
+    Step {
+        /// What was being done.
+        step: &'static str,
+        /// The container.
+        name: String,
+        /// The end of its output.
+        output: String,
+    },
+    /// The nest was made with settings that cannot be changed in place.
+    #[error("nest `{name}` was made with another image, storage or `privileged`; `dbmatrix down` removes it, the next run makes it anew")]
+    OtherSettings {
+        /// The nest.
+        name: String,
+    },
+    /// The inner engine does not answer.
+    #[error("the engine in nest `{name}` does not answer after {seconds} s; `dbmatrix down` and another run make it anew")]
+    InnerEngine {
+        /// The nest.
+        name: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A file of this machine.
+    #[error("could not {step}: {source}")]
+    File {
+        /// What was being done.
+        step: &'static str,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+    /// What a container carries of itself cannot be read.
+    #[error("`{key}` of container `{name}` is `{found}`; `dbmatrix down` and another run make it anew")]
+    Record {
+        /// The container.
+        name: String,
+        /// Which setting.
+        key: &'static str,
+        /// What it holds.
+        found: String,
+    },
+}

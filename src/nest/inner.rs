@@ -1,0 +1,81 @@
+//! The engine inside a nest: Incus from the nest's own Debian.
+
+use std::time::Duration;
+
+use super::outer::succeed;
+use super::{Nest, NestError};
+use crate::engine::{Config, Devices, Engine, Exec, config};
+use crate::host::bridge_config;
+
+const INSTALL_LIMIT: Duration = Duration::from_secs(900);
+/// The inner bridge, pool and profile; the nest holds nothing else, so they
+/// have Incus's usual names.
+const BRIDGE: &str = "incusbr0";
+const POOL: &str = "default";
+const POOL_FOLDER: &str = "/var/lib/incus/storage-pools/default";
+
+/// Packages of an engine for containers, with what it calls.
+const INSTALL: &str = r#"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+if ! apt-cache policy incus-base | grep -q 'Candidate: [0-9]'; then
+    echo "the nest's image carries no package incus-base; Debian 13 and later do"
+    exit 1
+fi
+apt-get -q install --yes --no-install-recommends incus-base dnsmasq-base nftables btrfs-progs
+"#;
+
+/// The ids that the inner engine may give to children must lie inside the
+/// nest's own map, which is smaller than what the package writes.
+const SUBORDINATE_IDS: &str = r#"
+read -r first outside size < /proc/self/uid_map
+start=1000000
+if [ "$size" -lt 2000000 ]; then start=65536; fi
+count=$((size - start))
+if [ "$count" -gt 1000000000 ]; then count=1000000000; fi
+if [ "$count" -lt 65536 ]; then
+    echo "the nest has $size user ids; children need 131072 (see subuid(5) on the host)"
+    exit 1
+fi
+for file in /etc/subuid /etc/subgid; do echo "root:$start:$count" > "$file"; done
+systemctl restart incus.service
+"#;
+
+/// Installs the inner engine.
+pub(super) async fn install(host: &Engine, nest: &str) -> Result<(), NestError> {
+    let install = Exec::script(INSTALL).limit(INSTALL_LIMIT);
+    succeed(host, nest, "install the inner engine", &install).await?;
+    let ids = Exec::script(SUBORDINATE_IDS).limit(INSTALL_LIMIT);
+    succeed(host, nest, "set the subordinate ids", &ids).await
+}
+
+/// Makes the inner bridge, pool and profile.
+pub(super) async fn prepare(nest: &Nest, copy_on_write: bool) -> Result<(), NestError> {
+    let engine = &nest.engine;
+    if engine.network(BRIDGE).await?.is_none() {
+        engine.create_bridge(BRIDGE, &bridge_config(nest.subnet)).await?;
+    }
+    if engine.pool(POOL).await?.is_none() {
+        let (driver, settings) = if copy_on_write {
+            ("btrfs", config([("source", POOL_FOLDER)]))
+        } else {
+            ("dir", Config::new())
+        };
+        engine.create_pool(POOL, driver, &settings).await?;
+    }
+    let root = config([("type", "disk"), ("path", "/"), ("pool", POOL)]);
+    let eth0 = config([("type", "nic"), ("name", "eth0"), ("network", BRIDGE)]);
+    let devices = Devices::from([("root".to_owned(), root), ("eth0".to_owned(), eth0)]);
+    engine.set_default_profile(&devices).await?;
+    Ok(())
+}
+
+/// The device that gives a child its fixed address.
+pub(super) fn child_nic(address: std::net::Ipv4Addr) -> Config {
+    config([
+        ("type", "nic"),
+        ("name", "eth0"),
+        ("network", BRIDGE),
+        ("ipv4.address", &address.to_string()),
+    ])
+}

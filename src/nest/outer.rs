@@ -1,0 +1,397 @@
+//! The nest as a container of the host's engine.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use rand::distr::{Alphanumeric, SampleString};
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep};
+
+use super::address::{
+    NETWORK_UNIT, NETWORK_WANTED, NETWORK_WANTS, UNMANAGED, UNMANAGED_TEXT, free_address, network_unit,
+};
+use super::{NestError, inner, key};
+use crate::engine::{
+    Config, Devices, Engine, Exec, FileMode, Instance, NewInstance, Power, config,
+};
+use crate::host::{Ground, run_folder};
+use crate::image::{Builder, ImageOrigin, ImageStore};
+use crate::route::{Guard, Routes, pick_subnet};
+
+const NETWORK_LIMIT: Duration = Duration::from_secs(60);
+const ENGINE_LIMIT: Duration = Duration::from_secs(90);
+const SOCKET_DEVICE: &str = "dbmatrix-engine";
+/// Where an engine that was installed in the nest listens.
+const INNER_SOCKET: &str = "/var/lib/incus/unix.socket";
+
+/// What a nest is to be like.
+#[derive(Debug, Clone)]
+pub struct NestSettings {
+    /// Its name.
+    pub name: String,
+    /// Number of processors; all where it is not said.
+    pub cpus: Option<u32>,
+    /// Bytes of memory; all where it is not said.
+    pub memory: Option<u64>,
+    /// Whether root in the nest is root on the host.
+    pub privileged: bool,
+    /// Its image.
+    pub image: ImageOrigin,
+}
+
+/// A nest that is up, with its inner engine.
+#[derive(Debug, Clone)]
+pub struct Nest {
+    /// Its name.
+    pub name: String,
+    /// Its inner engine.
+    pub engine: Engine,
+    /// Its address on the host's bridge.
+    pub address: Ipv4Addr,
+    /// The subnet of its children.
+    pub subnet: Ipv4Net,
+    /// The routed user's password.
+    pub password: String,
+    /// The host's bridge.
+    pub bridge: String,
+}
+
+impl Nest {
+    /// Makes sure of the nest: container, inner engine, bridge and pool. What
+    /// was only half made is made anew. `progress` hears each step.
+    pub async fn ensure(
+        ground: &Ground,
+        settings: &NestSettings,
+        builder: &Builder,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, NestError> {
+        let engine = &ground.engine;
+        fs::create_dir_all(run_folder()).map_err(|source| NestError::File {
+            step: "make the run folder",
+            source,
+        })?;
+        let mut found = engine.instance(&settings.name).await?;
+        if found.as_ref().is_some_and(|nest| !is_ready(nest)) {
+            progress("removing a half-made nest");
+            engine.destroy_instance(&settings.name).await?;
+            found = None;
+        }
+        let nest = match found {
+            Some(instance) => Self::revive(ground, settings, &instance).await?,
+            None => Self::make(ground, settings, builder, progress).await?,
+        };
+        engine
+            .configure_instance(&nest.name, &limits(settings))
+            .await?;
+        Ok(nest)
+    }
+
+    /// The nest of that name if it is there and was fully made; nothing is
+    /// started.
+    pub async fn find(ground_engine: &Engine, name: &str, bridge: &str) -> Result<Option<Self>, NestError> {
+        match ground_engine.instance(name).await? {
+            Some(instance) if is_ready(&instance) => Self::read(&instance, bridge).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The way that packets to the children must go.
+    pub fn guard(&self) -> Guard {
+        Guard {
+            subnet: self.subnet,
+            via: self.address,
+            interface: self.bridge.clone(),
+        }
+    }
+
+    /// Makes sure of the host's route to the children.
+    pub async fn ensure_route(&self) -> Result<(), NestError> {
+        let routes = Routes::open()?;
+        routes.ensure(self.subnet, self.address, &self.bridge).await?;
+        Ok(())
+    }
+
+    async fn make(
+        ground: &Ground,
+        settings: &NestSettings,
+        builder: &Builder,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, NestError> {
+        let engine = &ground.engine;
+        progress("base image");
+        let store = ImageStore::new(engine.clone(), builder.clone());
+        let image = store.provide(&settings.image).await?;
+        progress("container");
+        let config = new_config(ground, settings).await?;
+        let name = settings.name.clone();
+        let socket = socket_path(ground, &name);
+        let new = NewInstance {
+            name: name.clone(),
+            image,
+            devices: devices(ground, &config, &socket),
+            config,
+        };
+        engine.create_instance(&new).await?;
+        let made = engine.instance(&name).await?;
+        let made = made.ok_or_else(|| record_error(&name, key::STAGE, "nothing"))?;
+        let nest = Self::read(&made, &ground.names.bridge)?.with_socket(socket);
+        fix_address(engine, &name, nest.address, ground.subnet).await?;
+        remove_stale_socket(nest.engine.socket());
+        engine.power(&name, Power::Start).await?;
+        wait_for_address(engine, &name, nest.address).await?;
+        progress("inner engine");
+        inner::install(engine, &name).await?;
+        wait_for_engine(&nest).await?;
+        inner::prepare(&nest, ground.copy_on_write).await?;
+        engine
+            .configure_instance(&name, &config_stage_ready())
+            .await?;
+        Ok(nest)
+    }
+
+    async fn revive(
+        ground: &Ground,
+        settings: &NestSettings,
+        instance: &Instance,
+    ) -> Result<Self, NestError> {
+        let engine = &ground.engine;
+        let name = &settings.name;
+        if instance.config.get(key::KEY) != Some(&settings_key(settings, ground)) {
+            return Err(NestError::OtherSettings { name: name.clone() });
+        }
+        let socket = socket_path(ground, name);
+        let nest = Self::read(instance, &ground.names.bridge)?.with_socket(socket);
+        match instance.status.as_str() {
+            "Running" => {}
+            "Frozen" => engine.power(name, Power::Thaw).await?,
+            _ => {
+                remove_stale_socket(nest.engine.socket());
+                engine.power(name, Power::Start).await?;
+            }
+        }
+        if !nest.engine.is_ready().await && instance.is_running() {
+            let proxy = devices(ground, &instance.config, nest.engine.socket());
+            let device = &proxy[SOCKET_DEVICE];
+            engine.set_device(name, SOCKET_DEVICE, None).await?;
+            remove_stale_socket(nest.engine.socket());
+            engine.set_device(name, SOCKET_DEVICE, Some(device)).await?;
+        }
+        wait_for_address(engine, name, nest.address).await?;
+        wait_for_engine(&nest).await?;
+        Ok(nest)
+    }
+
+    fn read(instance: &Instance, bridge: &str) -> Result<Self, NestError> {
+        let socket = instance
+            .devices
+            .get(SOCKET_DEVICE)
+            .and_then(|device| device.get("listen"))
+            .and_then(|listen| listen.strip_prefix("unix:"))
+            .unwrap_or_default();
+        Ok(Nest {
+            name: instance.name.clone(),
+            engine: Engine::new(socket),
+            address: read_key(instance, key::ADDRESS)?,
+            subnet: read_key(instance, key::SUBNET)?,
+            password: read_key(instance, key::PASSWORD)?,
+            bridge: bridge.to_owned(),
+        })
+    }
+
+    fn with_socket(mut self, socket: PathBuf) -> Self {
+        self.engine = Engine::new(socket);
+        self
+    }
+}
+
+/// The nests of a project, with what they are and whether they run.
+pub async fn existing_nests(engine: &Engine) -> Result<Vec<Instance>, NestError> {
+    let mut all = engine.instances().await?;
+    all.retain(|instance| instance.config.contains_key(key::OWNER));
+    Ok(all)
+}
+
+/// Removes a nest, its children with it, and the host's route to them.
+pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), NestError> {
+    if let Ok(subnet) = read_key::<Ipv4Net>(instance, key::SUBNET) {
+        Routes::open()?.remove(subnet).await?;
+    }
+    engine.destroy_instance(&instance.name).await?;
+    let listen = instance.devices.get(SOCKET_DEVICE).and_then(|device| device.get("listen"));
+    if let Some(socket) = listen.and_then(|listen| listen.strip_prefix("unix:")) {
+        remove_stale_socket(std::path::Path::new(socket));
+    }
+    Ok(())
+}
+
+pub(super) fn is_ready(instance: &Instance) -> bool {
+    instance.config.get(key::STAGE).is_some_and(|stage| stage == "ready")
+}
+
+pub(super) fn config_stage_ready() -> Config {
+    config([(key::STAGE, "ready")])
+}
+
+pub(super) fn read_key<T: std::str::FromStr>(
+    instance: &Instance,
+    key: &'static str,
+) -> Result<T, NestError> {
+    let found = instance.config.get(key).cloned().unwrap_or_default();
+    found
+        .parse()
+        .map_err(|_| record_error(&instance.name, key, &found))
+}
+
+fn record_error(name: &str, key: &'static str, found: &str) -> NestError {
+    NestError::Record {
+        name: name.to_owned(),
+        key,
+        found: found.to_owned(),
+    }
+}
+
+fn socket_path(ground: &Ground, name: &str) -> PathBuf {
+    run_folder().join(format!("{}-{name}.socket", ground.names.project))
+}
+
+/// A socket file without a listener keeps the next one from being made.
+fn remove_stale_socket(path: &std::path::Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::debug!(%error, "the old socket stays");
+    }
+}
+
+fn limits(settings: &NestSettings) -> Config {
+    let cpus = settings.cpus.map(|cpus| cpus.to_string()).unwrap_or_default();
+    let memory = settings.memory.map(|bytes| format!("{bytes}B")).unwrap_or_default();
+    config([("limits.cpu", &cpus), ("limits.memory", &memory)])
+}
+
+fn settings_key(settings: &NestSettings, ground: &Ground) -> String {
+    let text = format!("{:?} {} {}", settings.image, settings.privileged, ground.copy_on_write);
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, NestError> {
+    let others = existing_nests(&ground.engine).await?;
+    let taken: Vec<Ipv4Addr> = others.iter().filter_map(|nest| read_key(nest, key::ADDRESS).ok()).collect();
+    let address = free_address(ground.subnet, &taken)?;
+    let mut nets = Routes::open()?.taken().await?;
+    nets.extend(others.iter().filter_map(|nest| read_key::<Ipv4Net>(nest, key::SUBNET).ok()));
+    let seed = format!("{}/{}", ground.names.project, settings.name);
+    let subnet = pick_subnet(&nets, &seed)?;
+    let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
+    Ok(config([
+        ("security.nesting", "true"),
+        ("security.privileged", if settings.privileged { "true" } else { "false" }),
+        ("boot.autostart", "false"),
+        (key::OWNER, "dbmatrix"),
+        (key::STAGE, "making"),
+        (key::KEY, &settings_key(settings, ground)),
+        (key::ADDRESS, &address.to_string()),
+        (key::SUBNET, &subnet.to_string()),
+        (key::PASSWORD, &password),
+    ]))
+}
+
+/// The nest's own `eth0` with its fixed address, and its engine's socket on the
+/// host, for root alone.
+fn devices(ground: &Ground, settings: &Config, socket: &std::path::Path) -> Devices {
+    let address = settings.get(key::ADDRESS).cloned().unwrap_or_default();
+    let eth0 = config([
+        ("type", "nic"),
+        ("name", "eth0"),
+        ("network", &ground.names.bridge),
+        ("ipv4.address", &address),
+    ]);
+    let proxy = config([
+        ("type", "proxy"),
+        ("bind", "host"),
+        ("listen", &format!("unix:{}", socket.display())),
+        ("connect", &format!("unix:{INNER_SOCKET}")),
+        ("mode", "0600"),
+    ]);
+    Devices::from([
+        ("eth0".to_owned(), eth0),
+        (SOCKET_DEVICE.to_owned(), proxy),
+    ])
+}
+
+/// Waits until `address` is on the container's `eth0`.
+pub(super) async fn wait_for_address(
+    engine: &Engine,
+    name: &str,
+    address: Ipv4Addr,
+) -> Result<(), NestError> {
+    let deadline = Instant::now() + NETWORK_LIMIT;
+    loop {
+        let state = engine.instance_state(name).await?;
+        if state.addresses("eth0").contains(&address) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(NestError::NoNetwork {
+                name: name.to_owned(),
+                expected: address,
+                seconds: NETWORK_LIMIT.as_secs(),
+            });
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Writes the network's settings into a container that has not started yet.
+pub(super) async fn fix_address(
+    engine: &Engine,
+    name: &str,
+    address: Ipv4Addr,
+    subnet: Ipv4Net,
+) -> Result<(), NestError> {
+    let unit = network_unit(address, subnet);
+    engine.push(name, NETWORK_UNIT, FileMode::Public, &unit).await?;
+    for (path, text) in [(NETWORK_WANTED, NETWORK_WANTS), (UNMANAGED, UNMANAGED_TEXT)] {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            engine.push_folder(name, folder).await?;
+        }
+        engine.push(name, path, FileMode::Public, text).await?;
+    }
+    Ok(())
+}
+
+/// Runs a step in a container; another exit status than 0 is an error.
+pub(super) async fn succeed(
+    engine: &Engine,
+    name: &str,
+    step: &'static str,
+    exec: &Exec,
+) -> Result<(), NestError> {
+    let output = engine.exec(name, exec).await?;
+    if output.success() {
+        return Ok(());
+    }
+    Err(NestError::Step {
+        step,
+        name: name.to_owned(),
+        output: output.tail(15),
+    })
+}
+
+async fn wait_for_engine(nest: &Nest) -> Result<(), NestError> {
+    let deadline = Instant::now() + ENGINE_LIMIT;
+    while !nest.engine.is_ready().await {
+        if Instant::now() > deadline {
+            return Err(NestError::InnerEngine {
+                name: nest.name.clone(),
+                seconds: ENGINE_LIMIT.as_secs(),
+            });
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! Installing a server from Debian packages, with a vendor's repository where
+//! the matrix or the catalogue names one.
+
+use std::time::Duration;
+
+use super::spec::{Installation, KeySource, Packages, Repository, ServerSpec};
+use super::{ServerError, succeed, tarball};
+use crate::engine::{Exec, ExecOutput, FileMode};
+use crate::nest::Child;
+
+pub(super) const LIMIT: Duration = Duration::from_secs(1200);
+const KEYS: &str = "/etc/apt/keyrings";
+const SOURCES: &str = "/etc/apt/sources.list.d/dbmatrix.sources";
+
+/// Reads the package lists. An unreachable repository is an error here, while
+/// apt by itself only warns.
+const UPDATE: &str = r#"
+export LC_ALL=C.UTF-8
+apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=30 -o APT::Update::Error-Mode=any update
+"#;
+
+/// Installs without starting anything: the server is started once, with the
+/// settings that it is to have.
+pub(super) const INSTALL: &str = r#"
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+chmod 0755 /usr/sbin/policy-rc.d
+trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+if [ -n "$DEBCONF" ]; then printf '%s\n' "$DEBCONF" | debconf-set-selections; fi
+apt-get -q -o Acquire::Retries=2 -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 \
+    install --yes --no-install-recommends $PACKAGES > /var/log/dbmatrix-install.log 2>&1 || {
+    status=$?
+    grep -E '^(E|W): |rror|No space' /var/log/dbmatrix-install.log | tail -n 5 || true
+    tail -n 12 /var/log/dbmatrix-install.log
+    exit $status
+}
+"#;
+
+/// Prints the fingerprints of the primary keys in a key file.
+const FINGERPRINTS: &str = r#"
+gpg --batch --no-options --homedir "$(mktemp -d)" --show-keys --with-colons "$KEY" |
+    awk -F: '$1 == "pub" { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }'
+"#;
+
+/// Installs the server; it is not started.
+///
+/// # Errors
+/// [`ServerError::Unreachable`] where a repository does not answer,
+/// [`ServerError::Signature`] where it is signed by another key.
+pub async fn install(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
+    match &spec.installation {
+        Installation::Packages(packages) => install_packages(child, packages).await,
+        Installation::Tarball(archive) => tarball::install(child, spec, archive).await,
+    }
+}
+
+async fn install_packages(child: &Child, packages: &Packages) -> Result<(), ServerError> {
+    if let Some(repository) = &packages.repository {
+        if !repository.fingerprints.is_empty() {
+            update(child, "").await?;
+            install_debs(child, &["gpg".to_owned()], &[]).await?;
+        }
+        add_repository(child, repository).await?;
+    }
+    let url = packages.repository.as_ref().map_or("", |repository| repository.url.as_str());
+    update(child, url).await?;
+    install_debs(child, &packages.names, &packages.debconf).await
+}
+
+/// Reads the package lists, of the image's own mirror too.
+pub(super) async fn update(child: &Child, url: &str) -> Result<(), ServerError> {
+    let update = Exec::script(UPDATE).limit(LIMIT);
+    let output = child.engine.exec(&child.name, &update).await?;
+    if output.success() {
+        return Ok(());
+    }
+    Err(read_apt_error(url, &output))
+}
+
+pub(super) async fn install_debs(
+    child: &Child,
+    names: &[String],
+    debconf: &[String],
+) -> Result<(), ServerError> {
+    let install = Exec::script(INSTALL)
+        .env("PACKAGES", &names.join(" "))
+        .env("DEBCONF", &debconf.join("\n"))
+        .limit(LIMIT);
+    succeed(child, "install the packages", install).await.map(drop)
+}
+
+async fn add_repository(child: &Child, repository: &Repository) -> Result<(), ServerError> {
+    let engine = &child.engine;
+    engine.push_folder(&child.name, KEYS).await?;
+    let key = fetch_key(child, repository).await?;
+    if !repository.fingerprints.is_empty() {
+        check_fingerprints(child, repository, &key).await?;
+    }
+    let components = if repository.suite.ends_with('/') {
+        String::new()
+    } else {
+        format!("Components: {}\n", repository.components.join(" "))
+    };
+    let text = format!(
+        "Types: deb\nURIs: {}\nSuites: {}\n{components}Signed-By: {key}\n",
+        repository.url, repository.suite
+    );
+    engine.push(&child.name, SOURCES, FileMode::Public, &text).await?;
+    Ok(())
+}
+
+/// Brings the key into the child; apt tells an armoured one by its ending.
+async fn fetch_key(child: &Child, repository: &Repository) -> Result<String, ServerError> {
+    const FETCH: &str = r#"
+        /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=30 \
+            -o Acquire::https::Timeout=30 download-file "$URL" "$KEYS/fetched"
+    "#;
+    const NAME: &str = r#"
+        if head -c 27 "$KEYS/fetched" | grep -q 'BEGIN PGP'; then end=asc; else end=gpg; fi
+        mv "$KEYS/fetched" "$KEYS/dbmatrix.$end"
+        chmod 0644 "$KEYS/dbmatrix.$end"
+        echo "$KEYS/dbmatrix.$end"
+    "#;
+    match &repository.key {
+        KeySource::Url(url) => {
+            let fetch = Exec::script(FETCH).env("URL", url).env("KEYS", KEYS).limit(LIMIT);
+            let output = child.engine.exec(&child.name, &fetch).await?;
+            if !output.success() {
+                return Err(ServerError::Unreachable {
+                    url: url.clone(),
+                    reason: first_complaint(&output),
+                });
+            }
+        }
+        KeySource::File(path) => {
+            let target = format!("{KEYS}/fetched");
+            child.engine.push_file(&child.name, &target, FileMode::Public, path).await?;
+        }
+    }
+    let named = succeed(child, "store the signing key", Exec::script(NAME).env("KEYS", KEYS)).await?;
+    Ok(named.stdout.trim().to_owned())
+}
+
+async fn check_fingerprints(
+    child: &Child,
+    repository: &Repository,
+    key: &str,
+) -> Result<(), ServerError> {
+    let read = Exec::script(FINGERPRINTS).env("KEY", key);
+    let output = succeed(child, "read the signing key", read).await?;
+    let plain = |text: &str| text.replace(' ', "").to_uppercase();
+    let allowed: Vec<String> = repository.fingerprints.iter().map(|text| plain(text)).collect();
+    let found: Vec<&str> = output.stdout.split_whitespace().collect();
+    let all_known = found.iter().all(|print| allowed.iter().any(|known| known == print));
+    if all_known && !found.is_empty() {
+        return Ok(());
+    }
+    Err(ServerError::Fingerprint {
+        url: repository.url.clone(),
+        expected: allowed.join(" or "),
+        found: if found.is_empty() { "none".to_owned() } else { found.join(", ") },
+    })
+}
+
+/// Tells an unreachable archive from one with a wrong signature.
+fn read_apt_error(url: &str, output: &ExecOutput) -> ServerError {
+    let text = format!("{}\n{}", output.stdout, output.stderr);
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let reason = first_complaint(output);
+    if has(&["NO_PUBKEY", "BADSIG", "is not signed", "invalid signature", "couldn't be verified", "not signed by", "Missing key", "OpenPGP signature"]) {
+        return ServerError::Signature {
+            url: named(url),
+            reason,
+        };
+    }
+    if has(&["is expired", "is not valid yet"]) {
+        return ServerError::Step {
+            step: "read the package lists (a frozen mirror needs `check-valid-until = false` in its `[[image]]`)",
+            output: reason,
+        };
+    }
+    if has(&["Could not resolve", "Could not connect", "Failed to fetch", "Connection", "timed out", "does not have a Release file", "no longer has a Release file", "Temporary failure"]) {
+        return ServerError::Unreachable {
+            url: named(url),
+            reason,
+        };
+    }
+    ServerError::Step {
+        step: "read the package lists",
+        output: output.tail(12),
+    }
+}
+
+fn named(url: &str) -> String {
+    if url.is_empty() { "the image's own mirror".to_owned() } else { url.to_owned() }
+}
+
+/// apt's first error, which names the cause; those after it follow from it.
+fn first_complaint(output: &ExecOutput) -> String {
+    let lines = output.stderr.lines().chain(output.stdout.lines());
+    let complaint = lines.map(str::trim).find(|line| {
+        line.starts_with("E: ") || line.starts_with("Err:") || line.starts_with("W: ")
+    });
+    complaint.map_or_else(|| output.tail(3), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> ServerError {
+        let output = ExecOutput {
+            status: 100,
+            stdout: String::new(),
+            stderr: text.to_owned(),
+        };
+        read_apt_error("http://repo.test/apt", &output)
+    }
+
+    #[test]
+    fn a_wrong_key_is_told_from_an_unreachable_archive() {
+        let unsigned = "E: The repository 'http://repo.test/apt x InRelease' is not signed.";
+        assert!(matches!(said(unsigned), ServerError::Signature { .. }));
+        let gone = "E: Failed to fetch http://repo.test/apt/InRelease  Could not resolve 'repo.test'";
+        assert!(matches!(said(gone), ServerError::Unreachable { .. }));
+        let other = "E: Unable to lock directory /var/lib/apt/lists/";
+        assert!(matches!(said(other), ServerError::Step { .. }));
+    }
+}
