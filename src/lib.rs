@@ -14,6 +14,7 @@ pub mod host;
 pub mod image;
 pub mod matrix;
 pub mod nest;
+pub mod outcome;
 pub mod plan;
 pub mod report;
 pub mod route;

@@ -1,16 +1,342 @@
-//! One connection, one session over mysql_async. TEMPORARY.
+//! One connection, one session.
+//!
+//! A thin layer over mysql_async: statements go by the text protocol, SQL
+//! errors are data, only a lost connection is an error. Knows no suite and no
+//! route: who opens sessions to a nest's children checks the way before.
+
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
-use mysql_async::prelude::*;
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError { #[error("{0}")] Connect(String), #[error("{0}")] NotRouted(String), #[error("{0}")] Lost(String) }
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::consts::{ColumnFlags, ColumnType};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
+use thiserror::Error as ThisError;
+
+use crate::outcome::{Column, Outcome, Refusal, RowSet, Value};
+
+/// How long a connection, with its handshake, may take.
+const CONNECT: Duration = Duration::from_secs(20);
+/// The protocol's own upper bound of a packet.
+const LARGEST_PACKET: usize = 1 << 30;
+/// Character set of blobs and other bytes that are no text (`binary`).
+const BINARY: u16 = 63;
+
+/// Why there is no session, or none any more.
+#[derive(Debug, ThisError)]
+pub enum SessionError {
+    /// The connection was not made.
+    #[error("could not connect to {address}: {reason}")]
+    Connect {
+        /// Where to.
+        address: SocketAddr,
+        /// The system's or the driver's own words.
+        reason: String,
+    },
+    /// The server does not let this user in.
+    #[error("the server at {address} refused the login: {refusal}")]
+    Denied {
+        /// Where to.
+        address: SocketAddr,
+        /// The server's error.
+        refusal: Refusal,
+    },
+    /// The kernel would send packets somewhere else; nothing was sent.
+    #[error("{0}")]
+    NotRouted(String),
+    /// The connection ended in the middle.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    /// The server's answer is not what the statement gives.
+    #[error("expected {expected} from the server, found {found}")]
+    Unexpected {
+        /// What was asked for.
+        expected: &'static str,
+        /// What came.
+        found: String,
+    },
+}
+
+/// A password; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    /// Wraps a password.
+    pub fn new(text: &str) -> Self {
+        Secret(text.into())
+    }
+
+    /// The password itself, for those who must send it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A server and a user of it.
 #[derive(Debug, Clone)]
-pub struct Target { pub address: SocketAddr, pub user: String, pub password: String }
-pub struct Session(mysql_async::Conn);
-pub trait Connect: Send + Sync { fn connect(&self, database: Option<&str>) -> impl Future<Output = Result<Session, SessionError>> + Send; }
-impl Connect for Target { async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-  let ssl = mysql_async::SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true);
-  let base = mysql_async::OptsBuilder::default().ip_or_hostname(self.address.ip().to_string()).tcp_port(self.address.port()).user(Some(&self.user)).pass(Some(&self.password)).db_name(database);
-  match mysql_async::Conn::new(base.clone().ssl_opts(ssl)).await { Ok(c) => Ok(Session(c)), Err(mysql_async::Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer)) => mysql_async::Conn::new(base).await.map(Session).map_err(|e| SessionError::Connect(e.to_string())), Err(e) => Err(SessionError::Connect(e.to_string())) } } }
-impl Session { pub async fn two(&mut self, sql: &str) -> Result<(String, String), SessionError> {
-  let r: Option<(String,String)> = self.0.query_first(sql).await.map_err(|e| SessionError::Lost(e.to_string()))?; r.ok_or(SessionError::Lost("no row".into())) } }
+pub struct Target {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Who logs in.
+    pub user: String,
+    /// The user's password.
+    pub password: Secret,
+}
+
+/// Opens sessions to one server.
+pub trait Connect: Send + Sync {
+    /// Opens a session, in `database` where one is named.
+    fn connect(
+        &self,
+        database: Option<&str>,
+    ) -> impl Future<Output = Result<Session, SessionError>> + Send;
+}
+
+impl Connect for Target {
+    /// With TLS where the server offers it. Servers make their certificates
+    /// themselves and nobody vouches for them, so they are not checked: the
+    /// way leads through a private bridge.
+    async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
+        let tls = SslOpts::default()
+            .with_danger_accept_invalid_certs(true)
+            .with_danger_skip_domain_validation(true);
+        match self.open(database, Some(tls)).await {
+            Ok(conn) => Ok(Session { conn, tls: true }),
+            Err(Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_))) => {
+                let conn = self.open(database, None).await;
+                let conn = conn.map_err(|error| self.no_session(error))?;
+                Ok(Session { conn, tls: false })
+            }
+            Err(error) => Err(self.no_session(error)),
+        }
+    }
+}
+
+impl Target {
+    async fn open(&self, database: Option<&str>, tls: Option<SslOpts>) -> Result<Conn, Error> {
+        let options = OptsBuilder::default()
+            .ip_or_hostname(self.address.ip().to_string())
+            .tcp_port(self.address.port())
+            .user(Some(&self.user))
+            .pass(Some(self.password.reveal()))
+            .db_name(database)
+            .ssl_opts(tls)
+            .prefer_socket(false)
+            .stmt_cache_size(0)
+            // Values that are given are not asked of the server.
+            .max_allowed_packet(Some(LARGEST_PACKET))
+            .wait_timeout(Some(28_800))
+            // The collation that the server itself gives to utf8mb4, rather
+            // than the one that the driver names in its handshake.
+            .setup(vec!["SET NAMES utf8mb4"]);
+        match tokio::time::timeout(CONNECT, Conn::new(options)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(Error::Io(IoError::Io(std::io::Error::from(
+                std::io::ErrorKind::TimedOut,
+            )))),
+        }
+    }
+
+    fn no_session(&self, error: Error) -> SessionError {
+        let address = self.address;
+        match error {
+            Error::Server(error) => SessionError::Denied {
+                address,
+                refusal: refusal(error),
+            },
+            other => SessionError::Connect {
+                address,
+                reason: other.to_string(),
+            },
+        }
+    }
+}
+
+/// An open session.
+#[derive(Debug)]
+pub struct Session {
+    conn: Conn,
+    tls: bool,
+}
+
+impl Session {
+    /// The server's number of this connection, for `KILL`.
+    pub fn connection_id(&self) -> u32 {
+        self.conn.id()
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn uses_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// [`SessionError::Lost`]; what the server refuses is an [`Outcome`].
+    pub async fn run(&mut self, sql: &str) -> Result<Outcome, SessionError> {
+        let mut parts = Vec::new();
+        let mut result = match self.conn.query_iter(sql).await {
+            Ok(result) => result,
+            Err(error) => return refused(error).map(Outcome::Refused),
+        };
+        loop {
+            let (outcome, more) = match read_part(&mut result).await {
+                Ok(part) => part,
+                Err(error) => {
+                    parts.push(Outcome::Refused(refused(error)?));
+                    break;
+                }
+            };
+            parts.push(outcome);
+            if !more {
+                break;
+            }
+        }
+        Ok(match parts.len() {
+            1 => parts.remove(0),
+            _ => Outcome::Several(parts),
+        })
+    }
+
+    /// Runs a query of which the first row's columns are wanted as text.
+    ///
+    /// # Errors
+    /// [`SessionError::Unexpected`] where there is no row or the server
+    /// refuses.
+    pub async fn first_row(&mut self, sql: &str) -> Result<Vec<Option<String>>, SessionError> {
+        let outcome = self.run(sql).await?;
+        let row = outcome.rows().and_then(|rows| rows.rows.first());
+        let row = row.ok_or_else(|| SessionError::Unexpected {
+            expected: "a row",
+            found: match outcome.refusal() {
+                Some(refusal) => refusal.to_string(),
+                None => "none".to_owned(),
+            },
+        })?;
+        let text = |value: &Value| value.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        Ok(row.iter().map(text).collect())
+    }
+
+    /// Takes leave of the server.
+    pub async fn close(self) {
+        if let Err(error) = self.conn.disconnect().await {
+            tracing::debug!(%error, "the connection ended without a farewell");
+        }
+    }
+}
+
+type TextResult<'a> = mysql_async::QueryResult<'a, 'static, mysql_async::TextProtocol>;
+
+/// One result and whether another one follows.
+async fn read_part(result: &mut TextResult<'_>) -> Result<(Outcome, bool), Error> {
+    let columns: Vec<Column> = result.columns_ref().iter().map(column).collect();
+    if columns.is_empty() {
+        let outcome = Outcome::Done {
+            affected: result.affected_rows(),
+            warnings: result.warnings(),
+        };
+        let none: Option<mysql_async::Row> = result.next().await?;
+        debug_assert!(none.is_none(), "a result without columns has no rows");
+        return Ok((outcome, !result.is_empty()));
+    }
+    let mut rows = Vec::new();
+    while let Some(row) = result.next().await? {
+        rows.push(row.unwrap_raw().into_iter().map(bytes).collect());
+    }
+    let set = RowSet {
+        columns,
+        rows,
+        warnings: result.warnings(),
+    };
+    Ok((Outcome::Rows(set), !result.is_empty()))
+}
+
+fn bytes(value: Option<mysql_async::Value>) -> Value {
+    match value {
+        None | Some(mysql_async::Value::NULL) => None,
+        Some(mysql_async::Value::Bytes(bytes)) => Some(bytes),
+        // The text protocol has no others.
+        Some(other) => Some(other.as_sql(true).into_bytes()),
+    }
+}
+
+fn column(column: &mysql_async::Column) -> Column {
+    Column {
+        name: column.name_str().into_owned(),
+        kind: kind(column),
+    }
+}
+
+/// The protocol's name of a type, without its prefix, with what else tells
+/// types apart.
+fn kind(column: &mysql_async::Column) -> String {
+    let number = column.column_type();
+    let base = format!("{number:?}");
+    let mut base = base.trim_start_matches("MYSQL_TYPE_").to_owned();
+    let is_text = matches!(
+        number,
+        ColumnType::MYSQL_TYPE_STRING | ColumnType::MYSQL_TYPE_VAR_STRING | ColumnType::MYSQL_TYPE_BLOB
+    );
+    if is_text && column.character_set() == BINARY {
+        base.push_str(" BINARY");
+    }
+    if column.flags().contains(ColumnFlags::UNSIGNED_FLAG) {
+        base.push_str(" UNSIGNED");
+    }
+    base
+}
+
+/// The server's error; anything else means that the session is gone.
+fn refused(error: Error) -> Result<Refusal, SessionError> {
+    match error {
+        Error::Server(error) => Ok(refusal(error)),
+        other => Err(SessionError::Lost(other.to_string())),
+    }
+}
+
+fn refusal(error: mysql_async::ServerError) -> Refusal {
+    Refusal {
+        code: error.code,
+        state: error.state,
+        message: error.message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let target = Target {
+            address: SocketAddr::from(([127, 0, 0, 1], 3306)),
+            user: "root".to_owned(),
+            password: Secret::new("hidden"),
+        };
+        assert!(!format!("{target:?}").contains("hidden"));
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_no_session() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        drop(listener);
+        let target = Target {
+            address,
+            user: "root".to_owned(),
+            password: Secret::new(""),
+        };
+        let opened = target.connect(None).await;
+        assert!(matches!(opened, Err(SessionError::Connect { .. })));
+    }
+}

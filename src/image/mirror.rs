@@ -6,11 +6,11 @@ use std::process::Command;
 
 /// Addresses of a Debian archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Mirror {
+pub(super) struct Mirror {
     /// The main archive; `None` where the builder's default is to be taken.
-    pub archive: Option<String>,
+    pub(super) archive: Option<String>,
     /// Security updates of released suites.
-    pub security: Option<String>,
+    pub(super) security: Option<String>,
 }
 
 /// Suites that have a security archive: those that Debian has released.
@@ -19,7 +19,7 @@ const RELEASED: [&str; 4] = ["bullseye", "bookworm", "trixie", "stable"];
 impl Mirror {
     /// The lines of a `sources.list` for `suite`; empty where the builder's
     /// default is to be taken.
-    pub fn sources(&self, suite: &str) -> Vec<String> {
+    pub(super) fn sources(&self, suite: &str) -> Vec<String> {
         let Some(archive) = &self.archive else {
             return Vec::new();
         };
@@ -34,7 +34,7 @@ impl Mirror {
 }
 
 /// The mirror that apt on this machine uses, where the machine runs Debian.
-pub fn machine_mirror() -> Mirror {
+pub(super) fn machine_mirror() -> Mirror {
     let mut mirror = Mirror::default();
     if super_os_id().as_deref() != Some("debian") {
         return mirror;
@@ -60,7 +60,7 @@ pub fn machine_mirror() -> Mirror {
 }
 
 /// Whether apt on this machine refuses an archive whose `Valid-Until` is past.
-pub fn machine_checks_dates() -> bool {
+pub(super) fn machine_checks_dates() -> bool {
     let output = Command::new("apt-config")
         .args(["dump", "Acquire::Check-Valid-Until"])
         .output();

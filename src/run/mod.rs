@@ -1,1 +1,3 @@
-//! To be written.
+//! Scheduling: nests, flavours side by side, cells and their cases.
+
+pub mod case;

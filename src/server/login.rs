@@ -9,7 +9,7 @@ use super::ServerError;
 use super::spec::{RoutedUser, ServerSpec};
 use crate::nest::Child;
 use crate::route::Guard;
-use crate::session::{Connect, Session, SessionError, Target};
+use crate::session::{Connect, Secret, Session, SessionError, Target};
 use crate::version::Identity;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -73,7 +73,7 @@ pub async fn log_in(
     let target = Target {
         address: SocketAddr::from((child.address, PORT)),
         user: RoutedUser::NAME.to_owned(),
-        password: user.password.clone(),
+        password: Secret::new(&user.password),
     };
     let routed = Routed {
         target: &target,
@@ -110,11 +110,17 @@ pub async fn log_in(
 /// A server that is just starting refuses the connection; one that refuses the
 /// password, or that no route leads to, will go on to do so.
 fn is_worth_waiting(error: &SessionError) -> bool {
-    !matches!(error, SessionError::NotRouted(_))
+    matches!(error, SessionError::Connect { .. } | SessionError::Lost(_))
 }
 
 async fn ask_identity(connect: &impl Connect) -> Result<Identity, SessionError> {
     let mut session = connect.connect(None).await?;
-    let (full, comment) = session.two("SELECT @@version, @@version_comment").await?;
-    Identity::read(&full, &comment).map_err(|error| SessionError::Lost(error.to_string()))
+    let row = session.first_row("SELECT @@version, @@version_comment").await?;
+    let text = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
+    let identity = Identity::read(&text(0), &text(1));
+    session.close().await;
+    identity.map_err(|error| SessionError::Unexpected {
+        expected: "a version",
+        found: error.to_string(),
+    })
 }

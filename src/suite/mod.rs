@@ -1,1 +1,42 @@
-//! To be written.
+//! Files of a suite as steps: what to run, and what is expected of it.
+//!
+//! Owns the two kinds of files (`.slt` and `.sql`), conditions, and the stored
+//! expectations of `.sql` files. Knows no connection.
+
+mod condition;
+mod error;
+mod expectation;
+mod slt;
+mod split;
+mod sql;
+mod step;
+
+pub use condition::{Condition, Conditions, Facts};
+pub use error::SuiteError;
+pub use expectation::{Expectation, Recorded, expectation_path};
+pub use slt::SltSteps;
+pub use split::{Statement, split};
+pub use sql::SqlSteps;
+pub use step::{Action, Step};
+
+use std::path::Path;
+
+/// The kind of a case's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// sqllogictest: `.slt` or `.test`.
+    Slt,
+    /// Plain statements: `.sql`.
+    Sql,
+}
+
+impl FileKind {
+    /// By the file's ending; `None` for any other.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "slt" | "test" => Some(FileKind::Slt),
+            "sql" => Some(FileKind::Sql),
+            _ => None,
+        }
+    }
+}

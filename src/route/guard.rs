@@ -1,0 +1,64 @@
+//! Nothing is sent to a child unless the way leads through its nest.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use thiserror::Error;
+
+use super::{RouteError, Routes};
+
+/// The way that packets to a nest's children must go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Subnet of the children.
+    pub subnet: Ipv4Net,
+    /// Address of the nest.
+    pub via: Ipv4Addr,
+    /// The host's bridge.
+    pub interface: String,
+}
+
+/// Why nothing was sent.
+#[derive(Debug, Error)]
+pub enum GuardError {
+    /// The kernel knows another way, or none.
+    #[error("refused to connect to {address}: expected the way via {via} dev {interface}, the kernel would go {found}; `dbmatrix up` sets the route anew")]
+    OtherWay {
+        /// Where to.
+        address: Ipv4Addr,
+        /// The nest.
+        via: Ipv4Addr,
+        /// The bridge.
+        interface: String,
+        /// As the kernel says.
+        found: String,
+    },
+    /// The kernel could not be asked.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+}
+
+impl Guard {
+    /// Asks the kernel for the way to `address` and returns the source address
+    /// that it would take.
+    ///
+    /// # Errors
+    /// [`GuardError::OtherWay`] unless the way is the nest.
+    pub async fn check(&self, address: Ipv4Addr) -> Result<Ipv4Addr, GuardError> {
+        let way = Routes::open()?.lookup(address).await?;
+        let other_way = |found: String| GuardError::OtherWay {
+            address,
+            via: self.via,
+            interface: self.interface.clone(),
+            found,
+        };
+        let Some(way) = way else {
+            return Err(other_way("nowhere".to_owned()));
+        };
+        let leads_there = way.gateway == Some(self.via) && way.interface == self.interface;
+        match way.source {
+            Some(source) if leads_there => Ok(source),
+            _ => Err(other_way(way.to_string())),
+        }
+    }
+}

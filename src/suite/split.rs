@@ -1,0 +1,228 @@
+//! SQL text as statements, as the classic client cuts it.
+
+/// One statement and the line where it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Line of its first character that is neither blank nor comment, from 1.
+    pub line: usize,
+    /// Its text without the delimiter.
+    pub text: String,
+    /// Comment lines (`-- …`) that stand directly before it, without the dashes.
+    pub remarks: Vec<(usize, String)>,
+}
+
+/// Cuts `text` into statements: at `;`, at what a `DELIMITER` line says, and
+/// at `\g` and `\G`; never inside quotes or comments. A comment goes with the
+/// statement in which it stands; one before a statement is left out, unless it
+/// is one that servers execute (`/*! … */`, `/*+ … */`).
+pub fn split(text: &str) -> Vec<Statement> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut splitter = Splitter {
+        rest: text,
+        line: 1,
+        delimiter: ";".to_owned(),
+        statement: String::new(),
+        begun: 1,
+        remarks: Vec::new(),
+        done: Vec::new(),
+    };
+    while !splitter.rest.is_empty() {
+        splitter.take_piece();
+    }
+    splitter.finish();
+    splitter.done
+}
+
+struct Splitter<'a> {
+    rest: &'a str,
+    line: usize,
+    delimiter: String,
+    statement: String,
+    begun: usize,
+    remarks: Vec<(usize, String)>,
+    done: Vec<Statement>,
+}
+
+impl Splitter<'_> {
+    /// Takes what comes next: a quoted piece, a comment, a delimiter, a letter.
+    fn take_piece(&mut self) {
+        let blank = self.statement.trim().is_empty();
+        if blank && self.take_delimiter_line() {
+            return;
+        }
+        if self.rest.starts_with(self.delimiter.as_str()) {
+            self.advance(self.delimiter.len());
+            self.finish();
+        } else if self.rest.starts_with("\\g") || self.rest.starts_with("\\G") {
+            self.advance(2);
+            self.finish();
+        } else if let Some(length) = line_comment(self.rest) {
+            let comment = self.rest[..length].trim_end();
+            if blank {
+                if let Some(remark) = comment.strip_prefix("--") {
+                    self.remarks.push((self.line, remark.trim().to_owned()));
+                }
+            } else {
+                self.statement.push_str(comment);
+            }
+            self.advance(length);
+        } else if let Some(length) = block_comment(self.rest) {
+            let executed = self.rest.starts_with("/*!") || self.rest.starts_with("/*+") || self.rest.starts_with("/*M!");
+            if blank && !executed {
+                self.advance(length);
+            } else {
+                self.keep(length);
+            }
+        } else {
+            self.keep(quoted(self.rest).unwrap_or_else(|| first_letter(self.rest)));
+        }
+    }
+
+    /// A line `DELIMITER //`: the client's own command, in any case.
+    fn take_delimiter_line(&mut self) -> bool {
+        const WORD: &str = "delimiter";
+        let Some(head) = self.rest.get(..WORD.len()) else {
+            return false;
+        };
+        let tail = &self.rest[WORD.len()..];
+        if !head.eq_ignore_ascii_case(WORD) || !tail.starts_with([' ', '\t']) {
+            return false;
+        }
+        let end = self.rest.find('\n').map_or(self.rest.len(), |at| at + 1);
+        if let Some(word) = self.rest[WORD.len()..end].split_whitespace().next() {
+            self.delimiter = word.to_owned();
+        }
+        self.advance(end);
+        true
+    }
+
+    /// Moves `length` bytes into the statement.
+    fn keep(&mut self, length: usize) {
+        let piece = &self.rest[..length];
+        if self.statement.is_empty() {
+            if piece.trim().is_empty() {
+                self.advance(length);
+                return;
+            }
+            self.begun = self.line;
+        }
+        self.statement.push_str(piece);
+        self.advance(length);
+    }
+
+    fn advance(&mut self, length: usize) {
+        let (passed, rest) = self.rest.split_at(length);
+        self.line += passed.matches('\n').count();
+        self.rest = rest;
+    }
+
+    fn finish(&mut self) {
+        let remarks = std::mem::take(&mut self.remarks);
+        let text = std::mem::take(&mut self.statement);
+        let text = text.trim();
+        if !text.is_empty() {
+            self.done.push(Statement {
+                line: self.begun,
+                text: text.to_owned(),
+                remarks,
+            });
+        }
+    }
+}
+
+fn first_letter(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}
+
+/// Length of a comment to the end of its line: `#`, or `--` with a blank or
+/// the line's end behind it.
+fn line_comment(text: &str) -> Option<usize> {
+    let dashes = text.strip_prefix("--").is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(|c: char| c.is_whitespace() || c.is_control())
+    });
+    if !dashes && !text.starts_with('#') {
+        return None;
+    }
+    Some(text.find('\n').unwrap_or(text.len()))
+}
+
+fn block_comment(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix("/*")?;
+    Some(rest.find("*/").map_or(text.len(), |at| at + 4))
+}
+
+/// Length of a quoted piece, to its end or that of the text. A doubled quote
+/// and, but for backticks, a backslash do not end it.
+fn quoted(text: &str) -> Option<usize> {
+    let quote = text.chars().next().filter(|c| ['\'', '"', '`'].contains(c))?;
+    let mut letters = text.char_indices().skip(1).peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter == '\\' && quote != '`' {
+            letters.next();
+        } else if letter == quote {
+            if letters.peek().is_some_and(|(_, next)| *next == quote) {
+                letters.next();
+            } else {
+                return Some(at + 1);
+            }
+        }
+    }
+    Some(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn texts(sql: &str) -> Vec<String> {
+        split(sql).into_iter().map(|statement| statement.text).collect()
+    }
+
+    #[test]
+    fn quotes_and_comments_hide_the_delimiter() {
+        let sql = "SELECT ';', \"a\\\";\", `x;y`, 'it''s;' /* ; */ -- ;\n+ 1; # ;\nSELECT 2";
+        let found = texts(sql);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[1], "SELECT 2");
+    }
+
+    #[test]
+    fn a_delimiter_line_changes_what_ends_a_statement() {
+        let sql = "delimiter //\nCREATE PROCEDURE p() BEGIN SELECT 1; END//\r\nDELIMITER ;\nCALL p()\\G\nSELECT 3;";
+        assert_eq!(texts(sql), ["CREATE PROCEDURE p() BEGIN SELECT 1; END", "CALL p()", "SELECT 3"]);
+    }
+
+    #[test]
+    fn lines_and_remarks_are_those_of_the_statement() {
+        let sql = "\u{feff}-- title\n\n-- onlyif mysql\n/* note */ SELECT 1;\n\n\nSELECT\n2;";
+        let found = split(sql);
+        assert_eq!((found[0].line, found[1].line), (4, 7));
+        assert_eq!(found[0].remarks, [(1, "title".to_owned()), (3, "onlyif mysql".to_owned())]);
+        assert!(found[1].remarks.is_empty());
+    }
+
+    #[test]
+    fn a_comment_that_servers_execute_is_kept() {
+        assert_eq!(texts("/*!50000 SELECT 1 */;"), ["/*!50000 SELECT 1 */"]);
+        assert_eq!(texts("/* only a comment */;"), Vec::<String>::new());
+        assert_eq!(texts("SELECT 1--1;"), ["SELECT 1--1"]);
+    }
+
+    proptest! {
+        #[test]
+        fn joined_statements_split_back(
+            all in proptest::collection::vec("(SELECT|UPDATE) ([a-z0-9 ]|'[^'\\\\]*'|\"[^\"\\\\]*\"|`[^`]*`){1,8}x", 1..6)
+        ) {
+            let sql = all.join(";\n");
+            prop_assert_eq!(texts(&sql), all);
+        }
+
+        #[test]
+        fn any_text_is_split_without_a_panic(text in any::<String>()) {
+            let lines = text.lines().count().max(1);
+            prop_assert!(split(&text).iter().all(|statement| statement.line <= lines + 1));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! One step of a case.
+
+use std::time::Duration;
+
+use super::condition::Conditions;
+use crate::compare::{ErrorPattern, ExpectedRows};
+
+/// One step, where it stands and when it holds.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// When it is run.
+    pub conditions: Conditions,
+    /// The name of another session than the first.
+    pub connection: Option<String>,
+    /// What is done.
+    pub action: Action,
+    /// How often a failing step is tried again, and how long is waited.
+    pub retry: Option<(usize, Duration)>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// A statement that must succeed.
+    Succeeds {
+        /// The statement.
+        sql: String,
+        /// Number of affected rows, where it matters.
+        affected: Option<u64>,
+    },
+    /// A statement that must be refused.
+    Fails {
+        /// The statement.
+        sql: String,
+        /// How.
+        error: ErrorPattern,
+    },
+    /// A query with its rows.
+    Query {
+        /// The statement.
+        sql: String,
+        /// What is expected.
+        expected: ExpectedRows,
+        /// Queries with the same label have the same rows.
+        label: Option<String>,
+    },
+    /// A statement whose outcome is recorded, and compared with the record.
+    Record {
+        /// The statement.
+        sql: String,
+    },
+    /// A pause.
+    Sleep(Duration),
+    /// The end of the case.
+    Halt,
+}
+
+impl Action {
+    /// The statement, where there is one.
+    pub fn sql(&self) -> Option<&str> {
+        match self {
+            Action::Succeeds { sql, .. }
+            | Action::Fails { sql, .. }
+            | Action::Query { sql, .. }
+            | Action::Record { sql } => Some(sql),
+            Action::Sleep(_) | Action::Halt => None,
+        }
+    }
+}
