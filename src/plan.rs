@@ -1,1 +1,116 @@
-//! To be written.
+//! What is to be run: the matrix, narrowed by what was chosen. Pure.
+
+use std::path::PathBuf;
+
+use globset::Glob;
+use thiserror::Error;
+
+use crate::matrix::{Flavour, Matrix};
+
+/// What was chosen on the command line; all where nothing was.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Names or patterns of flavours.
+    pub flavours: Vec<String>,
+    /// Names or patterns of suites.
+    pub suites: Vec<String>,
+}
+
+/// One suite on one flavour.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// The flavour's name.
+    pub flavour: String,
+    /// The suite's name.
+    pub suite: String,
+    /// The suite's files.
+    pub files: Vec<PathBuf>,
+    /// Labels that hold in the suite's conditions.
+    pub labels: Vec<String>,
+}
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The chosen flavours, in the order of the matrix.
+    pub flavours: Vec<Flavour>,
+    /// Their cells, suites in the order of the matrix.
+    pub cells: Vec<Cell>,
+}
+
+/// A choice that chooses nothing.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("no {kind} `{name}` in the matrix; it has {there}")]
+pub struct UnknownChoice {
+    kind: &'static str,
+    name: String,
+    there: String,
+}
+
+impl Plan {
+    /// Narrows a matrix to what was chosen.
+    ///
+    /// # Errors
+    /// [`UnknownChoice`] for the first choice that fits nothing.
+    pub fn new(matrix: &Matrix, selection: &Selection) -> Result<Self, UnknownChoice> {
+        let names: Vec<&str> = matrix.flavours.iter().map(|flavour| flavour.name.as_str()).collect();
+        let flavours = choose("flavour", &names, &selection.flavours)?;
+        let names: Vec<&str> = matrix.suites.iter().map(|suite| suite.name.as_str()).collect();
+        let suites = choose("suite", &names, &selection.suites)?;
+        let chosen = matrix.flavours.iter().filter(|flavour| flavours.contains(&flavour.name));
+        let flavours: Vec<Flavour> = chosen.cloned().collect();
+        let chosen = matrix.suites.iter().filter(|suite| suites.contains(&suite.name));
+        let cells = chosen.flat_map(|suite| {
+            let on = flavours.iter().filter(|flavour| suite.flavours.contains(&flavour.name));
+            on.map(|flavour| Cell {
+                flavour: flavour.name.clone(),
+                suite: suite.name.clone(),
+                files: suite.files.clone(),
+                labels: suite.labels.clone(),
+            })
+        });
+        Ok(Plan {
+            cells: cells.collect(),
+            flavours,
+        })
+    }
+}
+
+fn choose(kind: &'static str, names: &[&str], patterns: &[String]) -> Result<Vec<String>, UnknownChoice> {
+    if patterns.is_empty() {
+        return Ok(names.iter().map(|&name| name.to_owned()).collect());
+    }
+    let mut matchers = Vec::new();
+    for pattern in patterns {
+        let matcher = Glob::new(pattern).ok().map(|glob| glob.compile_matcher());
+        let matcher = matcher.filter(|matcher| names.iter().any(|name| matcher.is_match(name)));
+        matchers.push(matcher.ok_or_else(|| UnknownChoice {
+            kind,
+            name: pattern.clone(),
+            there: listed(names),
+        })?);
+    }
+    let chosen = names.iter().filter(|name| matchers.iter().any(|matcher| matcher.is_match(name)));
+    Ok(chosen.map(|&name| name.to_owned()).collect())
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_choose_in_the_order_of_the_matrix() {
+        let names = ["mysql-9.7", "mariadb-10.5", "mariadb-11.8"];
+        let chosen = choose("flavour", &names, &["mariadb-*".to_owned(), "mysql-9.7".to_owned()]);
+        assert_eq!(chosen.expect("a choice"), names);
+        let none = choose("flavour", &names, &["mysql-9".to_owned()]).expect_err("nothing fits");
+        assert!(none.to_string().contains("`mysql-9.7`"));
+    }
+}

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 /// A line of servers that share a code base and a numbering.
@@ -65,6 +66,13 @@ impl FromStr for Family {
             .into_iter()
             .find(|family| family.as_str() == text)
             .ok_or_else(|| VersionError::Family(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Family {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -165,6 +173,13 @@ impl FromStr for Version {
             parts,
             len: len as u8,
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,1 +1,175 @@
-//! To be written.
+//! `family:version` to a recipe, as data.
+//!
+//! The servers that dbmatrix knows how to get, from where, stand in
+//! `servers.toml` beside this file. Knows no matrix and no container.
+
+mod recipe;
+
+pub use recipe::{Recipe, RepositoryRecipe, SourceKind};
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::version::{Family, Version, VersionError};
+
+const SERVERS: &str = include_str!("servers.toml");
+
+/// A server of the catalogue.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Server {
+    /// Its family.
+    pub family: Family,
+    /// Its release series.
+    pub version: Version,
+    /// Other words for it, such as `lts`.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Year and month in which its vendor's support ends, where it is known.
+    #[serde(default)]
+    pub end_of_life: Option<String>,
+    /// Where it can be had, the preferred one first.
+    pub source: Vec<Recipe>,
+}
+
+impl Server {
+    /// As it is named in a matrix.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.family, self.version)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    server: Vec<Server>,
+}
+
+/// All servers, in the order of the file.
+pub fn servers() -> &'static [Server] {
+    static READ: LazyLock<Vec<Server>> = LazyLock::new(|| {
+        let file: File = toml::from_str(SERVERS).expect("servers.toml is checked by a test");
+        file.server
+    });
+    &READ
+}
+
+/// A name that is no server's.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum UnknownServer {
+    /// It has no colon.
+    #[error("expected `family:version`, such as `mysql:9.7`; found `{0}`")]
+    Form(String),
+    /// Its family or its version cannot be read.
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    /// The catalogue has no such word for a version.
+    #[error("the catalogue has no `{name}`; it has {known}")]
+    Alias {
+        /// The name.
+        name: String,
+        /// What there is of that family.
+        known: String,
+    },
+}
+
+/// What a matrix asks for: a server of the catalogue, or one of which at least
+/// family and version are told.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its family.
+    pub family: Family,
+    /// Its version, as far as it was told.
+    pub version: Version,
+    /// The catalogue's entry.
+    pub server: Option<&'static Server>,
+}
+
+/// Reads `family:version` or `family:alias`.
+///
+/// # Errors
+/// [`UnknownServer`].
+pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
+    let (family, rest) = name.split_once(':').ok_or_else(|| UnknownServer::Form(name.to_owned()))?;
+    let family: Family = family.trim().parse()?;
+    let rest = rest.trim();
+    let of_family = || servers().iter().filter(|server| server.family == family);
+    let wanted = |server: &'static Server, version: Version| Wanted {
+        family,
+        version,
+        server: Some(server),
+    };
+    if let Some(server) = of_family().find(|server| server.aliases.iter().any(|alias| alias == rest)) {
+        return Ok(wanted(server, server.version));
+    }
+    let version: Version = match rest.parse() {
+        Ok(version) => version,
+        Err(error) if rest.starts_with(|c: char| c.is_ascii_digit()) => return Err(error.into()),
+        Err(_) => {
+            return Err(UnknownServer::Alias {
+                name: name.to_owned(),
+                known: known(family),
+            });
+        }
+    };
+    let fits = |server: &&Server| server.version == version || server.version.is_prefix_of(version);
+    Ok(match of_family().find(fits) {
+        Some(server) => wanted(server, version),
+        None => Wanted {
+            family,
+            version,
+            server: None,
+        },
+    })
+}
+
+/// The catalogue's names of one family, for a message.
+pub fn known(family: Family) -> String {
+    let of_family = servers().iter().filter(|server| server.family == family);
+    let names = of_family.flat_map(|server| {
+        let aliases = server.aliases.iter().map(move |alias| format!("`{family}:{alias}`"));
+        std::iter::once(format!("`{}`", server.name())).chain(aliases)
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_is_whole() {
+        for server in servers() {
+            let name = server.name();
+            assert!(!server.source.is_empty(), "{name}: no source");
+            for recipe in &server.source {
+                assert!(!recipe.packages.is_empty() && !recipe.service.is_empty(), "{name}");
+                assert_eq!(recipe.source == SourceKind::Vendor, recipe.repository.is_some(), "{name}");
+                let keys = recipe.repository.iter().flat_map(|repository| &repository.fingerprints);
+                for print in keys {
+                    assert_eq!(print.len(), 40, "{name}: {print}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn aliases_and_patch_versions_lead_to_their_series() {
+        let version = |name: &str| find(name).expect("known").server.expect("an entry").name();
+        assert_eq!(version("mysql:lts"), "mysql:9.7");
+        assert_eq!(version("mysql:innovation"), "mysql:26.7");
+        assert_eq!(version("mariadb:10.11.18"), "mariadb:10.11");
+        assert_eq!(find("mysql:5.6").expect("a version").server.map(Server::name), None);
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_what_is() {
+        let told = find("mysql:latest-and-greatest").expect_err("no alias").to_string();
+        assert!(told.contains("`mysql:lts`"), "{told}");
+        assert!(find("mysql").is_err());
+        assert!(find("oracle:23").is_err());
+        assert!(find("mysql:8.x").is_err());
+    }
+}

@@ -1,1 +1,86 @@
-//! To be written.
+//! The command line: one file a command, and the only place that wires rooms
+//! together.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to people")]
+
+mod args;
+mod connect;
+mod consent;
+mod down;
+mod list;
+mod privilege;
+mod prompt;
+mod run;
+mod signal;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+use crate::event::Verdict;
+
+/// What went wrong, with the exit status that it has.
+#[derive(Debug)]
+struct Failure {
+    verdict: Verdict,
+    message: String,
+}
+
+impl Failure {
+    fn misused(error: impl std::fmt::Display) -> Self {
+        Failure {
+            verdict: Verdict::Misused,
+            message: error.to_string(),
+        }
+    }
+
+    fn not_provided(error: impl std::fmt::Display) -> Self {
+        Failure {
+            verdict: Verdict::NotProvided,
+            message: error.to_string(),
+        }
+    }
+}
+
+/// Parses the command line, carries it out, and returns the exit status.
+pub fn main() -> std::process::ExitCode {
+    let args = Args::parse();
+    start_log(args.verbose);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: could not start the runtime: {error}");
+            return Verdict::NotProvided.code().into();
+        }
+    };
+    let ended = runtime.block_on(carry_out(&args));
+    // Blocking reads of a terminal must not hold the program up.
+    runtime.shutdown_background();
+    let verdict = ended.unwrap_or_else(|failure| {
+        eprintln!("error: {}", failure.message);
+        failure.verdict
+    });
+    verdict.code().into()
+}
+
+async fn carry_out(args: &Args) -> Result<Verdict, Failure> {
+    match &args.command {
+        Command::Run(command) => run::run(&args.place, command).await,
+        Command::Up(command) => run::up(&args.place, command).await,
+        Command::Down(command) => down::down(&args.place, command).await,
+        Command::List(command) => list::list(&args.place, command).await,
+        Command::Connect(command) => connect::connect(&args.place, command).await,
+    }
+}
+
+/// `-v` shows what is done, `-vv` every request; `DBMATRIX_LOG` has the last word.
+fn start_log(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let usual = match verbose {
+        0 => "off",
+        1 => "dbmatrix=info",
+        _ => "dbmatrix=debug",
+    };
+    let filter = EnvFilter::try_from_env("DBMATRIX_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

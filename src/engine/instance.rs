@@ -121,6 +121,15 @@ impl Engine {
             .await
     }
 
+    /// Whether anybody keeps a project of their own or a container in any
+    /// project here.
+    pub async fn has_projects_or_instances(&self) -> Result<bool, EngineError> {
+        let projects: Vec<String> = self.get("list the projects", "/1.0/projects").await?;
+        let path = "/1.0/instances?all-projects=true";
+        let instances: Vec<String> = self.get("list all containers", path).await?;
+        Ok(projects.len() > 1 || !instances.is_empty())
+    }
+
     /// One container, or `None`.
     pub async fn instance(&self, name: &str) -> Result<Option<Instance>, EngineError> {
         let what = format!("look at container `{name}`");

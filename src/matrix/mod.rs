@@ -1,1 +1,212 @@
-//! To be written.
+//! The matrix file: which flavours, in which nest, with which suites.
+//!
+//! Every problem in a file is reported at once, at its place. Knows the
+//! catalogue and what a server's installation needs; starts nothing.
+
+mod flavour;
+mod image;
+mod nest;
+mod problem;
+mod reader;
+mod suite;
+
+pub use flavour::Flavour;
+pub use nest::NestSpec;
+pub use problem::{MatrixError, Problem};
+pub use suite::SuiteSpec;
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use problem::Problems;
+use reader::TableReader;
+
+/// A checked matrix file.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    /// The file.
+    pub path: PathBuf,
+    /// The nest.
+    pub nest: NestSpec,
+    /// The flavours, in the order of the file.
+    pub flavours: Vec<Flavour>,
+    /// The suites, in the order of the file.
+    pub suites: Vec<SuiteSpec>,
+}
+
+impl Matrix {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`MatrixError`] with all problems of the file.
+    pub fn load(path: &Path) -> Result<Self, MatrixError> {
+        let text = std::fs::read_to_string(path).map_err(|source| MatrixError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, MatrixError> {
+        let problems = Problems::default();
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            problems.add(error.span().unwrap_or(0..0), error.message().to_owned());
+        }
+        let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let images = image::read_all(&top);
+        let nest = nest::read(&top, path, &images);
+        let flavours = flavour::read_all(&top, folder, &images);
+        let suites = suite::read_all(&top, folder, &flavours);
+        top.finish();
+        if flavours.is_empty() && problems.is_empty() {
+            problems.add(0..0, "expected at least one flavour: `flavours = [\"mysql:9.7\"]` or `[[flavour]]`".to_owned());
+        }
+        problems.into_result(path, text)?;
+        Ok(Matrix {
+            path: path.to_owned(),
+            nest,
+            flavours,
+            suites,
+        })
+    }
+
+    /// The folder that paths in the file are relative to.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::ImageOrigin;
+    use crate::server::Installation;
+
+    fn parse(text: &str) -> Result<Matrix, MatrixError> {
+        Matrix::parse(Path::new("m.toml"), text)
+    }
+
+    fn told(text: &str) -> Vec<String> {
+        match parse(text) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.lines(),
+        }
+    }
+
+    #[test]
+    fn the_short_form_needs_only_names() {
+        let matrix = parse("flavours = ['mysql:9.7', 'mariadb:11.8']").expect("a matrix");
+        let names: Vec<&str> = matrix.flavours.iter().map(|flavour| flavour.name.as_str()).collect();
+        assert_eq!(names, ["mysql-9.7", "mariadb-11.8"]);
+        assert_eq!(matrix.nest.name, "m");
+        assert!(matrix.flavours.iter().all(|flavour| flavour.required));
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_at_their_lines() {
+        let text = "\
+[nest]
+memroy = '4GiB'
+cpus = 'two'
+
+[[flavour]]
+server = 'mysql:9.x'
+required = 1
+
+[[flavour]]
+server = 'percona:8.4'
+source = 'debian'
+
+[[flavour]]
+name = 'under_score'
+server = 'mariadb:11.8'
+";
+        insta::assert_snapshot!(told(text).join("\n"), @r"
+        m.toml:2: unknown key `memroy`; did you mean `memory`?
+        m.toml:3: expected a whole number from 1; found a string
+        m.toml:6: expected a version such as `8.4` or `10.11.18`; found `9.x`
+        m.toml:7: expected `true` or `false`; found an integer
+        m.toml:11: the catalogue has `percona:8.4` not from `debian`; it has it from `vendor`
+        m.toml:14: expected a name of at most 63 letters, digits and hyphens that begins with a letter; found `under_score`
+        ");
+    }
+
+    #[test]
+    fn a_syntax_error_is_told_with_its_line() {
+        let lines = told("flavours = ['mysql:9.7']\nnest = = 1\n");
+        assert!(lines.iter().any(|line| line.starts_with("m.toml:2: ")), "{lines:?}");
+    }
+
+    #[test]
+    fn a_recipe_can_be_overridden_or_given_whole() {
+        let text = "\
+[[image]]
+name = 'debian:bookworm'
+check-valid-until = false
+
+[[flavour]]
+server = 'mysql:5.6'
+tarball = { path = 'x.tgz', sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' }
+packages = []
+settings = { max_connections = 50, sql_mode = 'ANSI' }
+
+[[flavour]]
+name = 'own'
+server = 'mariadb:11.8'
+source = 'vendor'
+image = 'images:debian/12'
+repository = { url = 'http://repo.test/apt', key = 'key.asc' }
+";
+        let matrix = parse(text).expect("a matrix");
+        let old = &matrix.flavours[0];
+        assert!(matches!(old.spec.installation, Installation::Tarball(_)));
+        assert!(matches!(&old.image, ImageOrigin::Built(image) if image.check_valid_until == Some(false)));
+        assert_eq!(old.spec.settings[1], ("sql_mode".to_owned(), "ANSI".to_owned()));
+        let own = &matrix.flavours[1];
+        assert!(matches!(own.image, ImageOrigin::Server { .. }));
+        let Installation::Packages(packages) = &own.spec.installation else {
+            panic!("packages");
+        };
+        let repository = packages.repository.as_ref().expect("a repository");
+        assert_eq!((repository.url.as_str(), repository.suite.as_str()), ("http://repo.test/apt", "trixie"));
+        assert!(repository.fingerprints.is_empty(), "another key has other fingerprints");
+    }
+
+    #[test]
+    fn settings_cannot_smuggle_lines_into_the_file() {
+        let text = "[[flavour]]\nserver = 'mysql:9.7'\nsettings = { \"a]\\nb\" = 1, c = \"x\\ny\", d = [1] }\n";
+        assert_eq!(told(text).len(), 3);
+    }
+
+    #[test]
+    fn the_same_name_twice_is_a_problem() {
+        assert_eq!(
+            told("flavours = ['mysql:9.7', 'mysql:9.7']"),
+            ["m.toml:1: the name `mysql-9.7` is used twice; give one of the flavours another `name`"]
+        );
+    }
+
+    #[test]
+    fn a_matrix_without_flavours_is_a_problem() {
+        assert_eq!(told("").len(), 1);
+    }
+
+    #[test]
+    fn suites_name_files_that_are_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.slt"), "").expect("a file");
+        std::fs::write(folder.path().join("b.txt"), "").expect("a file");
+        let path = folder.path().join("m.toml");
+        let suite = |files: &str| {
+            let text = format!("flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nfiles = {files}\n");
+            Matrix::parse(&path, &text)
+        };
+        assert_eq!(suite("['*.slt']").expect("a matrix").suites[0].files.len(), 1);
+        assert!(suite("['*.sql']").is_err(), "matches nothing");
+        assert!(suite("['b.txt']").is_err(), "is no suite");
+        assert!(suite("[]").is_err(), "names nothing");
+    }
+}

@@ -14,8 +14,10 @@ use crate::image::{ImageOrigin, ImageStore};
 /// What a child is to be.
 #[derive(Debug, Clone)]
 pub struct ChildSpec {
-    /// Its name: the flavour's.
+    /// Its name, that of a container.
     pub name: String,
+    /// The flavour's name, for listings.
+    pub flavour: String,
     /// Hash of all that goes in; a child with another one is made anew.
     pub key: String,
     /// Its server, for listings, such as `mysql:9.7`.
@@ -97,18 +99,11 @@ impl Children {
         Ok(all)
     }
 
-    /// Removes those children that were not fully made.
-    pub async fn remove_half_made(&self) -> Result<(), NestError> {
-        for child in self.all().await?.iter().filter(|child| !is_ready(child)) {
-            self.nest.engine.destroy_instance(&child.name).await?;
-        }
-        Ok(())
-    }
-
-    /// Notes that the child has its server.
-    pub async fn mark_ready(&self, child: &Child) -> Result<(), NestError> {
-        let engine = &self.nest.engine;
-        engine.configure_instance(&child.name, &config_stage_ready()).await?;
+    /// Notes that the child has its server, and what that says of itself.
+    pub async fn mark_ready(&self, child: &Child, version: &str) -> Result<(), NestError> {
+        let mut noted = config_stage_ready();
+        noted.insert(key::VERSION.to_owned(), version.to_owned());
+        self.nest.engine.configure_instance(&child.name, &noted).await?;
         Ok(())
     }
 
@@ -123,6 +118,7 @@ impl Children {
                 (key::OWNER, "dbmatrix"),
                 (key::STAGE, "making"),
                 (key::KEY, &spec.key),
+                (key::FLAVOUR, &spec.flavour),
                 (key::SERVER, &spec.server),
                 (key::ADDRESS, &address.to_string()),
             ]),

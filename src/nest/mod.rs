@@ -8,10 +8,12 @@ mod address;
 mod child;
 mod error;
 mod inner;
+mod listing;
 mod outer;
 
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
+pub use listing::{FindError, Found, Listed, find_flavour, list_all, remove_half_made};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests};
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.
@@ -27,6 +29,10 @@ mod key {
     pub(super) const SUBNET: &str = "user.dbmatrix.subnet";
     /// The routed user's password, one a nest.
     pub(super) const PASSWORD: &str = "user.dbmatrix.password";
-    /// What a child says of its server, for listings.
+    /// The name of a child's flavour.
+    pub(super) const FLAVOUR: &str = "user.dbmatrix.flavour";
+    /// What a child's server is, such as `mysql:9.7`.
     pub(super) const SERVER: &str = "user.dbmatrix.server";
+    /// What a child's server said of itself at the last login.
+    pub(super) const VERSION: &str = "user.dbmatrix.version";
 }

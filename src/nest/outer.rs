@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::address::{
-    NETWORK_UNIT, NETWORK_WANTED, NETWORK_WANTS, UNMANAGED, UNMANAGED_TEXT, free_address, network_unit,
+    NETWORK_UNIT, NETWORK_WANTED, NETWORK_WANTS, UNMANAGED, UNMANAGED_TEXT, free_address, gateway,
+    network_unit,
 };
 use super::{NestError, inner, key};
 use crate::engine::{
@@ -89,13 +90,32 @@ impl Nest {
         Ok(nest)
     }
 
-    /// The nest of that name if it is there and was fully made; nothing is
-    /// started.
-    pub async fn find(ground_engine: &Engine, name: &str, bridge: &str) -> Result<Option<Self>, NestError> {
-        match ground_engine.instance(name).await? {
-            Some(instance) if is_ready(&instance) => Self::read(&instance, bridge).map(Some),
-            _ => Ok(None),
+    /// A nest that was fully made, started where it does not run.
+    pub(super) async fn wake(host: &Engine, instance: &Instance, bridge: &str) -> Result<Self, NestError> {
+        let nest = Self::read(instance, bridge)?;
+        match instance.status.as_str() {
+            "Running" => {}
+            "Frozen" => host.power(&nest.name, Power::Thaw).await?,
+            _ => {
+                remove_stale_socket(nest.engine.socket());
+                host.power(&nest.name, Power::Start).await?;
+            }
         }
+        if !nest.engine.is_ready().await && instance.is_running() {
+            nest.attach_socket(host, instance).await?;
+        }
+        wait_for_address(host, &nest.name, nest.address).await?;
+        wait_for_engine(&nest).await?;
+        Ok(nest)
+    }
+
+    /// Makes the socket anew: whoever passed it on is gone.
+    async fn attach_socket(&self, host: &Engine, instance: &Instance) -> Result<(), NestError> {
+        let device = &instance.devices[SOCKET_DEVICE];
+        host.set_device(&self.name, SOCKET_DEVICE, None).await?;
+        remove_stale_socket(self.engine.socket());
+        host.set_device(&self.name, SOCKET_DEVICE, Some(device)).await?;
+        Ok(())
     }
 
     /// The way that packets to the children must go.
@@ -107,11 +127,9 @@ impl Nest {
         }
     }
 
-    /// Makes sure of the host's route to the children.
-    pub async fn ensure_route(&self) -> Result<(), NestError> {
-        let routes = Routes::open()?;
-        routes.ensure(self.subnet, self.address, &self.bridge).await?;
-        Ok(())
+    /// Address of the inner bridge: the first of the children's subnet.
+    pub fn gateway(&self) -> Ipv4Addr {
+        gateway(self.subnet)
     }
 
     async fn make(
@@ -137,7 +155,7 @@ impl Nest {
         engine.create_instance(&new).await?;
         let made = engine.instance(&name).await?;
         let made = made.ok_or_else(|| record_error(&name, key::STAGE, "nothing"))?;
-        let nest = Self::read(&made, &ground.names.bridge)?.with_socket(socket);
+        let nest = Self::read(&made, &ground.names.bridge)?;
         fix_address(engine, &name, nest.address, ground.subnet).await?;
         remove_stale_socket(nest.engine.socket());
         engine.power(&name, Power::Start).await?;
@@ -162,29 +180,10 @@ impl Nest {
         if instance.config.get(key::KEY) != Some(&settings_key(settings, ground)) {
             return Err(NestError::OtherSettings { name: name.clone() });
         }
-        let socket = socket_path(ground, name);
-        let nest = Self::read(instance, &ground.names.bridge)?.with_socket(socket);
-        match instance.status.as_str() {
-            "Running" => {}
-            "Frozen" => engine.power(name, Power::Thaw).await?,
-            _ => {
-                remove_stale_socket(nest.engine.socket());
-                engine.power(name, Power::Start).await?;
-            }
-        }
-        if !nest.engine.is_ready().await && instance.is_running() {
-            let proxy = devices(ground, &instance.config, nest.engine.socket());
-            let device = &proxy[SOCKET_DEVICE];
-            engine.set_device(name, SOCKET_DEVICE, None).await?;
-            remove_stale_socket(nest.engine.socket());
-            engine.set_device(name, SOCKET_DEVICE, Some(device)).await?;
-        }
-        wait_for_address(engine, name, nest.address).await?;
-        wait_for_engine(&nest).await?;
-        Ok(nest)
+        Self::wake(engine, instance, &ground.names.bridge).await
     }
 
-    fn read(instance: &Instance, bridge: &str) -> Result<Self, NestError> {
+    pub(super) fn read(instance: &Instance, bridge: &str) -> Result<Self, NestError> {
         let socket = instance
             .devices
             .get(SOCKET_DEVICE)
@@ -199,11 +198,6 @@ impl Nest {
             password: read_key(instance, key::PASSWORD)?,
             bridge: bridge.to_owned(),
         })
-    }
-
-    fn with_socket(mut self, socket: PathBuf) -> Self {
-        self.engine = Engine::new(socket);
-        self
     }
 }
 
@@ -222,7 +216,7 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
     engine.destroy_instance(&instance.name).await?;
     let listen = instance.devices.get(SOCKET_DEVICE).and_then(|device| device.get("listen"));
     if let Some(socket) = listen.and_then(|listen| listen.strip_prefix("unix:")) {
-        remove_stale_socket(std::path::Path::new(socket));
+        remove_stale_socket(Path::new(socket));
     }
     Ok(())
 }
@@ -258,7 +252,7 @@ fn socket_path(ground: &Ground, name: &str) -> PathBuf {
 }
 
 /// A socket file without a listener keeps the next one from being made.
-fn remove_stale_socket(path: &std::path::Path) {
+fn remove_stale_socket(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != std::io::ErrorKind::NotFound
     {
@@ -302,7 +296,7 @@ async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, 
 
 /// The nest's own `eth0` with its fixed address, and its engine's socket on the
 /// host, for root alone.
-fn devices(ground: &Ground, settings: &Config, socket: &std::path::Path) -> Devices {
+fn devices(ground: &Ground, settings: &Config, socket: &Path) -> Devices {
     let address = settings.get(key::ADDRESS).cloned().unwrap_or_default();
     let eth0 = config([
         ("type", "nic"),

@@ -75,10 +75,10 @@ pub enum ServerError {
         log: String,
     },
     /// Nobody could log in.
-    #[error("the routed user could not log in within {seconds} s: {source}")]
+    #[error("the routed user could not log in at {address}: {source}")]
     Login {
-        /// How long it was tried.
-        seconds: u64,
+        /// Where to.
+        address: std::net::SocketAddr,
         /// The last reason.
         source: SessionError,
     },

@@ -1,18 +1,16 @@
 //! Ready means: the routed user is logged in over the route and has an answer.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::ServerError;
 use super::spec::{RoutedUser, ServerSpec};
-use crate::nest::Child;
 use crate::route::Guard;
 use crate::session::{Connect, Secret, Session, SessionError, Target};
 use crate::version::Identity;
 
-const LIMIT: Duration = Duration::from_secs(60);
 const PORT: u16 = 3306;
 
 /// A server that somebody has logged in to.
@@ -59,51 +57,68 @@ impl Server {
     }
 }
 
-/// Logs in as the routed user, as often as it takes, and checks that the server
-/// is the one that was wanted.
+/// A login to be tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Login<'a> {
+    /// The child's address.
+    pub address: Ipv4Addr,
+    /// Who logs in.
+    pub user: &'a RoutedUser,
+    /// The way there.
+    pub guard: &'a Guard,
+    /// How long it is tried.
+    pub limit: Duration,
+}
+
+/// Logs in as the routed user, as often as it takes, and asks the server what
+/// it is.
 ///
 /// # Errors
-/// [`ServerError::Login`] with the last reason; [`ServerError::Identity`].
-pub async fn log_in(
-    child: &Child,
-    spec: &ServerSpec,
-    user: &RoutedUser,
-    guard: &Guard,
-) -> Result<Server, ServerError> {
+/// [`ServerError::Login`] with the last reason.
+pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     let target = Target {
-        address: SocketAddr::from((child.address, PORT)),
+        address: SocketAddr::from((login.address, PORT)),
         user: RoutedUser::NAME.to_owned(),
-        password: Secret::new(&user.password),
+        password: Secret::new(&login.user.password),
     };
     let routed = Routed {
         target: &target,
-        guard,
+        guard: login.guard,
     };
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + login.limit;
     let identity = loop {
         match ask_identity(&routed).await {
             Ok(identity) => break identity,
             Err(source) if !is_worth_waiting(&source) || Instant::now() > deadline => {
                 return Err(ServerError::Login {
-                    seconds: LIMIT.as_secs(),
+                    address: target.address,
                     source,
                 });
             }
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     };
-    if identity.family != spec.family || !spec.version.is_prefix_of(identity.version) {
-        return Err(ServerError::Identity {
-            expected_family: spec.family,
-            expected_version: spec.version,
-            found_family: identity.family,
-            found: identity.full,
-        });
-    }
     Ok(Server {
         target,
-        guard: guard.clone(),
+        guard: login.guard.clone(),
         identity,
+    })
+}
+
+/// Checks that a server is the one that was wanted.
+///
+/// # Errors
+/// [`ServerError::Identity`], which names both.
+pub fn check_identity(server: &Server, spec: &ServerSpec) -> Result<(), ServerError> {
+    let identity = &server.identity;
+    if identity.family == spec.family && spec.version.is_prefix_of(identity.version) {
+        return Ok(());
+    }
+    Err(ServerError::Identity {
+        expected_family: spec.family,
+        expected_version: spec.version,
+        found_family: identity.family,
+        found: identity.full.clone(),
     })
 }
 

@@ -14,7 +14,7 @@ mod tarball;
 pub use configure::configure;
 pub use error::ServerError;
 pub use install::install;
-pub use login::{Server, log_in};
+pub use login::{Login, Server, check_identity, log_in};
 pub use spec::{Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec, Tarball, TarballSource};
 pub use start::start;
 

@@ -1,0 +1,158 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::host::EngineChoice;
+
+/// Does it hold on every version? Runs SQL suites side by side on MySQL,
+/// MariaDB and Percona Server of many versions, each in a container of its own.
+#[derive(Debug, Parser)]
+#[command(name = "dbmatrix", version, propagate_version = true)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) place: Place,
+
+    /// Say what is done (-v), or every request (-vv)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Where dbmatrix keeps its things.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// Engine: `incus`, `lxd`, or the path of its socket
+    #[arg(long, global = true, env = "DBMATRIX_ENGINE", value_name = "ENGINE")]
+    pub(super) engine: Option<EngineChoice>,
+
+    /// Engine project that holds everything; two projects share nothing
+    #[arg(long, global = true, env = "DBMATRIX_PROJECT", default_value = "dbmatrix", value_parser = project_name)]
+    pub(super) project: String,
+}
+
+impl Place {
+    pub(super) fn engine(&self) -> EngineChoice {
+        self.engine.clone().unwrap_or_default()
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a matrix's suites on all its flavours
+    #[command(after_help = "\
+Examples:
+  dbmatrix run matrices/mysql.toml --yes
+  dbmatrix run matrices/mysql.toml --flavour 'mariadb-*' --suite json
+  dbmatrix run matrices/mysql.toml --update
+
+Exit status: 0 all passed; 1 failures; 2 usage or matrix; 3 a flavour or the
+engine could not be provided; 130 interrupted.")]
+    Run(RunArgs),
+    /// Bring a matrix's flavours up and leave them there
+    #[command(after_help = "Example:\n  dbmatrix up matrices/mysql.toml --flavour mysql-9.7")]
+    Up(UpArgs),
+    /// Remove a matrix's children, nest and route; with --all everything
+    #[command(after_help = "Examples:\n  dbmatrix down matrices/mysql.toml\n  dbmatrix down --all")]
+    Down(DownArgs),
+    /// Show nests and their children
+    List(ListArgs),
+    /// Open a client on a flavour
+    #[command(after_help = "\
+Examples:
+  dbmatrix connect mysql-9.7
+  dbmatrix connect mariadb-10.5 -e 'SELECT @@version'")]
+    Connect(ConnectArgs),
+}
+
+/// Options of `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) up: UpArgs,
+
+    /// Only these suites (names or patterns; may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(super) suite: Vec<String>,
+
+    /// Write what the servers answer as the expectations of `.sql` files
+    #[arg(long)]
+    pub(super) update: bool,
+
+    /// Fail (3) also where a flavour with `required = false` is unavailable
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// Options of `up`.
+#[derive(Debug, clap::Args)]
+pub(super) struct UpArgs {
+    /// The matrix file
+    pub(super) matrix: PathBuf,
+
+    /// Only these flavours (names or patterns; may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(super) flavour: Vec<String>,
+
+    /// Install missing system packages without asking
+    #[arg(long, short)]
+    pub(super) yes: bool,
+}
+
+/// Options of `down`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DownArgs {
+    /// The matrix file whose nest goes
+    #[arg(required_unless_present = "all")]
+    pub(super) matrix: Option<PathBuf>,
+
+    /// Remove all nests, the project, network, pool and images, and end a
+    /// daemon that dbmatrix started
+    #[arg(long, conflicts_with = "matrix")]
+    pub(super) all: bool,
+}
+
+/// Options of `list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Only the nest of this matrix file
+    pub(super) matrix: Option<PathBuf>,
+}
+
+/// Options of `connect`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConnectArgs {
+    /// The flavour's name
+    pub(super) flavour: String,
+
+    /// Run this instead of opening a prompt
+    #[arg(short, long, value_name = "SQL")]
+    pub(super) execute: Option<String>,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+fn project_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+    if begins && text.chars().all(plain) && text.len() <= 40 {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected lower-case letters, digits and hyphens; found `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

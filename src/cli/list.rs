@@ -1,0 +1,49 @@
+//! `dbmatrix list`.
+
+use comfy_table::{Table, presets};
+
+use super::args::{ListArgs, Place};
+use super::run::load_matrix;
+use super::{Failure, privilege};
+use crate::event::Verdict;
+use crate::host::{Survey, survey};
+use crate::nest::{Listed, list_all};
+
+/// Shows nests and children.
+pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Failure> {
+    let nest = match &args.matrix {
+        Some(path) => Some(load_matrix(path)?.nest.name),
+        None => None,
+    };
+    privilege::become_root()?;
+    let found = survey(&place.engine()).await;
+    let mut rows = match &found {
+        Survey::Running(engine) => list_all(engine, &place.project).await.map_err(Failure::not_provided)?,
+        Survey::Installed(_) | Survey::Absent(_) => {
+            println!("{found}: nothing is up");
+            return Ok(Verdict::Passed);
+        }
+    };
+    rows.retain(|row| nest.as_ref().is_none_or(|name| row.nest == *name));
+    if rows.is_empty() {
+        println!("nothing is there; `dbmatrix run MATRIX` or `dbmatrix up MATRIX` makes it");
+        return Ok(Verdict::Passed);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["NEST", "NAME", "SERVER", "VERSION", "STATE", "IPV4", "SNAPSHOTS"]);
+    for row in rows {
+        let Listed {
+            nest,
+            name,
+            server,
+            version,
+            state,
+            address,
+            snapshots,
+        } = row;
+        table.add_row([nest, name, server, version, state, address, snapshots.to_string()]);
+    }
+    println!("{table}");
+    Ok(Verdict::Passed)
+}

@@ -1,0 +1,349 @@
+//! `[[flavour]]` and the short form: servers, and how they are had.
+
+use std::path::Path;
+
+use super::image;
+use super::reader::{Placed, TableReader};
+use crate::catalogue::{self, Recipe, SourceKind, Wanted};
+use crate::image::{BaseImage, ImageOrigin};
+use crate::server::{
+    Installation, KeySource, Packages, Repository, ServerSpec, Tarball, TarballSource,
+};
+
+/// The image of a child whose server comes as a tarball.
+const TARBALL_IMAGE: &str = "debian:bookworm";
+/// What the vendors' tarballs need beside the C library.
+const TARBALL_PACKAGES: [&str; 3] = ["libaio1", "libnuma1", "libncurses6"];
+
+/// A flavour of a matrix.
+#[derive(Debug, Clone)]
+pub struct Flavour {
+    /// Its name, such as `mysql-9.7`.
+    pub name: String,
+    /// As the file names it, such as `mysql:lts`.
+    pub server: String,
+    /// Whether a run fails without it.
+    pub required: bool,
+    /// Its container's image.
+    pub image: ImageOrigin,
+    /// How its server is installed and set.
+    pub spec: ServerSpec,
+}
+
+impl Flavour {
+    /// The name of its container: that of a host, so without dots.
+    pub fn container(&self) -> String {
+        self.name.replace('.', "-")
+    }
+}
+
+pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage]) -> Vec<Flavour> {
+    let mut flavours: Vec<(Placed<()>, Flavour)> = Vec::new();
+    for server in top.texts("flavours").into_iter().flat_map(|list| list.value) {
+        let span = server.span.clone();
+        let empty = toml::de::DeTable::default();
+        let problems = super::problem::Problems::default();
+        let bare = Reading {
+            table: &TableReader::new(&empty, span.clone(), &problems),
+            report: top,
+            folder,
+            images,
+        };
+        flavours.extend(bare.flavour(server, None).map(|found| (Placed { value: (), span }, found)));
+    }
+    for table in top.tables("flavour") {
+        let reading = Reading {
+            table: &table,
+            report: &table,
+            folder,
+            images,
+        };
+        let name = table.text("name");
+        let span = name.as_ref().map_or(table.span(), |name| name.span.clone());
+        match table.text("server") {
+            Some(server) => {
+                let found = reading.flavour(server, name);
+                flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
+            }
+            None if !table.has("server") => {
+                table.problem(table.span(), "expected a `server`, such as `mysql:9.7`");
+            }
+            None => {}
+        }
+        reading.know_all();
+        table.finish();
+    }
+    for (at, (place, flavour)) in flavours.iter().enumerate() {
+        if flavours[..at].iter().any(|(_, other)| other.container() == flavour.container()) {
+            let name = &flavour.name;
+            top.problem(
+                place.span.clone(),
+                format!("the name `{name}` is used twice; give one of the flavours another `name`"),
+            );
+        }
+    }
+    flavours.into_iter().map(|(_, flavour)| flavour).collect()
+}
+
+/// Names of containers are names of hosts.
+pub(super) fn check_name(table: &TableReader<'_>, name: &Placed<String>) {
+    let text = &name.value;
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !plain || !begins || text.len() > 63 || text.ends_with('-') {
+        table.problem(
+            name.span.clone(),
+            format!("expected a name of at most 63 letters, digits and hyphens that begins with a letter; found `{text}`"),
+        );
+    }
+}
+
+/// One flavour being read.
+struct Reading<'r, 'a> {
+    table: &'r TableReader<'a>,
+    /// Where problems are told: the short form has no table of its own.
+    report: &'r TableReader<'a>,
+    folder: &'r Path,
+    images: &'r [BaseImage],
+}
+
+impl Reading<'_, '_> {
+    fn flavour(&self, server: Placed<String>, name: Option<Placed<String>>) -> Option<Flavour> {
+        let wanted = match catalogue::find(&server.value) {
+            Ok(wanted) => Some(wanted),
+            Err(error) => {
+                self.report.problem(server.span.clone(), error.to_string());
+                None
+            }
+        };
+        let name = name.unwrap_or_else(|| Placed {
+            value: server.value.replace(':', "-"),
+            span: server.span.clone(),
+        });
+        let container = Placed {
+            value: name.value.replace('.', "-"),
+            span: name.span.clone(),
+        };
+        if wanted.is_some() {
+            check_name(self.report, &container);
+        }
+        let required = self.table.flag("required").is_none_or(|flag| flag.value);
+        let settings = self.table.settings("settings");
+        let wanted = wanted?;
+        let (image, installation) = self.installation(&wanted, &server)?;
+        Some(Flavour {
+            name: name.value,
+            server: server.value,
+            required,
+            image,
+            spec: ServerSpec {
+                family: wanted.family,
+                version: wanted.version,
+                installation,
+                settings,
+            },
+        })
+    }
+
+    /// Marks keys as known that were not asked for after an earlier problem.
+    fn know_all(&self) {
+        for key in ["source", "service", "image", "settings-folder"] {
+            self.table.know(key);
+        }
+        for key in ["required", "settings", "packages", "debconf", "repository", "tarball"] {
+            self.table.know(key);
+        }
+    }
+
+    fn source(&self) -> Result<Option<(SourceKind, std::ops::Range<usize>)>, ()> {
+        let Some(text) = self.table.text("source") else {
+            let given = self.table.has("tarball").then(|| (SourceKind::Tarball, self.table.span()));
+            return Ok(given);
+        };
+        let found = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == text.value);
+        match found {
+            Some(kind) => Ok(Some((kind, text.span))),
+            None => {
+                let found = text.value;
+                self.report.problem(text.span, format!("expected `debian`, `vendor` or `tarball`; found `{found}`"));
+                Err(())
+            }
+        }
+    }
+
+    fn installation(
+        &self,
+        wanted: &Wanted,
+        server: &Placed<String>,
+    ) -> Option<(ImageOrigin, Installation)> {
+        let source = self.source().ok()?;
+        if let Some((SourceKind::Tarball, span)) = source {
+            return self.tarball(span);
+        }
+        let recipes = wanted.server.map_or(&[][..], |server| &server.source);
+        let recipe = match &source {
+            Some((kind, _)) => recipes.iter().find(|recipe| recipe.source == *kind),
+            None => recipes.first(),
+        };
+        let whole = self.table.has("packages") && self.table.has("image");
+        if recipe.is_none() && !whole {
+            self.no_recipe(recipes, source, wanted, server);
+            return None;
+        }
+        self.packages(recipe, wanted)
+    }
+
+    fn no_recipe(
+        &self,
+        recipes: &[Recipe],
+        source: Option<(SourceKind, std::ops::Range<usize>)>,
+        wanted: &Wanted,
+        server: &Placed<String>,
+    ) {
+        let has: Vec<String> = recipes.iter().map(|recipe| format!("`{}`", recipe.source.as_str())).collect();
+        match source {
+            Some((kind, span)) if !has.is_empty() => self.report.problem(
+                span,
+                format!(
+                    "the catalogue has `{}` not from `{}`; it has it from {}",
+                    server.value,
+                    kind.as_str(),
+                    has.join(", ")
+                ),
+            ),
+            _ => self.report.problem(
+                server.span.clone(),
+                format!(
+                    "the catalogue has no `{}`; it has {}; or give a `tarball`, or `image` and `packages`",
+                    server.value,
+                    catalogue::known(wanted.family)
+                ),
+            ),
+        }
+    }
+
+    fn packages(&self, recipe: Option<&Recipe>, wanted: &Wanted) -> Option<(ImageOrigin, Installation)> {
+        let is_mariadb = wanted.family == crate::version::Family::Mariadb;
+        let (service, folder) = if is_mariadb {
+            ("mariadb", "/etc/mysql/mariadb.conf.d")
+        } else {
+            ("mysql", "/etc/mysql/mysql.conf.d")
+        };
+        let text = |key: &'static str, recipe: Option<&String>, usual: &str| {
+            let given = self.table.text(key).map(|text| text.value);
+            given.or(recipe.cloned()).unwrap_or_else(|| usual.to_owned())
+        };
+        let list = |key: &'static str, recipe: Option<&Vec<String>>| {
+            let given = self.table.texts(key);
+            let given = given.map(|list| list.value.into_iter().map(|item| item.value).collect());
+            given.or(recipe.cloned()).unwrap_or_default()
+        };
+        let (image, image_name) = self.image(recipe.map_or("", |recipe| &recipe.image))?;
+        let repository = self.repository(recipe, &image_name);
+        let packages = Packages {
+            names: list("packages", recipe.map(|recipe| &recipe.packages)),
+            repository,
+            service: text("service", recipe.map(|recipe| &recipe.service), service),
+            settings_folder: text("settings-folder", recipe.map(|recipe| &recipe.settings_folder), folder),
+            debconf: list("debconf", recipe.map(|recipe| &recipe.debconf)),
+        };
+        Some((image, Installation::Packages(packages)))
+    }
+
+    fn image(&self, usual: &str) -> Option<(ImageOrigin, String)> {
+        let name = self.table.text("image").unwrap_or_else(|| Placed {
+            value: usual.to_owned(),
+            span: self.table.span(),
+        });
+        let text = name.value.clone();
+        image::resolve(self.report, name, self.images).map(|image| (image, text))
+    }
+
+    /// The recipe's repository, with what the file sets otherwise. Another key
+    /// is another key: the catalogue's fingerprints are not asked of it.
+    fn repository(&self, recipe: Option<&Recipe>, image: &str) -> Option<Repository> {
+        let known = recipe.and_then(|recipe| recipe.repository.as_ref());
+        let Some(table) = self.table.table("repository") else {
+            return known.map(|known| Repository {
+                url: known.url.clone(),
+                suite: known.suite.clone(),
+                components: known.components.clone(),
+                key: KeySource::Url(known.key.clone()),
+                fingerprints: known.fingerprints.clone(),
+            });
+        };
+        let text = |key: &'static str| table.text(key).map(|text| text.value);
+        let url = text("url").or(known.map(|known| known.url.clone()));
+        let suite = text("suite").or(known.map(|known| known.suite.clone()));
+        let suite = suite.or_else(|| image::debian_suite(image).map(str::to_owned));
+        let components = table.texts("components").map(|list| list.value.into_iter().map(|item| item.value).collect());
+        let components = components.or(known.map(|known| known.components.clone()));
+        let key = text("key");
+        let own_key = key.is_some();
+        let key = key.or(known.map(|known| known.key.clone()));
+        let prints = table.texts("fingerprints").map(|list| list.value.into_iter().map(|item| item.value).collect());
+        table.finish();
+        let (Some(url), Some(suite), Some(key)) = (url, suite, key) else {
+            table.problem(table.span(), "expected a `repository` with `url`, `suite` and `key`");
+            return None;
+        };
+        Some(Repository {
+            url,
+            suite,
+            components: components.unwrap_or_else(|| vec!["main".to_owned()]),
+            key: if key.contains("://") {
+                KeySource::Url(key)
+            } else {
+                KeySource::File(self.folder.join(key))
+            },
+            fingerprints: match prints {
+                Some(prints) => prints,
+                None if own_key => Vec::new(),
+                None => known.map(|known| known.fingerprints.clone()).unwrap_or_default(),
+            },
+        })
+    }
+
+    fn tarball(&self, span: std::ops::Range<usize>) -> Option<(ImageOrigin, Installation)> {
+        let Some(table) = self.table.table("tarball") else {
+            let expected = "expected `tarball = { url = …, sha256 = … }` or `tarball = { path = … }`";
+            self.report.problem(span, expected);
+            return None;
+        };
+        let url = table.text("url");
+        let path = table.text("path");
+        let sha256 = table.text("sha256").and_then(|text| {
+            let good = text.value.len() == 64 && text.value.chars().all(|c| c.is_ascii_hexdigit());
+            if !good {
+                table.problem(text.span, "expected a SHA-256 sum of 64 hexadecimal digits");
+            }
+            good.then_some(text.value)
+        });
+        table.finish();
+        let source = match (url, path, sha256) {
+            (Some(url), None, Some(sha256)) => TarballSource::Url {
+                url: url.value,
+                sha256,
+            },
+            (None, Some(path), sha256) => TarballSource::File {
+                path: self.folder.join(path.value),
+                sha256,
+            },
+            (Some(url), None, None) => {
+                table.problem(url.span, "expected a `sha256` beside the `url`");
+                return None;
+            }
+            _ => {
+                table.problem(table.span(), "expected either `url` or `path`");
+                return None;
+            }
+        };
+        let packages = self.table.texts("packages");
+        let packages = match packages {
+            Some(list) => list.value.into_iter().map(|item| item.value).collect(),
+            None => TARBALL_PACKAGES.map(str::to_owned).to_vec(),
+        };
+        let (image, _) = self.image(TARBALL_IMAGE)?;
+        Some((image, Installation::Tarball(Tarball { source, packages })))
+    }
+}

@@ -1,0 +1,114 @@
+//! What is wrong with a matrix file, and where.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use thiserror::Error;
+
+/// A matrix file that cannot be used.
+#[derive(Debug, Error)]
+pub enum MatrixError {
+    /// The file system's words.
+    #[error("could not read matrix file `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+    /// All that is wrong with it.
+    #[error("matrix file `{}` has {} problem(s)", path.display(), problems.len())]
+    Problems {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in the order of the file.
+        problems: Vec<Problem>,
+    },
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// Line, from 1.
+    pub line: usize,
+    /// What was expected and what was found.
+    pub message: String,
+    span: Range<usize>,
+    source_code: NamedSource<String>,
+}
+
+impl Diagnostic for Problem {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source_code)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = LabeledSpan::new(None, self.span.start, self.span.len());
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+impl MatrixError {
+    /// A line a problem: `FILE:LINE: message`.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            MatrixError::Read { .. } => vec![self.to_string()],
+            MatrixError::Problems { path, problems } => problems
+                .iter()
+                .map(|problem| format!("{}:{}: {}", path.display(), problem.line, problem.message))
+                .collect(),
+        }
+    }
+
+    /// For people: each problem with the piece of the file that it is about.
+    pub fn render(&self, color: bool) -> String {
+        let MatrixError::Problems { problems, .. } = self else {
+            return self.to_string();
+        };
+        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(1);
+        let mut text = String::new();
+        for problem in problems {
+            if handler.render_report(&mut text, problem).is_err() {
+                text.push_str(&problem.message);
+            }
+        }
+        text.push_str(&self.to_string());
+        text
+    }
+}
+
+/// Collects problems while a file is read.
+#[derive(Debug, Default)]
+pub(super) struct Problems(RefCell<Vec<(Range<usize>, String)>>);
+
+impl Problems {
+    pub(super) fn add(&self, span: Range<usize>, message: String) {
+        self.0.borrow_mut().push((span, message));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    pub(super) fn into_result(self, path: &Path, text: &str) -> Result<(), MatrixError> {
+        let mut found = self.0.into_inner();
+        if found.is_empty() {
+            return Ok(());
+        }
+        found.sort_by_key(|(span, _)| span.start);
+        let problem = |(span, message): (Range<usize>, String)| Problem {
+            line: 1 + text[..span.start.min(text.len())].matches('\n').count(),
+            message,
+            span,
+            source_code: NamedSource::new(path.display().to_string(), text.to_owned()),
+        };
+        Err(MatrixError::Problems {
+            path: path.to_owned(),
+            problems: found.into_iter().map(problem).collect(),
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! Reading a TOML table key by key, and telling what is left over.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problems;
+
+/// A table of which each key is asked for once; those never asked for are
+/// unknown. So a key is added in one place: where it is read.
+pub(super) struct TableReader<'a> {
+    table: &'a DeTable<'a>,
+    span: Range<usize>,
+    problems: &'a Problems,
+    known: RefCell<Vec<&'static str>>,
+}
+
+/// A value with its place.
+pub(super) struct Placed<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+impl<'a> TableReader<'a> {
+    pub(super) fn new(table: &'a DeTable<'a>, span: Range<usize>, problems: &'a Problems) -> Self {
+        TableReader {
+            table,
+            span,
+            problems,
+            known: RefCell::default(),
+        }
+    }
+
+    /// Where the table begins.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    pub(super) fn problem(&self, span: Range<usize>, message: impl Into<String>) {
+        self.problems.add(span, message.into());
+    }
+
+    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.known.borrow_mut().push(key);
+        self.table.get(key)
+    }
+
+    /// Counts a key as asked for without reading it.
+    pub(super) fn know(&self, key: &'static str) {
+        self.known.borrow_mut().push(key);
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
+    fn read<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        read: impl Fn(&'a DeValue<'a>) -> Option<T>,
+    ) -> Option<Placed<T>> {
+        let value = self.get(key)?;
+        self.one(value, expected, read)
+    }
+
+    fn one<T>(
+        &self,
+        value: &'a Spanned<DeValue<'a>>,
+        expected: &str,
+        read: impl Fn(&'a DeValue<'a>) -> Option<T>,
+    ) -> Option<Placed<T>> {
+        let span = value.span();
+        match read(value.get_ref()) {
+            Some(value) => Some(Placed { value, span }),
+            None => {
+                let found = described(value.get_ref());
+                self.problem(span, format!("expected {expected}; found {found}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Option<Placed<String>> {
+        self.read(key, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    pub(super) fn flag(&self, key: &'static str) -> Option<Placed<bool>> {
+        self.read(key, "`true` or `false`", DeValue::as_bool)
+    }
+
+    pub(super) fn count(&self, key: &'static str) -> Option<Placed<u32>> {
+        self.read(key, "a whole number from 1", |value| {
+            integer(value).and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0)
+        })
+    }
+
+    pub(super) fn texts(&self, key: &'static str) -> Option<Placed<Vec<Placed<String>>>> {
+        let list = self.read(key, "a list of strings", DeValue::as_array)?;
+        let items = list.value.iter().filter_map(|item| {
+            self.one(item, "a string", |value| value.as_str().map(str::to_owned))
+        });
+        Some(Placed {
+            value: items.collect(),
+            span: list.span,
+        })
+    }
+
+    pub(super) fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
+        let found = self.read(key, "a table", DeValue::as_table)?;
+        Some(TableReader::new(found.value, found.span, self.problems))
+    }
+
+    pub(super) fn tables(&self, key: &'static str) -> Vec<TableReader<'a>> {
+        let expected = format!("a list of tables, `[[{key}]]`");
+        let list = self.read(key, &expected, DeValue::as_array);
+        let items = list.into_iter().flat_map(|list| list.value.iter());
+        let tables = items.filter_map(|item| self.one(item, "a table", DeValue::as_table));
+        tables.map(|found| TableReader::new(found.value, found.span, self.problems)).collect()
+    }
+
+    /// All keys with their values as text, for settings that a server reads.
+    pub(super) fn settings(&self, key: &'static str) -> Vec<(String, String)> {
+        let Some(table) = self.table(key) else {
+            return Vec::new();
+        };
+        let mut settings = Vec::new();
+        for (name, value) in table.table {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if name.get_ref().is_empty() || !name.get_ref().chars().all(plain) {
+                let found = name.get_ref();
+                self.problem(name.span(), format!("expected the name of a server setting; found `{found}`"));
+                continue;
+            }
+            let expected = "a string without line ends, a number or `true`/`false`";
+            if let Some(text) = self.one(value, expected, setting) {
+                settings.push((name.get_ref().to_string(), text.value));
+            }
+        }
+        settings
+    }
+
+    /// Reports every key that was never asked for.
+    pub(super) fn finish(&self) {
+        let known = self.known.borrow();
+        for (key, _) in self.table {
+            let key_text: &str = key.get_ref();
+            if known.contains(&key_text) {
+                continue;
+            }
+            let nearest = nearest(key_text, known.iter().copied());
+            let hint = match nearest {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("expected one of {}", quoted(&known)),
+            };
+            self.problem(key.span(), format!("unknown key `{key_text}`; {hint}"));
+        }
+    }
+}
+
+/// The nearest of some names, where one is near.
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let scored = names.map(|other| (strsim::jaro_winkler(name, other), other));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > 0.8).then_some(best.1)
+}
+
+fn quoted(names: &[&str]) -> String {
+    let mut names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let number = value.as_integer()?;
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn setting(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => (!text.contains(['\n', '\r'])).then(|| text.to_string()),
+        DeValue::Integer(_) => integer(value).map(|number| number.to_string()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(flag) => Some(if *flag { "ON" } else { "OFF" }.to_owned()),
+        _ => None,
+    }
+}
+
+fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(_) => "a string".to_owned(),
+        DeValue::Integer(_) => "an integer".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        other => format!("a {}", other.type_str()),
+    }
+}

@@ -1,0 +1,149 @@
+//! One flavour from its image to a login.
+
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::case::drop_leftovers;
+use super::stand::Stand;
+use crate::event::{Event, Phase, Sender};
+use crate::matrix::Flavour;
+use crate::nest::{Child, ChildSpec, NestError, Stage};
+use crate::server::{
+    Login, RoutedUser, Server, ServerError, check_identity, configure, install, log_in, start,
+};
+use crate::session::SessionError;
+
+/// Raised whenever the way in which a server is installed changes, so that
+/// children that were made in another way are made anew.
+const RECIPE: u32 = 1;
+
+#[derive(Debug, Error)]
+enum FlavourError {
+    #[error(transparent)]
+    Nest(#[from] NestError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("could not drop databases of an earlier run: {0}")]
+    Leftovers(#[from] SessionError),
+}
+
+/// Provides a flavour's server; `None` where it cannot be had, which has been
+/// said by then. `begun` is when the run began.
+pub async fn provide(stand: &Stand, flavour: &Flavour, begun: Instant, events: &Sender) -> Option<Server> {
+    match bring_up(stand, flavour, events).await {
+        Ok(server) => {
+            events.send(Event::FlavourReady {
+                flavour: flavour.name.clone(),
+                version: server.identity.full.clone(),
+                address: server.address().to_string(),
+                took: begun.elapsed(),
+            });
+            Some(server)
+        }
+        Err(error) => {
+            events.send(Event::FlavourUnavailable {
+                flavour: flavour.name.clone(),
+                required: flavour.required,
+                reason: error.to_string(),
+            });
+            None
+        }
+    }
+}
+
+async fn bring_up(stand: &Stand, flavour: &Flavour, events: &Sender) -> Result<Server, FlavourError> {
+    let phase = |phase: Phase| {
+        events.send(Event::FlavourPhase {
+            flavour: flavour.name.clone(),
+            phase,
+        });
+    };
+    phase(Phase::Creating);
+    let child = stand.children.ensure(&child_spec(flavour)).await?;
+    let user = RoutedUser {
+        address: stand.source,
+        password: stand.nest.password.clone(),
+    };
+    let server = match child.stage {
+        Stage::Ready => revive(stand, flavour, &child, &user, &phase).await?,
+        Stage::New => {
+            phase(Phase::Installing);
+            install(&child, &flavour.spec).await?;
+            let server = set_up(stand, flavour, &child, &user, &phase).await?;
+            stand.children.mark_ready(&child, &server.identity.full).await?;
+            server
+        }
+    };
+    drop_leftovers(&server).await?;
+    Ok(server)
+}
+
+/// A child of an earlier run: logged in as it is, else set up once more, since
+/// the address towards it or what somebody did to it may have changed.
+async fn revive(
+    stand: &Stand,
+    flavour: &Flavour,
+    child: &Child,
+    user: &RoutedUser,
+    phase: &impl Fn(Phase),
+) -> Result<Server, FlavourError> {
+    phase(Phase::LoggingIn);
+    let login = Login {
+        address: child.address,
+        user,
+        guard: &stand.nest.guard(),
+        limit: Duration::from_secs(20),
+    };
+    match log_in(&login).await {
+        Ok(server) => {
+            check_identity(&server, &flavour.spec)?;
+            Ok(server)
+        }
+        Err(error) => {
+            tracing::info!(%error, flavour = flavour.name, "set up once more");
+            set_up(stand, flavour, child, user, phase).await
+        }
+    }
+}
+
+async fn set_up(
+    stand: &Stand,
+    flavour: &Flavour,
+    child: &Child,
+    user: &RoutedUser,
+    phase: &impl Fn(Phase),
+) -> Result<Server, FlavourError> {
+    phase(Phase::Configuring);
+    configure(child, &flavour.spec, user).await?;
+    phase(Phase::Starting);
+    start(child, &flavour.spec).await?;
+    phase(Phase::LoggingIn);
+    let login = Login {
+        address: child.address,
+        user,
+        guard: &stand.nest.guard(),
+        limit: Duration::from_secs(60),
+    };
+    let server = log_in(&login).await?;
+    check_identity(&server, &flavour.spec)?;
+    Ok(server)
+}
+
+fn child_spec(flavour: &Flavour) -> ChildSpec {
+    ChildSpec {
+        name: flavour.container(),
+        flavour: flavour.name.clone(),
+        key: key(flavour),
+        server: flavour.server.clone(),
+        image: flavour.image.clone(),
+    }
+}
+
+/// Names all that goes into the child.
+fn key(flavour: &Flavour) -> String {
+    let text = format!("{RECIPE} {:?} {:?}", flavour.image, flavour.spec);
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,62 @@
+//! One run at a time on a nest.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::event::Sender;
+use crate::host::run_folder;
+
+/// Held as long as it lives; let go by the kernel however the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why there is no lock.
+#[derive(Debug, Error)]
+#[error("could not lock `{}`: {source}", path.display())]
+pub struct LockError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Lock {
+    /// Waits until nobody else holds the lock of that name, and says so.
+    ///
+    /// # Errors
+    /// As of the file system.
+    pub async fn take(name: &str, events: &Sender) -> Result<Self, LockError> {
+        let path = run_folder().join(format!("{name}.lock"));
+        let failed = |source: io::Error| LockError {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(run_folder()).map_err(failed)?;
+        let mut options = File::options();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = file.map_err(failed)?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+            if !told {
+                let mut holder = String::new();
+                file.rewind().and_then(|()| file.read_to_string(&mut holder)).map_err(failed)?;
+                let holder = holder.trim();
+                events.warn(format!("another dbmatrix (process {holder}) is at work on `{name}`; waiting for it"));
+                told = true;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let noted = file.rewind().and_then(|()| file.set_len(0));
+        noted.and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
+        Ok(Lock { _file: file })
+    }
+}
