@@ -53,15 +53,31 @@ impl Plan {
     /// # Errors
     /// [`UnknownChoice`] for the first choice that fits nothing.
     pub fn new(matrix: &Matrix, selection: &Selection) -> Result<Self, UnknownChoice> {
-        let names: Vec<&str> = matrix.flavours.iter().map(|flavour| flavour.name.as_str()).collect();
+        let names: Vec<&str> = matrix
+            .flavours
+            .iter()
+            .map(|flavour| flavour.name.as_str())
+            .collect();
         let flavours = choose("flavour", &names, &selection.flavours)?;
-        let names: Vec<&str> = matrix.suites.iter().map(|suite| suite.name.as_str()).collect();
+        let names: Vec<&str> = matrix
+            .suites
+            .iter()
+            .map(|suite| suite.name.as_str())
+            .collect();
         let suites = choose("suite", &names, &selection.suites)?;
-        let chosen = matrix.flavours.iter().filter(|flavour| flavours.contains(&flavour.name));
+        let chosen = matrix
+            .flavours
+            .iter()
+            .filter(|flavour| flavours.contains(&flavour.name));
         let flavours: Vec<Flavour> = chosen.cloned().collect();
-        let chosen = matrix.suites.iter().filter(|suite| suites.contains(&suite.name));
+        let chosen = matrix
+            .suites
+            .iter()
+            .filter(|suite| suites.contains(&suite.name));
         let cells = chosen.flat_map(|suite| {
-            let on = flavours.iter().filter(|flavour| suite.flavours.contains(&flavour.name));
+            let on = flavours
+                .iter()
+                .filter(|flavour| suite.flavours.contains(&flavour.name));
             on.map(|flavour| Cell {
                 flavour: flavour.name.clone(),
                 suite: suite.name.clone(),
@@ -76,7 +92,11 @@ impl Plan {
     }
 }
 
-fn choose(kind: &'static str, names: &[&str], patterns: &[String]) -> Result<Vec<String>, UnknownChoice> {
+fn choose(
+    kind: &'static str,
+    names: &[&str],
+    patterns: &[String],
+) -> Result<Vec<String>, UnknownChoice> {
     if patterns.is_empty() {
         return Ok(names.iter().map(|&name| name.to_owned()).collect());
     }
@@ -90,7 +110,9 @@ fn choose(kind: &'static str, names: &[&str], patterns: &[String]) -> Result<Vec
             there: listed(names),
         })?);
     }
-    let chosen = names.iter().filter(|name| matchers.iter().any(|matcher| matcher.is_match(name)));
+    let chosen = names
+        .iter()
+        .filter(|name| matchers.iter().any(|matcher| matcher.is_match(name)));
     Ok(chosen.map(|&name| name.to_owned()).collect())
 }
 
@@ -98,7 +120,11 @@ fn listed(names: &[&str]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -108,7 +134,11 @@ mod tests {
     #[test]
     fn patterns_choose_in_the_order_of_the_matrix() {
         let names = ["mysql-9.7", "mariadb-10.5", "mariadb-11.8"];
-        let chosen = choose("flavour", &names, &["mariadb-*".to_owned(), "mysql-9.7".to_owned()]);
+        let chosen = choose(
+            "flavour",
+            &names,
+            &["mariadb-*".to_owned(), "mysql-9.7".to_owned()],
+        );
         assert_eq!(chosen.expect("a choice"), names);
         let none = choose("flavour", &names, &["mysql-9".to_owned()]).expect_err("nothing fits");
         assert!(none.to_string().contains("`mysql-9.7`"));

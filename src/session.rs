@@ -111,7 +111,9 @@ impl Connect for Target {
             .with_danger_skip_domain_validation(true);
         match self.open(database, Some(tls)).await {
             Ok(conn) => Ok(Session { conn, tls: true }),
-            Err(Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_))) => {
+            Err(
+                Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)),
+            ) => {
                 let conn = self.open(database, None).await;
                 let conn = conn.map_err(|error| self.no_session(error))?;
                 Ok(Session { conn, tls: false })
@@ -223,7 +225,11 @@ impl Session {
                 None => "none".to_owned(),
             },
         })?;
-        let text = |value: &Value| value.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let text = |value: &Value| {
+            value
+                .as_ref()
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        };
         Ok(row.iter().map(text).collect())
     }
 
@@ -285,7 +291,9 @@ fn kind(column: &mysql_async::Column) -> String {
     let mut base = base.trim_start_matches("MYSQL_TYPE_").to_owned();
     let is_text = matches!(
         number,
-        ColumnType::MYSQL_TYPE_STRING | ColumnType::MYSQL_TYPE_VAR_STRING | ColumnType::MYSQL_TYPE_BLOB
+        ColumnType::MYSQL_TYPE_STRING
+            | ColumnType::MYSQL_TYPE_VAR_STRING
+            | ColumnType::MYSQL_TYPE_BLOB
     );
     if is_text && column.character_set() == BINARY {
         base.push_str(" BINARY");

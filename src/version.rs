@@ -114,6 +114,11 @@ impl Version {
         self.parts[1]
     }
 
+    /// Whether all three numbers were written.
+    pub fn is_exact(self) -> bool {
+        self.len == 3
+    }
+
     /// Whether `other` begins with all the numbers that `self` has:
     /// `9.7` is a prefix of `9.7.4` and not of `9.70`.
     pub fn is_prefix_of(self, other: Version) -> bool {

@@ -92,7 +92,9 @@ pub struct Wanted {
 /// # Errors
 /// [`UnknownServer`].
 pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
-    let (family, rest) = name.split_once(':').ok_or_else(|| UnknownServer::Form(name.to_owned()))?;
+    let (family, rest) = name
+        .split_once(':')
+        .ok_or_else(|| UnknownServer::Form(name.to_owned()))?;
     let family: Family = family.trim().parse()?;
     let rest = rest.trim();
     let of_family = || servers().iter().filter(|server| server.family == family);
@@ -101,7 +103,9 @@ pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
         version,
         server: Some(server),
     };
-    if let Some(server) = of_family().find(|server| server.aliases.iter().any(|alias| alias == rest)) {
+    if let Some(server) =
+        of_family().find(|server| server.aliases.iter().any(|alias| alias == rest))
+    {
         return Ok(wanted(server, server.version));
     }
     let version: Version = match rest.parse() {
@@ -129,7 +133,10 @@ pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
 pub fn known(family: Family) -> String {
     let of_family = servers().iter().filter(|server| server.family == family);
     let names = of_family.flat_map(|server| {
-        let aliases = server.aliases.iter().map(move |alias| format!("`{family}:{alias}`"));
+        let aliases = server
+            .aliases
+            .iter()
+            .map(move |alias| format!("`{family}:{alias}`"));
         std::iter::once(format!("`{}`", server.name())).chain(aliases)
     });
     names.collect::<Vec<_>>().join(", ")
@@ -145,9 +152,19 @@ mod tests {
             let name = server.name();
             assert!(!server.source.is_empty(), "{name}: no source");
             for recipe in &server.source {
-                assert!(!recipe.packages.is_empty() && !recipe.service.is_empty(), "{name}");
-                assert_eq!(recipe.source == SourceKind::Vendor, recipe.repository.is_some(), "{name}");
-                let keys = recipe.repository.iter().flat_map(|repository| &repository.fingerprints);
+                assert!(
+                    !recipe.packages.is_empty() && !recipe.service.is_empty(),
+                    "{name}"
+                );
+                assert_eq!(
+                    recipe.source == SourceKind::Vendor,
+                    recipe.repository.is_some(),
+                    "{name}"
+                );
+                let keys = recipe
+                    .repository
+                    .iter()
+                    .flat_map(|repository| &repository.fingerprints);
                 for print in keys {
                     assert_eq!(print.len(), 40, "{name}: {print}");
                 }
@@ -161,12 +178,20 @@ mod tests {
         assert_eq!(version("mysql:lts"), "mysql:9.7");
         assert_eq!(version("mysql:innovation"), "mysql:26.7");
         assert_eq!(version("mariadb:10.11.18"), "mariadb:10.11");
-        assert_eq!(find("mysql:5.6").expect("a version").server.map(Server::name), None);
+        assert_eq!(
+            find("mysql:5.6")
+                .expect("a version")
+                .server
+                .map(Server::name),
+            None
+        );
     }
 
     #[test]
     fn what_is_not_there_is_told_with_what_is() {
-        let told = find("mysql:latest-and-greatest").expect_err("no alias").to_string();
+        let told = find("mysql:latest-and-greatest")
+            .expect_err("no alias")
+            .to_string();
         assert!(told.contains("`mysql:lts`"), "{told}");
         assert!(find("mysql").is_err());
         assert!(find("oracle:23").is_err());

@@ -54,8 +54,8 @@ pub struct Recipe {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RepositoryRecipe {
-    /// Its address.
-    pub url: String,
+    /// Its addresses: some vendors' packages need those of a second archive.
+    pub urls: Vec<String>,
     /// Its suite.
     pub suite: String,
     /// Its components.

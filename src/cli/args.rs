@@ -144,7 +144,9 @@ fn project_name(text: &str) -> Result<String, String> {
     if begins && text.chars().all(plain) && text.len() <= 40 {
         return Ok(text.to_owned());
     }
-    Err(format!("expected lower-case letters, digits and hyphens; found `{text}`"))
+    Err(format!(
+        "expected lower-case letters, digits and hyphens; found `{text}`"
+    ))
 }
 
 #[cfg(test)]

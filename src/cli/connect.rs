@@ -17,7 +17,9 @@ pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict
     privilege::become_root()?;
     let found = survey(&place.engine()).await;
     let Survey::Running(engine) = &found else {
-        return Err(Failure::not_provided(format!("{found}; `dbmatrix up MATRIX` brings flavours up")));
+        return Err(Failure::not_provided(format!(
+            "{found}; `dbmatrix up MATRIX` brings flavours up"
+        )));
     };
     let names = Names::of(&place.project);
     let found = find_flavour(engine, &names, &args.flavour, args.nest.as_deref()).await;
@@ -47,7 +49,12 @@ pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict
 fn installed_client() -> Option<&'static str> {
     let runs = |name: &&str| {
         let mut probe = std::process::Command::new(name);
-        probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        probe
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
     };
     ["mysql", "mariadb"].into_iter().find(runs)
 }
@@ -68,12 +75,17 @@ fn run_client(
         RoutedUser::NAME,
         user.password
     );
-    file.write_all(text.as_bytes()).map_err(Failure::not_provided)?;
+    file.write_all(text.as_bytes())
+        .map_err(Failure::not_provided)?;
     let mut command = std::process::Command::new(client);
     command.arg(format!("--defaults-file={}", file.path().display()));
     if let Some(sql) = execute {
         command.arg("--execute").arg(sql);
     }
     let status = command.status().map_err(Failure::not_provided)?;
-    Ok(if status.success() { Verdict::Passed } else { Verdict::Failed })
+    Ok(if status.success() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    })
 }

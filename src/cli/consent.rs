@@ -27,5 +27,9 @@ pub(super) fn ask(packages: &[String], yes: bool) -> Result<(), Failure> {
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     let consents = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
-    if read.is_ok() && consents { Ok(()) } else { Err(refused()) }
+    if read.is_ok() && consents {
+        Ok(())
+    } else {
+        Err(refused())
+    }
 }

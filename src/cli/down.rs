@@ -22,12 +22,16 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
     let names = Names::of(&place.project);
-    let lock = Lock::take(&names.project, &events).await.map_err(Failure::not_provided)?;
+    let lock = Lock::take(&names.project, &events)
+        .await
+        .map_err(Failure::not_provided)?;
     let found = survey(&place.engine()).await;
     // An engine that was never installed holds nothing of ours; one that does
     // not run may.
     if !matches!(found, Survey::Absent(_)) {
-        let engine = running_engine(&found).await.map_err(Failure::not_provided)?;
+        let engine = running_engine(&found)
+            .await
+            .map_err(Failure::not_provided)?;
         remove(&engine, &names, nest.as_deref(), &events).await?;
         if args.all {
             clear(&engine, &names).await?;
@@ -36,7 +40,9 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
         println!("no engine is installed: nothing to remove");
     }
     if args.all {
-        Builder::new(cache_folder()).clear().map_err(Failure::not_provided)?;
+        Builder::new(cache_folder())
+            .clear()
+            .map_err(Failure::not_provided)?;
         remove_routes().await?;
     }
     drop(lock);
@@ -45,14 +51,27 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     Ok(Verdict::Passed)
 }
 
-async fn remove(engine: &Engine, names: &Names, nest: Option<&str>, events: &Sender) -> Result<(), Failure> {
+async fn remove(
+    engine: &Engine,
+    names: &Names,
+    nest: Option<&str>,
+    events: &Sender,
+) -> Result<(), Failure> {
     let inside = engine.in_project(&names.project);
-    let there = engine.project(&names.project).await.map_err(Failure::not_provided)?;
+    let there = engine
+        .project(&names.project)
+        .await
+        .map_err(Failure::not_provided)?;
     let nests = match there {
-        Some(_) => existing_nests(&inside).await.map_err(Failure::not_provided)?,
+        Some(_) => existing_nests(&inside)
+            .await
+            .map_err(Failure::not_provided)?,
         None => Vec::new(),
     };
-    let chosen: Vec<_> = nests.iter().filter(|found| nest.is_none_or(|name| found.name == name)).collect();
+    let chosen: Vec<_> = nests
+        .iter()
+        .filter(|found| nest.is_none_or(|name| found.name == name))
+        .collect();
     if let (Some(name), true) = (nest, chosen.is_empty()) {
         println!("nest `{name}` is not there: nothing to remove");
     }
@@ -60,8 +79,13 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>, events: &Sen
         let _lock = Lock::take(&format!("{}-{}", names.project, found.name), events)
             .await
             .map_err(Failure::not_provided)?;
-        destroy_nest(&inside, found).await.map_err(Failure::not_provided)?;
-        println!("removed nest `{}` with its children and its route", found.name);
+        destroy_nest(&inside, found)
+            .await
+            .map_err(Failure::not_provided)?;
+        println!(
+            "removed nest `{}` with its children and its route",
+            found.name
+        );
     }
     Ok(())
 }
@@ -69,9 +93,17 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>, events: &Sen
 /// Removes project, bridge, pool and images, and ends a daemon of ours that
 /// nobody else uses.
 async fn clear(engine: &Engine, names: &Names) -> Result<(), Failure> {
-    Ground::clear(engine, names).await.map_err(Failure::not_provided)?;
-    println!("removed project `{}` with its bridge, pool and images", names.project);
-    let others = engine.has_projects_or_instances().await.map_err(Failure::not_provided)?;
+    Ground::clear(engine, names)
+        .await
+        .map_err(Failure::not_provided)?;
+    println!(
+        "removed project `{}` with its bridge, pool and images",
+        names.project
+    );
+    let others = engine
+        .has_projects_or_instances()
+        .await
+        .map_err(Failure::not_provided)?;
     if others {
         println!("the engine holds other things: its daemon stays as it is");
         return Ok(());
@@ -95,7 +127,9 @@ impl std::fmt::Display for Survey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let named = |kind: &EngineKind| kind.title();
         match self {
-            Survey::Running(engine) => write!(f, "an engine answers on `{}`", engine.socket().display()),
+            Survey::Running(engine) => {
+                write!(f, "an engine answers on `{}`", engine.socket().display())
+            }
             Survey::Installed(kind) => write!(f, "{} is installed and does not run", named(kind)),
             Survey::Absent(kind) => write!(f, "no engine is installed; {} can be", named(kind)),
         }

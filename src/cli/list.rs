@@ -18,7 +18,9 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
     privilege::become_root()?;
     let found = survey(&place.engine()).await;
     let mut rows = match &found {
-        Survey::Running(engine) => list_all(engine, &place.project).await.map_err(Failure::not_provided)?,
+        Survey::Running(engine) => list_all(engine, &place.project)
+            .await
+            .map_err(Failure::not_provided)?,
         Survey::Installed(_) | Survey::Absent(_) => {
             println!("{found}: nothing is up");
             return Ok(Verdict::Passed);
@@ -31,7 +33,15 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["NEST", "NAME", "SERVER", "VERSION", "STATE", "IPV4", "SNAPSHOTS"]);
+    table.set_header([
+        "NEST",
+        "NAME",
+        "SERVER",
+        "VERSION",
+        "STATE",
+        "IPV4",
+        "SNAPSHOTS",
+    ]);
     for row in rows {
         let Listed {
             nest,
@@ -42,7 +52,15 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
             address,
             snapshots,
         } = row;
-        table.add_row([nest, name, server, version, state, address, snapshots.to_string()]);
+        table.add_row([
+            nest,
+            name,
+            server,
+            version,
+            state,
+            address,
+            snapshots.to_string(),
+        ]);
     }
     println!("{table}");
     Ok(Verdict::Passed)

@@ -1,7 +1,11 @@
 //! The command line: one file a command, and the only place that wires rooms
 //! together.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to people")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line speaks to people"
+)]
 
 mod args;
 mod connect;
@@ -82,5 +86,8 @@ fn start_log(verbose: u8) {
         _ => "dbmatrix=debug",
     };
     let filter = EnvFilter::try_from_env("DBMATRIX_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }

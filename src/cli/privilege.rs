@@ -16,7 +16,8 @@ pub(super) fn become_root() -> Result<(), Failure> {
     }
     eprintln!("dbmatrix needs root for containers and routes; asking sudo");
     let program = std::env::current_exe().map_err(Failure::not_provided)?;
-    let kept = std::env::vars().filter(|(name, _)| name.starts_with("DBMATRIX_") || name == "NO_COLOR");
+    let kept =
+        std::env::vars().filter(|(name, _)| name.starts_with("DBMATRIX_") || name == "NO_COLOR");
     let error = Command::new("sudo")
         .arg("--")
         .arg("env")
@@ -24,5 +25,7 @@ pub(super) fn become_root() -> Result<(), Failure> {
         .arg(program)
         .args(std::env::args_os().skip(1))
         .exec();
-    Err(Failure::not_provided(format!("root is needed, and sudo could not be run: {error}")))
+    Err(Failure::not_provided(format!(
+        "root is needed, and sudo could not be run: {error}"
+    )))
 }

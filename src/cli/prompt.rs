@@ -13,28 +13,45 @@ use crate::session::{Connect, Session};
 use crate::suite::split;
 
 /// Runs `execute`, or what is typed, statement by statement.
-pub(super) async fn run(server: &Server, flavour: &str, execute: Option<&str>) -> Result<Verdict, Failure> {
+pub(super) async fn run(
+    server: &Server,
+    flavour: &str,
+    execute: Option<&str>,
+) -> Result<Verdict, Failure> {
     let mut session = server.connect(None).await.map_err(Failure::not_provided)?;
     if let Some(sql) = execute {
         return run_text(&mut session, sql).await;
     }
     let interactive = std::io::stdin().is_terminal();
     if interactive {
-        println!("{} ({}). End a statement with `;`, leave with Ctrl-D.", flavour, server.identity.full);
+        println!(
+            "{} ({}). End a statement with `;`, leave with Ctrl-D.",
+            flavour, server.identity.full
+        );
     }
     let mut typed = String::new();
     let mut verdict = Verdict::Passed;
     loop {
         if interactive {
-            let mark = if typed.trim().is_empty() { flavour } else { "      ->" };
+            let mark = if typed.trim().is_empty() {
+                flavour
+            } else {
+                "      ->"
+            };
             print!("{mark}> ");
             let _ = std::io::stdout().flush();
         }
         let read = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map(|count| (count, line))
+            std::io::stdin()
+                .lock()
+                .read_line(&mut line)
+                .map(|count| (count, line))
         });
-        let (count, line) = read.await.map_err(Failure::not_provided)?.map_err(Failure::not_provided)?;
+        let (count, line) = read
+            .await
+            .map_err(Failure::not_provided)?
+            .map_err(Failure::not_provided)?;
         typed.push_str(&line);
         let ended = typed.trim_end().ends_with(';') || count == 0;
         if ended && !typed.trim().is_empty() {
@@ -42,7 +59,11 @@ pub(super) async fn run(server: &Server, flavour: &str, execute: Option<&str>) -
         }
         if count == 0 || ["exit", "quit", "\\q"].contains(&typed.trim()) {
             session.close().await;
-            return Ok(if interactive { Verdict::Passed } else { verdict });
+            return Ok(if interactive {
+                Verdict::Passed
+            } else {
+                verdict
+            });
         }
     }
 }
@@ -50,7 +71,10 @@ pub(super) async fn run(server: &Server, flavour: &str, execute: Option<&str>) -
 async fn run_text(session: &mut Session, sql: &str) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::Passed;
     for statement in split(sql) {
-        let outcome = session.run(&statement.text).await.map_err(Failure::not_provided)?;
+        let outcome = session
+            .run(&statement.text)
+            .await
+            .map_err(Failure::not_provided)?;
         if outcome.refusal().is_some() {
             verdict = Verdict::Failed;
         }
@@ -64,7 +88,9 @@ fn show(outcome: &Outcome) {
         Outcome::Rows(rows) => {
             println!("{}\n{} row(s)", table(rows), rows.rows.len());
         }
-        Outcome::Done { affected, warnings } => println!("ok, {affected} row(s) affected, {warnings} warning(s)"),
+        Outcome::Done { affected, warnings } => {
+            println!("ok, {affected} row(s) affected, {warnings} warning(s)")
+        }
         Outcome::Refused(refusal) => eprintln!("{refusal}"),
         Outcome::Several(parts) => parts.iter().for_each(show),
     }

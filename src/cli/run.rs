@@ -20,7 +20,9 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
     let (matrix, plan) = load(&args.up, &args.suite)?;
     if matrix.suites.is_empty() {
         let path = matrix.path.display();
-        return Err(Failure::misused(format!("`{path}` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one")));
+        return Err(Failure::misused(format!(
+            "`{path}` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one"
+        )));
     }
     provide(place, &args.up, &matrix, plan, args.update, args.strict).await
 }
@@ -68,12 +70,23 @@ async fn provide(
         survey: found,
         packages,
     };
-    let names: Vec<String> = plan.flavours.iter().map(|flavour| flavour.name.clone()).collect();
+    let names: Vec<String> = plan
+        .flavours
+        .iter()
+        .map(|flavour| flavour.name.clone())
+        .collect();
     let (events, heard) = Sender::channel();
-    let reporter = tokio::spawn(drive(heard, Progress::new(std::io::stderr().is_terminal(), &names)));
+    let reporter = tokio::spawn(drive(
+        heard,
+        Progress::new(std::io::stderr().is_terminal(), &names),
+    ));
     let work = async {
-        let stand = Stand::ensure(&options, &matrix.nest, &events).await.map_err(Failure::not_provided)?;
-        run_plan(&stand, &plan, update, &events).await.map_err(Failure::misused)
+        let stand = Stand::ensure(&options, &matrix.nest, &events)
+            .await
+            .map_err(Failure::not_provided)?;
+        run_plan(&stand, &plan, update, &events)
+            .await
+            .map_err(Failure::misused)
     };
     let ended = tokio::select! {
         ended = work => Some(ended),
@@ -81,10 +94,20 @@ async fn provide(
     };
     drop(events);
     let mut summary = reporter.await.map_err(Failure::not_provided)?;
-    let Some(ended) = ended else {
-        return Ok(clean_up_interrupted(&options, matrix).await);
-    };
-    ended?;
+    match ended {
+        None => {
+            eprintln!(
+                "interrupted; removing what is half made (again to leave it to the next run)"
+            );
+            clean_up(&options, matrix).await;
+            return Ok(Verdict::Interrupted);
+        }
+        Some(Err(failure)) => {
+            clean_up(&options, matrix).await;
+            return Err(failure);
+        }
+        Some(Ok(())) => {}
+    }
     show(&mut summary, &names, begun, strict);
     Ok(summary.verdict(strict))
 }
@@ -108,12 +131,13 @@ fn uses_btrfs(matrix: &Matrix) -> bool {
 
 fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
     let flavours = plan.flavours.iter().map(|flavour| &flavour.image);
-    flavours.chain([&matrix.nest.image]).any(|image| matches!(image, ImageOrigin::Built(_)))
+    flavours
+        .chain([&matrix.nest.image])
+        .any(|image| matches!(image, ImageOrigin::Built(_)))
 }
 
 /// What is half made goes; what is whole stays for the next run.
-async fn clean_up_interrupted(options: &StandOptions, matrix: &Matrix) -> Verdict {
-    eprintln!("interrupted; removing what is half made (again to leave it to the next run)");
+async fn clean_up(options: &StandOptions, matrix: &Matrix) {
     let cleaned = async {
         let engine = match survey(&options.engine).await {
             crate::host::Survey::Running(engine) => engine.in_project(&options.project),
@@ -128,5 +152,4 @@ async fn clean_up_interrupted(options: &StandOptions, matrix: &Matrix) -> Verdic
         },
         () = asked_to_end() => {}
     }
-    Verdict::Interrupted
 }

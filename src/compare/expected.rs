@@ -69,19 +69,36 @@ pub fn check_rows(expected: &ExpectedRows, rows: &RowSet) -> Result<Written, Mis
         && line.contains(" values hashing to ")
     {
         let hashed = found.hashed();
-        return if *line == hashed { Ok(found) } else { Err(mismatch(&expected.lines, &[hashed])) };
+        return if *line == hashed {
+            Ok(found)
+        } else {
+            Err(mismatch(&expected.lines, &[hashed]))
+        };
     }
     if reads_values(expected, &found) {
-        let same = expected.lines.iter().map(|line| line.trim_end()).eq(found
-            .values
+        let same = expected
+            .lines
             .iter()
-            .map(|value| value.trim_end()));
-        return if same { Ok(found) } else { Err(mismatch(&expected.lines, &found.values)) };
+            .map(|line| line.trim_end())
+            .eq(found.values.iter().map(|value| value.trim_end()));
+        return if same {
+            Ok(found)
+        } else {
+            Err(mismatch(&expected.lines, &found.values))
+        };
     }
     let lines = found.row_lines();
     let same = expected.lines.len() == lines.len()
-        && expected.lines.iter().zip(&lines).all(|(a, b)| a.split_whitespace().eq(b.split_whitespace()));
-    if same { Ok(found) } else { Err(mismatch(&expected.lines, &lines)) }
+        && expected
+            .lines
+            .iter()
+            .zip(&lines)
+            .all(|(a, b)| a.split_whitespace().eq(b.split_whitespace()));
+    if same {
+        Ok(found)
+    } else {
+        Err(mismatch(&expected.lines, &lines))
+    }
 }
 
 fn reads_values(expected: &ExpectedRows, found: &Written) -> bool {
@@ -93,12 +110,22 @@ fn reads_values(expected: &ExpectedRows, found: &Written) -> bool {
 }
 
 fn names(rows: &RowSet) -> String {
-    let names: Vec<&str> = rows.columns.iter().map(|column| column.name.as_str()).collect();
+    let names: Vec<&str> = rows
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     names.join(", ")
 }
 
 fn mismatch(expected: &[String], found: &[String]) -> Mismatch {
-    let text = |lines: &[String]| if lines.is_empty() { "(no rows)".to_owned() } else { lines.join("\n") };
+    let text = |lines: &[String]| {
+        if lines.is_empty() {
+            "(no rows)".to_owned()
+        } else {
+            lines.join("\n")
+        }
+    };
     Mismatch {
         expected: text(expected),
         found: text(found),
@@ -149,7 +176,10 @@ mod tests {
             name: "c".to_owned(),
             kind: String::new(),
         };
-        let values: Vec<_> = values.iter().map(|value| Some(value.as_bytes().to_vec())).collect();
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| Some(value.as_bytes().to_vec()))
+            .collect();
         RowSet {
             columns: vec![column; width],
             rows: values.chunks(width).map(<[_]>::to_vec).collect(),

@@ -18,7 +18,9 @@ pub fn record_lines(outcome: &Outcome) -> Vec<String> {
 /// Whether two records say the same. The text of an error does not count: it
 /// is reworded from version to version; its number and SQLSTATE do.
 pub fn same_record(a: &[String], b: &[String]) -> bool {
-    a.iter().map(|line| without_message(line)).eq(b.iter().map(|line| without_message(line)))
+    a.iter()
+        .map(|line| without_message(line))
+        .eq(b.iter().map(|line| without_message(line)))
 }
 
 fn without_message(line: &str) -> &str {
@@ -29,7 +31,11 @@ fn without_message(line: &str) -> &str {
 }
 
 fn row_lines(rows: &RowSet) -> Vec<String> {
-    let names: Vec<String> = rows.columns.iter().map(|column| escape_controls(&column.name)).collect();
+    let names: Vec<String> = rows
+        .columns
+        .iter()
+        .map(|column| escape_controls(&column.name))
+        .collect();
     let mut lines = vec![names.join("\t")];
     let line = |row: &Vec<Value>| row.iter().map(value).collect::<Vec<_>>().join("\t");
     lines.extend(rows.rows.iter().map(line));
@@ -54,7 +60,9 @@ fn escape_controls(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\0' => shown.push_str("\\0"),
-            control if control.is_control() => shown.push_str(&format!("\\u{{{:x}}}", u32::from(control))),
+            control if control.is_control() => {
+                shown.push_str(&format!("\\u{{{:x}}}", u32::from(control)))
+            }
             other => shown.push(other),
         }
     }
@@ -76,10 +84,16 @@ mod tests {
                 };
                 2
             ],
-            rows: vec![vec![None, Some(b"x\ty\\".to_vec())], vec![Some(vec![0xff]), Some(Vec::new())]],
+            rows: vec![
+                vec![None, Some(b"x\ty\\".to_vec())],
+                vec![Some(vec![0xff]), Some(Vec::new())],
+            ],
             warnings: 0,
         };
-        assert_eq!(record_lines(&Outcome::Rows(rows)), ["a\ta", "\\N\tx\\ty\\\\", "\\xFF\t"]);
+        assert_eq!(
+            record_lines(&Outcome::Rows(rows)),
+            ["a\ta", "\\N\tx\\ty\\\\", "\\xFF\t"]
+        );
     }
 
     #[test]

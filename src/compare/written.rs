@@ -54,7 +54,9 @@ impl Written {
         let letter = |at: usize| letters.get(at).copied().unwrap_or(Letter::Text);
         let write_row = |row: &Vec<Value>| -> Vec<String> {
             let values = row.iter().enumerate();
-            values.map(|(at, value)| written(value.as_deref(), letter(at))).collect()
+            values
+                .map(|(at, value)| written(value.as_deref(), letter(at)))
+                .collect()
         };
         let mut rows: Vec<Vec<String>> = rows.rows.iter().map(write_row).collect();
         if sort == SortMode::RowSort {
@@ -74,7 +76,10 @@ impl Written {
 
     /// A line a row, values joined by a space.
     pub fn row_lines(&self) -> Vec<String> {
-        self.values.chunks(self.width.max(1)).map(|row| row.join(" ")).collect()
+        self.values
+            .chunks(self.width.max(1))
+            .map(|row| row.join(" "))
+            .collect()
     }
 
     /// `N values hashing to MD5`: over each value and a newline.
@@ -84,7 +89,11 @@ impl Written {
             digest.update(value.as_bytes());
             digest.update(b"\n");
         }
-        let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         format!("{} values hashing to {hex}", self.values.len())
     }
 }
@@ -130,7 +139,13 @@ fn plain(text: &str) -> String {
     if text.is_empty() {
         return "(empty)".to_owned();
     }
-    let shown = |c: char| if c.is_control() || c == '\u{fffd}' { '@' } else { c };
+    let shown = |c: char| {
+        if c.is_control() || c == '\u{fffd}' {
+            '@'
+        } else {
+            c
+        }
+    };
     text.chars().map(shown).collect()
 }
 
@@ -170,7 +185,10 @@ mod tests {
             width: 1,
         };
         // printf '1\n2\n' | md5sum
-        assert_eq!(written.hashed(), "2 values hashing to 6ddb4095eb719e2a9f0a3f95677d24e0");
+        assert_eq!(
+            written.hashed(),
+            "2 values hashing to 6ddb4095eb719e2a9f0a3f95677d24e0"
+        );
     }
 
     proptest! {

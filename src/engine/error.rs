@@ -18,7 +18,9 @@ pub enum EngineError {
         reason: String,
     },
     /// The connection ended before a whole reply was read.
-    #[error("could not {what}: the engine hung up ({reason}); its log says why, and the same command can be run again")]
+    #[error(
+        "could not {what}: the engine hung up ({reason}); its log says why, and the same command can be run again"
+    )]
     Lost {
         /// What was asked.
         what: String,

@@ -64,7 +64,13 @@ impl Engine {
     pub async fn pull(&self, instance: &str, path: &str) -> Result<Vec<u8>, EngineError> {
         let what = format!("read `{path}` in `{instance}`");
         let bytes = self
-            .exchange(&what, Method::GET, &address(instance, path), HeaderMap::new(), whole(""))
+            .exchange(
+                &what,
+                Method::GET,
+                &address(instance, path),
+                HeaderMap::new(),
+                whole(""),
+            )
             .await?;
         Ok(bytes.to_vec())
     }
@@ -79,7 +85,12 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let what = format!("write `{path}` in `{instance}`");
         let mut headers = HeaderMap::new();
-        for (key, value) in [("uid", "0"), ("gid", "0"), ("mode", mode.octal()), ("type", kind)] {
+        for (key, value) in [
+            ("uid", "0"),
+            ("gid", "0"),
+            ("mode", mode.octal()),
+            ("type", kind),
+        ] {
             for engine in ["x-lxd", "x-incus"] {
                 let name = HeaderName::try_from(format!("{engine}-{key}"));
                 headers.insert(
@@ -95,5 +106,9 @@ impl Engine {
 }
 
 fn address(instance: &str, path: &str) -> String {
-    format!("/1.0/instances/{}/files?path={}", escaped(instance), escaped(path))
+    format!(
+        "/1.0/instances/{}/files?path={}",
+        escaped(instance),
+        escaped(path)
+    )
 }

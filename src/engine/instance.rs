@@ -78,7 +78,11 @@ struct Address {
 impl InstanceState {
     /// IPv4 addresses of one interface.
     pub fn addresses(&self, interface: &str) -> Vec<Ipv4Addr> {
-        let interface = self.network.iter().flatten().find(|(name, _)| *name == interface);
+        let interface = self
+            .network
+            .iter()
+            .flatten()
+            .find(|(name, _)| *name == interface);
         interface
             .into_iter()
             .flat_map(|(_, interface)| &interface.addresses)
@@ -160,11 +164,7 @@ impl Engine {
     }
 
     /// Sets some settings of a container; the others stay.
-    pub async fn configure_instance(
-        &self,
-        name: &str,
-        config: &Config,
-    ) -> Result<(), EngineError> {
+    pub async fn configure_instance(&self, name: &str, config: &Config) -> Result<(), EngineError> {
         let what = format!("set settings of container `{name}`");
         let path = format!("/1.0/instances/{}", escaped(name));
         let body = json!({ "config": config });
@@ -184,7 +184,8 @@ impl Engine {
         let path = format!("/1.0/instances/{}", escaped(name));
         let mut whole: Value = self.get(&what, &path).await?;
         let devices = whole.get_mut("devices").and_then(Value::as_object_mut);
-        let devices = devices.ok_or_else(|| unexpected(&what, "a container's `devices`", "none"))?;
+        let devices =
+            devices.ok_or_else(|| unexpected(&what, "a container's `devices`", "none"))?;
         match settings {
             Some(settings) => devices.insert(device.to_owned(), json!(settings)),
             None => devices.remove(device),
@@ -224,7 +225,10 @@ impl Engine {
                 }
                 Some(_) => {}
             }
-            match self.change(&what, Method::DELETE, &path, None, CHANGE).await {
+            match self
+                .change(&what, Method::DELETE, &path, None, CHANGE)
+                .await
+            {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_not_found() => return Ok(()),
                 Err(error) if Instant::now() > deadline => return Err(error),

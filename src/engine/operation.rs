@@ -65,10 +65,13 @@ impl Engine {
                 });
             }
             let held = left.min(HELD).as_secs().max(1);
-            let path = format!("/1.0/operations/{}/wait?timeout={held}", operation.id);
-            let state: OperationState = self.get(what, &path).await.map_err(|error| {
+            let state = self.held(what, operation, held).await.map_err(|error| {
                 if error.is_not_found() {
-                    unexpected(what, "the state of an operation", "no such operation; was the engine restarted?")
+                    unexpected(
+                        what,
+                        "the state of an operation",
+                        "no such operation; was the engine restarted?",
+                    )
                 } else {
                     error
                 }
@@ -83,6 +86,24 @@ impl Engine {
                     });
                 }
             }
+        }
+    }
+
+    /// The state when the operation ends, or after `seconds`. Incus 6.0 says
+    /// with an error that the time has run out, LXD 5.0 with the state.
+    async fn held(
+        &self,
+        what: &str,
+        operation: &Operation,
+        seconds: u64,
+    ) -> Result<OperationState, EngineError> {
+        let path = format!("/1.0/operations/{}", operation.id);
+        match self
+            .get(what, &format!("{path}/wait?timeout={seconds}"))
+            .await
+        {
+            Err(EngineError::Refused { code, .. }) if code != 404 => self.get(what, &path).await,
+            other => other,
         }
     }
 

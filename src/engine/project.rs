@@ -16,7 +16,11 @@ impl Engine {
     pub async fn ensure_project(&self, name: &str, description: &str) -> Result<(), EngineError> {
         let what = format!("make project `{name}`");
         let path = format!("/1.0/projects/{}", escaped(name));
-        if self.find::<serde_json::Value>(&what, &path).await?.is_some() {
+        if self
+            .find::<serde_json::Value>(&what, &path)
+            .await?
+            .is_some()
+        {
             return Ok(());
         }
         let body = json!({
@@ -64,8 +68,14 @@ impl Engine {
     pub async fn set_default_profile(&self, devices: &Devices) -> Result<(), EngineError> {
         let body = json!({ "config": {}, "devices": devices });
         let path = "/1.0/profiles/default";
-        self.change("set the default profile", Method::PUT, path, Some(body), LIMIT)
-            .await
-            .map(drop)
+        self.change(
+            "set the default profile",
+            Method::PUT,
+            path,
+            Some(body),
+            LIMIT,
+        )
+        .await
+        .map(drop)
     }
 }

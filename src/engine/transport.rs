@@ -66,6 +66,8 @@ struct Envelope {
     #[serde(default)]
     error: String,
     #[serde(default)]
+    error_code: u16,
+    #[serde(default)]
     operation: String,
     #[serde(default)]
     metadata: Value,
@@ -84,7 +86,9 @@ impl Engine {
         Engine {
             socket: socket.into(),
             project: None,
-            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(UnixConnector),
+            client: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build(UnixConnector),
         }
     }
 
@@ -167,11 +171,20 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let text = body.map(|value| value.to_string()).unwrap_or_default();
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+        headers.insert(
+            CONTENT_TYPE,
+            hyper::header::HeaderValue::from_static("application/json"),
+        );
         let deadline = Instant::now() + UNSETTLED;
         loop {
             let outcome = self
-                .exchange(what, method.clone(), path, headers.clone(), whole(text.clone()))
+                .exchange(
+                    what,
+                    method.clone(),
+                    path,
+                    headers.clone(),
+                    whole(text.clone()),
+                )
                 .await
                 .and_then(|bytes| read_reply(what, &bytes));
             match outcome {
@@ -281,13 +294,15 @@ pub(super) fn read_reply(what: &str, bytes: &Bytes) -> Result<Reply, EngineError
         .map_err(|_| unexpected(what, "a JSON reply with a `type`", &beginning(bytes)))?;
     match envelope.kind.as_str() {
         "sync" => Ok(Reply::Sync(envelope.metadata)),
-        "async" => {
-            Operation::read(&envelope.operation)
-                .map(Reply::Async)
-                .ok_or_else(|| {
-                    unexpected(what, "the address of an operation", &envelope.operation)
-                })
-        }
+        "async" => Operation::read(&envelope.operation)
+            .map(Reply::Async)
+            .ok_or_else(|| unexpected(what, "the address of an operation", &envelope.operation)),
+        // Some errors come with the HTTP status of a success.
+        "error" => Err(EngineError::Refused {
+            what: what.to_owned(),
+            code: envelope.error_code,
+            message: envelope.error,
+        }),
         other => Err(unexpected(what, "a reply of type `sync` or `async`", other)),
     }
 }

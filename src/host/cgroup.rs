@@ -31,7 +31,8 @@ pub fn unenforced_limits(wanted: Limits) -> Vec<&'static str> {
     } else {
         "/sys/fs/cgroup/unified"
     };
-    let controllers = fs::read_to_string(format!("{folder}/cgroup.controllers")).unwrap_or_default();
+    let controllers =
+        fs::read_to_string(format!("{folder}/cgroup.controllers")).unwrap_or_default();
     [(wanted.cpus, "cpu"), (wanted.memory, "memory")]
         .into_iter()
         .filter(|(asked, name)| *asked && !controllers.split_whitespace().any(|has| has == *name))

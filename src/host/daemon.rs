@@ -23,7 +23,9 @@ const GONE: Duration = Duration::from_secs(60);
 #[derive(Debug, Error)]
 pub enum DaemonError {
     /// Only root starts a daemon.
-    #[error("{engine} is installed and its daemon does not run; only root can start it: run the same command with sudo")]
+    #[error(
+        "{engine} is installed and its daemon does not run; only root can start it: run the same command with sudo"
+    )]
     NotRoot {
         /// Which engine.
         engine: EngineKind,
@@ -47,7 +49,9 @@ pub enum DaemonError {
         log: String,
     },
     /// The daemon that dbmatrix started does not end.
-    #[error("the {engine} daemon with process id {pid} still runs {seconds} s after it was asked to end; look at its log")]
+    #[error(
+        "the {engine} daemon with process id {pid} still runs {seconds} s after it was asked to end; look at its log"
+    )]
     Stays {
         /// Which engine.
         engine: String,
@@ -107,7 +111,10 @@ pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
     };
     let deadline = Instant::now() + READY;
     loop {
-        let sockets = engine.sockets().iter().filter(|socket| PathBuf::from(socket).exists());
+        let sockets = engine
+            .sockets()
+            .iter()
+            .filter(|socket| PathBuf::from(socket).exists());
         for client in sockets.map(|socket| Engine::new(*socket)) {
             if client.is_ready().await {
                 return Ok(client);
@@ -127,13 +134,19 @@ pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
 fn start_unit(engine: EngineKind) -> io::Result<()> {
     let unit = engine.unit();
     let status = Command::new("systemctl")
-        .args(["start", &format!("{unit}.socket"), &format!("{unit}.service")])
+        .args([
+            "start",
+            &format!("{unit}.socket"),
+            &format!("{unit}.service"),
+        ])
         .stdin(Stdio::null())
         .status()?;
     if status.success() {
         return Ok(());
     }
-    Err(io::Error::other(format!("`systemctl start {unit}.service` ended with {status}")))
+    Err(io::Error::other(format!(
+        "`systemctl start {unit}.service` ended with {status}"
+    )))
 }
 
 /// Starts the daemon in a session and a mount namespace of its own, so that
@@ -150,7 +163,11 @@ fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
     let pid_file = run_folder().join("daemon.pid");
     let _ = fs::remove_file(&pid_file);
     let output = fs::File::create(log)?;
-    let view = if cgroup::is_unified() { "shared" } else { "private" };
+    let view = if cgroup::is_unified() {
+        "shared"
+    } else {
+        "private"
+    };
     let mut starter = Command::new("setsid")
         .args(["--fork", "unshare", "--mount", "--propagation", "private"])
         .args(["/bin/sh", "-eu", "-c", SCRIPT])

@@ -162,7 +162,9 @@ pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool
         (btrfs, "mkfs.btrfs", "btrfs-progs"),
         (builds_images, "mmdebstrap", "mmdebstrap"),
     ];
-    let wanted = programs.into_iter().filter(|(wanted, program, _)| *wanted && !has_program(program));
+    let wanted = programs
+        .into_iter()
+        .filter(|(wanted, program, _)| *wanted && !has_program(program));
     missing.extend(wanted.map(|(_, _, package)| package));
     if !has_program("nft") && !has_program("iptables") {
         missing.push("nftables");

@@ -76,7 +76,9 @@ pub enum GroundError {
     #[error(transparent)]
     Route(#[from] RouteError),
     /// A thing of that name exists and is not ours.
-    #[error("{kind} `{name}` is there and was not made by dbmatrix; rename it, or choose another project with `--project`")]
+    #[error(
+        "{kind} `{name}` is there and was not made by dbmatrix; rename it, or choose another project with `--project`"
+    )]
     Foreign {
         /// What it is.
         kind: &'static str,
@@ -84,7 +86,9 @@ pub enum GroundError {
         name: String,
     },
     /// The bridge has no IPv4 subnet.
-    #[error("bridge `{bridge}` has no IPv4 subnet (found `{found}`); `dbmatrix down --all` removes it, the next run makes it anew")]
+    #[error(
+        "bridge `{bridge}` has no IPv4 subnet (found `{found}`); `dbmatrix down --all` removes it, the next run makes it anew"
+    )]
     NoSubnet {
         /// The bridge.
         bridge: String,
@@ -92,7 +96,9 @@ pub enum GroundError {
         found: String,
     },
     /// The socket may not be used by this user.
-    #[error("the engine does not trust this user; run the same command with sudo, or join the engine's group")]
+    #[error(
+        "the engine does not trust this user; run the same command with sudo, or join the engine's group"
+    )]
     NotTrusted,
 }
 
@@ -114,7 +120,11 @@ pub async fn running_engine(survey: &Survey) -> Result<Engine, GroundError> {
 
 impl Ground {
     /// Makes sure of the project, the bridge, the pool and the profile.
-    pub async fn lay(engine: &Engine, names: &Names, storage: Storage) -> Result<Self, GroundError> {
+    pub async fn lay(
+        engine: &Engine,
+        names: &Names,
+        storage: Storage,
+    ) -> Result<Self, GroundError> {
         let described = "Nests of dbmatrix; `dbmatrix down --all` removes them";
         match engine.project(&names.project).await? {
             Some(found) if !found.contains_key(OWNER) => {
@@ -174,7 +184,11 @@ fn foreign(kind: &'static str, name: &str) -> GroundError {
 
 fn default_devices(names: &Names) -> Devices {
     let root = config([("type", "disk"), ("path", "/"), ("pool", &names.project)]);
-    let eth0 = config([("type", "nic"), ("name", "eth0"), ("network", &names.bridge)]);
+    let eth0 = config([
+        ("type", "nic"),
+        ("name", "eth0"),
+        ("network", &names.bridge),
+    ]);
     Devices::from([("root".to_owned(), root), ("eth0".to_owned(), eth0)])
 }
 
@@ -240,11 +254,17 @@ fn forwarding() -> String {
 /// nobody else has a bridge that may need it by now.
 fn restore_forwarding(bridge: &Config) {
     let was_off = bridge.get(FORWARDING).is_some_and(|value| value == "0");
-    let interfaces = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let interfaces = fs::read_dir("/sys/class/net")
+        .into_iter()
+        .flatten()
+        .flatten();
     let other_bridge = interfaces
         .map(|entry| entry.path())
         .any(|path| Path::new(&path).join("bridge").is_dir());
-    if was_off && !other_bridge && let Err(error) = fs::write(FORWARDING_FILE, "0") {
+    if was_off
+        && !other_bridge
+        && let Err(error) = fs::write(FORWARDING_FILE, "0")
+    {
         tracing::debug!(%error, "forwarding stays on");
     }
 }

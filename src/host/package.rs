@@ -10,7 +10,9 @@ use tokio::process::Command;
 #[derive(Debug, Error)]
 pub enum PackageError {
     /// The machine has no apt.
-    #[error("could not install {packages}: this machine has no `apt-get`; install them by hand and run the same command again")]
+    #[error(
+        "could not install {packages}: this machine has no `apt-get`; install them by hand and run the same command again"
+    )]
     NoApt {
         /// What was to be installed.
         packages: String,
@@ -89,6 +91,11 @@ pub(super) fn has_candidate(package: &str) -> bool {
 /// A field of `/etc/os-release`.
 pub(super) fn os_release(field: &str) -> Option<String> {
     let text = std::fs::read_to_string("/etc/os-release").ok()?;
-    let fields: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
-    fields.get(field).map(|value| value.trim_matches('"').to_owned())
+    let fields: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    fields
+        .get(field)
+        .map(|value| value.trim_matches('"').to_owned())
 }

@@ -12,8 +12,8 @@ use thiserror::Error;
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
-use super::store::KeyedLocks;
 use super::mirror::{Mirror, machine_checks_dates, machine_mirror};
+use super::store::KeyedLocks;
 use crate::engine::SplitImage;
 
 /// Raised whenever what is put into an image changes, so that older ones are
@@ -50,7 +50,9 @@ pub enum ImageError {
         source: io::Error,
     },
     /// The archive is older than it says it is good for.
-    #[error("could not build image `{image}`: the mirror's release file has expired; if it is a frozen or archived mirror, say so in the matrix file: `[[image]]` with `name = \"{image}\"` and `check-valid-until = false` (signatures are still checked)")]
+    #[error(
+        "could not build image `{image}`: the mirror's release file has expired; if it is a frozen or archived mirror, say so in the matrix file: `[[image]]` with `name = \"{image}\"` and `check-valid-until = false` (signatures are still checked)"
+    )]
     Expired {
         /// Which image.
         image: String,
@@ -74,7 +76,14 @@ pub struct Builder {
 }
 
 /// Packages of every image: an init system, a network, a way to get more.
-const PACKAGES: [&str; 6] = ["systemd", "systemd-sysv", "dbus", "ca-certificates", "netbase", "iproute2"];
+const PACKAGES: [&str; 6] = [
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "ca-certificates",
+    "netbase",
+    "iproute2",
+];
 
 /// What is done in the new root (`$1`) before it is packed. A database child
 /// has no consoles, no timers and no modules to load.
@@ -140,8 +149,14 @@ impl Builder {
     fn clear_abandoned(&self) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let pid = name.strip_prefix("work-").and_then(|rest| rest.split('-').next());
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let pid = name
+                .strip_prefix("work-")
+                .and_then(|rest| rest.split('-').next());
             let gone = pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists());
             if gone && let Err(error) = fs::remove_dir_all(&path) {
                 tracing::debug!(%error, path = %path.display(), "abandoned work folder stays");
@@ -194,7 +209,11 @@ impl BaseImage {
             digest.update(part.as_bytes());
             digest.update([0]);
         }
-        let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         format!("{}-{}", self.suite, &hex[..16])
     }
 }
@@ -222,7 +241,10 @@ impl Work {
     /// Moves the files to their places; the root file system last, so that an
     /// image is whole where both are there.
     fn finish(self, image: &BaseImage, files: &SplitImage) -> Result<(), ImageError> {
-        for (from, to) in [(self.metadata(), &files.metadata), (self.rootfs(), &files.rootfs)] {
+        for (from, to) in [
+            (self.metadata(), &files.metadata),
+            (self.rootfs(), &files.rootfs),
+        ] {
             fs::rename(&from, to).map_err(|error| cache_error(image, "move to", to, error))?;
         }
         Ok(())
@@ -237,7 +259,12 @@ impl Drop for Work {
     }
 }
 
-fn cache_error(image: &BaseImage, subject: &'static str, path: &Path, source: io::Error) -> ImageError {
+fn cache_error(
+    image: &BaseImage,
+    subject: &'static str,
+    path: &Path,
+    source: io::Error,
+) -> ImageError {
     ImageError::Cache {
         image: image.name(),
         subject,
@@ -270,14 +297,23 @@ async fn run_mmdebstrap(image: &BaseImage, work: &Work) -> Result<(), ImageError
     command
         .args(["--variant=minbase", "--format=tar", "--quiet"])
         .arg(format!("--include={}", packages.join(",")))
-        .args(["--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\""])
-        .args(["--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*"])
+        .args([
+            "--aptopt=Acquire::Languages \"none\"",
+            "--aptopt=APT::Install-Recommends \"false\"",
+        ])
+        .args([
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+        ])
         .arg("--dpkgopt=path-exclude=/usr/share/locale/*")
         .arg(format!("--customize-hook=sh {} \"$1\"", hook.display()));
     if !image.checks_dates() {
         command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
     }
-    command.arg(&image.suite).arg(work.rootfs()).args(image.sources());
+    command
+        .arg(&image.suite)
+        .arg(work.rootfs())
+        .args(image.sources());
     let child = command
         .env("TMPDIR", &work.folder)
         .env("LC_ALL", "C.UTF-8")
@@ -293,7 +329,9 @@ async fn run_mmdebstrap(image: &BaseImage, work: &Work) -> Result<(), ImageError
         .map_err(|error| cache_error(image, "run", Path::new("mmdebstrap"), error))?;
     output.map_err(|text| {
         if text.contains("is expired") || text.contains("is not valid yet") {
-            ImageError::Expired { image: image.name() }
+            ImageError::Expired {
+                image: image.name(),
+            }
         } else {
             ImageError::Failed {
                 image: image.name(),
@@ -331,7 +369,10 @@ async fn collect(child: &mut Child) -> io::Result<Result<(), String>> {
 }
 
 fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
 }
 
@@ -396,7 +437,9 @@ mod tests {
         };
         let built = Builder::new(cache.path()).ensure(&image).await;
         assert!(built.is_err());
-        let left = fs::read_dir(cache.path().join("images")).expect("the cache").count();
+        let left = fs::read_dir(cache.path().join("images"))
+            .expect("the cache")
+            .count();
         assert_eq!(left, 0);
     }
 }

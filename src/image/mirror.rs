@@ -39,8 +39,14 @@ pub(super) fn machine_mirror() -> Mirror {
     if super_os_id().as_deref() != Some("debian") {
         return mirror;
     }
-    let mut texts = vec![(fs::read_to_string("/etc/apt/sources.list").unwrap_or_default(), false)];
-    let folder = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
+    let mut texts = vec![(
+        fs::read_to_string("/etc/apt/sources.list").unwrap_or_default(),
+        false,
+    )];
+    let folder = fs::read_dir("/etc/apt/sources.list.d")
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut files: Vec<_> = folder.map(|entry| entry.path()).collect();
     files.sort();
     for path in files {
@@ -51,7 +57,11 @@ pub(super) fn machine_mirror() -> Mirror {
         }
     }
     for (text, is_deb822) in texts {
-        let entries = if is_deb822 { read_deb822(&text) } else { read_lines(&text) };
+        let entries = if is_deb822 {
+            read_deb822(&text)
+        } else {
+            read_lines(&text)
+        };
         for entry in entries {
             entry.note_in(&mut mirror);
         }
@@ -103,7 +113,9 @@ fn words(text: &str) -> Vec<String> {
 
 /// One-line style: `deb [options] uri suite component…` (sources.list(5)).
 fn read_lines(text: &str) -> Vec<Entry> {
-    let lines = text.lines().filter_map(|line| line.trim().strip_prefix("deb "));
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("deb "));
     lines
         .filter_map(|line| {
             let rest = match line.trim().strip_prefix('[') {
@@ -177,9 +189,11 @@ mod tests {
 
     #[test]
     fn a_vendor_or_a_disabled_source_is_no_mirror() {
-        let vendor = "deb http://vendor.test/apt bookworm main\ndeb-src http://a.test/debian sid main\n";
+        let vendor =
+            "deb http://vendor.test/apt bookworm main\ndeb-src http://a.test/debian sid main\n";
         assert_eq!(noted(read_lines(vendor)), Mirror::default());
-        let off = "Enabled: no\nTypes: deb\nURIs: http://a.test/debian\nSuites: sid\nComponents: main\n";
+        let off =
+            "Enabled: no\nTypes: deb\nURIs: http://a.test/debian\nSuites: sid\nComponents: main\n";
         assert_eq!(noted(read_deb822(off)), Mirror::default());
     }
 

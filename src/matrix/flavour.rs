@@ -39,7 +39,11 @@ impl Flavour {
 
 pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage]) -> Vec<Flavour> {
     let mut flavours: Vec<(Placed<()>, Flavour)> = Vec::new();
-    for server in top.texts("flavours").into_iter().flat_map(|list| list.value) {
+    for server in top
+        .texts("flavours")
+        .into_iter()
+        .flat_map(|list| list.value)
+    {
         let span = server.span.clone();
         let empty = toml::de::DeTable::default();
         let problems = super::problem::Problems::default();
@@ -49,7 +53,10 @@ pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage
             folder,
             images,
         };
-        flavours.extend(bare.flavour(server, None).map(|found| (Placed { value: (), span }, found)));
+        flavours.extend(
+            bare.flavour(server, None)
+                .map(|found| (Placed { value: (), span }, found)),
+        );
     }
     for table in top.tables("flavour") {
         let reading = Reading {
@@ -74,7 +81,10 @@ pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage
         table.finish();
     }
     for (at, (place, flavour)) in flavours.iter().enumerate() {
-        if flavours[..at].iter().any(|(_, other)| other.container() == flavour.container()) {
+        if flavours[..at]
+            .iter()
+            .any(|(_, other)| other.container() == flavour.container())
+        {
             let name = &flavour.name;
             top.problem(
                 place.span.clone(),
@@ -150,22 +160,37 @@ impl Reading<'_, '_> {
         for key in ["source", "service", "image", "settings-folder"] {
             self.table.know(key);
         }
-        for key in ["required", "settings", "packages", "debconf", "repository", "tarball"] {
+        for key in [
+            "required",
+            "settings",
+            "packages",
+            "debconf",
+            "repository",
+            "tarball",
+        ] {
             self.table.know(key);
         }
     }
 
     fn source(&self) -> Result<Option<(SourceKind, std::ops::Range<usize>)>, ()> {
         let Some(text) = self.table.text("source") else {
-            let given = self.table.has("tarball").then(|| (SourceKind::Tarball, self.table.span()));
+            let given = self
+                .table
+                .has("tarball")
+                .then(|| (SourceKind::Tarball, self.table.span()));
             return Ok(given);
         };
-        let found = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == text.value);
+        let found = SourceKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text.value);
         match found {
             Some(kind) => Ok(Some((kind, text.span))),
             None => {
                 let found = text.value;
-                self.report.problem(text.span, format!("expected `debian`, `vendor` or `tarball`; found `{found}`"));
+                self.report.problem(
+                    text.span,
+                    format!("expected `debian`, `vendor` or `tarball`; found `{found}`"),
+                );
                 Err(())
             }
         }
@@ -200,7 +225,10 @@ impl Reading<'_, '_> {
         wanted: &Wanted,
         server: &Placed<String>,
     ) {
-        let has: Vec<String> = recipes.iter().map(|recipe| format!("`{}`", recipe.source.as_str())).collect();
+        let has: Vec<String> = recipes
+            .iter()
+            .map(|recipe| format!("`{}`", recipe.source.as_str()))
+            .collect();
         match source {
             Some((kind, span)) if !has.is_empty() => self.report.problem(
                 span,
@@ -222,7 +250,11 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn packages(&self, recipe: Option<&Recipe>, wanted: &Wanted) -> Option<(ImageOrigin, Installation)> {
+    fn packages(
+        &self,
+        recipe: Option<&Recipe>,
+        wanted: &Wanted,
+    ) -> Option<(ImageOrigin, Installation)> {
         let is_mariadb = wanted.family == crate::version::Family::Mariadb;
         let (service, folder) = if is_mariadb {
             ("mariadb", "/etc/mysql/mariadb.conf.d")
@@ -231,7 +263,9 @@ impl Reading<'_, '_> {
         };
         let text = |key: &'static str, recipe: Option<&String>, usual: &str| {
             let given = self.table.text(key).map(|text| text.value);
-            given.or(recipe.cloned()).unwrap_or_else(|| usual.to_owned())
+            given
+                .or(recipe.cloned())
+                .unwrap_or_else(|| usual.to_owned())
         };
         let list = |key: &'static str, recipe: Option<&Vec<String>>| {
             let given = self.table.texts(key);
@@ -244,7 +278,11 @@ impl Reading<'_, '_> {
             names: list("packages", recipe.map(|recipe| &recipe.packages)),
             repository,
             service: text("service", recipe.map(|recipe| &recipe.service), service),
-            settings_folder: text("settings-folder", recipe.map(|recipe| &recipe.settings_folder), folder),
+            settings_folder: text(
+                "settings-folder",
+                recipe.map(|recipe| &recipe.settings_folder),
+                folder,
+            ),
             debconf: list("debconf", recipe.map(|recipe| &recipe.debconf)),
         };
         Some((image, Installation::Packages(packages)))
@@ -265,7 +303,7 @@ impl Reading<'_, '_> {
         let known = recipe.and_then(|recipe| recipe.repository.as_ref());
         let Some(table) = self.table.table("repository") else {
             return known.map(|known| Repository {
-                url: known.url.clone(),
+                urls: known.urls.clone(),
                 suite: known.suite.clone(),
                 components: known.components.clone(),
                 key: KeySource::Url(known.key.clone()),
@@ -273,22 +311,31 @@ impl Reading<'_, '_> {
             });
         };
         let text = |key: &'static str| table.text(key).map(|text| text.value);
-        let url = text("url").or(known.map(|known| known.url.clone()));
+        let urls = text("url")
+            .map(|url| vec![url])
+            .or(known.map(|known| known.urls.clone()));
         let suite = text("suite").or(known.map(|known| known.suite.clone()));
         let suite = suite.or_else(|| image::debian_suite(image).map(str::to_owned));
-        let components = table.texts("components").map(|list| list.value.into_iter().map(|item| item.value).collect());
+        let components = table
+            .texts("components")
+            .map(|list| list.value.into_iter().map(|item| item.value).collect());
         let components = components.or(known.map(|known| known.components.clone()));
         let key = text("key");
         let own_key = key.is_some();
         let key = key.or(known.map(|known| known.key.clone()));
-        let prints = table.texts("fingerprints").map(|list| list.value.into_iter().map(|item| item.value).collect());
+        let prints = table
+            .texts("fingerprints")
+            .map(|list| list.value.into_iter().map(|item| item.value).collect());
         table.finish();
-        let (Some(url), Some(suite), Some(key)) = (url, suite, key) else {
-            table.problem(table.span(), "expected a `repository` with `url`, `suite` and `key`");
+        let (Some(urls), Some(suite), Some(key)) = (urls, suite, key) else {
+            table.problem(
+                table.span(),
+                "expected a `repository` with `url`, `suite` and `key`",
+            );
             return None;
         };
         Some(Repository {
-            url,
+            urls,
             suite,
             components: components.unwrap_or_else(|| vec!["main".to_owned()]),
             key: if key.contains("://") {
@@ -299,14 +346,17 @@ impl Reading<'_, '_> {
             fingerprints: match prints {
                 Some(prints) => prints,
                 None if own_key => Vec::new(),
-                None => known.map(|known| known.fingerprints.clone()).unwrap_or_default(),
+                None => known
+                    .map(|known| known.fingerprints.clone())
+                    .unwrap_or_default(),
             },
         })
     }
 
     fn tarball(&self, span: std::ops::Range<usize>) -> Option<(ImageOrigin, Installation)> {
         let Some(table) = self.table.table("tarball") else {
-            let expected = "expected `tarball = { url = …, sha256 = … }` or `tarball = { path = … }`";
+            let expected =
+                "expected `tarball = { url = …, sha256 = … }` or `tarball = { path = … }`";
             self.report.problem(span, expected);
             return None;
         };

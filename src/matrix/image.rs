@@ -22,12 +22,19 @@ fn read(table: &TableReader<'_>) -> Option<BaseImage> {
         return None;
     };
     let Some(suite) = debian_suite(&name.value) else {
-        table.problem(name.span, format!("expected `debian:SUITE`; found `{}`", name.value));
+        table.problem(
+            name.span,
+            format!("expected `debian:SUITE`; found `{}`", name.value),
+        );
         return None;
     };
     Some(BaseImage {
         suite: suite.to_owned(),
-        packages: packages.into_iter().flat_map(|list| list.value).map(|item| item.value).collect(),
+        packages: packages
+            .into_iter()
+            .flat_map(|list| list.value)
+            .map(|item| item.value)
+            .collect(),
         mirror: mirror.map(|mirror| mirror.value),
         check_valid_until: check_valid_until.map(|flag| flag.value),
     })
@@ -48,7 +55,11 @@ pub(super) fn resolve(
             check_valid_until: None,
         })));
     }
-    if let Some(alias) = name.value.strip_prefix("images:").filter(|alias| !alias.is_empty()) {
+    if let Some(alias) = name
+        .value
+        .strip_prefix("images:")
+        .filter(|alias| !alias.is_empty())
+    {
         return Some(ImageOrigin::Server {
             server: IMAGE_SERVER.to_owned(),
             alias: alias.to_owned(),
@@ -56,7 +67,10 @@ pub(super) fn resolve(
     }
     table.problem(
         name.span,
-        format!("expected an image, `debian:SUITE` or `images:ALIAS`; found `{}`", name.value),
+        format!(
+            "expected an image, `debian:SUITE` or `images:ALIAS`; found `{}`",
+            name.value
+        ),
     );
     None
 }

@@ -62,7 +62,11 @@ impl Matrix {
         let suites = suite::read_all(&top, folder, &flavours);
         top.finish();
         if flavours.is_empty() && problems.is_empty() {
-            problems.add(0..0, "expected at least one flavour: `flavours = [\"mysql:9.7\"]` or `[[flavour]]`".to_owned());
+            problems.add(
+                0..0,
+                "expected at least one flavour: `flavours = [\"mysql:9.7\"]` or `[[flavour]]`"
+                    .to_owned(),
+            );
         }
         problems.into_result(path, text)?;
         Ok(Matrix {
@@ -99,7 +103,11 @@ mod tests {
     #[test]
     fn the_short_form_needs_only_names() {
         let matrix = parse("flavours = ['mysql:9.7', 'mariadb:11.8']").expect("a matrix");
-        let names: Vec<&str> = matrix.flavours.iter().map(|flavour| flavour.name.as_str()).collect();
+        let names: Vec<&str> = matrix
+            .flavours
+            .iter()
+            .map(|flavour| flavour.name.as_str())
+            .collect();
         assert_eq!(names, ["mysql-9.7", "mariadb-11.8"]);
         assert_eq!(matrix.nest.name, "m");
         assert!(matrix.flavours.iter().all(|flavour| flavour.required));
@@ -137,7 +145,10 @@ server = 'mariadb:11.8'
     #[test]
     fn a_syntax_error_is_told_with_its_line() {
         let lines = told("flavours = ['mysql:9.7']\nnest = = 1\n");
-        assert!(lines.iter().any(|line| line.starts_with("m.toml:2: ")), "{lines:?}");
+        assert!(
+            lines.iter().any(|line| line.starts_with("m.toml:2: ")),
+            "{lines:?}"
+        );
     }
 
     #[test]
@@ -163,16 +174,27 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
         let matrix = parse(text).expect("a matrix");
         let old = &matrix.flavours[0];
         assert!(matches!(old.spec.installation, Installation::Tarball(_)));
-        assert!(matches!(&old.image, ImageOrigin::Built(image) if image.check_valid_until == Some(false)));
-        assert_eq!(old.spec.settings[1], ("sql_mode".to_owned(), "ANSI".to_owned()));
+        assert!(
+            matches!(&old.image, ImageOrigin::Built(image) if image.check_valid_until == Some(false))
+        );
+        assert_eq!(
+            old.spec.settings[1],
+            ("sql_mode".to_owned(), "ANSI".to_owned())
+        );
         let own = &matrix.flavours[1];
         assert!(matches!(own.image, ImageOrigin::Server { .. }));
         let Installation::Packages(packages) = &own.spec.installation else {
             panic!("packages");
         };
         let repository = packages.repository.as_ref().expect("a repository");
-        assert_eq!((repository.url.as_str(), repository.suite.as_str()), ("http://repo.test/apt", "trixie"));
-        assert!(repository.fingerprints.is_empty(), "another key has other fingerprints");
+        assert_eq!(
+            (repository.urls[0].as_str(), repository.suite.as_str()),
+            ("http://repo.test/apt", "trixie")
+        );
+        assert!(
+            repository.fingerprints.is_empty(),
+            "another key has other fingerprints"
+        );
     }
 
     #[test]
@@ -185,7 +207,9 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
     fn the_same_name_twice_is_a_problem() {
         assert_eq!(
             told("flavours = ['mysql:9.7', 'mysql:9.7']"),
-            ["m.toml:1: the name `mysql-9.7` is used twice; give one of the flavours another `name`"]
+            [
+                "m.toml:1: the name `mysql-9.7` is used twice; give one of the flavours another `name`"
+            ]
         );
     }
 
@@ -201,10 +225,14 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
         std::fs::write(folder.path().join("b.txt"), "").expect("a file");
         let path = folder.path().join("m.toml");
         let suite = |files: &str| {
-            let text = format!("flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nfiles = {files}\n");
+            let text =
+                format!("flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nfiles = {files}\n");
             Matrix::parse(&path, &text)
         };
-        assert_eq!(suite("['*.slt']").expect("a matrix").suites[0].files.len(), 1);
+        assert_eq!(
+            suite("['*.slt']").expect("a matrix").suites[0].files.len(),
+            1
+        );
         assert!(suite("['*.sql']").is_err(), "matches nothing");
         assert!(suite("['b.txt']").is_err(), "is no suite");
         assert!(suite("[]").is_err(), "names nothing");

@@ -39,11 +39,17 @@ pub(super) fn read(top: &TableReader<'_>, path: &Path, images: &[BaseImage]) -> 
     let cpus = table.count("cpus").map(|cpus| cpus.value);
     let memory = table.text("memory").and_then(|text| size(table, text));
     let privileged = table.flag("privileged").is_some_and(|flag| flag.value);
-    let pool = table.text("size").and_then(|text| size(table, text)).unwrap_or(POOL);
+    let pool = table
+        .text("size")
+        .and_then(|text| size(table, text))
+        .unwrap_or(POOL);
     let storage = match table.text("storage") {
         Some(text) if text.value == "dir" => Storage::Folder,
         Some(text) if text.value != "btrfs" => {
-            table.problem(text.span, format!("expected `btrfs` or `dir`; found `{}`", text.value));
+            table.problem(
+                text.span,
+                format!("expected `btrfs` or `dir`; found `{}`", text.value),
+            );
             Storage::Folder
         }
         _ => Storage::Btrfs { size: pool },
@@ -78,7 +84,10 @@ fn size(table: &TableReader<'_>, text: Placed<String>) -> Option<u64> {
         Ok(size) if size.as_u64() > 0 => Some(size.as_u64()),
         _ => {
             let found = text.value;
-            table.problem(text.span, format!("expected a size such as `4GiB`; found `{found}`"));
+            table.problem(
+                text.span,
+                format!("expected a size such as `4GiB`; found `{found}`"),
+            );
             None
         }
     }
@@ -86,8 +95,14 @@ fn size(table: &TableReader<'_>, text: Placed<String>) -> Option<u64> {
 
 /// A container's name from the file's.
 fn name_of(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
-    let plain = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    let plain = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let name: String = plain.collect();
     let name = name.trim_matches('-');
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) {

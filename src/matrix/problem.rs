@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
+};
 use thiserror::Error;
 
 /// A matrix file that cannot be used.
@@ -68,7 +70,11 @@ impl MatrixError {
         let MatrixError::Problems { problems, .. } = self else {
             return self.to_string();
         };
-        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
+        let theme = if color {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::none()
+        };
         let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(1);
         let mut text = String::new();
         for problem in problems {

@@ -93,7 +93,9 @@ impl<'a> TableReader<'a> {
 
     pub(super) fn count(&self, key: &'static str) -> Option<Placed<u32>> {
         self.read(key, "a whole number from 1", |value| {
-            integer(value).and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0)
+            integer(value)
+                .and_then(|number| u32::try_from(number).ok())
+                .filter(|number| *number > 0)
         })
     }
 
@@ -118,7 +120,9 @@ impl<'a> TableReader<'a> {
         let list = self.read(key, &expected, DeValue::as_array);
         let items = list.into_iter().flat_map(|list| list.value.iter());
         let tables = items.filter_map(|item| self.one(item, "a table", DeValue::as_table));
-        tables.map(|found| TableReader::new(found.value, found.span, self.problems)).collect()
+        tables
+            .map(|found| TableReader::new(found.value, found.span, self.problems))
+            .collect()
     }
 
     /// All keys with their values as text, for settings that a server reads.
@@ -131,11 +135,14 @@ impl<'a> TableReader<'a> {
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if name.get_ref().is_empty() || !name.get_ref().chars().all(plain) {
                 let found = name.get_ref();
-                self.problem(name.span(), format!("expected the name of a server setting; found `{found}`"));
+                self.problem(
+                    name.span(),
+                    format!("expected the name of a server setting; found `{found}`"),
+                );
                 continue;
             }
             let expected = "a string without line ends, a number or `true`/`false`";
-            if let Some(text) = self.one(value, expected, setting) {
+            if let Some(text) = self.one(value, expected, |value| setting(name.get_ref(), value)) {
                 settings.push((name.get_ref().to_string(), text.value));
             }
         }
@@ -179,11 +186,14 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-fn setting(value: &DeValue<'_>) -> Option<String> {
+/// A value as a server reads it. Options that begin with `skip` take a number
+/// for a truth value, the others a word.
+fn setting(name: &str, value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => (!text.contains(['\n', '\r'])).then(|| text.to_string()),
         DeValue::Integer(_) => integer(value).map(|number| number.to_string()),
         DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(flag) if name.starts_with("skip") => Some(u8::from(*flag).to_string()),
         DeValue::Boolean(flag) => Some(if *flag { "ON" } else { "OFF" }.to_owned()),
         _ => None,
     }

@@ -63,7 +63,10 @@ mod tests {
         let subnet: Ipv4Net = "10.1.2.0/24".parse().expect("a subnet");
         let first = free_address(subnet, &[]).expect("room");
         assert_eq!(first, Ipv4Addr::new(10, 1, 2, 10));
-        assert_eq!(free_address(subnet, &[first]).expect("room"), Ipv4Addr::new(10, 1, 2, 11));
+        assert_eq!(
+            free_address(subnet, &[first]).expect("room"),
+            Ipv4Addr::new(10, 1, 2, 11)
+        );
     }
 
     #[test]

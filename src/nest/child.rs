@@ -71,7 +71,8 @@ impl Children {
     pub async fn ensure(&self, spec: &ChildSpec) -> Result<Child, NestError> {
         let engine = &self.nest.engine;
         let mut found = engine.instance(&spec.name).await?;
-        let fits = |child: &Instance| is_ready(child) && child.config.get(key::KEY) == Some(&spec.key);
+        let fits =
+            |child: &Instance| is_ready(child) && child.config.get(key::KEY) == Some(&spec.key);
         if found.as_ref().is_some_and(|child| !fits(child)) {
             engine.destroy_instance(&spec.name).await?;
             found = None;
@@ -99,11 +100,22 @@ impl Children {
         Ok(all)
     }
 
+    /// Removes a child that was not fully made; one that was stays.
+    pub async fn remove_half_made(&self, name: &str) -> Result<(), NestError> {
+        match self.nest.engine.instance(name).await? {
+            Some(child) if !is_ready(&child) => Ok(self.nest.engine.destroy_instance(name).await?),
+            _ => Ok(()),
+        }
+    }
+
     /// Notes that the child has its server, and what that says of itself.
     pub async fn mark_ready(&self, child: &Child, version: &str) -> Result<(), NestError> {
         let mut noted = config_stage_ready();
         noted.insert(key::VERSION.to_owned(), version.to_owned());
-        self.nest.engine.configure_instance(&child.name, &noted).await?;
+        self.nest
+            .engine
+            .configure_instance(&child.name, &noted)
+            .await?;
         Ok(())
     }
 
@@ -140,8 +152,10 @@ impl Children {
     async fn give_address(&self) -> Result<Ipv4Addr, NestError> {
         let mut given = self.given.lock().await;
         let others = self.all().await?;
-        let mut taken: Vec<Ipv4Addr> =
-            others.iter().filter_map(|child| read_key(child, key::ADDRESS).ok()).collect();
+        let mut taken: Vec<Ipv4Addr> = others
+            .iter()
+            .filter_map(|child| read_key(child, key::ADDRESS).ok())
+            .collect();
         taken.extend(given.iter());
         let address = free_address(self.nest.subnet, &taken)?;
         given.push(address);
@@ -153,7 +167,11 @@ impl Children {
             name: instance.name.clone(),
             engine: self.nest.engine.clone(),
             address: read_key(instance, key::ADDRESS)?,
-            stage: if is_ready(instance) { Stage::Ready } else { Stage::New },
+            stage: if is_ready(instance) {
+                Stage::Ready
+            } else {
+                Stage::New
+            },
         })
     }
 }

@@ -27,7 +27,9 @@ pub enum NestError {
         subnet: String,
     },
     /// The container started and its network did not.
-    #[error("container `{name}` has no address {expected} on `eth0` after {seconds} s; `dbmatrix down` and another run make it anew")]
+    #[error(
+        "container `{name}` has no address {expected} on `eth0` after {seconds} s; `dbmatrix down` and another run make it anew"
+    )]
     NoNetwork {
         /// The container.
         name: String,
@@ -47,13 +49,17 @@ pub enum NestError {
         output: String,
     },
     /// The nest was made with settings that cannot be changed in place.
-    #[error("nest `{name}` was made with another image, storage or `privileged`; `dbmatrix down` removes it, the next run makes it anew")]
+    #[error(
+        "nest `{name}` was made with another image, storage or `privileged`; `dbmatrix down` removes it, the next run makes it anew"
+    )]
     OtherSettings {
         /// The nest.
         name: String,
     },
     /// The inner engine does not answer.
-    #[error("the engine in nest `{name}` does not answer after {seconds} s; `dbmatrix down` and another run make it anew")]
+    #[error(
+        "the engine in nest `{name}` does not answer after {seconds} s; `dbmatrix down` and another run make it anew"
+    )]
     InnerEngine {
         /// The nest.
         name: String,
@@ -69,7 +75,9 @@ pub enum NestError {
         source: std::io::Error,
     },
     /// What a container carries of itself cannot be read.
-    #[error("`{key}` of container `{name}` is `{found}`; `dbmatrix down` and another run make it anew")]
+    #[error(
+        "`{key}` of container `{name}` is `{found}`; `dbmatrix down` and another run make it anew"
+    )]
     Record {
         /// The container.
         name: String,

@@ -53,7 +53,9 @@ pub(super) async fn install(host: &Engine, nest: &str) -> Result<(), NestError> 
 pub(super) async fn prepare(nest: &Nest, copy_on_write: bool) -> Result<(), NestError> {
     let engine = &nest.engine;
     if engine.network(BRIDGE).await?.is_none() {
-        engine.create_bridge(BRIDGE, &bridge_config(nest.subnet)).await?;
+        engine
+            .create_bridge(BRIDGE, &bridge_config(nest.subnet))
+            .await?;
     }
     if engine.pool(POOL).await?.is_none() {
         let (driver, settings) = if copy_on_write {

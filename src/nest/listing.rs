@@ -86,7 +86,11 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
         for child in nest.engine.instances().await? {
             rows.push(Listed {
                 nest: instance.name.clone(),
-                name: child.config.get(key::FLAVOUR).cloned().unwrap_or_else(|| child.name.clone()),
+                name: child
+                    .config
+                    .get(key::FLAVOUR)
+                    .cloned()
+                    .unwrap_or_else(|| child.name.clone()),
                 ..listed(&child)
             });
         }
@@ -96,7 +100,11 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
 
 fn listed(instance: &Instance) -> Listed {
     let text = |key: &str| instance.config.get(key).cloned().unwrap_or_default();
-    let state = if is_ready(instance) { instance.status.clone() } else { "half made".to_owned() };
+    let state = if is_ready(instance) {
+        instance.status.clone()
+    } else {
+        "half made".to_owned()
+    };
     Listed {
         nest: String::new(),
         name: String::new(),
@@ -123,7 +131,9 @@ pub async fn find_flavour(
         Some(_) => existing_nests(&inside).await?,
         None => Vec::new(),
     };
-    let chosen = nests.iter().filter(|found| is_ready(found) && nest.is_none_or(|name| found.name == name));
+    let chosen = nests
+        .iter()
+        .filter(|found| is_ready(found) && nest.is_none_or(|name| found.name == name));
     let mut found = Vec::new();
     let mut there = Vec::new();
     for instance in chosen {
@@ -141,11 +151,18 @@ pub async fn find_flavour(
         [] => {
             return Err(FindError::Unknown {
                 name: flavour.to_owned(),
-                there: if there.is_empty() { "none".to_owned() } else { there.join(", ") },
+                there: if there.is_empty() {
+                    "none".to_owned()
+                } else {
+                    there.join(", ")
+                },
             });
         }
         several => {
-            let nests: Vec<String> = several.iter().map(|(nest, _)| format!("`{}`", nest.name)).collect();
+            let nests: Vec<String> = several
+                .iter()
+                .map(|(nest, _)| format!("`{}`", nest.name))
+                .collect();
             return Err(FindError::Ambiguous {
                 name: flavour.to_owned(),
                 nests: nests.join(", "),

@@ -91,7 +91,11 @@ impl Nest {
     }
 
     /// A nest that was fully made, started where it does not run.
-    pub(super) async fn wake(host: &Engine, instance: &Instance, bridge: &str) -> Result<Self, NestError> {
+    pub(super) async fn wake(
+        host: &Engine,
+        instance: &Instance,
+        bridge: &str,
+    ) -> Result<Self, NestError> {
         let nest = Self::read(instance, bridge)?;
         match instance.status.as_str() {
             "Running" => {}
@@ -114,7 +118,8 @@ impl Nest {
         let device = &instance.devices[SOCKET_DEVICE];
         host.set_device(&self.name, SOCKET_DEVICE, None).await?;
         remove_stale_socket(self.engine.socket());
-        host.set_device(&self.name, SOCKET_DEVICE, Some(device)).await?;
+        host.set_device(&self.name, SOCKET_DEVICE, Some(device))
+            .await?;
         Ok(())
     }
 
@@ -214,7 +219,10 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
         Routes::open()?.remove(subnet).await?;
     }
     engine.destroy_instance(&instance.name).await?;
-    let listen = instance.devices.get(SOCKET_DEVICE).and_then(|device| device.get("listen"));
+    let listen = instance
+        .devices
+        .get(SOCKET_DEVICE)
+        .and_then(|device| device.get("listen"));
     if let Some(socket) = listen.and_then(|listen| listen.strip_prefix("unix:")) {
         remove_stale_socket(Path::new(socket));
     }
@@ -222,7 +230,10 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
 }
 
 pub(super) fn is_ready(instance: &Instance) -> bool {
-    instance.config.get(key::STAGE).is_some_and(|stage| stage == "ready")
+    instance
+        .config
+        .get(key::STAGE)
+        .is_some_and(|stage| stage == "ready")
 }
 
 pub(super) fn config_stage_ready() -> Config {
@@ -261,29 +272,51 @@ fn remove_stale_socket(path: &Path) {
 }
 
 fn limits(settings: &NestSettings) -> Config {
-    let cpus = settings.cpus.map(|cpus| cpus.to_string()).unwrap_or_default();
-    let memory = settings.memory.map(|bytes| format!("{bytes}B")).unwrap_or_default();
+    let cpus = settings
+        .cpus
+        .map(|cpus| cpus.to_string())
+        .unwrap_or_default();
+    let memory = settings
+        .memory
+        .map(|bytes| format!("{bytes}B"))
+        .unwrap_or_default();
     config([("limits.cpu", &cpus), ("limits.memory", &memory)])
 }
 
 fn settings_key(settings: &NestSettings, ground: &Ground) -> String {
-    let text = format!("{:?} {} {}", settings.image, settings.privileged, ground.copy_on_write);
+    let text = format!(
+        "{:?} {} {}",
+        settings.image, settings.privileged, ground.copy_on_write
+    );
     let digest = Sha256::digest(text.as_bytes());
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, NestError> {
     let others = existing_nests(&ground.engine).await?;
-    let taken: Vec<Ipv4Addr> = others.iter().filter_map(|nest| read_key(nest, key::ADDRESS).ok()).collect();
+    let taken: Vec<Ipv4Addr> = others
+        .iter()
+        .filter_map(|nest| read_key(nest, key::ADDRESS).ok())
+        .collect();
     let address = free_address(ground.subnet, &taken)?;
     let mut nets = Routes::open()?.taken().await?;
-    nets.extend(others.iter().filter_map(|nest| read_key::<Ipv4Net>(nest, key::SUBNET).ok()));
+    nets.extend(
+        others
+            .iter()
+            .filter_map(|nest| read_key::<Ipv4Net>(nest, key::SUBNET).ok()),
+    );
     let seed = format!("{}/{}", ground.names.project, settings.name);
     let subnet = pick_subnet(&nets, &seed)?;
     let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
     Ok(config([
         ("security.nesting", "true"),
-        ("security.privileged", if settings.privileged { "true" } else { "false" }),
+        (
+            "security.privileged",
+            if settings.privileged { "true" } else { "false" },
+        ),
         ("boot.autostart", "false"),
         (key::OWNER, "dbmatrix"),
         (key::STAGE, "making"),
@@ -311,10 +344,7 @@ fn devices(ground: &Ground, settings: &Config, socket: &Path) -> Devices {
         ("connect", &format!("unix:{INNER_SOCKET}")),
         ("mode", "0600"),
     ]);
-    Devices::from([
-        ("eth0".to_owned(), eth0),
-        (SOCKET_DEVICE.to_owned(), proxy),
-    ])
+    Devices::from([("eth0".to_owned(), eth0), (SOCKET_DEVICE.to_owned(), proxy)])
 }
 
 /// Waits until `address` is on the container's `eth0`.
@@ -348,7 +378,9 @@ pub(super) async fn fix_address(
     subnet: Ipv4Net,
 ) -> Result<(), NestError> {
     let unit = network_unit(address, subnet);
-    engine.push(name, NETWORK_UNIT, FileMode::Public, &unit).await?;
+    engine
+        .push(name, NETWORK_UNIT, FileMode::Public, &unit)
+        .await?;
     for (path, text) in [(NETWORK_WANTED, NETWORK_WANTS), (UNMANAGED, UNMANAGED_TEXT)] {
         if let Some((folder, _)) = path.rsplit_once('/') {
             engine.push_folder(name, folder).await?;

@@ -32,7 +32,11 @@ const TICK: Duration = Duration::from_millis(120);
 impl Progress {
     /// Live lines where stderr is a terminal, else plain ones.
     pub fn new(is_terminal: bool, flavours: &[String]) -> Self {
-        let shown = if is_terminal { bars(flavours) } else { Shown::Lines };
+        let shown = if is_terminal {
+            bars(flavours)
+        } else {
+            Shown::Lines
+        };
         Progress {
             begun: Instant::now(),
             shown,
@@ -59,7 +63,9 @@ impl Progress {
                     self.say(&line);
                 }
             }
-            Shown::Bars { setup, flavours, .. } => move_bars(setup, flavours, event),
+            Shown::Bars {
+                setup, flavours, ..
+            } => move_bars(setup, flavours, event),
         }
     }
 
@@ -88,7 +94,12 @@ impl Progress {
 
 fn bars(flavours: &[String]) -> Shown {
     let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    let width = flavours.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(6);
+    let width = flavours
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(6);
     let bar = |name: &str| {
         let bar = all.add(ProgressBar::new_spinner());
         let template = format!("{{spinner}} {{prefix:{width}}} {{wide_msg}} {{elapsed:>4}}");
@@ -100,7 +111,10 @@ fn bars(flavours: &[String]) -> Shown {
     };
     let setup = bar("nest");
     setup.enable_steady_tick(TICK);
-    let flavours = flavours.iter().map(|name| (name.clone(), bar(name))).collect();
+    let flavours = flavours
+        .iter()
+        .map(|name| (name.clone(), bar(name)))
+        .collect();
     Shown::Bars {
         all,
         setup,
@@ -126,9 +140,17 @@ fn move_bars(setup: &ProgressBar, flavours: &BTreeMap<String, ProgressBar>, even
             flavours.values().for_each(ProgressBar::reset_elapsed);
         }
         Event::FlavourPhase { flavour, phase } => on(flavour, phase.as_str().to_owned(), false),
-        Event::FlavourReady { flavour, version, .. } => on(flavour, format!("ready: {version}"), false),
-        Event::FlavourUnavailable { flavour, reason, .. } => {
-            on(flavour, format!("unavailable: {}", first_line(reason, 200)), true);
+        Event::FlavourReady {
+            flavour, version, ..
+        } => on(flavour, format!("ready: {version}"), false),
+        Event::FlavourUnavailable {
+            flavour, reason, ..
+        } => {
+            on(
+                flavour,
+                format!("unavailable: {}", first_line(reason, 200)),
+                true,
+            );
         }
         Event::CaseStarted { flavour, file, .. } => {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -153,13 +175,25 @@ fn plain_line(event: &Event) -> Option<String> {
         Event::SetupStarted { step } => step.clone(),
         Event::SetupFinished { .. } => "nest ready".to_owned(),
         Event::FlavourPhase { flavour, phase } => format!("{flavour}: {}", phase.as_str()),
-        Event::FlavourReady { flavour, version, address, .. } => {
+        Event::FlavourReady {
+            flavour,
+            version,
+            address,
+            ..
+        } => {
             format!("{flavour}: ready at {address}, {version}")
         }
-        Event::FlavourUnavailable { flavour, reason, .. } => {
+        Event::FlavourUnavailable {
+            flavour, reason, ..
+        } => {
             format!("{flavour}: unavailable: {}", first_line(reason, 500))
         }
-        Event::CaseFinished { flavour, file, result, .. } if !result.is_good() => {
+        Event::CaseFinished {
+            flavour,
+            file,
+            result,
+            ..
+        } if !result.is_good() => {
             format!("{flavour}: {}: {} failed", file.display(), result.failed)
         }
         Event::ExpectationWritten { file } => format!("wrote {}", file.display()),

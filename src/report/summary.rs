@@ -52,13 +52,25 @@ impl Summary {
 
     pub(super) fn hear(&mut self, event: Event) {
         match event {
-            Event::FlavourReady { flavour, version, .. } => {
+            Event::FlavourReady {
+                flavour, version, ..
+            } => {
                 self.versions.insert(flavour, version);
             }
-            Event::FlavourUnavailable { flavour, required, reason } => {
-                self.unavailable.insert(flavour, Unavailable { required, reason });
+            Event::FlavourUnavailable {
+                flavour,
+                required,
+                reason,
+            } => {
+                self.unavailable
+                    .insert(flavour, Unavailable { required, reason });
             }
-            Event::CaseFinished { flavour, suite, file, result } => self.cases.push(CaseOn {
+            Event::CaseFinished {
+                flavour,
+                suite,
+                file,
+                result,
+            } => self.cases.push(CaseOn {
                 flavour,
                 suite,
                 file,
@@ -70,7 +82,10 @@ impl Summary {
 
     /// How the run ended. With `strict`, every flavour is required.
     pub fn verdict(&self, strict: bool) -> Verdict {
-        let missing = self.unavailable.values().any(|found| found.required || strict);
+        let missing = self
+            .unavailable
+            .values()
+            .any(|found| found.required || strict);
         let bad = self.cases.iter().any(|case| !case.result.is_good());
         match (missing, bad) {
             (true, _) => Verdict::NotProvided,
@@ -84,8 +99,16 @@ impl Summary {
         let mut text = self.table(width);
         self.write_failures(&mut text);
         for (flavour, found) in &self.unavailable {
-            let kind = if found.required || strict { "required" } else { "not required" };
-            let _ = writeln!(text, "\n{flavour}: unavailable ({kind})\n{}", indented(&found.reason, "  "));
+            let kind = if found.required || strict {
+                "required"
+            } else {
+                "not required"
+            };
+            let _ = writeln!(
+                text,
+                "\n{flavour}: unavailable ({kind})\n{}",
+                indented(&found.reason, "  ")
+            );
         }
         let _ = writeln!(text, "\n{}", self.last_line(took, strict));
         text
@@ -125,11 +148,17 @@ impl Summary {
             }
         }
         let heading = |flavour: &String| {
-            let version = self.versions.get(flavour).map(String::as_str).unwrap_or("-");
+            let version = self
+                .versions
+                .get(flavour)
+                .map(String::as_str)
+                .unwrap_or("-");
             format!("{flavour}\n{}", short_version(version))
         };
         let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+        table
+            .load_style(presets::UTF8_FULL_CONDENSED)
+            .set_content_arrangement(ContentArrangement::Disabled);
         let mut head = vec!["suite".to_owned()];
         head.extend(self.order.iter().map(heading));
         table.set_header(head);
@@ -138,7 +167,11 @@ impl Summary {
             row.extend(self.order.iter().map(|flavour| self.cell(suite, flavour)));
             table.add_row(row);
         }
-        if suites.is_empty() || table.lines().any(|line| line.chars().count() > usize::from(width)) {
+        if suites.is_empty()
+            || table
+                .lines()
+                .any(|line| line.chars().count() > usize::from(width))
+        {
             return self.tall_table(&suites);
         }
         for column in table.column_iter_mut().skip(1) {
@@ -149,12 +182,18 @@ impl Summary {
 
     fn tall_table(&self, suites: &[&str]) -> String {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+        table
+            .load_style(presets::UTF8_FULL_CONDENSED)
+            .set_content_arrangement(ContentArrangement::Disabled);
         let mut head = vec!["flavour".to_owned(), "server".to_owned()];
         head.extend(suites.iter().map(|&suite| suite.to_owned()));
         table.set_header(head);
         for flavour in &self.order {
-            let version = self.versions.get(flavour).map(String::as_str).unwrap_or("-");
+            let version = self
+                .versions
+                .get(flavour)
+                .map(String::as_str)
+                .unwrap_or("-");
             let mut row = vec![flavour.clone(), short_version(version)];
             if suites.is_empty() && self.unavailable.contains_key(flavour) {
                 row[1] = "unavailable".to_owned();
@@ -170,7 +209,9 @@ impl Summary {
         let mut groups: Vec<(&PathBuf, &Failure, Vec<&str>)> = Vec::new();
         for case in &self.cases {
             for failure in &case.result.failures {
-                let same = groups.iter_mut().find(|(file, other, _)| **file == case.file && *other == failure);
+                let same = groups
+                    .iter_mut()
+                    .find(|(file, other, _)| **file == case.file && *other == failure);
                 match same {
                     Some((_, _, flavours)) => flavours.push(&case.flavour),
                     None => groups.push((&case.file, failure, vec![&case.flavour])),
@@ -180,23 +221,43 @@ impl Summary {
         groups.sort_by_key(|(file, failure, _)| (*file, failure.line));
         for (file, failure, flavours) in groups {
             let place = format!("{}:{}", file.display(), failure.line);
-            let _ = writeln!(text, "\nFAIL {place}: {} on {}", failure.why, flavours.join(", "));
+            let _ = writeln!(
+                text,
+                "\nFAIL {place}: {} on {}",
+                failure.why,
+                flavours.join(", ")
+            );
             text.push_str(&shown(failure));
         }
         for case in &self.cases {
             let kept = case.result.failures.len();
             if case.result.failed > kept {
                 let more = case.result.failed - kept;
-                let _ = writeln!(text, "\n{more} more failures in {} on {}", case.file.display(), case.flavour);
+                let _ = writeln!(
+                    text,
+                    "\n{more} more failures in {} on {}",
+                    case.file.display(),
+                    case.flavour
+                );
             }
             if let Some(reason) = &case.result.aborted {
-                let _ = writeln!(text, "\nABORTED {} on {}: {reason}", case.file.display(), case.flavour);
+                let _ = writeln!(
+                    text,
+                    "\nABORTED {} on {}: {reason}",
+                    case.file.display(),
+                    case.flavour
+                );
             }
         }
     }
 
     fn last_line(&self, took: Duration, strict: bool) -> String {
-        let sum = |count: fn(&CaseResult) -> usize| self.cases.iter().map(|case| count(&case.result)).sum::<usize>();
+        let sum = |count: fn(&CaseResult) -> usize| {
+            self.cases
+                .iter()
+                .map(|case| count(&case.result))
+                .sum::<usize>()
+        };
         let (passed, failed, skipped) = (sum(|r| r.passed), sum(|r| r.failed), sum(|r| r.skipped));
         let verdict = match self.verdict(strict) {
             Verdict::Passed => "passed",
@@ -216,7 +277,9 @@ impl Summary {
 
 /// What a version says up to the distribution's own suffix.
 fn short_version(full: &str) -> String {
-    let end = full.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(full.len());
+    let end = full
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(full.len());
     match &full[..end] {
         "" => full.to_owned(),
         number => number.trim_end_matches('.').to_owned(),
@@ -230,7 +293,11 @@ fn shown(failure: &Failure) -> String {
     let is_long = failure.expected.lines().count() > 3 && failure.found.lines().count() > 3;
     if is_long {
         let diff = TextDiff::from_lines(&failure.expected, &failure.found);
-        let unified = diff.unified_diff().context_radius(2).header("expected", "found").to_string();
+        let unified = diff
+            .unified_diff()
+            .context_radius(2)
+            .header("expected", "found")
+            .to_string();
         text.push_str(&indented(&unified, "    "));
         text.push('\n');
         return text;

@@ -2,7 +2,11 @@
 
 /// The first line of a text, cut to `width` columns.
 pub(super) fn first_line(text: &str, width: usize) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
     cut(line, width)
 }
 
@@ -10,7 +14,10 @@ pub(super) fn first_line(text: &str, width: usize) -> String {
 pub(super) fn cut(text: &str, width: usize) -> String {
     match text.char_indices().nth(width) {
         Some((_, _)) if width > 1 => {
-            let end = text.char_indices().nth(width - 1).map_or(text.len(), |(at, _)| at);
+            let end = text
+                .char_indices()
+                .nth(width - 1)
+                .map_or(text.len(), |(at, _)| at);
             format!("{}…", &text[..end])
         }
         _ => text.to_owned(),

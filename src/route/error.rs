@@ -17,7 +17,9 @@ pub enum RouteError {
         reason: String,
     },
     /// Only root, or who has the capability `CAP_NET_ADMIN`, sets routes.
-    #[error("setting a route needs root; run: sudo ip route add unreachable {subnet} metric {metric}; sudo ip route add {subnet} via {via} dev {interface}")]
+    #[error(
+        "setting a route needs root; run: sudo ip route add unreachable {subnet} metric {metric}; sudo ip route add {subnet} via {via} dev {interface}"
+    )]
     NotPermitted {
         /// Where the route leads.
         subnet: Ipv4Net,
@@ -29,7 +31,9 @@ pub enum RouteError {
         metric: u32,
     },
     /// Somebody else's route leads there.
-    #[error("a route to `{subnet}` is there and was not made by dbmatrix ({found}); remove it, or `dbmatrix down` and another run choose another subnet")]
+    #[error(
+        "a route to `{subnet}` is there and was not made by dbmatrix ({found}); remove it, or `dbmatrix down` and another run choose another subnet"
+    )]
     Foreign {
         /// The subnet.
         subnet: Ipv4Net,
@@ -37,7 +41,9 @@ pub enum RouteError {
         found: String,
     },
     /// No network interface of that name.
-    #[error("network interface `{name}` is not there; `dbmatrix down --all` and another run make it anew")]
+    #[error(
+        "network interface `{name}` is not there; `dbmatrix down --all` and another run make it anew"
+    )]
     NoInterface {
         /// Its name.
         name: String,

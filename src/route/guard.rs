@@ -22,7 +22,9 @@ pub struct Guard {
 #[derive(Debug, Error)]
 pub enum GuardError {
     /// The kernel knows another way, or none.
-    #[error("refused to connect to {address}: expected the way via {via} dev {interface}, the kernel would go {found}; `dbmatrix up` sets the route anew")]
+    #[error(
+        "refused to connect to {address}: expected the way via {via} dev {interface}, the kernel would go {found}; `dbmatrix up` sets the route anew"
+    )]
     OtherWay {
         /// Where to.
         address: Ipv4Addr,

@@ -44,13 +44,19 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_subnet_while_it_is_free() {
         let first = pick_subnet(&[], "nest").expect("one is free");
-        assert_eq!(pick_subnet(&[net("0.0.0.0/0")], "nest").expect("one is free"), first);
+        assert_eq!(
+            pick_subnet(&[net("0.0.0.0/0")], "nest").expect("one is free"),
+            first
+        );
         assert_ne!(pick_subnet(&[first], "nest").expect("one is free"), first);
     }
 
     #[test]
     fn a_machine_that_routes_all_of_ten_has_none() {
-        assert!(matches!(pick_subnet(&[net("10.0.0.0/8")], "nest"), Err(RouteError::NoSubnet)));
+        assert!(matches!(
+            pick_subnet(&[net("10.0.0.0/8")], "nest"),
+            Err(RouteError::NoSubnet)
+        ));
     }
 
     proptest! {

@@ -66,7 +66,11 @@ impl Routes {
         let mut nets: Vec<Ipv4Net> = self.messages().await?.iter().map(destination).collect();
         let mut addresses = self.handle.address().get().execute();
         let what = "list the addresses";
-        while let Some(message) = addresses.try_next().await.map_err(|error| failed(what, error))? {
+        while let Some(message) = addresses
+            .try_next()
+            .await
+            .map_err(|error| failed(what, error))?
+        {
             for attribute in &message.attributes {
                 if let AddressAttribute::Address(std::net::IpAddr::V4(address)) = attribute
                     && let Ok(net) = Ipv4Net::new(*address, message.header.prefix_len)
@@ -95,10 +99,18 @@ impl Routes {
     /// # Errors
     /// [`RouteError::NotPermitted`] with the commands to run;
     /// [`RouteError::Foreign`] where somebody else's route leads there.
-    pub async fn ensure(&self, subnet: Ipv4Net, via: Ipv4Addr, interface: &str) -> Result<(), RouteError> {
+    pub async fn ensure(
+        &self,
+        subnet: Ipv4Net,
+        via: Ipv4Addr,
+        interface: &str,
+    ) -> Result<(), RouteError> {
         let index = self.index(interface).await?;
         let all = self.messages().await?;
-        let there: Vec<&RouteMessage> = all.iter().filter(|message| destination(message) == subnet).collect();
+        let there: Vec<&RouteMessage> = all
+            .iter()
+            .filter(|message| destination(message) == subnet)
+            .collect();
         let is_right = |message: &RouteMessage| {
             message.header.kind == RouteType::Unicast
                 && gateway(message) == Some(via)
@@ -119,7 +131,10 @@ impl Routes {
             interface: interface.to_owned(),
             metric: FALLBACK_METRIC,
         };
-        let real = real_route(subnet).gateway(via).output_interface(index).build();
+        let real = real_route(subnet)
+            .gateway(via)
+            .output_interface(index)
+            .build();
         for route in [fallback(subnet), real] {
             match self.handle.route().add(route).replace().execute().await {
                 Ok(()) => {}
@@ -134,12 +149,17 @@ impl Routes {
     /// Removes our routes to `subnet`; absent is fine.
     pub async fn remove(&self, subnet: Ipv4Net) -> Result<(), RouteError> {
         let all = self.messages().await?;
-        let ours = all.into_iter().filter(|message| {
-            message.header.protocol == OURS && destination(message) == subnet
-        });
+        let ours = all
+            .into_iter()
+            .filter(|message| message.header.protocol == OURS && destination(message) == subnet);
         for message in ours {
             let what = format!("remove the route to `{subnet}`");
-            self.handle.route().del(message).execute().await.map_err(|error| failed(&what, error))?;
+            self.handle
+                .route()
+                .del(message)
+                .execute()
+                .await
+                .map_err(|error| failed(&what, error))?;
         }
         Ok(())
     }
@@ -147,7 +167,9 @@ impl Routes {
     /// Asks the kernel which way a packet to `address` would go; `None` where
     /// there is none.
     pub async fn lookup(&self, address: Ipv4Addr) -> Result<Option<Way>, RouteError> {
-        let question = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(address, 32).build();
+        let question = RouteMessageBuilder::<Ipv4Addr>::new()
+            .destination_prefix(address, 32)
+            .build();
         let mut answers = self.handle.route().get(question).execute();
         match answers.try_next().await {
             Ok(Some(message)) if message.header.kind == RouteType::Unreachable => Ok(None),
@@ -160,8 +182,14 @@ impl Routes {
     }
 
     async fn messages(&self) -> Result<Vec<RouteMessage>, RouteError> {
-        let all = self.handle.route().get(RouteMessageBuilder::<Ipv4Addr>::new().build());
-        all.execute().try_collect().await.map_err(|error| failed("list the routes", error))
+        let all = self
+            .handle
+            .route()
+            .get(RouteMessageBuilder::<Ipv4Addr>::new().build());
+        all.execute()
+            .try_collect()
+            .await
+            .map_err(|error| failed("list the routes", error))
     }
 
     async fn way(&self, message: &RouteMessage) -> Result<Way, RouteError> {
@@ -169,10 +197,13 @@ impl Routes {
             Some(index) => self.name(index).await?,
             None => "none".to_owned(),
         };
-        let source = message.attributes.iter().find_map(|attribute| match attribute {
-            RouteAttribute::PrefSource(RouteAddress::Inet(address)) => Some(*address),
-            _ => None,
-        });
+        let source = message
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                RouteAttribute::PrefSource(RouteAddress::Inet(address)) => Some(*address),
+                _ => None,
+            });
         Ok(Way {
             interface,
             gateway: gateway(message),
@@ -181,7 +212,12 @@ impl Routes {
     }
 
     async fn index(&self, name: &str) -> Result<u32, RouteError> {
-        let mut links = self.handle.link().get().match_name(name.to_owned()).execute();
+        let mut links = self
+            .handle
+            .link()
+            .get()
+            .match_name(name.to_owned())
+            .execute();
         match links.try_next().await {
             Ok(Some(link)) => Ok(link.header.index),
             _ => Err(RouteError::NoInterface {
@@ -192,12 +228,17 @@ impl Routes {
 
     async fn name(&self, index: u32) -> Result<String, RouteError> {
         let mut links = self.handle.link().get().match_index(index).execute();
-        let link = links.try_next().await.map_err(|error| failed("look at an interface", error))?;
+        let link = links
+            .try_next()
+            .await
+            .map_err(|error| failed("look at an interface", error))?;
         let attributes = link.map(|link| link.attributes).unwrap_or_default();
-        let name = attributes.into_iter().find_map(|attribute| match attribute {
-            LinkAttribute::IfName(name) => Some(name),
-            _ => None,
-        });
+        let name = attributes
+            .into_iter()
+            .find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name),
+                _ => None,
+            });
         Ok(name.unwrap_or_else(|| format!("interface {index}")))
     }
 }
@@ -209,30 +250,42 @@ fn real_route(subnet: Ipv4Net) -> RouteMessageBuilder<Ipv4Addr> {
 }
 
 fn fallback(subnet: Ipv4Net) -> RouteMessage {
-    real_route(subnet).kind(RouteType::Unreachable).priority(FALLBACK_METRIC).build()
+    real_route(subnet)
+        .kind(RouteType::Unreachable)
+        .priority(FALLBACK_METRIC)
+        .build()
 }
 
 fn destination(message: &RouteMessage) -> Ipv4Net {
-    let address = message.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(*address),
-        _ => None,
-    });
+    let address = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(*address),
+            _ => None,
+        });
     let prefix = message.header.destination_prefix_length;
     Ipv4Net::new(address.unwrap_or(Ipv4Addr::UNSPECIFIED), prefix).unwrap_or_default()
 }
 
 fn gateway(message: &RouteMessage) -> Option<Ipv4Addr> {
-    message.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Gateway(RouteAddress::Inet(address)) => Some(*address),
-        _ => None,
-    })
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RouteAttribute::Gateway(RouteAddress::Inet(address)) => Some(*address),
+            _ => None,
+        })
 }
 
 fn output(message: &RouteMessage) -> Option<u32> {
-    message.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Oif(index) => Some(*index),
-        _ => None,
-    })
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RouteAttribute::Oif(index) => Some(*index),
+            _ => None,
+        })
 }
 
 /// The kernel's error number, negative; 0 for an error of another kind.

@@ -18,6 +18,8 @@ use crate::suite::{
 
 /// Databases of cases begin so; what a killed run left is found by it.
 const PREFIX: &str = "dbmatrix_";
+/// Stands in messages for the name of a case's database.
+const PLACEHOLDER: &str = "dbmatrix_case";
 /// Failures that are kept whole; the others are counted.
 const KEPT: usize = 50;
 /// Longest text of one side of a failure.
@@ -82,7 +84,9 @@ pub async fn drop_leftovers(server: &impl Connect) -> Result<(), SessionError> {
     let names = found.rows().into_iter().flat_map(|rows| &rows.rows);
     let names = names.filter_map(|row| String::from_utf8(row.first()?.clone()?).ok());
     for name in names.filter(|name| name.starts_with(PREFIX)) {
-        session.run(&format!("DROP DATABASE IF EXISTS `{name}`")).await?;
+        session
+            .run(&format!("DROP DATABASE IF EXISTS `{name}`"))
+            .await?;
     }
     session.close().await;
     Ok(())
@@ -111,7 +115,10 @@ enum Ended {
     Passed,
     Skipped,
     Halted,
-    Failed { mismatch: Mismatch, why: &'static str },
+    Failed {
+        mismatch: Mismatch,
+        why: &'static str,
+    },
 }
 
 impl From<Result<(), (Mismatch, &'static str)>> for Ended {
@@ -135,14 +142,20 @@ impl<S: Connect> Runner<'_, S> {
             FileKind::Sql => {
                 let steps = SqlSteps::open(&self.case.path).map_err(|error| error.to_string())?;
                 let stored = Expectation::load(&expectation_path(&self.case.path));
-                let stored = stored.map_err(|error| error.to_string())?.unwrap_or_default();
+                let stored = stored
+                    .map_err(|error| error.to_string())?
+                    .unwrap_or_default();
                 self.run_steps(steps, Some(&stored)).await
             }
         }
     }
 
     async fn create_database(&mut self) -> Result<(), String> {
-        let mut session = self.server.connect(None).await.map_err(|error| error.to_string())?;
+        let mut session = self
+            .server
+            .connect(None)
+            .await
+            .map_err(|error| error.to_string())?;
         for statement in ["CREATE DATABASE", "USE"] {
             let sql = format!("{statement} `{}`", self.database);
             let outcome = session.run(&sql).await.map_err(|error| error.to_string())?;
@@ -244,12 +257,15 @@ impl<S: Connect> Runner<'_, S> {
             return Err("a session is gone".to_owned());
         };
         match session.run(sql).await {
-            Ok(outcome) => Ok(Ok(outcome)),
+            Ok(outcome) => Ok(Ok(anonymous(outcome, &self.database))),
             Err(error) => {
                 self.sessions.remove(&step.connection);
                 let again = self.server.connect(Some(&self.database)).await;
                 let again = again.map_err(|next| {
-                    format!("line {}: {error}; and no new session could be opened: {next}", step.line)
+                    format!(
+                        "line {}: {error}; and no new session could be opened: {next}",
+                        step.line
+                    )
                 })?;
                 self.sessions.insert(step.connection.clone(), again);
                 let mismatch = Mismatch {
@@ -271,16 +287,21 @@ impl<S: Connect> Runner<'_, S> {
     ) -> Ended {
         match action {
             Action::Succeeds { affected, .. } => succeeded(&outcome, *affected).into(),
-            Action::Fails { error, .. } => {
-                check_error(error, &outcome).map_err(|mismatch| (mismatch, "another error")).into()
-            }
-            Action::Query { expected, label, .. } => {
+            Action::Fails { error, .. } => check_error(error, &outcome)
+                .map_err(|mismatch| (mismatch, "another error"))
+                .into(),
+            Action::Query {
+                expected, label, ..
+            } => {
                 let rows = match outcome.rows() {
                     Some(rows) if outcome.refusal().is_none() => rows,
                     _ => return accepted("rows", &outcome).into(),
                 };
                 match check_rows(expected, rows) {
-                    Err(mismatch) => Ended::Failed { mismatch, why: "other rows" },
+                    Err(mismatch) => Ended::Failed {
+                        mismatch,
+                        why: "other rows",
+                    },
                     Ok(written) => match label {
                         Some(label) => self.check_label(label, written.hashed()),
                         None => Ended::Passed,
@@ -293,7 +314,10 @@ impl<S: Connect> Runner<'_, S> {
     }
 
     fn check_label(&mut self, label: &str, hashed: String) -> Ended {
-        let first = self.labels.entry(label.to_owned()).or_insert_with(|| hashed.clone());
+        let first = self
+            .labels
+            .entry(label.to_owned())
+            .or_insert_with(|| hashed.clone());
         if *first == hashed {
             return Ended::Passed;
         }
@@ -319,7 +343,10 @@ impl<S: Connect> Runner<'_, S> {
             return Ended::Passed;
         }
         let none = Expectation::default();
-        match stored.unwrap_or(&none).lines(ordinal, sql, &self.case.facts) {
+        match stored
+            .unwrap_or(&none)
+            .lines(ordinal, sql, &self.case.facts)
+        {
             Ok(lines) if same_record(lines, &found) => Ended::Passed,
             Ok(lines) => Ended::Failed {
                 mismatch: Mismatch {
@@ -358,6 +385,24 @@ impl<S: Connect> Runner<'_, S> {
             tracing::debug!(%error, database = self.database, "dropped by the next run");
         }
     }
+}
+
+/// Messages that name the case's database name it alike in every run.
+fn anonymous(mut outcome: Outcome, database: &str) -> Outcome {
+    match &mut outcome {
+        Outcome::Refused(refusal) => {
+            refusal.message = refusal.message.replace(database, PLACEHOLDER);
+        }
+        Outcome::Several(parts) => {
+            let all = std::mem::take(parts);
+            *parts = all
+                .into_iter()
+                .map(|part| anonymous(part, database))
+                .collect();
+        }
+        Outcome::Rows(_) | Outcome::Done { .. } => {}
+    }
+    outcome
 }
 
 fn succeeded(outcome: &Outcome, affected: Option<u64>) -> Result<(), (Mismatch, &'static str)> {

@@ -14,7 +14,12 @@ use crate::suite::{Facts, FileKind};
 /// How often a progress line moves.
 const TICK: Duration = Duration::from_millis(250);
 
-pub(super) async fn run_cell(server: &Server, cell: &Cell, update: bool, events: &Sender) -> Vec<Answers> {
+pub(super) async fn run_cell(
+    server: &Server,
+    cell: &Cell,
+    update: bool,
+    events: &Sender,
+) -> Vec<Answers> {
     let facts = Facts {
         flavour: cell.flavour.clone(),
         family: server.identity.family,
@@ -57,7 +62,12 @@ pub(super) async fn run_cell(server: &Server, cell: &Cell, update: bool, events:
 }
 
 /// Runs a case and says now and then how far it is.
-async fn watched(server: &Server, case: &Case, flavour: &str, events: &Sender) -> super::case::CaseEnd {
+async fn watched(
+    server: &Server,
+    case: &Case,
+    flavour: &str,
+    events: &Sender,
+) -> super::case::CaseEnd {
     let steps = Arc::clone(&case.steps_done);
     let running = run_case(server, case);
     tokio::pin!(running);

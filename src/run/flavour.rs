@@ -31,7 +31,12 @@ enum FlavourError {
 
 /// Provides a flavour's server; `None` where it cannot be had, which has been
 /// said by then. `begun` is when the run began.
-pub async fn provide(stand: &Stand, flavour: &Flavour, begun: Instant, events: &Sender) -> Option<Server> {
+pub async fn provide(
+    stand: &Stand,
+    flavour: &Flavour,
+    begun: Instant,
+    events: &Sender,
+) -> Option<Server> {
     match bring_up(stand, flavour, events).await {
         Ok(server) => {
             events.send(Event::FlavourReady {
@@ -43,6 +48,12 @@ pub async fn provide(stand: &Stand, flavour: &Flavour, begun: Instant, events: &
             Some(server)
         }
         Err(error) => {
+            if let Err(left) = stand.children.remove_half_made(&flavour.container()).await {
+                events.warn(format!(
+                    "{}: its container stays until the next run: {left}",
+                    flavour.name
+                ));
+            }
             events.send(Event::FlavourUnavailable {
                 flavour: flavour.name.clone(),
                 required: flavour.required,
@@ -53,7 +64,11 @@ pub async fn provide(stand: &Stand, flavour: &Flavour, begun: Instant, events: &
     }
 }
 
-async fn bring_up(stand: &Stand, flavour: &Flavour, events: &Sender) -> Result<Server, FlavourError> {
+async fn bring_up(
+    stand: &Stand,
+    flavour: &Flavour,
+    events: &Sender,
+) -> Result<Server, FlavourError> {
     let phase = |phase: Phase| {
         events.send(Event::FlavourPhase {
             flavour: flavour.name.clone(),
@@ -72,7 +87,10 @@ async fn bring_up(stand: &Stand, flavour: &Flavour, events: &Sender) -> Result<S
             phase(Phase::Installing);
             install(&child, &flavour.spec).await?;
             let server = set_up(stand, flavour, &child, &user, &phase).await?;
-            stand.children.mark_ready(&child, &server.identity.full).await?;
+            stand
+                .children
+                .mark_ready(&child, &server.identity.full)
+                .await?;
             server
         }
     };
@@ -145,5 +163,8 @@ fn child_spec(flavour: &Flavour) -> ChildSpec {
 fn key(flavour: &Flavour) -> String {
     let text = format!("{RECIPE} {:?} {:?}", flavour.image, flavour.spec);
     let digest = Sha256::digest(text.as_bytes());
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

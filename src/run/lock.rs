@@ -37,7 +37,12 @@ impl Lock {
         };
         std::fs::create_dir_all(run_folder()).map_err(failed)?;
         let mut options = File::options();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let mut file = file.map_err(failed)?;
         let mut told = false;
         loop {
@@ -48,15 +53,21 @@ impl Lock {
             }
             if !told {
                 let mut holder = String::new();
-                file.rewind().and_then(|()| file.read_to_string(&mut holder)).map_err(failed)?;
+                file.rewind()
+                    .and_then(|()| file.read_to_string(&mut holder))
+                    .map_err(failed)?;
                 let holder = holder.trim();
-                events.warn(format!("another dbmatrix (process {holder}) is at work on `{name}`; waiting for it"));
+                events.warn(format!(
+                    "another dbmatrix (process {holder}) is at work on `{name}`; waiting for it"
+                ));
                 told = true;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let noted = file.rewind().and_then(|()| file.set_len(0));
-        noted.and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
+        noted
+            .and_then(|()| write!(file, "{}", std::process::id()))
+            .map_err(failed)?;
         Ok(Lock { _file: file })
     }
 }

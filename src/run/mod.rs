@@ -35,11 +35,21 @@ struct Answers {
 ///
 /// # Errors
 /// Where an expectation cannot be written; what fails elsewhere is an event.
-pub async fn run(stand: &Stand, plan: &Plan, update: bool, events: &Sender) -> Result<(), SuiteError> {
+pub async fn run(
+    stand: &Stand,
+    plan: &Plan,
+    update: bool,
+    events: &Sender,
+) -> Result<(), SuiteError> {
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for flavour in plan.flavours.clone() {
-        let cells: Vec<_> = plan.cells.iter().filter(|cell| cell.flavour == flavour.name).cloned().collect();
+        let cells: Vec<_> = plan
+            .cells
+            .iter()
+            .filter(|cell| cell.flavour == flavour.name)
+            .cloned()
+            .collect();
         let (stand, events) = (stand.clone(), events.clone());
         tasks.spawn(async move {
             let mut answers = Vec::new();
@@ -61,7 +71,11 @@ pub async fn run(stand: &Stand, plan: &Plan, update: bool, events: &Sender) -> R
             Err(error) => events.warn(format!("a flavour's task ended unexpectedly: {error}")),
         }
     }
-    if update { write_expectations(answers, events) } else { Ok(()) }
+    if update {
+        write_expectations(answers, events)
+    } else {
+        Ok(())
+    }
 }
 
 fn write_expectations(mut answers: Vec<Answers>, events: &Sender) -> Result<(), SuiteError> {
@@ -70,7 +84,10 @@ fn write_expectations(mut answers: Vec<Answers>, events: &Sender) -> Result<(), 
         let sql = &of_file[0].path;
         let file = expectation_path(sql);
         let old = Expectation::load(&file)?.unwrap_or_default();
-        let recorded: Vec<_> = of_file.iter().map(|one| (one.facts.clone(), one.recorded.clone())).collect();
+        let recorded: Vec<_> = of_file
+            .iter()
+            .map(|one| (one.facts.clone(), one.recorded.clone()))
+            .collect();
         let text = old.updated(&recorded).to_text(sql);
         std::fs::write(&file, text).map_err(|source| SuiteError::Read {
             path: file.clone(),

@@ -74,7 +74,11 @@ impl Stand {
         events: &Sender,
     ) -> Result<Self, StandError> {
         let begun = Instant::now();
-        let step = |step: &str| events.send(Event::SetupStarted { step: step.to_owned() });
+        let step = |step: &str| {
+            events.send(Event::SetupStarted {
+                step: step.to_owned(),
+            })
+        };
         let names = Names::of(&options.project);
         let lock = Lock::take(&format!("{}-{}", names.project, spec.name), events).await?;
         let ground_lock = Lock::take(&names.project, events).await?;
@@ -100,7 +104,9 @@ impl Stand {
         let nest = Nest::ensure(&ground, &settings, &builder, &progress).await?;
         step("route");
         let routes = Routes::open()?;
-        routes.ensure(nest.subnet, nest.address, &nest.bridge).await?;
+        routes
+            .ensure(nest.subnet, nest.address, &nest.bridge)
+            .await?;
         let source = nest.guard().check(nest.gateway()).await?;
         drop(ground_lock);
         events.send(Event::SetupFinished {

@@ -25,18 +25,33 @@ pub async fn configure(
     let engine = &child.engine;
     engine.push_folder(&child.name, "/etc/mysql").await?;
     let statements = user.statements(spec.family, spec.version);
-    engine.push(&child.name, INIT_FILE, FileMode::Private, &statements).await?;
+    engine
+        .push(&child.name, INIT_FILE, FileMode::Private, &statements)
+        .await?;
     let protect = Exec::script(PROTECT).env("INIT_FILE", INIT_FILE);
-    succeed(child, "let only the server read the routed user's password", protect).await?;
+    succeed(
+        child,
+        "let only the server read the routed user's password",
+        protect,
+    )
+    .await?;
     let (path, base) = match &spec.installation {
         Installation::Packages(packages) => {
-            let path = format!("{}/zz-dbmatrix.cnf", packages.settings_folder.trim_end_matches('/'));
+            let path = format!(
+                "{}/zz-dbmatrix.cnf",
+                packages.settings_folder.trim_end_matches('/')
+            );
             (path, String::new())
         }
-        Installation::Tarball(_) => (tarball::SETTINGS.to_owned(), tarball::base_settings(child).await?),
+        Installation::Tarball(_) => (
+            tarball::SETTINGS.to_owned(),
+            tarball::base_settings(child).await?,
+        ),
     };
     let text = settings_file(child, &base, &spec.settings);
-    engine.push(&child.name, &path, FileMode::Public, &text).await?;
+    engine
+        .push(&child.name, &path, FileMode::Public, &text)
+        .await?;
     Ok(())
 }
 
@@ -46,7 +61,30 @@ fn settings_file(child: &Child, base: &str, settings: &[(String, String)]) -> St
         child.address
     );
     for (name, value) in settings {
-        text.push_str(&format!("{name} = {value}\n"));
+        text.push_str(&format!("{name} = {}\n", quoted(value)));
     }
     text
+}
+
+/// A value as an option file wants it: in quotes where blanks, quotes or a `#`
+/// would be read otherwise (MySQL manual, "Using Option Files").
+fn quoted(value: &str) -> String {
+    let plain = |c: char| !c.is_whitespace() && !"\\\"'#".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_would_be_misread_are_quoted() {
+        assert_eq!(quoted("ANSI,STRICT_ALL_TABLES"), "ANSI,STRICT_ALL_TABLES");
+        assert_eq!(quoted(""), "\"\"");
+        assert_eq!(quoted("a # b"), "\"a # b\"");
+        assert_eq!(quoted("c:\\n \"x\""), "\"c:\\\\n \\\"x\\\"\"");
+    }
 }

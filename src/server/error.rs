@@ -31,7 +31,9 @@ pub enum ServerError {
         reason: String,
     },
     /// The repository's signature does not fit the key.
-    #[error("repository `{url}` is not signed by the key that the matrix or the catalogue names: {reason}")]
+    #[error(
+        "repository `{url}` is not signed by the key that the matrix or the catalogue names: {reason}"
+    )]
     Signature {
         /// The repository.
         url: String,
@@ -39,7 +41,9 @@ pub enum ServerError {
         reason: String,
     },
     /// The key is another one.
-    #[error("signing key of `{url}`: expected fingerprint {expected}, found {found}; if the vendor has changed its key, set `repository.fingerprint`")]
+    #[error(
+        "signing key of `{url}`: expected fingerprint {expected}, found {found}; if the vendor has changed its key, set `repository.fingerprint`"
+    )]
     Fingerprint {
         /// The repository.
         url: String,
@@ -83,7 +87,9 @@ pub enum ServerError {
         source: SessionError,
     },
     /// Another server than the matrix says.
-    #[error("expected {expected_family} {expected_version}, found {found_family} {found}; correct `server` in the matrix file, or choose another `source`")]
+    #[error(
+        "expected {expected_family} {expected_version}, found {found_family} {found}; correct `server` in the matrix file, or choose another `source`"
+    )]
     Identity {
         /// As the matrix says.
         expected_family: Family,

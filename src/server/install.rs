@@ -7,6 +7,7 @@ use super::spec::{Installation, KeySource, Packages, Repository, ServerSpec};
 use super::{ServerError, succeed, tarball};
 use crate::engine::{Exec, ExecOutput, FileMode};
 use crate::nest::Child;
+use crate::version::Version;
 
 pub(super) const LIMIT: Duration = Duration::from_secs(1200);
 const KEYS: &str = "/etc/apt/keyrings";
@@ -22,7 +23,7 @@ apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=30 -o APT::Update::Er
 /// Installs without starting anything: the server is started once, with the
 /// settings that it is to have.
 pub(super) const INSTALL: &str = r#"
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PERCONA_TELEMETRY_DISABLE=1
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -49,12 +50,16 @@ gpg --batch --no-options --homedir "$(mktemp -d)" --show-keys --with-colons "$KE
 /// [`ServerError::Signature`] where it is signed by another key.
 pub async fn install(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
     match &spec.installation {
-        Installation::Packages(packages) => install_packages(child, packages).await,
+        Installation::Packages(packages) => install_packages(child, packages, spec.version).await,
         Installation::Tarball(archive) => tarball::install(child, spec, archive).await,
     }
 }
 
-async fn install_packages(child: &Child, packages: &Packages) -> Result<(), ServerError> {
+async fn install_packages(
+    child: &Child,
+    packages: &Packages,
+    version: Version,
+) -> Result<(), ServerError> {
     if let Some(repository) = &packages.repository {
         if !repository.fingerprints.is_empty() {
             update(child, "").await?;
@@ -62,9 +67,29 @@ async fn install_packages(child: &Child, packages: &Packages) -> Result<(), Serv
         }
         add_repository(child, repository).await?;
     }
-    let url = packages.repository.as_ref().map_or("", |repository| repository.url.as_str());
+    let url = packages.repository.as_ref().map_or("", Repository::url);
     update(child, url).await?;
+    pin(child, version).await?;
     install_debs(child, &packages.names, &packages.debconf).await
+}
+
+/// Holds packages to a version of three numbers, where the matrix names one
+/// (apt_preferences(5)). MariaDB's own packages have the epoch 1.
+async fn pin(child: &Child, version: Version) -> Result<(), ServerError> {
+    if !version.is_exact() {
+        return Ok(());
+    }
+    let stanza =
+        |pattern: String| format!("Package: *\nPin: version {pattern}\nPin-Priority: 1001\n\n");
+    let text = [format!("{version}[-+]*"), format!("1:{version}[-+]*")]
+        .map(stanza)
+        .concat();
+    let path = "/etc/apt/preferences.d/dbmatrix";
+    child
+        .engine
+        .push(&child.name, path, FileMode::Public, &text)
+        .await?;
+    Ok(())
 }
 
 /// Reads the package lists, of the image's own mirror too.
@@ -86,7 +111,9 @@ pub(super) async fn install_debs(
         .env("PACKAGES", &names.join(" "))
         .env("DEBCONF", &debconf.join("\n"))
         .limit(LIMIT);
-    succeed(child, "install the packages", install).await.map(drop)
+    succeed(child, "install the packages", install)
+        .await
+        .map(drop)
 }
 
 async fn add_repository(child: &Child, repository: &Repository) -> Result<(), ServerError> {
@@ -103,9 +130,12 @@ async fn add_repository(child: &Child, repository: &Repository) -> Result<(), Se
     };
     let text = format!(
         "Types: deb\nURIs: {}\nSuites: {}\n{components}Signed-By: {key}\n",
-        repository.url, repository.suite
+        repository.urls.join(" "),
+        repository.suite
     );
-    engine.push(&child.name, SOURCES, FileMode::Public, &text).await?;
+    engine
+        .push(&child.name, SOURCES, FileMode::Public, &text)
+        .await?;
     Ok(())
 }
 
@@ -123,7 +153,10 @@ async fn fetch_key(child: &Child, repository: &Repository) -> Result<String, Ser
     "#;
     match &repository.key {
         KeySource::Url(url) => {
-            let fetch = Exec::script(FETCH).env("URL", url).env("KEYS", KEYS).limit(LIMIT);
+            let fetch = Exec::script(FETCH)
+                .env("URL", url)
+                .env("KEYS", KEYS)
+                .limit(LIMIT);
             let output = child.engine.exec(&child.name, &fetch).await?;
             if !output.success() {
                 return Err(ServerError::Unreachable {
@@ -134,10 +167,18 @@ async fn fetch_key(child: &Child, repository: &Repository) -> Result<String, Ser
         }
         KeySource::File(path) => {
             let target = format!("{KEYS}/fetched");
-            child.engine.push_file(&child.name, &target, FileMode::Public, path).await?;
+            child
+                .engine
+                .push_file(&child.name, &target, FileMode::Public, path)
+                .await?;
         }
     }
-    let named = succeed(child, "store the signing key", Exec::script(NAME).env("KEYS", KEYS)).await?;
+    let named = succeed(
+        child,
+        "store the signing key",
+        Exec::script(NAME).env("KEYS", KEYS),
+    )
+    .await?;
     Ok(named.stdout.trim().to_owned())
 }
 
@@ -149,16 +190,26 @@ async fn check_fingerprints(
     let read = Exec::script(FINGERPRINTS).env("KEY", key);
     let output = succeed(child, "read the signing key", read).await?;
     let plain = |text: &str| text.replace(' ', "").to_uppercase();
-    let allowed: Vec<String> = repository.fingerprints.iter().map(|text| plain(text)).collect();
+    let allowed: Vec<String> = repository
+        .fingerprints
+        .iter()
+        .map(|text| plain(text))
+        .collect();
     let found: Vec<&str> = output.stdout.split_whitespace().collect();
-    let all_known = found.iter().all(|print| allowed.iter().any(|known| known == print));
+    let all_known = found
+        .iter()
+        .all(|print| allowed.iter().any(|known| known == print));
     if all_known && !found.is_empty() {
         return Ok(());
     }
     Err(ServerError::Fingerprint {
-        url: repository.url.clone(),
+        url: repository.url().to_owned(),
         expected: allowed.join(" or "),
-        found: if found.is_empty() { "none".to_owned() } else { found.join(", ") },
+        found: if found.is_empty() {
+            "none".to_owned()
+        } else {
+            found.join(", ")
+        },
     })
 }
 
@@ -167,7 +218,16 @@ fn read_apt_error(url: &str, output: &ExecOutput) -> ServerError {
     let text = format!("{}\n{}", output.stdout, output.stderr);
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let reason = first_complaint(output);
-    if has(&["NO_PUBKEY", "BADSIG", "is not signed", "invalid signature", "couldn't be verified", "not signed by", "Missing key", "OpenPGP signature"]) {
+    if has(&[
+        "NO_PUBKEY",
+        "BADSIG",
+        "is not signed",
+        "invalid signature",
+        "couldn't be verified",
+        "not signed by",
+        "Missing key",
+        "OpenPGP signature",
+    ]) {
         return ServerError::Signature {
             url: named(url),
             reason,
@@ -179,7 +239,16 @@ fn read_apt_error(url: &str, output: &ExecOutput) -> ServerError {
             output: reason,
         };
     }
-    if has(&["Could not resolve", "Could not connect", "Failed to fetch", "Connection", "timed out", "does not have a Release file", "no longer has a Release file", "Temporary failure"]) {
+    if has(&[
+        "Could not resolve",
+        "Could not connect",
+        "Failed to fetch",
+        "Connection",
+        "timed out",
+        "does not have a Release file",
+        "no longer has a Release file",
+        "Temporary failure",
+    ]) {
         return ServerError::Unreachable {
             url: named(url),
             reason,
@@ -192,15 +261,24 @@ fn read_apt_error(url: &str, output: &ExecOutput) -> ServerError {
 }
 
 fn named(url: &str) -> String {
-    if url.is_empty() { "the image's own mirror".to_owned() } else { url.to_owned() }
+    if url.is_empty() {
+        "the image's own mirror".to_owned()
+    } else {
+        url.to_owned()
+    }
 }
 
 /// apt's first error, which names the cause; those after it follow from it.
 fn first_complaint(output: &ExecOutput) -> String {
-    let lines = output.stderr.lines().chain(output.stdout.lines());
-    let complaint = lines.map(str::trim).find(|line| {
-        line.starts_with("E: ") || line.starts_with("Err:") || line.starts_with("W: ")
-    });
+    let lines = || {
+        output
+            .stderr
+            .lines()
+            .chain(output.stdout.lines())
+            .map(str::trim)
+    };
+    let cause = lines().find(|line| line.starts_with("E: ") || line.starts_with("Err:"));
+    let complaint = cause.or_else(|| lines().find(|line| line.starts_with("W: ")));
     complaint.map_or_else(|| output.tail(3), str::to_owned)
 }
 
@@ -221,7 +299,8 @@ mod tests {
     fn a_wrong_key_is_told_from_an_unreachable_archive() {
         let unsigned = "E: The repository 'http://repo.test/apt x InRelease' is not signed.";
         assert!(matches!(said(unsigned), ServerError::Signature { .. }));
-        let gone = "E: Failed to fetch http://repo.test/apt/InRelease  Could not resolve 'repo.test'";
+        let gone =
+            "E: Failed to fetch http://repo.test/apt/InRelease  Could not resolve 'repo.test'";
         assert!(matches!(said(gone), ServerError::Unreachable { .. }));
         let other = "E: Unable to lock directory /var/lib/apt/lists/";
         assert!(matches!(said(other), ServerError::Step { .. }));

@@ -130,7 +130,9 @@ fn is_worth_waiting(error: &SessionError) -> bool {
 
 async fn ask_identity(connect: &impl Connect) -> Result<Identity, SessionError> {
     let mut session = connect.connect(None).await?;
-    let row = session.first_row("SELECT @@version, @@version_comment").await?;
+    let row = session
+        .first_row("SELECT @@version, @@version_comment")
+        .await?;
     let text = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
     let identity = Identity::read(&text(0), &text(1));
     session.close().await;

@@ -15,7 +15,9 @@ pub use configure::configure;
 pub use error::ServerError;
 pub use install::install;
 pub use login::{Login, Server, check_identity, log_in};
-pub use spec::{Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec, Tarball, TarballSource};
+pub use spec::{
+    Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec, Tarball, TarballSource,
+};
 pub use start::start;
 
 use crate::engine::{Exec, ExecOutput};

@@ -45,8 +45,8 @@ pub struct Packages {
 /// An apt repository with its key.
 #[derive(Debug, Clone)]
 pub struct Repository {
-    /// Its address.
-    pub url: String,
+    /// Its addresses, of which the first is named in messages.
+    pub urls: Vec<String>,
     /// Its suite; one that ends in `/` is a flat repository.
     pub suite: String,
     /// Its components.
@@ -55,6 +55,13 @@ pub struct Repository {
     pub key: KeySource,
     /// Full fingerprints of the keys that the key file may hold; none: any.
     pub fingerprints: Vec<String>,
+}
+
+impl Repository {
+    /// The address that messages name.
+    pub fn url(&self) -> &str {
+        self.urls.first().map_or("", String::as_str)
+    }
 }
 
 /// Where a signing key is.
@@ -130,7 +137,9 @@ impl RoutedUser {
             Family::Mariadb => version < Version::release(10, 2),
         };
         if old {
-            return format!("GRANT ALL PRIVILEGES ON *.* TO {user} IDENTIFIED BY '{password}' WITH GRANT OPTION;\n");
+            return format!(
+                "GRANT ALL PRIVILEGES ON *.* TO {user} IDENTIFIED BY '{password}' WITH GRANT OPTION;\n"
+            );
         }
         format!(
             "CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{password}';\n\

@@ -96,10 +96,14 @@ pub(super) async fn install(
     bring(child, &archive.source).await?;
     let unpack = Exec::script(UNPACK).env("ARCHIVE", ARCHIVE).limit(LIMIT);
     succeed(child, "unpack the tarball", unpack).await?;
-    let initialise = Exec::script(INITIALISE).env("FAMILY", spec.family.as_str()).limit(LIMIT);
+    let initialise = Exec::script(INITIALISE)
+        .env("FAMILY", spec.family.as_str())
+        .limit(LIMIT);
     succeed(child, "initialise the data folder", initialise).await?;
     let unit = format!("/etc/systemd/system/{SERVICE}.service");
-    engine.push(&child.name, &unit, FileMode::Public, UNIT).await?;
+    engine
+        .push(&child.name, &unit, FileMode::Public, UNIT)
+        .await?;
     let enable = Exec::script(r#"systemctl daemon-reload; systemctl enable --quiet "$SERVICE""#);
     succeed(child, "enable the service", enable.env("SERVICE", SERVICE)).await?;
     Ok(())
@@ -136,7 +140,10 @@ async fn bring(child: &Child, source: &TarballSource) -> Result<(), ServerError>
             if let Some(expected) = sha256 {
                 check(path, expected).await?;
             }
-            child.engine.push_file(&child.name, ARCHIVE, FileMode::Public, path).await?;
+            child
+                .engine
+                .push_file(&child.name, ARCHIVE, FileMode::Public, path)
+                .await?;
         }
     }
     Ok(())
@@ -172,7 +179,11 @@ fn digest(path: &PathBuf) -> std::io::Result<String> {
             count => digest.update(&chunk[..count]),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 #[cfg(test)]

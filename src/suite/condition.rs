@@ -74,12 +74,22 @@ fn read_part(text: &str) -> Result<Part, String> {
     let comparison = text.find(['<', '>', '=', '!']);
     if let Some(at) = comparison {
         let (name, rest) = text.split_at(at);
-        let family: Family = name.trim().parse().map_err(|error| format!("condition `{text}`: {error}"))?;
-        let found = COMPARISONS.iter().find_map(|(sign, kind)| Some((rest.strip_prefix(sign)?, *kind)));
+        let family: Family = name
+            .trim()
+            .parse()
+            .map_err(|error| format!("condition `{text}`: {error}"))?;
+        let found = COMPARISONS
+            .iter()
+            .find_map(|(sign, kind)| Some((rest.strip_prefix(sign)?, *kind)));
         let (number, kind) = found.ok_or_else(|| {
-            format!("condition `{text}`: expected one of `<` `<=` `=` `!=` `>=` `>`; found `{rest}`")
+            format!(
+                "condition `{text}`: expected one of `<` `<=` `=` `!=` `>=` `>`; found `{rest}`"
+            )
         })?;
-        let version = number.trim().parse().map_err(|error| format!("condition `{text}`: {error}"))?;
+        let version = number
+            .trim()
+            .parse()
+            .map_err(|error| format!("condition `{text}`: {error}"))?;
         return Ok(Part::Range(family, kind, version));
     }
     let glob = Glob::new(text).map_err(|error| format!("condition `{text}`: {error}"))?;
@@ -169,7 +179,10 @@ mod tests {
     }
 
     fn holds(condition: &str, facts: &Facts) -> bool {
-        condition.parse::<Condition>().expect("a condition").holds(facts)
+        condition
+            .parse::<Condition>()
+            .expect("a condition")
+            .holds(facts)
     }
 
     #[test]

@@ -49,11 +49,15 @@ pub type Recorded = Vec<(String, Option<Vec<String>>)>;
 
 impl Block {
     fn holds(&self, facts: &Facts) -> bool {
-        self.conditions.iter().any(|condition| condition.holds(facts))
+        self.conditions
+            .iter()
+            .any(|condition| condition.holds(facts))
     }
 
     fn is_default(&self) -> bool {
-        self.conditions.iter().any(|condition| condition.as_str() == "*")
+        self.conditions
+            .iter()
+            .any(|condition| condition.as_str() == "*")
     }
 }
 
@@ -94,19 +98,25 @@ impl Expectation {
                 });
             } else if let Some(conditions) = line.strip_prefix("-- ") {
                 let conditions = conditions.split_whitespace().map(str::parse);
-                let conditions = conditions.collect::<Result<_, String>>().map_err(|text| wrong(&text))?;
+                let conditions = conditions
+                    .collect::<Result<_, String>>()
+                    .map_err(|text| wrong(&text))?;
                 let entry = entries.last_mut();
-                let entry = entry.ok_or_else(|| wrong("expected `== STATEMENT` before the first `--`"))?;
+                let entry =
+                    entry.ok_or_else(|| wrong("expected `== STATEMENT` before the first `--`"))?;
                 entry.blocks.push(Block {
                     conditions,
                     lines: Vec::new(),
                 });
             } else if let Some(content) = line.strip_prefix("  ") {
                 let block = entries.last_mut().and_then(|entry| entry.blocks.last_mut());
-                let block = block.ok_or_else(|| wrong("expected `-- FLAVOURS` before the first outcome"))?;
+                let block = block
+                    .ok_or_else(|| wrong("expected `-- FLAVOURS` before the first outcome"))?;
                 block.lines.push(content.to_owned());
             } else if !line.is_empty() && !line.starts_with('#') {
-                return Err(wrong("expected `== STATEMENT`, `-- FLAVOURS`, an indented outcome or `# a remark`"));
+                return Err(wrong(
+                    "expected `== STATEMENT`, `-- FLAVOURS`, an indented outcome or `# a remark`",
+                ));
             }
         }
         Ok(Expectation { entries })
@@ -116,16 +126,30 @@ impl Expectation {
     ///
     /// # Errors
     /// Why there is no expectation, for people.
-    pub fn lines(&self, ordinal: usize, statement: &str, facts: &Facts) -> Result<&[String], String> {
+    pub fn lines(
+        &self,
+        ordinal: usize,
+        statement: &str,
+        facts: &Facts,
+    ) -> Result<&[String], String> {
         let update = "run with `--update` to write it, then review it";
         let entry = self.entries.get(ordinal);
-        let entry = entry.ok_or_else(|| format!("no expectation is stored for this statement; {update}"))?;
+        let entry = entry
+            .ok_or_else(|| format!("no expectation is stored for this statement; {update}"))?;
         let wanted = one_line(statement);
         if entry.statement != wanted {
-            return Err(format!("the stored expectation is of another statement, `{}`; {update}", entry.statement));
+            return Err(format!(
+                "the stored expectation is of another statement, `{}`; {update}",
+                entry.statement
+            ));
         }
         let block = entry.block(facts);
-        let block = block.ok_or_else(|| format!("no stored expectation holds for `{}`; {update}", facts.flavour))?;
+        let block = block.ok_or_else(|| {
+            format!(
+                "no stored expectation holds for `{}`; {update}",
+                facts.flavour
+            )
+        })?;
         Ok(&block.lines)
     }
 
@@ -133,14 +157,21 @@ impl Expectation {
     /// An entry that fits all of them stays as it is, with conditions that
     /// people wrote; blocks that speak of none of these flavours stay too.
     pub fn updated(&self, recorded: &[(Facts, Recorded)]) -> Self {
-        let count = recorded.iter().map(|(_, answers)| answers.len()).max().unwrap_or(0);
+        let count = recorded
+            .iter()
+            .map(|(_, answers)| answers.len())
+            .max()
+            .unwrap_or(0);
         let entries = (0..count).map(|ordinal| {
             let statement = recorded
                 .iter()
                 .find_map(|(_, answers)| answers.get(ordinal))
                 .map(|(statement, _)| one_line(statement))
                 .unwrap_or_default();
-            let old = self.entries.iter().find(|entry| entry.statement == statement);
+            let old = self
+                .entries
+                .iter()
+                .find(|entry| entry.statement == statement);
             let answers: Vec<(&Facts, &Vec<String>)> = recorded
                 .iter()
                 .filter_map(|(facts, answers)| Some((facts, answers.get(ordinal)?.1.as_ref()?)))
@@ -155,11 +186,13 @@ impl Expectation {
     /// The whole file.
     pub fn to_text(&self, sql: &Path) -> String {
         let name = sql.file_name().unwrap_or_default().to_string_lossy();
-        let mut text = format!("# What servers answer to {name}; written by `dbmatrix run --update`.\n");
+        let mut text =
+            format!("# What servers answer to {name}; written by `dbmatrix run --update`.\n");
         for entry in &self.entries {
             text.push_str(&format!("\n== {}\n", entry.statement));
             for block in &entry.blocks {
-                let conditions: Vec<&str> = block.conditions.iter().map(Condition::as_str).collect();
+                let conditions: Vec<&str> =
+                    block.conditions.iter().map(Condition::as_str).collect();
                 text.push_str(&format!("-- {}\n", conditions.join(" ")));
                 for line in &block.lines {
                     text.push_str(&format!("  {line}\n"));
@@ -170,10 +203,16 @@ impl Expectation {
     }
 }
 
-fn updated_entry(statement: String, old: Option<&Entry>, answers: &[(&Facts, &Vec<String>)]) -> Entry {
+fn updated_entry(
+    statement: String,
+    old: Option<&Entry>,
+    answers: &[(&Facts, &Vec<String>)],
+) -> Entry {
     let fits = |entry: &&Entry| {
         answers.iter().all(|(facts, lines)| {
-            entry.block(facts).is_some_and(|block| same_record(&block.lines, lines))
+            entry
+                .block(facts)
+                .is_some_and(|block| same_record(&block.lines, lines))
         })
     };
     if let Some(entry) = old.filter(fits) {
@@ -181,12 +220,19 @@ fn updated_entry(statement: String, old: Option<&Entry>, answers: &[(&Facts, &Ve
     }
     let mut groups: Vec<(Vec<String>, &Vec<String>)> = Vec::new();
     for (facts, lines) in answers {
-        match groups.iter_mut().find(|(_, known)| same_record(known, lines)) {
+        match groups
+            .iter_mut()
+            .find(|(_, known)| same_record(known, lines))
+        {
             Some((names, _)) => names.push(facts.flavour.clone()),
             None => groups.push((vec![facts.flavour.clone()], lines)),
         }
     }
-    let largest = groups.iter().map(|(names, _)| names.len()).max().unwrap_or(0);
+    let largest = groups
+        .iter()
+        .map(|(names, _)| names.len())
+        .max()
+        .unwrap_or(0);
     let default = groups.iter().position(|(names, _)| names.len() == largest);
     let kept = old.into_iter().flat_map(|entry| &entry.blocks);
     let kept = kept.filter(|block| {
@@ -196,7 +242,11 @@ fn updated_entry(statement: String, old: Option<&Entry>, answers: &[(&Facts, &Ve
     let mut last = None;
     for (at, (names, lines)) in groups.into_iter().enumerate() {
         let is_default = Some(at) == default;
-        let names = if is_default { vec!["*".to_owned()] } else { names };
+        let names = if is_default {
+            vec!["*".to_owned()]
+        } else {
+            names
+        };
         let block = Block {
             conditions: names.iter().filter_map(|name| name.parse().ok()).collect(),
             lines: lines.clone(),
@@ -210,7 +260,6 @@ fn updated_entry(statement: String, old: Option<&Entry>, answers: &[(&Facts, &Ve
     blocks.extend(last);
     Entry { statement, blocks }
 }
-
 
 fn one_line(statement: &str) -> String {
     statement.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -246,7 +295,9 @@ mod tests {
             answered("mariadb-10.5", &["ERROR 1064 (42000): x"]),
             answered("mariadb-11.8", &["a", "1"]),
         ];
-        let text = Expectation::default().updated(&answers).to_text(Path::new("x.sql"));
+        let text = Expectation::default()
+            .updated(&answers)
+            .to_text(Path::new("x.sql"));
         insta::assert_snapshot!(text, @r"
         # What servers answer to x.sql; written by `dbmatrix run --update`.
 
@@ -258,8 +309,13 @@ mod tests {
           1
         ");
         let read = parse(&text);
-        assert_eq!(read.lines(0, "SELECT 1", &facts("mysql-9.7")), Ok(&["a".to_owned(), "1".to_owned()][..]));
-        let other = read.lines(0, "SELECT 1", &facts("mariadb-10.5")).expect("a block");
+        assert_eq!(
+            read.lines(0, "SELECT 1", &facts("mysql-9.7")),
+            Ok(&["a".to_owned(), "1".to_owned()][..])
+        );
+        let other = read
+            .lines(0, "SELECT 1", &facts("mariadb-10.5"))
+            .expect("a block");
         assert_eq!(other, ["ERROR 1064 (42000): x"]);
     }
 
@@ -269,22 +325,32 @@ mod tests {
         let old = parse(text);
         let answers = [answered("mariadb-10.5", &["ERROR 1064 (42000): new words"])];
         let new = old.updated(&answers);
-        assert!(new.to_text(Path::new("x.sql")).contains("-- mariadb<10.6\n  ERROR 1064 (42000): old words"));
+        assert!(
+            new.to_text(Path::new("x.sql"))
+                .contains("-- mariadb<10.6\n  ERROR 1064 (42000): old words")
+        );
     }
 
     #[test]
     fn blocks_of_absent_flavours_stay() {
         let old = parse("== SELECT 1\n-- mariadb<10.6\n  old\n-- *\n  a\n");
         let new = old.updated(&[answered("mysql-9.7", &["b"])]);
-        let lines = new.lines(0, "SELECT 1", &facts("mariadb-10.5")).expect("a block");
+        let lines = new
+            .lines(0, "SELECT 1", &facts("mariadb-10.5"))
+            .expect("a block");
         assert_eq!(lines, ["old"]);
-        assert_eq!(new.lines(0, "SELECT 1", &facts("mysql-9.7")).expect("a block"), ["b"]);
+        assert_eq!(
+            new.lines(0, "SELECT 1", &facts("mysql-9.7"))
+                .expect("a block"),
+            ["b"]
+        );
     }
 
     #[test]
     fn another_statement_or_none_is_told() {
         let stored = parse("== SELECT 1\n-- mysql\n  a\n");
-        let told = |ordinal, sql: &str, name| stored.lines(ordinal, sql, &facts(name)).expect_err("none");
+        let told =
+            |ordinal, sql: &str, name| stored.lines(ordinal, sql, &facts(name)).expect_err("none");
         assert!(told(0, "SELECT 2", "mysql-9.7").contains("another statement"));
         assert!(told(1, "SELECT 1", "mysql-9.7").contains("no expectation"));
         assert!(told(0, "SELECT 1", "mariadb-10.5").contains("mariadb-10.5"));
@@ -292,7 +358,11 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_told_at_its_place() {
-        for (text, line) in [("== a\nb\n", ":2: "), ("-- *\n", ":1: "), ("== a\n-- mysql>\n", ":2: ")] {
+        for (text, line) in [
+            ("== a\nb\n", ":2: "),
+            ("-- *\n", ":1: "),
+            ("== a\n-- mysql>\n", ":2: "),
+        ] {
             let told = Expectation::parse(Path::new("x"), text).expect_err("an error");
             assert!(told.to_string().contains(line), "{told}");
         }

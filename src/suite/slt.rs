@@ -104,7 +104,10 @@ impl SltSteps {
         self.read += 1;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
-            Err(_) => Err(self.at(self.read, "expected UTF-8 text; found other bytes".to_owned())),
+            Err(_) => Err(self.at(
+                self.read,
+                "expected UTF-8 text; found other bytes".to_owned(),
+            )),
         }
     }
 
@@ -131,7 +134,11 @@ impl SltSteps {
         Ok(steps)
     }
 
-    fn step(&mut self, first: usize, record: Record<RawLetter>) -> Result<Option<Step>, SuiteError> {
+    fn step(
+        &mut self,
+        first: usize,
+        record: Record<RawLetter>,
+    ) -> Result<Option<Step>, SuiteError> {
         let (line, action, retry) = match record {
             Record::Condition(condition) => {
                 self.note_condition(first, condition)?;
@@ -145,16 +152,28 @@ impl SltSteps {
                 self.note_control(first, control)?;
                 return Ok(None);
             }
-            Record::Statement { loc, sql, expected, retry, .. } => {
-                (loc.line(), statement(sql, expected), retry)
-            }
-            Record::Query { loc, sql, expected, retry, .. } => {
-                (loc.line(), self.query(sql, expected), retry)
-            }
+            Record::Statement {
+                loc,
+                sql,
+                expected,
+                retry,
+                ..
+            } => (loc.line(), statement(sql, expected), retry),
+            Record::Query {
+                loc,
+                sql,
+                expected,
+                retry,
+                ..
+            } => (loc.line(), self.query(sql, expected), retry),
             Record::Sleep { loc, duration } => (loc.line(), Action::Sleep(duration), None),
             Record::Halt { loc } => (loc.line(), Action::Halt, None),
-            Record::Include { loc, .. } => return Err(self.unsupported(first, loc.line(), "include")),
-            Record::System { loc, .. } => return Err(self.unsupported(first, loc.line(), "system")),
+            Record::Include { loc, .. } => {
+                return Err(self.unsupported(first, loc.line(), "include"));
+            }
+            Record::System { loc, .. } => {
+                return Err(self.unsupported(first, loc.line(), "system"));
+            }
             Record::Let { loc, .. } => return Err(self.unsupported(first, loc.line(), "let")),
             // Hashes are recognised where they are expected; what the server
             // sends is always compared whole. Sub-tests only name what follows.
@@ -203,7 +222,13 @@ impl SltSteps {
 
     fn query(&self, sql: String, expected: QueryExpect<RawLetter>) -> Action {
         match expected {
-            QueryExpect::Results { types, sort_mode: sort, label, results, .. } => Action::Query {
+            QueryExpect::Results {
+                types,
+                sort_mode: sort,
+                label,
+                results,
+                ..
+            } => Action::Query {
                 sql,
                 expected: ExpectedRows {
                     letters: types.iter().map(|letter| Letter::read(letter.0)).collect(),
@@ -231,7 +256,9 @@ impl Iterator for SltSteps {
             }
             let parsed = match self.chunk() {
                 Ok(None) => return None,
-                Ok(Some((first, text))) => self.check_conditions(first, &text).and_then(|()| self.parse(first, &text)),
+                Ok(Some((first, text))) => self
+                    .check_conditions(first, &text)
+                    .and_then(|()| self.parse(first, &text)),
                 Err(error) => Err(error),
             };
             match parsed {
@@ -267,17 +294,32 @@ impl SltSteps {
 fn condition_label(line: &str) -> Option<&str> {
     let mut words = line.split_whitespace();
     let word = words.next()?;
-    if word == "onlyif" || word == "skipif" { words.next() } else { None }
+    if word == "onlyif" || word == "skipif" {
+        words.next()
+    } else {
+        None
+    }
 }
 
 /// Whether a line can begin a record; a line of a result can too, but not one
 /// behind a blank line.
 fn begins_record(line: &str) -> bool {
     const WORDS: [&str; 11] = [
-        "statement", "query", "onlyif", "skipif", "halt", "hash-threshold", "control", "connection",
-        "sleep", "subtest", "include",
+        "statement",
+        "query",
+        "onlyif",
+        "skipif",
+        "halt",
+        "hash-threshold",
+        "control",
+        "connection",
+        "sleep",
+        "subtest",
+        "include",
     ];
-    line.split_whitespace().next().is_some_and(|word| WORDS.contains(&word))
+    line.split_whitespace()
+        .next()
+        .is_some_and(|word| WORDS.contains(&word))
 }
 
 /// Appends a line; a condition without the comment behind it. Line ends are
@@ -357,8 +399,12 @@ mod tests {
 
     #[test]
     fn conditions_lose_their_comments_and_hold_for_any_record() {
-        let all = steps(b"onlyif mssql # not ours\nhalt\n\nskipif mysql>=8.0\nstatement ok\nSELECT 1\n");
-        let all: Vec<Step> = all.into_iter().collect::<Result<_, _>>().expect("they parse");
+        let all =
+            steps(b"onlyif mssql # not ours\nhalt\n\nskipif mysql>=8.0\nstatement ok\nSELECT 1\n");
+        let all: Vec<Step> = all
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .expect("they parse");
         assert_eq!(all.len(), 2);
         assert!(matches!(all[0].action, Action::Halt));
         assert_eq!((all[0].line, all[1].line), (2, 5));
@@ -388,11 +434,20 @@ mod tests {
     fn a_large_file_is_read_in_chunks_with_right_lines() {
         let mut text = String::new();
         for number in 0..20_000 {
-            text.push_str(&format!("query I nosort\nSELECT {number}\n----\n{number}\n\n"));
+            text.push_str(&format!(
+                "query I nosort\nSELECT {number}\n----\n{number}\n\n"
+            ));
         }
-        let all: Vec<Step> = steps(text.as_bytes()).into_iter().collect::<Result<_, _>>().expect("they parse");
+        let all: Vec<Step> = steps(text.as_bytes())
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .expect("they parse");
         assert_eq!(all.len(), 20_000);
-        assert!(all.iter().enumerate().all(|(at, step)| step.line == at * 5 + 1));
+        assert!(
+            all.iter()
+                .enumerate()
+                .all(|(at, step)| step.line == at * 5 + 1)
+        );
     }
 
     #[test]

@@ -67,7 +67,9 @@ impl Splitter<'_> {
             }
             self.advance(length);
         } else if let Some(length) = block_comment(self.rest) {
-            let executed = self.rest.starts_with("/*!") || self.rest.starts_with("/*+") || self.rest.starts_with("/*M!");
+            let executed = self.rest.starts_with("/*!")
+                || self.rest.starts_with("/*+")
+                || self.rest.starts_with("/*M!");
             if blank && !executed {
                 self.advance(length);
             } else {
@@ -154,7 +156,10 @@ fn block_comment(text: &str) -> Option<usize> {
 /// Length of a quoted piece, to its end or that of the text. A doubled quote
 /// and, but for backticks, a backslash do not end it.
 fn quoted(text: &str) -> Option<usize> {
-    let quote = text.chars().next().filter(|c| ['\'', '"', '`'].contains(c))?;
+    let quote = text
+        .chars()
+        .next()
+        .filter(|c| ['\'', '"', '`'].contains(c))?;
     let mut letters = text.char_indices().skip(1).peekable();
     while let Some((at, letter)) = letters.next() {
         if letter == '\\' && quote != '`' {
@@ -177,7 +182,10 @@ mod tests {
     use super::*;
 
     fn texts(sql: &str) -> Vec<String> {
-        split(sql).into_iter().map(|statement| statement.text).collect()
+        split(sql)
+            .into_iter()
+            .map(|statement| statement.text)
+            .collect()
     }
 
     #[test]
@@ -191,7 +199,14 @@ mod tests {
     #[test]
     fn a_delimiter_line_changes_what_ends_a_statement() {
         let sql = "delimiter //\nCREATE PROCEDURE p() BEGIN SELECT 1; END//\r\nDELIMITER ;\nCALL p()\\G\nSELECT 3;";
-        assert_eq!(texts(sql), ["CREATE PROCEDURE p() BEGIN SELECT 1; END", "CALL p()", "SELECT 3"]);
+        assert_eq!(
+            texts(sql),
+            [
+                "CREATE PROCEDURE p() BEGIN SELECT 1; END",
+                "CALL p()",
+                "SELECT 3"
+            ]
+        );
     }
 
     #[test]
@@ -199,7 +214,10 @@ mod tests {
         let sql = "\u{feff}-- title\n\n-- onlyif mysql\n/* note */ SELECT 1;\n\n\nSELECT\n2;";
         let found = split(sql);
         assert_eq!((found[0].line, found[1].line), (4, 7));
-        assert_eq!(found[0].remarks, [(1, "title".to_owned()), (3, "onlyif mysql".to_owned())]);
+        assert_eq!(
+            found[0].remarks,
+            [(1, "title".to_owned()), (3, "onlyif mysql".to_owned())]
+        );
         assert!(found[1].remarks.is_empty());
     }
 

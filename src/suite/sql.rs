@@ -31,7 +31,9 @@ impl SqlSteps {
                 message: "expected UTF-8 text; found other bytes".to_owned(),
             }
         })?;
-        let steps = split(&text).into_iter().map(|statement| step(path, statement));
+        let steps = split(&text)
+            .into_iter()
+            .map(|statement| step(path, statement));
         let steps: Vec<Step> = steps.collect::<Result<_, _>>()?;
         Ok(SqlSteps {
             steps: steps.into_iter(),
