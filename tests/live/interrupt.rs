@@ -1,0 +1,80 @@
+//! Ctrl-C, kill -9 and a dead daemon in the middle; then a good run.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::Outcome;
+use super::chain::{block_on, running};
+use super::sandbox::{MATRIX, NEST, PROJECT, Sandbox, check, text};
+
+fn matrix(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
+    sandbox.file("right.slt", "statement ok\nSELECT 1\n");
+    let flavour = format!("[[flavour]]\nname = \"{name}\"\nserver = \"mariadb:10.11\"\n");
+    let suite = "[[suite]]\nname = \"s\"\nfiles = [\"right.slt\"]\n";
+    sandbox.matrix(&format!("{name}.toml"), &format!("{flavour}\n{suite}"))
+}
+
+pub(crate) fn nest(sandbox: &Sandbox) -> Outcome {
+    let running_program = sandbox.start_until(&["run", MATRIX, "--yes"], "inner engine")?;
+    let status = running_program.end_by(Signal::INT)?;
+    check(
+        status == Some(130),
+        format!("expected 130, found {status:?}"),
+    )?;
+    let left = block_on(async {
+        let engine = running().await?.in_project(PROJECT);
+        Ok::<_, libtest_mimic::Failed>(engine.instance(NEST).await?)
+    })?;
+    check(left.is_none(), "a half-made nest is left")
+}
+
+pub(crate) fn child(sandbox: &Sandbox) -> Outcome {
+    let matrix = matrix(sandbox, "cut");
+    let running_program =
+        sandbox.start_until(&["run", text(&matrix)], "cut: installing its server")?;
+    let status = running_program.end_by(Signal::INT)?;
+    check(
+        status == Some(130),
+        format!("expected 130, found {status:?}"),
+    )?;
+    let listed = sandbox.run(&["list"]).expect(0)?;
+    check(
+        !listed.stdout.contains(" cut "),
+        format!("a half-made child is left:\n{}", listed.stdout),
+    )?;
+    sandbox.run(&["run", text(&matrix)]).expect(0)?;
+    Ok(())
+}
+
+pub(crate) fn killed(sandbox: &Sandbox) -> Outcome {
+    let matrix = matrix(sandbox, "killed");
+    let running_program =
+        sandbox.start_until(&["run", text(&matrix)], "killed: installing its server")?;
+    running_program.end_by(Signal::KILL)?;
+    sandbox.run(&["run", text(&matrix)]).expect(0)?;
+    Ok(())
+}
+
+/// Only a daemon that dbmatrix started is killed: another one is not ours.
+pub(crate) fn daemon(sandbox: &Sandbox) -> Outcome {
+    let Ok(record) = fs::read_to_string("/run/dbmatrix/daemon.json") else {
+        eprintln!("the engine's daemon was there before: it is left in peace");
+        return Ok(());
+    };
+    let record: serde_json::Value = serde_json::from_str(&record)?;
+    let pid = record["pid"]
+        .as_i64()
+        .and_then(|pid| i32::try_from(pid).ok());
+    let pid = pid
+        .and_then(rustix::process::Pid::from_raw)
+        .ok_or("no process id in the record")?;
+    let matrix = matrix(sandbox, "dead");
+    let running_program =
+        sandbox.start_until(&["run", text(&matrix)], "dead: installing its server")?;
+    rustix::process::kill_process(pid, Signal::KILL)?;
+    running_program.end_by(Signal::INT)?;
+    sandbox.run(&["run", text(&matrix)]).expect(0)?;
+    sandbox.run(&["run", MATRIX, "--flavour", "m*"]).expect(0)?;
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! The program under test, in an engine project of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+
+pub(crate) const PROJECT: &str = "dbmatrix-test";
+pub(crate) const MATRIX: &str = "matrices/mysql.toml";
+/// The nest of that matrix.
+pub(crate) const NEST: &str = "mysql";
+
+/// Runs the program and keeps files for it.
+pub(crate) struct Sandbox {
+    pub(crate) folder: PathBuf,
+}
+
+/// What a run left behind.
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Ran {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Fails with all that was printed unless the status is `expected`.
+    pub(crate) fn expect(self, expected: i32) -> Result<Self, Failed> {
+        if self.status == expected {
+            return Ok(self);
+        }
+        Err(format!(
+            "expected exit status {expected}, found {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.status, self.stdout, self.stderr
+        )
+        .into())
+    }
+
+    /// Fails unless one of the streams holds `text`.
+    pub(crate) fn says(self, text: &str) -> Result<Self, Failed> {
+        if self.stdout.contains(text) || self.stderr.contains(text) {
+            return Ok(self);
+        }
+        Err(format!(
+            "expected `{text}`\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout, self.stderr
+        )
+        .into())
+    }
+}
+
+/// Fails with `message` unless `holds`.
+pub(crate) fn check(holds: bool, message: impl Into<String>) -> Result<(), Failed> {
+    if holds {
+        Ok(())
+    } else {
+        Err(message.into().into())
+    }
+}
+
+impl Sandbox {
+    pub(crate) fn shared() -> Self {
+        let folder = std::env::temp_dir().join(format!("dbmatrix-live-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for the tests' files");
+        Sandbox { folder }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dbmatrix"));
+        command
+            .args(arguments)
+            .env("DBMATRIX_PROJECT", PROJECT)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        eprintln!("\n$ dbmatrix {}", arguments.join(" "));
+        let begun = Instant::now();
+        let output = self.command(arguments).output().expect("the program runs");
+        let ran = Ran::of(output);
+        eprintln!(
+            "  exit status {} after {:.1} s",
+            ran.status,
+            begun.elapsed().as_secs_f64()
+        );
+        ran
+    }
+
+    /// Starts the program and waits until its progress says `text`.
+    pub(crate) fn start_until(&self, arguments: &[&str], text: &str) -> Result<Running, Failed> {
+        eprintln!("\n$ dbmatrix {} (until `{text}`)", arguments.join(" "));
+        let log = self.folder.join("progress.log");
+        let file = std::fs::File::create(&log)?;
+        let child = self
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()?;
+        let mut running = Running { child, log };
+        let deadline = Instant::now() + Duration::from_secs(300);
+        while !running.progress().contains(text) {
+            let ended = running.child.try_wait()?;
+            check(
+                ended.is_none(),
+                format!("ended before `{text}`:\n{}", running.progress()),
+            )?;
+            check(
+                Instant::now() < deadline,
+                format!("no `{text}` in time:\n{}", running.progress()),
+            )?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(running)
+    }
+
+    /// Writes a matrix of the sandbox's nest.
+    pub(crate) fn matrix(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        let whole = format!(
+            "[nest]\nname = \"{NEST}\"\n\n[[image]]\nname = \"debian:sid\"\ncheck-valid-until = false\n\n{text}"
+        );
+        std::fs::write(&path, whole).expect("a matrix of the tests");
+        path
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).expect("a file of the tests");
+        path
+    }
+
+    /// Runs a program of the system.
+    pub(crate) fn system(&self, program: &str, arguments: &[&str]) -> Result<String, Failed> {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("`{program}`: {error}"))?;
+        check(
+            output.status.success(),
+            format!(
+                "`{program} {}`: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        )?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// A program that is at work.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    pub(crate) fn progress(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends a signal and returns the exit status; `None` where it was killed.
+    pub(crate) fn end_by(mut self, signal: rustix::process::Signal) -> Result<Option<i32>, Failed> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal)?;
+        let status = self.child.wait()?;
+        eprintln!("  ended with {status}");
+        Ok(status.code())
+    }
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of the tests is plain")
+}
