@@ -5,7 +5,9 @@ use super::run::load_matrix;
 use super::{Failure, privilege};
 use crate::engine::Engine;
 use crate::event::{Sender, Verdict};
-use crate::host::{EngineKind, Ground, Names, Survey, running_engine, stop_own_daemon, survey};
+use crate::host::{
+    EngineKind, Ground, Names, Survey, run_folder, running_engine, stop_own_daemon, survey,
+};
 use crate::image::{Builder, cache_folder};
 use crate::nest::{destroy_nest, existing_nests};
 use crate::report::{Progress, drive};
@@ -45,7 +47,10 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
             .map_err(Failure::not_provided)?;
         remove_routes().await?;
     }
-    drop(lock);
+    if args.all {
+        lock.remove();
+        remove_empty_folders();
+    }
     drop(events);
     let _ = reporter.await;
     Ok(Verdict::Passed)
@@ -76,7 +81,7 @@ async fn remove(
         println!("nest `{name}` is not there: nothing to remove");
     }
     for found in chosen {
-        let _lock = Lock::take(&format!("{}-{}", names.project, found.name), events)
+        let lock = Lock::take(&format!("{}-{}", names.project, found.name), events)
             .await
             .map_err(Failure::not_provided)?;
         destroy_nest(&inside, found)
@@ -86,6 +91,7 @@ async fn remove(
             "removed nest `{}` with its children and its route",
             found.name
         );
+        lock.remove();
     }
     Ok(())
 }
@@ -112,6 +118,15 @@ async fn clear(engine: &Engine, names: &Names) -> Result<(), Failure> {
         println!("ended the daemon that dbmatrix started");
     }
     Ok(())
+}
+
+/// Another project may still keep something there.
+fn remove_empty_folders() {
+    for folder in [run_folder(), cache_folder()] {
+        if let Err(error) = std::fs::remove_dir(&folder) {
+            tracing::debug!(%error, folder = %folder.display(), "a folder stays");
+        }
+    }
 }
 
 /// Routes of ours whose nest is long gone.

@@ -157,8 +157,10 @@ pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool
     if let Survey::Absent(kind) = survey {
         missing.push(kind.package());
     }
+    // Who runs an engine has seen to what it calls for bridges.
+    let runs = matches!(survey, Survey::Running(_));
     let programs = [
-        (true, "dnsmasq", "dnsmasq-base"),
+        (!runs, "dnsmasq", "dnsmasq-base"),
         (btrfs, "mkfs.btrfs", "btrfs-progs"),
         (builds_images, "mmdebstrap", "mmdebstrap"),
     ];
@@ -166,7 +168,7 @@ pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool
         .into_iter()
         .filter(|(wanted, program, _)| *wanted && !has_program(program));
     missing.extend(wanted.map(|(_, _, package)| package));
-    if !has_program("nft") && !has_program("iptables") {
+    if !runs && !has_program("nft") && !has_program("iptables") {
         missing.push("nftables");
     }
     if builds_images && !Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists() {

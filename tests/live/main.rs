@@ -17,6 +17,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use sandbox::Sandbox;
 
 type Outcome = Result<(), Failed>;
+type Run = fn(&Sandbox) -> Outcome;
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -27,7 +28,7 @@ fn main() {
             "live tests are ignored: set DBMATRIX_LIVE=1 to run them (they need root and some minutes)"
         );
     }
-    let trials: [(&str, fn(&Sandbox) -> Outcome); 17] = [
+    let trials: [(&str, Run); 17] = [
         ("a_01_nothing_is_left_of_an_earlier_run", chain::clear),
         (
             "a_02_missing_packages_are_named_without_consent",

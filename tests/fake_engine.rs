@@ -1,0 +1,357 @@
+//! The program against an engine that misbehaves: a clear error, the exit
+//! status for it, and nothing left.
+//!
+//! The fake answers real HTTP on a temporary Unix socket.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dbmatrix::engine::{Engine, EngineError, Exec, ImageSource, NewInstance, Power};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+
+/// What the fake does with a request.
+enum Answer {
+    /// A direct reply.
+    Sync(Value),
+    /// A background operation.
+    Operation,
+    /// An error with an HTTP status.
+    Error(u16, &'static str),
+    /// These bytes in place of JSON.
+    Bytes(&'static str),
+    /// The end of the connection.
+    HangUp,
+}
+
+/// Method, path, and all requests so far.
+type Script = fn(&str, &str, &[String]) -> Answer;
+
+/// An engine on a socket of its own, with all requests that it heard.
+struct Fake {
+    _folder: tempfile::TempDir,
+    socket: PathBuf,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    fn start(script: Script) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let socket = folder.path().join("engine.socket");
+        let listener = UnixListener::bind(&socket).expect("a socket");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, script, Arc::clone(&log)));
+            }
+        });
+        Fake {
+            _folder: folder,
+            socket,
+            heard,
+        }
+    }
+
+    fn engine(&self) -> Engine {
+        Engine::new(&self.socket)
+    }
+
+    fn heard(&self, request: &str) -> bool {
+        let heard = self.heard.lock().expect("no test has panicked");
+        heard.iter().any(|line| line.starts_with(request))
+    }
+}
+
+async fn serve(mut stream: UnixStream, script: Script, heard: Arc<Mutex<Vec<String>>>) {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut chunk).await {
+            Ok(count) if count > 0 => request.extend_from_slice(&chunk[..count]),
+            _ => return,
+        }
+    }
+    let text = String::from_utf8_lossy(&request).into_owned();
+    let mut words = text.split_whitespace();
+    let (method, path) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    let so_far = {
+        let mut heard = heard.lock().expect("no test has panicked");
+        heard.push(format!("{method} {path}"));
+        heard.clone()
+    };
+    let (status, body) = match script(method, path, &so_far) {
+        Answer::Sync(metadata) => (
+            200,
+            json!({ "type": "sync", "metadata": metadata }).to_string(),
+        ),
+        Answer::Operation => (
+            202,
+            json!({ "type": "async", "operation": "/1.0/operations/op-1" }).to_string(),
+        ),
+        Answer::Error(code, text) => (
+            code,
+            json!({ "type": "error", "error": text, "error_code": code }).to_string(),
+        ),
+        Answer::Bytes(text) => (200, text.to_owned()),
+        Answer::HangUp => return,
+    };
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+}
+
+/// What a well-behaved engine says, for all that a test does not set.
+fn usual(method: &str, path: &str) -> Answer {
+    let plain = path.split('?').next().unwrap_or_default();
+    match (method, plain) {
+        ("GET", "/1.0") => Answer::Sync(json!({
+            "auth": "trusted",
+            "environment": { "server": "incus", "server_version": "6.0.4" },
+        })),
+        ("GET", _) if plain.ends_with("/wait") => {
+            Answer::Sync(json!({ "status_code": 200, "metadata": {} }))
+        }
+        ("GET", _) => Answer::Error(404, "not found"),
+        (_, _) => Answer::Operation,
+    }
+}
+
+fn new_instance() -> NewInstance {
+    NewInstance {
+        name: "nest".to_owned(),
+        image: ImageSource::Fingerprint("f".to_owned()),
+        config: Default::default(),
+        devices: Default::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_engines_words() {
+    let fake = Fake::start(|method, path, _| match method {
+        "POST" => Answer::Error(403, "not authorized"),
+        _ => usual(method, path),
+    });
+    let refused = fake
+        .engine()
+        .create_instance(&new_instance())
+        .await
+        .expect_err("a refusal");
+    assert_eq!(
+        refused.to_string(),
+        "could not make container `nest`: the engine answered 403: not authorized"
+    );
+}
+
+#[tokio::test]
+async fn a_failed_operation_is_told_in_the_engines_words() {
+    let fake = Fake::start(|method, path, _| {
+        if path.contains("/wait") {
+            return Answer::Sync(json!({ "status_code": 400, "err": "no space left on device" }));
+        }
+        usual(method, path)
+    });
+    let failed = fake
+        .engine()
+        .power("nest", Power::Start)
+        .await
+        .expect_err("a failure");
+    assert_eq!(
+        failed.to_string(),
+        "could not start container `nest`: no space left on device"
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_socket_is_told_as_such() {
+    let fake = Fake::start(|method, path, _| match method {
+        "PUT" => Answer::HangUp,
+        _ => usual(method, path),
+    });
+    let lost = fake
+        .engine()
+        .power("nest", Power::Start)
+        .await
+        .expect_err("a loss");
+    assert!(matches!(lost, EngineError::Lost { .. }), "{lost}");
+}
+
+#[tokio::test]
+async fn a_missing_daemon_is_told_with_its_socket() {
+    let gone = Engine::new("/nonexistent/engine.socket")
+        .server_info()
+        .await
+        .expect_err("nobody");
+    assert!(matches!(gone, EngineError::Unreachable { .. }), "{gone}");
+    assert!(gone.to_string().contains("/nonexistent/engine.socket"));
+}
+
+#[tokio::test]
+async fn a_slow_operation_is_cancelled_when_its_time_is_up() {
+    let fake = Fake::start(|method, path, _| {
+        if path.contains("/wait") {
+            return Answer::Sync(json!({ "status_code": 103 }));
+        }
+        usual(method, path)
+    });
+    let exec = Exec::new("sleep", ["1000"]).limit(Duration::from_millis(300));
+    let late = fake
+        .engine()
+        .exec("nest", &exec)
+        .await
+        .expect_err("it is late");
+    assert!(matches!(late, EngineError::TimedOut { .. }), "{late}");
+    assert!(
+        fake.heard("DELETE /1.0/operations/op-1"),
+        "the operation goes on"
+    );
+}
+
+#[tokio::test]
+async fn a_wait_that_ends_in_an_error_goes_on() {
+    let fake = Fake::start(|method, path, _| {
+        if path.contains("/wait") {
+            return Answer::Error(500, "context deadline exceeded");
+        }
+        if path.starts_with("/1.0/operations/") {
+            return Answer::Sync(json!({ "status_code": 200, "metadata": { "return": 0 } }));
+        }
+        usual(method, path)
+    });
+    let output = fake
+        .engine()
+        .exec("nest", &Exec::new("true", []))
+        .await
+        .expect("it ended well");
+    assert!(output.success());
+}
+
+#[tokio::test]
+async fn an_unexpected_reply_is_told_with_what_came() {
+    for bytes in [
+        "<html>proxy</html>",
+        "{}",
+        r#"{"type":"async","operation":"elsewhere"}"#,
+    ] {
+        let fake = Fake::start(match bytes {
+            "{}" => |_, _, _| Answer::Bytes("{}"),
+            "<html>proxy</html>" => |_, _, _| Answer::Bytes("<html>proxy</html>"),
+            _ => |_, _, _| Answer::Bytes(r#"{"type":"async","operation":"elsewhere"}"#),
+        });
+        let odd = fake
+            .engine()
+            .power("nest", Power::Start)
+            .await
+            .expect_err("an odd reply");
+        assert!(
+            matches!(odd, EngineError::Unexpected { .. }),
+            "{bytes}: {odd}"
+        );
+    }
+}
+
+/// Runs the program against the fake; root is needed to come that far.
+fn run(fake: &Fake) -> Option<Output> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let matrix = fake.socket.with_file_name("m.toml");
+    std::fs::write(
+        &matrix,
+        "flavours = ['mariadb:10.11']\n[nest]\nimage = 'images:debian/13'\nstorage = 'dir'\n",
+    )
+    .expect("a matrix");
+    let output = Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+        .args(["up", "--project", "dbmatrix-fake"])
+        .arg(matrix)
+        .env("DBMATRIX_ENGINE", &fake.socket)
+        .stdin(Stdio::null())
+        .output();
+    Some(output.expect("the program runs"))
+}
+
+/// A nest that is half made, as the fake would show it.
+fn half_made() -> Value {
+    json!({
+        "name": "m", "status": "Stopped",
+        "config": {
+            "user.dbmatrix.owner": "dbmatrix", "user.dbmatrix.stage": "making",
+            "user.dbmatrix.address": "10.99.0.10", "user.dbmatrix.subnet": "10.99.1.0/24",
+            "user.dbmatrix.password": "x",
+        },
+    })
+}
+
+/// A ground that stands; a nest that cannot be made: the disk is full.
+fn ground(method: &str, path: &str, so_far: &[String]) -> Answer {
+    let plain = path.split('?').next().unwrap_or_default();
+    let was_asked_for = so_far
+        .iter()
+        .any(|line| line.starts_with("POST /1.0/instances?"));
+    let owned = json!({ "user.dbmatrix.owner": "dbmatrix", "ipv4.address": "10.99.0.1/24" });
+    match (method, plain) {
+        ("GET", "/1.0/projects/dbmatrix-fake") => Answer::Sync(json!({ "config": owned })),
+        ("GET", "/1.0/networks/dbmatrix-fake0") => {
+            Answer::Sync(json!({ "name": "b", "config": owned }))
+        }
+        ("GET", "/1.0/storage-pools/dbmatrix-fake") => {
+            Answer::Sync(json!({ "name": "p", "driver": "dir", "config": owned }))
+        }
+        ("PUT", "/1.0/profiles/default") => Answer::Sync(json!({})),
+        ("GET", "/1.0/instances/m") if was_asked_for => Answer::Sync(half_made()),
+        ("GET", "/1.0/instances") => Answer::Sync(json!([])),
+        ("GET", "/1.0/operations/op-1/wait") if !removed(so_far) => {
+            Answer::Sync(json!({ "status_code": 400, "err": "no space left on device" }))
+        }
+        _ => usual(method, path),
+    }
+}
+
+fn removed(so_far: &[String]) -> bool {
+    so_far
+        .iter()
+        .any(|line| line.starts_with("DELETE /1.0/instances/m"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nest_that_cannot_be_made_is_removed_and_told() {
+    let fake = Fake::start(ground);
+    let Some(output) = tokio::task::block_in_place(|| run(&fake)) else {
+        return;
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.contains("could not make container `m`: no space left on device"),
+        "{stderr}"
+    );
+    assert!(
+        fake.heard("DELETE /1.0/instances/m"),
+        "a half-made nest is left:\n{stderr}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_untrusted_user_is_told_the_way_out() {
+    let fake = Fake::start(|method, path, _| match path {
+        "/1.0" => Answer::Sync(json!({
+            "auth": "untrusted",
+            "environment": { "server": "incus", "server_version": "6.0.4" },
+        })),
+        _ => usual(method, path),
+    });
+    let Some(output) = tokio::task::block_in_place(|| run(&fake)) else {
+        return;
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("sudo"), "{stderr}");
+}
