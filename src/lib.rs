@@ -1,9 +1,9 @@
 //! dbmatrix: does it hold on every version?
 //!
 //! The rooms, top to bottom; each may use those below it, never those above:
-//! `cli`, `report`, `run`, `event`, `plan`, `compare`, `suite`, `matrix`,
-//! `catalogue`, `nest`, `server`, `route`, `host`, `image`, `engine`,
-//! `session`, `version`.
+//! `cli`, `report`, `run`, `event`, `plan`, `matrix`, `suite`, `compare`,
+//! `server`, `nest`, `route`, `host`, `image`, `catalogue`, `engine`,
+//! `session`, `outcome`, `version`.
 
 pub mod catalogue;
 pub mod cli;

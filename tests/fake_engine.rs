@@ -275,6 +275,9 @@ fn run(fake: &Fake) -> Option<Output> {
         .env("DBMATRIX_ENGINE", &fake.socket)
         .stdin(Stdio::null())
         .output();
+    for lock in ["dbmatrix-fake.lock", "dbmatrix-fake-m.lock"] {
+        let _ = std::fs::remove_file(dbmatrix::host::run_folder().join(lock));
+    }
     Some(output.expect("the program runs"))
 }
 

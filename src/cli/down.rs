@@ -30,18 +30,19 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     let found = survey(&place.engine()).await;
     // An engine that was never installed holds nothing of ours; one that does
     // not run may.
-    if !matches!(found, Survey::Absent(_)) {
+    let mut others = false;
+    if matches!(found, Survey::Absent(_)) {
+        println!("no engine is installed: nothing to remove");
+    } else {
         let engine = running_engine(&found)
             .await
             .map_err(Failure::not_provided)?;
         remove(&engine, &names, nest.as_deref(), &events).await?;
         if args.all {
-            clear(&engine, &names).await?;
+            others = clear(&engine, &names).await?;
         }
-    } else {
-        println!("no engine is installed: nothing to remove");
     }
-    if args.all {
+    if args.all && !others {
         Builder::new(cache_folder())
             .clear()
             .map_err(Failure::not_provided)?;
@@ -97,8 +98,8 @@ async fn remove(
 }
 
 /// Removes project, bridge, pool and images, and ends a daemon of ours that
-/// nobody else uses.
-async fn clear(engine: &Engine, names: &Names) -> Result<(), Failure> {
+/// nobody else uses. Returns whether somebody else keeps something there.
+async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
     Ground::clear(engine, names)
         .await
         .map_err(Failure::not_provided)?;
@@ -112,12 +113,12 @@ async fn clear(engine: &Engine, names: &Names) -> Result<(), Failure> {
         .map_err(Failure::not_provided)?;
     if others {
         println!("the engine holds other things: its daemon stays as it is");
-        return Ok(());
+        return Ok(true);
     }
     if stop_own_daemon().await.map_err(Failure::not_provided)? {
         println!("ended the daemon that dbmatrix started");
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Another project may still keep something there.

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use super::find::EngineKind;
-use super::{cgroup, has_systemd, run_folder};
+use super::{capacity, has_systemd, run_folder};
 use crate::engine::{Engine, EngineError};
 
 /// A daemon on a machine with many containers takes its time.
@@ -163,7 +163,7 @@ fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
     let pid_file = run_folder().join("daemon.pid");
     let _ = fs::remove_file(&pid_file);
     let output = fs::File::create(log)?;
-    let view = if cgroup::is_unified() {
+    let view = if capacity::is_unified() {
         "shared"
     } else {
         "private"

@@ -3,7 +3,7 @@
 //! Finds, installs and starts Incus or LXD; makes and removes the engine
 //! project with its bridge, pool and profile. Knows nothing of what nests hold.
 
-mod cgroup;
+mod capacity;
 mod daemon;
 mod find;
 pub(crate) use ground::{OWNER, bridge_config};
@@ -11,7 +11,7 @@ pub(crate) use ground::{OWNER, bridge_config};
 mod ground;
 mod package;
 
-pub use cgroup::{Limits, unenforced_limits};
+pub use capacity::{Limits, free_disk, unenforced_limits};
 pub use daemon::{DaemonError, stop_own_daemon};
 pub use find::{EngineChoice, EngineKind, Survey, survey};
 pub use ground::{Ground, GroundError, Names, Storage, running_engine};

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::event::{Event, Sender};
 use crate::host::{
-    EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, install,
+    EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, free_disk, install,
     running_engine, unenforced_limits,
 };
 use crate::image::{Builder, ImageStore, cache_folder};
@@ -122,6 +122,9 @@ impl Stand {
     }
 }
 
+/// What the nest, its images and a few servers take.
+const ROOM: u64 = 6 << 30;
+
 fn warn_of(spec: &NestSpec, ground: &Ground, events: &Sender) {
     let wanted = Limits {
         cpus: spec.cpus.is_some(),
@@ -130,6 +133,14 @@ fn warn_of(spec: &NestSpec, ground: &Ground, events: &Sender) {
     for controller in unenforced_limits(wanted) {
         events.warn(format!(
             "this machine's cgroup2 tree has no `{controller}` controller: the nest's limit is set and not enforced"
+        ));
+    }
+    if let Some(free) = free_disk()
+        && free < ROOM
+    {
+        let free = bytesize::ByteSize(free);
+        events.warn(format!(
+            "only {free} are free in /var/lib; a matrix of five flavours takes some 5 GiB"
         ));
     }
     if !ground.copy_on_write {

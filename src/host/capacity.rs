@@ -1,4 +1,4 @@
-//! Control groups: which view the engine needs, which limits hold.
+//! What the machine has for an engine: control groups, room on the disk.
 
 use std::fs;
 
@@ -14,6 +14,12 @@ pub struct Limits {
     pub cpus: bool,
     /// Bytes of memory.
     pub memory: bool,
+}
+
+/// Bytes that are free where engines keep their pools.
+pub fn free_disk() -> Option<u64> {
+    let found = rustix::fs::statvfs("/var/lib").ok()?;
+    Some(found.f_bavail * found.f_frsize)
 }
 
 /// Whether `/sys/fs/cgroup` is one plain cgroup2 tree. Where it is not
