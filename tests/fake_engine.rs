@@ -266,7 +266,7 @@ fn run(fake: &Fake) -> Option<Output> {
     let matrix = fake.socket.with_file_name("m.toml");
     std::fs::write(
         &matrix,
-        "flavours = ['mariadb:10.11']\n[nest]\nimage = 'images:debian/13'\nstorage = 'dir'\n",
+        "[[flavour]]\nserver = 'mariadb:10.11'\nimage = 'images:debian/12'\n[nest]\nimage = 'images:debian/13'\nstorage = 'dir'\n",
     )
     .expect("a matrix");
     let output = Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
