@@ -208,6 +208,14 @@ impl Sender {
         let _ = self.0.send(event);
     }
 
+    /// Says what a flavour is at.
+    pub fn phase(&self, flavour: &str, phase: Phase) {
+        self.send(Event::FlavourPhase {
+            flavour: flavour.to_owned(),
+            phase,
+        });
+    }
+
     /// Warns people.
     pub fn warn(&self, text: impl Into<String>) {
         self.send(Event::Warning { text: text.into() });

@@ -30,6 +30,8 @@ pub enum PackageError {
 }
 
 /// Installs Debian packages with apt, after it has read the package lists anew.
+/// Ctrl-C does not reach apt: a package that is half installed is worse than
+/// one that nobody waits for.
 ///
 /// # Errors
 /// With the end of what apt wrote.
@@ -56,6 +58,7 @@ async fn apt(packages: &[String], words: &[&str]) -> Result<(), PackageError> {
         .args(words)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
+        .process_group(0)
         .output()
         .await
         .map_err(|error| failed(error.to_string()))?;

@@ -69,84 +69,81 @@ async fn bring_up(
     flavour: &Flavour,
     events: &Sender,
 ) -> Result<Server, FlavourError> {
-    let phase = |phase: Phase| {
-        events.send(Event::FlavourPhase {
-            flavour: flavour.name.clone(),
-            phase,
-        });
+    events.phase(&flavour.name, Phase::Creating);
+    let bringing = BringingUp {
+        child: stand.children.ensure(&child_spec(flavour)).await?,
+        user: RoutedUser {
+            address: stand.source,
+            password: stand.nest.password.clone(),
+        },
+        stand,
+        flavour,
+        events,
     };
-    phase(Phase::Creating);
-    let child = stand.children.ensure(&child_spec(flavour)).await?;
-    let user = RoutedUser {
-        address: stand.source,
-        password: stand.nest.password.clone(),
-    };
-    let server = match child.stage {
-        Stage::Ready => revive(stand, flavour, &child, &user, &phase).await?,
-        Stage::New => {
-            phase(Phase::Installing);
-            install(&child, &flavour.spec).await?;
-            let server = set_up(stand, flavour, &child, &user, &phase).await?;
-            stand
-                .children
-                .mark_ready(&child, &server.identity.full)
-                .await?;
-            server
-        }
+    let server = match bringing.child.stage {
+        Stage::Ready => bringing.revive().await?,
+        Stage::New => bringing.make().await?,
     };
     drop_leftovers(&server).await?;
     Ok(server)
 }
 
-/// A child of an earlier run: logged in as it is, else set up once more, since
-/// the address towards it or what somebody did to it may have changed.
-async fn revive(
-    stand: &Stand,
-    flavour: &Flavour,
-    child: &Child,
-    user: &RoutedUser,
-    phase: &impl Fn(Phase),
-) -> Result<Server, FlavourError> {
-    phase(Phase::LoggingIn);
-    let login = Login {
-        address: child.address,
-        user,
-        guard: &stand.nest.guard(),
-        limit: Duration::from_secs(20),
-    };
-    match log_in(&login).await {
-        Ok(server) => {
-            check_identity(&server, &flavour.spec)?;
-            Ok(server)
-        }
-        Err(error) => {
-            tracing::info!(%error, flavour = flavour.name, "set up once more");
-            set_up(stand, flavour, child, user, phase).await
-        }
-    }
+/// A flavour whose child runs.
+struct BringingUp<'a> {
+    stand: &'a Stand,
+    flavour: &'a Flavour,
+    child: Child,
+    user: RoutedUser,
+    events: &'a Sender,
 }
 
-async fn set_up(
-    stand: &Stand,
-    flavour: &Flavour,
-    child: &Child,
-    user: &RoutedUser,
-    phase: &impl Fn(Phase),
-) -> Result<Server, FlavourError> {
-    phase(Phase::Configuring);
-    configure(child, &flavour.spec, user).await?;
-    phase(Phase::Starting);
-    start(child, &flavour.spec).await?;
-    phase(Phase::LoggingIn);
-    let login = Login {
-        address: child.address,
-        user,
-        guard: &stand.nest.guard(),
-        limit: Duration::from_secs(60),
-    };
-    let server = log_in(&login).await?;
-    check_identity(&server, &flavour.spec)?;
-    Ok(server)
+impl BringingUp<'_> {
+    async fn make(&self) -> Result<Server, FlavourError> {
+        self.phase(Phase::Installing);
+        install(&self.child, &self.flavour.spec).await?;
+        let server = self.set_up().await?;
+        let version = &server.identity.full;
+        self.stand.children.mark_ready(&self.child, version).await?;
+        Ok(server)
+    }
+
+    /// A child of an earlier run: logged in as it is, else set up once more,
+    /// since the address towards it or what somebody did to it may have
+    /// changed.
+    async fn revive(&self) -> Result<Server, FlavourError> {
+        match self.log_in(Duration::from_secs(20)).await {
+            Err(FlavourError::Server(error @ ServerError::Login { .. })) => {
+                tracing::info!(%error, flavour = self.flavour.name, "set up once more");
+                self.set_up().await
+            }
+            other => other,
+        }
+    }
+
+    async fn set_up(&self) -> Result<Server, FlavourError> {
+        self.phase(Phase::Configuring);
+        configure(&self.child, &self.flavour.spec, &self.user).await?;
+        self.phase(Phase::Starting);
+        start(&self.child, &self.flavour.spec).await?;
+        self.log_in(Duration::from_secs(60)).await
+    }
+
+    async fn log_in(&self, limit: Duration) -> Result<Server, FlavourError> {
+        self.phase(Phase::LoggingIn);
+        let login = Login {
+            address: self.child.address,
+            user: &self.user,
+            guard: &self.stand.nest.guard(),
+            limit,
+        };
+        let server = log_in(&login).await?;
+        check_identity(&server, &self.flavour.spec)?;
+        Ok(server)
+    }
+
+    fn phase(&self, phase: Phase) {
+        self.events.phase(&self.flavour.name, phase);
+    }
 }
 
 fn child_spec(flavour: &Flavour) -> ChildSpec {
