@@ -73,7 +73,7 @@ fn run_client(
         server.address().ip(),
         server.address().port(),
         RoutedUser::NAME,
-        user.password
+        user.password.reveal()
     );
     file.write_all(text.as_bytes())
         .map_err(Failure::not_provided)?;

@@ -21,6 +21,7 @@ use crate::engine::{
 use crate::host::{Ground, run_folder};
 use crate::image::{Builder, ImageOrigin, ImageStore};
 use crate::route::{Guard, Routes, pick_subnet};
+use crate::session::Secret;
 
 const NETWORK_LIMIT: Duration = Duration::from_secs(60);
 const ENGINE_LIMIT: Duration = Duration::from_secs(90);
@@ -55,7 +56,7 @@ pub struct Nest {
     /// The subnet of its children.
     pub subnet: Ipv4Net,
     /// The routed user's password.
-    pub password: String,
+    pub password: Secret,
     /// The host's bridge.
     pub bridge: String,
 }
@@ -200,7 +201,7 @@ impl Nest {
             engine: Engine::new(socket),
             address: read_key(instance, key::ADDRESS)?,
             subnet: read_key(instance, key::SUBNET)?,
-            password: read_key(instance, key::PASSWORD)?,
+            password: Secret::new(&read_key::<String>(instance, key::PASSWORD)?),
             bridge: bridge.to_owned(),
         })
     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::ServerError;
 use super::spec::{RoutedUser, ServerSpec};
 use crate::route::Guard;
-use crate::session::{Connect, Secret, Session, SessionError, Target};
+use crate::session::{Connect, Session, SessionError, Target};
 use crate::version::Identity;
 
 const PORT: u16 = 3306;
@@ -79,7 +79,7 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     let target = Target {
         address: SocketAddr::from((login.address, PORT)),
         user: RoutedUser::NAME.to_owned(),
-        password: Secret::new(&login.user.password),
+        password: login.user.password.clone(),
     };
     let routed = Routed {
         target: &target,

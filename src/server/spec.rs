@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use crate::session::Secret;
 use crate::version::{Family, Version};
 
 /// A server as a flavour wants it.
@@ -117,7 +118,7 @@ pub struct RoutedUser {
     /// The address that the kernel uses as source towards the children.
     pub address: Ipv4Addr,
     /// Its password.
-    pub password: String,
+    pub password: Secret,
 }
 
 impl RoutedUser {
@@ -131,7 +132,7 @@ impl RoutedUser {
     /// IDENTIFIED BY` since 8.0.11; MariaDB knows the former since 10.1.3.
     pub(super) fn statements(&self, family: Family, version: Version) -> String {
         let user = format!("'{}'@'{}'", Self::NAME, self.address);
-        let password = &self.password;
+        let password = self.password.reveal();
         let old = match family {
             Family::Mysql | Family::Percona => version < Version::release(5, 7),
             Family::Mariadb => version < Version::release(10, 2),

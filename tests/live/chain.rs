@@ -8,6 +8,7 @@ use dbmatrix::host::{EngineChoice, Names, Survey, survey};
 use dbmatrix::nest::{Found, find_flavour};
 use dbmatrix::route::{GuardError, Routes};
 use dbmatrix::server::{Login, RoutedUser, log_in};
+use dbmatrix::session::Secret;
 
 use super::Outcome;
 use super::sandbox::{MATRIX, PROJECT, Sandbox, check, text};
@@ -168,7 +169,7 @@ pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
     let found = find("mysql-9.7")?;
     let script = Exec::script(r#"mariadb --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
         .env("HOST", &found.address.to_string())
-        .env("PASSWORD", &found.nest.password);
+        .env("PASSWORD", found.nest.password.reveal());
     let output = block_on(async { found.nest.engine.exec("mariadb-11-8", &script).await })?;
     eprintln!("{}", output.stdout.trim());
     check(
@@ -204,7 +205,7 @@ pub(crate) fn guard(sandbox: &Sandbox) -> Outcome {
     check(refused.is_err(), "the guard must refuse another way")?;
     let user = RoutedUser {
         address: found.nest.address,
-        password: "x".to_owned(),
+        password: Secret::new("x"),
     };
     let login = Login {
         address: found.address,
