@@ -96,8 +96,6 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Not begun.
-    Queued,
     /// Image and container.
     Creating,
     /// Packages or tarball.
@@ -114,7 +112,6 @@ impl Phase {
     /// For people.
     pub fn as_str(self) -> &'static str {
         match self {
-            Phase::Queued => "queued",
             Phase::Creating => "creating its container",
             Phase::Installing => "installing its server",
             Phase::Configuring => "configuring",

@@ -110,13 +110,13 @@ impl Connect for Target {
             .with_danger_accept_invalid_certs(true)
             .with_danger_skip_domain_validation(true);
         match self.open(database, Some(tls)).await {
-            Ok(conn) => Ok(Session { conn, tls: true }),
+            Ok(conn) => Ok(Session { conn }),
             Err(
                 Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)),
             ) => {
                 let conn = self.open(database, None).await;
                 let conn = conn.map_err(|error| self.no_session(error))?;
-                Ok(Session { conn, tls: false })
+                Ok(Session { conn })
             }
             Err(error) => Err(self.no_session(error)),
         }
@@ -167,20 +167,9 @@ impl Target {
 #[derive(Debug)]
 pub struct Session {
     conn: Conn,
-    tls: bool,
 }
 
 impl Session {
-    /// The server's number of this connection, for `KILL`.
-    pub fn connection_id(&self) -> u32 {
-        self.conn.id()
-    }
-
-    /// Whether the connection is encrypted.
-    pub fn uses_tls(&self) -> bool {
-        self.tls
-    }
-
     /// Runs one statement.
     ///
     /// # Errors

@@ -104,16 +104,6 @@ impl Version {
         }
     }
 
-    /// The first number; the year for MySQL's calendar versions.
-    pub fn major(self) -> u32 {
-        self.parts[0]
-    }
-
-    /// The second number, 0 where it was not written.
-    pub fn minor(self) -> u32 {
-        self.parts[1]
-    }
-
     /// Whether all three numbers were written.
     pub fn is_exact(self) -> bool {
         self.len == 3

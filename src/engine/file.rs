@@ -60,21 +60,6 @@ impl Engine {
             .await
     }
 
-    /// Reads a whole file.
-    pub async fn pull(&self, instance: &str, path: &str) -> Result<Vec<u8>, EngineError> {
-        let what = format!("read `{path}` in `{instance}`");
-        let bytes = self
-            .exchange(
-                &what,
-                Method::GET,
-                &address(instance, path),
-                HeaderMap::new(),
-                whole(""),
-            )
-            .await?;
-        Ok(bytes.to_vec())
-    }
-
     async fn push_body(
         &self,
         instance: &str,

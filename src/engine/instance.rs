@@ -101,8 +101,6 @@ pub enum Power {
     Stop,
     /// Kill at once.
     Kill,
-    /// Suspend all processes.
-    Freeze,
     /// Let a frozen one go on.
     Thaw,
 }
@@ -112,7 +110,6 @@ impl Power {
         match self {
             Power::Start => "start",
             Power::Stop | Power::Kill => "stop",
-            Power::Freeze => "freeze",
             Power::Thaw => "unfreeze",
         }
     }

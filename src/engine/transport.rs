@@ -40,23 +40,6 @@ pub struct ServerInfo {
     /// `trusted` where this socket may do everything.
     #[serde(default)]
     pub auth: String,
-    /// Server-wide settings.
-    #[serde(default)]
-    pub config: std::collections::BTreeMap<String, Value>,
-    /// Names and versions.
-    pub environment: Environment,
-}
-
-/// The part of [`ServerInfo`] that names the software.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Environment {
-    /// `lxd` or `incus`.
-    pub server: String,
-    /// Such as `5.0.2`.
-    pub server_version: String,
-    /// Such as `6.18.44`.
-    #[serde(default)]
-    pub kernel_version: String,
 }
 
 #[derive(Deserialize)]

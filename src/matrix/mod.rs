@@ -76,11 +76,6 @@ impl Matrix {
             suites,
         })
     }
-
-    /// The folder that paths in the file are relative to.
-    pub fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
-    }
 }
 
 #[cfg(test)]

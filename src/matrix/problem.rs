@@ -76,14 +76,13 @@ impl MatrixError {
             GraphicalTheme::none()
         };
         let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(1);
-        let mut text = String::new();
+        let mut text = format!("{self}\n");
         for problem in problems {
             if handler.render_report(&mut text, problem).is_err() {
                 text.push_str(&problem.message);
             }
         }
-        text.push_str(&self.to_string());
-        text
+        text.trim_end().to_owned()
     }
 }
 

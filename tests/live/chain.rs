@@ -143,6 +143,15 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
         .expect(0)?
         .says("10.5.")?;
     sandbox
+        .run(&[
+            "connect",
+            "mysql-9.7",
+            "-e",
+            "SHOW STATUS LIKE 'Ssl_cipher'",
+        ])
+        .expect(0)?
+        .says("TLS_")?;
+    sandbox
         .run(&["connect", "mysql-9.7", "-e", "SELECT CURRENT_USER()"])
         .expect(0)?
         .says("root@10.")?;

@@ -1,0 +1,99 @@
+//! The command line, as far as it goes without an engine.
+
+use std::process::{Command, Stdio};
+
+/// A folder with files, and the program run in it.
+struct Sandbox(tempfile::TempDir);
+
+impl Sandbox {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).expect("a file of the test");
+        }
+        Sandbox(folder)
+    }
+
+    /// Standard error, and the exit status below it.
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs");
+        let status = output.status.code().unwrap_or(-1);
+        format!("{}=> {status}", String::from_utf8_lossy(&output.stderr))
+    }
+}
+
+#[test]
+fn all_problems_of_a_matrix_are_shown_with_their_places() {
+    let bad = "[nest]\nmemroy = '4GiB'\n\n[[flavour]]\nserver = 'mysql:9.x'\n";
+    let sandbox = Sandbox::new(&[("bad.toml", bad)]);
+    insta::assert_snapshot!(sandbox.run(&["run", "bad.toml"]), @r"
+    error: matrix file `bad.toml` has 2 problem(s)
+      x unknown key `memroy`; did you mean `memory`?
+       ,-[bad.toml:2:1]
+     1 | [nest]
+     2 | memroy = '4GiB'
+       : ^^^^^^
+     3 | 
+       `----
+      x expected a version such as `8.4` or `10.11.18`; found `9.x`
+       ,-[bad.toml:5:10]
+     4 | [[flavour]]
+     5 | server = 'mysql:9.x'
+       :          ^^^^^^^^^^^
+       `----
+    => 2
+    ");
+}
+
+#[test]
+fn a_syntax_error_is_shown_with_its_place() {
+    let sandbox = Sandbox::new(&[("bad.toml", "flavours = ['mysql:9.7'\n")]);
+    insta::assert_snapshot!(sandbox.run(&["up", "bad.toml"]), @r"
+    error: matrix file `bad.toml` has 1 problem(s)
+      x unclosed array, expected `]`
+       ,-[bad.toml:1:24]
+     1 | flavours = ['mysql:9.7'
+       :                        ^
+       `----
+    => 2
+    ");
+}
+
+#[test]
+fn a_run_without_suites_names_the_other_command() {
+    let sandbox = Sandbox::new(&[("m.toml", "flavours = ['mysql:9.7']\n")]);
+    insta::assert_snapshot!(sandbox.run(&["run", "m.toml"]), @r"
+    error: `m.toml` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one
+    => 2
+    ");
+}
+
+#[test]
+fn an_unknown_flavour_is_told_with_those_that_there_are() {
+    let sandbox = Sandbox::new(&[("m.toml", "flavours = ['mysql:9.7']\n")]);
+    insta::assert_snapshot!(sandbox.run(&["up", "m.toml", "--flavour", "mysql-8"]), @r"
+    error: no flavour `mysql-8` in the matrix; it has `mysql-9.7`
+    => 2
+    ");
+}
+
+#[test]
+fn a_wrong_engine_or_project_is_refused() {
+    let sandbox = Sandbox::new(&[]);
+    assert!(
+        sandbox
+            .run(&["list", "--engine", "docker"])
+            .ends_with("=> 2")
+    );
+    assert!(
+        sandbox
+            .run(&["list", "--project", "No Good"])
+            .ends_with("=> 2")
+    );
+}
