@@ -166,7 +166,7 @@ async fn a_failed_operation_is_told_in_the_engines_words() {
         .expect_err("a failure");
     assert_eq!(
         failed.to_string(),
-        "could not start container `nest`: no space left on device"
+        "could not start container `nest`: no space left on device; make room on the disk, or take a larger pool"
     );
 }
 

@@ -28,7 +28,10 @@ pub enum EngineError {
         reason: String,
     },
     /// The engine answered with an error.
-    #[error("could not {what}: the engine answered {code}: {message}")]
+    #[error(
+        "could not {what}: the engine answered {code}: {message}{}",
+        way_out(message)
+    )]
     Refused {
         /// What was asked.
         what: String,
@@ -38,7 +41,7 @@ pub enum EngineError {
         message: String,
     },
     /// The engine took the request, and the operation ended in failure.
-    #[error("could not {what}: {message}")]
+    #[error("could not {what}: {message}{}", way_out(message))]
     Failed {
         /// What was asked.
         what: String,
@@ -73,6 +76,15 @@ pub enum EngineError {
         /// The system's own words.
         reason: String,
     },
+}
+
+/// What to do about a failure that the engine's words name.
+fn way_out(message: &str) -> &'static str {
+    if message.to_lowercase().contains("no space left") {
+        "; make room on the disk, or take a larger pool"
+    } else {
+        ""
+    }
 }
 
 impl EngineError {

@@ -267,11 +267,14 @@ impl Summary {
         };
         let flavours = self.versions.len();
         let unavailable = self.unavailable.len();
-        format!(
-            "{verdict}: {passed} passed, {failed} failed, {skipped} skipped steps on {flavours} flavours \
-             ({unavailable} unavailable) in {:.1} s",
+        let on = format!(
+            "{flavours} flavours ({unavailable} unavailable) in {:.1} s",
             took.as_secs_f64()
-        )
+        );
+        if self.cases.is_empty() {
+            return format!("{verdict}: {on}");
+        }
+        format!("{verdict}: {passed} passed, {failed} failed, {skipped} skipped steps on {on}")
     }
 }
 
