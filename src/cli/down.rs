@@ -2,7 +2,7 @@
 
 use super::args::{DownArgs, Place};
 use super::run::load_matrix;
-use super::{Failure, privilege};
+use super::{Failure, privilege, say};
 use crate::engine::Engine;
 use crate::event::{Sender, Verdict};
 use crate::host::{
@@ -32,7 +32,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     // not run may.
     let mut others = false;
     if matches!(found, Survey::Absent(_)) {
-        println!("no engine is installed: nothing to remove");
+        say(format_args!("no engine is installed: nothing to remove"));
     } else {
         let engine = running_engine(&found)
             .await
@@ -79,7 +79,9 @@ async fn remove(
         .filter(|found| nest.is_none_or(|name| found.name == name))
         .collect();
     if let (Some(name), true) = (nest, chosen.is_empty()) {
-        println!("nest `{name}` is not there: nothing to remove");
+        say(format_args!(
+            "nest `{name}` is not there: nothing to remove"
+        ));
     }
     for found in chosen {
         let lock = Lock::take(&format!("{}-{}", names.project, found.name), events)
@@ -88,10 +90,10 @@ async fn remove(
         destroy_nest(&inside, found)
             .await
             .map_err(Failure::not_provided)?;
-        println!(
+        say(format_args!(
             "removed nest `{}` with its children and its route",
             found.name
-        );
+        ));
         lock.remove();
     }
     Ok(())
@@ -103,20 +105,22 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
     Ground::clear(engine, names)
         .await
         .map_err(Failure::not_provided)?;
-    println!(
+    say(format_args!(
         "removed project `{}` with its bridge, pool and images",
         names.project
-    );
+    ));
     let others = engine
         .has_projects_or_instances()
         .await
         .map_err(Failure::not_provided)?;
     if others {
-        println!("the engine holds other things: its daemon stays as it is");
+        say(format_args!(
+            "the engine holds other things: its daemon stays as it is"
+        ));
         return Ok(true);
     }
     if stop_own_daemon().await.map_err(Failure::not_provided)? {
-        println!("ended the daemon that dbmatrix started");
+        say(format_args!("ended the daemon that dbmatrix started"));
     }
     Ok(false)
 }

@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 
 use super::args::{ListArgs, Place};
 use super::run::load_matrix;
-use super::{Failure, privilege};
+use super::{Failure, privilege, say};
 use crate::event::Verdict;
 use crate::host::{Survey, survey};
 use crate::nest::{Listed, list_all};
@@ -22,13 +22,15 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
             .await
             .map_err(Failure::not_provided)?,
         Survey::Installed(_) | Survey::Absent(_) => {
-            println!("{found}: nothing is up");
+            say(format_args!("{found}: nothing is up"));
             return Ok(Verdict::Passed);
         }
     };
     rows.retain(|row| nest.as_ref().is_none_or(|name| row.nest == *name));
     if rows.is_empty() {
-        println!("nothing is there; `dbmatrix run MATRIX` or `dbmatrix up MATRIX` makes it");
+        say(format_args!(
+            "nothing is there; `dbmatrix run MATRIX` or `dbmatrix up MATRIX` makes it"
+        ));
         return Ok(Verdict::Passed);
     }
     let mut table = Table::new();
@@ -62,6 +64,6 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
             snapshots.to_string(),
         ]);
     }
-    println!("{table}");
+    say(format_args!("{table}"));
     Ok(Verdict::Passed)
 }

@@ -17,6 +17,8 @@ mod prompt;
 mod run;
 mod signal;
 
+use std::io::Write;
+
 use clap::Parser;
 
 use args::{Args, Command};
@@ -44,6 +46,12 @@ impl Failure {
             message: error.to_string(),
         }
     }
+}
+
+/// Writes a line to standard output. A reader that has gone (`| head`) is no
+/// error.
+fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// Parses the command line, carries it out, and returns the exit status.

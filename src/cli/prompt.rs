@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use comfy_table::{Table, presets};
 
-use super::Failure;
+use super::{Failure, say};
 use crate::compare::{Letter, written};
 use crate::event::Verdict;
 use crate::outcome::{Outcome, RowSet};
@@ -24,10 +24,10 @@ pub(super) async fn run(
     }
     let interactive = std::io::stdin().is_terminal();
     if interactive {
-        println!(
+        say(format_args!(
             "{} ({}). End a statement with `;`, leave with Ctrl-D.",
             flavour, server.identity.full
-        );
+        ));
     }
     let mut typed = String::new();
     let mut verdict = Verdict::Passed;
@@ -86,11 +86,11 @@ async fn run_text(session: &mut Session, sql: &str) -> Result<Verdict, Failure> 
 fn show(outcome: &Outcome) {
     match outcome {
         Outcome::Rows(rows) => {
-            println!("{}\n{} row(s)", table(rows), rows.rows.len());
+            say(format_args!("{}\n{} row(s)", table(rows), rows.rows.len()));
         }
-        Outcome::Done { affected, warnings } => {
-            println!("ok, {affected} row(s) affected, {warnings} warning(s)")
-        }
+        Outcome::Done { affected, warnings } => say(format_args!(
+            "ok, {affected} row(s) affected, {warnings} warning(s)"
+        )),
         Outcome::Refused(refusal) => eprintln!("{refusal}"),
         Outcome::Several(parts) => parts.iter().for_each(show),
     }

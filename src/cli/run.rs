@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::args::{Place, RunArgs, UpArgs};
 use super::signal::asked_to_end;
-use super::{Failure, consent, privilege};
+use super::{Failure, consent, privilege, say};
 use crate::event::{Sender, Verdict};
 use crate::host::{Storage, survey};
 use crate::image::ImageOrigin;
@@ -118,7 +118,7 @@ fn show(summary: &mut Summary, names: &[String], begun: Instant, strict: bool) {
         Some(width) if std::io::stdout().is_terminal() => width,
         _ => 120,
     };
-    print!("{}", summary.render(width, begun.elapsed(), strict));
+    say(summary.render(width, begun.elapsed(), strict).trim_end());
 }
 
 fn terminal_width() -> Option<u16> {
