@@ -295,7 +295,7 @@ async fn run_mmdebstrap(image: &BaseImage, work: &Work) -> Result<(), ImageError
         .collect();
     let mut command = Command::new("mmdebstrap");
     command
-        .args(["--variant=minbase", "--format=tar", "--quiet"])
+        .args(["--variant=minbase", "--format=tar"])
         .arg(format!("--include={}", packages.join(",")))
         .args([
             "--aptopt=Acquire::Languages \"none\"",
