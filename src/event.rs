@@ -1,14 +1,15 @@
 //! The vocabulary that a run speaks and reports hear.
 //!
-//! Plain data, ready to be serialised. Knows neither who sends nor who listens.
+//! Plain data, ready to be serialised; times are written as seconds. Knows
+//! neither who sends nor who listens.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What happened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A step of the common ground began: engine, network, nest.
@@ -19,6 +20,7 @@ pub enum Event {
     /// The common ground stands.
     SetupFinished {
         /// Since the start of the run.
+        #[serde(serialize_with = "seconds")]
         took: Duration,
     },
     /// Something that people should know and that stops nothing.
@@ -42,6 +44,7 @@ pub enum Event {
         /// Where it listens.
         address: String,
         /// Since the start of the run.
+        #[serde(serialize_with = "seconds")]
         took: Duration,
     },
     /// A flavour could not be had.
@@ -90,6 +93,8 @@ pub enum Event {
         /// Which one.
         flavour: String,
     },
+    /// The run was asked to end; what is half made goes.
+    Interrupted,
 }
 
 /// What a flavour is at.
@@ -133,6 +138,7 @@ pub struct CaseResult {
     /// The first failures.
     pub failures: Vec<Failure>,
     /// How long it took.
+    #[serde(serialize_with = "seconds")]
     pub took: Duration,
     /// Why the case ended before its last step.
     pub aborted: Option<String>,
@@ -143,10 +149,40 @@ impl CaseResult {
     pub fn is_good(&self) -> bool {
         self.failed == 0 && self.aborted.is_none()
     }
+
+    /// The case in a word.
+    pub fn verdict(&self) -> CellVerdict {
+        if self.aborted.is_some() {
+            CellVerdict::Errored
+        } else if self.failed > 0 {
+            CellVerdict::Failed
+        } else if self.passed == 0 && self.skipped > 0 {
+            CellVerdict::Skipped
+        } else {
+            CellVerdict::Passed
+        }
+    }
+}
+
+/// A case or a suite on one flavour, in a word. The greatest of a suite's cases
+/// is the suite's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellVerdict {
+    /// No condition of any step held.
+    Skipped,
+    /// As expected.
+    Passed,
+    /// Something was not as expected.
+    Failed,
+    /// Ended before its last step.
+    Errored,
+    /// The flavour could not be had.
+    Unavailable,
 }
 
 /// A step that was not as expected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Failure {
     /// Line in the file, from 1.
     pub line: usize,
@@ -161,7 +197,8 @@ pub struct Failure {
 }
 
 /// How a whole run ended; the program's exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// All passed.
     Passed,
@@ -187,6 +224,10 @@ impl Verdict {
             Verdict::Interrupted => 130,
         }
     }
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
 }
 
 /// Where events are sent. A listener that is gone stops no run.
@@ -216,5 +257,59 @@ impl Sender {
     /// Warns people.
     pub fn warn(&self, text: impl Into<String>) {
         self.send(Event::Warning { text: text.into() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(passed: usize, failed: usize, skipped: usize) -> CaseResult {
+        CaseResult {
+            passed,
+            failed,
+            skipped,
+            ..CaseResult::default()
+        }
+    }
+
+    #[test]
+    fn an_event_is_written_flat_with_its_name_and_seconds() {
+        let event = Event::FlavourReady {
+            flavour: "mysql-9.7".to_owned(),
+            version: "9.7.4-2".to_owned(),
+            address: "10.66.7.11:3306".to_owned(),
+            took: Duration::from_millis(1500),
+        };
+        assert_eq!(
+            serde_json::to_value(event).expect("plain data"),
+            serde_json::json!({
+                "event": "flavour-ready",
+                "flavour": "mysql-9.7",
+                "version": "9.7.4-2",
+                "address": "10.66.7.11:3306",
+                "took": 1.5,
+            })
+        );
+    }
+
+    #[test]
+    fn a_case_that_ended_early_is_errored_whatever_it_counted() {
+        assert_eq!(result(2, 0, 1).verdict(), CellVerdict::Passed);
+        assert_eq!(result(2, 1, 1).verdict(), CellVerdict::Failed);
+        assert_eq!(result(0, 0, 3).verdict(), CellVerdict::Skipped);
+        assert_eq!(result(0, 0, 0).verdict(), CellVerdict::Passed);
+        let aborted = CaseResult {
+            aborted: Some("connection lost".to_owned()),
+            ..result(2, 1, 0)
+        };
+        assert_eq!(aborted.verdict(), CellVerdict::Errored);
+    }
+
+    #[test]
+    fn a_listener_that_is_gone_stops_no_sender() {
+        let (sender, listener) = Sender::channel();
+        drop(listener);
+        sender.warn("nobody hears this");
     }
 }

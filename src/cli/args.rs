@@ -14,15 +14,11 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) place: Place,
 
-    /// Say what is done (-v), or every request (-vv)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    pub(super) verbose: u8,
-
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
-/// Where dbmatrix keeps its things.
+/// Where dbmatrix keeps its things, and how much it says.
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
     /// Engine: `incus`, `lxd`, or the path of its socket
@@ -32,6 +28,10 @@ pub(super) struct Place {
     /// Engine project that holds everything; two projects share nothing
     #[arg(long, global = true, env = "DBMATRIX_PROJECT", default_value = "dbmatrix", value_parser = project_name)]
     pub(super) project: String,
+
+    /// Show each file and say what is done (-v), or every request (-vv)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
 }
 
 impl Place {

@@ -57,7 +57,7 @@ fn say(text: impl std::fmt::Display) {
 /// Parses the command line, carries it out, and returns the exit status.
 pub fn main() -> std::process::ExitCode {
     let args = Args::parse();
-    start_log(args.verbose);
+    start_log(args.place.verbose);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -6,13 +6,13 @@ use std::time::Instant;
 use super::args::{Place, RunArgs, UpArgs};
 use super::signal::asked_to_end;
 use super::{Failure, consent, privilege, say};
-use crate::event::{Sender, Verdict};
+use crate::event::{Event, Sender, Verdict};
 use crate::host::{Storage, survey};
 use crate::image::ImageOrigin;
 use crate::matrix::Matrix;
 use crate::nest;
 use crate::plan::{Plan, Selection};
-use crate::report::{Progress, Summary, drive};
+use crate::report::{Colour, Detail, Progress, drive};
 use crate::run::{Stand, StandOptions, run as run_plan};
 
 /// Runs the suites.
@@ -92,6 +92,9 @@ async fn provide(
         ended = work => Some(ended),
         () = asked_to_end() => None,
     };
+    if ended.is_none() {
+        events.send(Event::Interrupted);
+    }
     drop(events);
     let mut summary = reporter.await.map_err(Failure::not_provided)?;
     match ended {
@@ -100,7 +103,6 @@ async fn provide(
                 "interrupted; removing what is half made (again to leave it to the next run)"
             );
             clean_up(&options, matrix).await;
-            return Ok(Verdict::Interrupted);
         }
         Some(Err(failure)) => {
             clean_up(&options, matrix).await;
@@ -108,21 +110,23 @@ async fn provide(
         }
         Some(Ok(())) => {}
     }
-    show(&mut summary, &names, begun, strict);
+    summary.set_order(&names);
+    summary.set_colour(Colour::of_stdout());
+    if place.verbose > 0 {
+        summary.set_detail(Detail::Files);
+    }
+    say(summary
+        .render(stdout_width(), begun.elapsed(), strict)
+        .trim_end());
     Ok(summary.verdict(strict))
 }
 
-fn show(summary: &mut Summary, names: &[String], begun: Instant, strict: bool) {
-    summary.set_order(names);
-    let width = match terminal_width() {
+/// Columns of the terminal; of a log as many as are read well.
+fn stdout_width() -> u16 {
+    match comfy_table::Table::new().width() {
         Some(width) if std::io::stdout().is_terminal() => width,
         _ => 120,
-    };
-    say(summary.render(width, begun.elapsed(), strict).trim_end());
-}
-
-fn terminal_width() -> Option<u16> {
-    comfy_table::Table::new().width()
+    }
 }
 
 fn uses_btrfs(matrix: &Matrix) -> bool {

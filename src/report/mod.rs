@@ -3,26 +3,40 @@
 //! With `cli`, the only code that prints. Knows events, and nothing of how
 //! they come about.
 
-#![expect(clippy::print_stderr, reason = "reports speak to people")]
-
+mod audience;
+mod bars;
+mod failure;
+mod grid;
+mod lines;
 mod progress;
 mod summary;
 mod text;
 
+pub use audience::{Audience, Reporter};
+pub use grid::Detail;
 pub use progress::Progress;
 pub use summary::Summary;
+pub use text::Colour;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::event::Event;
 
-/// Shows events as they come and sums them up, until all senders are gone.
-pub async fn drive(mut events: UnboundedReceiver<Event>, mut progress: Progress) -> Summary {
+/// Tells events to an audience and sums them up, until all senders are gone.
+///
+/// The summary is no part of the audience: what goes wrong with it must not
+/// pass for a good end of the run.
+pub async fn drive(mut events: UnboundedReceiver<Event>, audience: impl Into<Audience>) -> Summary {
+    let mut audience = audience.into();
     let mut summary = Summary::default();
     while let Some(event) = events.recv().await {
-        progress.hear(&event);
+        for warning in audience.tell(&event) {
+            summary.hear(warning);
+        }
         summary.hear(event);
     }
-    progress.finish();
+    for warning in audience.dismiss() {
+        summary.hear(warning);
+    }
     summary
 }

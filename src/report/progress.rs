@@ -1,12 +1,17 @@
 //! Progress on stderr: a line a flavour on a terminal, a line a change in a log.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::io;
+use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressDrawTarget;
 
-use super::text::first_line;
+use super::audience::Reporter;
+use super::bars::Bars;
+use super::lines::Lines;
 use crate::event::Event;
+
+/// How often a second live lines are drawn.
+const RATE: u8 = 10;
 
 /// Shows what is going on.
 pub struct Progress {
@@ -15,27 +20,21 @@ pub struct Progress {
 }
 
 enum Shown {
-    /// Live lines.
-    Bars {
-        all: MultiProgress,
-        setup: ProgressBar,
-        flavours: BTreeMap<String, ProgressBar>,
-    },
-    /// One line a change.
-    Lines,
-    /// Nothing.
+    Bars(Bars),
+    Lines(Lines),
+    /// Nothing but warnings.
     Quiet,
 }
 
-const TICK: Duration = Duration::from_millis(120);
-
 impl Progress {
-    /// Live lines where stderr is a terminal, else plain ones.
+    /// Live lines where stderr is a terminal that can move its cursor, else
+    /// plain ones.
     pub fn new(is_terminal: bool, flavours: &[String]) -> Self {
-        let shown = if is_terminal {
-            bars(flavours)
+        let target = ProgressDrawTarget::stderr_with_hz(RATE);
+        let shown = if is_terminal && !target.is_hidden() {
+            Shown::Bars(Bars::new(target, flavours))
         } else {
-            Shown::Lines
+            Shown::Lines(Lines::new(Box::new(io::stderr())))
         };
         Progress {
             begun: Instant::now(),
@@ -50,157 +49,32 @@ impl Progress {
             shown: Shown::Quiet,
         }
     }
+}
 
-    /// Shows one event.
-    pub fn hear(&mut self, event: &Event) {
-        if let Event::Warning { text } = event {
-            return self.say(&format!("warning: {text}"));
-        }
+impl Reporter for Progress {
+    fn name(&self) -> &str {
+        "progress"
+    }
+
+    fn hear(&mut self, event: &Event) -> io::Result<()> {
         match &mut self.shown {
-            Shown::Quiet => {}
-            Shown::Lines => {
-                if let Some(line) = plain_line(event) {
-                    self.say(&line);
+            Shown::Bars(bars) => bars.hear(event),
+            Shown::Lines(lines) => lines.hear(event, self.begun.elapsed()),
+            Shown::Quiet => match event {
+                Event::Warning { text } => {
+                    use io::Write;
+                    writeln!(io::stderr(), "warning: {}", super::text::visible(text))
                 }
-            }
-            Shown::Bars {
-                setup, flavours, ..
-            } => move_bars(setup, flavours, event),
+                _ => Ok(()),
+            },
         }
     }
 
     /// Takes the live lines away.
-    pub fn finish(&mut self) {
-        if let Shown::Bars { all, .. } = &self.shown
-            && let Err(error) = all.clear()
-        {
-            tracing::debug!(%error, "the terminal could not be cleared");
-        }
-    }
-
-    fn say(&self, line: &str) {
-        let stamped = format!("[{:>6.1}s] {line}", self.begun.elapsed().as_secs_f64());
+    fn finish(&mut self) -> io::Result<()> {
         match &self.shown {
-            Shown::Bars { all, .. } => {
-                if all.println(line).is_err() {
-                    eprintln!("{line}");
-                }
-            }
-            Shown::Lines => eprintln!("{stamped}"),
-            Shown::Quiet => eprintln!("{line}"),
+            Shown::Bars(bars) => bars.clear(),
+            Shown::Lines(_) | Shown::Quiet => Ok(()),
         }
     }
-}
-
-fn bars(flavours: &[String]) -> Shown {
-    let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    let width = flavours
-        .iter()
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(6);
-    let bar = |name: &str| {
-        let bar = all.add(ProgressBar::new_spinner());
-        let template = format!("{{spinner}} {{prefix:{width}}} {{wide_msg}} {{elapsed:>4}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style);
-        }
-        bar.set_prefix(name.to_owned());
-        bar
-    };
-    let setup = bar("nest");
-    setup.enable_steady_tick(TICK);
-    let flavours = flavours
-        .iter()
-        .map(|name| (name.clone(), bar(name)))
-        .collect();
-    Shown::Bars {
-        all,
-        setup,
-        flavours,
-    }
-}
-
-fn move_bars(setup: &ProgressBar, flavours: &BTreeMap<String, ProgressBar>, event: &Event) {
-    let on = |flavour: &str, text: String, ended: bool| {
-        if let Some(bar) = flavours.get(flavour) {
-            if ended {
-                bar.finish_with_message(text);
-            } else {
-                bar.enable_steady_tick(TICK);
-                bar.set_message(text);
-            }
-        }
-    };
-    match event {
-        Event::SetupStarted { step } => setup.set_message(step.clone()),
-        Event::SetupFinished { .. } => {
-            setup.finish_with_message("ready");
-            flavours.values().for_each(ProgressBar::reset_elapsed);
-        }
-        Event::FlavourPhase { flavour, phase } => on(flavour, phase.as_str().to_owned(), false),
-        Event::FlavourReady {
-            flavour, version, ..
-        } => on(flavour, format!("ready: {version}"), false),
-        Event::FlavourUnavailable {
-            flavour, reason, ..
-        } => {
-            on(
-                flavour,
-                format!("unavailable: {}", first_line(reason, 200)),
-                true,
-            );
-        }
-        Event::CaseStarted { flavour, file, .. } => {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            on(flavour, format!("running {name}"), false);
-        }
-        Event::CaseProgress { flavour, steps } => {
-            if let Some(bar) = flavours.get(flavour) {
-                let message = bar.message();
-                let name = message.split(" (").next().unwrap_or_default();
-                bar.set_message(format!("{name} ({steps} steps)"));
-            }
-        }
-        Event::FlavourFinished { flavour } => on(flavour, "done".to_owned(), true),
-        Event::CaseFinished { .. } | Event::ExpectationWritten { .. } | Event::Warning { .. } => {}
-    }
-}
-
-/// What a log says of an event; nothing of steps done and of cases that are
-/// fine, which a summary follows.
-fn plain_line(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::SetupStarted { step } => step.clone(),
-        Event::SetupFinished { .. } => "nest ready".to_owned(),
-        Event::FlavourPhase { flavour, phase } => format!("{flavour}: {}", phase.as_str()),
-        Event::FlavourReady {
-            flavour,
-            version,
-            address,
-            ..
-        } => {
-            format!("{flavour}: ready at {address}, {version}")
-        }
-        Event::FlavourUnavailable {
-            flavour, reason, ..
-        } => {
-            format!("{flavour}: unavailable: {}", first_line(reason, 500))
-        }
-        Event::CaseFinished {
-            flavour,
-            file,
-            result,
-            ..
-        } if !result.is_good() => {
-            format!("{flavour}: {}: {} failed", file.display(), result.failed)
-        }
-        Event::ExpectationWritten { file } => format!("wrote {}", file.display()),
-        Event::FlavourFinished { flavour } => format!("{flavour}: done"),
-        Event::CaseFinished { .. }
-        | Event::CaseStarted { .. }
-        | Event::CaseProgress { .. }
-        | Event::Warning { .. } => return None,
-    })
 }

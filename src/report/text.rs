@@ -1,43 +1,172 @@
-//! Text that fits.
+//! Text that fits, that cannot garble a terminal, and its colours.
 
-/// The first line of a text, cut to `width` columns.
-pub(super) fn first_line(text: &str, width: usize) -> String {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
-    cut(line, width)
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use console::Style;
+use unicode_width::UnicodeWidthStr;
+
+/// Whether text is coloured. No meaning is in a colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colour {
+    /// Plain text.
+    #[default]
+    Never,
+    /// With escape sequences.
+    Always,
 }
 
-/// A text cut to `width` letters, with a mark where it was cut.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        Some((_, _)) if width > 1 => {
-            let end = text
-                .char_indices()
-                .nth(width - 1)
-                .map_or(text.len(), |(at, _)| at);
-            format!("{}…", &text[..end])
+impl Colour {
+    /// As stdout takes it: a terminal that knows colours, of a person who has
+    /// not set `NO_COLOR` (<https://no-color.org>).
+    pub fn of_stdout() -> Self {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        if std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb {
+            Colour::Always
+        } else {
+            Colour::Never
         }
-        _ => text.to_owned(),
+    }
+
+    pub(super) fn good(self, text: impl Display) -> String {
+        self.styled(Style::new().green(), text)
+    }
+
+    pub(super) fn bad(self, text: impl Display) -> String {
+        self.styled(Style::new().red().bold(), text)
+    }
+
+    pub(super) fn odd(self, text: impl Display) -> String {
+        self.styled(Style::new().yellow(), text)
+    }
+
+    fn styled(self, style: Style, text: impl Display) -> String {
+        let style = style.force_styling(self == Colour::Always);
+        style.apply_to(text).to_string()
     }
 }
 
-/// Each line with `indent` before it.
+/// A text as one line, safe and cut to `width` columns.
+pub(super) fn one_line(text: &str, width: usize) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    cut(&visible(&words.join(" ")), width)
+}
+
+/// A text cut to `width` columns of a terminal, with a mark where it was cut.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for letter in text.chars() {
+        kept.push(letter);
+        // A letter may change the width of those before it.
+        if kept.width() + 1 > width {
+            kept.pop();
+            break;
+        }
+    }
+    kept.push('…');
+    kept
+}
+
+/// A text with its control characters written out: what a server sends must
+/// not move the cursor. Ends of lines and tabs stay.
+pub(super) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() && letter != '\n' && letter != '\t' {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+/// Each line with `indent` before it; no more than `most` lines and `widest`
+/// columns of each, and a word on what is left out.
+pub(super) fn block(text: &str, indent: &str, most: usize, widest: usize) -> String {
+    let total = text.lines().count();
+    let mut shown = String::new();
+    for line in text.lines().take(most) {
+        shown.push_str(indent);
+        shown.push_str(&cut(&visible(line), widest));
+        shown.push('\n');
+    }
+    if total > most {
+        shown.push_str(&format!("{indent}… {}\n", count(total - most, "more line")));
+    }
+    shown
+}
+
+/// Each line with `indent` before it, whole.
 pub(super) fn indented(text: &str, indent: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("{indent}{line}")).collect();
-    lines.join("\n")
+    block(text, indent, usize::MAX, usize::MAX)
+}
+
+/// `1 step`, `2 steps`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// A time for people: `7.2 s`, `3 min 12 s`.
+pub(super) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 100 {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn a_text_is_cut_at_letters_and_marked() {
         assert_eq!(cut("grüße", 5), "grüße");
         assert_eq!(cut("grüße!", 5), "grüß…");
-        assert_eq!(first_line("\n  a\nb", 9), "a");
+        assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(one_line("\n  a\n  b\tc", 9), "a b c");
+    }
+
+    #[test]
+    fn what_would_move_the_cursor_is_written_out() {
+        assert_eq!(visible("a\u{1b}[2Jb\r\tc\nd"), "a\\u{1b}[2Jb\\r\tc\nd");
+        assert_eq!(one_line("a\tb\u{7}", 9), "a b\\u{7}");
+    }
+
+    #[test]
+    fn a_block_says_what_it_leaves_out() {
+        assert_eq!(block("a\nb\nc", "  ", 2, 9), "  a\n  b\n  … 1 more line\n");
+    }
+
+    #[test]
+    fn times_are_written_for_people() {
+        assert_eq!(span(Duration::from_millis(7240)), "7.2 s");
+        assert_eq!(span(Duration::from_secs(192)), "3 min 12 s");
+    }
+
+    #[test]
+    fn colours_are_only_written_where_they_are_wanted() {
+        assert_eq!(Colour::Never.bad("FAIL"), "FAIL");
+        assert_eq!(
+            Colour::Always.bad("FAIL"),
+            "\u{1b}[31m\u{1b}[1mFAIL\u{1b}[0m"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_text_is_no_wider_than_asked(text in ".{0,40}", width in 1usize..30) {
+            prop_assert!(cut(&visible(&text), width).width() <= width);
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! What can go wrong with the machine's routes.
 
-use std::net::Ipv4Addr;
-
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
@@ -17,28 +15,30 @@ pub enum RouteError {
         reason: String,
     },
     /// Only root, or who has the capability `CAP_NET_ADMIN`, sets routes.
-    #[error(
-        "setting a route needs root; run: sudo ip route add unreachable {subnet} metric {metric}; sudo ip route add {subnet} via {via} dev {interface}"
-    )]
+    #[error("routes to `{subnet}` need root; run: {}", .commands.join(" && "))]
     NotPermitted {
         /// Where the route leads.
         subnet: Ipv4Net,
-        /// The nest.
-        via: Ipv4Addr,
-        /// The bridge.
-        interface: String,
-        /// Metric of the fallback.
-        metric: u32,
+        /// What would have been done, in its order, to be run by a shell.
+        commands: Vec<String>,
     },
     /// Somebody else's route leads there.
     #[error(
-        "a route to `{subnet}` is there and was not made by dbmatrix ({found}); remove it, or `dbmatrix down` and another run choose another subnet"
+        "the route `{found}` was not made by dbmatrix and takes the subnet of a nest; remove the route, or remove the nest by `dbmatrix down` and the next run picks another subnet"
     )]
     Foreign {
         /// The subnet.
         subnet: Ipv4Net,
-        /// Where it leads now.
+        /// The route, as `ip route` writes it.
         found: String,
+    },
+    /// Routes change faster than they can be set.
+    #[error(
+        "the routes to `{subnet}` keep changing; find out what else sets them (`ip monitor route`) and try again"
+    )]
+    Unsettled {
+        /// The subnet.
+        subnet: Ipv4Net,
     },
     /// No network interface of that name.
     #[error(
@@ -49,6 +49,8 @@ pub enum RouteError {
         name: String,
     },
     /// All candidates collide with a route of this machine.
-    #[error("no free /24 subnet is left in 10.0.0.0/8; the machine's routes take them all")]
+    #[error(
+        "expected a free private /24 subnet, found all of 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 taken by the machine's routes; `ip route show table all` lists them"
+    )]
     NoSubnet,
 }

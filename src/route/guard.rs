@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
+use super::entry::PROTOCOL;
 use super::{RouteError, Routes};
 
 /// The way that packets to a nest's children must go.
@@ -23,7 +24,7 @@ pub struct Guard {
 pub enum GuardError {
     /// The kernel knows another way, or none.
     #[error(
-        "refused to connect to {address}: expected the way via {via} dev {interface}, the kernel would go {found}; `dbmatrix up` sets the route anew"
+        "refused to connect to {address}: expected the way via {via} dev {interface}, the kernel would go {found}; `dbmatrix up` sets the route anew, or run: {command}"
     )]
     OtherWay {
         /// Where to.
@@ -34,6 +35,8 @@ pub enum GuardError {
         interface: String,
         /// As the kernel says.
         found: String,
+        /// Sets the route by hand.
+        command: String,
     },
     /// The kernel could not be asked.
     #[error(transparent)]
@@ -48,19 +51,26 @@ impl Guard {
     /// [`GuardError::OtherWay`] unless the way is the nest.
     pub async fn check(&self, address: Ipv4Addr) -> Result<Ipv4Addr, GuardError> {
         let way = Routes::open()?.lookup(address).await?;
-        let other_way = |found: String| GuardError::OtherWay {
-            address,
-            via: self.via,
-            interface: self.interface.clone(),
-            found,
-        };
         let Some(way) = way else {
-            return Err(other_way("nowhere".to_owned()));
+            return Err(self.other_way(address, "nowhere".to_owned()));
         };
         let leads_there = way.gateway == Some(self.via) && way.interface == self.interface;
         match way.source {
             Some(source) if leads_there => Ok(source),
-            _ => Err(other_way(way.to_string())),
+            _ => Err(self.other_way(address, way.to_string())),
+        }
+    }
+
+    fn other_way(&self, address: Ipv4Addr, found: String) -> GuardError {
+        GuardError::OtherWay {
+            address,
+            via: self.via,
+            interface: self.interface.clone(),
+            found,
+            command: format!(
+                "sudo ip route replace {} via {} dev {} proto {PROTOCOL}",
+                self.subnet, self.via, self.interface
+            ),
         }
     }
 }

@@ -8,8 +8,10 @@
 //! real one and stays when that vanishes with its bridge; and before each
 //! connection the [`Guard`] asks the kernel for the way.
 
+mod entry;
 mod error;
 mod guard;
+mod mend;
 mod subnet;
 mod table;
 

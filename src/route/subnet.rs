@@ -1,4 +1,4 @@
-//! A private subnet that collides with nothing on this machine.
+//! A private subnet that collides with nothing on this machine. Pure.
 
 use std::net::Ipv4Addr;
 
@@ -7,28 +7,43 @@ use sha2::{Digest, Sha256};
 
 use super::RouteError;
 
-/// Number of /24 subnets in 10.0.0.0/8.
-const CANDIDATES: u32 = 1 << 16;
+/// The private ranges (RFC 1918) in the order in which they are tried: the
+/// first address, and how many /24 subnets follow from there.
+const RANGES: [(Ipv4Addr, u32); 3] = [
+    (Ipv4Addr::new(10, 0, 0, 0), 1 << 16),
+    (Ipv4Addr::new(172, 16, 0, 0), 1 << 12),
+    (Ipv4Addr::new(192, 168, 0, 0), 1 << 8),
+];
 
-/// A /24 of 10.0.0.0/8 that overlaps none of `taken`. The same `seed` tends to
-/// give the same one.
+/// A network wider than this is no network but a way out: the default route,
+/// and the halves of it by which some VPNs cover it.
+const WIDEST: u8 = 8;
+
+/// A private /24 that overlaps none of `taken`. The same `seed` tends to give
+/// the same one.
 ///
 /// # Errors
 /// [`RouteError::NoSubnet`] where all are taken.
 pub fn pick_subnet(taken: &[Ipv4Net], seed: &str) -> Result<Ipv4Net, RouteError> {
     let digest = Sha256::digest(seed.as_bytes());
-    let first = u32::from(digest[0]) << 8 | u32::from(digest[1]);
-    (0..CANDIDATES)
-        .map(|step| (first + step) % CANDIDATES)
-        .map(|number| Ipv4Addr::new(10, (number >> 8) as u8, number as u8, 0))
-        .filter_map(|address| Ipv4Net::new(address, 24).ok())
+    let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    RANGES
+        .into_iter()
+        .flat_map(|(first, count)| {
+            (0..count).map(move |step| nth_subnet(first, (hash % count + step) % count))
+        })
         .find(|subnet| !taken.iter().any(|other| overlap(subnet, other)))
         .ok_or(RouteError::NoSubnet)
 }
 
-/// The default route covers everything and collides with nothing.
+/// The /24 that is `number` ones after the one at `first`.
+fn nth_subnet(first: Ipv4Addr, number: u32) -> Ipv4Net {
+    let address = Ipv4Addr::from(u32::from(first) + (number << 8));
+    Ipv4Net::new_assert(address, 24)
+}
+
 fn overlap(a: &Ipv4Net, b: &Ipv4Net) -> bool {
-    b.prefix_len() > 0 && (a.contains(&b.network()) || b.contains(&a.network()))
+    b.prefix_len() >= WIDEST && (a.contains(&b.network()) || b.contains(&a.network()))
 }
 
 #[cfg(test)]
@@ -41,36 +56,65 @@ mod tests {
         text.parse().expect("a network of this test")
     }
 
-    #[test]
-    fn the_same_seed_gives_the_same_subnet_while_it_is_free() {
-        let first = pick_subnet(&[], "nest").expect("one is free");
-        assert_eq!(
-            pick_subnet(&[net("0.0.0.0/0")], "nest").expect("one is free"),
-            first
-        );
-        assert_ne!(pick_subnet(&[first], "nest").expect("one is free"), first);
+    fn picked(taken: &[&str]) -> Ipv4Net {
+        let taken: Vec<Ipv4Net> = taken.iter().map(|text| net(text)).collect();
+        pick_subnet(&taken, "nest").expect("one is free")
     }
 
     #[test]
-    fn a_machine_that_routes_all_of_ten_has_none() {
+    fn the_same_seed_gives_the_same_subnet_while_it_is_free() {
+        let first = picked(&[]);
+        assert_eq!(picked(&["192.168.1.0/24"]), first);
+        assert_ne!(picked(&[&first.to_string()]), first);
+    }
+
+    #[test]
+    fn a_way_out_is_no_network() {
+        assert_eq!(
+            picked(&["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1"]),
+            picked(&[])
+        );
+    }
+
+    #[test]
+    fn where_all_of_ten_is_routed_the_other_private_ranges_serve() {
+        let second = picked(&["10.0.0.0/8"]);
+        assert!(net("172.16.0.0/12").contains(&second), "{second}");
+        let third = picked(&["10.0.0.0/8", "172.16.0.0/12"]);
+        assert!(net("192.168.0.0/16").contains(&third), "{third}");
+    }
+
+    #[test]
+    fn a_machine_that_routes_all_private_ranges_has_none() {
+        let taken = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(net);
         assert!(matches!(
-            pick_subnet(&[net("10.0.0.0/8")], "nest"),
+            pick_subnet(&taken, "nest"),
             Err(RouteError::NoSubnet)
         ));
     }
 
+    /// Whether two networks share an address, said in another way.
+    fn share(a: &Ipv4Net, b: &Ipv4Net) -> bool {
+        a.network() <= b.broadcast() && b.network() <= a.broadcast()
+    }
+
     proptest! {
         #[test]
-        fn a_picked_subnet_overlaps_nothing(
+        fn a_picked_subnet_is_private_and_shares_nothing(
             seed in ".{0,8}",
-            taken in proptest::collection::vec((any::<u8>(), any::<u8>(), 9u8..32), 0..20)
+            taken in proptest::collection::vec((any::<u32>(), 8u8..=32), 0..20),
+            near in proptest::collection::vec((any::<u16>(), 9u8..=32), 0..20),
         ) {
+            let near = near.into_iter().map(|(low, prefix)| (0x0a00_0000 | u32::from(low) << 8, prefix));
             let taken: Vec<Ipv4Net> = taken
                 .into_iter()
-                .map(|(a, b, prefix)| Ipv4Net::new(Ipv4Addr::new(10, a, b, 0), prefix).expect("a network"))
+                .chain(near)
+                .map(|(bits, prefix)| Ipv4Net::new_assert(Ipv4Addr::from(bits), prefix).trunc())
                 .collect();
             if let Ok(subnet) = pick_subnet(&taken, &seed) {
-                prop_assert!(taken.iter().all(|other| !overlap(&subnet, other)));
+                prop_assert_eq!(subnet.prefix_len(), 24);
+                prop_assert!(subnet.network().is_private());
+                prop_assert!(taken.iter().all(|other| !share(&subnet, other)));
             }
         }
     }

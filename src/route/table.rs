@@ -1,27 +1,22 @@
-//! The kernel's routing table.
+//! The kernel's routing tables, over rtnetlink.
 
-use std::net::Ipv4Addr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
-use netlink_packet_route::address::AddressAttribute;
-use netlink_packet_route::link::LinkAttribute;
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteType,
-};
+use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::link::LinkAttribute;
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use rtnetlink::{Handle, RouteMessageBuilder};
+use rustix::io::Errno;
 
 use super::RouteError;
+use super::entry::{Entry, Hop};
+use super::mend::{Change, changes, removals};
 
-/// Marks our routes, as each routing daemon has a number of its own
-/// (rtnetlink(7), `rtm_protocol`); none of iproute2's `rt_protos` is 219.
-const OURS: RouteProtocol = RouteProtocol::Other(219);
-/// Metric of the `unreachable` fallback: any other route is preferred.
-const FALLBACK_METRIC: u32 = 4_000_000_000;
-
-/// `EPERM` and `EEXIST` of errno(3), as the kernel sends them.
-const EPERM: i32 = -1;
-const EEXIST: i32 = -17;
+/// How often routes are set anew while something else changes them.
+const ROUNDS: usize = 3;
 
 /// A connection to the kernel's routing.
 #[derive(Debug, Clone)]
@@ -40,8 +35,8 @@ pub struct Way {
     pub source: Option<Ipv4Addr>,
 }
 
-impl std::fmt::Display for Way {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.gateway {
             Some(gateway) => write!(f, "via {gateway} dev {}", self.interface),
             None => write!(f, "dev {}", self.interface),
@@ -56,182 +51,206 @@ impl Routes {
     /// Where the kernel gives no socket.
     pub fn open() -> Result<Self, RouteError> {
         let (connection, handle, _) =
-            rtnetlink::new_connection().map_err(|error| failed("open a netlink socket", error))?;
+            rtnetlink::new_connection().map_err(|error| RouteError::Netlink {
+                what: "open a netlink socket".to_owned(),
+                reason: error.to_string(),
+            })?;
         tokio::spawn(connection);
         Ok(Routes { handle })
     }
 
-    /// All networks that routes lead to and that interfaces have addresses of.
+    /// All networks that routes of any table lead to and that interfaces have
+    /// addresses of, the default route (`0.0.0.0/0`) included.
+    ///
+    /// # Errors
+    /// Where the kernel does not answer.
     pub async fn taken(&self) -> Result<Vec<Ipv4Net>, RouteError> {
-        let mut nets: Vec<Ipv4Net> = self.messages().await?.iter().map(destination).collect();
-        let mut addresses = self.handle.address().get().execute();
-        let what = "list the addresses";
-        while let Some(message) = addresses
-            .try_next()
+        let routes = self.entries().await?;
+        let mut nets: Vec<Ipv4Net> = routes.into_iter().map(|entry| entry.subnet).collect();
+        let addresses = self.handle.address().get().execute();
+        let messages: Vec<_> = addresses
+            .try_collect()
             .await
-            .map_err(|error| failed(what, error))?
-        {
-            for attribute in &message.attributes {
-                if let AddressAttribute::Address(std::net::IpAddr::V4(address)) = attribute
-                    && let Ok(net) = Ipv4Net::new(*address, message.header.prefix_len)
-                {
-                    nets.push(net.trunc());
-                }
-            }
+            .map_err(|error| failed("list the addresses", &error))?;
+        for message in messages {
+            let prefix = message.header.prefix_len;
+            nets.extend(message.attributes.iter().filter_map(|attribute| {
+                let AddressAttribute::Address(IpAddr::V4(address)) = attribute else {
+                    return None;
+                };
+                Ipv4Net::new(*address, prefix).ok().map(|net| net.trunc())
+            }));
         }
-        Ok(nets)
-    }
-
-    /// Subnets that routes of ours lead to, for clean-up.
-    pub async fn ours(&self) -> Result<Vec<Ipv4Net>, RouteError> {
-        let all = self.messages().await?;
-        let ours = all.iter().filter(|message| message.header.protocol == OURS);
-        let mut nets: Vec<Ipv4Net> = ours.map(destination).collect();
         nets.sort_unstable();
         nets.dedup();
         Ok(nets)
     }
 
-    /// Makes sure of the route to `subnet` by way of the nest, and of the
-    /// `unreachable` fallback before it. Needs no privilege where both are
-    /// there.
+    /// Subnets that routes of ours lead to, for clean-up.
+    ///
+    /// # Errors
+    /// Where the kernel does not answer.
+    pub async fn ours(&self) -> Result<Vec<Ipv4Net>, RouteError> {
+        let routes = self.entries().await?;
+        let ours = routes.into_iter().filter(Entry::is_ours);
+        let mut nets: Vec<Ipv4Net> = ours.map(|entry| entry.subnet).collect();
+        nets.sort_unstable();
+        nets.dedup();
+        Ok(nets)
+    }
+
+    /// Makes sure of the route to `subnet` by way of the nest at `via`, and of
+    /// the `unreachable` fallback before it. A route of ours by another way is
+    /// replaced. Needs no privilege where all is well.
     ///
     /// # Errors
     /// [`RouteError::NotPermitted`] with the commands to run;
-    /// [`RouteError::Foreign`] where somebody else's route leads there.
+    /// [`RouteError::Foreign`] where somebody else's route leads there;
+    /// [`RouteError::NoInterface`] where there is no `interface`.
     pub async fn ensure(
         &self,
         subnet: Ipv4Net,
         via: Ipv4Addr,
         interface: &str,
     ) -> Result<(), RouteError> {
-        let index = self.index(interface).await?;
-        let all = self.messages().await?;
-        let there: Vec<&RouteMessage> = all
-            .iter()
-            .filter(|message| destination(message) == subnet)
-            .collect();
-        let is_right = |message: &RouteMessage| {
-            message.header.kind == RouteType::Unicast
-                && gateway(message) == Some(via)
-                && output(message) == Some(index)
-        };
-        if there.iter().any(|message| is_right(message)) {
-            return Ok(());
+        let real = Entry::real(subnet, via, self.index(interface).await?);
+        for _ in 0..ROUNDS {
+            let needed = changes(&self.entries().await?, &real);
+            let needed = match needed {
+                Ok(needed) if needed.is_empty() => return Ok(()),
+                Ok(needed) => needed,
+                Err(foreign) => return Err(self.foreign(&foreign).await),
+            };
+            self.carry_out(subnet, &needed, interface).await?;
         }
-        if let Some(foreign) = there.iter().find(|message| message.header.protocol != OURS) {
-            return Err(RouteError::Foreign {
-                subnet,
-                found: self.way(foreign).await?.to_string(),
-            });
-        }
-        let not_permitted = || RouteError::NotPermitted {
-            subnet,
-            via,
-            interface: interface.to_owned(),
-            metric: FALLBACK_METRIC,
-        };
-        let real = real_route(subnet)
-            .gateway(via)
-            .output_interface(index)
+        Err(RouteError::Unsettled { subnet })
+    }
+
+    /// Removes our routes to `subnet`; absent is fine.
+    ///
+    /// # Errors
+    /// [`RouteError::NotPermitted`] with the commands to run.
+    pub async fn remove(&self, subnet: Ipv4Net) -> Result<(), RouteError> {
+        let needed = removals(&self.entries().await?, subnet);
+        self.carry_out(subnet, &needed, "").await
+    }
+
+    /// Asks the kernel which way a packet to `address` would go; `None` where
+    /// there is none.
+    ///
+    /// # Errors
+    /// Where the kernel does not answer.
+    pub async fn lookup(&self, address: Ipv4Addr) -> Result<Option<Way>, RouteError> {
+        let question = RouteMessageBuilder::<Ipv4Addr>::new()
+            .destination_prefix(address, 32)
             .build();
-        for route in [fallback(subnet), real] {
-            match self.handle.route().add(route).replace().execute().await {
-                Ok(()) => {}
-                Err(error) if code(&error) == EEXIST => {}
-                Err(error) if code(&error) == EPERM => return Err(not_permitted()),
-                Err(error) => return Err(failed(&format!("set the route to `{subnet}`"), error)),
+        let answer = self.handle.route().get(question).execute();
+        match std::pin::pin!(answer).try_next().await {
+            Ok(Some(message)) => self.way(&message).await,
+            Ok(None) => Ok(None),
+            Err(error) if leads_nowhere(code(&error)) => Ok(None),
+            Err(error) => Err(failed(&format!("ask for the way to {address}"), &error)),
+        }
+    }
+
+    async fn entries(&self) -> Result<Vec<Entry>, RouteError> {
+        let all = self
+            .handle
+            .route()
+            .get(RouteMessageBuilder::<Ipv4Addr>::new().build());
+        let messages: Vec<RouteMessage> = all
+            .execute()
+            .try_collect()
+            .await
+            .map_err(|error| failed("list the routes", &error))?;
+        Ok(messages.iter().map(Entry::read).collect())
+    }
+
+    /// What somebody else did meanwhile (a route that is there already, or gone
+    /// already) is no error: the next look tells.
+    async fn carry_out(
+        &self,
+        subnet: Ipv4Net,
+        needed: &[Change],
+        interface: &str,
+    ) -> Result<(), RouteError> {
+        for (at, change) in needed.iter().enumerate() {
+            let routes = self.handle.route();
+            let (what, done) = match change {
+                Change::Add(entry) => ("add", routes.add(entry.message()).execute().await),
+                Change::Remove(entry) => ("remove", routes.del(entry.message()).execute().await),
+            };
+            let Err(error) = done else { continue };
+            match code(&error) {
+                Some(Errno::EXIST | Errno::SRCH) => {}
+                Some(Errno::PERM) => {
+                    let rest = needed[at..].iter();
+                    return Err(RouteError::NotPermitted {
+                        subnet,
+                        commands: rest.map(|change| change.to_command(interface)).collect(),
+                    });
+                }
+                _ => return Err(failed(&format!("{what} the route to `{subnet}`"), &error)),
             }
         }
         Ok(())
     }
 
-    /// Removes our routes to `subnet`; absent is fine.
-    pub async fn remove(&self, subnet: Ipv4Net) -> Result<(), RouteError> {
-        let all = self.messages().await?;
-        let ours = all
-            .into_iter()
-            .filter(|message| message.header.protocol == OURS && destination(message) == subnet);
-        for message in ours {
-            let what = format!("remove the route to `{subnet}`");
-            self.handle
-                .route()
-                .del(message)
-                .execute()
-                .await
-                .map_err(|error| failed(&what, error))?;
-        }
-        Ok(())
-    }
-
-    /// Asks the kernel which way a packet to `address` would go; `None` where
-    /// there is none.
-    pub async fn lookup(&self, address: Ipv4Addr) -> Result<Option<Way>, RouteError> {
-        let question = RouteMessageBuilder::<Ipv4Addr>::new()
-            .destination_prefix(address, 32)
-            .build();
-        let mut answers = self.handle.route().get(question).execute();
-        match answers.try_next().await {
-            Ok(Some(message)) if message.header.kind == RouteType::Unreachable => Ok(None),
-            Ok(Some(message)) => self.way(&message).await.map(Some),
-            Ok(None) => Ok(None),
-            // ENETUNREACH and EHOSTUNREACH, the latter from an unreachable route.
-            Err(error) if matches!(code(&error), -101 | -113) => Ok(None),
-            Err(error) => Err(failed(&format!("ask for the way to {address}"), error)),
-        }
-    }
-
-    async fn messages(&self) -> Result<Vec<RouteMessage>, RouteError> {
-        let all = self
-            .handle
-            .route()
-            .get(RouteMessageBuilder::<Ipv4Addr>::new().build());
-        all.execute()
-            .try_collect()
-            .await
-            .map_err(|error| failed("list the routes", error))
-    }
-
-    async fn way(&self, message: &RouteMessage) -> Result<Way, RouteError> {
-        let interface = match output(message) {
-            Some(index) => self.name(index).await?,
-            None => "none".to_owned(),
+    async fn foreign(&self, entry: &Entry) -> RouteError {
+        let name = match entry.hop {
+            Hop::Sent {
+                interface: Some(index),
+                ..
+            } => self.name(index).await.ok(),
+            _ => None,
         };
-        let source = message
-            .attributes
-            .iter()
-            .find_map(|attribute| match attribute {
-                RouteAttribute::PrefSource(RouteAddress::Inet(address)) => Some(*address),
-                _ => None,
-            });
-        Ok(Way {
-            interface,
-            gateway: gateway(message),
-            source,
-        })
+        RouteError::Foreign {
+            subnet: entry.subnet,
+            found: entry.to_words(name.as_deref()),
+        }
+    }
+
+    async fn way(&self, message: &RouteMessage) -> Result<Option<Way>, RouteError> {
+        let mut way = Way {
+            interface: "none".to_owned(),
+            gateway: None,
+            source: None,
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Oif(index) => way.interface = self.name(*index).await?,
+                RouteAttribute::Gateway(RouteAddress::Inet(address)) => {
+                    way.gateway = Some(*address);
+                }
+                RouteAttribute::PrefSource(RouteAddress::Inet(address)) => {
+                    way.source = Some(*address);
+                }
+                _ => {}
+            }
+        }
+        let is_refused = Entry::read(message).hop == Hop::Refused;
+        Ok((!is_refused).then_some(way))
     }
 
     async fn index(&self, name: &str) -> Result<u32, RouteError> {
-        let mut links = self
-            .handle
-            .link()
-            .get()
-            .match_name(name.to_owned())
-            .execute();
-        match links.try_next().await {
+        let links = self.handle.link().get().match_name(name).execute();
+        match std::pin::pin!(links).try_next().await {
             Ok(Some(link)) => Ok(link.header.index),
-            _ => Err(RouteError::NoInterface {
+            Err(error) if code(&error) != Some(Errno::NODEV) => {
+                Err(failed(&format!("look at interface `{name}`"), &error))
+            }
+            Ok(None) | Err(_) => Err(RouteError::NoInterface {
                 name: name.to_owned(),
             }),
         }
     }
 
     async fn name(&self, index: u32) -> Result<String, RouteError> {
-        let mut links = self.handle.link().get().match_index(index).execute();
-        let link = links
+        let links = self.handle.link().get().match_index(index).execute();
+        let link = std::pin::pin!(links)
             .try_next()
             .await
-            .map_err(|error| failed("look at an interface", error))?;
+            .map_err(|error| failed(&format!("look at interface {index}"), &error))?;
         let attributes = link.map(|link| link.attributes).unwrap_or_default();
         let name = attributes
             .into_iter()
@@ -243,62 +262,32 @@ impl Routes {
     }
 }
 
-fn real_route(subnet: Ipv4Net) -> RouteMessageBuilder<Ipv4Addr> {
-    RouteMessageBuilder::<Ipv4Addr>::new()
-        .destination_prefix(subnet.network(), subnet.prefix_len())
-        .protocol(OURS)
+/// What the kernel says of an address that no route leads to, or one that is
+/// `unreachable`, `prohibit` or `blackhole` (ip-route(8), route types).
+fn leads_nowhere(code: Option<Errno>) -> bool {
+    matches!(
+        code,
+        Some(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::ACCESS | Errno::INVAL)
+    )
 }
 
-fn fallback(subnet: Ipv4Net) -> RouteMessage {
-    real_route(subnet)
-        .kind(RouteType::Unreachable)
-        .priority(FALLBACK_METRIC)
-        .build()
-}
-
-fn destination(message: &RouteMessage) -> Ipv4Net {
-    let address = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(*address),
-            _ => None,
-        });
-    let prefix = message.header.destination_prefix_length;
-    Ipv4Net::new(address.unwrap_or(Ipv4Addr::UNSPECIFIED), prefix).unwrap_or_default()
-}
-
-fn gateway(message: &RouteMessage) -> Option<Ipv4Addr> {
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Gateway(RouteAddress::Inet(address)) => Some(*address),
-            _ => None,
-        })
-}
-
-fn output(message: &RouteMessage) -> Option<u32> {
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Oif(index) => Some(*index),
-            _ => None,
-        })
-}
-
-/// The kernel's error number, negative; 0 for an error of another kind.
-fn code(error: &rtnetlink::Error) -> i32 {
+/// The kernel's error number; none for an error of another kind.
+fn code(error: &rtnetlink::Error) -> Option<Errno> {
     match error {
-        rtnetlink::Error::NetlinkError(message) => message.raw_code(),
-        _ => 0,
+        rtnetlink::Error::NetlinkError(message) => {
+            Some(Errno::from_raw_os_error(message.raw_code().abs()))
+        }
+        _ => None,
     }
 }
 
-fn failed(what: &str, error: impl std::fmt::Display) -> RouteError {
+fn failed(what: &str, error: &rtnetlink::Error) -> RouteError {
+    let reason = match code(error) {
+        Some(errno) => errno.to_string(),
+        None => error.to_string(),
+    };
     RouteError::Netlink {
         what: what.to_owned(),
-        reason: error.to_string(),
+        reason,
     }
 }

@@ -1,0 +1,160 @@
+//! Who hears of a run: any number of reporters, none of which can harm another.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Progress;
+use crate::event::Event;
+
+/// Shows or writes down what happens.
+pub trait Reporter: Send {
+    /// For messages about it, such as `junit`.
+    fn name(&self) -> &str;
+
+    /// Hears of one event.
+    ///
+    /// # Errors
+    /// Where it cannot go on; it hears no more then.
+    fn hear(&mut self, event: &Event) -> io::Result<()>;
+
+    /// The run is over.
+    ///
+    /// # Errors
+    /// Where what it made is not whole.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reporters in the order in which they hear. One that fails or panics is
+/// dropped, the others go on and are warned.
+#[derive(Default)]
+pub struct Audience(Vec<Box<dyn Reporter>>);
+
+impl Audience {
+    /// These reporters.
+    pub fn new(reporters: Vec<Box<dyn Reporter>>) -> Self {
+        Audience(reporters)
+    }
+
+    /// Tells an event to all; returns warnings of those that were lost.
+    pub(super) fn tell(&mut self, event: &Event) -> Vec<Event> {
+        let lost = self.ask_each(|reporter| reporter.hear(event));
+        let mut warnings = Vec::new();
+        for warning in lost {
+            let more = self.tell(&warning);
+            warnings.push(warning);
+            warnings.extend(more);
+        }
+        warnings
+    }
+
+    /// Tells all that the run is over; returns warnings of those that were lost.
+    pub(super) fn dismiss(&mut self) -> Vec<Event> {
+        self.ask_each(|reporter| reporter.finish())
+    }
+
+    fn ask_each(
+        &mut self,
+        mut ask: impl FnMut(&mut Box<dyn Reporter>) -> io::Result<()>,
+    ) -> Vec<Event> {
+        let mut lost = Vec::new();
+        self.0.retain_mut(|reporter| {
+            let reason = match catch_unwind(AssertUnwindSafe(|| ask(reporter))) {
+                Ok(Ok(())) => return true,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "it panicked, which is a bug of dbmatrix".to_owned(),
+            };
+            lost.push(Event::Warning {
+                text: format!("report `{}` ends here: {reason}", reporter.name()),
+            });
+            false
+        });
+        lost
+    }
+}
+
+impl From<Progress> for Audience {
+    fn from(progress: Progress) -> Self {
+        Audience::new(vec![Box::new(progress)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::event::Sender;
+    use crate::report::drive;
+
+    /// Passes on what it hears.
+    struct Witness(mpsc::Sender<Event>);
+
+    impl Reporter for Witness {
+        fn name(&self) -> &str {
+            "witness"
+        }
+
+        fn hear(&mut self, event: &Event) -> io::Result<()> {
+            self.0.send(event.clone()).map_err(io::Error::other)
+        }
+    }
+
+    struct FullDisk;
+
+    impl Reporter for FullDisk {
+        fn name(&self) -> &str {
+            "junit"
+        }
+
+        fn hear(&mut self, _: &Event) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    struct Bug;
+
+    impl Reporter for Bug {
+        fn name(&self) -> &str {
+            "html"
+        }
+
+        fn hear(&mut self, event: &Event) -> io::Result<()> {
+            panic!("no idea what to do with {event:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failing_and_a_panicking_reporter_leave_the_others_in_peace() {
+        let (sender, events) = Sender::channel();
+        sender.send(Event::Interrupted);
+        sender.send(Event::SetupStarted {
+            step: "engine".to_owned(),
+        });
+        drop(sender);
+        let (heard, witness) = mpsc::channel();
+        let audience = Audience::new(vec![
+            Box::new(FullDisk),
+            Box::new(Bug),
+            Box::new(Witness(heard)),
+        ]);
+        drive(events, audience).await;
+        let told: Vec<String> = witness
+            .into_iter()
+            .map(|event| match event {
+                Event::Warning { text } => text,
+                other => serde_json::to_string(&other).expect("plain data"),
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "{\"event\":\"interrupted\"}",
+                "report `junit` ends here: no storage space",
+                "report `html` ends here: it panicked, which is a bug of dbmatrix",
+                "{\"event\":\"setup-started\",\"step\":\"engine\"}",
+            ]
+        );
+    }
+}

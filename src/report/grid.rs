@@ -1,0 +1,277 @@
+//! The table of suites by flavours, in the layout that fits.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use unicode_width::UnicodeWidthStr;
+
+use super::summary::CaseOn;
+use super::text::{Colour, visible};
+use crate::event::CellVerdict;
+
+/// Which files have a row of their own, under their suite's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// Those that are not fine on every flavour.
+    #[default]
+    Failing,
+    /// All.
+    Files,
+}
+
+/// What a table shows.
+pub(super) struct Grid<'a> {
+    /// In their order.
+    pub(super) flavours: &'a [String],
+    /// `@@version` of those that were ready.
+    pub(super) versions: &'a BTreeMap<String, String>,
+    /// Flavours that could not be had.
+    pub(super) missing: &'a [&'a str],
+    pub(super) cases: &'a [CaseOn],
+    pub(super) detail: Detail,
+    pub(super) colour: Colour,
+}
+
+/// A suite, or one of its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row<'a> {
+    suite: &'a str,
+    file: Option<&'a Path>,
+}
+
+/// Sums over cases on a flavour.
+#[derive(Debug, Clone, Copy)]
+struct Sums {
+    verdict: CellVerdict,
+    passed: usize,
+    failed: usize,
+}
+
+impl Grid<'_> {
+    /// Suites by flavours; where that is wider than `width` columns, flavours
+    /// by suites; where that is too, suites by some flavours at a time.
+    pub(super) fn render(&self, width: usize) -> String {
+        let suites = self.suites();
+        let flavours: Vec<&String> = self.flavours.iter().collect();
+        let turned = || self.flavours_by_suites(&suites);
+        if suites.is_empty() {
+            return self.finished(turned());
+        }
+        let rows = self.rows(&suites);
+        let whole = self.suites_by_flavours(&rows, &flavours);
+        if fits(&whole, width) {
+            return self.finished(whole);
+        }
+        let turned = turned();
+        if fits(&turned, width) {
+            return self.finished(turned);
+        }
+        self.in_parts(&rows, &flavours, width)
+    }
+
+    /// As many flavours at a time as fit, and at least one.
+    fn in_parts(&self, rows: &[Row<'_>], flavours: &[&String], width: usize) -> String {
+        let mut text = String::new();
+        let mut rest = flavours;
+        while !rest.is_empty() {
+            let part = (1..=rest.len())
+                .map(|many| self.suites_by_flavours(rows, &rest[..many]))
+                .take_while(|table| fits(table, width))
+                .enumerate()
+                .last();
+            let (taken, table) = match part {
+                Some((at, table)) => (at + 1, table),
+                None => (
+                    1,
+                    squeezed(self.suites_by_flavours(rows, &rest[..1]), width),
+                ),
+            };
+            text.push_str(&self.finished(table));
+            rest = &rest[taken..];
+        }
+        text
+    }
+
+    fn suites_by_flavours(&self, rows: &[Row<'_>], flavours: &[&String]) -> Table {
+        let mut table = new_table();
+        let heads = flavours
+            .iter()
+            .map(|flavour| format!("{flavour}\n{}", self.version(flavour)));
+        let corner = "suite".to_owned();
+        table.set_header(std::iter::once(corner).chain(heads));
+        for row in rows {
+            let cells = flavours.iter().map(|flavour| self.cell(row, flavour));
+            table.add_row(std::iter::once(Cell::new(row.title())).chain(cells));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+
+    /// Files have no room here; failures name them below.
+    fn flavours_by_suites(&self, suites: &[&str]) -> Table {
+        let mut table = new_table();
+        let heads = suites.iter().map(|suite| visible(suite));
+        table.set_header(
+            ["flavour".to_owned(), "server".to_owned()]
+                .into_iter()
+                .chain(heads),
+        );
+        for flavour in self.flavours {
+            let server = match self.is_missing(flavour) {
+                true if suites.is_empty() => unavailable(),
+                _ => Cell::new(self.version(flavour)),
+            };
+            let cells = suites
+                .iter()
+                .map(|&suite| self.cell(&Row { suite, file: None }, flavour));
+            table.add_row([Cell::new(flavour), server].into_iter().chain(cells));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+
+    /// In the order in which they were first heard of.
+    fn suites(&self) -> Vec<&str> {
+        let mut suites: Vec<&str> = Vec::new();
+        for case in self.cases {
+            if !suites.contains(&case.suite.as_str()) {
+                suites.push(&case.suite);
+            }
+        }
+        suites
+    }
+
+    fn rows<'b>(&'b self, suites: &[&'b str]) -> Vec<Row<'b>> {
+        let mut rows = Vec::new();
+        for &suite in suites {
+            rows.push(Row { suite, file: None });
+            // Whether each file is fine, in the order of their names.
+            let mut files: BTreeMap<&Path, bool> = BTreeMap::new();
+            for case in self.cases.iter().filter(|case| case.suite == suite) {
+                *files.entry(&case.file).or_insert(true) &= case.result.is_good();
+            }
+            if files.len() == 1 && self.detail == Detail::Failing {
+                continue;
+            }
+            let shown = files
+                .into_iter()
+                .filter(|(_, is_good)| self.detail == Detail::Files || !is_good);
+            rows.extend(shown.map(|(file, _)| Row {
+                suite,
+                file: Some(file),
+            }));
+        }
+        rows
+    }
+
+    fn sums(&self, row: &Row<'_>, flavour: &str) -> Option<Sums> {
+        let cases = self.cases.iter().filter(|case| {
+            case.flavour == flavour
+                && case.suite == row.suite
+                && row.file.is_none_or(|file| file == case.file)
+        });
+        cases
+            .map(|case| Sums {
+                verdict: case.result.verdict(),
+                passed: case.result.passed,
+                failed: case.result.failed,
+            })
+            .reduce(|a, b| Sums {
+                verdict: a.verdict.max(b.verdict),
+                passed: a.passed + b.passed,
+                failed: a.failed + b.failed,
+            })
+    }
+
+    fn cell(&self, row: &Row<'_>, flavour: &str) -> Cell {
+        if self.is_missing(flavour) {
+            return unavailable();
+        }
+        let Some(sums) = self.sums(row, flavour) else {
+            return Cell::new("-");
+        };
+        match sums.verdict {
+            CellVerdict::Skipped => Cell::new("skip"),
+            CellVerdict::Passed => Cell::new(format!("ok {}", sums.passed)).fg(Color::DarkGreen),
+            CellVerdict::Failed => {
+                let all = sums.failed + sums.passed;
+                bad(format!("FAIL {}/{all}", sums.failed))
+            }
+            CellVerdict::Errored => bad("ERROR".to_owned()),
+            CellVerdict::Unavailable => unavailable(),
+        }
+    }
+
+    fn is_missing(&self, flavour: &str) -> bool {
+        self.missing.contains(&flavour)
+    }
+
+    /// What a server says of its version, up to the distribution's own suffix.
+    fn version(&self, flavour: &str) -> String {
+        let full = self.versions.get(flavour).map_or("-", String::as_str);
+        let end = full
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(full.len());
+        match full[..end].trim_end_matches('.') {
+            "" => visible(full),
+            number => number.to_owned(),
+        }
+    }
+
+    fn finished(&self, mut table: Table) -> String {
+        if self.colour == Colour::Always {
+            table.enforce_styling();
+        }
+        format!("{table}\n")
+    }
+}
+
+impl Row<'_> {
+    fn title(&self) -> String {
+        match self.file {
+            None => visible(self.suite),
+            Some(file) => {
+                let name = file.file_name().unwrap_or(file.as_os_str());
+                format!("  {}", visible(&name.to_string_lossy()))
+            }
+        }
+    }
+}
+
+fn bad(text: String) -> Cell {
+    Cell::new(text)
+        .fg(Color::Red)
+        .add_attribute(Attribute::Bold)
+}
+
+fn unavailable() -> Cell {
+    Cell::new("unavailable").fg(Color::DarkYellow)
+}
+
+/// Plain until it is finished, so that its width can be measured.
+fn new_table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .force_no_tty();
+    table
+}
+
+fn fits(table: &Table, width: usize) -> bool {
+    table.lines().all(|line| line.width() <= width)
+}
+
+/// With its contents wrapped, where not even one column fits.
+fn squeezed(mut table: Table, width: usize) -> Table {
+    let width = u16::try_from(width).unwrap_or(u16::MAX);
+    table
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    table
+}

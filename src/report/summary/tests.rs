@@ -1,0 +1,314 @@
+//! A summary from made-up events.
+
+use super::*;
+use crate::event::Failure;
+
+fn ready(summary: &mut Summary, flavour: &str, version: &str) {
+    summary.hear(Event::FlavourReady {
+        flavour: flavour.to_owned(),
+        version: version.to_owned(),
+        address: "10.66.7.11:3306".to_owned(),
+        took: Duration::from_secs(2),
+    });
+}
+
+fn missing(summary: &mut Summary, flavour: &str) {
+    summary.hear(Event::FlavourUnavailable {
+        flavour: flavour.to_owned(),
+        required: false,
+        reason: "repository `https://repo.example/` is not reached from here:\nno route to host"
+            .to_owned(),
+    });
+}
+
+fn ended(summary: &mut Summary, flavour: &str, suite: &str, file: &str, result: CaseResult) {
+    summary.hear(Event::CaseFinished {
+        flavour: flavour.to_owned(),
+        suite: suite.to_owned(),
+        file: PathBuf::from(file),
+        result,
+    });
+}
+
+fn passed(passed: usize) -> CaseResult {
+    CaseResult {
+        passed,
+        ..CaseResult::default()
+    }
+}
+
+fn failed(passed: usize, failures: Vec<Failure>) -> CaseResult {
+    CaseResult {
+        passed,
+        failed: failures.len(),
+        failures,
+        ..CaseResult::default()
+    }
+}
+
+fn rounding() -> Failure {
+    Failure {
+        line: 12,
+        statement: "SELECT 1/3".to_owned(),
+        expected: "0.3333".to_owned(),
+        found: "0.333333".to_owned(),
+        why: "other rows".to_owned(),
+    }
+}
+
+fn other_order() -> Failure {
+    Failure {
+        line: 40,
+        statement: "SELECT a, b\nFROM t\nORDER BY a".to_owned(),
+        expected: "1\tx\n2\ty\n3\tz".to_owned(),
+        found: "1\tx\n2\tY\n3\tz".to_owned(),
+        why: "other rows".to_owned(),
+    }
+}
+
+/// A suite that fails in one of its files in the same way on two flavours.
+fn sample() -> Summary {
+    let mut summary = Summary::default();
+    summary.set_order(&["mysql-9.7", "mariadb-10.5", "percona-8.4"].map(str::to_owned));
+    ready(&mut summary, "mysql-9.7", "9.7.4-2");
+    ready(&mut summary, "mariadb-10.5", "10.5.29-MariaDB-0+deb11u1");
+    missing(&mut summary, "percona-8.4");
+    for flavour in ["mysql-9.7", "mariadb-10.5"] {
+        let skipped = CaseResult {
+            skipped: 4,
+            ..CaseResult::default()
+        };
+        ended(&mut summary, flavour, "json", "sql/json.slt", skipped);
+        ended(&mut summary, flavour, "types", "sql/dates.slt", passed(20));
+        let failures = match flavour {
+            "mysql-9.7" => vec![rounding()],
+            _ => vec![rounding(), other_order()],
+        };
+        let result = failed(10, failures);
+        ended(&mut summary, flavour, "types", "sql/numbers.slt", result);
+    }
+    summary.hear(Event::Warning {
+        text: "the nest's memory limit is set and not enforced".to_owned(),
+    });
+    summary
+}
+
+/// Names and versions as wide as real ones.
+fn wide(flavours: usize, suites: usize) -> Summary {
+    let mut summary = Summary::default();
+    for number in 0..flavours {
+        let flavour = format!("mariadb-10.{number}");
+        ready(&mut summary, &flavour, &format!("10.{number}.18-MariaDB"));
+        for suite in 0..suites {
+            let suite = format!("suite-{suite}");
+            let result = match number {
+                3 => failed(131, vec![rounding()]),
+                _ => passed(132),
+            };
+            ended(&mut summary, &flavour, &suite, "sql/one.slt", result);
+        }
+    }
+    summary
+}
+
+fn table_of(text: &str) -> String {
+    let is_frame = |line: &&str| line.starts_with(['┌', '│', '╞', '└', '├']);
+    text.lines().filter(is_frame).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_failure_is_told_once_with_its_flavours() {
+    let text = sample().render(100, Duration::from_millis(1250), false);
+    insta::assert_snapshot!(text, @r"
+    ┌───────────────┬───────────┬──────────────┬─────────────┐
+    │ suite         ┆ mysql-9.7 ┆ mariadb-10.5 ┆ percona-8.4 │
+    │               ┆     9.7.4 ┆      10.5.29 ┆           - │
+    ╞═══════════════╪═══════════╪══════════════╪═════════════╡
+    │ json          ┆      skip ┆         skip ┆ unavailable │
+    │ types         ┆ FAIL 1/31 ┆    FAIL 2/32 ┆ unavailable │
+    │   numbers.slt ┆ FAIL 1/11 ┆    FAIL 2/12 ┆ unavailable │
+    └───────────────┴───────────┴──────────────┴─────────────┘
+
+    FAIL sql/numbers.slt:12: other rows on mysql-9.7, mariadb-10.5
+        | SELECT 1/3
+        expected: 0.3333
+        found: 0.333333
+
+    FAIL sql/numbers.slt:40: other rows on mariadb-10.5
+        | SELECT a, b
+        | FROM t
+        | ORDER BY a
+        - expected, + found
+        @@ -1,3 +1,3 @@
+         1	x
+        -2	y
+        +2	Y
+         3	z
+
+    percona-8.4: unavailable (not required)
+      repository `https://repo.example/` is not reached from here:
+      no route to host
+
+    warnings:
+      the nest's memory limit is set and not enforced
+
+    failed: 60 passed, 3 failed, 8 skipped steps on 2 flavours (1 unavailable) in 1.2 s
+    ");
+}
+
+#[test]
+fn all_files_have_rows_where_wanted() {
+    let mut summary = sample();
+    summary.set_detail(Detail::Files);
+    let text = summary.render(100, Duration::ZERO, false);
+    insta::assert_snapshot!(table_of(&text), @r"
+    ┌───────────────┬───────────┬──────────────┬─────────────┐
+    │ suite         ┆ mysql-9.7 ┆ mariadb-10.5 ┆ percona-8.4 │
+    │               ┆     9.7.4 ┆      10.5.29 ┆           - │
+    ╞═══════════════╪═══════════╪══════════════╪═════════════╡
+    │ json          ┆      skip ┆         skip ┆ unavailable │
+    │   json.slt    ┆      skip ┆         skip ┆ unavailable │
+    │ types         ┆ FAIL 1/31 ┆    FAIL 2/32 ┆ unavailable │
+    │   dates.slt   ┆     ok 20 ┆        ok 20 ┆ unavailable │
+    │   numbers.slt ┆ FAIL 1/11 ┆    FAIL 2/12 ┆ unavailable │
+    └───────────────┴───────────┴──────────────┴─────────────┘
+    ");
+}
+
+#[test]
+fn a_file_that_ended_early_is_an_error_with_its_reason() {
+    let mut summary = Summary::default();
+    ready(&mut summary, "mysql-9.7", "9.7.4");
+    let result = CaseResult {
+        aborted: Some("connection lost: server has gone away".to_owned()),
+        failed: 60,
+        failures: vec![rounding()],
+        ..passed(3)
+    };
+    ended(&mut summary, "mysql-9.7", "types", "sql/types.slt", result);
+    let text = summary.render(80, Duration::from_secs(200), false);
+    insta::assert_snapshot!(text, @r"
+    ┌───────┬───────────┐
+    │ suite ┆ mysql-9.7 │
+    │       ┆     9.7.4 │
+    ╞═══════╪═══════════╡
+    │ types ┆     ERROR │
+    └───────┴───────────┘
+
+    FAIL sql/types.slt:12: other rows on mysql-9.7
+        | SELECT 1/3
+        expected: 0.3333
+        found: 0.333333
+
+    59 more failures in sql/types.slt on mysql-9.7
+
+    ERROR sql/types.slt ended early on mysql-9.7
+        connection lost: server has gone away
+
+    failed: 3 passed, 60 failed, 0 skipped steps, 1 file ended early on 1 flavour in 3 min 20 s
+    ");
+}
+
+#[test]
+fn flavours_that_are_only_brought_up_are_listed() {
+    let mut summary = Summary::default();
+    ready(&mut summary, "mysql-9.7", "9.7.4-2");
+    missing(&mut summary, "percona-8.4");
+    insta::assert_snapshot!(summary.render(80, Duration::from_secs(3), false), @r"
+    ┌─────────────┬─────────────┐
+    │ flavour     ┆      server │
+    ╞═════════════╪═════════════╡
+    │ mysql-9.7   ┆       9.7.4 │
+    │ percona-8.4 ┆ unavailable │
+    └─────────────┴─────────────┘
+
+    percona-8.4: unavailable (not required)
+      repository `https://repo.example/` is not reached from here:
+      no route to host
+
+    ready: 1 flavour (1 unavailable) in 3.0 s
+    ");
+}
+
+#[test]
+fn a_table_that_is_too_wide_is_turned() {
+    let text = wide(10, 3).render(80, Duration::ZERO, false);
+    insta::assert_snapshot!(table_of(&text), @r"
+    ┌──────────────┬─────────┬────────────┬────────────┬────────────┐
+    │ flavour      ┆  server ┆    suite-0 ┆    suite-1 ┆    suite-2 │
+    ╞══════════════╪═════════╪════════════╪════════════╪════════════╡
+    │ mariadb-10.0 ┆ 10.0.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.1 ┆ 10.1.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.2 ┆ 10.2.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.3 ┆ 10.3.18 ┆ FAIL 1/132 ┆ FAIL 1/132 ┆ FAIL 1/132 │
+    │ mariadb-10.4 ┆ 10.4.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.5 ┆ 10.5.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.6 ┆ 10.6.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.7 ┆ 10.7.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.8 ┆ 10.8.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    │ mariadb-10.9 ┆ 10.9.18 ┆     ok 132 ┆     ok 132 ┆     ok 132 │
+    └──────────────┴─────────┴────────────┴────────────┴────────────┘
+    ");
+}
+
+#[test]
+fn a_table_that_is_too_wide_both_ways_comes_in_parts() {
+    let text = wide(8, 9).render(80, Duration::ZERO, false);
+    let table = table_of(&text);
+    assert_eq!(table.matches("│ suite ").count(), 2, "{table}");
+    assert!(
+        (0..8).all(|n| table.contains(&format!("mariadb-10.{n} "))),
+        "{table}"
+    );
+}
+
+#[test]
+fn no_line_of_a_table_is_wider_than_the_terminal() {
+    use unicode_width::UnicodeWidthStr;
+    for width in [20, 34, 60, 80, 200] {
+        let text = wide(12, 12).render(width, Duration::ZERO, false);
+        let widest = table_of(&text).lines().map(UnicodeWidthStr::width).max();
+        assert!(widest <= Some(usize::from(width)), "{width}: {text}");
+    }
+}
+
+#[test]
+fn what_a_server_sends_cannot_move_the_cursor() {
+    let mut summary = Summary::default();
+    ready(&mut summary, "mysql-9.7", "9.7.4");
+    let evil = Failure {
+        found: "\u{1b}[2J\u{1b}]0;title\u{7}".to_owned(),
+        ..rounding()
+    };
+    ended(
+        &mut summary,
+        "mysql-9.7",
+        "s",
+        "s.slt",
+        failed(0, vec![evil]),
+    );
+    let text = summary.render(80, Duration::ZERO, false);
+    assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let mut summary = sample();
+    let plain = summary.render(100, Duration::ZERO, false);
+    summary.set_colour(Colour::Always);
+    let coloured = summary.render(100, Duration::ZERO, false);
+    assert_ne!(coloured, plain);
+    let escapes = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("a pattern");
+    assert_eq!(escapes.replace_all(&coloured, ""), plain);
+}
+
+#[test]
+fn what_is_missing_outweighs_what_failed() {
+    let mut summary = sample();
+    assert_eq!(summary.verdict(false), Verdict::Failed);
+    assert_eq!(summary.verdict(true), Verdict::NotProvided);
+    summary.cases.clear();
+    assert_eq!(summary.verdict(false), Verdict::Passed);
+    summary.hear(Event::Interrupted);
+    assert_eq!(summary.verdict(true), Verdict::Interrupted);
+}
