@@ -99,9 +99,7 @@ async fn provide(
     let mut summary = reporter.await.map_err(Failure::not_provided)?;
     match ended {
         None => {
-            eprintln!(
-                "interrupted; removing what is half made (again to leave it to the next run)"
-            );
+            eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
             clean_up(&options, matrix).await;
         }
         Some(Err(failure)) => {
