@@ -206,6 +206,15 @@ impl Engine {
             .map(drop)
     }
 
+    /// Starts or thaws a container, as it needs; one that runs is fine.
+    pub async fn ensure_running(&self, instance: &Instance) -> Result<(), EngineError> {
+        match instance.status.as_str() {
+            "Running" => Ok(()),
+            "Frozen" => self.power(&instance.name, Power::Thaw).await,
+            _ => self.power(&instance.name, Power::Start).await,
+        }
+    }
+
     /// Kills and removes a container; absent is fine. One that is just being
     /// made or changed is asked again until it lets go.
     pub async fn destroy_instance(&self, name: &str) -> Result<(), EngineError> {

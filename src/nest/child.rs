@@ -79,13 +79,8 @@ impl Children {
         }
         let child = match found {
             Some(instance) => {
-                let child = self.read(&instance)?;
-                match instance.status.as_str() {
-                    "Running" => {}
-                    "Frozen" => engine.power(&spec.name, Power::Thaw).await?,
-                    _ => engine.power(&spec.name, Power::Start).await?,
-                }
-                child
+                engine.ensure_running(&instance).await?;
+                self.read(&instance)?
             }
             None => self.make(spec).await?,
         };

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::outer::{is_ready, read_key};
 use super::{Nest, NestError, existing_nests, key};
-use crate::engine::{Engine, EngineError, Instance, Power};
+use crate::engine::{Engine, EngineError, Instance};
 use crate::host::Names;
 
 /// A nest or a child.
@@ -169,37 +169,9 @@ pub async fn find_flavour(
             });
         }
     };
-    match child.status.as_str() {
-        "Running" => {}
-        "Frozen" => nest.engine.power(&child.name, Power::Thaw).await?,
-        _ => nest.engine.power(&child.name, Power::Start).await?,
-    }
+    nest.engine.ensure_running(child).await?;
     Ok(Found {
         nest: nest.clone(),
         address: read_key(child, key::ADDRESS)?,
     })
-}
-
-/// Removes a nest that is half made; of one that is whole, its half-made
-/// children.
-///
-/// # Errors
-/// As of the engines; an absent nest is fine.
-pub async fn remove_half_made(engine: &Engine, name: &str, bridge: &str) -> Result<(), NestError> {
-    let Some(instance) = engine.instance(name).await? else {
-        return Ok(());
-    };
-    if !is_ready(&instance) {
-        return super::destroy_nest(engine, &instance).await;
-    }
-    if !instance.is_running() {
-        return Ok(());
-    }
-    let nest = Nest::read(&instance, bridge)?;
-    for child in nest.engine.instances().await? {
-        if child.config.contains_key(key::OWNER) && !is_ready(&child) {
-            nest.engine.destroy_instance(&child.name).await?;
-        }
-    }
-    Ok(())
 }

@@ -13,8 +13,8 @@ mod outer;
 
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
-pub use listing::{FindError, Found, Listed, find_flavour, list_all, remove_half_made};
-pub use outer::{Nest, NestSettings, destroy_nest, existing_nests};
+pub use listing::{FindError, Found, Listed, find_flavour, list_all};
+pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.
 mod key {

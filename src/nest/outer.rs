@@ -98,14 +98,10 @@ impl Nest {
         bridge: &str,
     ) -> Result<Self, NestError> {
         let nest = Self::read(instance, bridge)?;
-        match instance.status.as_str() {
-            "Running" => {}
-            "Frozen" => host.power(&nest.name, Power::Thaw).await?,
-            _ => {
-                remove_stale_socket(nest.engine.socket());
-                host.power(&nest.name, Power::Start).await?;
-            }
+        if instance.status == "Stopped" {
+            remove_stale_socket(nest.engine.socket());
         }
+        host.ensure_running(instance).await?;
         if !nest.engine.is_ready().await && instance.is_running() {
             nest.attach_socket(host, instance).await?;
         }
@@ -116,7 +112,8 @@ impl Nest {
 
     /// Makes the socket anew: whoever passed it on is gone.
     async fn attach_socket(&self, host: &Engine, instance: &Instance) -> Result<(), NestError> {
-        let device = &instance.devices[SOCKET_DEVICE];
+        let device = instance.devices.get(SOCKET_DEVICE);
+        let device = device.ok_or_else(|| record_error(&self.name, SOCKET_DEVICE, "no device"))?;
         host.set_device(&self.name, SOCKET_DEVICE, None).await?;
         remove_stale_socket(self.engine.socket());
         host.set_device(&self.name, SOCKET_DEVICE, Some(device))
@@ -190,15 +187,9 @@ impl Nest {
     }
 
     pub(super) fn read(instance: &Instance, bridge: &str) -> Result<Self, NestError> {
-        let socket = instance
-            .devices
-            .get(SOCKET_DEVICE)
-            .and_then(|device| device.get("listen"))
-            .and_then(|listen| listen.strip_prefix("unix:"))
-            .unwrap_or_default();
         Ok(Nest {
             name: instance.name.clone(),
-            engine: Engine::new(socket),
+            engine: Engine::new(socket_of(instance).unwrap_or_default()),
             address: read_key(instance, key::ADDRESS)?,
             subnet: read_key(instance, key::SUBNET)?,
             password: Secret::new(&read_key::<String>(instance, key::PASSWORD)?),
@@ -220,14 +211,40 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
         Routes::open()?.remove(subnet).await?;
     }
     engine.destroy_instance(&instance.name).await?;
-    let listen = instance
-        .devices
-        .get(SOCKET_DEVICE)
-        .and_then(|device| device.get("listen"));
-    if let Some(socket) = listen.and_then(|listen| listen.strip_prefix("unix:")) {
+    if let Some(socket) = socket_of(instance) {
         remove_stale_socket(Path::new(socket));
     }
     Ok(())
+}
+
+/// Removes a nest that is half made; of one that is whole, its half-made
+/// children.
+///
+/// # Errors
+/// As of the engines; an absent nest is fine.
+pub async fn remove_half_made(engine: &Engine, name: &str, bridge: &str) -> Result<(), NestError> {
+    let Some(instance) = engine.instance(name).await? else {
+        return Ok(());
+    };
+    if !is_ready(&instance) {
+        return destroy_nest(engine, &instance).await;
+    }
+    if !instance.is_running() {
+        return Ok(());
+    }
+    let nest = Nest::read(&instance, bridge)?;
+    for child in nest.engine.instances().await? {
+        if child.config.contains_key(key::OWNER) && !is_ready(&child) {
+            nest.engine.destroy_instance(&child.name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a nest's inner engine is reached on the host.
+fn socket_of(instance: &Instance) -> Option<&str> {
+    let device = instance.devices.get(SOCKET_DEVICE)?;
+    device.get("listen")?.strip_prefix("unix:")
 }
 
 pub(super) fn is_ready(instance: &Instance) -> bool {
