@@ -2,7 +2,7 @@
 //!
 //! The rooms, top to bottom; each may use those below it, never those above:
 //! `cli`, `report`, `run`, `event`, `plan`, `matrix`, `suite`, `compare`,
-//! `server`, `nest`, `route`, `host`, `image`, `catalogue`, `engine`,
+//! `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
 //! `session`, `outcome`, `version`.
 
 pub mod catalogue;
