@@ -1,17 +1,38 @@
 //! The vocabulary that a run speaks and reports hear.
 //!
-//! Plain data, ready to be serialised; times are written as seconds. Knows
-//! neither who sends nor who listens.
+//! Plain data that is written to files and read back; times are seconds.
+//! Knows neither who sends nor who listens.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Kind;
+
+/// The version of this vocabulary in files. Raised whenever something that was
+/// written before would be read otherwise; what is only new does not raise it.
+pub const SCHEMA: u32 = 1;
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
+    /// The first event of each run.
+    RunStarted {
+        /// [`SCHEMA`].
+        schema: u32,
+        /// Such as `dbmatrix 0.1.0`.
+        program: String,
+        /// When, in UTC, such as `2026-11-23T17:45:39Z`.
+        began: String,
+        /// The matrix file.
+        matrix: PathBuf,
+        /// The chosen flavours, in the order in which they are shown.
+        flavours: Vec<String>,
+        /// Which part of the run this is, such as `2/3`.
+        shard: Option<String>,
+    },
     /// A step of the common ground began: engine, network, nest.
     SetupStarted {
         /// For people, such as `nest: inner engine`.
@@ -19,8 +40,10 @@ pub enum Event {
     },
     /// The common ground stands.
     SetupFinished {
+        /// What it is made of.
+        machine: Machine,
         /// Since the start of the run.
-        #[serde(serialize_with = "seconds")]
+        #[serde(with = "seconds")]
         took: Duration,
     },
     /// Something that people should know and that stops nothing.
@@ -39,12 +62,12 @@ pub enum Event {
     FlavourReady {
         /// Which one.
         flavour: String,
-        /// `@@version`, whole.
-        version: String,
+        /// What the server says of itself, and what it is made of.
+        server: ServerFacts,
         /// Where it listens.
         address: String,
         /// Since the start of the run.
-        #[serde(serialize_with = "seconds")]
+        #[serde(with = "seconds")]
         took: Duration,
     },
     /// A flavour could not be had.
@@ -62,7 +85,7 @@ pub enum Event {
         flavour: String,
         /// Which suite.
         suite: String,
-        /// Which file.
+        /// Which file, or the command as it is written.
         file: PathBuf,
     },
     /// A case has come so far; often said.
@@ -78,11 +101,15 @@ pub enum Event {
         flavour: String,
         /// Which suite.
         suite: String,
-        /// Which file.
+        /// Which file, or the command as it is written.
         file: PathBuf,
         /// How.
         result: CaseResult,
     },
+    /// Flavours answered a step differently.
+    Diverged(Divergence),
+    /// An entry of a file of known divergences does not hold.
+    Stale(Stale),
     /// Expectations were written.
     ExpectationWritten {
         /// The file.
@@ -95,10 +122,132 @@ pub enum Event {
     },
     /// The run was asked to end; what is half made goes.
     Interrupted,
+    /// The last event of a run that was not cut.
+    RunFinished {
+        /// How it ended.
+        verdict: Verdict,
+        /// Since its start.
+        #[serde(with = "seconds")]
+        took: Duration,
+    },
+}
+
+/// What all flavours of a run stand on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// The host's engine, such as `LXD 5.0.2`.
+    pub engine: String,
+    /// The nest's engine, such as `Incus 6.0.4`.
+    pub nest_engine: String,
+    /// The nest's image: `debian:trixie` and the hash of what went into it.
+    pub nest_image: String,
+    /// Such as `Linux 6.18.5 x86_64`.
+    pub kernel: String,
+}
+
+/// What is needed to make a server again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerFacts {
+    /// `@@version`, whole.
+    pub version: String,
+    /// `@@version_comment`: who built it.
+    pub comment: String,
+    /// Its container's image: `debian:sid` and the hash of what went into it.
+    pub image: String,
+    /// The repository or tarball that it comes from, where that is not the
+    /// image's own mirror.
+    pub origin: Option<String>,
+    /// What its installation added.
+    pub packages: Vec<PackageVersion>,
+    /// `@@GLOBAL.sql_mode`.
+    pub sql_mode: String,
+    /// `@@GLOBAL.collation_server`.
+    pub collation: String,
+    /// The plugin by which the routed user is authenticated.
+    pub auth_plugin: String,
+}
+
+/// An installed package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageVersion {
+    /// Its name.
+    pub name: String,
+    /// Its version, as the distribution writes it.
+    pub version: String,
+}
+
+/// A step that flavours answered differently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    /// Which suite.
+    pub suite: String,
+    /// Which file.
+    pub file: PathBuf,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// The statement.
+    pub statement: String,
+    /// How the answers differ; those that count first.
+    pub kinds: Vec<Kind>,
+    /// Whether that is well.
+    pub standing: Standing,
+    /// Flavours with the same outcome. The first group is the one to which the
+    /// others are compared: the baseline's, else the largest.
+    pub groups: Vec<Group>,
+}
+
+/// Whether a divergence is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Nobody has said why: it fails the run.
+    New,
+    /// A file of known divergences says why; with its reasons.
+    Known(Vec<Reason>),
+    /// The suite compares no such kind, or the file itself says what each
+    /// flavour answers: it is only shown.
+    Shown,
+}
+
+/// Why a divergence is well.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reason {
+    /// In words.
+    pub text: String,
+    /// Where more is to be read.
+    pub link: Option<String>,
+}
+
+/// Flavours with the same outcome of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Their names, in the order of the run.
+    pub flavours: Vec<String>,
+    /// The outcome, on one or more lines.
+    pub outcome: String,
+    /// How it differs from that of the first group; none for that itself.
+    pub kinds: Vec<Kind>,
+}
+
+/// An entry of a file of known divergences that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    /// Which suite.
+    pub suite: String,
+    /// The file of known divergences.
+    pub file: PathBuf,
+    /// The entry's line in it, from 1.
+    pub line: usize,
+    /// The statement that the entry is about.
+    pub statement: String,
+    /// Flavours on which it does not hold; none where it is not about flavours.
+    pub flavours: Vec<String>,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// What a flavour is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Image and container.
@@ -127,18 +276,26 @@ impl Phase {
 }
 
 /// How a case ended on one flavour.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
     /// Steps that were as expected.
     pub passed: usize,
     /// Steps that were not.
     pub failed: usize,
+    /// Steps that were not, and of which it is known why.
+    pub known: usize,
     /// Steps whose conditions did not hold.
     pub skipped: usize,
-    /// The first failures.
+    /// The first failures, known ones included.
     pub failures: Vec<Failure>,
+    /// How often it was run before it ended so; a suite may ask for retries.
+    pub retries: u32,
+    /// What was wrong before the last try.
+    pub flaky: Vec<Failure>,
+    /// Where the whole output of a command is kept.
+    pub log: Option<PathBuf>,
     /// How long it took.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub took: Duration,
     /// Why the case ended before its last step.
     pub aborted: Option<String>,
@@ -156,7 +313,9 @@ impl CaseResult {
             CellVerdict::Errored
         } else if self.failed > 0 {
             CellVerdict::Failed
-        } else if self.passed == 0 && self.skipped > 0 {
+        } else if self.retries > 0 {
+            CellVerdict::Flaky
+        } else if self.passed + self.known == 0 && self.skipped > 0 {
             CellVerdict::Skipped
         } else {
             CellVerdict::Passed
@@ -166,13 +325,17 @@ impl CaseResult {
 
 /// A case or a suite on one flavour, in a word. The greatest of a suite's cases
 /// is the suite's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CellVerdict {
     /// No condition of any step held.
     Skipped,
     /// As expected.
     Passed,
+    /// As expected, after another try.
+    Flaky,
+    /// As expected, and unlike other flavours in a way that nobody explains.
+    Differs,
     /// Something was not as expected.
     Failed,
     /// Ended before its last step.
@@ -182,7 +345,7 @@ pub enum CellVerdict {
 }
 
 /// A step that was not as expected.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failure {
     /// Line in the file, from 1.
     pub line: usize,
@@ -192,17 +355,21 @@ pub struct Failure {
     pub expected: String,
     /// What the server said.
     pub found: String,
-    /// The kind of difference, for people.
+    /// What is wrong, for people.
     pub why: String,
+    /// The kind of difference, where it is one of outcomes.
+    pub kind: Option<Kind>,
+    /// Why it is well all the same.
+    pub known: Option<Reason>,
 }
 
 /// How a whole run ended; the program's exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// All passed.
     Passed,
-    /// Something was not as expected.
+    /// Something was not as expected, differs in a new way, or is stale.
     Failed,
     /// The command line or the matrix is wrong.
     Misused,
@@ -226,8 +393,19 @@ impl Verdict {
     }
 }
 
-fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
+/// Times in files.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(time.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+    }
 }
 
 /// Where events are sent. A listener that is gone stops no run.
@@ -275,22 +453,17 @@ mod tests {
 
     #[test]
     fn an_event_is_written_flat_with_its_name_and_seconds() {
-        let event = Event::FlavourReady {
-            flavour: "mysql-9.7".to_owned(),
-            version: "9.7.4-2".to_owned(),
-            address: "10.66.7.11:3306".to_owned(),
+        let event = Event::RunFinished {
+            verdict: Verdict::NotProvided,
             took: Duration::from_millis(1500),
         };
+        let written = serde_json::to_value(&event).expect("plain data");
         assert_eq!(
-            serde_json::to_value(event).expect("plain data"),
-            serde_json::json!({
-                "event": "flavour-ready",
-                "flavour": "mysql-9.7",
-                "version": "9.7.4-2",
-                "address": "10.66.7.11:3306",
-                "took": 1.5,
-            })
+            written,
+            serde_json::json!({"event": "run-finished", "verdict": "not-provided", "took": 1.5})
         );
+        let read: Event = serde_json::from_value(written).expect("what was written");
+        assert_eq!(read, event);
     }
 
     #[test]

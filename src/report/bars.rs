@@ -74,6 +74,11 @@ impl Bars {
             Event::Interrupted => return self.all.println("interrupted"),
             Event::SetupStarted { step } => self.setup.set_message(one_line(step, WIDEST)),
             Event::SetupFinished { .. } => self.setup.finish_with_message("ready"),
+            // The summary tells them.
+            Event::RunStarted { .. }
+            | Event::Diverged(_)
+            | Event::Stale(_)
+            | Event::RunFinished { .. } => {}
             Event::FlavourPhase { flavour, .. }
             | Event::FlavourReady { flavour, .. }
             | Event::FlavourUnavailable { flavour, .. }
@@ -115,7 +120,7 @@ impl Line {
     fn hear(&mut self, event: &Event) {
         match event {
             Event::FlavourPhase { phase, .. } => self.show(phase.as_str()),
-            Event::FlavourReady { version, .. } => self.show(&format!("ready: {version}")),
+            Event::FlavourReady { server, .. } => self.show(&format!("ready: {}", server.version)),
             Event::FlavourUnavailable { reason, .. } => {
                 let told = format!("unavailable: {}", one_line(reason, WIDEST));
                 self.bar.finish_with_message(told);
@@ -177,7 +182,7 @@ mod tests {
     use indicatif::InMemoryTerm;
 
     use super::*;
-    use crate::event::{CaseResult, Phase};
+    use crate::event::{CaseResult, Machine, Phase};
 
     struct Screen {
         terminal: InMemoryTerm,
@@ -213,6 +218,7 @@ mod tests {
             step: "nest `mysql`: inner engine".to_owned(),
         });
         screen.hear(Event::SetupFinished {
+            machine: Machine::default(),
             took: Duration::from_secs(1),
         });
         screen.hear(Event::FlavourPhase {

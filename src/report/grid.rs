@@ -198,6 +198,8 @@ impl Grid<'_> {
         match sums.verdict {
             CellVerdict::Skipped => Cell::new("skip"),
             CellVerdict::Passed => Cell::new(format!("ok {}", sums.passed)).fg(Color::DarkGreen),
+            CellVerdict::Flaky => Cell::new(format!("flaky {}", sums.passed)).fg(Color::DarkYellow),
+            CellVerdict::Differs => bad("DIFF".to_owned()),
             CellVerdict::Failed => {
                 let all = sums.failed + sums.passed;
                 bad(format!("FAIL {}/{all}", sums.failed))

@@ -56,10 +56,10 @@ impl Lines {
             }
             Event::FlavourReady {
                 flavour,
-                version,
+                server,
                 address,
                 ..
-            } => format!("{flavour}: ready at {address}, {version}"),
+            } => format!("{flavour}: ready at {address}, {}", server.version),
             Event::FlavourUnavailable {
                 flavour, reason, ..
             } => format!("{flavour}: unavailable: {}", one_line(reason, WIDEST)),
@@ -94,6 +94,11 @@ impl Lines {
                 format!("{flavour}: done, {passed} passed, {failed} failed")
             }
             Event::Interrupted => "interrupted".to_owned(),
+            // The summary tells them.
+            Event::RunStarted { .. }
+            | Event::Diverged(_)
+            | Event::Stale(_)
+            | Event::RunFinished { .. } => return None,
         })
     }
 
@@ -123,6 +128,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::event::{Machine, ServerFacts};
 
     /// Keeps what is written to it.
     #[derive(Clone, Default)]
@@ -184,6 +190,7 @@ mod tests {
                 text: "the pool is a plain folder: copies are slow".to_owned(),
             },
             Event::SetupFinished {
+                machine: Machine::default(),
                 took: Duration::from_secs(1),
             },
             phase(Phase::Creating),
@@ -196,7 +203,10 @@ mod tests {
             },
             Event::FlavourReady {
                 flavour: "mysql-9.7".to_owned(),
-                version: "9.7.4-2".to_owned(),
+                server: ServerFacts {
+                    version: "9.7.4-2".to_owned(),
+                    ..ServerFacts::default()
+                },
                 address: "10.66.7.11:3306".to_owned(),
                 took: Duration::from_secs(3),
             },

@@ -58,9 +58,9 @@ impl Summary {
     pub(super) fn hear(&mut self, event: Event) {
         match event {
             Event::FlavourReady {
-                flavour, version, ..
+                flavour, server, ..
             } => {
-                self.versions.insert(flavour, version);
+                self.versions.insert(flavour, server.version);
             }
             Event::FlavourUnavailable {
                 flavour,

@@ -195,6 +195,8 @@ impl<S: Connect> Runner<'_, S> {
                 expected: shortened(&mismatch.expected),
                 found: shortened(&mismatch.found),
                 why: why.to_owned(),
+                kind: None,
+                known: None,
             });
         }
     }

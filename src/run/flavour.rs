@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::case::drop_leftovers;
 use super::stand::Stand;
-use crate::event::{Event, Phase, Sender};
+use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;
 use crate::nest::{Child, ChildSpec, NestError, Stage};
 use crate::server::{
@@ -41,7 +41,11 @@ pub async fn provide(
         Ok(server) => {
             events.send(Event::FlavourReady {
                 flavour: flavour.name.clone(),
-                version: server.identity.full.clone(),
+                server: ServerFacts {
+                    version: server.identity.full.clone(),
+                    comment: server.identity.comment.clone(),
+                    ..ServerFacts::default()
+                },
                 address: server.address().to_string(),
                 took: begun.elapsed(),
             });

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::event::{Event, Sender};
+use crate::event::{Event, Machine, Sender};
 use crate::host::{
     EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, free_disk, install,
     running_engine, unenforced_limits,
@@ -110,6 +110,7 @@ impl Stand {
         let source = nest.guard().check(nest.gateway()).await?;
         drop(ground_lock);
         events.send(Event::SetupFinished {
+            machine: Machine::default(),
             took: begun.elapsed(),
         });
         let images = ImageStore::new(nest.engine.clone(), builder);

@@ -1,12 +1,16 @@
 //! A summary from made-up events.
 
 use super::*;
-use crate::event::Failure;
+use crate::compare::Kind;
+use crate::event::{Failure, ServerFacts};
 
 fn ready(summary: &mut Summary, flavour: &str, version: &str) {
     summary.hear(Event::FlavourReady {
         flavour: flavour.to_owned(),
-        version: version.to_owned(),
+        server: ServerFacts {
+            version: version.to_owned(),
+            ..ServerFacts::default()
+        },
         address: "10.66.7.11:3306".to_owned(),
         took: Duration::from_secs(2),
     });
@@ -53,6 +57,8 @@ fn rounding() -> Failure {
         expected: "0.3333".to_owned(),
         found: "0.333333".to_owned(),
         why: "other rows".to_owned(),
+        kind: Some(Kind::Rows),
+        known: None,
     }
 }
 
@@ -63,6 +69,8 @@ fn other_order() -> Failure {
         expected: "1\tx\n2\ty\n3\tz".to_owned(),
         found: "1\tx\n2\tY\n3\tz".to_owned(),
         why: "other rows".to_owned(),
+        kind: Some(Kind::Rows),
+        known: None,
     }
 }
 
