@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Kind;
+pub use crate::suite::Reason;
 
 /// The version of this vocabulary in files. Raised whenever something that was
 /// written before would be read otherwise; what is only new does not raise it.
@@ -209,15 +210,6 @@ pub enum Standing {
     Shown,
 }
 
-/// Why a divergence is well.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Reason {
-    /// In words.
-    pub text: String,
-    /// Where more is to be read.
-    pub link: Option<String>,
-}
-
 /// Flavours with the same outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
@@ -299,6 +291,8 @@ pub struct CaseResult {
     pub took: Duration,
     /// Why the case ended before its last step.
     pub aborted: Option<String>,
+    /// Whether it was cut short since the run ends at its first failure.
+    pub cut: bool,
 }
 
 impl CaseResult {

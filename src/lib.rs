@@ -3,11 +3,12 @@
 //! The rooms, top to bottom; each may use those below it, never those above:
 //! `cli`, `report`, `run`, `event`, `plan`, `matrix`, `suite`, `compare`,
 //! `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
-//! `session`, `outcome`, `version`.
+//! `session`, `outcome`, `config`, `version`.
 
 pub mod catalogue;
 pub mod cli;
 pub mod compare;
+pub mod config;
 pub mod engine;
 pub mod event;
 pub mod host;

@@ -46,6 +46,23 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// A warning or a note of the server (`SHOW WARNINGS`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `Warning`, `Note` or `Error`.
+    pub level: String,
+    /// Its number, such as 1265.
+    pub code: u16,
+    /// The server's own words.
+    pub message: String,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.level, self.code, self.message)
+    }
+}
+
 /// What came of one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -80,6 +97,15 @@ impl Outcome {
             Outcome::Rows(rows) => Some(rows),
             Outcome::Several(parts) => parts.iter().find_map(Outcome::rows),
             Outcome::Done { .. } | Outcome::Refused(_) => None,
+        }
+    }
+
+    /// Number of warnings of the last result.
+    pub fn warnings(&self) -> u16 {
+        match self {
+            Outcome::Rows(RowSet { warnings, .. }) | Outcome::Done { warnings, .. } => *warnings,
+            Outcome::Several(parts) => parts.last().map_or(0, Outcome::warnings),
+            Outcome::Refused(_) => 0,
         }
     }
 

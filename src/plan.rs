@@ -1,11 +1,11 @@
 //! What is to be run: the matrix, narrowed by what was chosen. Pure.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use globset::Glob;
 use thiserror::Error;
 
-use crate::matrix::{Flavour, Matrix};
+use crate::matrix::{Flavour, Matrix, SuiteSpec};
 
 /// What was chosen on the command line; all where nothing was.
 #[derive(Debug, Clone, Default)]
@@ -21,12 +21,8 @@ pub struct Selection {
 pub struct Cell {
     /// The flavour's name.
     pub flavour: String,
-    /// The suite's name.
-    pub suite: String,
-    /// The suite's files.
-    pub files: Vec<PathBuf>,
-    /// Labels that hold in the suite's conditions.
-    pub labels: Vec<String>,
+    /// The suite.
+    pub suite: Arc<SuiteSpec>,
 }
 
 /// What is to be run.
@@ -74,21 +70,18 @@ impl Plan {
             .suites
             .iter()
             .filter(|suite| suites.contains(&suite.name));
-        let cells = chosen.flat_map(|suite| {
+        let mut cells = Vec::new();
+        for suite in chosen {
+            let suite = Arc::new(suite.clone());
             let on = flavours
                 .iter()
                 .filter(|flavour| suite.flavours.contains(&flavour.name));
-            on.map(|flavour| Cell {
+            cells.extend(on.map(|flavour| Cell {
                 flavour: flavour.name.clone(),
-                suite: suite.name.clone(),
-                files: suite.files.clone(),
-                labels: suite.labels.clone(),
-            })
-        });
-        Ok(Plan {
-            cells: cells.collect(),
-            flavours,
-        })
+                suite: Arc::clone(&suite),
+            }));
+        }
+        Ok(Plan { cells, flavours })
     }
 }
 

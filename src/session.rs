@@ -15,7 +15,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
 use thiserror::Error as ThisError;
 
-use crate::outcome::{Column, Outcome, Refusal, RowSet, Value};
+use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet, Value};
 
 /// How long a connection, with its handshake, may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -220,6 +220,35 @@ impl Session {
                 .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
         };
         Ok(row.iter().map(text).collect())
+    }
+
+    /// The server's number of this connection, which `KILL` takes.
+    pub fn id(&self) -> u32 {
+        self.conn.id()
+    }
+
+    /// Warnings and notes of the last statement.
+    ///
+    /// The server forgets `ROW_COUNT()` and `FOUND_ROWS()` over it.
+    ///
+    /// # Errors
+    /// [`SessionError::Lost`].
+    pub async fn notices(&mut self) -> Result<Vec<Notice>, SessionError> {
+        let outcome = self.run("SHOW WARNINGS").await?;
+        let text = |value: &Value| {
+            let bytes = value.as_deref().unwrap_or_default();
+            String::from_utf8_lossy(bytes).into_owned()
+        };
+        let rows = outcome.rows().map_or(&[][..], |set| &set.rows);
+        let notices = rows.iter().filter_map(|row| match row.as_slice() {
+            [level, code, message, ..] => Some(Notice {
+                level: text(level),
+                code: text(code).parse().ok()?,
+                message: text(message),
+            }),
+            _ => None,
+        });
+        Ok(notices.collect())
     }
 
     /// Takes leave of the server.

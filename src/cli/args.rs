@@ -53,6 +53,15 @@ Examples:
 Exit status: 0 all passed; 1 failures; 2 usage or matrix; 3 a flavour or the
 engine could not be provided; 130 interrupted.")]
     Run(RunArgs),
+    /// Run statements on all flavours and tell where they differ
+    #[command(after_help = "\
+Examples:
+  dbmatrix diff matrices/mysql.toml -e 'SELECT JSON_TYPE(1.5)'
+  dbmatrix diff matrices/mysql.toml migration.sql --baseline mysql-9.7
+  echo 'SHOW VARIABLES' | dbmatrix diff matrices/mysql.toml -
+
+Exit status: 0 no difference that counts; 1 differences; else as of `run`.")]
+    Diff(DiffArgs),
     /// Bring a matrix's flavours up and leave them there
     #[command(after_help = "Example:\n  dbmatrix up matrices/mysql.toml --flavour mysql-9.7")]
     Up(UpArgs),
@@ -79,13 +88,50 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) suite: Vec<String>,
 
-    /// Write what the servers answer as the expectations of `.sql` files
+    /// Write what the servers answer as the expectations of `.sql` files, and
+    /// propose new differences as known divergences
     #[arg(long)]
     pub(super) update: bool,
+
+    /// Compare all flavours with this one, instead of with the largest group
+    #[arg(long, value_name = "FLAVOUR")]
+    pub(super) baseline: Option<String>,
+
+    /// Show every difference, those that do not count or are expected too
+    #[arg(long)]
+    pub(super) all_differences: bool,
+
+    /// End the run at the first failure
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+
+    /// As a CI job wants it: lines in place of live bars, and on GitHub
+    /// annotations and the job summary
+    #[arg(long)]
+    pub(super) gate: bool,
 
     /// Fail (3) also where a flavour with `required = false` is unavailable
     #[arg(long)]
     pub(super) strict: bool,
+}
+
+/// Options of `diff`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DiffArgs {
+    #[command(flatten)]
+    pub(super) up: UpArgs,
+
+    /// A file of statements (`.sql`, `.slt`); `-` is standard input
+    #[arg(required_unless_present = "execute")]
+    pub(super) file: Option<PathBuf>,
+
+    /// These statements instead of a file
+    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
+    pub(super) execute: Option<String>,
+
+    /// Compare all flavours with this one, instead of with the largest group
+    #[arg(long, value_name = "FLAVOUR")]
+    pub(super) baseline: Option<String>,
 }
 
 /// Options of `up`.

@@ -10,6 +10,7 @@
 mod args;
 mod connect;
 mod consent;
+mod diff;
 mod down;
 mod list;
 mod privilege;
@@ -78,6 +79,7 @@ pub fn main() -> std::process::ExitCode {
 async fn carry_out(args: &Args) -> Result<Verdict, Failure> {
     match &args.command {
         Command::Run(command) => run::run(&args.place, command).await,
+        Command::Diff(command) => diff::diff(&args.place, command).await,
         Command::Up(command) => run::up(&args.place, command).await,
         Command::Down(command) => down::down(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,

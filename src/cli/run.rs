@@ -1,4 +1,4 @@
-//! `dbmatrix run` and `dbmatrix up`.
+//! `dbmatrix run` and `dbmatrix up`, and what other commands share with them.
 
 use std::io::IsTerminal;
 use std::time::Instant;
@@ -12,58 +12,118 @@ use crate::image::ImageOrigin;
 use crate::matrix::Matrix;
 use crate::nest;
 use crate::plan::{Plan, Selection};
-use crate::report::{Colour, Detail, Progress, drive};
-use crate::run::{Stand, StandOptions, run as run_plan};
+use crate::report::{Colour, Detail, Differences, Progress, drive};
+use crate::run::{PrepareError, Prepared, RunOptions, Stand, StandOptions, run as run_plan};
+
+/// What is to be done with a matrix that is up.
+pub(super) struct Task {
+    pub(super) matrix: Matrix,
+    pub(super) plan: Plan,
+    pub(super) prepared: Prepared,
+    /// Install missing packages without asking.
+    pub(super) yes: bool,
+    /// Every flavour is required.
+    pub(super) strict: bool,
+    /// Lines in place of bars.
+    pub(super) plain: bool,
+    /// What is said of differences.
+    pub(super) differences: Differences,
+}
 
 /// Runs the suites.
 pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failure> {
-    let (matrix, plan) = load(&args.up, &args.suite)?;
+    let matrix = load_matrix(&args.up.matrix)?;
+    let plan = plan(&matrix, &args.up, &args.suite)?;
     if matrix.suites.is_empty() {
         let path = matrix.path.display();
         return Err(Failure::misused(format!(
             "`{path}` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one"
         )));
     }
-    provide(place, &args.up, &matrix, plan, args.update, args.strict).await
+    let options = RunOptions {
+        update: args.update,
+        fail_fast: args.fail_fast,
+        baseline: args.baseline.clone(),
+    };
+    let task = Task {
+        prepared: prepare(&plan, options)?,
+        matrix,
+        plan,
+        yes: args.up.yes,
+        strict: args.strict,
+        plain: args.gate,
+        differences: match args.all_differences || place.verbose > 0 {
+            true => Differences::All,
+            false => Differences::Counted,
+        },
+    };
+    provide(place, &task).await
 }
 
 /// Brings the flavours up.
 pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure> {
-    let (matrix, mut plan) = load(args, &[])?;
+    let matrix = load_matrix(&args.matrix)?;
+    let mut plan = plan(&matrix, args, &[])?;
     plan.cells.clear();
-    provide(place, args, &matrix, plan, false, false).await
+    let task = Task {
+        prepared: prepare(&plan, RunOptions::default())?,
+        matrix,
+        plan,
+        yes: args.yes,
+        strict: false,
+        plain: false,
+        differences: Differences::Counted,
+    };
+    provide(place, &task).await
+}
+
+/// Checks what stands beside the suites' files, and the choice of a baseline.
+pub(super) fn prepare(plan: &Plan, options: RunOptions) -> Result<Prepared, Failure> {
+    if let Some(name) = &options.baseline
+        && !plan.flavours.iter().any(|flavour| flavour.name == *name)
+    {
+        let names: Vec<String> = plan
+            .flavours
+            .iter()
+            .map(|flavour| format!("`{}`", flavour.name))
+            .collect();
+        return Err(Failure::misused(format!(
+            "the baseline `{name}` is none of the chosen flavours: {}",
+            names.join(", ")
+        )));
+    }
+    Prepared::check(plan, options).map_err(|error| match error {
+        PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
+        PrepareError::Expectation(error) => Failure::misused(error),
+    })
+}
+
+fn colour_of_stderr() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Reads a matrix file; its problems are shown with the pieces that they are
 /// about.
 pub(super) fn load_matrix(path: &std::path::Path) -> Result<Matrix, Failure> {
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    Matrix::load(path).map_err(|error| Failure::misused(error.render(color)))
+    Matrix::load(path).map_err(|error| Failure::misused(error.render(colour_of_stderr())))
 }
 
-fn load(args: &UpArgs, suites: &[String]) -> Result<(Matrix, Plan), Failure> {
-    let matrix = load_matrix(&args.matrix)?;
+pub(super) fn plan(matrix: &Matrix, args: &UpArgs, suites: &[String]) -> Result<Plan, Failure> {
     let selection = Selection {
         flavours: args.flavour.clone(),
         suites: suites.to_vec(),
     };
-    let plan = Plan::new(&matrix, &selection).map_err(Failure::misused)?;
-    Ok((matrix, plan))
+    Plan::new(matrix, &selection).map_err(Failure::misused)
 }
 
-async fn provide(
-    place: &Place,
-    args: &UpArgs,
-    matrix: &Matrix,
-    plan: Plan,
-    update: bool,
-    strict: bool,
-) -> Result<Verdict, Failure> {
+/// Provides what a task needs and does it; tells how it went.
+pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failure> {
     let begun = Instant::now();
     privilege::become_root()?;
+    let Task { matrix, plan, .. } = task;
     let found = survey(&place.engine()).await;
-    let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, &plan));
-    consent::ask(&packages, args.yes)?;
+    let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
+    consent::ask(&packages, task.yes)?;
     let options = StandOptions {
         engine: place.engine(),
         project: place.project.clone(),
@@ -76,15 +136,13 @@ async fn provide(
         .map(|flavour| flavour.name.clone())
         .collect();
     let (events, heard) = Sender::channel();
-    let reporter = tokio::spawn(drive(
-        heard,
-        Progress::new(std::io::stderr().is_terminal(), &names),
-    ));
+    let live = std::io::stderr().is_terminal() && !task.plain;
+    let reporter = tokio::spawn(drive(heard, Progress::new(live, &names)));
     let work = async {
         let stand = Stand::ensure(&options, &matrix.nest, &events)
             .await
             .map_err(Failure::not_provided)?;
-        run_plan(&stand, &plan, update, &events)
+        run_plan(&stand, plan, &task.prepared, &events)
             .await
             .map_err(Failure::misused)
     };
@@ -110,13 +168,14 @@ async fn provide(
     }
     summary.set_order(&names);
     summary.set_colour(Colour::of_stdout());
+    summary.set_differences(task.differences.clone());
     if place.verbose > 0 {
         summary.set_detail(Detail::Files);
     }
     say(summary
-        .render(stdout_width(), begun.elapsed(), strict)
+        .render(stdout_width(), begun.elapsed(), task.strict)
         .trim_end());
-    Ok(summary.verdict(strict))
+    Ok(summary.verdict(task.strict))
 }
 
 /// Columns of the terminal; of a log as many as are read well.

@@ -91,3 +91,85 @@ impl FromStr for Kind {
         })
     }
 }
+
+/// A set of kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    /// No kind.
+    pub const NONE: Kinds = Kinds(0);
+    /// Every kind.
+    pub const ALL: Kinds = Kinds((1 << Kind::ALL.len()) - 1);
+
+    /// Whether it holds no kind.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether it holds `kind`.
+    pub fn contains(self, kind: Kind) -> bool {
+        self.0 & Kinds::from(kind).0 != 0
+    }
+
+    /// Those of both.
+    pub fn and(self, other: Kinds) -> Kinds {
+        Kinds(self.0 & other.0)
+    }
+
+    /// Those of either.
+    pub fn or(self, other: Kinds) -> Kinds {
+        Kinds(self.0 | other.0)
+    }
+
+    /// Those that `other` has not.
+    pub fn without(self, other: Kinds) -> Kinds {
+        Kinds(self.0 & !other.0)
+    }
+
+    /// The kinds, the graver ones first.
+    pub fn iter(self) -> impl Iterator<Item = Kind> {
+        Kind::ALL
+            .into_iter()
+            .filter(move |kind| self.contains(*kind))
+    }
+}
+
+impl From<Kind> for Kinds {
+    fn from(kind: Kind) -> Self {
+        Kinds(1 << kind as u16)
+    }
+}
+
+impl FromIterator<Kind> for Kinds {
+    fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Self {
+        kinds
+            .into_iter()
+            .fold(Kinds::NONE, |all, kind| all.or(kind.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let set: Kinds = [Kind::ErrorText, Kind::Rows].into_iter().collect();
+        assert_eq!(
+            set.iter().collect::<Vec<_>>(),
+            [Kind::Rows, Kind::ErrorText]
+        );
+        assert_eq!(Kinds::ALL.iter().count(), Kind::ALL.len());
+        assert!(set.without(Kinds::ALL).is_empty());
+    }
+
+    #[test]
+    fn a_word_reads_back_and_another_is_refused_with_all_of_them() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        let told = "row".parse::<Kind>().expect_err("no kind");
+        assert!(told.contains("`rows`"), "{told}");
+    }
+}

@@ -1,5 +1,7 @@
 //! An outcome as lines of text, for files that people review.
 
+use super::kind::Kind;
+use super::rules::Tolerance;
 use crate::outcome::{Outcome, RowSet, Value};
 
 /// Writes an outcome: column names and rows separated by tabs, `ok` with the
@@ -7,7 +9,7 @@ use crate::outcome::{Outcome, RowSet, Value};
 /// is `\N`; tabs, line ends and backslashes are escaped, other bytes are `\xNN`.
 pub fn record_lines(outcome: &Outcome) -> Vec<String> {
     match outcome {
-        Outcome::Rows(rows) => row_lines(rows),
+        Outcome::Rows(rows) => lines_of(rows),
         Outcome::Done { affected: 0, .. } => vec!["ok".to_owned()],
         Outcome::Done { affected, .. } => vec![format!("ok, affected {affected}")],
         Outcome::Refused(refusal) => vec![escape_controls(&refusal.to_string())],
@@ -17,10 +19,39 @@ pub fn record_lines(outcome: &Outcome) -> Vec<String> {
 
 /// Whether two records say the same. The text of an error does not count: it
 /// is reworded from version to version; its number and SQLSTATE do.
-pub fn same_record(a: &[String], b: &[String]) -> bool {
-    a.iter()
-        .map(|line| without_message(line))
-        .eq(b.iter().map(|line| without_message(line)))
+pub fn same_record(a: &[String], b: &[String], tolerance: Tolerance) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| same_line(without_message(a), without_message(b), tolerance))
+}
+
+/// In what a record differs from the stored one.
+pub fn record_kind(stored: &[String], found: &[String]) -> Kind {
+    let is_error = |lines: &[String]| lines.iter().any(|line| line.starts_with("ERROR "));
+    let is_done = |lines: &[String]| {
+        lines
+            .iter()
+            .all(|line| line == "ok" || line.starts_with("ok, "))
+    };
+    match (is_error(stored), is_error(found)) {
+        (true, true) => Kind::ErrorCode,
+        (false, false) if is_done(stored) && is_done(found) => Kind::Affected,
+        (false, false) => Kind::Rows,
+        _ => Kind::Acceptance,
+    }
+}
+
+/// Whether the values of two lines are the same.
+pub(super) fn same_line(a: &str, b: &str, tolerance: Tolerance) -> bool {
+    if a == b {
+        return true;
+    }
+    !tolerance.is_exact()
+        && a.matches('\t').count() == b.matches('\t').count()
+        && a.split('\t')
+            .zip(b.split('\t'))
+            .all(|(a, b)| tolerance.same(a, b))
 }
 
 fn without_message(line: &str) -> &str {
@@ -30,16 +61,21 @@ fn without_message(line: &str) -> &str {
     line.split_once("): ").map_or(line, |(head, _)| head)
 }
 
-fn row_lines(rows: &RowSet) -> Vec<String> {
+fn lines_of(rows: &RowSet) -> Vec<String> {
     let names: Vec<String> = rows
         .columns
         .iter()
         .map(|column| escape_controls(&column.name))
         .collect();
-    let mut lines = vec![names.join("\t")];
-    let line = |row: &Vec<Value>| row.iter().map(value).collect::<Vec<_>>().join("\t");
-    lines.extend(rows.rows.iter().map(line));
-    lines
+    let names = names.join("\t");
+    std::iter::once(names).chain(row_lines(rows)).collect()
+}
+
+/// A line a row, values separated by tabs.
+pub(super) fn row_lines(rows: &RowSet) -> impl Iterator<Item = String> {
+    rows.rows
+        .iter()
+        .map(|row| row.iter().map(value).collect::<Vec<_>>().join("\t"))
 }
 
 fn value(value: &Value) -> String {
@@ -52,7 +88,7 @@ fn value(value: &Value) -> String {
     }
 }
 
-fn escape_controls(text: &str) -> String {
+pub(super) fn escape_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -105,7 +141,11 @@ mod tests {
                 message: message.to_owned(),
             }))
         };
-        assert!(same_record(&refused("42000", "a"), &refused("42000", "b")));
-        assert!(!same_record(&refused("42000", "a"), &refused("HY000", "a")));
+        let exact = Tolerance::EXACT;
+        let (a, b) = (refused("42000", "a"), refused("42000", "b"));
+        assert!(same_record(&a, &b, exact));
+        assert!(!same_record(&a, &refused("HY000", "a"), exact));
+        assert_eq!(record_kind(&a, &refused("HY000", "a")), Kind::ErrorCode);
+        assert_eq!(record_kind(&a, &["ok".to_owned()]), Kind::Acceptance);
     }
 }

@@ -69,17 +69,14 @@ impl Written {
         Written { values, width }
     }
 
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.values.len().checked_div(self.width).unwrap_or(0)
+    /// The rows, in their order.
+    pub fn rows(&self) -> impl Iterator<Item = &[String]> {
+        self.values.chunks(self.width.max(1))
     }
 
     /// A line a row, values joined by a space.
     pub fn row_lines(&self) -> Vec<String> {
-        self.values
-            .chunks(self.width.max(1))
-            .map(|row| row.join(" "))
-            .collect()
+        self.rows().map(|row| row.join(" ")).collect()
     }
 
     /// `N values hashing to MD5`: over each value and a newline.

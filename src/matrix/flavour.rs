@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::image;
-use super::reader::{Placed, TableReader};
 use crate::catalogue::{self, Recipe, SourceKind, Wanted};
+use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
 use crate::server::{
     Installation, KeySource, Packages, Repository, ServerSpec, Tarball, TarballSource,
@@ -46,7 +46,7 @@ pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage
     {
         let span = server.span.clone();
         let empty = toml::de::DeTable::default();
-        let problems = super::problem::Problems::default();
+        let problems = crate::config::Problems::default();
         let bare = Reading {
             table: &TableReader::new(&empty, span.clone(), &problems),
             report: top,

@@ -1,6 +1,6 @@
 //! `[[image]]`: settings of base images.
 
-use super::reader::{Placed, TableReader};
+use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
 
 /// The image server that Incus knows as `images:`.

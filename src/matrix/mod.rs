@@ -6,21 +6,20 @@
 mod flavour;
 mod image;
 mod nest;
-mod problem;
-mod reader;
 mod suite;
 
 pub use flavour::Flavour;
 pub use nest::NestSpec;
-pub use problem::{MatrixError, Problem};
-pub use suite::SuiteSpec;
+pub use suite::{CommandSpec, Expect, FilesSpec, SuiteKind, SuiteSpec};
 
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use problem::Problems;
-use reader::TableReader;
+use crate::config::{ConfigError, Problems, TableReader};
+
+/// For messages.
+const WHAT: &str = "matrix file";
 
 /// A checked matrix file.
 #[derive(Debug, Clone)]
@@ -39,16 +38,17 @@ impl Matrix {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// [`MatrixError`] with all problems of the file.
-    pub fn load(path: &Path) -> Result<Self, MatrixError> {
-        let text = std::fs::read_to_string(path).map_err(|source| MatrixError::Read {
+    /// [`ConfigError`] with all problems of the file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            what: WHAT,
             path: path.to_owned(),
             source,
         })?;
         Self::parse(path, &text)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, MatrixError> {
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let problems = Problems::default();
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
@@ -68,7 +68,7 @@ impl Matrix {
                     .to_owned(),
             );
         }
-        problems.into_result(path, text)?;
+        problems.into_result(WHAT, path, text)?;
         Ok(Matrix {
             path: path.to_owned(),
             nest,
@@ -84,7 +84,7 @@ mod tests {
     use crate::image::ImageOrigin;
     use crate::server::Installation;
 
-    fn parse(text: &str) -> Result<Matrix, MatrixError> {
+    fn parse(text: &str) -> Result<Matrix, ConfigError> {
         Matrix::parse(Path::new("m.toml"), text)
     }
 
@@ -224,10 +224,11 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
                 format!("flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nfiles = {files}\n");
             Matrix::parse(&path, &text)
         };
-        assert_eq!(
-            suite("['*.slt']").expect("a matrix").suites[0].files.len(),
-            1
-        );
+        let matrix = suite("['*.slt']").expect("a matrix");
+        let SuiteKind::Files(files) = &matrix.suites[0].kind else {
+            panic!("files");
+        };
+        assert_eq!(files.files.len(), 1);
         assert!(suite("['*.sql']").is_err(), "matches nothing");
         assert!(suite("['b.txt']").is_err(), "is no suite");
         assert!(suite("[]").is_err(), "names nothing");

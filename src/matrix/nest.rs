@@ -4,8 +4,8 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 
-use super::reader::{Placed, TableReader};
 use super::{flavour, image};
+use crate::config::{Placed, TableReader};
 use crate::host::Storage;
 use crate::image::{BaseImage, ImageOrigin};
 
@@ -32,7 +32,7 @@ pub struct NestSpec {
 pub(super) fn read(top: &TableReader<'_>, path: &Path, images: &[BaseImage]) -> NestSpec {
     let empty = toml::de::DeTable::default();
     let table = top.table("nest");
-    let unset = super::problem::Problems::default();
+    let unset = crate::config::Problems::default();
     let none = TableReader::new(&empty, 0..0, &unset);
     let table = table.as_ref().unwrap_or(&none);
     let name = table.text("name");

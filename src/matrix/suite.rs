@@ -1,24 +1,98 @@
-//! `[[suite]]`: files to run, and on which flavours.
+//! `[[suite]]`: what to run, and on which flavours.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use globset::Glob;
+use regex::Regex;
 
 use super::flavour::Flavour;
-use super::reader::{Placed, TableReader};
-use crate::suite::FileKind;
+use crate::compare::{Replacement, Rules, Tolerance};
+use crate::config::{Placed, TableReader};
+use crate::suite::{FileKind, read_kinds};
+
+/// How long a step may take unless its suite says otherwise: long enough for
+/// any that comes to an end.
+const STEP_LIMIT: Duration = Duration::from_secs(600);
 
 /// A suite of a matrix.
 #[derive(Debug, Clone)]
 pub struct SuiteSpec {
     /// Its name.
     pub name: String,
-    /// Its files, sorted within each pattern.
-    pub files: Vec<PathBuf>,
     /// Names of the flavours that it is run on.
     pub flavours: Vec<String>,
+    /// How long it may take on a flavour.
+    pub limit: Option<Duration>,
+    /// How often what fails is run again.
+    pub retries: u32,
+    /// What is run.
+    pub kind: SuiteKind,
+}
+
+/// What a suite runs.
+#[derive(Debug, Clone)]
+pub enum SuiteKind {
+    /// Files of statements, run by dbmatrix itself.
+    Files(Arc<FilesSpec>),
+    /// A program of one's own.
+    Command(Arc<CommandSpec>),
+}
+
+/// Files of statements, and how their outcomes are judged.
+#[derive(Debug, Clone, Default)]
+pub struct FilesSpec {
+    /// The files, sorted within each pattern.
+    pub files: Vec<PathBuf>,
     /// Labels that hold in conditions on every flavour.
     pub labels: Vec<String>,
+    /// What outcomes of `.sql` files are held against.
+    pub expect: Expect,
+    /// What is compared across flavours, and how exactly.
+    pub rules: Rules,
+    /// How long a step may take.
+    pub step_limit: Duration,
+}
+
+/// What outcomes of `.sql` files are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Expect {
+    /// The outcomes stored in a file beside.
+    #[default]
+    Stored,
+    /// Those of the other flavours alone.
+    Agreement,
+}
+
+/// A program that tests a server by itself.
+#[derive(Debug, Clone)]
+pub struct CommandSpec {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// Variables beside those that every command gets.
+    pub environment: Vec<(String, String)>,
+}
+
+impl FilesSpec {
+    /// Files that are compared across flavours, all else as usual.
+    pub fn compared(files: Vec<PathBuf>) -> Self {
+        FilesSpec {
+            files,
+            expect: Expect::Agreement,
+            step_limit: STEP_LIMIT,
+            ..FilesSpec::default()
+        }
+    }
+}
+
+impl CommandSpec {
+    /// The command as people write it.
+    pub fn title(&self) -> String {
+        self.command.join(" ")
+    }
 }
 
 pub(super) fn read_all(
@@ -29,9 +103,13 @@ pub(super) fn read_all(
     let mut suites: Vec<SuiteSpec> = Vec::new();
     for table in top.tables("suite") {
         let name = table.text("name");
-        let files = table.texts("files");
         let chosen = table.texts("flavours");
-        let labels = table.texts("labels");
+        let limit = table.duration("limit");
+        let retries = table.count("retries");
+        let kind = match table.has("command") {
+            true => read_command(&table, folder),
+            false => read_files(&table, folder),
+        };
         table.finish();
         let Some(name) = name else {
             table.problem(table.span(), "expected a `name`");
@@ -43,32 +121,143 @@ pub(super) fn read_all(
                 format!("the suite `{}` is there already", name.value),
             );
         }
-        let Some(files) = files.filter(|files| !files.value.is_empty()) else {
-            table.problem(
-                table.span(),
-                format!(
-                    "expected `files` of suite `{}`, a list of patterns",
-                    name.value
-                ),
-            );
-            continue;
-        };
-        suites.push(SuiteSpec {
+        let flavours = choose(&table, chosen, flavours);
+        suites.extend(kind.map(|kind| SuiteSpec {
             name: name.value,
-            files: files
-                .value
-                .iter()
-                .flat_map(|pattern| expand(&table, folder, pattern))
-                .collect(),
-            flavours: choose(&table, chosen, flavours),
-            labels: labels
-                .into_iter()
-                .flat_map(|list| list.value)
-                .map(|label| label.value)
-                .collect(),
-        });
+            flavours,
+            limit: limit.map(|limit| limit.value),
+            retries: retries.map_or(0, |retries| retries.value),
+            kind,
+        }));
     }
     suites
+}
+
+fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
+    let patterns = table.texts("files");
+    let labels = table.texts("labels");
+    let expect = read_expect(table);
+    let rules = read_rules(table);
+    let step_limit = table.duration("step-limit");
+    let Some(patterns) = patterns.filter(|patterns| !patterns.value.is_empty()) else {
+        let expected = "expected `files`, a list of patterns, or a `command`";
+        table.problem(table.span(), expected);
+        return None;
+    };
+    let files = patterns.value.iter();
+    Some(SuiteKind::Files(Arc::new(FilesSpec {
+        files: files
+            .flat_map(|pattern| expand(table, folder, pattern))
+            .collect(),
+        labels: plain_texts(labels),
+        expect,
+        rules,
+        step_limit: step_limit.map_or(STEP_LIMIT, |limit| limit.value),
+    })))
+}
+
+fn read_expect(table: &TableReader<'_>) -> Expect {
+    let Some(word) = table.text("expect") else {
+        return Expect::default();
+    };
+    match word.value.as_str() {
+        "stored" => Expect::Stored,
+        "agreement" => Expect::Agreement,
+        other => {
+            let expected = format!("expected `stored` or `agreement`; found `{other}`");
+            table.problem(word.span, expected);
+            Expect::default()
+        }
+    }
+}
+
+fn read_rules(table: &TableReader<'_>) -> Rules {
+    let usual = Rules::default();
+    let counted = match table.has("kinds") {
+        true => read_kinds(table).unwrap_or(usual.counted),
+        false => {
+            table.know("kinds");
+            usual.counted
+        }
+    };
+    let tolerance = table.number("tolerance").and_then(|number| {
+        let tolerance = Tolerance::new(number.value);
+        if tolerance.is_none() {
+            let expected = "expected a tolerance from 0 to below 1, such as 1e-9";
+            table.problem(number.span, expected);
+        }
+        tolerance
+    });
+    Rules {
+        counted,
+        tolerance: tolerance.unwrap_or(usual.tolerance),
+        replacements: read_replacements(table),
+    }
+}
+
+fn read_replacements(table: &TableReader<'_>) -> Vec<Replacement> {
+    let read = |table: TableReader<'_>| {
+        let pattern = table.text("pattern");
+        let with = table.text("with");
+        table.finish();
+        let Some(pattern) = pattern else {
+            table.problem(table.span(), "expected a `pattern` and `with`");
+            return None;
+        };
+        match Regex::new(&pattern.value) {
+            Ok(regex) => Some(Replacement {
+                pattern: regex,
+                with: with.map_or_else(|| "<…>".to_owned(), |with| with.value),
+            }),
+            Err(error) => {
+                table.problem(pattern.span, format!("expected a pattern: {error}"));
+                None
+            }
+        }
+    };
+    table
+        .tables("replace")
+        .into_iter()
+        .filter_map(read)
+        .collect()
+}
+
+fn read_command(table: &TableReader<'_>, matrix_folder: &Path) -> Option<SuiteKind> {
+    let command = table.texts("command")?;
+    let folder = table.text("folder");
+    let environment = table.settings("environment");
+    if table.has("files") {
+        table.know("files");
+        table.problem(
+            command.span.clone(),
+            "expected `files` or a `command`, not both",
+        );
+    }
+    if command.value.is_empty() {
+        table.problem(command.span, "expected a program and its arguments");
+        return None;
+    }
+    let folder = match folder {
+        Some(folder) => {
+            let whole = matrix_folder.join(&folder.value);
+            if !whole.is_dir() {
+                let expected = format!("expected a folder; found none at `{}`", whole.display());
+                table.problem(folder.span, expected);
+            }
+            whole
+        }
+        None => matrix_folder.to_owned(),
+    };
+    Some(SuiteKind::Command(Arc::new(CommandSpec {
+        command: plain_texts(Some(command)),
+        folder: plain(&folder),
+        environment,
+    })))
+}
+
+fn plain_texts(list: Option<Placed<Vec<Placed<String>>>>) -> Vec<String> {
+    let items = list.into_iter().flat_map(|list| list.value);
+    items.map(|item| item.value).collect()
 }
 
 fn expand(table: &TableReader<'_>, folder: &Path, pattern: &Placed<String>) -> Vec<PathBuf> {

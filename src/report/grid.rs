@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::summary::CaseOn;
 use super::text::{Colour, visible};
-use crate::event::CellVerdict;
+use crate::event::{CellVerdict, Divergence, Standing};
 
 /// Which files have a row of their own, under their suite's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +29,7 @@ pub(super) struct Grid<'a> {
     /// Flavours that could not be had.
     pub(super) missing: &'a [&'a str],
     pub(super) cases: &'a [CaseOn],
+    pub(super) divergences: &'a [Divergence],
     pub(super) detail: Detail,
     pub(super) colour: Colour,
 }
@@ -46,6 +47,8 @@ struct Sums {
     verdict: CellVerdict,
     passed: usize,
     failed: usize,
+    /// Steps that are answered as no other group of flavours does.
+    differing: usize,
 }
 
 impl Grid<'_> {
@@ -155,6 +158,11 @@ impl Grid<'_> {
             for case in self.cases.iter().filter(|case| case.suite == suite) {
                 *files.entry(&case.file).or_insert(true) &= case.result.is_good();
             }
+            for found in self.divergences.iter().filter(|found| found.suite == suite) {
+                if let Some(good) = files.get_mut(found.file.as_path()) {
+                    *good &= found.standing != Standing::New;
+                }
+            }
             if files.len() == 1 && self.detail == Detail::Failing {
                 continue;
             }
@@ -180,12 +188,35 @@ impl Grid<'_> {
                 verdict: case.result.verdict(),
                 passed: case.result.passed,
                 failed: case.result.failed,
+                differing: 0,
             })
             .reduce(|a, b| Sums {
                 verdict: a.verdict.max(b.verdict),
                 passed: a.passed + b.passed,
                 failed: a.failed + b.failed,
+                differing: 0,
             })
+            .map(|sums| match self.differing(row, flavour) {
+                0 => sums,
+                differing => Sums {
+                    verdict: sums.verdict.max(CellVerdict::Differs),
+                    differing,
+                    ..sums
+                },
+            })
+    }
+
+    /// New divergences in which a flavour is not of the leading group.
+    fn differing(&self, row: &Row<'_>, flavour: &str) -> usize {
+        let here = self.divergences.iter().filter(|found| {
+            found.standing == Standing::New
+                && found.suite == row.suite
+                && row.file.is_none_or(|file| file == found.file)
+                && found.groups[1..]
+                    .iter()
+                    .any(|group| group.flavours.iter().any(|name| name == flavour))
+        });
+        here.count()
     }
 
     fn cell(&self, row: &Row<'_>, flavour: &str) -> Cell {
@@ -199,7 +230,10 @@ impl Grid<'_> {
             CellVerdict::Skipped => Cell::new("skip"),
             CellVerdict::Passed => Cell::new(format!("ok {}", sums.passed)).fg(Color::DarkGreen),
             CellVerdict::Flaky => Cell::new(format!("flaky {}", sums.passed)).fg(Color::DarkYellow),
-            CellVerdict::Differs => bad("DIFF".to_owned()),
+            CellVerdict::Differs => {
+                let all = sums.failed + sums.passed;
+                bad(format!("DIFF {}/{all}", sums.differing))
+            }
             CellVerdict::Failed => {
                 let all = sums.failed + sums.passed;
                 bad(format!("FAIL {}/{all}", sums.failed))

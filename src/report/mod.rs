@@ -5,6 +5,7 @@
 
 mod audience;
 mod bars;
+mod divergence;
 mod failure;
 mod grid;
 mod lines;
@@ -13,6 +14,7 @@ mod summary;
 mod text;
 
 pub use audience::{Audience, Reporter};
+pub use divergence::Differences;
 pub use grid::Detail;
 pub use progress::Progress;
 pub use summary::Summary;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::divergence::{self, Differences};
 use super::failure;
 use super::grid::{Detail, Grid};
 use super::text::{Colour, count, indented, span};
-use crate::event::{CaseResult, Event, Verdict};
+use crate::event::{CaseResult, CellVerdict, Divergence, Event, Stale, Standing, Verdict};
 
 /// All that a run said, by flavour.
 #[derive(Debug, Default)]
@@ -19,6 +20,9 @@ pub struct Summary {
     versions: BTreeMap<String, String>,
     unavailable: BTreeMap<String, Unavailable>,
     cases: Vec<CaseOn>,
+    divergences: Vec<Divergence>,
+    stale: Vec<Stale>,
+    differences: Differences,
     warnings: Vec<String>,
     interrupted: bool,
 }
@@ -55,6 +59,11 @@ impl Summary {
         self.detail = detail;
     }
 
+    /// Sets which differences are told one by one.
+    pub fn set_differences(&mut self, which: Differences) {
+        self.differences = which;
+    }
+
     pub(super) fn hear(&mut self, event: Event) {
         match event {
             Event::FlavourReady {
@@ -81,6 +90,8 @@ impl Summary {
                 file,
                 result,
             }),
+            Event::Diverged(found) => self.divergences.push(found),
+            Event::Stale(entry) => self.stale.push(entry),
             Event::Warning { text } if !self.warnings.contains(&text) => self.warnings.push(text),
             Event::Interrupted => self.interrupted = true,
             _ => {}
@@ -96,7 +107,9 @@ impl Summary {
             .unavailable
             .values()
             .any(|found| found.required || strict);
-        let bad = self.cases.iter().any(|case| !case.result.is_good());
+        let bad = self.cases.iter().any(|case| !case.result.is_good())
+            || self.new_divergences() > 0
+            || !self.stale.is_empty();
         match (self.interrupted, missing, bad) {
             (true, ..) => Verdict::Interrupted,
             (_, true, _) => Verdict::NotProvided,
@@ -115,11 +128,21 @@ impl Summary {
             versions: &self.versions,
             missing: &missing,
             cases: &self.cases,
+            divergences: &self.divergences,
             detail: self.detail,
             colour: self.colour,
         };
-        let mut text = grid.render(usize::from(width));
+        let mut text = match self.differences {
+            Differences::Only { .. } => String::new(),
+            _ => grid.render(usize::from(width)),
+        };
         text.push_str(&failure::all(&self.cases, self.colour));
+        text.push_str(&divergence::all(
+            &self.divergences,
+            &self.stale,
+            &self.differences,
+            self.colour,
+        ));
         text.push_str(&self.missing(strict));
         if !self.warnings.is_empty() {
             text.push_str("\nwarnings:\n");
@@ -129,6 +152,11 @@ impl Summary {
         }
         text.push_str(&format!("\n{}\n", self.last_line(took, strict)));
         text
+    }
+
+    fn new_divergences(&self) -> usize {
+        let new = |found: &&Divergence| found.standing == Standing::New;
+        self.divergences.iter().filter(new).count()
     }
 
     fn flavours(&self) -> Vec<String> {
@@ -181,12 +209,32 @@ impl Summary {
             let parts = self.cases.iter().map(|case| part(&case.result));
             parts.sum::<usize>()
         };
+        let mut notes = String::new();
+        for (number, noun) in [
+            (sum(|result| result.known), "known failure"),
+            (self.new_divergences(), "new difference"),
+            (self.stale.len(), "stale entr"),
+        ] {
+            match (number, noun) {
+                (0, _) => {}
+                (1, "stale entr") => notes.push_str(", 1 stale entry"),
+                (_, "stale entr") => notes.push_str(&format!(", {number} stale entries")),
+                _ => notes.push_str(&format!(", {}", count(number, noun))),
+            }
+        }
+        let flaky = self
+            .cases
+            .iter()
+            .filter(|case| case.result.verdict() == CellVerdict::Flaky);
+        if let flaky @ 1.. = flaky.count() {
+            notes.push_str(&format!(", {flaky} flaky"));
+        }
         let early = match sum(|result| usize::from(result.aborted.is_some())) {
             0 => String::new(),
             early => format!(", {} ended early", count(early, "file")),
         };
         format!(
-            "{verdict}: {} passed, {} failed, {} skipped steps{early} on {flavours} in {took}",
+            "{verdict}: {} passed, {} failed, {} skipped steps{notes}{early} on {flavours} in {took}",
             sum(|result| result.passed),
             sum(|result| result.failed),
             sum(|result| result.skipped),

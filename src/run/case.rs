@@ -5,21 +5,25 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::compare::{Mismatch, check_error, check_rows, record_lines, same_record};
+use tokio::time::Instant;
+
+use super::comparison::{self, Sink, StepFacts};
+use super::course::Course;
+use super::database;
+use super::judge::{Came, Judge, Wrong};
+use super::sessions::{Reply, Sessions, Until};
+use crate::compare::{Kind, record_lines};
 use crate::event::{CaseResult, Failure};
-use crate::outcome::Outcome;
-use crate::session::{Connect, Session, SessionError};
+use crate::matrix::{Expect, FilesSpec};
+use crate::outcome::Notice;
+use crate::session::Connect;
 use crate::suite::{
-    Action, Expectation, Facts, FileKind, Recorded, SltSteps, SqlSteps, Step, SuiteError,
-    expectation_path,
+    Action, Expectation, Facts, FileKind, Known, Recorded, SltSteps, SqlSteps, Step, SuiteError,
+    asks_for_counts, asks_for_order, expectation_path, one_line,
 };
 
-/// Databases of cases begin so; what a killed run left is found by it.
-const PREFIX: &str = "dbmatrix_";
-/// Stands in messages for the name of a case's database.
-const PLACEHOLDER: &str = "dbmatrix_case";
 /// Failures that are kept whole; the others are counted.
 const KEPT: usize = 50;
 /// Longest text of one side of a failure.
@@ -27,85 +31,69 @@ const SHOWN: usize = 4000;
 
 /// A file to run on one flavour.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub(super) struct Case {
     /// The file.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// Its kind.
-    pub kind: FileKind,
+    pub(super) kind: FileKind,
     /// What its conditions are asked of.
-    pub facts: Facts,
+    pub(super) facts: Facts,
+    /// What its suite says of it.
+    pub(super) suite: Arc<FilesSpec>,
+    /// Its known divergences.
+    pub(super) known: Arc<Known>,
     /// Whether outcomes are only recorded, to be written as expectations.
-    pub update: bool,
+    pub(super) update: bool,
+    /// When the suite's time is over, and how long that is.
+    pub(super) deadline: Option<(Instant, Duration)>,
+    /// Whether the run goes on.
+    pub(super) course: Course,
     /// Counts the steps done, for a progress line.
-    pub steps_done: Arc<AtomicUsize>,
+    pub(super) steps_done: Arc<AtomicUsize>,
 }
 
 /// How a case ended, with what it recorded.
 #[derive(Debug)]
-pub struct CaseEnd {
+pub(super) struct CaseEnd {
     /// For reports.
-    pub result: CaseResult,
+    pub(super) result: CaseResult,
     /// Outcomes of a `.sql` file in update mode.
-    pub recorded: Recorded,
+    pub(super) recorded: Recorded,
 }
 
-/// Runs a case. The future may be dropped at any time; its database then stays
-/// until [`drop_leftovers`] is called by the next run.
-pub async fn run_case(server: &impl Connect, case: &Case) -> CaseEnd {
+/// Runs a case; each step and its answer goes to `sink`. The future may be
+/// dropped at any time; its database then stays until the next run.
+pub(super) async fn run_case(
+    server: &impl Connect,
+    case: &Case,
+    sink: Option<&mut Sink>,
+) -> CaseEnd {
     let begun = Instant::now();
-    let mut runner = Runner {
-        server,
+    let database = database::database_name();
+    let mut tally = Tally {
         case,
-        database: database_name(),
-        sessions: HashMap::new(),
-        labels: HashMap::new(),
+        sink,
+        database: &database,
+        statements: HashMap::new(),
         result: CaseResult::default(),
         recorded: Vec::new(),
     };
-    if let Err(reason) = runner.run().await {
-        runner.result.aborted = Some(reason);
+    if let Err(reason) = tally.run(server).await {
+        tally.result.aborted = Some(reason);
     }
-    runner.drop_database().await;
-    runner.result.took = begun.elapsed();
-    CaseEnd {
-        result: runner.result,
-        recorded: runner.recorded,
-    }
+    let (mut result, recorded) = (tally.result, tally.recorded);
+    database::drop_database(server, &database).await;
+    result.took = begun.elapsed();
+    CaseEnd { result, recorded }
 }
 
-/// Drops databases that an earlier run left when it was killed. The caller has
-/// made sure that no other run is at work on this server.
-///
-/// # Errors
-/// As of the session.
-pub async fn drop_leftovers(server: &impl Connect) -> Result<(), SessionError> {
-    let mut session = server.connect(None).await?;
-    let found = session.run("SHOW DATABASES").await?;
-    let names = found.rows().into_iter().flat_map(|rows| &rows.rows);
-    let names = names.filter_map(|row| String::from_utf8(row.first()?.clone()?).ok());
-    for name in names.filter(|name| name.starts_with(PREFIX)) {
-        session
-            .run(&format!("DROP DATABASE IF EXISTS `{name}`"))
-            .await?;
-    }
-    session.close().await;
-    Ok(())
-}
-
-/// Unique among the processes and cases that may share a server.
-fn database_name() -> String {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}_{number}", std::process::id())
-}
-
-struct Runner<'a, S> {
-    server: &'a S,
+/// What a case has come to.
+struct Tally<'a> {
     case: &'a Case,
-    database: String,
-    sessions: HashMap<Option<String>, Session>,
-    /// Hash of the rows of the first query with a label.
-    labels: HashMap<String, String>,
+    sink: Option<&'a mut Sink>,
+    database: &'a str,
+    /// How often a statement was met.
+    statements: HashMap<String, usize>,
     result: CaseResult,
     recorded: Recorded,
 }
@@ -115,325 +103,281 @@ enum Ended {
     Passed,
     Skipped,
     Halted,
-    Failed {
-        mismatch: Mismatch,
-        why: &'static str,
-    },
+    Failed(Wrong),
 }
 
-impl From<Result<(), (Mismatch, &'static str)>> for Ended {
-    fn from(result: Result<(), (Mismatch, &'static str)>) -> Self {
-        match result {
-            Ok(()) => Ended::Passed,
-            Err((mismatch, why)) => Ended::Failed { mismatch, why },
-        }
-    }
-}
+/// How one step ended, with what all flavours compare.
+type Stepped = (Ended, Option<(Came, Vec<Notice>)>);
 
-impl<S: Connect> Runner<'_, S> {
+impl Tally<'_> {
     /// Runs all steps; an error says why the case could not go on.
-    async fn run(&mut self) -> Result<(), String> {
-        self.create_database().await?;
+    async fn run(&mut self, server: &impl Connect) -> Result<(), String> {
+        let path = &self.case.path;
         match self.case.kind {
             FileKind::Slt => {
-                let steps = SltSteps::open(&self.case.path).map_err(|error| error.to_string())?;
-                self.run_steps(steps, None).await
+                let steps = SltSteps::open(path).map_err(|error| error.to_string())?;
+                self.run_steps(server, steps, None).await
             }
             FileKind::Sql => {
-                let steps = SqlSteps::open(&self.case.path).map_err(|error| error.to_string())?;
-                let stored = Expectation::load(&expectation_path(&self.case.path));
-                let stored = stored
-                    .map_err(|error| error.to_string())?
-                    .unwrap_or_default();
-                self.run_steps(steps, Some(&stored)).await
+                let steps = SqlSteps::open(path).map_err(|error| error.to_string())?;
+                let stored = match self.case.suite.expect {
+                    Expect::Agreement => None,
+                    Expect::Stored => {
+                        let stored = Expectation::load(&expectation_path(path));
+                        Some(
+                            stored
+                                .map_err(|error| error.to_string())?
+                                .unwrap_or_default(),
+                        )
+                    }
+                };
+                self.run_steps(server, steps, stored).await
             }
         }
-    }
-
-    async fn create_database(&mut self) -> Result<(), String> {
-        let mut session = self
-            .server
-            .connect(None)
-            .await
-            .map_err(|error| error.to_string())?;
-        for statement in ["CREATE DATABASE", "USE"] {
-            let sql = format!("{statement} `{}`", self.database);
-            let outcome = session.run(&sql).await.map_err(|error| error.to_string())?;
-            if let Some(refusal) = outcome.refusal() {
-                return Err(format!("could not make a database for the case: {refusal}"));
-            }
-        }
-        self.sessions.insert(None, session);
-        Ok(())
     }
 
     async fn run_steps(
         &mut self,
+        server: &impl Connect,
         steps: impl Iterator<Item = Result<Step, SuiteError>>,
-        stored: Option<&Expectation>,
+        stored: Option<Expectation>,
     ) -> Result<(), String> {
-        for (ordinal, step) in steps.enumerate() {
+        let first = database::create(server, self.database).await?;
+        let mut sessions = Sessions::new(server, self.database, first);
+        let mut judge = Judge::new(&self.case.facts, &self.case.suite.rules, stored);
+        let ended = self.run_all(&mut sessions, &mut judge, steps).await;
+        // Named sessions are closed too: an open transaction of theirs would
+        // hold the database.
+        sessions.close().await;
+        ended
+    }
+
+    async fn run_all(
+        &mut self,
+        sessions: &mut Sessions<'_, impl Connect>,
+        judge: &mut Judge<'_>,
+        steps: impl Iterator<Item = Result<Step, SuiteError>>,
+    ) -> Result<(), String> {
+        let mut steps = steps.enumerate().peekable();
+        while let Some((ordinal, step)) = steps.next() {
             let step = step.map_err(|error| error.to_string())?;
-            let ended = self.run_step_with_retries(ordinal, &step, stored).await?;
-            self.case.steps_done.fetch_add(1, Ordering::Relaxed);
-            match ended {
-                Ended::Passed => self.result.passed += 1,
-                Ended::Skipped => self.result.skipped += 1,
-                Ended::Halted => break,
-                Ended::Failed { mismatch, why } => self.note_failure(&step, mismatch, why),
+            if self.case.course.is_over() {
+                self.result.cut = true;
+                return Ok(());
             }
+            self.check_deadline()?;
+            let next = steps.peek().and_then(|(_, next)| next.as_ref().ok());
+            let next = next.and_then(|next| next.action.sql());
+            let wants_notices = self.sink.is_some() && !next.is_some_and(asks_for_counts);
+            let (ended, came) = self
+                .run_with_retries(sessions, judge, ordinal, &step, wants_notices)
+                .await?;
+            self.case.steps_done.fetch_add(1, Ordering::Relaxed);
+            if matches!(ended, Ended::Halted) {
+                return Ok(());
+            }
+            self.note(&step, judge.stored.is_some(), ended, came);
         }
         Ok(())
     }
 
-    fn note_failure(&mut self, step: &Step, mismatch: Mismatch, why: &str) {
-        self.result.failed += 1;
-        if self.result.failures.len() < KEPT {
-            self.result.failures.push(Failure {
-                line: step.line,
-                statement: shortened(step.action.sql().unwrap_or_default()),
-                expected: shortened(&mismatch.expected),
-                found: shortened(&mismatch.found),
-                why: why.to_owned(),
-                kind: None,
-                known: None,
-            });
+    fn check_deadline(&self) -> Result<(), String> {
+        match self.case.deadline {
+            Some((deadline, limit)) if Instant::now() >= deadline => Err(format!(
+                "the suite's time limit of {} is over; the steps after this were not run",
+                humantime::format_duration(limit)
+            )),
+            _ => Ok(()),
         }
     }
 
-    async fn run_step_with_retries(
+    /// When the next statement has to be answered.
+    fn until(&self) -> Until {
+        let limit = self.case.suite.step_limit;
+        let step = Until {
+            when: Instant::now() + limit,
+            limit,
+            of: "step",
+        };
+        match self.case.deadline {
+            Some((when, limit)) if when < step.when => Until {
+                when,
+                limit,
+                of: "suite",
+            },
+            _ => step,
+        }
+    }
+
+    async fn run_with_retries(
         &mut self,
+        sessions: &mut Sessions<'_, impl Connect>,
+        judge: &mut Judge<'_>,
         ordinal: usize,
         step: &Step,
-        stored: Option<&Expectation>,
-    ) -> Result<Ended, String> {
+        wants_notices: bool,
+    ) -> Result<Stepped, String> {
         let (attempts, backoff) = step.retry.unwrap_or((0, Duration::ZERO));
         for _ in 0..attempts {
-            match self.run_step(ordinal, step, stored).await? {
-                Ended::Failed { .. } => tokio::time::sleep(backoff).await,
+            match self
+                .run_step(sessions, judge, ordinal, step, wants_notices)
+                .await?
+            {
+                (Ended::Failed(_), _) => tokio::time::sleep(backoff).await,
                 ended => return Ok(ended),
             }
         }
-        self.run_step(ordinal, step, stored).await
+        self.run_step(sessions, judge, ordinal, step, wants_notices)
+            .await
     }
 
     async fn run_step(
         &mut self,
+        sessions: &mut Sessions<'_, impl Connect>,
+        judge: &mut Judge<'_>,
         ordinal: usize,
         step: &Step,
-        stored: Option<&Expectation>,
-    ) -> Result<Ended, String> {
+        wants_notices: bool,
+    ) -> Result<Stepped, String> {
         let holds = step.conditions.hold(&self.case.facts);
         let Some(sql) = step.action.sql() else {
-            return Ok(match &step.action {
+            let ended = match &step.action {
                 Action::Sleep(duration) if holds => {
                     tokio::time::sleep(*duration).await;
                     Ended::Passed
                 }
                 Action::Halt if holds => Ended::Halted,
                 _ => Ended::Skipped,
-            });
+            };
+            return Ok((ended, None));
         };
         if !holds {
-            if stored.is_some() {
-                self.recorded.push((sql.to_owned(), None));
-            }
-            return Ok(Ended::Skipped);
+            return Ok((Ended::Skipped, None));
         }
-        let outcome = match self.send(step, sql).await? {
-            Ok(outcome) => outcome,
-            Err(lost) => return Ok(lost),
+        let sent = sessions.send(&step.connection, sql, self.until(), wants_notices);
+        let (mut outcome, notices) = match sent.await? {
+            Reply::Outcome(outcome, notices) => (outcome, notices),
+            Reply::Failed(wrong) => return Ok((Ended::Failed(wrong), None)),
         };
-        Ok(self.judge(ordinal, &step.action, outcome, stored))
-    }
-
-    /// Sends a statement on the step's session. A session that is lost over
-    /// it fails the step, and a new one takes its place.
-    async fn send(&mut self, step: &Step, sql: &str) -> Result<Result<Outcome, Ended>, String> {
-        if !self.sessions.contains_key(&step.connection) {
-            let session = self.server.connect(Some(&self.database)).await;
-            let session = session.map_err(|error| error.to_string())?;
-            self.sessions.insert(step.connection.clone(), session);
-        }
-        let Some(session) = self.sessions.get_mut(&step.connection) else {
-            return Err("a session is gone".to_owned());
-        };
-        match session.run(sql).await {
-            Ok(outcome) => Ok(Ok(anonymous(outcome, &self.database))),
-            Err(error) => {
-                self.sessions.remove(&step.connection);
-                let again = self.server.connect(Some(&self.database)).await;
-                let again = again.map_err(|next| {
-                    format!(
-                        "line {}: {error}; and no new session could be opened: {next}",
-                        step.line
-                    )
-                })?;
-                self.sessions.insert(step.connection.clone(), again);
-                let mismatch = Mismatch {
-                    expected: "an answer".to_owned(),
-                    found: format!("{error}; the steps after it run in a new session"),
-                };
-                let why = "the server ended the session";
-                Ok(Err(Ended::Failed { mismatch, why }))
-            }
-        }
-    }
-
-    fn judge(
-        &mut self,
-        ordinal: usize,
-        action: &Action,
-        outcome: Outcome,
-        stored: Option<&Expectation>,
-    ) -> Ended {
-        match action {
-            Action::Succeeds { affected, .. } => succeeded(&outcome, *affected).into(),
-            Action::Fails { error, .. } => check_error(error, &outcome)
-                .map_err(|mismatch| (mismatch, "another error"))
-                .into(),
-            Action::Query {
-                expected, label, ..
-            } => {
-                let rows = match outcome.rows() {
-                    Some(rows) if outcome.refusal().is_none() => rows,
-                    _ => return accepted("rows", &outcome).into(),
-                };
-                match check_rows(expected, rows) {
-                    Err(mismatch) => Ended::Failed {
-                        mismatch,
-                        why: "other rows",
-                    },
-                    Ok(written) => match label {
-                        Some(label) => self.check_label(label, written.hashed()),
-                        None => Ended::Passed,
-                    },
-                }
-            }
-            Action::Record { sql } => self.judge_record(ordinal, sql, &outcome, stored),
-            Action::Sleep(_) | Action::Halt => Ended::Passed,
-        }
-    }
-
-    fn check_label(&mut self, label: &str, hashed: String) -> Ended {
-        let first = self
-            .labels
-            .entry(label.to_owned())
-            .or_insert_with(|| hashed.clone());
-        if *first == hashed {
-            return Ended::Passed;
-        }
-        Ended::Failed {
-            mismatch: Mismatch {
-                expected: first.clone(),
-                found: hashed,
-            },
-            why: "other rows than an earlier query with the same label",
-        }
-    }
-
-    fn judge_record(
-        &mut self,
-        ordinal: usize,
-        sql: &str,
-        outcome: &Outcome,
-        stored: Option<&Expectation>,
-    ) -> Ended {
-        let found = record_lines(outcome);
+        database::anonymous(&mut outcome, self.database);
+        self.case.suite.rules.settle(&mut outcome);
+        let came = Came::new(&step.action, outcome);
         if self.case.update {
-            self.recorded.push((sql.to_owned(), Some(found)));
-            return Ended::Passed;
+            return Ok((Ended::Passed, Some((came, notices))));
         }
-        let none = Expectation::default();
-        match stored
-            .unwrap_or(&none)
-            .lines(ordinal, sql, &self.case.facts)
-        {
-            Ok(lines) if same_record(lines, &found) => Ended::Passed,
-            Ok(lines) => Ended::Failed {
-                mismatch: Mismatch {
-                    expected: lines.join("\n"),
-                    found: found.join("\n"),
-                },
-                why: "another outcome than the stored one",
-            },
-            Err(reason) => Ended::Failed {
-                mismatch: Mismatch {
-                    expected: reason,
-                    found: found.join("\n"),
-                },
-                why: "nothing to compare with",
-            },
-        }
-    }
-
-    async fn drop_database(&mut self) {
-        let sql = format!("DROP DATABASE IF EXISTS `{}`", self.database);
-        // Named sessions first: an open transaction of theirs would hold it.
-        let main = self.sessions.remove(&None);
-        for (_, session) in self.sessions.drain() {
-            session.close().await;
-        }
-        if let Some(session) = main {
-            session.close().await;
-        }
-        let dropped = async {
-            let mut session = self.server.connect(None).await?;
-            session.run(&sql).await?;
-            session.close().await;
-            Ok::<(), SessionError>(())
+        let ended = match judge.judge(ordinal, &step.action, &came) {
+            Ok(()) => Ended::Passed,
+            Err(wrong) => Ended::Failed(wrong),
         };
-        if let Err(error) = dropped.await {
-            tracing::debug!(%error, database = self.database, "dropped by the next run");
+        Ok((ended, Some((came, notices))))
+    }
+
+    /// Counts a step, and tells the comparison of it.
+    fn note(&mut self, step: &Step, stored: bool, ended: Ended, came: Option<(Came, Vec<Notice>)>) {
+        if self.case.update
+            && let Some(sql) = step.action.sql()
+        {
+            let lines = came.as_ref().map(|(came, _)| record_lines(&came.outcome));
+            self.recorded.push((sql.to_owned(), lines));
+        }
+        let nth = self.nth(step);
+        let mut failed = None;
+        let mut excused = Vec::new();
+        match ended {
+            Ended::Passed => self.result.passed += 1,
+            Ended::Skipped | Ended::Halted => self.result.skipped += 1,
+            Ended::Failed(wrong) => {
+                failed = wrong.kind;
+                excused = self.excuses(step, nth, wrong.kind);
+                self.note_failure(step, wrong, excused.first().copied());
+            }
+        }
+        let (Some(sql), true) = (step.action.sql(), self.sink.is_some()) else {
+            return;
+        };
+        let facts = StepFacts {
+            line: step.line,
+            statement: shortened(sql),
+            nth,
+            ordered: asks_for_order(sql),
+            settled: step.action.settles(stored && !self.case.update),
+        };
+        let came = came.map(|(came, notices)| comparison::Came {
+            answer: came.answer(&self.settled_notices(notices)),
+            failed,
+            excused,
+        });
+        if let Some(sink) = &mut self.sink {
+            sink.deliver(facts, came);
+        }
+    }
+
+    fn settled_notices(&self, mut notices: Vec<Notice>) -> Vec<Notice> {
+        for notice in &mut notices {
+            notice.message = notice.message.replace(self.database, database::PLACEHOLDER);
+            if let Some(settled) = self.case.suite.rules.settled(&notice.message) {
+                notice.message = settled;
+            }
+        }
+        notices
+    }
+
+    /// Which of the steps with this statement a step is, from 1; 0 where
+    /// nobody asks.
+    fn nth(&mut self, step: &Step) -> usize {
+        let Some(sql) = step.action.sql() else {
+            return 0;
+        };
+        if self.case.known.entries.is_empty() && !self.case.course.update {
+            return 0;
+        }
+        let count = self.statements.entry(one_line(sql)).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// Places of the known entries that speak of this failure.
+    fn excuses(&self, step: &Step, nth: usize, kind: Option<Kind>) -> Vec<usize> {
+        let (Some(kind), Some(sql)) = (kind, step.action.sql()) else {
+            return Vec::new();
+        };
+        if self.case.known.entries.is_empty() {
+            return Vec::new();
+        }
+        let mut about = self.case.known.about(&one_line(sql), nth);
+        about.retain(|entry| {
+            let entry = &self.case.known.entries[*entry];
+            let is_valid = entry.expired.is_none() && entry.kinds.contains(kind);
+            is_valid && entry.covers(&self.case.facts)
+        });
+        about
+    }
+
+    fn note_failure(&mut self, step: &Step, wrong: Wrong, excuse: Option<usize>) {
+        let known = excuse.map(|entry| self.case.known.entries[entry].reason.clone());
+        match known {
+            Some(_) => self.result.known += 1,
+            None => {
+                self.result.failed += 1;
+                self.case.course.note_failure();
+            }
+        }
+        if self.result.failures.len() < KEPT {
+            self.result.failures.push(Failure {
+                line: step.line,
+                statement: shortened(step.action.sql().unwrap_or_default()),
+                expected: shortened(&wrong.expected),
+                found: shortened(&wrong.found),
+                why: wrong.why.to_owned(),
+                kind: wrong.kind,
+                known,
+            });
         }
     }
 }
 
-/// Messages that name the case's database name it alike in every run.
-fn anonymous(mut outcome: Outcome, database: &str) -> Outcome {
-    match &mut outcome {
-        Outcome::Refused(refusal) => {
-            refusal.message = refusal.message.replace(database, PLACEHOLDER);
-        }
-        Outcome::Several(parts) => {
-            let all = std::mem::take(parts);
-            *parts = all
-                .into_iter()
-                .map(|part| anonymous(part, database))
-                .collect();
-        }
-        Outcome::Rows(_) | Outcome::Done { .. } => {}
-    }
-    outcome
-}
-
-fn succeeded(outcome: &Outcome, affected: Option<u64>) -> Result<(), (Mismatch, &'static str)> {
-    if outcome.refusal().is_some() {
-        return accepted("success", outcome);
-    }
-    match affected {
-        Some(count) if count != outcome.affected() => {
-            let mismatch = Mismatch {
-                expected: format!("{count} affected rows"),
-                found: format!("{} affected rows", outcome.affected()),
-            };
-            Err((mismatch, "another number of affected rows"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A mismatch that shows what came in place of what was expected.
-fn accepted(expected: &str, outcome: &Outcome) -> Result<(), (Mismatch, &'static str)> {
-    let (found, why) = match outcome.refusal() {
-        Some(refusal) => (refusal.to_string(), "refused"),
-        None => (record_lines(outcome).join("\n"), "no rows"),
-    };
-    let expected = expected.to_owned();
-    Err((Mismatch { expected, found }, why))
-}
-
-fn shortened(text: &str) -> String {
+/// A text that is not too long for a report.
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::case::drop_leftovers;
+use super::database::drop_leftovers;
 use super::stand::Stand;
 use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;

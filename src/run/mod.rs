@@ -3,23 +3,39 @@
 //! Speaks events; prints nothing. Knows how things follow each other and what
 //! happens when one of them fails: one flavour never stops another.
 
-pub mod case;
+mod case;
 mod cell;
+mod comparison;
+mod course;
+mod database;
 mod flavour;
+mod judge;
 mod lock;
+mod prepared;
+mod proposal;
+mod sessions;
 mod stand;
 
 pub use flavour::provide;
 pub use lock::{Lock, LockError};
+pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions};
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tokio::task::JoinSet;
 
+use comparison::Comparison;
+use course::Course;
+
 use crate::event::{Event, Sender};
-use crate::plan::Plan;
+use crate::matrix::{Expect, FilesSpec, SuiteKind};
+use crate::plan::{Cell, Plan};
+use crate::server::Server;
 use crate::suite::{Expectation, Facts, Recorded, SuiteError, expectation_path};
 
 /// What one flavour recorded of one file.
@@ -29,19 +45,47 @@ struct Answers {
     recorded: Recorded,
 }
 
+/// What the flavours of a run have in common.
+#[derive(Debug, Clone)]
+struct Joint {
+    /// By suite and file.
+    comparisons: Arc<HashMap<(String, PathBuf), Comparison>>,
+    course: Course,
+    events: Sender,
+    /// Cases that were not run to their end.
+    cut: Arc<AtomicUsize>,
+}
+
+impl Joint {
+    fn note_cut(&self) {
+        self.cut.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether outcomes of `.sql` files are written as expectation.
+    fn updates(&self, files: &FilesSpec) -> bool {
+        self.course.update && files.expect == Expect::Stored
+    }
+
+    /// A flavour that cannot be had answers nothing.
+    fn without(&self, flavour: &str) {
+        for comparison in self.comparisons.values() {
+            comparison.without(flavour);
+        }
+    }
+}
+
 /// Provides all flavours of the plan and runs their cells, side by side.
-///
-/// With `update`, what the flavours answer is written as expectation.
 ///
 /// # Errors
 /// Where an expectation cannot be written; what fails elsewhere is an event.
 pub async fn run(
     stand: &Stand,
     plan: &Plan,
-    update: bool,
+    prepared: &Prepared,
     events: &Sender,
 ) -> Result<(), SuiteError> {
     let begun = Instant::now();
+    let joint = prepared.join(plan, events);
     let mut tasks = JoinSet::new();
     for flavour in plan.flavours.clone() {
         let cells: Vec<_> = plan
@@ -50,17 +94,18 @@ pub async fn run(
             .filter(|cell| cell.flavour == flavour.name)
             .cloned()
             .collect();
-        let (stand, events) = (stand.clone(), events.clone());
+        let (stand, joint) = (stand.clone(), joint.clone());
         tasks.spawn(async move {
             let mut answers = Vec::new();
-            if let Some(server) = provide(&stand, &flavour, begun, &events).await {
+            if let Some(server) = provide(&stand, &flavour, begun, &joint.events).await {
                 for cell in &cells {
-                    answers.extend(cell::run_cell(&server, cell, update, &events).await);
+                    answers.extend(run_cell(&server, cell, &joint).await);
                 }
-                events.send(Event::FlavourFinished {
+                joint.events.send(Event::FlavourFinished {
                     flavour: flavour.name.clone(),
                 });
             }
+            joint.without(&flavour.name);
             answers
         });
     }
@@ -71,10 +116,23 @@ pub async fn run(
             Err(error) => events.warn(format!("a flavour's task ended unexpectedly: {error}")),
         }
     }
-    if update {
+    let cut = joint.cut.load(Ordering::Relaxed);
+    if cut > 0 {
+        events.warn(format!(
+            "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
+        ));
+    }
+    if prepared.options.update {
         write_expectations(answers, events)
     } else {
         Ok(())
+    }
+}
+
+async fn run_cell(server: &Server, cell: &Cell, joint: &Joint) -> Vec<Answers> {
+    match &cell.suite.kind {
+        SuiteKind::Files(files) => cell::run_files(server, cell, files, joint).await,
+        SuiteKind::Command(_) => Vec::new(),
     }
 }
 

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 
 use super::condition::{Condition, Facts};
 use super::error::SuiteError;
-use crate::compare::same_record;
+use super::known::one_line;
+use crate::compare::{Tolerance, same_record};
 
 /// The file of expectations beside `sql`: `x.sql.expected`.
 pub fn expectation_path(sql: &Path) -> PathBuf {
@@ -25,6 +26,9 @@ pub fn expectation_path(sql: &Path) -> PathBuf {
     name.push(".expected");
     PathBuf::from(name)
 }
+
+/// Records are told apart to the letter where they are written.
+const EXACT: Tolerance = Tolerance::EXACT;
 
 /// Expectations of one file.
 #[derive(Debug, Clone, Default)]
@@ -212,7 +216,7 @@ fn updated_entry(
         answers.iter().all(|(facts, lines)| {
             entry
                 .block(facts)
-                .is_some_and(|block| same_record(&block.lines, lines))
+                .is_some_and(|block| same_record(&block.lines, lines, EXACT))
         })
     };
     if let Some(entry) = old.filter(fits) {
@@ -222,7 +226,7 @@ fn updated_entry(
     for (facts, lines) in answers {
         match groups
             .iter_mut()
-            .find(|(_, known)| same_record(known, lines))
+            .find(|(_, known)| same_record(known, lines, EXACT))
         {
             Some((names, _)) => names.push(facts.flavour.clone()),
             None => groups.push((vec![facts.flavour.clone()], lines)),
@@ -259,10 +263,6 @@ fn updated_entry(
     }
     blocks.extend(last);
     Entry { statement, blocks }
-}
-
-fn one_line(statement: &str) -> String {
-    statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Files of a suite as steps: what to run, and what is expected of it.
 //!
-//! Owns the two kinds of files (`.slt` and `.sql`), conditions, and the stored
-//! expectations of `.sql` files. Knows no connection.
+//! Owns the two kinds of files (`.slt` and `.sql`), conditions, the stored
+//! expectations of `.sql` files, and known divergences. Knows no connection.
 
 mod condition;
 mod error;
 mod expectation;
+mod known;
+mod order;
 mod slt;
 mod split;
 mod sql;
@@ -14,6 +16,9 @@ mod step;
 pub use condition::{Condition, Conditions, Facts};
 pub use error::SuiteError;
 pub use expectation::{Expectation, Recorded, expectation_path};
+pub(crate) use known::read_kinds;
+pub use known::{Known, KnownEntry, Reason, known_path, one_line, proposal};
+pub use order::{asks_for_counts, asks_for_order};
 pub use slt::SltSteps;
 pub use split::{Statement, split};
 pub use sql::SqlSteps;

@@ -132,6 +132,13 @@ impl Splitter<'_> {
     }
 }
 
+/// Length of a quoted piece or a comment at the head of a text.
+pub(super) fn hidden(text: &str) -> Option<usize> {
+    line_comment(text)
+        .or_else(|| block_comment(text))
+        .or_else(|| quoted(text))
+}
+
 fn first_letter(text: &str) -> usize {
     text.chars().next().map_or(0, char::len_utf8)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::condition::Conditions;
-use crate::compare::{ErrorPattern, ExpectedRows};
+use crate::compare::{ErrorPattern, ExpectedRows, Kind, Kinds};
 
 /// One step, where it stands and when it holds.
 #[derive(Debug, Clone)]
@@ -58,6 +58,28 @@ pub enum Action {
 }
 
 impl Action {
+    /// Kinds of difference of which the file itself says what is right, so that
+    /// its expectation judges them. `stored` says whether the outcomes of a
+    /// `.sql` file are.
+    pub fn settles(&self, stored: bool) -> Kinds {
+        let kinds: &[Kind] = match self {
+            Action::Succeeds { affected: None, .. } => &[Kind::Acceptance],
+            Action::Succeeds { .. } => &[Kind::Acceptance, Kind::Affected],
+            Action::Fails { .. } => &[Kind::Acceptance, Kind::ErrorCode],
+            Action::Query { .. } => &[Kind::Acceptance, Kind::Rows, Kind::Order],
+            Action::Record { .. } if stored => &[
+                Kind::Acceptance,
+                Kind::Rows,
+                Kind::Order,
+                Kind::Affected,
+                Kind::ErrorCode,
+                Kind::ColumnName,
+            ],
+            Action::Record { .. } | Action::Sleep(_) | Action::Halt => &[],
+        };
+        kinds.iter().copied().collect()
+    }
+
     /// The statement, where there is one.
     pub fn sql(&self) -> Option<&str> {
         match self {

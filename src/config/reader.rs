@@ -2,15 +2,17 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml::value::Date;
 
-use super::problem::Problems;
+use super::Problems;
 
 /// A table of which each key is asked for once; those never asked for are
 /// unknown. So a key is added in one place: where it is read.
-pub(super) struct TableReader<'a> {
+pub(crate) struct TableReader<'a> {
     table: &'a DeTable<'a>,
     span: Range<usize>,
     problems: &'a Problems,
@@ -18,13 +20,13 @@ pub(super) struct TableReader<'a> {
 }
 
 /// A value with its place.
-pub(super) struct Placed<T> {
-    pub(super) value: T,
-    pub(super) span: Range<usize>,
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
 }
 
 impl<'a> TableReader<'a> {
-    pub(super) fn new(table: &'a DeTable<'a>, span: Range<usize>, problems: &'a Problems) -> Self {
+    pub(crate) fn new(table: &'a DeTable<'a>, span: Range<usize>, problems: &'a Problems) -> Self {
         TableReader {
             table,
             span,
@@ -34,11 +36,11 @@ impl<'a> TableReader<'a> {
     }
 
     /// Where the table begins.
-    pub(super) fn span(&self) -> Range<usize> {
+    pub(crate) fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    pub(super) fn problem(&self, span: Range<usize>, message: impl Into<String>) {
+    pub(crate) fn problem(&self, span: Range<usize>, message: impl Into<String>) {
         self.problems.add(span, message.into());
     }
 
@@ -48,11 +50,11 @@ impl<'a> TableReader<'a> {
     }
 
     /// Counts a key as asked for without reading it.
-    pub(super) fn know(&self, key: &'static str) {
+    pub(crate) fn know(&self, key: &'static str) {
         self.known.borrow_mut().push(key);
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.get(key).is_some()
     }
 
@@ -83,15 +85,39 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    pub(super) fn text(&self, key: &'static str) -> Option<Placed<String>> {
+    pub(crate) fn text(&self, key: &'static str) -> Option<Placed<String>> {
         self.read(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
-    pub(super) fn flag(&self, key: &'static str) -> Option<Placed<bool>> {
+    /// A number from 0.
+    pub(crate) fn number(&self, key: &'static str) -> Option<Placed<f64>> {
+        self.read(key, "a number", |value| match value {
+            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+            _ => integer(value).map(|number| number as f64),
+        })
+    }
+
+    /// A length of time such as `"30s"` or `"2min"`; more than none.
+    pub(crate) fn duration(&self, key: &'static str) -> Option<Placed<Duration>> {
+        self.read(key, "a time such as `\"30s\"` or `\"2min\"`", |value| {
+            let duration = humantime::parse_duration(value.as_str()?).ok()?;
+            (!duration.is_zero()).then_some(duration)
+        })
+    }
+
+    /// A day, such as `2027-01-31`.
+    pub(crate) fn date(&self, key: &'static str) -> Option<Placed<Date>> {
+        self.read(key, "a day such as `2027-01-31`", |value| match value {
+            DeValue::Datetime(moment) if moment.time.is_none() => moment.date,
+            _ => None,
+        })
+    }
+
+    pub(crate) fn flag(&self, key: &'static str) -> Option<Placed<bool>> {
         self.read(key, "`true` or `false`", DeValue::as_bool)
     }
 
-    pub(super) fn count(&self, key: &'static str) -> Option<Placed<u32>> {
+    pub(crate) fn count(&self, key: &'static str) -> Option<Placed<u32>> {
         self.read(key, "a whole number from 1", |value| {
             integer(value)
                 .and_then(|number| u32::try_from(number).ok())
@@ -99,7 +125,7 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    pub(super) fn texts(&self, key: &'static str) -> Option<Placed<Vec<Placed<String>>>> {
+    pub(crate) fn texts(&self, key: &'static str) -> Option<Placed<Vec<Placed<String>>>> {
         let list = self.read(key, "a list of strings", DeValue::as_array)?;
         let items = list.value.iter().filter_map(|item| {
             self.one(item, "a string", |value| value.as_str().map(str::to_owned))
@@ -110,12 +136,12 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    pub(super) fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
+    pub(crate) fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let found = self.read(key, "a table", DeValue::as_table)?;
         Some(TableReader::new(found.value, found.span, self.problems))
     }
 
-    pub(super) fn tables(&self, key: &'static str) -> Vec<TableReader<'a>> {
+    pub(crate) fn tables(&self, key: &'static str) -> Vec<TableReader<'a>> {
         let expected = format!("a list of tables, `[[{key}]]`");
         let list = self.read(key, &expected, DeValue::as_array);
         let items = list.into_iter().flat_map(|list| list.value.iter());
@@ -126,7 +152,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// All keys with their values as text, for settings that a server reads.
-    pub(super) fn settings(&self, key: &'static str) -> Vec<(String, String)> {
+    pub(crate) fn settings(&self, key: &'static str) -> Vec<(String, String)> {
         let Some(table) = self.table(key) else {
             return Vec::new();
         };
@@ -150,7 +176,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports every key that was never asked for.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let known = self.known.borrow();
         for (key, _) in self.table {
             let key_text: &str = key.get_ref();

@@ -1,4 +1,4 @@
-//! What is wrong with a matrix file, and where.
+//! What is wrong with a file, and where.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -9,20 +9,24 @@ use miette::{
 };
 use thiserror::Error;
 
-/// A matrix file that cannot be used.
+/// A file that cannot be used.
 #[derive(Debug, Error)]
-pub enum MatrixError {
+pub enum ConfigError {
     /// The file system's words.
-    #[error("could not read matrix file `{}`: {source}", path.display())]
+    #[error("could not read {what} `{}`: {source}", path.display())]
     Read {
+        /// What the file is, for people.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's own words.
         source: std::io::Error,
     },
     /// All that is wrong with it.
-    #[error("matrix file `{}` has {} problem(s)", path.display(), problems.len())]
+    #[error("{what} `{}` has {} problem(s)", path.display(), problems.len())]
     Problems {
+        /// What the file is, for people.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong, in the order of the file.
@@ -53,12 +57,12 @@ impl Diagnostic for Problem {
     }
 }
 
-impl MatrixError {
+impl ConfigError {
     /// A line a problem: `FILE:LINE: message`.
     pub fn lines(&self) -> Vec<String> {
         match self {
-            MatrixError::Read { .. } => vec![self.to_string()],
-            MatrixError::Problems { path, problems } => problems
+            ConfigError::Read { .. } => vec![self.to_string()],
+            ConfigError::Problems { path, problems, .. } => problems
                 .iter()
                 .map(|problem| format!("{}:{}: {}", path.display(), problem.line, problem.message))
                 .collect(),
@@ -67,7 +71,7 @@ impl MatrixError {
 
     /// For people: each problem with the piece of the file that it is about.
     pub fn render(&self, color: bool) -> String {
-        let MatrixError::Problems { problems, .. } = self else {
+        let ConfigError::Problems { problems, .. } = self else {
             return self.to_string();
         };
         let theme = if color {
@@ -88,18 +92,23 @@ impl MatrixError {
 
 /// Collects problems while a file is read.
 #[derive(Debug, Default)]
-pub(super) struct Problems(RefCell<Vec<(Range<usize>, String)>>);
+pub(crate) struct Problems(RefCell<Vec<(Range<usize>, String)>>);
 
 impl Problems {
-    pub(super) fn add(&self, span: Range<usize>, message: String) {
+    pub(crate) fn add(&self, span: Range<usize>, message: String) {
         self.0.borrow_mut().push((span, message));
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
-    pub(super) fn into_result(self, path: &Path, text: &str) -> Result<(), MatrixError> {
+    pub(crate) fn into_result(
+        self,
+        what: &'static str,
+        path: &Path,
+        text: &str,
+    ) -> Result<(), ConfigError> {
         let mut found = self.0.into_inner();
         if found.is_empty() {
             return Ok(());
@@ -111,7 +120,8 @@ impl Problems {
             span,
             source_code: NamedSource::new(path.display().to_string(), text.to_owned()),
         };
-        Err(MatrixError::Problems {
+        Err(ConfigError::Problems {
+            what,
             path: path.to_owned(),
             problems: found.into_iter().map(problem).collect(),
         })

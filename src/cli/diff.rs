@@ -1,0 +1,77 @@
+//! `dbmatrix diff`.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Failure;
+use super::args::{DiffArgs, Place};
+use super::run::{Task, load_matrix, plan, prepare, provide};
+use crate::event::Verdict;
+use crate::matrix::{FilesSpec, SuiteKind, SuiteSpec};
+use crate::report::Differences;
+use crate::run::RunOptions;
+use crate::suite::FileKind;
+
+/// Runs statements on all flavours and tells where they differ.
+pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Failure> {
+    let mut matrix = load_matrix(&args.up.matrix)?;
+    let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
+    let (file, title) = source(args, &folder)?;
+    matrix.suites = vec![SuiteSpec {
+        name: "diff".to_owned(),
+        flavours: matrix
+            .flavours
+            .iter()
+            .map(|flavour| flavour.name.clone())
+            .collect(),
+        limit: None,
+        retries: 0,
+        kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),
+    }];
+    let plan = plan(&matrix, &args.up, &[])?;
+    let options = RunOptions {
+        baseline: args.baseline.clone(),
+        ..RunOptions::default()
+    };
+    let task = Task {
+        prepared: prepare(&plan, options)?,
+        matrix,
+        plan,
+        yes: args.up.yes,
+        strict: false,
+        plain: false,
+        differences: Differences::Only { file, title },
+    };
+    provide(place, &task).await
+}
+
+/// The file with the statements, and how it is called to people.
+fn source(args: &DiffArgs, folder: &tempfile::TempDir) -> Result<(PathBuf, String), Failure> {
+    let (text, title) = match (&args.execute, &args.file) {
+        (Some(sql), _) => (sql.clone(), "-e"),
+        (None, Some(file)) if file.as_os_str() != "-" => {
+            if FileKind::of(file).is_none() {
+                return Err(Failure::misused(format!(
+                    "expected a file that ends in `.sql`, `.slt` or `.test`; found `{}`",
+                    file.display()
+                )));
+            }
+            if let Err(error) = std::fs::File::open(file) {
+                return Err(Failure::misused(format!("`{}`: {error}", file.display())));
+            }
+            return Ok((file.clone(), file.display().to_string()));
+        }
+        (None, _) => {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map_err(Failure::misused)?;
+            (text, "standard input")
+        }
+    };
+    let path = folder.path().join("statements.sql");
+    let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(Failure::not_provided)?;
+    Ok((path, title.to_owned()))
+}

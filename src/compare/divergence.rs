@@ -1,0 +1,177 @@
+//! Answers of several flavours to the same step: who agrees with whom.
+
+use super::answer::Answer;
+use super::kind::Kinds;
+use super::rules::Tolerance;
+
+/// How answers to one step are to be told apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Lens {
+    /// Kinds that make a difference here.
+    pub counted: Kinds,
+    /// Of numbers.
+    pub tolerance: Tolerance,
+    /// Whether the statement asks for an order.
+    pub ordered: bool,
+    /// The answer to which the others are compared, by its place among them;
+    /// else that of the largest group.
+    pub baseline: Option<usize>,
+}
+
+/// Answers that are not all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Whether a counted kind is among the differences. Where one is, answers
+    /// that differ in nothing that counts stand in one group.
+    pub counted: bool,
+    /// The groups; the one to which the others are compared first.
+    pub groups: Vec<Agreement>,
+}
+
+/// Answers that are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// Their places, in order.
+    pub members: Vec<usize>,
+    /// How they differ from the first group's.
+    pub kinds: Kinds,
+}
+
+/// Groups answers; `None` where all are the same.
+pub fn split(answers: &[&Answer], lens: Lens) -> Option<Split> {
+    let first = answers.first()?;
+    if answers.iter().all(|answer| answer == first) {
+        return None;
+    }
+    let counted = group(answers, lens, lens.counted);
+    if counted.len() > 1 {
+        return Some(finished(answers, lens, counted, true));
+    }
+    let all = group(answers, lens, Kinds::ALL);
+    (all.len() > 1).then(|| finished(answers, lens, all, false))
+}
+
+/// In what two answers differ.
+pub fn difference(a: &Answer, b: &Answer, lens: Lens) -> Kinds {
+    a.kinds(b, lens.tolerance, lens.ordered)
+}
+
+/// An answer joins the first group with whose first member it agrees.
+fn group(answers: &[&Answer], lens: Lens, that_count: Kinds) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (at, answer) in answers.iter().enumerate() {
+        let agrees = |group: &&mut Vec<usize>| {
+            let kinds = difference(answers[group[0]], answer, lens);
+            kinds.and(that_count).is_empty()
+        };
+        match groups.iter_mut().find(agrees) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
+        }
+    }
+    groups
+}
+
+fn finished(answers: &[&Answer], lens: Lens, groups: Vec<Vec<usize>>, counted: bool) -> Split {
+    let mut groups = groups;
+    // The sort is stable: of two equally large groups the earlier one leads.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    if let Some(baseline) = lens.baseline {
+        groups.sort_by_key(|group| !group.contains(&baseline));
+    }
+    let first = answers[groups[0][0]];
+    let agreement = |members: Vec<usize>| Agreement {
+        kinds: difference(first, answers[members[0]], lens),
+        members,
+    };
+    let mut groups: Vec<Agreement> = groups.into_iter().map(agreement).collect();
+    groups[0].kinds = Kinds::NONE;
+    Split { counted, groups }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::compare::Rules;
+    use crate::outcome::{Outcome, Refusal};
+
+    fn done(affected: u64) -> Answer {
+        Answer::of(
+            &Outcome::Done {
+                affected,
+                warnings: 0,
+            },
+            &[],
+        )
+    }
+
+    fn refused(code: u16, message: &str) -> Answer {
+        let refusal = Refusal {
+            code,
+            state: "HY000".to_owned(),
+            message: message.to_owned(),
+        };
+        Answer::of(&Outcome::Refused(refusal), &[])
+    }
+
+    fn lens(baseline: Option<usize>) -> Lens {
+        Lens {
+            counted: Rules::default().counted,
+            tolerance: Tolerance::EXACT,
+            ordered: false,
+            baseline,
+        }
+    }
+
+    fn groups(answers: &[Answer], baseline: Option<usize>) -> Vec<Vec<usize>> {
+        let answers: Vec<&Answer> = answers.iter().collect();
+        split(&answers, lens(baseline))
+            .into_iter()
+            .flat_map(|split| split.groups)
+            .map(|group| group.members)
+            .collect()
+    }
+
+    #[test]
+    fn the_largest_group_leads_unless_a_baseline_is_named() {
+        let answers = [done(1), done(2), done(2), done(3)];
+        assert_eq!(groups(&answers, None), [vec![1, 2], vec![0], vec![3]]);
+        assert_eq!(groups(&answers, Some(3)), [vec![3], vec![1, 2], vec![0]]);
+        assert!(groups(&[done(1), done(1)], None).is_empty());
+    }
+
+    #[test]
+    fn words_do_not_split_a_group_that_differs_in_what_counts() {
+        let answers = [
+            done(0),
+            refused(1064, "near 'a'"),
+            refused(1064, "near 'b'"),
+        ];
+        assert_eq!(groups(&answers, None), [vec![1, 2], vec![0]]);
+        let only_words = [refused(1, "a"), refused(1, "b")];
+        let only_words: Vec<&Answer> = only_words.iter().collect();
+        let found = split(&only_words, lens(None)).expect("two texts");
+        assert!(!found.counted);
+        assert_eq!(found.groups.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn every_answer_is_in_one_group_and_equal_ones_together(values in proptest::collection::vec(0u64..4, 1..8)) {
+            let answers: Vec<Answer> = values.iter().map(|value| done(*value)).collect();
+            let found = groups(&answers, None);
+            let mut members: Vec<usize> = found.iter().flatten().copied().collect();
+            members.sort_unstable();
+            if found.is_empty() {
+                prop_assert!(values.iter().all(|value| *value == values[0]));
+            } else {
+                prop_assert_eq!(members, (0..values.len()).collect::<Vec<_>>());
+                for group in &found {
+                    prop_assert!(group.iter().all(|at| values[*at] == values[group[0]]));
+                }
+            }
+        }
+    }
+}

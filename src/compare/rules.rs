@@ -1,0 +1,169 @@
+//! What of two outcomes is compared, and how exactly: a suite's own choice.
+
+use regex::Regex;
+
+use super::kind::{Kind, Kinds};
+use crate::outcome::Outcome;
+
+/// What of two outcomes is compared.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Kinds that make outcomes different; others are only shown.
+    pub counted: Kinds,
+    /// How far apart two numbers with a point or an exponent may be.
+    pub tolerance: Tolerance,
+    /// What is replaced in values, warnings and error texts before they are
+    /// compared, and by what.
+    pub replacements: Vec<Replacement>,
+}
+
+impl Rules {
+    /// Kinds that count unless a suite says otherwise.
+    pub const COUNTED: [Kind; 4] = [
+        Kind::Acceptance,
+        Kind::Rows,
+        Kind::Affected,
+        Kind::ErrorCode,
+    ];
+
+    /// Replaces what is volatile.
+    pub fn settle(&self, outcome: &mut Outcome) {
+        if self.replacements.is_empty() {
+            return;
+        }
+        match outcome {
+            Outcome::Rows(rows) => {
+                let values = rows.rows.iter_mut().flatten().flatten();
+                for value in values {
+                    if let Ok(text) = std::str::from_utf8(value)
+                        && let Some(settled) = self.settled(text)
+                    {
+                        *value = settled.into_bytes();
+                    }
+                }
+            }
+            Outcome::Refused(refusal) => {
+                if let Some(settled) = self.settled(&refusal.message) {
+                    refusal.message = settled;
+                }
+            }
+            Outcome::Several(parts) => parts.iter_mut().for_each(|part| self.settle(part)),
+            Outcome::Done { .. } => {}
+        }
+    }
+
+    /// A text with what is volatile replaced; `None` where nothing is.
+    pub fn settled(&self, text: &str) -> Option<String> {
+        let mut settled: Option<String> = None;
+        for Replacement { pattern, with } in &self.replacements {
+            let now = settled.as_deref().unwrap_or(text);
+            if pattern.is_match(now) {
+                settled = Some(pattern.replace_all(now, with.as_str()).into_owned());
+            }
+        }
+        settled
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            counted: Rules::COUNTED.into_iter().collect(),
+            tolerance: Tolerance::EXACT,
+            replacements: Vec::new(),
+        }
+    }
+}
+
+/// A pattern, and what stands for what it matches.
+#[derive(Debug, Clone)]
+pub struct Replacement {
+    /// What is volatile, such as a time.
+    pub pattern: Regex,
+    /// As of the `regex` crate: `$1` is the first group.
+    pub with: String,
+}
+
+/// How far apart two numbers may be that are the same: relative to the greater
+/// of them and 1. Zero, the default, compares to the letter.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Tolerance(f64);
+
+impl Tolerance {
+    /// To the letter.
+    pub const EXACT: Tolerance = Tolerance(0.0);
+
+    /// A tolerance from 0 to 1; `None` for any other number.
+    pub fn new(relative: f64) -> Option<Self> {
+        (0.0..1.0)
+            .contains(&relative)
+            .then_some(Tolerance(relative))
+    }
+
+    /// Whether anything but the letters counts.
+    pub(super) fn is_exact(self) -> bool {
+        self.0 == 0.0
+    }
+
+    /// Whether two values are the same. Whole numbers are compared to the
+    /// letter: they have no rounding.
+    pub fn same(self, a: &str, b: &str) -> bool {
+        if a == b {
+            return true;
+        }
+        if self.is_exact() || !(is_float(a) || is_float(b)) {
+            return false;
+        }
+        match (a.parse::<f64>(), b.parse::<f64>()) {
+            (Ok(a), Ok(b)) if a.is_finite() && b.is_finite() => {
+                (a - b).abs() <= self.0 * a.abs().max(b.abs()).max(1.0)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn is_float(text: &str) -> bool {
+    text.contains(['.', 'e', 'E'])
+        && text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Refusal;
+
+    #[test]
+    fn floats_are_the_same_within_the_tolerance_and_integers_to_the_letter() {
+        let near = Tolerance::new(1e-6).expect("a tolerance");
+        assert!(near.same("0.1", "0.10000001"));
+        assert!(near.same("1e300", "1.0000000001e300"));
+        assert!(near.same("2.0", "2"));
+        assert!(!near.same("1000000000", "1000000001"));
+        assert!(!near.same("0.1", "0.2"));
+        assert!(!near.same("e", "E"));
+        assert!(!Tolerance::EXACT.same("0.1", "0.10"));
+        assert_eq!(Tolerance::new(f64::NAN), None);
+        assert_eq!(Tolerance::new(1.5), None);
+    }
+
+    #[test]
+    fn what_is_volatile_is_replaced_wherever_it_stands() {
+        let rules = Rules {
+            replacements: vec![Replacement {
+                pattern: Regex::new(r"\d{4}-\d\d-\d\d").expect("a pattern"),
+                with: "<date>".to_owned(),
+            }],
+            ..Rules::default()
+        };
+        let mut outcome = Outcome::Several(vec![Outcome::Refused(Refusal {
+            code: 1,
+            state: "HY000".to_owned(),
+            message: "on 2026-01-02 or 2026-01-03".to_owned(),
+        })]);
+        rules.settle(&mut outcome);
+        let refusal = outcome.refusal().expect("a refusal");
+        assert_eq!(refusal.message, "on <date> or <date>");
+        assert_eq!(rules.settled("nothing"), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! TOML files that people write: read key by key, with every problem told at
+//! once and at its place. Knows no file in particular.
+
+mod problem;
+mod reader;
+
+pub(crate) use problem::Problems;
+pub use problem::{ConfigError, Problem};
+pub(crate) use reader::{Placed, TableReader};

@@ -1,0 +1,439 @@
+//! Answers of all flavours to the same file, compared step by step as they
+//! come. What all have answered is told and forgotten.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::proposal::Proposals;
+use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split};
+use crate::event::{Divergence, Event, Group, Sender, Stale, Standing};
+use crate::suite::{Facts, Known, one_line};
+
+/// Divergences of a file that are told with whole outcomes.
+const WHOLE: usize = 1000;
+/// Letters of an outcome of the later ones.
+const BRIEF: usize = 200;
+
+/// What is common to all flavours of a file's comparison.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) suite: String,
+    pub(super) file: PathBuf,
+    pub(super) rules: Rules,
+    pub(super) known: Arc<Known>,
+    /// The flavour to which the others are compared.
+    pub(super) baseline: Option<String>,
+    /// Whether new differences are proposed as known ones.
+    pub(super) propose: bool,
+}
+
+/// A step, as all flavours see it.
+#[derive(Debug, Clone)]
+pub(super) struct StepFacts {
+    pub(super) line: usize,
+    pub(super) statement: String,
+    /// Which of the steps with this statement it is, from 1.
+    pub(super) nth: usize,
+    /// Whether the statement asks for an order.
+    pub(super) ordered: bool,
+    /// Kinds that the file's expectation judges.
+    pub(super) settled: Kinds,
+}
+
+/// What came of a step on one flavour.
+#[derive(Debug)]
+pub(super) struct Came {
+    pub(super) answer: Answer,
+    /// How it failed its expectation, if it did.
+    pub(super) failed: Option<Kind>,
+    /// Places of the known entries that excuse this.
+    pub(super) excused: Vec<usize>,
+}
+
+/// The comparison of one file. Clones are the same.
+#[derive(Debug, Clone)]
+pub(super) struct Comparison(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    about: About,
+    events: Sender,
+    flavours: Vec<Member>,
+    /// Steps that not all flavours have come to, the first of them first.
+    pending: VecDeque<Pending>,
+    /// Number of steps before the first pending one.
+    done: usize,
+    told: usize,
+    proposals: Proposals,
+    /// Of known entries and flavours: whether the entry held there.
+    held: HashMap<(usize, usize), bool>,
+    /// Whether any step has an entry's statement, by entry.
+    met: Vec<bool>,
+}
+
+#[derive(Debug)]
+struct Member {
+    name: String,
+    facts: Option<Facts>,
+    /// Steps delivered.
+    steps: usize,
+    ended: bool,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    step: Option<StepFacts>,
+    /// By flavour; one that skipped the step has none.
+    came: Vec<Option<Came>>,
+}
+
+/// One flavour's way into a comparison. Dropping it says that nothing more
+/// comes.
+#[derive(Debug)]
+pub(super) struct Sink {
+    comparison: Comparison,
+    member: usize,
+    /// Kept until it is known whether this try is the last.
+    held_back: Option<Vec<(StepFacts, Option<Came>)>>,
+}
+
+impl Comparison {
+    pub(super) fn new(about: About, flavours: &[String], events: &Sender) -> Self {
+        let member = |name: &String| Member {
+            name: name.clone(),
+            facts: None,
+            steps: 0,
+            ended: false,
+        };
+        Comparison(Arc::new(Mutex::new(State {
+            flavours: flavours.iter().map(member).collect(),
+            events: events.clone(),
+            pending: VecDeque::new(),
+            done: 0,
+            told: 0,
+            proposals: Proposals::default(),
+            held: HashMap::new(),
+            met: vec![false; about.known.entries.len()],
+            about,
+        })))
+    }
+
+    pub(super) fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.lock().about.known)
+    }
+
+    /// Opens a flavour's way in; `None` where the flavour is not of this file.
+    pub(super) fn sink(&self, facts: &Facts) -> Option<Sink> {
+        let mut state = self.lock();
+        let at = state.place(&facts.flavour)?;
+        state.flavours[at].facts = Some(facts.clone());
+        Some(Sink {
+            comparison: self.clone(),
+            member: at,
+            held_back: None,
+        })
+    }
+
+    /// A flavour that cannot be had answers nothing.
+    pub(super) fn without(&self, flavour: &str) {
+        let mut state = self.lock();
+        if let Some(at) = state.place(flavour) {
+            state.end(at);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink {
+    /// Keeps what comes until [`Sink::release`]; what was kept before is of an
+    /// earlier try and forgotten.
+    pub(super) fn hold_back(&mut self) {
+        self.held_back = Some(Vec::new());
+    }
+
+    /// Passes on what comes; what was kept before is forgotten.
+    pub(super) fn forget(&mut self) {
+        self.held_back = None;
+    }
+
+    pub(super) fn release(&mut self) {
+        for (step, came) in self.held_back.take().into_iter().flatten() {
+            self.deliver(step, came);
+        }
+    }
+
+    /// The next step of the file, and what came of it; nothing where it was
+    /// skipped or no answer came.
+    pub(super) fn deliver(&mut self, step: StepFacts, came: Option<Came>) {
+        match &mut self.held_back {
+            Some(kept) => kept.push((step, came)),
+            None => self.comparison.lock().deliver(self.member, step, came),
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.release();
+        self.comparison.lock().end(self.member);
+    }
+}
+
+impl State {
+    fn place(&self, flavour: &str) -> Option<usize> {
+        self.flavours
+            .iter()
+            .position(|member| member.name == flavour)
+    }
+
+    fn deliver(&mut self, member: usize, step: StepFacts, came: Option<Came>) {
+        let at = self.flavours[member].steps - self.done;
+        self.flavours[member].steps += 1;
+        if at == self.pending.len() {
+            self.pending.push_back(Pending::default());
+        }
+        let width = self.flavours.len();
+        let pending = &mut self.pending[at];
+        pending.came.resize_with(width, || None);
+        pending.came[member] = came;
+        pending.step.get_or_insert(step);
+        self.settle();
+    }
+
+    fn end(&mut self, member: usize) {
+        if std::mem::replace(&mut self.flavours[member].ended, true) {
+            return;
+        }
+        self.settle();
+        if self.flavours.iter().all(|member| member.ended) {
+            self.tell_stale();
+            if self.about.propose {
+                self.proposals.write(&self.about.known.path, &self.events);
+            }
+        }
+    }
+
+    /// Compares steps that every flavour has come to.
+    fn settle(&mut self) {
+        while let Some(first) = self.pending.front() {
+            let behind = |member: &Member| !member.ended && member.steps <= self.done;
+            if self.flavours.iter().any(behind) || first.step.is_none() {
+                return;
+            }
+            if let Some(Pending {
+                step: Some(step),
+                came,
+            }) = self.pending.pop_front()
+            {
+                self.done += 1;
+                self.compare(&step, &came);
+            }
+        }
+    }
+
+    fn compare(&mut self, step: &StepFacts, came: &[Option<Came>]) {
+        let here: Vec<usize> = (0..came.len()).filter(|at| came[*at].is_some()).collect();
+        let there: Vec<&Came> = came.iter().flatten().collect();
+        let answers: Vec<&Answer> = there.iter().map(|came| &came.answer).collect();
+        let lens = Lens {
+            counted: self.about.rules.counted.without(step.settled),
+            tolerance: self.about.rules.tolerance,
+            ordered: step.ordered,
+            baseline: here
+                .iter()
+                .position(|at| Some(&self.flavours[*at].name) == self.about.baseline.as_ref()),
+        };
+        let entries = match self.about.known.entries.is_empty() {
+            true => Vec::new(),
+            false => (self.about.known).about(&one_line(&step.statement), step.nth),
+        };
+        self.note_entries(&entries, step, &here, &there, lens);
+        let found = split(&answers, lens);
+        if self.about.propose {
+            self.proposals.count(step);
+        }
+        if let Some(found) = found {
+            self.tell(step, &here, &answers, &entries, &found, lens);
+        }
+        if self.about.propose {
+            let failed = here.iter().zip(&there).filter_map(|(at, came)| {
+                let is_new = came.excused.is_empty();
+                came.failed
+                    .filter(|_| is_new)
+                    .map(|kind| (self.flavours[*at].name.as_str(), kind))
+            });
+            self.proposals.failed(step, failed.collect(), here.len());
+        }
+    }
+
+    fn covers(&self, entry: usize, member: usize) -> bool {
+        let facts = self.flavours[member].facts.as_ref();
+        facts.is_some_and(|facts| self.about.known.entries[entry].covers(facts))
+    }
+
+    /// Notes on which flavours the entries about a step hold: those that failed
+    /// as the entry says, or that differ from one of which it does not speak.
+    fn note_entries(
+        &mut self,
+        entries: &[usize],
+        step: &StepFacts,
+        here: &[usize],
+        there: &[&Came],
+        lens: Lens,
+    ) {
+        for &entry in entries {
+            self.met[entry] = true;
+            let kinds = self.about.known.entries[entry].kinds;
+            let (covered, others): (Vec<usize>, Vec<usize>) =
+                (0..here.len()).partition(|at| self.covers(entry, here[*at]));
+            for at in covered {
+                let differs = |other: &usize| {
+                    let found = difference(&there[at].answer, &there[*other].answer, lens);
+                    !found.and(kinds).is_empty()
+                };
+                let holds = there[at].excused.contains(&entry) || others.iter().any(differs);
+                // Without another flavour only an expectation can tell.
+                let is_sure = !others.is_empty() || kinds.without(step.settled).is_empty();
+                if holds || is_sure {
+                    *self.held.entry((entry, here[at])).or_insert(false) |= holds;
+                }
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        step: &StepFacts,
+        here: &[usize],
+        answers: &[&Answer],
+        entries: &[usize],
+        found: &Split,
+        lens: Lens,
+    ) {
+        let standing = match found.counted {
+            false => Standing::Shown,
+            true => self.standing(here, answers, entries, lens),
+        };
+        let name = |at: &usize| self.flavours[here[*at]].name.clone();
+        let mut kinds = Kinds::NONE;
+        for group in &found.groups {
+            kinds = kinds.or(group.kinds);
+        }
+        let counted = kinds.and(lens.counted);
+        if standing == Standing::New && self.about.propose {
+            for group in &found.groups[1..] {
+                let names = group.members.iter().map(name).collect();
+                self.proposals
+                    .differs(step, names, group.kinds.and(lens.counted));
+            }
+        }
+        self.told += 1;
+        let whole = self.told <= WHOLE;
+        let groups = found.groups.iter().map(|group| Group {
+            flavours: group.members.iter().map(name).collect(),
+            outcome: brief(answers[group.members[0]].shown(kinds), whole),
+            kinds: group.kinds.iter().collect(),
+        });
+        let divergence = Divergence {
+            suite: self.about.suite.clone(),
+            file: self.about.file.clone(),
+            line: step.line,
+            statement: step.statement.clone(),
+            kinds: counted
+                .iter()
+                .chain(kinds.without(counted).iter())
+                .collect(),
+            groups: groups.collect(),
+            standing,
+        };
+        self.events.send(Event::Diverged(divergence));
+    }
+
+    /// A divergence is known where each pair of flavours that differ is told
+    /// apart by an entry that speaks of one of them and not of the other.
+    fn standing(
+        &self,
+        here: &[usize],
+        answers: &[&Answer],
+        entries: &[usize],
+        lens: Lens,
+    ) -> Standing {
+        let mut used = Vec::new();
+        let valid = |entry: &&usize| self.about.known.entries[**entry].expired.is_none();
+        for a in 0..here.len() {
+            for b in a + 1..here.len() {
+                if lens
+                    .baseline
+                    .is_some_and(|baseline| a != baseline && b != baseline)
+                {
+                    continue;
+                }
+                let mut open = difference(answers[a], answers[b], lens).and(lens.counted);
+                for &entry in entries.iter().filter(valid) {
+                    let apart = self.covers(entry, here[a]) != self.covers(entry, here[b]);
+                    let kinds = self.about.known.entries[entry].kinds;
+                    if apart && !open.and(kinds).is_empty() {
+                        open = open.without(kinds);
+                        used.push(entry);
+                    }
+                }
+                if !open.is_empty() {
+                    return Standing::New;
+                }
+            }
+        }
+        used.sort_unstable();
+        used.dedup();
+        let reason = |entry: usize| self.about.known.entries[entry].reason.clone();
+        Standing::Known(used.into_iter().map(reason).collect())
+    }
+
+    fn tell_stale(&self) {
+        for (at, entry) in self.about.known.entries.iter().enumerate() {
+            let on = |held: bool| {
+                let all = self.flavours.iter().enumerate();
+                let found = all.filter(|(member, _)| self.held.get(&(at, *member)) == Some(&held));
+                found
+                    .map(|(_, member)| member.name.clone())
+                    .collect::<Vec<_>>()
+            };
+            let (fine, gone) = (on(true), on(false));
+            let any_ran = self.flavours.iter().any(|member| member.steps > 0);
+            let (flavours, why) = if let Some(day) = &entry.expired {
+                if fine.is_empty() {
+                    continue;
+                }
+                (fine, format!("it expired on {day}, and it still differs"))
+            } else if !gone.is_empty() {
+                (gone, "it differs no more".to_owned())
+            } else if !self.met[at] && any_ran {
+                (Vec::new(), "no step has this statement".to_owned())
+            } else {
+                continue;
+            };
+            self.events.send(Event::Stale(Stale {
+                suite: self.about.suite.clone(),
+                file: self.about.known.path.clone(),
+                line: entry.line,
+                statement: entry.statement.clone(),
+                flavours,
+                why,
+            }));
+        }
+    }
+}
+
+fn brief(text: String, whole: bool) -> String {
+    match text.char_indices().nth(BRIEF) {
+        Some((end, _)) if !whole => format!("{}…", &text[..end]),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+#[path = "comparison/tests.rs"]
+mod tests;

@@ -1,0 +1,261 @@
+//! Comparisons of made-up answers.
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::*;
+use crate::outcome::Outcome;
+use crate::suite::known_path;
+use crate::version::Family;
+
+const FLAVOURS: [(&str, Family, &str); 3] = [
+    ("mysql-9.7", Family::Mysql, "9.7.4"),
+    ("mariadb-10.5", Family::Mariadb, "10.5.29"),
+    ("mariadb-11.8", Family::Mariadb, "11.8.9"),
+];
+
+/// A comparison of one file on all flavours.
+struct Bench {
+    comparison: Comparison,
+    sinks: Vec<Option<Sink>>,
+    heard: UnboundedReceiver<Event>,
+    _folder: tempfile::TempDir,
+    file: PathBuf,
+}
+
+impl Bench {
+    fn new(known: &str) -> Self {
+        Bench::with(known, false)
+    }
+
+    fn with(known: &str, propose: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.sql");
+        if !known.is_empty() {
+            std::fs::write(known_path(&file), known).expect("a file");
+        }
+        let about = About {
+            suite: "s".to_owned(),
+            file: file.clone(),
+            rules: Rules::default(),
+            known: Arc::new(Known::load(&file, propose).expect("known divergences")),
+            baseline: None,
+            propose,
+        };
+        let (events, heard) = Sender::channel();
+        let names = FLAVOURS.map(|(name, ..)| name.to_owned());
+        let comparison = Comparison::new(about, &names, &events);
+        let sinks = FLAVOURS.map(|(name, family, version)| {
+            comparison.sink(&Facts {
+                flavour: name.to_owned(),
+                family,
+                version: version.parse().expect("a version"),
+                labels: Vec::new(),
+            })
+        });
+        Bench {
+            comparison,
+            sinks: sinks.into(),
+            heard,
+            _folder: folder,
+            file,
+        }
+    }
+
+    /// One flavour's number of affected rows of `S`; none where it skips it.
+    fn answers(&mut self, flavour: usize, affected: Option<u64>) {
+        self.answers_to("S", flavour, affected);
+    }
+
+    fn answers_to(&mut self, statement: &str, flavour: usize, affected: Option<u64>) {
+        let step = StepFacts {
+            line: 1,
+            statement: statement.to_owned(),
+            nth: 1,
+            ordered: false,
+            settled: Kinds::NONE,
+        };
+        let came = affected.map(|affected| Came {
+            answer: Answer::of(
+                &Outcome::Done {
+                    affected,
+                    warnings: 0,
+                },
+                &[],
+            ),
+            failed: None,
+            excused: Vec::new(),
+        });
+        let sink = self.sinks[flavour].as_mut().expect("an open sink");
+        sink.deliver(step, came);
+    }
+
+    fn end(&mut self) {
+        self.sinks.iter_mut().for_each(|sink| drop(sink.take()));
+    }
+
+    fn told(&mut self) -> Vec<String> {
+        let mut told = Vec::new();
+        while let Ok(event) = self.heard.try_recv() {
+            told.push(match event {
+                Event::Diverged(found) => {
+                    let groups = found.groups.iter().map(|group| group.flavours.join("+"));
+                    let groups: Vec<String> = groups.collect();
+                    let standing = match found.standing {
+                        Standing::New => "new".to_owned(),
+                        Standing::Shown => "shown".to_owned(),
+                        Standing::Known(reasons) => format!("known: {}", reasons[0].text),
+                    };
+                    format!("{standing}: {}", groups.join(" | "))
+                }
+                Event::Stale(entry) => {
+                    format!("stale: {} {}", entry.why, entry.flavours.join("+"))
+                }
+                Event::ExpectationWritten { .. } => "written".to_owned(),
+                other => panic!("{other:?}"),
+            });
+        }
+        told
+    }
+}
+
+fn entry(flavours: &str, more: &str) -> String {
+    format!(
+        "[[divergence]]\nstatement = 'S'\nflavours = [{flavours}]\nkinds = ['affected']\nreason = 'because'\n{more}\n"
+    )
+}
+
+#[test]
+fn a_step_is_told_as_soon_as_all_have_answered_it() {
+    let mut bench = Bench::new("");
+    bench.answers(0, Some(1));
+    bench.answers(0, Some(1));
+    bench.answers(1, Some(2));
+    assert!(bench.told().is_empty());
+    bench.answers(2, Some(2));
+    assert_eq!(bench.told(), ["new: mariadb-10.5+mariadb-11.8 | mysql-9.7"]);
+    assert_eq!(bench.comparison.lock().pending.len(), 1);
+}
+
+#[test]
+fn who_skips_a_step_or_cannot_be_had_is_not_waited_for() {
+    let mut bench = Bench::new("");
+    bench.comparison.without("mariadb-11.8");
+    bench.answers(0, None);
+    bench.answers(0, Some(1));
+    bench.answers(1, Some(5));
+    bench.answers(1, Some(2));
+    assert_eq!(bench.told(), ["new: mysql-9.7 | mariadb-10.5"]);
+}
+
+#[test]
+fn a_flavour_that_ends_early_is_not_waited_for_any_more() {
+    let mut bench = Bench::new("");
+    bench.answers(0, Some(1));
+    bench.answers(1, Some(2));
+    bench.sinks[2] = None;
+    assert_eq!(bench.told(), ["new: mysql-9.7 | mariadb-10.5"]);
+}
+
+#[test]
+fn a_known_divergence_is_well() {
+    let mut bench = Bench::new(&entry("'mariadb'", ""));
+    bench.answers(0, Some(1));
+    bench.answers(1, Some(2));
+    bench.answers(2, Some(2));
+    bench.end();
+    assert_eq!(
+        bench.told(),
+        ["known: because: mariadb-10.5+mariadb-11.8 | mysql-9.7"]
+    );
+}
+
+#[test]
+fn three_groups_want_two_entries() {
+    let play = |known: String| {
+        let mut bench = Bench::new(&known);
+        for flavour in 0..3 {
+            bench.answers(flavour, Some(flavour as u64));
+        }
+        bench.end();
+        bench.told()
+    };
+    let one = play(entry("'mariadb'", ""));
+    assert!(one[0].starts_with("new: "), "{one:?}");
+    let two = play(entry("'mariadb'", "") + &entry("'mariadb<10.6'", ""));
+    assert!(two[0].starts_with("known: "), "{two:?}");
+    assert_eq!(two.len(), 1);
+}
+
+#[test]
+fn a_divergence_that_happens_no_more_is_stale_where_it_does_not() {
+    let mut bench = Bench::new(&entry("'mariadb'", ""));
+    bench.answers(0, Some(1));
+    bench.answers(1, Some(2));
+    bench.answers(2, Some(1));
+    bench.end();
+    let told = bench.told();
+    // The entry speaks of both, so it does not tell them apart.
+    assert!(told[0].starts_with("new"), "{told:?}");
+    assert_eq!(told[1], "stale: it differs no more mariadb-11.8");
+}
+
+#[test]
+fn an_expired_entry_excuses_nothing() {
+    let mut bench = Bench::new(&entry("'mariadb'", "expires = 2020-01-01"));
+    bench.answers(0, Some(1));
+    bench.answers(1, Some(2));
+    bench.answers(2, Some(2));
+    bench.end();
+    let told = bench.told();
+    assert!(told[0].starts_with("new: "), "{told:?}");
+    assert!(told[1].contains("expired on 2020-01-01"), "{told:?}");
+}
+
+#[test]
+fn an_entry_without_a_step_is_stale_and_one_without_a_flavour_is_not() {
+    let elsewhere = entry("'percona'", "")
+        + "[[divergence]]\nstatement = 'T'\nflavours = ['mysql']\nkinds = ['rows']\nreason = 'r'\n";
+    let mut bench = Bench::new(&elsewhere);
+    for flavour in 0..3 {
+        bench.answers(flavour, Some(1));
+    }
+    bench.end();
+    assert_eq!(bench.told(), ["stale: no step has this statement "]);
+}
+
+#[test]
+fn new_differences_are_proposed_for_review() {
+    let mut bench = Bench::with("# mine\n", true);
+    bench.answers(0, Some(1));
+    bench.answers(1, Some(2));
+    bench.answers(2, Some(2));
+    bench.end();
+    assert_eq!(bench.told().last().map(String::as_str), Some("written"));
+    let text = std::fs::read_to_string(known_path(&bench.file)).expect("the file");
+    insta::assert_snapshot!(text, @r#"
+    # mine
+
+    [[divergence]]
+    statement = "S"
+    flavours = ["mysql-9.7"]
+    kinds = ["affected"]
+    reason = ""
+    "#);
+    let strict = Known::load(&bench.file, false).expect_err("a reason is wanted");
+    assert!(strict.to_string().contains("1 problem"), "{strict}");
+}
+
+#[test]
+fn a_try_that_is_not_the_last_is_forgotten() {
+    let mut bench = Bench::new("");
+    for flavour in 0..3 {
+        let sink = bench.sinks[flavour].as_mut().expect("an open sink");
+        sink.hold_back();
+        bench.answers(flavour, Some(flavour as u64));
+        let sink = bench.sinks[flavour].as_mut().expect("an open sink");
+        sink.hold_back();
+        bench.answers(flavour, Some(7));
+    }
+    bench.end();
+    assert!(bench.told().is_empty());
+}

@@ -1,0 +1,185 @@
+//! Whether an outcome is what the file expects. Pure.
+
+use std::collections::HashMap;
+
+use crate::compare::{
+    Answer, ErrorPattern, Kind, Mismatch, Rules, Written, check_error, check_rows, record_kind,
+    record_lines, same_record,
+};
+use crate::outcome::{Notice, Outcome};
+use crate::suite::{Action, Expectation, Facts};
+
+/// A step that was not as expected.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) expected: String,
+    pub(super) found: String,
+    /// For people.
+    pub(super) why: &'static str,
+    /// `None` where it is no difference of outcomes.
+    pub(super) kind: Option<Kind>,
+}
+
+impl Wrong {
+    fn new(mismatch: Mismatch, why: &'static str) -> Self {
+        Wrong {
+            kind: Some(mismatch.kind),
+            expected: mismatch.expected,
+            found: mismatch.found,
+            why,
+        }
+    }
+}
+
+/// Judges the steps of one case.
+pub(super) struct Judge<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) rules: &'a Rules,
+    /// Outcomes that are stored beside a `.sql` file; `None` where none are
+    /// asked for.
+    pub(super) stored: Option<Expectation>,
+    /// Hash of the rows of the first query with a label.
+    labels: HashMap<String, String>,
+}
+
+/// What came of a statement.
+pub(super) struct Came {
+    pub(super) outcome: Outcome,
+    /// Rows as a `query` record writes and sorts them.
+    written: Option<Written>,
+}
+
+impl Came {
+    pub(super) fn new(action: &Action, outcome: Outcome) -> Self {
+        let written = match (action, outcome.rows()) {
+            (Action::Query { expected, .. }, Some(rows)) => {
+                Some(Written::of(rows, &expected.letters, expected.sort))
+            }
+            _ => None,
+        };
+        Came { outcome, written }
+    }
+
+    /// In the form in which it is compared with that of other flavours.
+    pub(super) fn answer(&self, notices: &[Notice]) -> Answer {
+        match &self.written {
+            Some(written) => Answer::of_written(&self.outcome, written, notices),
+            None => Answer::of(&self.outcome, notices),
+        }
+    }
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(facts: &'a Facts, rules: &'a Rules, stored: Option<Expectation>) -> Self {
+        Judge {
+            facts,
+            rules,
+            stored,
+            labels: HashMap::new(),
+        }
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        ordinal: usize,
+        action: &Action,
+        came: &Came,
+    ) -> Result<(), Wrong> {
+        let outcome = &came.outcome;
+        match action {
+            Action::Succeeds { affected, .. } => succeeded(outcome, *affected),
+            Action::Fails { error, .. } => refused(error, outcome),
+            Action::Query {
+                expected, label, ..
+            } => {
+                let (Some(rows), Some(written), None) =
+                    (outcome.rows(), &came.written, outcome.refusal())
+                else {
+                    return Err(accepted("rows", outcome));
+                };
+                check_rows(expected, rows, written, self.rules.tolerance)
+                    .map_err(|mismatch| Wrong::new(mismatch, "other rows"))?;
+                label
+                    .iter()
+                    .try_for_each(|label| self.check_label(label, written.hashed()))
+            }
+            Action::Record { sql } => self.check_record(ordinal, sql, outcome),
+            Action::Sleep(_) | Action::Halt => Ok(()),
+        }
+    }
+
+    fn check_label(&mut self, label: &str, hashed: String) -> Result<(), Wrong> {
+        let first = self.labels.entry(label.to_owned());
+        let first = first.or_insert_with(|| hashed.clone());
+        if *first == hashed {
+            return Ok(());
+        }
+        Err(Wrong {
+            expected: first.clone(),
+            found: hashed,
+            why: "other rows than an earlier query with the same label",
+            kind: Some(Kind::Rows),
+        })
+    }
+
+    fn check_record(&self, ordinal: usize, sql: &str, outcome: &Outcome) -> Result<(), Wrong> {
+        let Some(stored) = &self.stored else {
+            return Ok(());
+        };
+        let found = record_lines(outcome);
+        match stored.lines(ordinal, sql, self.facts) {
+            Ok(lines) if same_record(lines, &found, self.rules.tolerance) => Ok(()),
+            Ok(lines) => Err(Wrong {
+                kind: Some(record_kind(lines, &found)),
+                expected: lines.join("\n"),
+                found: found.join("\n"),
+                why: "another outcome than the stored one",
+            }),
+            Err(reason) => Err(Wrong {
+                expected: reason,
+                found: found.join("\n"),
+                why: "nothing to compare with",
+                kind: None,
+            }),
+        }
+    }
+}
+
+fn succeeded(outcome: &Outcome, affected: Option<u64>) -> Result<(), Wrong> {
+    if outcome.refusal().is_some() {
+        return Err(accepted("success", outcome));
+    }
+    match affected {
+        Some(count) if count != outcome.affected() => Err(Wrong {
+            expected: format!("{count} affected rows"),
+            found: format!("{} affected rows", outcome.affected()),
+            why: "another number of affected rows",
+            kind: Some(Kind::Affected),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn refused(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Wrong> {
+    check_error(pattern, outcome).map_err(|mismatch| {
+        let why = match mismatch.kind {
+            Kind::Acceptance => "accepted",
+            _ => "another error",
+        };
+        Wrong::new(mismatch, why)
+    })
+}
+
+/// What came in place of what was expected.
+fn accepted(expected: &str, outcome: &Outcome) -> Wrong {
+    let (found, why, kind) = match outcome.refusal() {
+        Some(refusal) => (refusal.to_string(), "refused", Kind::Acceptance),
+        None => (record_lines(outcome).join("\n"), "no rows", Kind::Rows),
+    };
+    Wrong {
+        expected: expected.to_owned(),
+        found,
+        why,
+        kind: Some(kind),
+    }
+}

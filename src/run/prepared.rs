@@ -1,0 +1,120 @@
+//! Files beside the suites' own, read before anything is started: what is
+//! wrong with them is told at once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use thiserror::Error;
+
+use super::Joint;
+use super::comparison::{About, Comparison};
+use super::course::Course;
+use crate::config::ConfigError;
+use crate::event::Sender;
+use crate::matrix::{Expect, FilesSpec, SuiteKind};
+use crate::plan::Plan;
+use crate::suite::{Expectation, FileKind, Known, SuiteError, expectation_path};
+
+/// How a run is to go.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Whether expectations are written and known divergences proposed.
+    pub update: bool,
+    /// Whether the first failure ends the run.
+    pub fail_fast: bool,
+    /// The flavour to which the others are compared.
+    pub baseline: Option<String>,
+}
+
+/// A plan's expectations, checked.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) options: RunOptions,
+    known: HashMap<PathBuf, Arc<Known>>,
+}
+
+/// A file beside a suite's that cannot be used.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    /// Known divergences.
+    #[error(transparent)]
+    Known(#[from] ConfigError),
+    /// Stored expectations.
+    #[error(transparent)]
+    Expectation(#[from] SuiteError),
+}
+
+impl Prepared {
+    /// Reads known divergences and checks stored expectations.
+    ///
+    /// # Errors
+    /// [`PrepareError`] for the first file that is not as it should be.
+    pub fn check(plan: &Plan, options: RunOptions) -> Result<Self, PrepareError> {
+        let mut known = HashMap::new();
+        for (_, files) in files_of(plan) {
+            for file in &files.files {
+                if known.contains_key(file) {
+                    continue;
+                }
+                let found = Known::load(file, options.update)?;
+                known.insert(file.clone(), Arc::new(found));
+                check_stored(file, files)?;
+            }
+        }
+        Ok(Prepared { options, known })
+    }
+
+    /// What the flavours of the run have in common.
+    pub(super) fn join(&self, plan: &Plan, events: &Sender) -> Joint {
+        let mut comparisons = HashMap::new();
+        for (suite, files) in files_of(plan) {
+            for file in &files.files {
+                let flavours: Vec<String> = plan
+                    .cells
+                    .iter()
+                    .filter(|cell| cell.suite.name == suite)
+                    .map(|cell| cell.flavour.clone())
+                    .collect();
+                let about = About {
+                    suite: suite.to_owned(),
+                    file: file.clone(),
+                    rules: files.rules.clone(),
+                    known: self.known.get(file).cloned().unwrap_or_default(),
+                    baseline: self.options.baseline.clone(),
+                    propose: self.options.update,
+                };
+                comparisons
+                    .entry((suite.to_owned(), file.clone()))
+                    .or_insert_with(|| Comparison::new(about, &flavours, events));
+            }
+        }
+        Joint {
+            comparisons: Arc::new(comparisons),
+            course: Course::new(self.options.update, self.options.fail_fast),
+            events: events.clone(),
+            cut: Arc::new(AtomicUsize::new(0)),
+        }
+    }
+}
+
+/// Suites of files, once each.
+fn files_of(plan: &Plan) -> Vec<(&str, &FilesSpec)> {
+    let mut found: Vec<(&str, &FilesSpec)> = Vec::new();
+    for cell in &plan.cells {
+        if let SuiteKind::Files(files) = &cell.suite.kind
+            && !found.iter().any(|(name, _)| *name == cell.suite.name)
+        {
+            found.push((&cell.suite.name, files));
+        }
+    }
+    found
+}
+
+fn check_stored(file: &Path, files: &FilesSpec) -> Result<(), SuiteError> {
+    if FileKind::of(file) == Some(FileKind::Sql) && files.expect == Expect::Stored {
+        Expectation::load(&expectation_path(file))?;
+    }
+    Ok(())
+}

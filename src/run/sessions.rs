@@ -1,0 +1,146 @@
+//! The sessions of one case: opened by name, ended when they hang.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::judge::Wrong;
+use crate::outcome::{Notice, Outcome};
+use crate::session::{Connect, Session, SessionError};
+
+/// How long a killed statement may take to end before its session is ended too.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What came of a statement that was sent.
+pub(super) enum Reply {
+    Outcome(Outcome, Vec<Notice>),
+    /// The session was lost over it, or it took too long; the step has failed
+    /// and the case goes on.
+    Failed(Wrong),
+}
+
+/// Until when a statement may take, and the limit that this comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Until {
+    pub(super) when: Instant,
+    pub(super) limit: Duration,
+    /// Such as `step`.
+    pub(super) of: &'static str,
+}
+
+/// The sessions of one case, in its database.
+pub(super) struct Sessions<'a, S> {
+    server: &'a S,
+    database: &'a str,
+    open: HashMap<Option<String>, Session>,
+}
+
+impl<'a, S: Connect> Sessions<'a, S> {
+    pub(super) fn new(server: &'a S, database: &'a str, first: Session) -> Self {
+        Sessions {
+            server,
+            database,
+            open: HashMap::from([(None, first)]),
+        }
+    }
+
+    /// Sends a statement on the session of that name, and asks for its
+    /// warnings where that is `wanted`. An error says why the case cannot go on.
+    pub(super) async fn send(
+        &mut self,
+        name: &Option<String>,
+        sql: &str,
+        until: Until,
+        wanted: bool,
+    ) -> Result<Reply, String> {
+        let mut session = match self.open.remove(name) {
+            Some(session) => session,
+            None => self.connect().await.map_err(|error| error.to_string())?,
+        };
+        let answered = tokio::select! {
+            biased;
+            answered = answer(&mut session, sql, wanted) => Some(answered),
+            () = tokio::time::sleep_until(until.when) => None,
+        };
+        let wrong = match answered {
+            Some(Ok((outcome, notices))) => {
+                self.open.insert(name.clone(), session);
+                return Ok(Reply::Outcome(outcome, notices));
+            }
+            Some(Err(error)) => Wrong {
+                expected: "an answer".to_owned(),
+                found: format!("{error}; the steps after it run in a new session"),
+                why: "the server ended the session",
+                kind: None,
+            },
+            None => self.end(session.id(), until).await,
+        };
+        let again = self.connect().await;
+        let again = again.map_err(|next| {
+            format!(
+                "{}; and no new session could be opened: {next}",
+                wrong.found
+            )
+        })?;
+        self.open.insert(name.clone(), again);
+        Ok(Reply::Failed(wrong))
+    }
+
+    /// Ends a statement that takes too long, with its session: an answer that
+    /// comes too late would be taken for that of the next statement.
+    async fn end(&self, id: u32, until: Until) -> Wrong {
+        let killed = timeout(LAST_WORDS, async {
+            let mut session = self.server.connect(None).await?;
+            let outcome = session.run(&format!("KILL {id}")).await?;
+            session.close().await;
+            Ok::<_, SessionError>(outcome)
+        });
+        let what_then = match killed.await {
+            Ok(Ok(outcome)) => match outcome.refusal() {
+                // 1094, unknown thread: it has just ended by itself.
+                Some(refusal) if refusal.code != 1094 => {
+                    format!("it could not be killed: {refusal}")
+                }
+                _ => "it was killed; the steps after it run in a new session".to_owned(),
+            },
+            Ok(Err(error)) => format!("it could not be killed: {error}"),
+            Err(_) => "it could not be killed in time".to_owned(),
+        };
+        let limit = humantime::format_duration(until.limit);
+        Wrong {
+            expected: format!("an answer within {limit}, the limit of the {}", until.of),
+            found: format!("no answer; {what_then}"),
+            why: "it took too long",
+            kind: None,
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, SessionError> {
+        self.server.connect(Some(self.database)).await
+    }
+
+    /// Closes all sessions; the first one last, since an open transaction of
+    /// another one would hold its tables.
+    pub(super) async fn close(mut self) {
+        let first = self.open.remove(&None);
+        for session in self.open.into_values().chain(first) {
+            let deadline = Instant::now() + LAST_WORDS;
+            let _ = timeout_at(deadline, session.close()).await;
+        }
+    }
+}
+
+async fn answer(
+    session: &mut Session,
+    sql: &str,
+    wanted: bool,
+) -> Result<(Outcome, Vec<Notice>), SessionError> {
+    let outcome = session.run(sql).await?;
+    let notices = match outcome.warnings() {
+        0 => Vec::new(),
+        _ if wanted => session.notices().await?,
+        _ => Vec::new(),
+    };
+    Ok((outcome, notices))
+}

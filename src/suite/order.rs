@@ -1,0 +1,69 @@
+//! What a statement's text tells of its outcome.
+
+use super::split::hidden;
+
+/// Whether a statement asks for an order: `ORDER BY` outside of parentheses,
+/// quotes and comments. One inside orders a window, an aggregate or a part.
+pub fn asks_for_order(sql: &str) -> bool {
+    let mut rest = sql;
+    let mut depth = 0usize;
+    let mut before_by = false;
+    while let Some(letter) = rest.chars().next() {
+        let length = match hidden(rest) {
+            Some(length) => length,
+            None if letter.is_alphabetic() || letter == '_' => {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let word = &rest[..end.unwrap_or(rest.len())];
+                if depth == 0 && before_by && word.eq_ignore_ascii_case("by") {
+                    return true;
+                }
+                before_by = word.eq_ignore_ascii_case("order");
+                word.len()
+            }
+            None => {
+                match letter {
+                    '(' => depth += 1,
+                    ')' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                letter.len_utf8()
+            }
+        };
+        rest = &rest[length..];
+    }
+    false
+}
+
+/// Whether a statement asks for counts of the statement before it, which a
+/// question for that one's warnings would have overwritten.
+pub fn asks_for_counts(sql: &str) -> bool {
+    let sql = sql.to_ascii_uppercase();
+    sql.contains("ROW_COUNT") || sql.contains("FOUND_ROWS")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_order_of_the_whole_counts() {
+        for (sql, expected) in [
+            ("SELECT a FROM t ORDER BY a", true),
+            ("select a from t order\n /* so */ by a", true),
+            ("SELECT (SELECT a FROM t ORDER BY a LIMIT 1)", false),
+            ("SELECT GROUP_CONCAT(a ORDER BY a) FROM t", false),
+            ("SELECT 'ORDER BY', `order` FROM t -- ORDER BY a", false),
+            ("SELECT reorder, bystander FROM t", false),
+            ("(SELECT 1) UNION (SELECT 2) ORDER BY 1", true),
+            ("SELECT ')' FROM t WHERE a = '(' ORDER BY a", true),
+        ] {
+            assert_eq!(asks_for_order(sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn counts_of_the_last_statement_are_recognised() {
+        assert!(asks_for_counts("select row_count()"));
+        assert!(!asks_for_counts("SELECT COUNT(*) FROM t"));
+    }
+}
