@@ -184,7 +184,9 @@ impl Lines {
             } else if !is_cut {
                 is_cut = true;
                 let room = KEPT.saturating_sub(text.len());
-                text.push_str(&line[..line.floor_char_boundary(room)]);
+                let fits = |(at, letter): &(usize, char)| at + letter.len_utf8() <= room;
+                let head = line.char_indices().take_while(fits);
+                text.extend(head.map(|(_, letter)| letter));
                 text.push('\n');
             }
             count += 1;

@@ -305,7 +305,7 @@ reason = ' '
 flavors = ['mysql']
 expires = 'soon'
 ";
-        insta::assert_snapshot!(told(text).join("\n"), @r"
+        insta::assert_snapshot!(told(text).join("\n"), @r#"
         x.slt.divergences.toml:3: condition `mariadb>`: expected a version such as `8.4` or `10.11.18`; found ``
         x.slt.divergences.toml:4: expected one of `acceptance`, `rows`, `order`, `affected`, `error-code`, `column-name`, `column-type`, `warning`, `error-text`; found `row`
         x.slt.divergences.toml:5: expected a reason: why is it well that these differ?
@@ -315,7 +315,7 @@ expires = 'soon'
         x.slt.divergences.toml:7: expected a `reason`
         x.slt.divergences.toml:8: unknown key `flavors`; did you mean `flavours`?
         x.slt.divergences.toml:9: expected a day such as `2027-01-31`; found a string
-        ");
+        "#);
     }
 
     #[test]
