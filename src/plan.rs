@@ -21,6 +21,8 @@ pub struct Selection {
 pub struct Cell {
     /// The flavour's name.
     pub flavour: String,
+    /// The name of the flavour's container.
+    pub container: String,
     /// The suite.
     pub suite: Arc<SuiteSpec>,
 }
@@ -78,6 +80,7 @@ impl Plan {
                 .filter(|flavour| suite.flavours.contains(&flavour.name));
             cells.extend(on.map(|flavour| Cell {
                 flavour: flavour.name.clone(),
+                container: flavour.container(),
                 suite: Arc::clone(&suite),
             }));
         }

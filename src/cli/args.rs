@@ -76,6 +76,19 @@ Examples:
   dbmatrix connect mysql-9.7
   dbmatrix connect mariadb-10.5 -e 'SELECT @@version'")]
     Connect(ConnectArgs),
+    /// Run a command against a flavour, or against all side by side
+    #[command(after_help = "\
+The command finds DATABASE_URL, MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER,
+MYSQL_PWD and MYSQL_DATABASE (one of its own) in its environment, MYSQL_SSL_CA
+where the server has a certificate authority, and DBMATRIX_FLAVOUR, _FAMILY and
+_VERSION.
+
+Examples:
+  dbmatrix exec --flavour mysql-9.7 -- cargo test
+  dbmatrix exec --all -- sh -c 'mysql -e \"SELECT @@version\"'
+
+Exit status: the command's own for one flavour; 1 where one of several failed.")]
+    Exec(ExecArgs),
 }
 
 /// Options of `run`.
@@ -182,6 +195,26 @@ pub(super) struct ConnectArgs {
     /// The nest, where several have a flavour of that name
     #[arg(long)]
     pub(super) nest: Option<String>,
+}
+
+/// Options of `exec`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExecArgs {
+    /// The flavour's name (may be repeated)
+    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    pub(super) flavour: Vec<String>,
+
+    /// All flavours that are up
+    #[arg(long, conflicts_with = "flavour")]
+    pub(super) all: bool,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+
+    /// The command with its arguments
+    #[arg(last = true, required = true)]
+    pub(super) command: Vec<String>,
 }
 
 fn project_name(text: &str) -> Result<String, String> {

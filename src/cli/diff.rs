@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Failure;
 use super::args::{DiffArgs, Place};
 use super::run::{Task, load_matrix, plan, prepare, provide};
+use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::matrix::{FilesSpec, SuiteKind, SuiteSpec};
 use crate::report::Differences;
@@ -16,6 +16,8 @@ use crate::suite::FileKind;
 /// Runs statements on all flavours and tells where they differ.
 pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
+    // Before standard input is read: sudo begins the program anew.
+    privilege::become_root()?;
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
     let (file, title) = source(args, &folder)?;
     matrix.suites = vec![SuiteSpec {

@@ -12,9 +12,11 @@ mod connect;
 mod consent;
 mod diff;
 mod down;
+mod exec;
 mod list;
 mod privilege;
 mod prompt;
+mod reach;
 mod run;
 mod signal;
 
@@ -69,22 +71,24 @@ pub fn main() -> std::process::ExitCode {
     let ended = runtime.block_on(carry_out(&args));
     // Blocking reads of a terminal must not hold the program up.
     runtime.shutdown_background();
-    let verdict = ended.unwrap_or_else(|failure| {
+    let code = ended.unwrap_or_else(|failure| {
         eprintln!("error: {}", failure.message);
-        failure.verdict
+        failure.verdict.code()
     });
-    verdict.code().into()
+    code.into()
 }
 
-async fn carry_out(args: &Args) -> Result<Verdict, Failure> {
-    match &args.command {
+async fn carry_out(args: &Args) -> Result<u8, Failure> {
+    let verdict = match &args.command {
         Command::Run(command) => run::run(&args.place, command).await,
         Command::Diff(command) => diff::diff(&args.place, command).await,
         Command::Up(command) => run::up(&args.place, command).await,
         Command::Down(command) => down::down(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
-    }
+        Command::Exec(command) => return exec::exec(&args.place, command).await,
+    };
+    verdict.map(Verdict::code)
 }
 
 /// `-v` shows what is done, `-vv` every request; `DBMATRIX_LOG` has the last word.

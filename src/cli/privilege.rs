@@ -1,9 +1,17 @@
 //! Engines, routes and packages are root's: a user with sudo is taken there.
 
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use super::Failure;
+use crate::run::Caller;
+
+/// Names the file with the environment of the user who was taken to root.
+const ENVIRONMENT: &str = "DBMATRIX_CALLER_ENVIRONMENT";
 
 /// Returns where this process is root; else runs the same command by sudo, in
 /// its place.
@@ -18,14 +26,75 @@ pub(super) fn become_root() -> Result<(), Failure> {
     let program = std::env::current_exe().map_err(Failure::not_provided)?;
     let kept =
         std::env::vars().filter(|(name, _)| name.starts_with("DBMATRIX_") || name == "NO_COLOR");
+    let environment = keep_environment().map_err(Failure::not_provided)?;
     let error = Command::new("sudo")
         .arg("--")
         .arg("env")
         .args(kept.map(|(name, value)| format!("{name}={value}")))
+        .arg(format!("{ENVIRONMENT}={}", environment.display()))
         .arg(program)
         .args(std::env::args_os().skip(1))
         .exec();
+    let _ = std::fs::remove_file(environment);
     Err(Failure::not_provided(format!(
         "root is needed, and sudo could not be run: {error}"
     )))
+}
+
+/// Writes the environment to a file that only this user can read: sudo drops
+/// it, and a command line can be read by all.
+fn keep_environment() -> std::io::Result<std::path::PathBuf> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    for (name, value) in std::env::vars_os() {
+        file.write_all(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())?;
+    }
+    let (_, path) = file.keep().map_err(|error| error.error)?;
+    Ok(path)
+}
+
+/// Who called, before sudo; this process itself where there was none.
+pub(super) fn caller() -> Caller {
+    let id = |name: &str| std::env::var(name).ok()?.parse().ok();
+    let ids = match (id("SUDO_UID"), id("SUDO_GID")) {
+        (Some(user), Some(group)) if rustix::process::geteuid().is_root() => Some((user, group)),
+        _ => None,
+    };
+    let kept = std::env::var_os(ENVIRONMENT).and_then(|path| {
+        // Only a file that the caller could have written.
+        let owner = std::fs::symlink_metadata(&path).ok()?.uid();
+        if ids.is_none_or(|(user, _)| user != owner) {
+            return None;
+        }
+        let text = std::fs::read(&path).ok();
+        let _ = std::fs::remove_file(&path);
+        text
+    });
+    Caller {
+        ids,
+        environment: kept.map(|text| read_environment(&text)),
+    }
+}
+
+fn read_environment(text: &[u8]) -> Vec<(OsString, OsString)> {
+    let lines = text.split(|byte| *byte == 0);
+    let pairs = lines.filter_map(|line| {
+        let at = line.iter().position(|byte| *byte == b'=')?;
+        let name = OsString::from_vec(line[..at].to_vec());
+        Some((name, OsString::from_vec(line[at + 1..].to_vec())))
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_read_as_it_was_written() {
+        let read = read_environment(b"A=1=2\0B=\0");
+        assert_eq!(
+            read,
+            [("A".into(), "1=2".into()), ("B".into(), OsString::new())]
+        );
+    }
 }

@@ -44,6 +44,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         update: args.update,
         fail_fast: args.fail_fast,
         baseline: args.baseline.clone(),
+        caller: privilege::caller(),
     };
     let task = Task {
         prepared: prepare(&plan, options)?,

@@ -33,6 +33,8 @@ pub struct Listed {
 pub struct Found {
     /// Its nest.
     pub nest: Nest,
+    /// Its container in the nest.
+    pub container: String,
     /// Its address.
     pub address: Ipv4Addr,
 }
@@ -172,6 +174,7 @@ pub async fn find_flavour(
     nest.engine.ensure_running(child).await?;
     Ok(Found {
         nest: nest.clone(),
+        container: child.name.clone(),
         address: read_key(child, key::ADDRESS)?,
     })
 }

@@ -5,6 +5,8 @@
 
 mod case;
 mod cell;
+mod command;
+mod command_cell;
 mod comparison;
 mod course;
 mod database;
@@ -16,6 +18,7 @@ mod proposal;
 mod sessions;
 mod stand;
 
+pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
 pub use flavour::provide;
 pub use lock::{Lock, LockError};
 pub use prepared::{PrepareError, Prepared, RunOptions};
@@ -32,6 +35,7 @@ use tokio::task::JoinSet;
 use comparison::Comparison;
 use course::Course;
 
+use crate::engine::Engine;
 use crate::event::{Event, Sender};
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
 use crate::plan::{Cell, Plan};
@@ -52,6 +56,9 @@ struct Joint {
     comparisons: Arc<HashMap<(String, PathBuf), Comparison>>,
     course: Course,
     events: Sender,
+    /// The nest's engine.
+    nest: Engine,
+    caller: Caller,
     /// Cases that were not run to their end.
     cut: Arc<AtomicUsize>,
 }
@@ -85,7 +92,7 @@ pub async fn run(
     events: &Sender,
 ) -> Result<(), SuiteError> {
     let begun = Instant::now();
-    let joint = prepared.join(plan, events);
+    let joint = prepared.join(plan, stand, events);
     let mut tasks = JoinSet::new();
     for flavour in plan.flavours.clone() {
         let cells: Vec<_> = plan
@@ -132,7 +139,10 @@ pub async fn run(
 async fn run_cell(server: &Server, cell: &Cell, joint: &Joint) -> Vec<Answers> {
     match &cell.suite.kind {
         SuiteKind::Files(files) => cell::run_files(server, cell, files, joint).await,
-        SuiteKind::Command(_) => Vec::new(),
+        SuiteKind::Command(command) => {
+            command_cell::run_command_cell(server, cell, command, joint).await;
+            Vec::new()
+        }
     }
 }
 

@@ -9,8 +9,10 @@ use std::sync::atomic::AtomicUsize;
 use thiserror::Error;
 
 use super::Joint;
+use super::command::Caller;
 use super::comparison::{About, Comparison};
 use super::course::Course;
+use super::stand::Stand;
 use crate::config::ConfigError;
 use crate::event::Sender;
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
@@ -26,6 +28,8 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// The flavour to which the others are compared.
     pub baseline: Option<String>,
+    /// Who calls, for commands.
+    pub caller: Caller,
 }
 
 /// A plan's expectations, checked.
@@ -67,7 +71,7 @@ impl Prepared {
     }
 
     /// What the flavours of the run have in common.
-    pub(super) fn join(&self, plan: &Plan, events: &Sender) -> Joint {
+    pub(super) fn join(&self, plan: &Plan, stand: &Stand, events: &Sender) -> Joint {
         let mut comparisons = HashMap::new();
         for (suite, files) in files_of(plan) {
             for file in &files.files {
@@ -94,6 +98,8 @@ impl Prepared {
             comparisons: Arc::new(comparisons),
             course: Course::new(self.options.update, self.options.fail_fast),
             events: events.clone(),
+            nest: stand.nest.engine.clone(),
+            caller: self.options.caller.clone(),
             cut: Arc::new(AtomicUsize::new(0)),
         }
     }

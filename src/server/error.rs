@@ -14,6 +14,9 @@ pub enum ServerError {
     /// A request to the inner engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A session with the server.
+    #[error(transparent)]
+    Session(SessionError),
     /// A step in the child failed.
     #[error("could not {step}:\n{output}")]
     Step {

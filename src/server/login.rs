@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::ServerError;
 use super::spec::{RoutedUser, ServerSpec};
 use crate::route::Guard;
-use crate::session::{Connect, Session, SessionError, Target};
+use crate::session::{Connect, Secret, Session, SessionError, Target};
 use crate::version::Identity;
 
 const PORT: u16 = 3306;
@@ -54,6 +54,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.target.address
+    }
+
+    /// The routed user's password, for programs that log in by themselves.
+    pub fn password(&self) -> &Secret {
+        &self.target.password
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each step is a function of its own, so that whoever runs them can say which
 //! one it is at. Knows packages and settings; knows no suite.
 
+mod certificate;
 mod configure;
 mod error;
 mod install;
@@ -11,6 +12,7 @@ mod spec;
 mod start;
 mod tarball;
 
+pub use certificate::certificate_authority;
 pub use configure::configure;
 pub use error::ServerError;
 pub use install::install;

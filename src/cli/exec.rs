@@ -1,0 +1,132 @@
+//! `dbmatrix exec`.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::args::{ExecArgs, Place};
+use super::reach::{Reached, flavours_up, reach};
+use super::signal::asked_to_end;
+use super::{Failure, privilege, say};
+use crate::event::Verdict;
+use crate::run::{Caller, CommandEnd, Invocation, Output, run_command};
+use crate::server::certificate_authority;
+
+/// Runs a command against one flavour, or against several side by side.
+pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> {
+    privilege::become_root()?;
+    let names = match args.all {
+        true => flavours_up(place, args.nest.as_deref()).await?,
+        false => args.flavour.clone(),
+    };
+    let caller = privilege::caller();
+    if let [name] = names.as_slice() {
+        let reached = reach(place, name, args.nest.as_deref()).await?;
+        let status = run_one(&reached, &args.command, &caller, Output::Inherited).await?;
+        return Ok(code(status));
+    }
+    let mut tasks = JoinSet::new();
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    for name in &names {
+        let reached = reach(place, name, args.nest.as_deref()).await?;
+        let (command, caller) = (args.command.clone(), caller.clone());
+        let (lines, mut heard) = mpsc::channel::<String>(64);
+        let label = format!("{name:width$} | ");
+        tasks.spawn(async move {
+            let printer = async {
+                while let Some(line) = heard.recv().await {
+                    say(format_args!("{label}{line}"));
+                }
+            };
+            let work = run_one(&reached, &command, &caller, Output::Lines(lines));
+            let (status, ()) = tokio::join!(work, printer);
+            (reached.flavour, status)
+        });
+    }
+    tokio::select! {
+        verdict = sum_up(&mut tasks) => verdict.map(Verdict::code),
+        () = asked_to_end() => Ok(Verdict::Interrupted.code()),
+    }
+}
+
+/// One command at this terminal hears of Ctrl-C by itself, so it is waited for.
+async fn run_one(
+    reached: &Reached,
+    command: &[String],
+    caller: &Caller,
+    output: Output,
+) -> Result<ExitStatus, Failure> {
+    let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
+    let authority = authority(reached, &folder).await?;
+    let invocation = Invocation {
+        flavour: &reached.flavour,
+        command,
+        folder: None,
+        environment: &[],
+        authority: authority.as_deref(),
+        caller,
+        limit: None,
+        output,
+    };
+    let ended = async {
+        tokio::pin! {
+            let running = run_command(&reached.server, &invocation);
+        }
+        loop {
+            tokio::select! {
+                ended = &mut running => return ended,
+                () = asked_to_end() => {}
+            }
+        }
+    };
+    match ended.await.map_err(Failure::misused)? {
+        CommandEnd::Exited(status) => Ok(status),
+        CommandEnd::TookTooLong(_) => Err(Failure::not_provided("the command took too long")),
+    }
+}
+
+async fn authority(
+    reached: &Reached,
+    folder: &tempfile::TempDir,
+) -> Result<Option<PathBuf>, Failure> {
+    let found = &reached.found;
+    let text = certificate_authority(&reached.server, &found.nest.engine, &found.container).await;
+    let Some(text) = text.map_err(Failure::not_provided)? else {
+        return Ok(None);
+    };
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, text).map_err(Failure::not_provided)?;
+    // The command may run as another user than we.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).map_err(Failure::not_provided)?;
+    Ok(Some(path))
+}
+
+async fn sum_up(
+    tasks: &mut JoinSet<(String, Result<ExitStatus, Failure>)>,
+) -> Result<Verdict, Failure> {
+    let mut verdict = Verdict::Passed;
+    while let Some(ended) = tasks.join_next().await {
+        let (flavour, status) = ended.map_err(Failure::not_provided)?;
+        match status? {
+            status if status.success() => {}
+            status => {
+                verdict = Verdict::Failed;
+                eprintln!("{flavour}: {status}");
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+/// As a shell tells it: 128 and the signal's number for a program that was
+/// ended by one.
+fn code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

@@ -1,0 +1,79 @@
+//! A flavour that is up, reached from the command line.
+
+use std::time::Duration;
+
+use super::Failure;
+use super::args::Place;
+use crate::host::{Names, Survey, survey};
+use crate::nest::{Found, find_flavour, list_all};
+use crate::route::Routes;
+use crate::server::{Login, RoutedUser, Server, log_in};
+
+/// A flavour that somebody is logged in to.
+pub(super) struct Reached {
+    /// The flavour's name.
+    pub(super) flavour: String,
+    pub(super) server: Server,
+    pub(super) found: Found,
+}
+
+/// Starts a flavour where it does not run, and logs in to it.
+pub(super) async fn reach(
+    place: &Place,
+    flavour: &str,
+    nest: Option<&str>,
+) -> Result<Reached, Failure> {
+    let found = survey(&place.engine()).await;
+    let Survey::Running(engine) = &found else {
+        return Err(Failure::not_provided(format!(
+            "{found}; `dbmatrix up MATRIX` brings flavours up"
+        )));
+    };
+    let names = Names::of(&place.project);
+    let found = find_flavour(engine, &names, flavour, nest).await;
+    let found = found.map_err(Failure::not_provided)?;
+    let nest = &found.nest;
+    let routes = Routes::open().map_err(Failure::not_provided)?;
+    let ensured = routes.ensure(nest.subnet, nest.address, &nest.bridge).await;
+    ensured.map_err(Failure::not_provided)?;
+    let guard = nest.guard();
+    let checked = guard.check(found.address).await;
+    let user = RoutedUser {
+        address: checked.map_err(Failure::not_provided)?,
+        password: nest.password.clone(),
+    };
+    let login = Login {
+        address: found.address,
+        user: &user,
+        guard: &guard,
+        limit: Duration::from_secs(60),
+    };
+    let server = log_in(&login).await.map_err(Failure::not_provided)?;
+    Ok(Reached {
+        flavour: flavour.to_owned(),
+        server,
+        found,
+    })
+}
+
+/// Names of all flavours that are up, in one nest or all.
+pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec<String>, Failure> {
+    let found = survey(&place.engine()).await;
+    let Survey::Running(engine) = &found else {
+        return Err(Failure::not_provided(format!(
+            "{found}; `dbmatrix up MATRIX` brings flavours up"
+        )));
+    };
+    let all = list_all(engine, &place.project).await;
+    let mut all = all.map_err(Failure::not_provided)?;
+    all.retain(|row| {
+        let is_whole = row.state != "half made" && !row.name.is_empty();
+        is_whole && nest.is_none_or(|nest| row.nest == nest)
+    });
+    if all.is_empty() {
+        return Err(Failure::not_provided(
+            "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
+        ));
+    }
+    Ok(all.into_iter().map(|row| row.name).collect())
+}

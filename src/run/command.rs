@@ -1,0 +1,288 @@
+//! A program of the user's own, run against one server.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::Sender as Lines;
+
+use super::database;
+use crate::server::{RoutedUser, Server};
+
+/// How long a program that is asked to end may take before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Who called dbmatrix: a command of theirs is run as them, in their
+/// environment, though dbmatrix itself is root by then.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// User and group, where they are not our own.
+    pub ids: Option<(u32, u32)>,
+    /// Their environment, where it is not our own.
+    pub environment: Option<Vec<(OsString, OsString)>>,
+}
+
+/// A program to run against a server.
+#[derive(Debug, Clone)]
+pub struct Invocation<'a> {
+    /// The flavour's name.
+    pub flavour: &'a str,
+    /// Program and arguments.
+    pub command: &'a [String],
+    /// Where it runs; here where none is named.
+    pub folder: Option<&'a Path>,
+    /// Variables beside those of every command.
+    pub environment: &'a [(String, String)],
+    /// A file with the server's certificate authority.
+    pub authority: Option<&'a Path>,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// How long it may take.
+    pub limit: Option<Duration>,
+    /// Where its output goes.
+    pub output: Output,
+}
+
+/// Where a program's output goes.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Where ours goes; its input is ours too.
+    Inherited,
+    /// Into a file, whose folder is made.
+    File(PathBuf),
+    /// Line by line to somebody who prints them.
+    Lines(Lines<String>),
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub enum CommandEnd {
+    /// By itself, or by somebody else's signal.
+    Exited(ExitStatus),
+    /// It took longer than it may and was ended.
+    TookTooLong(Duration),
+}
+
+/// Why a program could not be run.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    /// Its database could not be made.
+    #[error("{0}")]
+    Database(String),
+    /// It could not be started.
+    #[error("could not run `{program}`: {source}")]
+    Start {
+        /// The program.
+        program: String,
+        /// The system's own words.
+        source: io::Error,
+    },
+    /// The file for its output.
+    #[error("could not write `{}`: {source}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        source: io::Error,
+    },
+}
+
+/// Runs a program with a database of its own on the server, and drops that
+/// after. Dropping the future ends the program; the database then stays until
+/// the next run.
+///
+/// # Errors
+/// [`CommandError`]; a program that fails is none.
+pub async fn run_command(
+    server: &Server,
+    invocation: &Invocation<'_>,
+) -> Result<CommandEnd, CommandError> {
+    let database = database::database_name();
+    let session = database::create(server, &database).await;
+    session.map_err(CommandError::Database)?.close().await;
+    let ended = run_in(server, invocation, &database).await;
+    database::drop_database(server, &database).await;
+    ended
+}
+
+async fn run_in(
+    server: &Server,
+    invocation: &Invocation<'_>,
+    database: &str,
+) -> Result<CommandEnd, CommandError> {
+    let [program, arguments @ ..] = invocation.command else {
+        return Err(CommandError::Database("no command was named".to_owned()));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if let Some(environment) = &invocation.caller.environment {
+        command.env_clear();
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+    }
+    command.envs(environment(server, invocation, database));
+    command.envs(invocation.environment.iter().cloned());
+    if let Some(folder) = invocation.folder {
+        command.current_dir(folder);
+    }
+    if let Some((user, group)) = invocation.caller.ids {
+        command.uid(user).gid(group);
+    }
+    let interactive = matches!(invocation.output, Output::Inherited);
+    if !interactive {
+        command.stdin(Stdio::null()).process_group(0);
+    }
+    direct_output(&mut command, invocation)?;
+    let child = command.spawn().map_err(|source| CommandError::Start {
+        program: program.clone(),
+        source,
+    })?;
+    let mut running = Running { child, interactive };
+    let readers = running.forward(&invocation.output);
+    let ended = running.wait(invocation.limit).await;
+    let ended = ended.map_err(|source| CommandError::Start {
+        program: program.clone(),
+        source,
+    })?;
+    for reader in readers {
+        let _ = reader.await;
+    }
+    Ok(ended)
+}
+
+fn direct_output(command: &mut Command, invocation: &Invocation<'_>) -> Result<(), CommandError> {
+    match &invocation.output {
+        Output::Inherited => {}
+        Output::Lines(_) => {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        Output::File(path) => {
+            let (out, errors) = open_log(path).map_err(|source| CommandError::Log {
+                path: path.clone(),
+                source,
+            })?;
+            command.stdout(out).stderr(errors);
+        }
+    }
+    Ok(())
+}
+
+fn open_log(path: &Path) -> io::Result<(File, File)> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let out = File::create(path)?;
+    let errors = out.try_clone()?;
+    Ok((out, errors))
+}
+
+/// What clients of all kinds look for. `MYSQL_PWD` and the others are those of
+/// the classic client; `DATABASE_URL` is what most frameworks read.
+fn environment(
+    server: &Server,
+    invocation: &Invocation<'_>,
+    database: &str,
+) -> Vec<(&'static str, OsString)> {
+    let address = server.address();
+    let password = server.password().reveal();
+    let user = RoutedUser::NAME;
+    let mut all: Vec<(&'static str, OsString)> = [
+        (
+            "DATABASE_URL",
+            format!("mysql://{user}:{password}@{address}/{database}"),
+        ),
+        ("MYSQL_HOST", address.ip().to_string()),
+        ("MYSQL_TCP_PORT", address.port().to_string()),
+        ("MYSQL_USER", user.to_owned()),
+        ("MYSQL_PWD", password.to_owned()),
+        ("MYSQL_DATABASE", database.to_owned()),
+        ("DBMATRIX_FLAVOUR", invocation.flavour.to_owned()),
+        ("DBMATRIX_FAMILY", server.identity.family.to_string()),
+        ("DBMATRIX_VERSION", server.identity.version.to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name, value.into()))
+    .collect();
+    if let Some(path) = invocation.authority {
+        all.push(("MYSQL_SSL_CA", path.into()));
+    }
+    all
+}
+
+/// A program that is ended when it is no longer waited for.
+struct Running {
+    child: Child,
+    /// A program at our terminal hears of Ctrl-C by itself.
+    interactive: bool,
+}
+
+impl Running {
+    async fn wait(&mut self, limit: Option<Duration>) -> io::Result<CommandEnd> {
+        let Some(limit) = limit else {
+            return self.child.wait().await.map(CommandEnd::Exited);
+        };
+        if let Ok(ended) = tokio::time::timeout(limit, self.child.wait()).await {
+            return ended.map(CommandEnd::Exited);
+        }
+        self.signal(Signal::TERM);
+        if tokio::time::timeout(GRACE, self.child.wait())
+            .await
+            .is_err()
+        {
+            self.signal(Signal::KILL);
+            self.child.wait().await?;
+        }
+        Ok(CommandEnd::TookTooLong(limit))
+    }
+
+    /// Passes its lines on.
+    fn forward(&mut self, output: &Output) -> Vec<tokio::task::JoinHandle<()>> {
+        let Output::Lines(lines) = output else {
+            return Vec::new();
+        };
+        let out = self.child.stdout.take();
+        let errors = self.child.stderr.take();
+        let mut readers = Vec::new();
+        readers.extend(out.map(|pipe| tokio::spawn(pass_on(pipe, lines.clone()))));
+        readers.extend(errors.map(|pipe| tokio::spawn(pass_on(pipe, lines.clone()))));
+        readers
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            return;
+        };
+        if self.interactive {
+            let _ = rustix::process::kill_process(pid, signal);
+        } else {
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+    }
+}
+
+async fn pass_on(pipe: impl AsyncRead + Unpin, lines: Lines<String>) {
+    let mut reader = BufReader::new(pipe);
+    let mut bytes = Vec::new();
+    while let Ok(1..) = reader.read_until(b'\n', &mut bytes).await {
+        let line = String::from_utf8_lossy(&bytes)
+            .trim_end_matches(['\n', '\r'])
+            .to_owned();
+        bytes.clear();
+        if lines.send(line).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A command suite on one flavour: run once, judged by its exit status.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Joint;
+use super::command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
+use crate::event::{CaseResult, Event, Failure};
+use crate::matrix::CommandSpec;
+use crate::plan::Cell;
+use crate::server::{Server, certificate_authority};
+
+/// Where whole outputs are kept, in the folder where dbmatrix runs.
+const LOGS: &str = ".dbmatrix";
+/// Lines of the end of an output that a report tells.
+const TAIL: usize = 30;
+
+/// Runs the command, again where it fails and the suite asks for retries.
+pub(super) async fn run_command_cell(
+    server: &Server,
+    cell: &Cell,
+    spec: &CommandSpec,
+    joint: &Joint,
+) {
+    if joint.course.is_over() {
+        joint.note_cut();
+        return;
+    }
+    let file = PathBuf::from(spec.title());
+    joint.events.send(Event::CaseStarted {
+        flavour: cell.flavour.clone(),
+        suite: cell.suite.name.clone(),
+        file: file.clone(),
+    });
+    let mut flaky = Vec::new();
+    let mut retries = 0;
+    let mut result = loop {
+        let result = run_once(server, cell, spec, joint).await;
+        if result.is_good() || retries == cell.suite.retries {
+            break result;
+        }
+        flaky = result.failures;
+        retries += 1;
+    };
+    result.retries = retries;
+    result.flaky = flaky;
+    if !result.is_good() {
+        joint.course.note_failure();
+    }
+    joint.events.send(Event::CaseFinished {
+        flavour: cell.flavour.clone(),
+        suite: cell.suite.name.clone(),
+        file,
+        result,
+    });
+}
+
+async fn run_once(server: &Server, cell: &Cell, spec: &CommandSpec, joint: &Joint) -> CaseResult {
+    let begun = Instant::now();
+    let mut result = CaseResult::default();
+    match attempt(server, cell, spec, joint).await {
+        Ok((log, ended)) => {
+            match failure(spec, &log, &ended) {
+                None => result.passed = 1,
+                Some(failure) => {
+                    result.failed = 1;
+                    result.failures.push(failure);
+                }
+            }
+            result.log = Some(log);
+        }
+        Err(error) => result.aborted = Some(error.to_string()),
+    }
+    result.took = begun.elapsed();
+    result
+}
+
+async fn attempt(
+    server: &Server,
+    cell: &Cell,
+    spec: &CommandSpec,
+    joint: &Joint,
+) -> Result<(PathBuf, CommandEnd), CommandError> {
+    let folder = log_folder(&cell.suite.name, &joint.caller)?;
+    let log = folder.join(format!("{}.log", cell.flavour));
+    let authority = keep_authority(server, cell, joint, &folder).await?;
+    let invocation = Invocation {
+        flavour: &cell.flavour,
+        command: &spec.command,
+        folder: Some(&spec.folder),
+        environment: &spec.environment,
+        authority: authority.as_deref(),
+        caller: &joint.caller,
+        limit: cell.suite.limit,
+        output: Output::File(log.clone()),
+    };
+    let ended = run_command(server, &invocation).await?;
+    Ok((log, ended))
+}
+
+/// A folder of the suite's own; git is told to leave it alone.
+fn log_folder(suite: &str, caller: &Caller) -> Result<PathBuf, CommandError> {
+    let whole = std::path::absolute(LOGS).unwrap_or_else(|_| PathBuf::from(LOGS));
+    let folder = whole.join("logs").join(suite);
+    let ignore = whole.join(".gitignore");
+    let made = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&ignore, "*\n"));
+    if let Some((user, group)) = caller.ids {
+        for path in [&whole, &whole.join("logs"), &folder, &ignore] {
+            let _ = std::os::unix::fs::chown(path, Some(user), Some(group));
+        }
+    }
+    match made {
+        Ok(()) => Ok(folder),
+        Err(source) => Err(CommandError::Log {
+            path: folder,
+            source,
+        }),
+    }
+}
+
+/// Writes the server's certificate authority to a file, where it has one. One
+/// that cannot be read is no reason not to run a command.
+async fn keep_authority(
+    server: &Server,
+    cell: &Cell,
+    joint: &Joint,
+    folder: &Path,
+) -> Result<Option<PathBuf>, CommandError> {
+    let found = certificate_authority(server, &joint.nest, &cell.container).await;
+    let text = match found {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            joint.events.warn(format!(
+                "{}: the certificate authority could not be read: {error}",
+                cell.flavour
+            ));
+            return Ok(None);
+        }
+    };
+    let path = folder.join(format!("{}.ca.pem", cell.flavour));
+    match std::fs::write(&path, text) {
+        Ok(()) => Ok(Some(path)),
+        Err(source) => Err(CommandError::Log { path, source }),
+    }
+}
+
+fn failure(spec: &CommandSpec, log: &Path, ended: &CommandEnd) -> Option<Failure> {
+    let how = match ended {
+        CommandEnd::Exited(status) if status.success() => return None,
+        CommandEnd::Exited(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("exit status {code}"),
+            (None, Some(signal)) => format!("ended by signal {signal}"),
+            (None, None) => status.to_string(),
+        },
+        CommandEnd::TookTooLong(limit) => format!(
+            "it was ended after {}, the suite's time limit",
+            humantime::format_duration(Duration::from_secs(limit.as_secs()))
+        ),
+    };
+    let why = match ended {
+        CommandEnd::Exited(_) => "the command failed",
+        CommandEnd::TookTooLong(_) => "it took too long",
+    };
+    Some(Failure {
+        line: 0,
+        statement: spec.title(),
+        expected: "exit status 0".to_owned(),
+        found: format!("{how}; the end of {}:\n{}", log.display(), tail(log)),
+        why: why.to_owned(),
+        kind: None,
+        known: None,
+    })
+}
+
+fn tail(log: &Path) -> String {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
