@@ -3,7 +3,7 @@
 //! The rooms, top to bottom; each may use those below it, never those above:
 //! `cli`, `report`, `run`, `event`, `plan`, `matrix`, `suite`, `compare`,
 //! `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
-//! `session`, `outcome`, `config`, `version`.
+//! `session`, `outcome`, `config`, `shard`, `version`.
 
 pub mod catalogue;
 pub mod cli;
@@ -22,5 +22,6 @@ pub mod route;
 pub mod run;
 pub mod server;
 pub mod session;
+pub mod shard;
 pub mod suite;
 pub mod version;

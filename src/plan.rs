@@ -1,11 +1,14 @@
 //! What is to be run: the matrix, narrowed by what was chosen. Pure.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use globset::Glob;
 use thiserror::Error;
 
 use crate::matrix::{Flavour, Matrix, SuiteSpec};
+use crate::shard::Shard;
 
 /// What was chosen on the command line; all where nothing was.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +17,12 @@ pub struct Selection {
     pub flavours: Vec<String>,
     /// Names or patterns of suites.
     pub suites: Vec<String>,
+    /// A part of all files, with how long each took in an earlier run.
+    pub shard: Option<(Shard, Times)>,
 }
+
+/// How long the parts of suites took, by suite and name.
+pub type Times = HashMap<(String, String), Duration>;
 
 /// One suite on one flavour.
 #[derive(Debug, Clone)]
@@ -73,8 +81,12 @@ impl Plan {
             .iter()
             .filter(|suite| suites.contains(&suite.name));
         let mut cells = Vec::new();
+        let chosen: Vec<SuiteSpec> = match &selection.shard {
+            Some((shard, times)) => sharded(chosen, *shard, times),
+            None => chosen.cloned().collect(),
+        };
         for suite in chosen {
-            let suite = Arc::new(suite.clone());
+            let suite = Arc::new(suite);
             let on = flavours
                 .iter()
                 .filter(|flavour| suite.flavours.contains(&flavour.name));
@@ -84,8 +96,40 @@ impl Plan {
                 suite: Arc::clone(&suite),
             }));
         }
+        let mut flavours = flavours;
+        if selection.shard.is_some() {
+            flavours.retain(|flavour| cells.iter().any(|cell| cell.flavour == flavour.name));
+        }
         Ok(Plan { cells, flavours })
     }
+}
+
+/// The part of the suites that falls to one shard.
+fn sharded<'a>(
+    suites: impl Iterator<Item = &'a SuiteSpec>,
+    shard: Shard,
+    times: &Times,
+) -> Vec<SuiteSpec> {
+    let suites: Vec<&SuiteSpec> = suites.collect();
+    // No name of a suite or a file holds a NUL.
+    let key = |suite: &str, part: &str| format!("{suite}\0{part}");
+    let mut keys = Vec::new();
+    for suite in &suites {
+        keys.extend(suite.parts().iter().map(|part| key(&suite.name, part)));
+    }
+    let times = times
+        .iter()
+        .map(|((suite, part), time)| (key(suite, part), *time))
+        .filter(|(key, _)| keys.contains(key))
+        .collect();
+    let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let here = shard.choose(&names, &times);
+    let left = suites.into_iter().filter_map(|suite| {
+        let mut parts = suite.parts();
+        parts.retain(|part| here.contains(&key(&suite.name, part).as_str()));
+        suite.only(&parts)
+    });
+    left.collect()
 }
 
 fn choose(

@@ -113,6 +113,7 @@ pub(super) fn plan(matrix: &Matrix, args: &UpArgs, suites: &[String]) -> Result<
     let selection = Selection {
         flavours: args.flavour.clone(),
         suites: suites.to_vec(),
+        shard: None,
     };
     Plan::new(matrix, &selection).map_err(Failure::misused)
 }

@@ -88,6 +88,32 @@ impl FilesSpec {
     }
 }
 
+impl SuiteSpec {
+    /// What of it can be run apart, by name: its files, or the whole.
+    pub fn parts(&self) -> Vec<String> {
+        match &self.kind {
+            SuiteKind::Files(files) => {
+                let names = files.files.iter().map(|file| file.display().to_string());
+                names.collect()
+            }
+            SuiteKind::Command(command) => vec![command.title()],
+        }
+    }
+
+    /// The suite with only some of its parts; `None` where none is left.
+    pub fn only(&self, parts: &[String]) -> Option<SuiteSpec> {
+        if parts.is_empty() {
+            return None;
+        }
+        let mut suite = self.clone();
+        if let SuiteKind::Files(files) = &mut suite.kind {
+            let chosen = |file: &PathBuf| parts.contains(&file.display().to_string());
+            Arc::make_mut(files).files.retain(chosen);
+        }
+        Some(suite)
+    }
+}
+
 impl CommandSpec {
     /// The command as people write it.
     pub fn title(&self) -> String {
@@ -248,9 +274,13 @@ fn read_command(table: &TableReader<'_>, matrix_folder: &Path) -> Option<SuiteKi
         }
         None => matrix_folder.to_owned(),
     };
+    let folder = match folder.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => plain(&folder),
+    };
     Some(SuiteKind::Command(Arc::new(CommandSpec {
         command: plain_texts(Some(command)),
-        folder: plain(&folder),
+        folder,
         environment,
     })))
 }

@@ -1,7 +1,7 @@
 //! Where flavours differ: each step once, with who agrees with whom.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::text::{Colour, block, count, cut, visible};
 use crate::compare::Kind;
@@ -122,25 +122,24 @@ fn cited(reason: &Reason) -> String {
     cut(&visible(&format!("{}{link}", reason.text)), COLUMNS)
 }
 
-/// Known divergences, a line a file and reason.
+/// How much is known.
 fn known(divergences: &[Divergence]) -> String {
-    let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut files: BTreeSet<&Path> = BTreeSet::new();
+    let mut steps = 0;
     for found in divergences {
-        if let Standing::Known(of_step) = &found.standing {
-            for reason in of_step {
-                let file = found.file.display().to_string();
-                *reasons.entry((file, cited(reason))).or_default() += 1;
-            }
+        if let Standing::Known(_) = found.standing {
+            files.insert(&found.file);
+            steps += 1;
         }
     }
-    if reasons.is_empty() {
+    if steps == 0 {
         return String::new();
     }
-    let mut text = "\nknown differences:\n".to_owned();
-    for ((file, reason), steps) in reasons {
-        text.push_str(&format!("  {file}: {}: {reason}\n", count(steps, "step")));
-    }
-    text
+    format!(
+        "\n{} differ as is known, in {}; `--all-differences` shows them with their reasons\n",
+        count(steps, "step"),
+        count(files.len(), "file")
+    )
 }
 
 /// What differs and does not count, in numbers.

@@ -47,6 +47,8 @@ impl Summary {
     /// follow.
     pub fn set_order(&mut self, flavours: &[String]) {
         self.order = flavours.to_vec();
+        let place = |case: &CaseOn| flavours.iter().position(|name| *name == case.flavour);
+        self.cases.sort_by_key(place);
     }
 
     /// Sets whether the text is coloured; it is not by default.

@@ -327,8 +327,13 @@ impl State {
         if standing == Standing::New && self.about.propose {
             for group in &found.groups[1..] {
                 let names = group.members.iter().map(name).collect();
+                let mut from_any = Kinds::NONE;
+                for other in &found.groups {
+                    let (a, b) = (answers[group.members[0]], answers[other.members[0]]);
+                    from_any = from_any.or(difference(a, b, lens));
+                }
                 self.proposals
-                    .differs(step, names, group.kinds.and(lens.counted));
+                    .differs(step, names, from_any.and(lens.counted));
             }
         }
         self.told += 1;

@@ -1,0 +1,43 @@
+-- The same mistake, and what it is called.
+CREATE TABLE t (id INT PRIMARY KEY, n INT NOT NULL, small TINYINT, parent INT,
+                CONSTRAINT positive CHECK (n > 0));
+
+INSERT INTO t VALUES (1, 0, 1, NULL);
+
+INSERT INTO t VALUES (1, NULL, 1, NULL);
+
+INSERT INTO t VALUES (1, 1, 300, NULL);
+
+INSERT INTO t VALUES (1, 1, 'x', NULL);
+
+INSERT INTO t VALUES (1, 1, 1);
+
+INSERT INTO t VALUES (1, 1, 1, NULL), (1, 1, 1, NULL);
+
+SELECT nothing FROM t;
+
+SELECT * FROM nothing;
+
+SELECT NOTHING(1);
+
+ALTER TABLE t DROP COLUMN nothing;
+
+ALTER TABLE t ADD CONSTRAINT orphan FOREIGN KEY (parent) REFERENCES nothing (id);
+
+DROP TABLE nothing;
+
+SELECT CAST(1 AS UNSIGNED) - 2;
+
+SELECT 1 FROM t t1 JOIN t t1;
+
+CREATE TABLE keywords (rank INT, rows INT);
+
+SELECT REGEXP_REPLACE('a', '(', 'b');
+
+SELECT ST_GeomFromText('POINT(1)');
+
+SELECT STR_TO_DATE('2024-02-30', '%Y-%m-%d');
+
+SELECT CAST('abc' AS DATE);
+
+SELECT CONVERT('1e400', DOUBLE);
