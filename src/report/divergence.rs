@@ -136,8 +136,8 @@ fn known(divergences: &[Divergence]) -> String {
         return String::new();
     }
     format!(
-        "\n{} differ as is known, in {}; `--all-differences` shows them with their reasons\n",
-        count(steps, "step"),
+        "\n{} as is known, in {}; `--all-differences` shows them with their reasons\n",
+        differing(steps),
         count(files.len(), "file")
     )
 }
@@ -162,8 +162,32 @@ fn shown_only(divergences: &[Divergence]) -> String {
         .map(|(kind, steps)| format!("{} {steps}", kind.title()))
         .collect();
     format!(
-        "\n{} differ as expected or in what is not compared ({}); `--all-differences` shows them\n",
-        count(steps, "step"),
+        "\n{} as expected or in what is not compared ({}); `--all-differences` shows them\n",
+        differing(steps),
         parts.join(", ")
+    )
+}
+
+/// `1 step differs`, `2 steps differ`.
+fn differing(steps: usize) -> String {
+    let verb = if steps == 1 { "differs" } else { "differ" };
+    format!("{} {verb}", count(steps, "step"))
+}
+
+/// The last line of a comparison alone: how many of `steps` differ.
+pub(super) fn totals(divergences: &[Divergence], steps: usize) -> String {
+    let counted = divergences
+        .iter()
+        .filter(|found| found.standing != Standing::Shown);
+    let counted = counted.count();
+    let others = divergences.len() - counted;
+    let same = steps.saturating_sub(divergences.len());
+    format!(
+        "{} of {}, {others} more in what does not count, {same} the same",
+        match counted {
+            1 => "1 differs".to_owned(),
+            _ => format!("{counted} differ"),
+        },
+        count(steps, "statement")
     )
 }

@@ -134,9 +134,9 @@ impl Summary {
             detail: self.detail,
             colour: self.colour,
         };
-        let mut text = match self.differences {
-            Differences::Only { .. } => String::new(),
-            _ => grid.render(usize::from(width)),
+        let mut text = match self.compares_only() {
+            true => String::new(),
+            false => grid.render(usize::from(width)),
         };
         text.push_str(&failure::all(&self.cases, self.colour));
         text.push_str(&divergence::all(
@@ -154,6 +154,10 @@ impl Summary {
         }
         text.push_str(&format!("\n{}\n", self.last_line(took, strict)));
         text
+    }
+
+    fn compares_only(&self) -> bool {
+        matches!(self.differences, Differences::Only { .. })
     }
 
     fn new_divergences(&self) -> usize {
@@ -190,6 +194,8 @@ impl Summary {
     /// How it ended, totals, time.
     fn last_line(&self, took: Duration, strict: bool) -> String {
         let verdict = match self.verdict(strict) {
+            Verdict::Passed if self.compares_only() => self.colour.good("alike"),
+            Verdict::Failed if self.compares_only() => self.colour.bad("different"),
             Verdict::Passed if self.cases.is_empty() => self.colour.good("ready"),
             Verdict::Passed => self.colour.good("passed"),
             Verdict::Failed => self.colour.bad("failed"),
@@ -206,6 +212,12 @@ impl Summary {
         let took = span(took);
         if self.cases.is_empty() {
             return format!("{verdict}: {flavours} in {took}");
+        }
+        if self.compares_only() {
+            let steps = |case: &CaseOn| case.result.passed + case.result.failed;
+            let steps = self.cases.iter().map(steps).max().unwrap_or(0);
+            let totals = divergence::totals(&self.divergences, steps);
+            return format!("{verdict}: {totals}, on {flavours} in {took}");
         }
         let sum = |part: fn(&CaseResult) -> usize| {
             let parts = self.cases.iter().map(|case| part(&case.result));

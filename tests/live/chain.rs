@@ -260,6 +260,9 @@ pub(crate) fn tarball(sandbox: &Sandbox) -> Outcome {
         .run(&["run", text(&matrix)])
         .expect(0)?
         .says("5.6.24")?;
+    let newer = "[[flavour]]\nserver = \"mysql:9.7\"\n\n[[flavour]]\nserver = \"mariadb:10.11\"\n";
+    let matrix = sandbox.matrix("ages.toml", &format!("{}\n{newer}", flavour(sum)));
+    old_against_new(sandbox, text(&matrix))?;
     let matrix = sandbox.matrix(
         "other.toml",
         &format!("{}\n{suite}", flavour(&"0".repeat(64))),
@@ -269,6 +272,24 @@ pub(crate) fn tarball(sandbox: &Sandbox) -> Outcome {
         .expect(3)?
         .says("expected sha256")?;
     Ok(())
+}
+
+/// What changed between MySQL 5.6 and today.
+fn old_against_new(sandbox: &Sandbox, matrix: &str) -> Outcome {
+    let sql = "SELECT JSON_OBJECT('a', 1);
+        SELECT RANK() OVER (ORDER BY 1);
+        SELECT @@sql_mode LIKE '%STRICT_TRANS_TABLES%';
+        CREATE TABLE t (a VARCHAR(2), b INT);
+        SELECT a, MAX(b) OVER () FROM t;
+        WITH x AS (SELECT 1) SELECT * FROM x;
+        SELECT 1 + 1";
+    let ran = sandbox
+        .run(&["diff", matrix, "-e", sql, "--baseline", "mysql-5.6"])
+        .expect(1)?
+        .says("mysql-5.6 answers:")?
+        .says("ERROR 1305 (42000)")?;
+    let found = ran.stdout.matches("DIFF -e:").count();
+    check(found >= 4, format!("{found} differences:\n{}", ran.stdout))
 }
 
 pub(crate) fn wrong_version(sandbox: &Sandbox) -> Outcome {

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stderr, reason = "a long test says what it is at")]
 
 mod chain;
+mod compare;
 mod interrupt;
 mod sandbox;
 mod vendor;
@@ -28,41 +29,40 @@ fn main() {
             "live tests are ignored: set DBMATRIX_LIVE=1 to run them (they need root and some minutes)"
         );
     }
-    let trials: [(&str, Run); 17] = [
-        ("a_01_nothing_is_left_of_an_earlier_run", chain::clear),
+    // Trials run in the order of their names: the numbers are added here.
+    let trials: &[(&str, Run)] = &[
+        ("nothing_is_left_of_an_earlier_run", chain::clear),
+        ("missing_packages_are_named_without_consent", chain::consent),
+        ("interrupted_while_the_nest_is_made", interrupt::nest),
+        ("the_matrix_runs_from_nothing", chain::cold),
+        ("the_second_run_reuses_all", chain::warm),
+        ("failures_have_their_exit_status", chain::exit_statuses),
+        ("expectations_are_written_and_hold", chain::expectations),
+        ("known_differences_are_well", compare::known),
+        ("a_gate_fails_on_new_and_stale_differences", compare::gate),
+        ("a_known_failure_is_well", compare::known_failure),
+        ("diff_tells_who_agrees_with_whom", compare::diff),
+        ("a_suite_chooses_what_is_compared", compare::rules),
+        ("a_hanging_statement_is_killed", compare::limits),
+        ("retries_and_fail_fast_are_told", compare::flaky),
+        ("a_command_is_run_against_each_flavour", compare::command),
+        ("list_and_connect", chain::list_and_connect),
         (
-            "a_02_missing_packages_are_named_without_consent",
-            chain::consent,
-        ),
-        ("a_03_interrupted_while_the_nest_is_made", interrupt::nest),
-        ("a_04_the_matrix_runs_from_nothing", chain::cold),
-        ("a_05_the_second_run_reuses_all", chain::warm),
-        ("a_06_failures_have_their_exit_status", chain::exit_statuses),
-        (
-            "a_07_expectations_are_written_and_hold",
-            chain::expectations,
-        ),
-        ("a_08_list_and_connect", chain::list_and_connect),
-        (
-            "a_09_the_routed_user_is_refused_from_elsewhere",
+            "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,
         ),
-        ("a_10_the_guard_refuses_without_the_route", chain::guard),
-        ("a_11_mysql_5_6_from_a_tarball", chain::tarball),
-        (
-            "a_12_another_server_than_wanted_is_told",
-            chain::wrong_version,
-        ),
-        ("a_13_a_vendors_signed_repository", vendor::repository),
-        (
-            "a_14_interrupted_while_a_server_is_installed",
-            interrupt::child,
-        ),
-        ("a_15_killed_and_run_again", interrupt::killed),
-        ("a_16_a_killed_daemon_is_started_again", interrupt::daemon),
-        ("a_17_down_leaves_nothing", chain::down),
+        ("the_guard_refuses_without_the_route", chain::guard),
+        ("mysql_5_6_from_a_tarball", chain::tarball),
+        ("another_server_than_wanted_is_told", chain::wrong_version),
+        ("a_vendors_signed_repository", vendor::repository),
+        ("interrupted_while_a_server_is_installed", interrupt::child),
+        ("killed_and_run_again", interrupt::killed),
+        ("a_killed_daemon_is_started_again", interrupt::daemon),
+        ("down_leaves_nothing", chain::down),
     ];
-    let trials = trials.into_iter().map(|(name, run)| {
+    let trials = trials.iter().enumerate();
+    let trials = trials.map(|(at, &(name, run))| {
+        let name = format!("{:02}_{name}", at + 1);
         let trial = Trial::test(name, move || run(&Sandbox::shared()));
         trial.with_ignored_flag(!asked_for)
     });

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::compare::Kind;
-use crate::event::{Failure, ServerFacts};
+use crate::event::{Failure, Group, Reason, ServerFacts};
 
 fn ready(summary: &mut Summary, flavour: &str, version: &str) {
     summary.hear(Event::FlavourReady {
@@ -319,4 +319,103 @@ fn what_is_missing_outweighs_what_failed() {
     assert_eq!(summary.verdict(false), Verdict::Passed);
     summary.hear(Event::Interrupted);
     assert_eq!(summary.verdict(true), Verdict::Interrupted);
+}
+
+fn returning(standing: Standing) -> Divergence {
+    let group = |flavours: &[&str], outcome: &str, kinds: &[Kind]| Group {
+        flavours: flavours.iter().map(|&name| name.to_owned()).collect(),
+        outcome: outcome.to_owned(),
+        kinds: kinds.to_vec(),
+    };
+    Divergence {
+        suite: "types".to_owned(),
+        file: PathBuf::from("sql/dates.slt"),
+        line: 7,
+        statement: "INSERT INTO t\nVALUES (1) RETURNING a".to_owned(),
+        kinds: vec![Kind::Acceptance],
+        standing,
+        groups: vec![
+            group(&["mariadb-10.5", "mariadb-11.8"], "a\n1", &[]),
+            group(
+                &["mysql-9.7"],
+                "ERROR 1064 (42000): near 'RETURNING'",
+                &[Kind::Acceptance],
+            ),
+        ],
+    }
+}
+
+#[test]
+fn a_new_difference_fails_and_tells_who_agrees() {
+    let mut summary = Summary::default();
+    ready(&mut summary, "mysql-9.7", "9.7.4");
+    ready(&mut summary, "mariadb-10.5", "10.5.29");
+    for flavour in ["mysql-9.7", "mariadb-10.5"] {
+        ended(&mut summary, flavour, "types", "sql/dates.slt", passed(20));
+    }
+    summary.hear(Event::Diverged(returning(Standing::New)));
+    summary.hear(Event::Diverged(returning(Standing::Shown)));
+    summary.hear(Event::Stale(Stale {
+        suite: "types".to_owned(),
+        file: PathBuf::from("sql/dates.slt.divergences.toml"),
+        line: 3,
+        statement: "SELECT 1".to_owned(),
+        flavours: vec!["mysql-9.7".to_owned()],
+        why: "it differs no more".to_owned(),
+    }));
+    assert_eq!(summary.verdict(false), Verdict::Failed);
+    insta::assert_snapshot!(summary.render(80, Duration::from_secs(1), false), @r"
+    ┌───────┬──────────────┬───────────┐
+    │ suite ┆ mariadb-10.5 ┆ mysql-9.7 │
+    │       ┆      10.5.29 ┆     9.7.4 │
+    ╞═══════╪══════════════╪═══════════╡
+    │ types ┆        ok 20 ┆ DIFF 1/20 │
+    └───────┴──────────────┴───────────┘
+
+    DIFF sql/dates.slt:7: accepted here, refused there
+        | INSERT INTO t
+        | VALUES (1) RETURNING a
+        mariadb-10.5, mariadb-11.8 agree:
+          a
+          1
+        mysql-9.7 differs (accepted here, refused there):
+          ERROR 1064 (42000): near 'RETURNING'
+
+    1 step differs as expected or in what is not compared (accepted here, refused there 1); `--all-differences` shows them
+
+    STALE sql/dates.slt.divergences.toml:3: it differs no more on mysql-9.7
+        | SELECT 1
+
+    failed: 40 passed, 0 failed, 0 skipped steps, 1 new difference, 1 stale entry on 2 flavours in 1.0 s
+    ");
+}
+
+#[test]
+fn known_differences_are_counted_or_told_with_their_reasons() {
+    let mut summary = Summary::default();
+    ready(&mut summary, "mysql-9.7", "9.7.4");
+    ended(
+        &mut summary,
+        "mysql-9.7",
+        "types",
+        "sql/dates.slt",
+        passed(20),
+    );
+    let reason = Reason {
+        text: "MySQL has no RETURNING".to_owned(),
+        link: Some("https://bugs.example/1".to_owned()),
+    };
+    summary.hear(Event::Diverged(returning(Standing::Known(vec![reason]))));
+    assert_eq!(summary.verdict(true), Verdict::Passed);
+    let short = summary.render(80, Duration::ZERO, false);
+    assert!(
+        short.contains("1 step differs as is known, in 1 file"),
+        "{short}"
+    );
+    summary.set_differences(Differences::All);
+    let whole = summary.render(80, Duration::ZERO, false);
+    assert!(
+        whole.contains("known: MySQL has no RETURNING (https://bugs.example/1)"),
+        "{whole}"
+    );
 }
