@@ -121,6 +121,13 @@ pub enum Event {
         /// Which one.
         flavour: String,
     },
+    /// Nothing could be run, or no further.
+    Aborted {
+        /// What that makes of the run.
+        verdict: Verdict,
+        /// Why, for people.
+        reason: String,
+    },
     /// The run was asked to end; what is half made goes.
     Interrupted,
     /// The last event of a run that was not cut.

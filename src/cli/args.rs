@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::host::EngineChoice;
+use crate::plan::Selection;
+use crate::shard::Shard;
 
 /// Does it hold on every version? Runs SQL suites side by side on MySQL,
 /// MariaDB and Percona Server of many versions, each in a container of its own.
@@ -118,6 +120,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) fail_fast: bool,
 
+    /// Run a part of the files: `2/3` is the second of three
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
+
     /// As a CI job wants it: lines in place of live bars, and on GitHub
     /// annotations and the job summary
     #[arg(long)]
@@ -126,6 +132,16 @@ pub(super) struct RunArgs {
     /// Fail (3) also where a flavour with `required = false` is unavailable
     #[arg(long)]
     pub(super) strict: bool,
+}
+
+impl UpArgs {
+    /// What is chosen of the matrix.
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            flavours: self.flavour.clone(),
+            ..Selection::default()
+        }
+    }
 }
 
 /// Options of `diff`.

@@ -31,7 +31,7 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
         retries: 0,
         kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),
     }];
-    let plan = plan(&matrix, &args.up, &[])?;
+    let plan = plan(&matrix, &args.up.selection())?;
     let options = RunOptions {
         baseline: args.baseline.clone(),
         ..RunOptions::default()
@@ -44,6 +44,7 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
         strict: false,
         plain: false,
         differences: Differences::Only { file, title },
+        shard: None,
     };
     provide(place, &task).await
 }

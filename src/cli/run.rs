@@ -1,19 +1,20 @@
 //! `dbmatrix run` and `dbmatrix up`, and what other commands share with them.
 
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::args::{Place, RunArgs, UpArgs};
 use super::signal::asked_to_end;
 use super::{Failure, consent, privilege, say};
-use crate::event::{Event, Sender, Verdict};
+use crate::event::{Event, SCHEMA, Sender, Verdict};
 use crate::host::{Storage, survey};
 use crate::image::ImageOrigin;
 use crate::matrix::Matrix;
 use crate::nest;
-use crate::plan::{Plan, Selection};
+use crate::plan::{Plan, Selection, Times};
 use crate::report::{Colour, Detail, Differences, Progress, drive};
 use crate::run::{PrepareError, Prepared, RunOptions, Stand, StandOptions, run as run_plan};
+use crate::shard::Shard;
 
 /// What is to be done with a matrix that is up.
 pub(super) struct Task {
@@ -28,12 +29,19 @@ pub(super) struct Task {
     pub(super) plain: bool,
     /// What is said of differences.
     pub(super) differences: Differences,
+    /// Which part of a run this is.
+    pub(super) shard: Option<Shard>,
 }
 
 /// Runs the suites.
 pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.up.matrix)?;
-    let plan = plan(&matrix, &args.up, &args.suite)?;
+    let selection = Selection {
+        suites: args.suite.clone(),
+        shard: args.shard.map(|shard| (shard, Times::new())),
+        ..args.up.selection()
+    };
+    let plan = plan(&matrix, &selection)?;
     if matrix.suites.is_empty() {
         let path = matrix.path.display();
         return Err(Failure::misused(format!(
@@ -57,6 +65,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
             true => Differences::All,
             false => Differences::Counted,
         },
+        shard: args.shard,
     };
     provide(place, &task).await
 }
@@ -64,7 +73,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
 /// Brings the flavours up.
 pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.matrix)?;
-    let mut plan = plan(&matrix, args, &[])?;
+    let mut plan = plan(&matrix, &args.selection())?;
     plan.cells.clear();
     let task = Task {
         prepared: prepare(&plan, RunOptions::default())?,
@@ -74,6 +83,7 @@ pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure>
         strict: false,
         plain: false,
         differences: Differences::Counted,
+        shard: None,
     };
     provide(place, &task).await
 }
@@ -109,13 +119,8 @@ pub(super) fn load_matrix(path: &std::path::Path) -> Result<Matrix, Failure> {
     Matrix::load(path).map_err(|error| Failure::misused(error.render(colour_of_stderr())))
 }
 
-pub(super) fn plan(matrix: &Matrix, args: &UpArgs, suites: &[String]) -> Result<Plan, Failure> {
-    let selection = Selection {
-        flavours: args.flavour.clone(),
-        suites: suites.to_vec(),
-        shard: None,
-    };
-    Plan::new(matrix, &selection).map_err(Failure::misused)
+pub(super) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
+    Plan::new(matrix, selection).map_err(Failure::misused)
 }
 
 /// Provides what a task needs and does it; tells how it went.
@@ -139,7 +144,16 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
         .collect();
     let (events, heard) = Sender::channel();
     let live = std::io::stderr().is_terminal() && !task.plain;
-    let reporter = tokio::spawn(drive(heard, Progress::new(live, &names)));
+    let progress = Progress::new(live, &names);
+    let reporter = tokio::spawn(drive(heard, progress, task.strict));
+    events.send(Event::RunStarted {
+        schema: SCHEMA,
+        program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")).to_owned(),
+        began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        matrix: matrix.path.clone(),
+        flavours: names.clone(),
+        shard: task.shard.map(|shard| shard.to_string()),
+    });
     let work = async {
         let stand = Stand::ensure(&options, &matrix.nest, &events)
             .await
@@ -152,8 +166,13 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
         ended = work => Some(ended),
         () = asked_to_end() => None,
     };
-    if ended.is_none() {
-        events.send(Event::Interrupted);
+    match &ended {
+        None => events.send(Event::Interrupted),
+        Some(Err(failure)) => events.send(Event::Aborted {
+            verdict: failure.verdict,
+            reason: failure.message.clone(),
+        }),
+        Some(Ok(())) => {}
     }
     drop(events);
     let mut summary = reporter.await.map_err(Failure::not_provided)?;

@@ -139,11 +139,12 @@ mod tests {
             Box::new(Bug),
             Box::new(Witness(heard)),
         ]);
-        drive(events, audience).await;
+        drive(events, audience, false).await;
         let told: Vec<String> = witness
             .into_iter()
             .map(|event| match event {
                 Event::Warning { text } => text,
+                Event::RunFinished { .. } => "finished".to_owned(),
                 other => serde_json::to_string(&other).expect("plain data"),
             })
             .collect();
@@ -154,6 +155,7 @@ mod tests {
                 "report `junit` ends here: no storage space",
                 "report `html` ends here: it panicked, which is a bug of dbmatrix",
                 "{\"event\":\"setup-started\",\"step\":\"engine\"}",
+                "finished",
             ]
         );
     }

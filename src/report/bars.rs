@@ -78,6 +78,7 @@ impl Bars {
             Event::RunStarted { .. }
             | Event::Diverged(_)
             | Event::Stale(_)
+            | Event::Aborted { .. }
             | Event::RunFinished { .. } => {}
             Event::FlavourPhase { flavour, .. }
             | Event::FlavourReady { flavour, .. }

@@ -98,6 +98,7 @@ impl Lines {
             Event::RunStarted { .. }
             | Event::Diverged(_)
             | Event::Stale(_)
+            | Event::Aborted { .. }
             | Event::RunFinished { .. } => return None,
         })
     }

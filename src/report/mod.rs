@@ -20,15 +20,23 @@ pub use progress::Progress;
 pub use summary::Summary;
 pub use text::Colour;
 
+use std::time::Instant;
+
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::event::Event;
 
-/// Tells events to an audience and sums them up, until all senders are gone.
+/// Tells events to an audience and sums them up, until all senders are gone;
+/// then how the run ended. With `strict`, every flavour is required.
 ///
 /// The summary is no part of the audience: what goes wrong with it must not
 /// pass for a good end of the run.
-pub async fn drive(mut events: UnboundedReceiver<Event>, audience: impl Into<Audience>) -> Summary {
+pub async fn drive(
+    mut events: UnboundedReceiver<Event>,
+    audience: impl Into<Audience>,
+    strict: bool,
+) -> Summary {
+    let begun = Instant::now();
     let mut audience = audience.into();
     let mut summary = Summary::default();
     while let Some(event) = events.recv().await {
@@ -36,6 +44,13 @@ pub async fn drive(mut events: UnboundedReceiver<Event>, audience: impl Into<Aud
             summary.hear(warning);
         }
         summary.hear(event);
+    }
+    let finished = Event::RunFinished {
+        verdict: summary.verdict(strict),
+        took: begun.elapsed(),
+    };
+    for warning in audience.tell(&finished) {
+        summary.hear(warning);
     }
     for warning in audience.dismiss() {
         summary.hear(warning);

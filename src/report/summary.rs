@@ -24,6 +24,7 @@ pub struct Summary {
     stale: Vec<Stale>,
     differences: Differences,
     warnings: Vec<String>,
+    aborted: Option<Verdict>,
     interrupted: bool,
 }
 
@@ -95,6 +96,7 @@ impl Summary {
             Event::Diverged(found) => self.divergences.push(found),
             Event::Stale(entry) => self.stale.push(entry),
             Event::Warning { text } if !self.warnings.contains(&text) => self.warnings.push(text),
+            Event::Aborted { verdict, .. } => self.aborted = Some(verdict),
             Event::Interrupted => self.interrupted = true,
             _ => {}
         }
@@ -112,11 +114,15 @@ impl Summary {
         let bad = self.cases.iter().any(|case| !case.result.is_good())
             || self.new_divergences() > 0
             || !self.stale.is_empty();
-        match (self.interrupted, missing, bad) {
-            (true, ..) => Verdict::Interrupted,
-            (_, true, _) => Verdict::NotProvided,
-            (_, _, true) => Verdict::Failed,
-            (_, _, false) => Verdict::Passed,
+        let found = match (missing, bad) {
+            (true, _) => Verdict::NotProvided,
+            (_, true) => Verdict::Failed,
+            (_, false) => Verdict::Passed,
+        };
+        match (self.interrupted, self.aborted) {
+            (true, _) => Verdict::Interrupted,
+            (_, Some(verdict)) => verdict.max(found),
+            (_, None) => found,
         }
     }
 
