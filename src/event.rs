@@ -3,6 +3,7 @@
 //! Plain data that is written to files and read back; times are seconds.
 //! Knows neither who sends nor who listens.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -109,6 +110,18 @@ pub enum Event {
     },
     /// Flavours answered a step differently.
     Diverged(Divergence),
+    /// More steps of a file that differ in ways that do not count, so many that
+    /// they are not told one by one.
+    MoreShown {
+        /// Which suite.
+        suite: String,
+        /// Which file.
+        file: PathBuf,
+        /// How many steps.
+        steps: usize,
+        /// How many of them differ so.
+        kinds: BTreeMap<Kind, usize>,
+    },
     /// An entry of a file of known divergences does not hold.
     Stale(Stale),
     /// Expectations were written.

@@ -77,6 +77,7 @@ impl Bars {
             // The summary tells them.
             Event::RunStarted { .. }
             | Event::Diverged(_)
+            | Event::MoreShown { .. }
             | Event::Stale(_)
             | Event::Aborted { .. }
             | Event::RunFinished { .. } => {}

@@ -34,6 +34,7 @@ pub enum Differences {
 /// entries that do not hold.
 pub(super) fn all(
     divergences: &[Divergence],
+    untold: &(usize, BTreeMap<Kind, usize>),
     stale: &[Stale],
     which: &Differences,
     colour: Colour,
@@ -56,9 +57,13 @@ pub(super) fn all(
         let more = count(told.len() - MOST, "more difference");
         text.push_str(&format!("\n… {more}\n"));
     }
+    if *which != Differences::Counted && untold.0 > 0 {
+        let more = count(untold.0, "more step");
+        text.push_str(&format!("\n… {more} that differ in what does not count\n"));
+    }
     if *which == Differences::Counted {
         text.push_str(&known(divergences));
-        text.push_str(&shown_only(divergences));
+        text.push_str(&shown_only(divergences, untold));
     }
     for entry in stale {
         text.push_str(&format!(
@@ -143,9 +148,8 @@ fn known(divergences: &[Divergence]) -> String {
 }
 
 /// What differs and does not count, in numbers.
-fn shown_only(divergences: &[Divergence]) -> String {
-    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
-    let mut steps = 0;
+fn shown_only(divergences: &[Divergence], untold: &(usize, BTreeMap<Kind, usize>)) -> String {
+    let (mut steps, mut kinds) = untold.clone();
     for found in divergences {
         if found.standing == Standing::Shown {
             steps += 1;

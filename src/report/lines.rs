@@ -97,6 +97,7 @@ impl Lines {
             // The summary tells them.
             Event::RunStarted { .. }
             | Event::Diverged(_)
+            | Event::MoreShown { .. }
             | Event::Stale(_)
             | Event::Aborted { .. }
             | Event::RunFinished { .. } => return None,

@@ -8,6 +8,7 @@ use super::divergence::{self, Differences};
 use super::failure;
 use super::grid::{Detail, Grid};
 use super::text::{Colour, count, indented, span};
+use crate::compare::Kind;
 use crate::event::{CaseResult, CellVerdict, Divergence, Event, Stale, Standing, Verdict};
 
 /// All that a run said, by flavour.
@@ -21,6 +22,8 @@ pub struct Summary {
     unavailable: BTreeMap<String, Unavailable>,
     cases: Vec<CaseOn>,
     divergences: Vec<Divergence>,
+    /// Steps that differ in what does not count and are not told, by kind.
+    untold: (usize, BTreeMap<Kind, usize>),
     stale: Vec<Stale>,
     differences: Differences,
     warnings: Vec<String>,
@@ -94,6 +97,12 @@ impl Summary {
                 result,
             }),
             Event::Diverged(found) => self.divergences.push(found),
+            Event::MoreShown { steps, kinds, .. } => {
+                self.untold.0 += steps;
+                for (kind, steps) in kinds {
+                    *self.untold.1.entry(kind).or_default() += steps;
+                }
+            }
             Event::Stale(entry) => self.stale.push(entry),
             Event::Warning { text } if !self.warnings.contains(&text) => self.warnings.push(text),
             Event::Aborted { verdict, .. } => self.aborted = Some(verdict),
@@ -147,6 +156,7 @@ impl Summary {
         text.push_str(&failure::all(&self.cases, self.colour));
         text.push_str(&divergence::all(
             &self.divergences,
+            &self.untold,
             &self.stale,
             &self.differences,
             self.colour,

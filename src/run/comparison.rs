@@ -1,7 +1,7 @@
 //! Answers of all flavours to the same file, compared step by step as they
 //! come. What all have answered is told and forgotten.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,8 @@ use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split}
 use crate::event::{Divergence, Event, Group, Sender, Stale, Standing};
 use crate::suite::{Facts, Known, one_line};
 
+/// Differences of a file that do not count and are told one by one.
+const SHOWN: usize = 200;
 /// Divergences of a file that are told with whole outcomes.
 const WHOLE: usize = 1000;
 /// Letters of an outcome of the later ones.
@@ -65,6 +67,8 @@ struct State {
     /// Number of steps before the first pending one.
     done: usize,
     told: usize,
+    /// Steps that differ in what does not count and are not told, by kind.
+    untold: (usize, BTreeMap<Kind, usize>),
     proposals: Proposals,
     /// Of known entries and flavours: whether the entry held there.
     held: HashMap<(usize, usize), bool>,
@@ -112,6 +116,7 @@ impl Comparison {
             pending: VecDeque::new(),
             done: 0,
             told: 0,
+            untold: (0, BTreeMap::new()),
             proposals: Proposals::default(),
             held: HashMap::new(),
             met: vec![false; about.known.entries.len()],
@@ -210,6 +215,7 @@ impl State {
         }
         self.settle();
         if self.flavours.iter().all(|member| member.ended) {
+            self.tell_untold();
             self.tell_stale();
             if self.about.propose {
                 self.proposals.write(&self.about.known.path, &self.events);
@@ -336,6 +342,13 @@ impl State {
                     .differs(step, names, from_any.and(lens.counted));
             }
         }
+        if standing == Standing::Shown && self.told >= SHOWN {
+            self.untold.0 += 1;
+            for kind in kinds.iter() {
+                *self.untold.1.entry(kind).or_default() += 1;
+            }
+            return;
+        }
         self.told += 1;
         let whole = self.told <= WHOLE;
         let groups = found.groups.iter().map(|group| Group {
@@ -395,6 +408,18 @@ impl State {
         used.dedup();
         let reason = |entry: usize| self.about.known.entries[entry].reason.clone();
         Standing::Known(used.into_iter().map(reason).collect())
+    }
+
+    fn tell_untold(&mut self) {
+        let (steps, kinds) = std::mem::take(&mut self.untold);
+        if steps > 0 {
+            self.events.send(Event::MoreShown {
+                suite: self.about.suite.clone(),
+                file: self.about.file.clone(),
+                steps,
+                kinds,
+            });
+        }
     }
 
     fn tell_stale(&self) {

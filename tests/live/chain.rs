@@ -176,7 +176,7 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
 /// From a sibling child, with the right password, the user is not there.
 pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
     let found = find("mysql-9.7")?;
-    let script = Exec::script(r#"mariadb --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
+    let script = Exec::script(r#"mariadb --skip-ssl-verify-server-cert --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
         .env("HOST", &found.address.to_string())
         .env("PASSWORD", found.nest.password.reveal());
     let output = block_on(async { found.nest.engine.exec("mariadb-11-8", &script).await })?;

@@ -134,8 +134,8 @@ pub(crate) fn rules(sandbox: &Sandbox) -> Outcome {
         sandbox.run(&["run", text(&matrix)])
     };
     suite("").expect(1)?.says("2 new differences")?;
-    let replace = "replace = [{ pattern = '^\\d+\\.\\d+.*', with = \"<version>\" }]\n";
-    suite(replace).expect(1)?.says("1.500000001")?;
+    let replace = "replace = [{ pattern = '^\\d+\\.\\d+\\.\\d+.*', with = \"<version>\" }]\n";
+    suite(replace).expect(1)?.says("0.500000001")?;
     suite(&format!("{replace}tolerance = 1e-6\n")).expect(0)?;
     suite("kinds = [\"acceptance\"]\n").expect(0)?;
     suite("kinds = [\"row\"]\n").expect(2)?.says("`rows`")?;
