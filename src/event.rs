@@ -34,6 +34,8 @@ pub enum Event {
         flavours: Vec<String>,
         /// Which part of the run this is, such as `2/3`.
         shard: Option<String>,
+        /// Whether every flavour is required.
+        strict: bool,
     },
     /// A step of the common ground began: engine, network, nest.
     SetupStarted {

@@ -22,7 +22,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     };
     privilege::become_root()?;
     let (events, heard) = Sender::channel();
-    let reporter = tokio::spawn(drive(heard, Progress::quiet(), false));
+    let reporter = tokio::spawn(drive(heard, Progress::quiet()));
     let names = Names::of(&place.project);
     let lock = Lock::take(&names.project, &events)
         .await

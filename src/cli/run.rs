@@ -1,7 +1,7 @@
 //! `dbmatrix run` and `dbmatrix up`, and what other commands share with them.
 
 use std::io::IsTerminal;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use super::args::{Place, RunArgs, UpArgs};
 use super::signal::asked_to_end;
@@ -12,7 +12,7 @@ use crate::image::ImageOrigin;
 use crate::matrix::Matrix;
 use crate::nest;
 use crate::plan::{Plan, Selection, Times};
-use crate::report::{Colour, Detail, Differences, Progress, drive};
+use crate::report::{Colour, Detail, Differences, Progress, Summary, drive};
 use crate::run::{PrepareError, Prepared, RunOptions, Stand, StandOptions, run as run_plan};
 use crate::shard::Shard;
 
@@ -125,7 +125,6 @@ pub(super) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failu
 
 /// Provides what a task needs and does it; tells how it went.
 pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failure> {
-    let begun = Instant::now();
     privilege::become_root()?;
     let Task { matrix, plan, .. } = task;
     let found = survey(&place.engine()).await;
@@ -145,7 +144,7 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
     let (events, heard) = Sender::channel();
     let live = std::io::stderr().is_terminal() && !task.plain;
     let progress = Progress::new(live, &names);
-    let reporter = tokio::spawn(drive(heard, progress, task.strict));
+    let reporter = tokio::spawn(drive(heard, progress));
     events.send(Event::RunStarted {
         schema: SCHEMA,
         program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -153,6 +152,7 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
         matrix: matrix.path.clone(),
         flavours: names.clone(),
         shard: task.shard.map(|shard| shard.to_string()),
+        strict: task.strict,
     });
     let work = async {
         let stand = Stand::ensure(&options, &matrix.nest, &events)
@@ -175,7 +175,7 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
         Some(Ok(())) => {}
     }
     drop(events);
-    let mut summary = reporter.await.map_err(Failure::not_provided)?;
+    let record = reporter.await.map_err(Failure::not_provided)?;
     match ended {
         None => {
             eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
@@ -187,16 +187,14 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
         }
         Some(Ok(())) => {}
     }
-    summary.set_order(&names);
+    let mut summary = Summary::of(&record);
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(task.differences.clone());
     if place.verbose > 0 {
         summary.set_detail(Detail::Files);
     }
-    say(summary
-        .render(stdout_width(), begun.elapsed(), task.strict)
-        .trim_end());
-    Ok(summary.verdict(task.strict))
+    say(summary.render(stdout_width()).trim_end());
+    Ok(record.verdict())
 }
 
 /// Columns of the terminal; of a log as many as are read well.

@@ -139,7 +139,7 @@ mod tests {
             Box::new(Bug),
             Box::new(Witness(heard)),
         ]);
-        drive(events, audience, false).await;
+        drive(events, audience).await;
         let told: Vec<String> = witness
             .into_iter()
             .map(|event| match event {

@@ -1,8 +1,9 @@
 //! Where flavours differ: each step once, with who agrees with whom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::record::Untold;
 use super::text::{Colour, block, count, cut, visible};
 use crate::compare::Kind;
 use crate::event::{Divergence, Reason, Stale, Standing};
@@ -34,7 +35,7 @@ pub enum Differences {
 /// entries that do not hold.
 pub(super) fn all(
     divergences: &[Divergence],
-    untold: &(usize, BTreeMap<Kind, usize>),
+    untold: &Untold,
     stale: &[Stale],
     which: &Differences,
     colour: Colour,
@@ -57,8 +58,8 @@ pub(super) fn all(
         let more = count(told.len() - MOST, "more difference");
         text.push_str(&format!("\n… {more}\n"));
     }
-    if *which != Differences::Counted && untold.0 > 0 {
-        let more = count(untold.0, "more step");
+    if *which != Differences::Counted && untold.steps > 0 {
+        let more = count(untold.steps, "more step");
         text.push_str(&format!("\n… {more} that differ in what does not count\n"));
     }
     if *which == Differences::Counted {
@@ -148,8 +149,11 @@ fn known(divergences: &[Divergence]) -> String {
 }
 
 /// What differs and does not count, in numbers.
-fn shown_only(divergences: &[Divergence], untold: &(usize, BTreeMap<Kind, usize>)) -> String {
-    let (mut steps, mut kinds) = untold.clone();
+fn shown_only(divergences: &[Divergence], untold: &Untold) -> String {
+    let Untold {
+        mut steps,
+        mut kinds,
+    } = untold.clone();
     for found in divergences {
         if found.standing == Standing::Shown {
             steps += 1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use similar::{ChangeTag, TextDiff};
 
-use super::summary::CaseOn;
+use super::record::CaseOn;
 use super::text::{Colour, block, count, cut, visible};
 use crate::event::Failure;
 

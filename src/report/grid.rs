@@ -1,14 +1,13 @@
 //! The table of suites by flavours, in the layout that fits.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::summary::CaseOn;
+use super::record::{RunRecord, release};
 use super::text::{Colour, visible};
-use crate::event::{CellVerdict, Divergence, Standing};
+use crate::event::CellVerdict;
 
 /// Which files have a row of their own, under their suite's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,14 +21,9 @@ pub enum Detail {
 
 /// What a table shows.
 pub(super) struct Grid<'a> {
+    pub(super) record: &'a RunRecord,
     /// In their order.
     pub(super) flavours: &'a [String],
-    /// `@@version` of those that were ready.
-    pub(super) versions: &'a BTreeMap<String, String>,
-    /// Flavours that could not be had.
-    pub(super) missing: &'a [&'a str],
-    pub(super) cases: &'a [CaseOn],
-    pub(super) divergences: &'a [Divergence],
     pub(super) detail: Detail,
     pub(super) colour: Colour,
 }
@@ -41,21 +35,11 @@ struct Row<'a> {
     file: Option<&'a Path>,
 }
 
-/// Sums over cases on a flavour.
-#[derive(Debug, Clone, Copy)]
-struct Sums {
-    verdict: CellVerdict,
-    passed: usize,
-    failed: usize,
-    /// Steps that are answered as no other group of flavours does.
-    differing: usize,
-}
-
 impl Grid<'_> {
     /// Suites by flavours; where that is wider than `width` columns, flavours
     /// by suites; where that is too, suites by some flavours at a time.
     pub(super) fn render(&self, width: usize) -> String {
-        let suites = self.suites();
+        let suites = self.record.suites();
         let flavours: Vec<&String> = self.flavours.iter().collect();
         let turned = || self.flavours_by_suites(&suites);
         if suites.is_empty() {
@@ -138,31 +122,11 @@ impl Grid<'_> {
         table
     }
 
-    /// In the order in which they were first heard of.
-    fn suites(&self) -> Vec<&str> {
-        let mut suites: Vec<&str> = Vec::new();
-        for case in self.cases {
-            if !suites.contains(&case.suite.as_str()) {
-                suites.push(&case.suite);
-            }
-        }
-        suites
-    }
-
     fn rows<'b>(&'b self, suites: &[&'b str]) -> Vec<Row<'b>> {
         let mut rows = Vec::new();
         for &suite in suites {
             rows.push(Row { suite, file: None });
-            // Whether each file is fine, in the order of their names.
-            let mut files: BTreeMap<&Path, bool> = BTreeMap::new();
-            for case in self.cases.iter().filter(|case| case.suite == suite) {
-                *files.entry(&case.file).or_insert(true) &= case.result.is_good();
-            }
-            for found in self.divergences.iter().filter(|found| found.suite == suite) {
-                if let Some(good) = files.get_mut(found.file.as_path()) {
-                    *good &= found.standing != Standing::New;
-                }
-            }
+            let files = self.record.files_of(suite);
             if files.len() == 1 && self.detail == Detail::Failing {
                 continue;
             }
@@ -177,53 +141,11 @@ impl Grid<'_> {
         rows
     }
 
-    fn sums(&self, row: &Row<'_>, flavour: &str) -> Option<Sums> {
-        let cases = self.cases.iter().filter(|case| {
-            case.flavour == flavour
-                && case.suite == row.suite
-                && row.file.is_none_or(|file| file == case.file)
-        });
-        cases
-            .map(|case| Sums {
-                verdict: case.result.verdict(),
-                passed: case.result.passed,
-                failed: case.result.failed,
-                differing: 0,
-            })
-            .reduce(|a, b| Sums {
-                verdict: a.verdict.max(b.verdict),
-                passed: a.passed + b.passed,
-                failed: a.failed + b.failed,
-                differing: 0,
-            })
-            .map(|sums| match self.differing(row, flavour) {
-                0 => sums,
-                differing => Sums {
-                    verdict: sums.verdict.max(CellVerdict::Differs),
-                    differing,
-                    ..sums
-                },
-            })
-    }
-
-    /// New divergences in which a flavour is not of the leading group.
-    fn differing(&self, row: &Row<'_>, flavour: &str) -> usize {
-        let here = self.divergences.iter().filter(|found| {
-            found.standing == Standing::New
-                && found.suite == row.suite
-                && row.file.is_none_or(|file| file == found.file)
-                && found.groups[1..]
-                    .iter()
-                    .any(|group| group.flavours.iter().any(|name| name == flavour))
-        });
-        here.count()
-    }
-
     fn cell(&self, row: &Row<'_>, flavour: &str) -> Cell {
         if self.is_missing(flavour) {
             return unavailable();
         }
-        let Some(sums) = self.sums(row, flavour) else {
+        let Some(sums) = self.record.sums(row.suite, row.file, flavour) else {
             return Cell::new("-");
         };
         match sums.verdict {
@@ -244,19 +166,12 @@ impl Grid<'_> {
     }
 
     fn is_missing(&self, flavour: &str) -> bool {
-        self.missing.contains(&flavour)
+        self.record.unavailable.contains_key(flavour)
     }
 
-    /// What a server says of its version, up to the distribution's own suffix.
     fn version(&self, flavour: &str) -> String {
-        let full = self.versions.get(flavour).map_or("-", String::as_str);
-        let end = full
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(full.len());
-        match full[..end].trim_end_matches('.') {
-            "" => visible(full),
-            number => number.to_owned(),
-        }
+        let server = self.record.servers.get(flavour);
+        server.map_or_else(|| "-".to_owned(), |server| visible(release(server)))
     }
 
     fn finished(&self, mut table: Table) -> String {

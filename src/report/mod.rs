@@ -10,6 +10,7 @@ mod failure;
 mod grid;
 mod lines;
 mod progress;
+mod record;
 mod summary;
 mod text;
 
@@ -17,6 +18,7 @@ pub use audience::{Audience, Reporter};
 pub use divergence::Differences;
 pub use grid::Detail;
 pub use progress::Progress;
+pub use record::RunRecord;
 pub use summary::Summary;
 pub use text::Colour;
 
@@ -26,34 +28,34 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::event::Event;
 
-/// Tells events to an audience and sums them up, until all senders are gone;
-/// then how the run ended. With `strict`, every flavour is required.
+/// Tells events to an audience and records them, until all senders are gone.
 ///
-/// The summary is no part of the audience: what goes wrong with it must not
+/// The record is no part of the audience: what goes wrong with it must not
 /// pass for a good end of the run.
 pub async fn drive(
     mut events: UnboundedReceiver<Event>,
     audience: impl Into<Audience>,
-    strict: bool,
-) -> Summary {
+) -> RunRecord {
     let begun = Instant::now();
     let mut audience = audience.into();
-    let mut summary = Summary::default();
+    let mut record = RunRecord::default();
     while let Some(event) = events.recv().await {
-        for warning in audience.tell(&event) {
-            summary.hear(warning);
-        }
-        summary.hear(event);
+        tell(&mut audience, &mut record, event);
     }
     let finished = Event::RunFinished {
-        verdict: summary.verdict(strict),
+        verdict: record.verdict(),
         took: begun.elapsed(),
     };
-    for warning in audience.tell(&finished) {
-        summary.hear(warning);
-    }
+    tell(&mut audience, &mut record, finished);
     for warning in audience.dismiss() {
-        summary.hear(warning);
+        record.hear(warning);
     }
-    summary
+    record
+}
+
+fn tell(audience: &mut Audience, record: &mut RunRecord, event: Event) {
+    for warning in audience.tell(&event) {
+        record.hear(warning);
+    }
+    record.hear(event);
 }

@@ -1,11 +1,14 @@
-//! A summary from made-up events.
+//! A record from made-up events.
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use super::*;
 use crate::compare::Kind;
-use crate::event::{Failure, Group, Reason, ServerFacts};
+use crate::event::{Divergence, Event, Failure, Group, Reason, ServerFacts, Stale, Standing};
 
-fn ready(summary: &mut Summary, flavour: &str, version: &str) {
-    summary.hear(Event::FlavourReady {
+fn ready(record: &mut RunRecord, flavour: &str, version: &str) {
+    record.hear(Event::FlavourReady {
         flavour: flavour.to_owned(),
         server: ServerFacts {
             version: version.to_owned(),
@@ -16,8 +19,8 @@ fn ready(summary: &mut Summary, flavour: &str, version: &str) {
     });
 }
 
-fn missing(summary: &mut Summary, flavour: &str) {
-    summary.hear(Event::FlavourUnavailable {
+fn missing(record: &mut RunRecord, flavour: &str) {
+    record.hear(Event::FlavourUnavailable {
         flavour: flavour.to_owned(),
         required: false,
         reason: "repository `https://repo.example/` is not reached from here:\nno route to host"
@@ -25,8 +28,8 @@ fn missing(summary: &mut Summary, flavour: &str) {
     });
 }
 
-fn ended(summary: &mut Summary, flavour: &str, suite: &str, file: &str, result: CaseResult) {
-    summary.hear(Event::CaseFinished {
+fn ended(record: &mut RunRecord, flavour: &str, suite: &str, file: &str, result: CaseResult) {
+    record.hear(Event::CaseFinished {
         flavour: flavour.to_owned(),
         suite: suite.to_owned(),
         file: PathBuf::from(file),
@@ -75,48 +78,63 @@ fn other_order() -> Failure {
 }
 
 /// A suite that fails in one of its files in the same way on two flavours.
-fn sample() -> Summary {
-    let mut summary = Summary::default();
-    summary.set_order(&["mysql-9.7", "mariadb-10.5", "percona-8.4"].map(str::to_owned));
-    ready(&mut summary, "mysql-9.7", "9.7.4-2");
-    ready(&mut summary, "mariadb-10.5", "10.5.29-MariaDB-0+deb11u1");
-    missing(&mut summary, "percona-8.4");
+fn sample() -> RunRecord {
+    let mut record = RunRecord::default();
+    record.hear(Event::RunStarted {
+        schema: 1,
+        program: "dbmatrix 0.1.0".to_owned(),
+        began: "2026-11-23T17:45:39Z".to_owned(),
+        matrix: PathBuf::from("matrices/mysql.toml"),
+        flavours: ["mysql-9.7", "mariadb-10.5", "percona-8.4"]
+            .map(str::to_owned)
+            .to_vec(),
+        shard: None,
+        strict: false,
+    });
+    ready(&mut record, "mysql-9.7", "9.7.4-2");
+    ready(&mut record, "mariadb-10.5", "10.5.29-MariaDB-0+deb11u1");
+    missing(&mut record, "percona-8.4");
     for flavour in ["mysql-9.7", "mariadb-10.5"] {
         let skipped = CaseResult {
             skipped: 4,
             ..CaseResult::default()
         };
-        ended(&mut summary, flavour, "json", "sql/json.slt", skipped);
-        ended(&mut summary, flavour, "types", "sql/dates.slt", passed(20));
+        ended(&mut record, flavour, "json", "sql/json.slt", skipped);
+        ended(&mut record, flavour, "types", "sql/dates.slt", passed(20));
         let failures = match flavour {
             "mysql-9.7" => vec![rounding()],
             _ => vec![rounding(), other_order()],
         };
         let result = failed(10, failures);
-        ended(&mut summary, flavour, "types", "sql/numbers.slt", result);
+        ended(&mut record, flavour, "types", "sql/numbers.slt", result);
     }
-    summary.hear(Event::Warning {
+    record.hear(Event::Warning {
         text: "the nest's memory limit is set and not enforced".to_owned(),
     });
-    summary
+    record
 }
 
 /// Names and versions as wide as real ones.
-fn wide(flavours: usize, suites: usize) -> Summary {
-    let mut summary = Summary::default();
+fn wide(flavours: usize, suites: usize) -> RunRecord {
+    let mut record = RunRecord::default();
     for number in 0..flavours {
         let flavour = format!("mariadb-10.{number}");
-        ready(&mut summary, &flavour, &format!("10.{number}.18-MariaDB"));
+        ready(&mut record, &flavour, &format!("10.{number}.18-MariaDB"));
         for suite in 0..suites {
             let suite = format!("suite-{suite}");
             let result = match number {
                 3 => failed(131, vec![rounding()]),
                 _ => passed(132),
             };
-            ended(&mut summary, &flavour, &suite, "sql/one.slt", result);
+            ended(&mut record, &flavour, &suite, "sql/one.slt", result);
         }
     }
-    summary
+    record
+}
+
+fn shown(record: &mut RunRecord, width: u16, took: Duration) -> String {
+    record.took = took;
+    Summary::of(record).render(width)
 }
 
 fn table_of(text: &str) -> String {
@@ -126,7 +144,7 @@ fn table_of(text: &str) -> String {
 
 #[test]
 fn a_failure_is_told_once_with_its_flavours() {
-    let text = sample().render(100, Duration::from_millis(1250), false);
+    let text = shown(&mut sample(), 100, Duration::from_millis(1250));
     insta::assert_snapshot!(text, @r"
     ┌───────────────┬───────────┬──────────────┬─────────────┐
     │ suite         ┆ mysql-9.7 ┆ mariadb-10.5 ┆ percona-8.4 │
@@ -166,9 +184,10 @@ fn a_failure_is_told_once_with_its_flavours() {
 
 #[test]
 fn all_files_have_rows_where_wanted() {
-    let mut summary = sample();
+    let record = sample();
+    let mut summary = Summary::of(&record);
     summary.set_detail(Detail::Files);
-    let text = summary.render(100, Duration::ZERO, false);
+    let text = summary.render(100);
     insta::assert_snapshot!(table_of(&text), @r"
     ┌───────────────┬───────────┬──────────────┬─────────────┐
     │ suite         ┆ mysql-9.7 ┆ mariadb-10.5 ┆ percona-8.4 │
@@ -185,16 +204,16 @@ fn all_files_have_rows_where_wanted() {
 
 #[test]
 fn a_file_that_ended_early_is_an_error_with_its_reason() {
-    let mut summary = Summary::default();
-    ready(&mut summary, "mysql-9.7", "9.7.4");
+    let mut record = RunRecord::default();
+    ready(&mut record, "mysql-9.7", "9.7.4");
     let result = CaseResult {
         aborted: Some("connection lost: server has gone away".to_owned()),
         failed: 60,
         failures: vec![rounding()],
         ..passed(3)
     };
-    ended(&mut summary, "mysql-9.7", "types", "sql/types.slt", result);
-    let text = summary.render(80, Duration::from_secs(200), false);
+    ended(&mut record, "mysql-9.7", "types", "sql/types.slt", result);
+    let text = shown(&mut record, 80, Duration::from_secs(200));
     insta::assert_snapshot!(text, @r"
     ┌───────┬───────────┐
     │ suite ┆ mysql-9.7 │
@@ -219,10 +238,10 @@ fn a_file_that_ended_early_is_an_error_with_its_reason() {
 
 #[test]
 fn flavours_that_are_only_brought_up_are_listed() {
-    let mut summary = Summary::default();
-    ready(&mut summary, "mysql-9.7", "9.7.4-2");
-    missing(&mut summary, "percona-8.4");
-    insta::assert_snapshot!(summary.render(80, Duration::from_secs(3), false), @r"
+    let mut record = RunRecord::default();
+    ready(&mut record, "mysql-9.7", "9.7.4-2");
+    missing(&mut record, "percona-8.4");
+    insta::assert_snapshot!(shown(&mut record, 80, Duration::from_secs(3)), @r"
     ┌─────────────┬─────────────┐
     │ flavour     ┆      server │
     ╞═════════════╪═════════════╡
@@ -240,7 +259,7 @@ fn flavours_that_are_only_brought_up_are_listed() {
 
 #[test]
 fn a_table_that_is_too_wide_is_turned() {
-    let text = wide(10, 3).render(80, Duration::ZERO, false);
+    let text = shown(&mut wide(10, 3), 80, Duration::ZERO);
     insta::assert_snapshot!(table_of(&text), @r"
     ┌──────────────┬─────────┬────────────┬────────────┬────────────┐
     │ flavour      ┆  server ┆    suite-0 ┆    suite-1 ┆    suite-2 │
@@ -261,7 +280,7 @@ fn a_table_that_is_too_wide_is_turned() {
 
 #[test]
 fn a_table_that_is_too_wide_both_ways_comes_in_parts() {
-    let text = wide(8, 9).render(80, Duration::ZERO, false);
+    let text = shown(&mut wide(8, 9), 80, Duration::ZERO);
     let table = table_of(&text);
     assert_eq!(table.matches("│ suite ").count(), 2, "{table}");
     assert!(
@@ -274,7 +293,7 @@ fn a_table_that_is_too_wide_both_ways_comes_in_parts() {
 fn no_line_of_a_table_is_wider_than_the_terminal() {
     use unicode_width::UnicodeWidthStr;
     for width in [20, 34, 60, 80, 200] {
-        let text = wide(12, 12).render(width, Duration::ZERO, false);
+        let text = shown(&mut wide(12, 12), width, Duration::ZERO);
         let widest = table_of(&text).lines().map(UnicodeWidthStr::width).max();
         assert!(widest <= Some(usize::from(width)), "{width}: {text}");
     }
@@ -282,29 +301,30 @@ fn no_line_of_a_table_is_wider_than_the_terminal() {
 
 #[test]
 fn what_a_server_sends_cannot_move_the_cursor() {
-    let mut summary = Summary::default();
-    ready(&mut summary, "mysql-9.7", "9.7.4");
+    let mut record = RunRecord::default();
+    ready(&mut record, "mysql-9.7", "9.7.4");
     let evil = Failure {
         found: "\u{1b}[2J\u{1b}]0;title\u{7}".to_owned(),
         ..rounding()
     };
     ended(
-        &mut summary,
+        &mut record,
         "mysql-9.7",
         "s",
         "s.slt",
         failed(0, vec![evil]),
     );
-    let text = summary.render(80, Duration::ZERO, false);
+    let text = shown(&mut record, 80, Duration::ZERO);
     assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
 }
 
 #[test]
 fn colours_change_nothing_but_colours() {
-    let mut summary = sample();
-    let plain = summary.render(100, Duration::ZERO, false);
+    let mut record = sample();
+    let plain = shown(&mut record, 100, Duration::ZERO);
+    let mut summary = Summary::of(&record);
     summary.set_colour(Colour::Always);
-    let coloured = summary.render(100, Duration::ZERO, false);
+    let coloured = summary.render(100);
     assert_ne!(coloured, plain);
     let escapes = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("a pattern");
     assert_eq!(escapes.replace_all(&coloured, ""), plain);
@@ -312,13 +332,12 @@ fn colours_change_nothing_but_colours() {
 
 #[test]
 fn what_is_missing_outweighs_what_failed() {
-    let mut summary = sample();
-    assert_eq!(summary.verdict(false), Verdict::Failed);
-    assert_eq!(summary.verdict(true), Verdict::NotProvided);
-    summary.cases.clear();
-    assert_eq!(summary.verdict(false), Verdict::Passed);
-    summary.hear(Event::Interrupted);
-    assert_eq!(summary.verdict(true), Verdict::Interrupted);
+    let mut record = sample();
+    assert_eq!(record.verdict(), Verdict::Failed);
+    record.cases.clear();
+    assert_eq!(record.verdict(), Verdict::Passed);
+    record.hear(Event::Interrupted);
+    assert_eq!(record.verdict(), Verdict::Interrupted);
 }
 
 fn returning(standing: Standing) -> Divergence {
@@ -347,15 +366,15 @@ fn returning(standing: Standing) -> Divergence {
 
 #[test]
 fn a_new_difference_fails_and_tells_who_agrees() {
-    let mut summary = Summary::default();
-    ready(&mut summary, "mysql-9.7", "9.7.4");
-    ready(&mut summary, "mariadb-10.5", "10.5.29");
+    let mut record = RunRecord::default();
+    ready(&mut record, "mysql-9.7", "9.7.4");
+    ready(&mut record, "mariadb-10.5", "10.5.29");
     for flavour in ["mysql-9.7", "mariadb-10.5"] {
-        ended(&mut summary, flavour, "types", "sql/dates.slt", passed(20));
+        ended(&mut record, flavour, "types", "sql/dates.slt", passed(20));
     }
-    summary.hear(Event::Diverged(returning(Standing::New)));
-    summary.hear(Event::Diverged(returning(Standing::Shown)));
-    summary.hear(Event::Stale(Stale {
+    record.hear(Event::Diverged(returning(Standing::New)));
+    record.hear(Event::Diverged(returning(Standing::Shown)));
+    record.hear(Event::Stale(Stale {
         suite: "types".to_owned(),
         file: PathBuf::from("sql/dates.slt.divergences.toml"),
         line: 3,
@@ -363,8 +382,8 @@ fn a_new_difference_fails_and_tells_who_agrees() {
         flavours: vec!["mysql-9.7".to_owned()],
         why: "it differs no more".to_owned(),
     }));
-    assert_eq!(summary.verdict(false), Verdict::Failed);
-    insta::assert_snapshot!(summary.render(80, Duration::from_secs(1), false), @r"
+    assert_eq!(record.verdict(), Verdict::Failed);
+    insta::assert_snapshot!(shown(&mut record, 80, Duration::from_secs(1)), @r"
     ┌───────┬──────────────┬───────────┐
     │ suite ┆ mariadb-10.5 ┆ mysql-9.7 │
     │       ┆      10.5.29 ┆     9.7.4 │
@@ -392,10 +411,10 @@ fn a_new_difference_fails_and_tells_who_agrees() {
 
 #[test]
 fn known_differences_are_counted_or_told_with_their_reasons() {
-    let mut summary = Summary::default();
-    ready(&mut summary, "mysql-9.7", "9.7.4");
+    let mut record = RunRecord::default();
+    ready(&mut record, "mysql-9.7", "9.7.4");
     ended(
-        &mut summary,
+        &mut record,
         "mysql-9.7",
         "types",
         "sql/dates.slt",
@@ -405,15 +424,16 @@ fn known_differences_are_counted_or_told_with_their_reasons() {
         text: "MySQL has no RETURNING".to_owned(),
         link: Some("https://bugs.example/1".to_owned()),
     };
-    summary.hear(Event::Diverged(returning(Standing::Known(vec![reason]))));
-    assert_eq!(summary.verdict(true), Verdict::Passed);
-    let short = summary.render(80, Duration::ZERO, false);
+    record.hear(Event::Diverged(returning(Standing::Known(vec![reason]))));
+    assert_eq!(record.verdict(), Verdict::Passed);
+    let short = shown(&mut record, 80, Duration::ZERO);
     assert!(
         short.contains("1 step differs as is known, in 1 file"),
         "{short}"
     );
+    let mut summary = Summary::of(&record);
     summary.set_differences(Differences::All);
-    let whole = summary.render(80, Duration::ZERO, false);
+    let whole = summary.render(80);
     assert!(
         whole.contains("known: MySQL has no RETURNING (https://bugs.example/1)"),
         "{whole}"
