@@ -323,6 +323,13 @@ impl CaseResult {
         self.failed == 0 && self.aborted.is_none()
     }
 
+    /// The first failures of which nobody knows why.
+    pub fn told_failures(&self) -> impl Iterator<Item = &Failure> {
+        self.failures
+            .iter()
+            .filter(|failure| failure.known.is_none())
+    }
+
     /// The case in a word.
     pub fn verdict(&self) -> CellVerdict {
         if self.aborted.is_some() {

@@ -38,6 +38,16 @@ impl fmt::Display for Shard {
 }
 
 impl Shard {
+    /// Which part it is, from 1.
+    pub fn index(self) -> usize {
+        self.index
+    }
+
+    /// How many parts there are.
+    pub fn count(self) -> usize {
+        self.count
+    }
+
     /// Names of this part, in their order.
     ///
     /// Without times a name's part is given by the name alone, so that a new

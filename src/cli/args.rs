@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::host::EngineChoice;
 use crate::plan::Selection;
+use crate::report::ReportSpec;
 use crate::shard::Shard;
 
 /// Does it hold on every version? Runs SQL suites side by side on MySQL,
@@ -51,6 +52,7 @@ Examples:
   dbmatrix run matrices/mysql.toml --yes
   dbmatrix run matrices/mysql.toml --flavour 'mariadb-*' --suite json
   dbmatrix run matrices/mysql.toml --update
+  dbmatrix run matrices/mysql.toml --gate --report junit=junit.xml --report html=run.html
 
 Exit status: 0 all passed; 1 failures; 2 usage or matrix; 3 a flavour or the
 engine could not be provided; 130 interrupted.")]
@@ -91,6 +93,9 @@ Examples:
 
 Exit status: the command's own for one flavour; 1 where one of several failed.")]
     Exec(ExecArgs),
+    /// Read reports again
+    #[command(subcommand)]
+    Report(ReportCommand),
 }
 
 /// Options of `run`.
@@ -123,6 +128,14 @@ pub(super) struct RunArgs {
     /// Run a part of the files: `2/3` is the second of three
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
+
+    /// Balance the parts by the times in this `json` report of an earlier run
+    /// (may be repeated)
+    #[arg(long, value_name = "FILE", requires = "shard")]
+    pub(super) times: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
 
     /// As a CI job wants it: lines in place of live bars, and on GitHub
     /// annotations and the job summary
@@ -161,6 +174,46 @@ pub(super) struct DiffArgs {
     /// Compare all flavours with this one, instead of with the largest group
     #[arg(long, value_name = "FLAVOUR")]
     pub(super) baseline: Option<String>,
+
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
+}
+
+/// What is written beside the summary.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// Write a report: `junit`, `json` (JSON Lines), `markdown`, `github`
+    /// (annotations) or `html`; `-` is standard output (may be repeated)
+    #[arg(long, value_name = "KIND=FILE")]
+    pub(super) report: Vec<ReportSpec>,
+}
+
+/// What to do with reports.
+#[derive(Debug, Subcommand)]
+pub(super) enum ReportCommand {
+    /// Join `json` reports of the parts of a run, or read one again
+    #[command(after_help = "\
+Example:
+  dbmatrix report merge part-*.jsonl --report junit=junit.xml --report html=run.html
+
+Exit status: that of the whole run; 3 where a part is missing or was cut; 2
+where they are not parts of one run.")]
+    Merge(MergeArgs),
+}
+
+/// Options of `report merge`.
+#[derive(Debug, clap::Args)]
+pub(super) struct MergeArgs {
+    /// `json` reports, one a part
+    #[arg(required = true)]
+    pub(super) parts: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
+
+    /// Show every difference, those that do not count or are expected too
+    #[arg(long)]
+    pub(super) all_differences: bool,
 }
 
 /// Options of `up`.

@@ -36,15 +36,13 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
         baseline: args.baseline.clone(),
         ..RunOptions::default()
     };
+    let prepared = prepare(&plan, options)?;
     let task = Task {
-        prepared: prepare(&plan, options)?,
-        matrix,
-        plan,
         yes: args.up.yes,
-        strict: false,
-        plain: false,
         differences: Differences::Only { file, title },
-        shard: None,
+        reports: args.reports.report.clone(),
+        owner: privilege::caller().ids,
+        ..Task::new(matrix, plan, prepared)
     };
     provide(place, &task).await
 }

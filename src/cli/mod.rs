@@ -17,6 +17,7 @@ mod list;
 mod privilege;
 mod prompt;
 mod reach;
+mod report;
 mod run;
 mod signal;
 
@@ -86,6 +87,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Down(command) => down::down(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
+        Command::Report(command) => report::report(&args.place, command).await,
         Command::Exec(command) => return exec::exec(&args.place, command).await,
     };
     verdict.map(Verdict::code)

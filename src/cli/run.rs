@@ -1,6 +1,7 @@
 //! `dbmatrix run` and `dbmatrix up`, and what other commands share with them.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::args::{Place, RunArgs, UpArgs};
@@ -12,8 +13,13 @@ use crate::image::ImageOrigin;
 use crate::matrix::Matrix;
 use crate::nest;
 use crate::plan::{Plan, Selection, Times};
-use crate::report::{Colour, Detail, Differences, Progress, Summary, drive};
-use crate::run::{PrepareError, Prepared, RunOptions, Stand, StandOptions, run as run_plan};
+use crate::report::{
+    Audience, Colour, Detail, Differences, Progress, ReportKind, ReportSpec, Reporter, Summary,
+    drive, open_reports, read_events,
+};
+use crate::run::{
+    Caller, PrepareError, Prepared, RunOptions, Stand, StandOptions, run as run_plan,
+};
 use crate::shard::Shard;
 
 /// What is to be done with a matrix that is up.
@@ -31,6 +37,28 @@ pub(super) struct Task {
     pub(super) differences: Differences,
     /// Which part of a run this is.
     pub(super) shard: Option<Shard>,
+    /// What is written beside the summary.
+    pub(super) reports: Vec<ReportSpec>,
+    /// Who gets what is written, where that is not ourselves.
+    pub(super) owner: Option<(u32, u32)>,
+}
+
+impl Task {
+    /// A task in which all else is as usual.
+    pub(super) fn new(matrix: Matrix, plan: Plan, prepared: Prepared) -> Self {
+        Task {
+            matrix,
+            plan,
+            prepared,
+            yes: false,
+            strict: false,
+            plain: false,
+            differences: Differences::Counted,
+            shard: None,
+            reports: Vec::new(),
+            owner: None,
+        }
+    }
 }
 
 /// Runs the suites.
@@ -38,7 +66,10 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
     let matrix = load_matrix(&args.up.matrix)?;
     let selection = Selection {
         suites: args.suite.clone(),
-        shard: args.shard.map(|shard| (shard, Times::new())),
+        shard: match args.shard {
+            Some(shard) => Some((shard, recorded_times(&args.times)?)),
+            None => None,
+        },
         ..args.up.selection()
     };
     let plan = plan(&matrix, &selection)?;
@@ -48,16 +79,20 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
             "`{path}` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one"
         )));
     }
+    let caller = privilege::caller();
+    let mut reports = args.reports.report.clone();
+    if args.gate {
+        reports.extend(expected_by_ci(&caller));
+    }
+    let owner = caller.ids;
     let options = RunOptions {
         update: args.update,
         fail_fast: args.fail_fast,
         baseline: args.baseline.clone(),
-        caller: privilege::caller(),
+        caller,
     };
+    let prepared = prepare(&plan, options)?;
     let task = Task {
-        prepared: prepare(&plan, options)?,
-        matrix,
-        plan,
         yes: args.up.yes,
         strict: args.strict,
         plain: args.gate,
@@ -66,8 +101,59 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
             false => Differences::Counted,
         },
         shard: args.shard,
+        reports,
+        owner,
+        ..Task::new(matrix, plan, prepared)
     };
     provide(place, &task).await
+}
+
+/// How long files took in earlier runs.
+fn recorded_times(files: &[PathBuf]) -> Result<Times, Failure> {
+    let mut times = Times::new();
+    for file in files {
+        let events = read_events(file).map_err(Failure::misused)?;
+        for event in events {
+            if let Event::CaseFinished {
+                suite,
+                file,
+                result,
+                ..
+            } = event
+            {
+                let time = times
+                    .entry((suite, file.display().to_string()))
+                    .or_insert(result.took);
+                // Flavours run side by side.
+                *time = (*time).max(result.took);
+            }
+        }
+    }
+    Ok(times)
+}
+
+/// What the CI system that calls us shows by itself: on GitHub annotations and
+/// the job's summary.
+fn expected_by_ci(caller: &Caller) -> Vec<ReportSpec> {
+    if caller
+        .variable("GITHUB_ACTIONS")
+        .is_none_or(|is| is != "true")
+    {
+        return Vec::new();
+    }
+    let annotations = ReportSpec {
+        kind: ReportKind::Github,
+        path: PathBuf::from("-"),
+        appends: false,
+    };
+    let summary = caller
+        .variable("GITHUB_STEP_SUMMARY")
+        .map(|path| ReportSpec {
+            kind: ReportKind::Markdown,
+            path: PathBuf::from(path),
+            appends: true,
+        });
+    std::iter::once(annotations).chain(summary).collect()
 }
 
 /// Brings the flavours up.
@@ -75,15 +161,10 @@ pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure>
     let matrix = load_matrix(&args.matrix)?;
     let mut plan = plan(&matrix, &args.selection())?;
     plan.cells.clear();
+    let prepared = prepare(&plan, RunOptions::default())?;
     let task = Task {
-        prepared: prepare(&plan, RunOptions::default())?,
-        matrix,
-        plan,
         yes: args.yes,
-        strict: false,
-        plain: false,
-        differences: Differences::Counted,
-        shard: None,
+        ..Task::new(matrix, plan, prepared)
     };
     provide(place, &task).await
 }
@@ -127,6 +208,7 @@ pub(super) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failu
 pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failure> {
     privilege::become_root()?;
     let Task { matrix, plan, .. } = task;
+    let reports = open_reports(&task.reports, task.owner).map_err(Failure::misused)?;
     let found = survey(&place.engine()).await;
     let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
     consent::ask(&packages, task.yes)?;
@@ -143,8 +225,9 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
         .collect();
     let (events, heard) = Sender::channel();
     let live = std::io::stderr().is_terminal() && !task.plain;
-    let progress = Progress::new(live, &names);
-    let reporter = tokio::spawn(drive(heard, progress));
+    let mut audience: Vec<Box<dyn Reporter>> = vec![Box::new(Progress::new(live, &names))];
+    audience.extend(reports);
+    let reporter = tokio::spawn(drive(heard, Audience::new(audience)));
     events.send(Event::RunStarted {
         schema: SCHEMA,
         program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -198,7 +281,7 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
 }
 
 /// Columns of the terminal; of a log as many as are read well.
-fn stdout_width() -> u16 {
+pub(super) fn stdout_width() -> u16 {
     match comfy_table::Table::new().width() {
         Some(width) if std::io::stdout().is_terminal() => width,
         _ => 120,

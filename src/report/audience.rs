@@ -3,7 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Progress;
+use super::{Progress, RunRecord};
 use crate::event::Event;
 
 /// Shows or writes down what happens.
@@ -17,13 +17,26 @@ pub trait Reporter: Send {
     /// Where it cannot go on; it hears no more then.
     fn hear(&mut self, event: &Event) -> io::Result<()>;
 
-    /// The run is over.
+    /// The run is over; this is all of it.
     ///
     /// # Errors
     /// Where what it made is not whole.
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _run: &RunRecord) -> io::Result<()> {
         Ok(())
     }
+
+    /// Whether somebody asked for what it makes: a run without it is no good.
+    fn is_wanted(&self) -> bool {
+        true
+    }
+}
+
+/// A reporter that could not go on.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// Says so.
+    pub(super) warning: Event,
+    pub(super) was_wanted: bool,
 }
 
 /// Reporters in the order in which they hear. One that fails or panics is
@@ -37,27 +50,27 @@ impl Audience {
         Audience(reporters)
     }
 
-    /// Tells an event to all; returns warnings of those that were lost.
-    pub(super) fn tell(&mut self, event: &Event) -> Vec<Event> {
-        let lost = self.ask_each(|reporter| reporter.hear(event));
-        let mut warnings = Vec::new();
-        for warning in lost {
-            let more = self.tell(&warning);
-            warnings.push(warning);
-            warnings.extend(more);
+    /// Tells an event to all; returns those that were lost.
+    pub(super) fn tell(&mut self, event: &Event) -> Vec<Lost> {
+        let mut lost = self.ask_each(|reporter| reporter.hear(event));
+        let mut at = 0;
+        while at < lost.len() {
+            let warning = lost[at].warning.clone();
+            lost.extend(self.ask_each(|reporter| reporter.hear(&warning)));
+            at += 1;
         }
-        warnings
+        lost
     }
 
-    /// Tells all that the run is over; returns warnings of those that were lost.
-    pub(super) fn dismiss(&mut self) -> Vec<Event> {
-        self.ask_each(|reporter| reporter.finish())
+    /// Tells all that the run is over; returns those that were lost.
+    pub(super) fn dismiss(&mut self, run: &RunRecord) -> Vec<Lost> {
+        self.ask_each(|reporter| reporter.finish(run))
     }
 
     fn ask_each(
         &mut self,
         mut ask: impl FnMut(&mut Box<dyn Reporter>) -> io::Result<()>,
-    ) -> Vec<Event> {
+    ) -> Vec<Lost> {
         let mut lost = Vec::new();
         self.0.retain_mut(|reporter| {
             let reason = match catch_unwind(AssertUnwindSafe(|| ask(reporter))) {
@@ -65,8 +78,11 @@ impl Audience {
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "it panicked, which is a bug of dbmatrix".to_owned(),
             };
-            lost.push(Event::Warning {
-                text: format!("report `{}` ends here: {reason}", reporter.name()),
+            lost.push(Lost {
+                warning: Event::Warning {
+                    text: format!("report `{}` ends here: {reason}", reporter.name()),
+                },
+                was_wanted: reporter.is_wanted(),
             });
             false
         });
@@ -85,7 +101,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::event::Sender;
+    use crate::event::{Sender, Verdict};
     use crate::report::drive;
 
     /// Passes on what it hears.
@@ -139,7 +155,8 @@ mod tests {
             Box::new(Bug),
             Box::new(Witness(heard)),
         ]);
-        drive(events, audience).await;
+        let record = drive(events, audience).await;
+        assert_eq!(record.verdict(), Verdict::Interrupted);
         let told: Vec<String> = witness
             .into_iter()
             .map(|event| match event {

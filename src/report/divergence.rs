@@ -83,7 +83,7 @@ pub(super) fn all(
     text
 }
 
-fn one(found: &Divergence, name: &str, colour: Colour) -> String {
+pub(super) fn one(found: &Divergence, name: &str, colour: Colour) -> String {
     let word = match &found.standing {
         Standing::New => colour.bad("DIFF"),
         Standing::Known(_) => colour.odd("KNOWN"),
@@ -117,12 +117,12 @@ fn one(found: &Divergence, name: &str, colour: Colour) -> String {
     text
 }
 
-fn titles(kinds: &[Kind]) -> String {
+pub(super) fn titles(kinds: &[Kind]) -> String {
     let titles: Vec<&str> = kinds.iter().map(|kind| kind.title()).collect();
     titles.join("; ")
 }
 
-fn cited(reason: &Reason) -> String {
+pub(super) fn cited(reason: &Reason) -> String {
     let link = reason.link.as_ref();
     let link = link.map_or_else(String::new, |link| format!(" ({link})"));
     cut(&visible(&format!("{}{link}", reason.text)), COLUMNS)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use similar::{ChangeTag, TextDiff};
 
+use super::divergence::cited;
 use super::record::CaseOn;
 use super::text::{Colour, block, count, cut, visible};
 use crate::event::Failure;
@@ -19,32 +20,43 @@ const COLUMNS: usize = 400;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A failure, and where it is seen.
-struct Group<'a> {
-    file: &'a Path,
-    failure: &'a Failure,
-    flavours: Vec<&'a str>,
+pub(super) struct Group<'a> {
+    pub(super) suite: &'a str,
+    pub(super) file: &'a Path,
+    pub(super) failure: &'a Failure,
+    pub(super) flavours: Vec<&'a str>,
 }
 
 /// All failures, by file and line, then what the cases leave out, then those
 /// that ended early.
-pub(super) fn all(cases: &[CaseOn], colour: Colour) -> String {
+pub(super) fn all(cases: &[CaseOn], with_known: bool, colour: Colour) -> String {
     let mut text = String::new();
     for group in groups(cases) {
+        let known = group.failure.known.as_ref();
+        if known.is_some() && !with_known {
+            continue;
+        }
         text.push_str(&format!(
             "\n{} {}:{}: {} on {}\n{}",
-            colour.bad("FAIL"),
+            match known {
+                Some(_) => colour.odd("KNOWN"),
+                None => colour.bad("FAIL"),
+            },
             group.file.display(),
             group.failure.line,
             visible(&group.failure.why),
             group.flavours.join(", "),
             shown(group.failure, colour)
         ));
+        if let Some(reason) = known {
+            text.push_str(&format!("    known: {}\n", cited(reason)));
+        }
     }
     for case in cases {
         let more = case
             .result
             .failed
-            .saturating_sub(case.result.failures.len());
+            .saturating_sub(case.result.told_failures().count());
         if more > 0 {
             text.push_str(&format!(
                 "\n{} in {} on {}\n",
@@ -68,14 +80,18 @@ pub(super) fn all(cases: &[CaseOn], colour: Colour) -> String {
     text
 }
 
-fn groups(cases: &[CaseOn]) -> Vec<Group<'_>> {
+/// Failures by file and line, known ones included.
+pub(super) fn groups(cases: &[CaseOn]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut places: HashMap<(&Path, &Failure), usize> = HashMap::new();
+    let mut places: HashMap<(&str, &Path, &Failure), usize> = HashMap::new();
     for case in cases {
         for failure in &case.result.failures {
-            let place = *places.entry((&case.file, failure)).or_insert(groups.len());
+            let place = *places
+                .entry((&case.suite, &case.file, failure))
+                .or_insert(groups.len());
             if place == groups.len() {
                 groups.push(Group {
+                    suite: &case.suite,
                     file: &case.file,
                     failure,
                     flavours: Vec::new(),
@@ -92,7 +108,7 @@ fn groups(cases: &[CaseOn]) -> Vec<Group<'_>> {
 }
 
 /// Statement, expected and found; as a difference where both have many lines.
-fn shown(failure: &Failure, colour: Colour) -> String {
+pub(super) fn shown(failure: &Failure, colour: Colour) -> String {
     let mut text = block(&failure.statement, "    | ", LINES, COLUMNS);
     let have_many = |side: &str| side.lines().count() > 1;
     if have_many(&failure.expected) && have_many(&failure.found) {

@@ -142,26 +142,15 @@ impl Grid<'_> {
     }
 
     fn cell(&self, row: &Row<'_>, flavour: &str) -> Cell {
-        if self.is_missing(flavour) {
-            return unavailable();
-        }
-        let Some(sums) = self.record.sums(row.suite, row.file, flavour) else {
-            return Cell::new("-");
-        };
-        match sums.verdict {
-            CellVerdict::Skipped => Cell::new("skip"),
-            CellVerdict::Passed => Cell::new(format!("ok {}", sums.passed)).fg(Color::DarkGreen),
-            CellVerdict::Flaky => Cell::new(format!("flaky {}", sums.passed)).fg(Color::DarkYellow),
-            CellVerdict::Differs => {
-                let all = sums.failed + sums.passed;
-                bad(format!("DIFF {}/{all}", sums.differing))
+        let found = self.record.cell(row.suite, row.file, flavour);
+        let cell = Cell::new(found.words());
+        match found.verdict {
+            None | Some(CellVerdict::Skipped) => cell,
+            Some(CellVerdict::Passed) => cell.fg(Color::DarkGreen),
+            Some(CellVerdict::Flaky | CellVerdict::Unavailable) => cell.fg(Color::DarkYellow),
+            Some(CellVerdict::Differs | CellVerdict::Failed | CellVerdict::Errored) => {
+                cell.fg(Color::Red).add_attribute(Attribute::Bold)
             }
-            CellVerdict::Failed => {
-                let all = sums.failed + sums.passed;
-                bad(format!("FAIL {}/{all}", sums.failed))
-            }
-            CellVerdict::Errored => bad("ERROR".to_owned()),
-            CellVerdict::Unavailable => unavailable(),
         }
     }
 
@@ -192,12 +181,6 @@ impl Row<'_> {
             }
         }
     }
-}
-
-fn bad(text: String) -> Cell {
-    Cell::new(text)
-        .fg(Color::Red)
-        .add_attribute(Attribute::Bold)
 }
 
 fn unavailable() -> Cell {

@@ -7,16 +7,27 @@ mod audience;
 mod bars;
 mod divergence;
 mod failure;
+mod file;
+mod github;
 mod grid;
+mod html;
+mod json;
+mod junit;
 mod lines;
+mod markdown;
+mod merge;
 mod progress;
 mod record;
+#[cfg(test)]
+mod sample;
 mod summary;
 mod text;
 
 pub use audience::{Audience, Reporter};
 pub use divergence::Differences;
+pub use file::{ReportKind, ReportSpec, open_reports};
 pub use grid::Detail;
+pub use merge::{MergeError, merge, read_events};
 pub use progress::Progress;
 pub use record::RunRecord;
 pub use summary::Summary;
@@ -42,20 +53,22 @@ pub async fn drive(
     while let Some(event) = events.recv().await {
         tell(&mut audience, &mut record, event);
     }
-    let finished = Event::RunFinished {
-        verdict: record.verdict(),
-        took: begun.elapsed(),
-    };
-    tell(&mut audience, &mut record, finished);
-    for warning in audience.dismiss() {
-        record.hear(warning);
+    if !record.is_finished() {
+        let finished = Event::RunFinished {
+            verdict: record.verdict(),
+            took: begun.elapsed(),
+        };
+        tell(&mut audience, &mut record, finished);
+    }
+    for lost in audience.dismiss(&record) {
+        record.lose(lost);
     }
     record
 }
 
 fn tell(audience: &mut Audience, record: &mut RunRecord, event: Event) {
-    for warning in audience.tell(&event) {
-        record.hear(warning);
+    for lost in audience.tell(&event) {
+        record.lose(lost);
     }
     record.hear(event);
 }

@@ -8,6 +8,7 @@ use indicatif::ProgressDrawTarget;
 use super::audience::Reporter;
 use super::bars::Bars;
 use super::lines::Lines;
+use super::record::RunRecord;
 use crate::event::Event;
 
 /// How often a second live lines are drawn.
@@ -71,10 +72,13 @@ impl Reporter for Progress {
     }
 
     /// Takes the live lines away.
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _: &RunRecord) -> io::Result<()> {
         match &self.shown {
             Shown::Bars(bars) => bars.clear(),
             Shown::Lines(_) | Shown::Quiet => Ok(()),
         }
+    }
+    fn is_wanted(&self) -> bool {
+        false
     }
 }

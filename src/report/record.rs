@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::audience::Lost;
 use crate::compare::Kind;
 use crate::event::{
     CaseResult, CellVerdict, Divergence, Event, Machine, ServerFacts, Stale, Standing, Verdict,
@@ -30,6 +31,9 @@ pub struct RunRecord {
     pub(super) aborted: Option<(Verdict, String)>,
     interrupted: bool,
     pub(super) took: Duration,
+    finished: bool,
+    /// Whether a report that somebody asked for is not there.
+    lacks_reports: bool,
 }
 
 /// A flavour that could not be had.
@@ -55,14 +59,39 @@ pub(super) struct Untold {
     pub(super) kinds: BTreeMap<Kind, usize>,
 }
 
-/// Sums over cases on a flavour.
+/// A suite, or one of its files, on a flavour.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sums {
-    pub(super) verdict: CellVerdict,
-    pub(super) passed: usize,
-    pub(super) failed: usize,
+pub(super) struct CellOn {
+    /// `None` where it was not run.
+    pub(super) verdict: Option<CellVerdict>,
+    passed: usize,
+    failed: usize,
     /// Steps that are answered as the leading group of flavours does not.
-    pub(super) differing: usize,
+    differing: usize,
+}
+
+impl CellOn {
+    const NONE: CellOn = CellOn {
+        verdict: None,
+        passed: 0,
+        failed: 0,
+        differing: 0,
+    };
+
+    /// For people, in a few letters; its meaning is in no colour.
+    pub(super) fn words(self) -> String {
+        let all = self.passed + self.failed;
+        match self.verdict {
+            None => "-".to_owned(),
+            Some(CellVerdict::Skipped) => "skip".to_owned(),
+            Some(CellVerdict::Passed) => format!("ok {}", self.passed),
+            Some(CellVerdict::Flaky) => format!("flaky {}", self.passed),
+            Some(CellVerdict::Differs) => format!("DIFF {}/{all}", self.differing),
+            Some(CellVerdict::Failed) => format!("FAIL {}/{all}", self.failed),
+            Some(CellVerdict::Errored) => "ERROR".to_owned(),
+            Some(CellVerdict::Unavailable) => "unavailable".to_owned(),
+        }
+    }
 }
 
 impl RunRecord {
@@ -119,14 +148,31 @@ impl RunRecord {
             }
             Event::Stale(entry) => self.stale.push(entry),
             Event::Warning { text } if !self.warnings.contains(&text) => self.warnings.push(text),
-            Event::Aborted { verdict, reason } => self.aborted = Some((verdict, reason)),
+            Event::Aborted { verdict, reason } => {
+                self.aborted = Some(match self.aborted.take() {
+                    None => (verdict, reason),
+                    Some((before, reasons)) => {
+                        (before.max(verdict), format!("{reasons}\n{reason}"))
+                    }
+                });
+            }
             Event::Interrupted => self.interrupted = true,
             Event::RunFinished { took, .. } => {
                 self.took = took;
+                self.finished = true;
                 self.sort();
             }
             _ => {}
         }
+    }
+
+    pub(super) fn lose(&mut self, lost: Lost) {
+        self.lacks_reports |= lost.was_wanted;
+        self.hear(lost.warning);
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
     }
 
     /// Cases in the order of their flavours, divergences in that of their files.
@@ -141,9 +187,9 @@ impl RunRecord {
     /// How the run ended.
     ///
     /// A flavour that is missing outweighs failures: without it, the run says
-    /// nothing of the whole.
+    /// nothing of the whole. So does a report that was asked for.
     pub fn verdict(&self) -> Verdict {
-        let missing = self.unavailable.values().any(|found| found.required);
+        let missing = self.lacks_reports || self.unavailable.values().any(|found| found.required);
         let bad = self.cases.iter().any(|case| !case.result.is_good())
             || self.new_divergences().next().is_some()
             || !self.stale.is_empty();
@@ -202,36 +248,32 @@ impl RunRecord {
         files
     }
 
-    /// A suite, or one of its files, on a flavour; `None` where it was not run
-    /// there.
-    pub(super) fn sums(&self, suite: &str, file: Option<&Path>, flavour: &str) -> Option<Sums> {
+    /// How a suite, or one of its files, went on a flavour.
+    pub(super) fn cell(&self, suite: &str, file: Option<&Path>, flavour: &str) -> CellOn {
+        if self.unavailable.contains_key(flavour) {
+            return CellOn {
+                verdict: Some(CellVerdict::Unavailable),
+                ..CellOn::NONE
+            };
+        }
         let cases = self.cases.iter().filter(|case| {
             case.flavour == flavour
                 && case.suite == suite
                 && file.is_none_or(|file| file == case.file)
         });
-        let sums = cases
-            .map(|case| Sums {
-                verdict: case.result.verdict(),
-                passed: case.result.passed,
-                failed: case.result.failed,
-                differing: 0,
-            })
-            .reduce(|a, b| Sums {
-                verdict: a.verdict.max(b.verdict),
-                passed: a.passed + b.passed,
-                failed: a.failed + b.failed,
-                differing: 0,
-            })?;
-        let differing = self.new_on(suite, file, flavour).count();
-        Some(match differing {
-            0 => sums,
-            _ => Sums {
-                verdict: sums.verdict.max(CellVerdict::Differs),
-                differing,
-                ..sums
-            },
-        })
+        let mut cell = cases.fold(CellOn::NONE, |sums, case| CellOn {
+            verdict: sums.verdict.max(Some(case.result.verdict())),
+            passed: sums.passed + case.result.passed,
+            failed: sums.failed + case.result.failed,
+            differing: 0,
+        });
+        if let Some(verdict) = cell.verdict {
+            cell.differing = self.new_on(suite, file, flavour).count();
+            if cell.differing > 0 {
+                cell.verdict = Some(verdict.max(CellVerdict::Differs));
+            }
+        }
+        cell
     }
 
     /// New divergences in which a flavour is not of the leading group.
@@ -250,6 +292,43 @@ impl RunRecord {
                     .any(|group| group.flavours.iter().any(|name| name == flavour))
         })
     }
+}
+
+/// What a run stood on, by name, for people.
+pub(super) fn facts_of_run(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let machine = &record.machine;
+    named([
+        ("program", &record.program),
+        ("began", &record.began),
+        ("kernel", &machine.kernel),
+        ("engine", &machine.engine),
+        ("nest engine", &machine.nest_engine),
+        ("nest image", &machine.nest_image),
+    ])
+}
+
+/// What is needed to make a server again, by name, for people.
+pub(super) fn facts_of_server(server: &ServerFacts) -> Vec<(&'static str, String)> {
+    let packages: Vec<String> = server
+        .packages
+        .iter()
+        .map(|package| format!("{} {}", package.name, package.version))
+        .collect();
+    named([
+        ("version", &server.version),
+        ("comment", &server.comment),
+        ("sql_mode", &server.sql_mode),
+        ("collation", &server.collation),
+        ("auth plugin", &server.auth_plugin),
+        ("image", &server.image),
+        ("origin", server.origin.as_ref().unwrap_or(&String::new())),
+        ("packages", &packages.join(", ")),
+    ])
+}
+
+fn named<const N: usize>(facts: [(&'static str, &String); N]) -> Vec<(&'static str, String)> {
+    let facts = facts.into_iter().filter(|(_, text)| !text.is_empty());
+    facts.map(|(name, text)| (name, text.clone())).collect()
 }
 
 /// What a server says of its version, up to the distribution's own suffix.

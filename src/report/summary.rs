@@ -56,7 +56,11 @@ impl<'a> Summary<'a> {
             true => String::new(),
             false => grid.render(usize::from(width)),
         };
-        text.push_str(&failure::all(&record.cases, self.colour));
+        text.push_str(&failure::all(
+            &record.cases,
+            self.differences != Differences::Counted,
+            self.colour,
+        ));
         text.push_str(&divergence::all(
             &record.divergences,
             &record.untold,
@@ -65,6 +69,10 @@ impl<'a> Summary<'a> {
             self.colour,
         ));
         text.push_str(&self.missing());
+        if let Some((_, reason)) = &record.aborted {
+            text.push('\n');
+            text.push_str(&indented(reason, ""));
+        }
         if !record.warnings.is_empty() {
             text.push_str("\nwarnings:\n");
             for warning in &record.warnings {
@@ -93,7 +101,7 @@ impl<'a> Summary<'a> {
     }
 
     /// How it ended, totals, time.
-    fn last_line(&self) -> String {
+    pub(super) fn last_line(&self) -> String {
         let record = self.record;
         let verdict = match record.verdict() {
             Verdict::Passed if self.compares_only() => self.colour.good("alike"),
@@ -101,6 +109,10 @@ impl<'a> Summary<'a> {
             Verdict::Passed if record.cases.is_empty() => self.colour.good("ready"),
             Verdict::Passed => self.colour.good("passed"),
             Verdict::Failed => self.colour.bad("failed"),
+            Verdict::NotProvided if record.aborted.is_some() => self.colour.bad("not whole"),
+            Verdict::NotProvided if record.unavailable.values().all(|found| !found.required) => {
+                self.colour.bad("a report could not be written")
+            }
             Verdict::NotProvided => self.colour.bad("a required flavour could not be provided"),
             Verdict::Misused | Verdict::Interrupted => self.colour.bad("interrupted"),
         };

@@ -29,6 +29,19 @@ pub struct Caller {
     pub environment: Option<Vec<(OsString, OsString)>>,
 }
 
+impl Caller {
+    /// A variable of their environment.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        match &self.environment {
+            None => std::env::var_os(name),
+            Some(all) => {
+                let found = all.iter().find(|(known, _)| known == name);
+                found.map(|(_, value)| value.clone())
+            }
+        }
+    }
+}
+
 /// A program to run against a server.
 #[derive(Debug, Clone)]
 pub struct Invocation<'a> {

@@ -1,0 +1,42 @@
+//! `dbmatrix report`.
+
+use super::args::{MergeArgs, Place, ReportCommand};
+use super::run::stdout_width;
+use super::{Failure, say};
+use crate::event::{Sender, Verdict};
+use crate::report::{
+    Audience, Colour, Detail, Differences, Summary, drive, merge, open_reports, read_events,
+};
+
+pub(super) async fn report(place: &Place, command: &ReportCommand) -> Result<Verdict, Failure> {
+    match command {
+        ReportCommand::Merge(args) => merge_parts(place, args).await,
+    }
+}
+
+/// Tells of several parts as of one run.
+async fn merge_parts(place: &Place, args: &MergeArgs) -> Result<Verdict, Failure> {
+    let mut parts = Vec::new();
+    for path in &args.parts {
+        let events = read_events(path).map_err(Failure::misused)?;
+        parts.push((path.clone(), events));
+    }
+    let joined = merge(parts).map_err(Failure::misused)?;
+    let reports = open_reports(&args.reports.report, None).map_err(Failure::misused)?;
+    let (events, heard) = Sender::channel();
+    for event in joined {
+        events.send(event);
+    }
+    drop(events);
+    let record = drive(heard, Audience::new(reports)).await;
+    let mut summary = Summary::of(&record);
+    summary.set_colour(Colour::of_stdout());
+    if args.all_differences || place.verbose > 0 {
+        summary.set_differences(Differences::All);
+    }
+    if place.verbose > 0 {
+        summary.set_detail(Detail::Files);
+    }
+    say(summary.render(stdout_width()).trim_end());
+    Ok(record.verdict())
+}

@@ -1,0 +1,268 @@
+//! Reports as files: what was asked for, and who writes it.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::audience::Reporter;
+use super::json::JsonLines;
+use super::record::RunRecord;
+use super::{github, html, junit, markdown};
+use crate::event::Event;
+
+/// What a report is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// JUnit's XML, as CI systems read it.
+    Junit,
+    /// The events, one a line ([JSON Lines](https://jsonlines.org)).
+    Json,
+    /// Markdown, as a job's summary.
+    Markdown,
+    /// GitHub's workflow commands, which annotate lines of files.
+    Github,
+    /// One page that needs nothing else.
+    Html,
+}
+
+impl ReportKind {
+    const ALL: [(&'static str, ReportKind); 5] = [
+        ("junit", ReportKind::Junit),
+        ("json", ReportKind::Json),
+        ("markdown", ReportKind::Markdown),
+        ("github", ReportKind::Github),
+        ("html", ReportKind::Html),
+    ];
+
+    fn as_str(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, kind)| *kind == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
+/// A report that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSpec {
+    /// What it is written in.
+    pub kind: ReportKind,
+    /// Where it goes; `-` is standard output.
+    pub path: PathBuf,
+    /// Whether the file keeps what is in it.
+    pub appends: bool,
+}
+
+impl FromStr for ReportSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, path) = text
+            .split_once('=')
+            .filter(|(_, path)| !path.is_empty())
+            .ok_or_else(|| {
+                format!("expected `KIND=FILE`, such as `junit=junit.xml`; found `{text}`")
+            })?;
+        let kind = ReportKind::ALL.iter().find(|(known, _)| *known == name);
+        let (_, kind) = kind.ok_or_else(|| {
+            let names = ReportKind::ALL.map(|(known, _)| format!("`{known}`"));
+            format!("expected {}; found `{name}`", names.join(", "))
+        })?;
+        Ok(ReportSpec {
+            kind: *kind,
+            path: PathBuf::from(path),
+            appends: false,
+        })
+    }
+}
+
+impl fmt::Display for ReportSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.kind.as_str(), self.path.display())
+    }
+}
+
+/// Reporters that write what is wanted, for `owner`. Each file is tried here,
+/// so that a wrong path ends a run before it begins; one of an earlier run
+/// goes.
+///
+/// # Errors
+/// For people, for the first file that cannot be written.
+pub fn open_reports(
+    specs: &[ReportSpec],
+    owner: Option<(u32, u32)>,
+) -> Result<Vec<Box<dyn Reporter>>, String> {
+    let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
+    for (at, spec) in specs.iter().enumerate() {
+        let twice = |other: &ReportSpec| other.path == spec.path && !other.appends;
+        if specs[..at].iter().any(twice) {
+            return Err(format!("two reports go to `{}`", spec.path.display()));
+        }
+        let target = Target::new(spec, owner);
+        let opened = target.try_out().and_then(|()| {
+            Ok(match spec.kind {
+                ReportKind::Json => {
+                    let out = target.open()?;
+                    Box::new(JsonLines::new(spec.to_string(), out)) as Box<dyn Reporter>
+                }
+                _ => Box::new(AtTheEnd {
+                    name: spec.to_string(),
+                    kind: spec.kind,
+                    target,
+                }),
+            })
+        });
+        reporters
+            .push(opened.map_err(|error| format!("could not write the report `{spec}`: {error}"))?);
+    }
+    Ok(reporters)
+}
+
+/// A report that is written when all is known.
+struct AtTheEnd {
+    name: String,
+    kind: ReportKind,
+    target: Target,
+}
+
+impl Reporter for AtTheEnd {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn hear(&mut self, _: &Event) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, run: &RunRecord) -> io::Result<()> {
+        let text = match self.kind {
+            ReportKind::Junit => junit::render(run)?,
+            ReportKind::Markdown => markdown::render(run),
+            ReportKind::Github => github::render(run),
+            ReportKind::Html => html::render(run),
+            // Written as it is heard.
+            ReportKind::Json => return Ok(()),
+        };
+        let mut out = self.target.open()?;
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+}
+
+/// Where a report goes.
+#[derive(Debug)]
+struct Target {
+    path: PathBuf,
+    appends: bool,
+    /// The user and group who get what is made.
+    owner: Option<(u32, u32)>,
+}
+
+impl Target {
+    fn new(spec: &ReportSpec, owner: Option<(u32, u32)>) -> Self {
+        Target {
+            path: spec.path.clone(),
+            appends: spec.appends,
+            owner,
+        }
+    }
+
+    fn is_stdout(&self) -> bool {
+        self.path.as_os_str() == "-"
+    }
+
+    /// Leaves no file: one that is empty would look like a report.
+    fn try_out(&self) -> io::Result<()> {
+        if self.is_stdout() || self.appends {
+            return Ok(());
+        }
+        drop(self.open()?);
+        match fs::symlink_metadata(&self.path)?.is_file() {
+            true => fs::remove_file(&self.path),
+            false => Ok(()),
+        }
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Write + Send>> {
+        if self.is_stdout() {
+            return Ok(Box::new(io::stdout()));
+        }
+        if let Some(folder) = self.path.parent() {
+            self.make_folder(folder)?;
+        }
+        let file = match self.appends {
+            true => OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&self.path)?,
+            false => File::create(&self.path)?,
+        };
+        self.hand_over(&self.path);
+        Ok(Box::new(io::BufWriter::new(file)))
+    }
+
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if folder.as_os_str().is_empty() || folder.is_dir() {
+            return Ok(());
+        }
+        if let Some(above) = folder.parent() {
+            self.make_folder(above)?;
+        }
+        fs::create_dir(folder)?;
+        self.hand_over(folder);
+        Ok(())
+    }
+
+    /// What a user makes by sudo is theirs.
+    fn hand_over(&self, path: &Path) {
+        if let Some((user, group)) = self.owner {
+            let _ = std::os::unix::fs::lchown(path, Some(user), Some(group));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(text: &str) -> ReportSpec {
+        text.parse().expect("a report")
+    }
+
+    #[test]
+    fn a_wanted_report_is_a_kind_and_a_file() {
+        assert_eq!(spec("junit=out/a=b.xml").path, Path::new("out/a=b.xml"));
+        assert_eq!(spec("html=-").to_string(), "html=-");
+        for wrong in ["junit", "junit=", "xml=file", ""] {
+            assert!(wrong.parse::<ReportSpec>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_told_before_the_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inside = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(inside("file"), "").expect("a file");
+        let wrong = spec(&format!("html={}", inside("file/page.html")));
+        assert!(open_reports(&[wrong], None).is_err());
+        let twice = spec(&format!("html={}", inside("page")));
+        assert!(open_reports(&[twice.clone(), twice], None).is_err());
+    }
+
+    #[test]
+    fn an_old_report_goes_and_a_new_one_comes_with_its_folders() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a/b/junit.xml");
+        let wanted = spec(&format!("junit={}", path.display()));
+        for _ in 0..2 {
+            let mut reporters = open_reports(std::slice::from_ref(&wanted), None).expect("opened");
+            assert!(!path.exists());
+            reporters[0].finish(&RunRecord::default()).expect("written");
+            assert!(
+                fs::read_to_string(&path)
+                    .expect("text")
+                    .contains("<testsuites")
+            );
+        }
+    }
+}

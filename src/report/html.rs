@@ -1,0 +1,512 @@
+//! One page that needs nothing else: the matrix at a glance, what is not well,
+//! and what each side answered. Without scripts it only filters nothing.
+
+use std::path::Path;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::record::{RunRecord, facts_of_run, facts_of_server, release};
+use super::summary::Summary;
+use super::text::{one_line, visible};
+use super::{divergence, failure};
+use crate::compare::Kind;
+use crate::event::{CellVerdict, Divergence, Reason, Standing, Verdict};
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+/// Columns of a statement in a line.
+const WIDEST: usize = 120;
+
+/// What a reader may filter by; its name in the page, and for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Unavailable,
+    Ended,
+    Failed,
+    New,
+    Stale,
+    Flaky,
+    Known,
+    Shown,
+}
+
+impl State {
+    const ALL: [State; 8] = [
+        State::Unavailable,
+        State::Ended,
+        State::Failed,
+        State::New,
+        State::Stale,
+        State::Flaky,
+        State::Known,
+        State::Shown,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            State::Unavailable => "unavailable",
+            State::Ended => "error",
+            State::Failed => "failed",
+            State::New => "new",
+            State::Stale => "stale",
+            State::Flaky => "flaky",
+            State::Known => "known",
+            State::Shown => "shown",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            State::Unavailable => "unavailable",
+            State::Ended => "ended early",
+            State::Failed => "failed",
+            State::New => "new difference",
+            State::Stale => "stale entry",
+            State::Flaky => "flaky",
+            State::Known => "known",
+            State::Shown => "does not count",
+        }
+    }
+}
+
+/// Something that a reader may want to look at.
+struct Finding {
+    state: State,
+    suite: String,
+    file: String,
+    line: usize,
+    kinds: Vec<Kind>,
+    flavours: Vec<String>,
+    head: String,
+    statement: String,
+    sides: Vec<Side>,
+    reasons: Vec<Reason>,
+}
+
+/// What some flavours answered, or what was expected.
+struct Side {
+    title: String,
+    note: String,
+    text: String,
+}
+
+pub(super) fn render(run: &RunRecord) -> String {
+    let mut findings = findings(run);
+    findings.sort_by(|a, b| (a.state, &a.file, a.line).cmp(&(b.state, &b.file, b.line)));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+                title { (word(run)) " · " (run.matrix.display()) " · dbmatrix" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(run))
+                main {
+                    (matrix(run))
+                    (list(run, &findings))
+                    (provenance(run))
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn word(run: &RunRecord) -> &'static str {
+    match run.verdict() {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::Misused => "wrong usage",
+        Verdict::NotProvided => "not provided",
+        Verdict::Interrupted => "interrupted",
+    }
+}
+
+fn header(run: &RunRecord) -> Markup {
+    let is_good = run.verdict() == Verdict::Passed;
+    html! {
+        header {
+            p.where {
+                code { (run.matrix.display()) }
+                @if let Some(shard) = &run.shard { " · part " (shard) }
+                " · " time { (run.began) }
+            }
+            h1 class=(if is_good { "good" } else { "bad" }) {
+                (if is_good { "✓ " } else { "✗ " }) (word(run))
+            }
+            p { (Summary::of(run).last_line()) }
+            @if let Some((_, reason)) = &run.aborted { pre.reason { (visible(reason)) } }
+            @for warning in &run.warnings { p.warning { "warning: " (visible(warning)) } }
+        }
+    }
+}
+
+/// Suites with their files by flavours; each cell leads to what is not well in
+/// it.
+fn matrix(run: &RunRecord) -> Markup {
+    let flavours = run.flavours();
+    let suites = run.suites();
+    html! {
+        section #matrix aria-label="Matrix" {
+            div.scroll { table {
+                thead { tr {
+                    th scope="col" { "suite" }
+                    @for flavour in &flavours {
+                        th scope="col" {
+                            (flavour)
+                            small { (run.servers.get(flavour).map_or("-", release)) }
+                        }
+                    }
+                } }
+                @for suite in &suites {
+                    @let files = run.files_of(suite);
+                    tbody {
+                        tr.suite {
+                            th scope="row" {
+                                (suite)
+                                @if files.len() > 1 {
+                                    " " button type="button" aria-expanded="false" {
+                                        (files.len()) " files"
+                                    }
+                                }
+                            }
+                            @for flavour in &flavours { (cell(run, suite, None, flavour)) }
+                        }
+                        @for (file, is_good) in &files {
+                            tr.file.fine[*is_good] {
+                                th scope="row" { (file.display()) }
+                                @for flavour in &flavours {
+                                    (cell(run, suite, Some(file), flavour))
+                                }
+                            }
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+fn cell(run: &RunRecord, suite: &str, file: Option<&Path>, flavour: &str) -> Markup {
+    let cell = run.cell(suite, file, flavour);
+    let (class, is_bad) = match cell.verdict {
+        None => ("none", false),
+        Some(CellVerdict::Skipped) => ("skipped", false),
+        Some(CellVerdict::Passed) => ("passed", false),
+        Some(CellVerdict::Flaky) => ("flaky", true),
+        Some(CellVerdict::Differs) => ("differs", true),
+        Some(CellVerdict::Failed) => ("failed", true),
+        Some(CellVerdict::Errored) => ("error", true),
+        Some(CellVerdict::Unavailable) => ("unavailable", true),
+    };
+    let file = file.map_or_else(String::new, |file| file.display().to_string());
+    html! {
+        td class=(class) data-suite=(suite) data-file=(file) data-flavour=(flavour) {
+            @if is_bad { a href="#findings" { (cell.words()) } }
+            @else { (cell.words()) }
+        }
+    }
+}
+
+fn list(run: &RunRecord, findings: &[Finding]) -> Markup {
+    let mut kinds: Vec<Kind> = findings.iter().flat_map(|one| one.kinds.clone()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let states: Vec<(State, usize)> = State::ALL
+        .into_iter()
+        .map(|state| {
+            let of_state = findings.iter().filter(|one| one.state == state);
+            (state, of_state.count())
+        })
+        .filter(|(_, number)| *number > 0)
+        .collect();
+    html! {
+        section #findings aria-label="Findings" {
+            h2 { "Findings" }
+            @if findings.is_empty() { p { "Nothing differs, and nothing is wrong." } }
+            @else {
+                form #filters hidden {
+                    fieldset {
+                        legend { "state" }
+                        @for (state, number) in &states {
+                            label {
+                                input type="checkbox" name="state" value=(state.name())
+                                    checked[*state != State::Shown || states.len() == 1];
+                                (state.title()) " " small { (number) }
+                            }
+                        }
+                    }
+                    label {
+                        "flavour "
+                        select name="flavour" {
+                            option value="" { "all" }
+                            @for flavour in run.flavours() { option { (flavour) } }
+                        }
+                    }
+                    label {
+                        "kind "
+                        select name="kind" {
+                            option value="" { "all" }
+                            @for kind in &kinds { option value=(kind.as_str()) { (kind.title()) } }
+                        }
+                    }
+                    label {
+                        "file or statement "
+                        input type="search" name="text" placeholder="JSON_TABLE";
+                    }
+                    output {}
+                    button type="reset" { "show all" }
+                }
+                @for (at, one) in findings.iter().enumerate() { (shown(at, one)) }
+                @if run.untold.steps > 0 {
+                    p { (run.untold.steps) " more steps differ in what does not count and are not listed." }
+                }
+            }
+        }
+    }
+}
+
+fn shown(at: usize, one: &Finding) -> Markup {
+    let kinds: Vec<&str> = one.kinds.iter().map(|kind| kind.as_str()).collect();
+    let place = match one.line {
+        0 => one.file.clone(),
+        line => format!("{}:{line}", one.file),
+    };
+    html! {
+        details id={ "f" (at) } class=(one.state.name()) data-state=(one.state.name())
+            data-kinds=(kinds.join(" ")) data-flavours=(one.flavours.join(" "))
+            data-suite=(one.suite) data-file=(one.file) {
+            summary {
+                b { (one.state.title()) } " "
+                code.place { (place) } " "
+                span.head { (visible(&one.head)) } " "
+                code.statement { (one_line(&one.statement, WIDEST)) }
+            }
+            @if !one.statement.is_empty() { pre.statement { (visible(&one.statement)) } }
+            div.sides {
+                @for side in &one.sides {
+                    section {
+                        h3 { (side.title) }
+                        @if !side.note.is_empty() { p { (side.note) } }
+                        pre { (visible(&side.text)) }
+                    }
+                }
+            }
+            @for reason in &one.reasons { (because(reason)) }
+        }
+    }
+}
+
+fn because(reason: &Reason) -> Markup {
+    let link = reason.link.as_deref();
+    let is_web =
+        link.is_some_and(|link| link.starts_with("https://") || link.starts_with("http://"));
+    html! {
+        p.reason {
+            "known: " (visible(&reason.text))
+            @if let Some(link) = link {
+                " "
+                @if is_web { a href=(link) rel="noreferrer" { (link) } } @else { (link) }
+            }
+        }
+    }
+}
+
+fn findings(run: &RunRecord) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for (flavour, found) in &run.unavailable {
+        let required = if found.required {
+            "required"
+        } else {
+            "not required"
+        };
+        all.push(Finding {
+            state: State::Unavailable,
+            suite: String::new(),
+            file: flavour.clone(),
+            line: 0,
+            kinds: Vec::new(),
+            flavours: vec![flavour.clone()],
+            head: required.to_owned(),
+            statement: String::new(),
+            sides: vec![said("reason", &found.reason)],
+            reasons: Vec::new(),
+        });
+    }
+    for case in &run.cases {
+        let file = case.file.display().to_string();
+        if let Some(reason) = &case.result.aborted {
+            all.push(Finding {
+                state: State::Ended,
+                suite: case.suite.clone(),
+                file: file.clone(),
+                line: 0,
+                kinds: Vec::new(),
+                flavours: vec![case.flavour.clone()],
+                head: format!("on {}", case.flavour),
+                statement: String::new(),
+                sides: vec![said("reason", reason)],
+                reasons: Vec::new(),
+            });
+        }
+        for failure in &case.result.flaky {
+            let on = [case.flavour.as_str()];
+            let group = failure::Group {
+                suite: &case.suite,
+                file: &case.file,
+                failure,
+                flavours: on.to_vec(),
+            };
+            all.push(of_failure(State::Flaky, &group));
+        }
+    }
+    for group in failure::groups(&run.cases) {
+        let state = match group.failure.known {
+            Some(_) => State::Known,
+            None => State::Failed,
+        };
+        all.push(of_failure(state, &group));
+    }
+    all.extend(run.divergences.iter().map(of_divergence));
+    all.extend(run.stale.iter().map(|entry| Finding {
+        state: State::Stale,
+        suite: entry.suite.clone(),
+        file: entry.file.display().to_string(),
+        line: entry.line,
+        kinds: Vec::new(),
+        flavours: entry.flavours.clone(),
+        head: match entry.flavours.as_slice() {
+            [] => entry.why.clone(),
+            names => format!("{} on {}", entry.why, names.join(", ")),
+        },
+        statement: entry.statement.clone(),
+        sides: Vec::new(),
+        reasons: Vec::new(),
+    }));
+    all
+}
+
+fn of_failure(state: State, group: &failure::Group<'_>) -> Finding {
+    let failure = group.failure;
+    let flavours: Vec<String> = group.flavours.iter().map(|&name| name.to_owned()).collect();
+    Finding {
+        state,
+        suite: group.suite.to_owned(),
+        file: group.file.display().to_string(),
+        line: failure.line,
+        kinds: failure.kind.into_iter().collect(),
+        head: format!("{} on {}", failure.why, flavours.join(", ")),
+        statement: failure.statement.clone(),
+        sides: vec![
+            said("expected", &failure.expected),
+            said(&format!("found on {}", flavours.join(", ")), &failure.found),
+        ],
+        flavours,
+        reasons: failure.known.iter().cloned().collect(),
+    }
+}
+
+fn of_divergence(found: &Divergence) -> Finding {
+    let (state, reasons) = match &found.standing {
+        Standing::New => (State::New, Vec::new()),
+        Standing::Known(reasons) => (State::Known, reasons.clone()),
+        Standing::Shown => (State::Shown, Vec::new()),
+    };
+    let sides = found.groups.iter().map(|group| Side {
+        title: group.flavours.join(", "),
+        note: divergence::titles(&group.kinds),
+        text: group.outcome.clone(),
+    });
+    Finding {
+        state,
+        suite: found.suite.clone(),
+        file: found.file.display().to_string(),
+        line: found.line,
+        kinds: found.kinds.clone(),
+        flavours: found
+            .groups
+            .iter()
+            .flat_map(|group| group.flavours.clone())
+            .collect(),
+        head: divergence::titles(&found.kinds),
+        statement: found.statement.clone(),
+        sides: sides.collect(),
+        reasons,
+    }
+}
+
+fn said(title: &str, text: &str) -> Side {
+    Side {
+        title: title.to_owned(),
+        note: String::new(),
+        text: match text {
+            "" => "(nothing)".to_owned(),
+            text => text.to_owned(),
+        },
+    }
+}
+
+fn provenance(run: &RunRecord) -> Markup {
+    html! {
+        section #provenance aria-label="Provenance" {
+            h2 { "What it ran on" }
+            dl {
+                @for (name, value) in facts_of_run(run) { dt { (name) } dd { (visible(&value)) } }
+            }
+            @for (flavour, server) in &run.servers {
+                details {
+                    summary { b { (flavour) } " " (visible(&server.version)) " " span.head { (visible(&server.comment)) } }
+                    dl {
+                        @for (name, value) in facts_of_server(server) {
+                            dt { (name) } dd { (visible(&value)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_page_needs_nothing_else_and_holds_no_markup_of_a_server() {
+        let page = render(&sample::record());
+        for outside in ["src=", "@import", "url(", "<link"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(page.contains("SELECT '&lt;b&gt;' | 1"), "{page}");
+        assert!(!page.contains("<b>'") && !page.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn each_finding_has_its_state_kinds_and_flavours() {
+        let page = render(&sample::record());
+        for state in State::ALL {
+            let findings = format!("data-state=\"{}\"", state.name());
+            assert!(page.contains(&findings), "{findings}");
+        }
+        assert!(
+            page.contains("data-kinds=\"acceptance\" data-flavours=\"mariadb-10.5 mysql-9.7\"")
+        );
+        assert!(page.contains("href=\"https://bugs.example/1\""));
+    }
+
+    #[test]
+    fn a_link_that_is_none_of_the_web_is_only_text() {
+        let reason = Reason {
+            text: "why".to_owned(),
+            link: Some("javascript:alert(1)".to_owned()),
+        };
+        assert!(!because(&reason).into_string().contains("href"));
+    }
+}

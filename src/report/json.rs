@@ -1,0 +1,38 @@
+//! Events as JSON Lines, written as they are heard.
+
+use std::io::{self, Write};
+
+use super::audience::Reporter;
+use crate::event::Event;
+
+/// Writes each event on a line of its own.
+pub(super) struct JsonLines {
+    name: String,
+    out: Box<dyn Write + Send>,
+}
+
+impl JsonLines {
+    pub(super) fn new(name: String, out: Box<dyn Write + Send>) -> Self {
+        JsonLines { name, out }
+    }
+}
+
+impl Reporter for JsonLines {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A cut run leaves whole lines. How far a case has come is only for eyes.
+    fn hear(&mut self, event: &Event) -> io::Result<()> {
+        if matches!(event, Event::CaseProgress { .. }) {
+            return Ok(());
+        }
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        match event {
+            Event::Diverged(_) => Ok(()),
+            _ => self.out.flush(),
+        }
+    }
+}

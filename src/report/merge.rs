@@ -1,0 +1,368 @@
+//! Parts of a run joined into one, and what a file of events tells.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::record::RunRecord;
+use crate::event::{Event, SCHEMA, Verdict};
+use crate::shard::Shard;
+
+/// Why parts cannot be joined.
+#[derive(Debug, Error)]
+pub enum MergeError {
+    /// It could not be read.
+    #[error("`{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+    /// A line is no event.
+    #[error("`{}:{line}`: expected an event of a `json` report: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It was written by a later dbmatrix.
+    #[error("`{}` has schema {found}; this dbmatrix reads up to {SCHEMA}", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+    /// It does not begin as a run does.
+    #[error("`{}` does not begin with `run-started`; expected a `json` report of `dbmatrix run`", path.display())]
+    NoStart {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Parts of other runs.
+    #[error("`{}` is of {found}; `{}` is of {expected}", path.display(), first.display())]
+    Another {
+        /// The file.
+        path: PathBuf,
+        /// The first one.
+        first: PathBuf,
+        /// What it is of.
+        found: String,
+        /// What the first one is of.
+        expected: String,
+    },
+    /// A part twice.
+    #[error("`{}` is part {shard}, which is there already", path.display())]
+    Double {
+        /// The file.
+        path: PathBuf,
+        /// Such as `2/3`.
+        shard: String,
+    },
+}
+
+/// The fields by which parts are told.
+#[derive(Debug, Clone)]
+struct Start {
+    matrix: PathBuf,
+    shard: Option<Shard>,
+}
+
+/// Reads the events of a `json` report.
+///
+/// # Errors
+/// [`MergeError`] at the first line that is no event. The last line of a run
+/// that was cut may be half; it is left out.
+pub fn read_events(path: &Path) -> Result<Vec<Event>, MergeError> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: Option<u32>,
+    }
+    let read = |source| MergeError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut reader = BufReader::new(File::open(path).map_err(read)?);
+    let mut events = Vec::new();
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        bytes.clear();
+        if reader.read_until(b'\n', &mut bytes).map_err(read)? == 0 {
+            break;
+        }
+        let is_whole = bytes.ends_with(b"\n");
+        if line == 1
+            && let Ok(Head {
+                schema: Some(found),
+            }) = serde_json::from_slice(&bytes)
+            && found > SCHEMA
+        {
+            let path = path.to_owned();
+            return Err(MergeError::Schema { path, found });
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(event) => events.push(event),
+            Err(_) if !is_whole && line > 1 => break,
+            Err(error) => {
+                return Err(MergeError::Line {
+                    path: path.to_owned(),
+                    line,
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+    match events.first() {
+        Some(Event::RunStarted { .. }) => Ok(events),
+        _ => Err(MergeError::NoStart {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Joins parts of a run, each as its file's name and its events. A part that
+/// is not there, or that was cut, makes the whole one that was not provided.
+///
+/// # Errors
+/// Where they are not parts of one run.
+pub fn merge(parts: Vec<(PathBuf, Vec<Event>)>) -> Result<Vec<Event>, MergeError> {
+    let mut first: Option<(PathBuf, Start)> = None;
+    let mut there = BTreeSet::new();
+    let mut joined: Vec<Event> = Vec::new();
+    let mut missing = Vec::new();
+    let mut took = Duration::ZERO;
+    for (path, events) in parts {
+        let Some(start) = start_of(&events) else {
+            return Err(MergeError::NoStart { path });
+        };
+        match &first {
+            Some((first, expected)) => check(&path, &start, first, expected)?,
+            None => first = Some((path.clone(), start.clone())),
+        }
+        let index = start.shard.map_or(1, Shard::index);
+        if !there.insert(index) {
+            let shard = start
+                .shard
+                .map_or_else(String::new, |shard| shard.to_string());
+            return Err(MergeError::Double { path, shard });
+        }
+        let mut is_whole = false;
+        for event in events {
+            match event {
+                Event::RunStarted { .. } => join_start(&mut joined, event),
+                Event::RunFinished { took: of_part, .. } => {
+                    is_whole = true;
+                    took = took.max(of_part);
+                }
+                event => joined.push(event),
+            }
+        }
+        if !is_whole {
+            missing.push(format!("`{}` ends before its run did", path.display()));
+        }
+    }
+    let count = first
+        .and_then(|(_, start)| start.shard)
+        .map_or(1, Shard::count);
+    let absent = (1..=count).filter(|index| !there.contains(index));
+    missing.extend(absent.map(|index| format!("part {index}/{count} is not there")));
+    if !missing.is_empty() {
+        joined.push(Event::Aborted {
+            verdict: Verdict::NotProvided,
+            reason: missing.join("\n"),
+        });
+    }
+    let mut record = RunRecord::default();
+    for event in &joined {
+        record.hear(event.clone());
+    }
+    joined.push(Event::RunFinished {
+        verdict: record.verdict(),
+        took,
+    });
+    Ok(joined)
+}
+
+fn start_of(events: &[Event]) -> Option<Start> {
+    match events.first()? {
+        Event::RunStarted { matrix, shard, .. } => Some(Start {
+            matrix: matrix.clone(),
+            shard: shard.as_ref().and_then(|shard| shard.parse().ok()),
+        }),
+        _ => None,
+    }
+}
+
+fn check(path: &Path, start: &Start, first: &Path, expected: &Start) -> Result<(), MergeError> {
+    let another = |found: String, expected: String| MergeError::Another {
+        path: path.to_owned(),
+        first: first.to_owned(),
+        found,
+        expected,
+    };
+    let of_matrix = |start: &Start| format!("matrix `{}`", start.matrix.display());
+    if start.matrix != expected.matrix {
+        return Err(another(of_matrix(start), of_matrix(expected)));
+    }
+    let parts = |start: &Start| match start.shard {
+        None => "a whole run".to_owned(),
+        Some(shard) => format!("{} parts", shard.count()),
+    };
+    if start.shard.map(Shard::count) != expected.shard.map(Shard::count) {
+        return Err(another(parts(start), parts(expected)));
+    }
+    Ok(())
+}
+
+/// One start for all: the earliest, with the flavours of each.
+fn join_start(joined: &mut Vec<Event>, event: Event) {
+    let Event::RunStarted {
+        schema,
+        program,
+        began,
+        matrix,
+        flavours,
+        shard: _,
+        strict,
+    } = event
+    else {
+        return;
+    };
+    if let Some(Event::RunStarted {
+        began: first,
+        flavours: all,
+        strict: is_strict,
+        ..
+    }) = joined.first_mut()
+    {
+        if began < *first {
+            *first = began;
+        }
+        for flavour in flavours {
+            if !all.contains(&flavour) {
+                all.push(flavour);
+            }
+        }
+        *is_strict |= strict;
+        return;
+    }
+    joined.insert(
+        0,
+        Event::RunStarted {
+            schema,
+            program,
+            began,
+            matrix,
+            flavours,
+            shard: None,
+            strict,
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::CaseResult;
+
+    fn part(shard: Option<&str>, flavour: &str, file: &str) -> Vec<Event> {
+        vec![
+            Event::RunStarted {
+                schema: SCHEMA,
+                program: "dbmatrix 0.1.0".to_owned(),
+                began: "2026-11-23T17:45:39Z".to_owned(),
+                matrix: PathBuf::from("m.toml"),
+                flavours: vec![flavour.to_owned()],
+                shard: shard.map(str::to_owned),
+                strict: false,
+            },
+            Event::CaseFinished {
+                flavour: flavour.to_owned(),
+                suite: "types".to_owned(),
+                file: PathBuf::from(file),
+                result: CaseResult::default(),
+            },
+            Event::RunFinished {
+                verdict: Verdict::Passed,
+                took: Duration::from_secs(2),
+            },
+        ]
+    }
+
+    fn joined(parts: &[Vec<Event>]) -> Result<Vec<Event>, MergeError> {
+        let named = parts.iter().enumerate();
+        merge(
+            named
+                .map(|(at, events)| (PathBuf::from(format!("{at}.jsonl")), events.clone()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn parts_make_one_run_of_all_flavours() {
+        let events = joined(&[part(Some("2/2"), "a", "x"), part(Some("1/2"), "b", "y")]);
+        let events = events.expect("one run");
+        let Event::RunStarted {
+            flavours, shard, ..
+        } = &events[0]
+        else {
+            panic!("{events:?}");
+        };
+        assert_eq!((flavours.join(" "), shard), ("a b".to_owned(), &None));
+        assert_eq!(events.len(), 4);
+    }
+
+    #[test]
+    fn a_part_that_is_missing_or_cut_is_told() {
+        let mut cut = part(Some("1/3"), "a", "x");
+        cut.pop();
+        let events = joined(&[cut, part(Some("3/3"), "a", "y")]).expect("one run");
+        let reason = events.iter().find_map(|event| match event {
+            Event::Aborted { verdict, reason } => Some((verdict.code(), reason.as_str())),
+            _ => None,
+        });
+        let told = "`0.jsonl` ends before its run did\npart 2/3 is not there";
+        assert_eq!(reason, Some((3, told)));
+    }
+
+    #[test]
+    fn what_is_not_of_one_run_is_refused() {
+        let one = || part(Some("1/2"), "a", "x");
+        let double = joined(&[one(), one()]).expect_err("twice");
+        assert_eq!(
+            double.to_string(),
+            "`1.jsonl` is part 1/2, which is there already"
+        );
+        let others = joined(&[one(), part(Some("2/3"), "a", "x")]).expect_err("another count");
+        assert!(others.to_string().contains("3 parts"), "{others}");
+        assert!(joined(&[one(), part(None, "a", "x")]).is_err());
+    }
+
+    #[test]
+    fn a_half_last_line_is_left_out_and_a_wrong_one_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.jsonl");
+        let lines: Vec<String> = part(None, "a", "x")
+            .iter()
+            .map(|event| serde_json::to_string(event).expect("plain data"))
+            .collect();
+        let write = |text: String| std::fs::write(&path, text).expect("written");
+        write(format!("{}\n{}", lines[0], &lines[1][..20]));
+        assert_eq!(read_events(&path).expect("read").len(), 1);
+        write(format!("{}\nno event\n", lines[0]));
+        let error = read_events(&path).expect_err("no event").to_string();
+        assert!(error.contains("run.jsonl:2"), "{error}");
+        write(lines[0].replace("\"schema\":1", "\"schema\":99"));
+        let error = read_events(&path).expect_err("a later schema").to_string();
+        assert!(error.contains("schema 99"), "{error}");
+    }
+}
