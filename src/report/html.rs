@@ -1,5 +1,6 @@
 //! One page that needs nothing else: the matrix at a glance, what is not well,
-//! and what each side answered. Without scripts it only filters nothing.
+//! and what each side answered. Without scripts all is there, and nothing is
+//! filtered.
 
 use std::path::Path;
 
@@ -14,6 +15,8 @@ use crate::event::{CellVerdict, Divergence, Reason, Standing, Verdict};
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
+/// More files that are not fine than this are shown when they are asked for.
+const MANY: usize = 12;
 /// Columns of a statement in a line.
 const WIDEST: usize = 120;
 
@@ -166,13 +169,15 @@ fn matrix(run: &RunRecord) -> Markup {
                 } }
                 @for suite in &suites {
                     @let files = run.files_of(suite);
-                    tbody {
+                    @let bad = files.values().filter(|is_good| !**is_good).count();
+                    tbody.many[bad > MANY] {
                         tr.suite {
                             th scope="row" {
                                 (suite)
                                 @if files.len() > 1 {
                                     " " button type="button" aria-expanded="false" {
                                         (files.len()) " files"
+                                        @if bad > 0 { ", " (bad) " not fine" }
                                     }
                                 }
                             }
@@ -180,7 +185,7 @@ fn matrix(run: &RunRecord) -> Markup {
                         }
                         @for (file, is_good) in &files {
                             tr.file.fine[*is_good] {
-                                th scope="row" { (file.display()) }
+                                th scope="row" title=(file.display()) { (name_of(file)) }
                                 @for flavour in &flavours {
                                     (cell(run, suite, Some(file), flavour))
                                 }
@@ -191,6 +196,12 @@ fn matrix(run: &RunRecord) -> Markup {
             } }
         }
     }
+}
+
+/// The suite says where it is.
+fn name_of(file: &Path) -> String {
+    let name = file.file_name().unwrap_or(file.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 fn cell(run: &RunRecord, suite: &str, file: Option<&Path>, flavour: &str) -> Markup {
