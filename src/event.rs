@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Kind;
+pub use crate::server::PackageVersion;
 pub use crate::suite::Reason;
 
 /// The version of this vocabulary in files. Raised whenever something that was
@@ -188,15 +189,6 @@ pub struct ServerFacts {
     pub collation: String,
     /// The plugin by which the routed user is authenticated.
     pub auth_plugin: String,
-}
-
-/// An installed package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PackageVersion {
-    /// Its name.
-    pub name: String,
-    /// Its version, as the distribution writes it.
-    pub version: String,
 }
 
 /// A step that flavours answered differently.

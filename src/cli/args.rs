@@ -69,6 +69,14 @@ Exit status: 0 no difference that counts; 1 differences; else as of `run`.")]
     /// Bring a matrix's flavours up and leave them there
     #[command(after_help = "Example:\n  dbmatrix up matrices/mysql.toml --flavour mysql-9.7")]
     Up(UpArgs),
+    /// Write down the exact packages of a matrix's flavours (`MATRIX.lock`)
+    #[command(after_help = "\
+Flavours that are up are taken as they are; `dbmatrix down MATRIX` first takes
+what the mirrors have now.
+
+Example:
+  dbmatrix lock matrices/mysql.toml && dbmatrix run matrices/mysql.toml --locked")]
+    Lock(LockArgs),
     /// Remove a matrix's children, nest and route; with --all everything
     #[command(after_help = "Examples:\n  dbmatrix down matrices/mysql.toml\n  dbmatrix down --all")]
     Down(DownArgs),
@@ -141,6 +149,10 @@ pub(super) struct RunArgs {
     /// annotations and the job summary
     #[arg(long)]
     pub(super) gate: bool,
+
+    /// Insist on the packages that the matrix's lock file names
+    #[arg(long)]
+    pub(super) locked: bool,
 
     /// Fail (3) also where a flavour with `required = false` is unavailable
     #[arg(long)]
@@ -229,6 +241,13 @@ pub(super) struct UpArgs {
     /// Install missing system packages without asking
     #[arg(long, short)]
     pub(super) yes: bool,
+}
+
+/// Options of `lock`.
+#[derive(Debug, clap::Args)]
+pub(super) struct LockArgs {
+    #[command(flatten)]
+    pub(super) up: UpArgs,
 }
 
 /// Options of `down`.

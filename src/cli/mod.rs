@@ -14,6 +14,7 @@ mod diff;
 mod down;
 mod exec;
 mod list;
+mod lock;
 mod privilege;
 mod prompt;
 mod reach;
@@ -84,6 +85,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Run(command) => run::run(&args.place, command).await,
         Command::Diff(command) => diff::diff(&args.place, command).await,
         Command::Up(command) => run::up(&args.place, command).await,
+        Command::Lock(command) => lock::lock(&args.place, command).await,
         Command::Down(command) => down::down(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,

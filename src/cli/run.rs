@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::args::{Place, RunArgs, UpArgs};
+use super::lock::insist;
 use super::signal::asked_to_end;
 use super::{Failure, consent, privilege, say};
 use crate::event::{Event, SCHEMA, Sender, Verdict};
@@ -14,8 +15,8 @@ use crate::matrix::Matrix;
 use crate::nest;
 use crate::plan::{Plan, Selection, Times};
 use crate::report::{
-    Audience, Colour, Detail, Differences, Progress, ReportKind, ReportSpec, Reporter, Summary,
-    drive, open_reports, read_events,
+    Audience, Colour, Detail, Differences, Progress, ReportKind, ReportSpec, Reporter, RunRecord,
+    Summary, drive, open_reports, read_events,
 };
 use crate::run::{
     Caller, PrepareError, Prepared, RunOptions, Stand, StandOptions, run as run_plan,
@@ -72,7 +73,10 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         },
         ..args.up.selection()
     };
-    let plan = plan(&matrix, &selection)?;
+    let mut plan = plan(&matrix, &selection)?;
+    if args.locked {
+        insist(&matrix, &mut plan)?;
+    }
     if matrix.suites.is_empty() {
         let path = matrix.path.display();
         return Err(Failure::misused(format!(
@@ -206,6 +210,12 @@ pub(super) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failu
 
 /// Provides what a task needs and does it; tells how it went.
 pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failure> {
+    let record = provide_for(place, task).await?;
+    Ok(record.verdict())
+}
+
+/// As [`provide`], for who wants to know more than the verdict.
+pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord, Failure> {
     privilege::become_root()?;
     let Task { matrix, plan, .. } = task;
     let reports = open_reports(&task.reports, task.owner).map_err(Failure::misused)?;
@@ -277,7 +287,7 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
         summary.set_detail(Detail::Files);
     }
     say(summary.render(stdout_width()).trim_end());
-    Ok(record.verdict())
+    Ok(record)
 }
 
 /// Columns of the terminal; of a log as many as are read well.

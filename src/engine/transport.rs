@@ -40,6 +40,49 @@ pub struct ServerInfo {
     /// `trusted` where this socket may do everything.
     #[serde(default)]
     pub auth: String,
+    /// The program and its machine.
+    #[serde(default)]
+    pub environment: ServerEnvironment,
+}
+
+/// The program and the machine that it runs on.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ServerEnvironment {
+    /// `incus` or `lxd`.
+    pub server: String,
+    /// Its version.
+    pub server_version: String,
+    /// Such as `Linux`.
+    pub kernel: String,
+    /// Its version.
+    pub kernel_version: String,
+    /// Such as `x86_64`.
+    pub kernel_architecture: String,
+}
+
+impl ServerInfo {
+    /// Name and version, such as `LXD 5.0.2`.
+    pub fn title(&self) -> String {
+        let environment = &self.environment;
+        let name = match environment.server.as_str() {
+            "lxd" => "LXD",
+            "incus" => "Incus",
+            other => other,
+        };
+        format!("{name} {}", environment.server_version)
+    }
+
+    /// Such as `Linux 6.12.5 x86_64`.
+    pub fn kernel(&self) -> String {
+        let ServerEnvironment {
+            kernel,
+            kernel_version,
+            kernel_architecture,
+            ..
+        } = &self.environment;
+        format!("{kernel} {kernel_version} {kernel_architecture}")
+    }
 }
 
 #[derive(Deserialize)]

@@ -26,6 +26,17 @@ pub enum ImageOrigin {
     },
 }
 
+impl ImageOrigin {
+    /// For people, and enough to know whether it is the same: its name, and the
+    /// key of what goes into it or the server that it comes from.
+    pub fn title(&self) -> String {
+        match self {
+            ImageOrigin::Built(image) => format!("{} {}", image.name(), &image.key()[..12]),
+            ImageOrigin::Server { server, alias } => format!("{alias} of {server}"),
+        }
+    }
+}
+
 /// Why an image could not be provided.
 #[derive(Debug, Error)]
 pub enum StoreError {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::image;
+use super::locked::Locked;
 use crate::catalogue::{self, Recipe, SourceKind, Wanted};
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
@@ -28,6 +29,8 @@ pub struct Flavour {
     pub image: ImageOrigin,
     /// How its server is installed and set.
     pub spec: ServerSpec,
+    /// What it must be, where a run insists on a lock.
+    pub locked: Option<Locked>,
 }
 
 impl Flavour {
@@ -152,6 +155,7 @@ impl Reading<'_, '_> {
                 installation,
                 settings,
             },
+            locked: None,
         })
     }
 

@@ -5,10 +5,12 @@
 
 mod flavour;
 mod image;
+mod locked;
 mod nest;
 mod suite;
 
 pub use flavour::Flavour;
+pub use locked::{Locked, MatrixLock};
 pub use nest::NestSpec;
 pub use suite::{CommandSpec, Expect, FilesSpec, SuiteKind, SuiteSpec};
 

@@ -24,6 +24,9 @@ pub struct ChildSpec {
     pub server: String,
     /// Its image.
     pub image: ImageOrigin,
+    /// The very packages that it must have, where that matters: a child with
+    /// others is made anew.
+    pub packages: Option<String>,
 }
 
 /// Whether a child has its server already.
@@ -46,6 +49,8 @@ pub struct Child {
     pub address: Ipv4Addr,
     /// Whether it has its server already.
     pub stage: Stage,
+    /// The packages that make its server, as they were noted when it was ready.
+    pub packages: String,
 }
 
 /// The children of one nest. Addresses are given out one at a time.
@@ -71,8 +76,12 @@ impl Children {
     pub async fn ensure(&self, spec: &ChildSpec) -> Result<Child, NestError> {
         let engine = &self.nest.engine;
         let mut found = engine.instance(&spec.name).await?;
-        let fits =
-            |child: &Instance| is_ready(child) && child.config.get(key::KEY) == Some(&spec.key);
+        let fits = |child: &Instance| {
+            is_ready(child)
+                && child.config.get(key::KEY) == Some(&spec.key)
+                && (spec.packages.is_none()
+                    || child.config.get(key::PACKAGES) == spec.packages.as_ref())
+        };
         if found.as_ref().is_some_and(|child| !fits(child)) {
             engine.destroy_instance(&spec.name).await?;
             found = None;
@@ -103,10 +112,17 @@ impl Children {
         }
     }
 
-    /// Notes that the child has its server, and what that says of itself.
-    pub async fn mark_ready(&self, child: &Child, version: &str) -> Result<(), NestError> {
+    /// Notes that the child has its server, what that says of itself, and the
+    /// packages that make it.
+    pub async fn mark_ready(
+        &self,
+        child: &Child,
+        version: &str,
+        packages: &str,
+    ) -> Result<(), NestError> {
         let mut noted = config_stage_ready();
         noted.insert(key::VERSION.to_owned(), version.to_owned());
+        noted.insert(key::PACKAGES.to_owned(), packages.to_owned());
         self.nest
             .engine
             .configure_instance(&child.name, &noted)
@@ -137,6 +153,7 @@ impl Children {
             engine: engine.clone(),
             address,
             stage: Stage::New,
+            packages: String::new(),
         };
         fix_address(engine, &child.name, address, self.nest.subnet).await?;
         engine.power(&child.name, Power::Start).await?;
@@ -167,6 +184,11 @@ impl Children {
             } else {
                 Stage::New
             },
+            packages: instance
+                .config
+                .get(key::PACKAGES)
+                .cloned()
+                .unwrap_or_default(),
         })
     }
 }

@@ -35,4 +35,6 @@ mod key {
     pub(super) const SERVER: &str = "user.dbmatrix.server";
     /// What a child's server said of itself at the last login.
     pub(super) const VERSION: &str = "user.dbmatrix.version";
+    /// The packages that make a child's server.
+    pub(super) const PACKAGES: &str = "user.dbmatrix.packages";
 }

@@ -205,6 +205,11 @@ impl RunRecord {
         }
     }
 
+    /// What the servers said of themselves, by flavour.
+    pub fn servers(&self) -> &BTreeMap<String, ServerFacts> {
+        &self.servers
+    }
+
     pub(super) fn new_divergences(&self) -> impl Iterator<Item = &Divergence> {
         let all = self.divergences.iter();
         all.filter(|found| found.standing == Standing::New)

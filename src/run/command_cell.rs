@@ -105,10 +105,8 @@ fn log_folder(suite: &str, caller: &Caller) -> Result<PathBuf, CommandError> {
     let folder = whole.join("logs").join(suite);
     let ignore = whole.join(".gitignore");
     let made = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&ignore, "*\n"));
-    if let Some((user, group)) = caller.ids {
-        for path in [&whole, &whole.join("logs"), &folder, &ignore] {
-            let _ = std::os::unix::fs::chown(path, Some(user), Some(group));
-        }
+    for path in [&whole, &whole.join("logs"), &folder, &ignore] {
+        caller.hand_over(path);
     }
     match made {
         Ok(()) => Ok(folder),

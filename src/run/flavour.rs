@@ -11,13 +11,14 @@ use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;
 use crate::nest::{Child, ChildSpec, NestError, Stage};
 use crate::server::{
-    Login, RoutedUser, Server, ServerError, check_identity, configure, install, log_in, start,
+    Login, PackageVersion, RoutedUser, Server, ServerError, ask_defaults, check_identity,
+    check_locked, configure, install, log_in, start,
 };
 use crate::session::SessionError;
 
 /// Raised whenever the way in which a server is installed changes, so that
 /// children that were made in another way are made anew.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 #[derive(Debug, Error)]
 enum FlavourError {
@@ -38,14 +39,10 @@ pub async fn provide(
     events: &Sender,
 ) -> Option<Server> {
     match bring_up(stand, flavour, events).await {
-        Ok(server) => {
+        Ok((server, facts)) => {
             events.send(Event::FlavourReady {
                 flavour: flavour.name.clone(),
-                server: ServerFacts {
-                    version: server.identity.full.clone(),
-                    comment: server.identity.comment.clone(),
-                    ..ServerFacts::default()
-                },
+                server: facts,
                 address: server.address().to_string(),
                 took: begun.elapsed(),
             });
@@ -72,9 +69,9 @@ async fn bring_up(
     stand: &Stand,
     flavour: &Flavour,
     events: &Sender,
-) -> Result<Server, FlavourError> {
+) -> Result<(Server, ServerFacts), FlavourError> {
     events.phase(&flavour.name, Phase::Creating);
-    let bringing = BringingUp {
+    let mut bringing = BringingUp {
         child: stand.children.ensure(&child_spec(flavour)).await?,
         user: RoutedUser {
             address: stand.source,
@@ -88,8 +85,32 @@ async fn bring_up(
         Stage::Ready => bringing.revive().await?,
         Stage::New => bringing.make().await?,
     };
+    if let Some(locked) = &flavour.locked {
+        check_locked(&server, &locked.server)?;
+    }
     drop_leftovers(&server).await?;
-    Ok(server)
+    let facts = facts(&server, &bringing.child, flavour).await?;
+    Ok((server, facts))
+}
+
+/// What is needed to make the server again.
+async fn facts(
+    server: &Server,
+    child: &Child,
+    flavour: &Flavour,
+) -> Result<ServerFacts, FlavourError> {
+    let defaults = ask_defaults(server).await.map_err(ServerError::Session)?;
+    let packages = child.packages.lines();
+    Ok(ServerFacts {
+        version: server.identity.full.clone(),
+        comment: server.identity.comment.clone(),
+        image: flavour.image.title(),
+        origin: flavour.spec.installation.origin(),
+        packages: packages.filter_map(|line| line.parse().ok()).collect(),
+        sql_mode: defaults.sql_mode,
+        collation: defaults.collation,
+        auth_plugin: defaults.auth_plugin,
+    })
 }
 
 /// A flavour whose child runs.
@@ -102,12 +123,18 @@ struct BringingUp<'a> {
 }
 
 impl BringingUp<'_> {
-    async fn make(&self) -> Result<Server, FlavourError> {
+    async fn make(&mut self) -> Result<Server, FlavourError> {
         self.phase(Phase::Installing);
-        install(&self.child, &self.flavour.spec).await?;
+        let locked = self.flavour.locked.as_ref();
+        let locked = locked.map(|locked| locked.packages.as_slice());
+        let added = install(&self.child, &self.flavour.spec, locked).await?;
+        self.child.packages = lines_of(&added);
         let server = self.set_up().await?;
-        let version = &server.identity.full;
-        self.stand.children.mark_ready(&self.child, version).await?;
+        let Child { packages, .. } = &self.child;
+        let children = &self.stand.children;
+        children
+            .mark_ready(&self.child, &server.identity.full, packages)
+            .await?;
         Ok(server)
     }
 
@@ -157,7 +184,17 @@ fn child_spec(flavour: &Flavour) -> ChildSpec {
         key: key(flavour),
         server: flavour.server.clone(),
         image: flavour.image.clone(),
+        packages: flavour
+            .locked
+            .as_ref()
+            .map(|locked| lines_of(&locked.packages)),
     }
+}
+
+/// A package a line.
+fn lines_of(packages: &[PackageVersion]) -> String {
+    let lines: Vec<String> = packages.iter().map(PackageVersion::to_string).collect();
+    lines.join("\n")
 }
 
 /// Names all that goes into the child.

@@ -109,8 +109,15 @@ impl Stand {
             .await?;
         let source = nest.guard().check(nest.gateway()).await?;
         drop(ground_lock);
+        let info = engine.server_info().await.map_err(GroundError::from)?;
+        let inner = nest.engine.server_info().await.map_err(GroundError::from)?;
         events.send(Event::SetupFinished {
-            machine: Machine::default(),
+            machine: Machine {
+                engine: info.title(),
+                nest_engine: inner.title(),
+                nest_image: spec.image.title(),
+                kernel: info.kernel(),
+            },
             took: begun.elapsed(),
         });
         let images = ImageStore::new(nest.engine.clone(), builder);

@@ -55,6 +55,12 @@ pub enum ServerError {
         /// What the key file holds.
         found: String,
     },
+    /// Not what the lock file says.
+    #[error("not as it is locked: {reason}; `dbmatrix lock` writes down what there is now")]
+    Locked {
+        /// What is other.
+        reason: String,
+    },
     /// A file of this machine.
     #[error("could not read `{}`: {source}", path.display())]
     File {

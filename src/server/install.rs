@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::packages::{PackageVersion, installed};
 use super::spec::{Installation, KeySource, Packages, Repository, ServerSpec};
 use super::{ServerError, succeed, tarball};
 use crate::engine::{Exec, ExecOutput, FileMode};
@@ -29,7 +30,7 @@ chmod 0755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 if [ -n "$DEBCONF" ]; then printf '%s\n' "$DEBCONF" | debconf-set-selections; fi
 apt-get -q -o Acquire::Retries=2 -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 \
-    install --yes --no-install-recommends $PACKAGES > /var/log/dbmatrix-install.log 2>&1 || {
+    install --yes --no-install-recommends --allow-downgrades $PACKAGES > /var/log/dbmatrix-install.log 2>&1 || {
     status=$?
     grep -E '^(E|W): |rror|No space' /var/log/dbmatrix-install.log | tail -n 5 || true
     tail -n 12 /var/log/dbmatrix-install.log
@@ -43,22 +44,56 @@ gpg --batch --no-options --homedir "$(mktemp -d)" --show-keys --with-colons "$KE
     awk -F: '$1 == "pub" { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }'
 "#;
 
-/// Installs the server; it is not started.
+/// Installs the server, with the very packages of a lock where there is one; it
+/// is not started. Returns the packages that this added.
 ///
 /// # Errors
 /// [`ServerError::Unreachable`] where a repository does not answer,
-/// [`ServerError::Signature`] where it is signed by another key.
-pub async fn install(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
+/// [`ServerError::Signature`] where it is signed by another key,
+/// [`ServerError::Locked`] where it has not what the lock asks for.
+pub async fn install(
+    child: &Child,
+    spec: &ServerSpec,
+    locked: Option<&[PackageVersion]>,
+) -> Result<Vec<PackageVersion>, ServerError> {
+    let before = installed(child).await?;
     match &spec.installation {
-        Installation::Packages(packages) => install_packages(child, packages, spec.version).await,
-        Installation::Tarball(archive) => tarball::install(child, spec, archive).await,
+        Installation::Packages(packages) => {
+            install_packages(child, packages, spec.version, locked).await?;
+        }
+        Installation::Tarball(archive) => tarball::install(child, spec, archive, locked).await?,
     }
+    let after = installed(child).await?;
+    let added: Vec<PackageVersion> = after.difference(&before).cloned().collect();
+    match locked {
+        Some(locked) if added != locked => Err(ServerError::Locked {
+            reason: other_packages(locked, &added),
+        }),
+        _ => Ok(added),
+    }
+}
+
+fn other_packages(locked: &[PackageVersion], added: &[PackageVersion]) -> String {
+    let only = |these: &[PackageVersion], those: &[PackageVersion]| {
+        let only = these.iter().filter(|package| !those.contains(package));
+        let names: Vec<String> = only.map(PackageVersion::to_string).collect();
+        match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        }
+    };
+    format!(
+        "locked and not installed: {}; installed and not locked: {}",
+        only(locked, added),
+        only(added, locked)
+    )
 }
 
 async fn install_packages(
     child: &Child,
     packages: &Packages,
     version: Version,
+    locked: Option<&[PackageVersion]>,
 ) -> Result<(), ServerError> {
     if let Some(repository) = &packages.repository {
         if !repository.fingerprints.is_empty() {
@@ -70,7 +105,10 @@ async fn install_packages(
     let url = packages.repository.as_ref().map_or("", Repository::url);
     update(child, url).await?;
     pin(child, version).await?;
-    install_debs(child, &packages.names, &packages.debconf).await
+    match locked {
+        Some(locked) => install_locked(child, locked, &packages.debconf).await,
+        None => install_debs(child, &packages.names, &packages.debconf).await,
+    }
 }
 
 /// Holds packages to a version of three numbers, where the matrix names one
@@ -114,6 +152,30 @@ pub(super) async fn install_debs(
     succeed(child, "install the packages", install)
         .await
         .map(drop)
+}
+
+/// Installs these versions and no others.
+pub(super) async fn install_locked(
+    child: &Child,
+    locked: &[PackageVersion],
+    debconf: &[String],
+) -> Result<(), ServerError> {
+    if locked.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = locked.iter().map(PackageVersion::to_string).collect();
+    let ended = install_debs(child, &names, debconf).await;
+    ended.map_err(|error| match error {
+        ServerError::Step { output, .. } if output.contains("was not found") => {
+            let gone = output.lines().filter(|line| line.contains("was not found"));
+            let mut gone: Vec<&str> = gone.map(|line| line.trim_start_matches("E: ")).collect();
+            gone.dedup();
+            ServerError::Locked {
+                reason: gone.join("; "),
+            }
+        }
+        other => other,
+    })
 }
 
 async fn add_repository(child: &Child, repository: &Repository) -> Result<(), ServerError> {

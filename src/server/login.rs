@@ -127,6 +127,20 @@ pub fn check_identity(server: &Server, spec: &ServerSpec) -> Result<(), ServerEr
     })
 }
 
+/// Checks that a server is the very one that a lock names.
+///
+/// # Errors
+/// [`ServerError::Locked`], which names both.
+pub fn check_locked(server: &Server, expected: &str) -> Result<(), ServerError> {
+    let found = &server.identity.full;
+    if found == expected {
+        return Ok(());
+    }
+    Err(ServerError::Locked {
+        reason: format!("expected a server `{expected}`; found `{found}`"),
+    })
+}
+
 /// A server that is just starting refuses the connection; one that refuses the
 /// password, or that no route leads to, will go on to do so.
 fn is_worth_waiting(error: &SessionError) -> bool {

@@ -6,8 +6,10 @@
 mod certificate;
 mod configure;
 mod error;
+mod facts;
 mod install;
 mod login;
+mod packages;
 mod spec;
 mod start;
 mod tarball;
@@ -15,8 +17,10 @@ mod tarball;
 pub use certificate::certificate_authority;
 pub use configure::configure;
 pub use error::ServerError;
+pub use facts::{Defaults, ask_defaults};
 pub use install::install;
-pub use login::{Login, Server, check_identity, log_in};
+pub use login::{Login, Server, check_identity, check_locked, log_in};
+pub use packages::PackageVersion;
 pub use spec::{
     Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec, Tarball, TarballSource,
 };

@@ -103,6 +103,23 @@ pub enum TarballSource {
 }
 
 impl Installation {
+    /// Where it comes from, where that is not the image's own mirror.
+    pub fn origin(&self) -> Option<String> {
+        match self {
+            Installation::Packages(packages) => {
+                let repository = packages.repository.as_ref()?;
+                Some(format!("{} {}", repository.url(), repository.suite))
+            }
+            Installation::Tarball(tarball) => Some(match &tarball.source {
+                TarballSource::Url { url, sha256 } => format!("{url} sha256:{sha256}"),
+                TarballSource::File { path, sha256 } => match sha256 {
+                    Some(sha256) => format!("{} sha256:{sha256}", path.display()),
+                    None => path.display().to_string(),
+                },
+            }),
+        }
+    }
+
     /// The systemd unit of the server.
     pub fn service(&self) -> &str {
         match self {

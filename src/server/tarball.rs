@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::install::{LIMIT, install_debs, update};
+use super::install::{LIMIT, install_debs, install_locked, update};
+use super::packages::PackageVersion;
 use super::spec::{ServerSpec, Tarball, TarballSource};
 use super::{ServerError, succeed};
 use crate::engine::{Exec, FileMode};
@@ -86,11 +87,15 @@ pub(super) async fn install(
     child: &Child,
     spec: &ServerSpec,
     archive: &Tarball,
+    locked: Option<&[PackageVersion]>,
 ) -> Result<(), ServerError> {
     let engine = &child.engine;
     if !archive.packages.is_empty() {
         update(child, "").await?;
-        install_debs(child, &archive.packages, &[]).await?;
+        match locked {
+            Some(locked) => install_locked(child, locked, &[]).await?,
+            None => install_debs(child, &archive.packages, &[]).await?,
+        }
     }
     engine.push_folder(&child.name, "/opt/dbmatrix").await?;
     bring(child, &archive.source).await?;

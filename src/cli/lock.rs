@@ -1,0 +1,70 @@
+//! `dbmatrix lock`.
+
+use super::args::{LockArgs, Place};
+use super::run::{Task, load_matrix, plan, prepare, provide_for};
+use super::{Failure, privilege, say};
+use crate::config::ConfigError;
+use crate::event::Verdict;
+use crate::matrix::{Matrix, MatrixLock};
+use crate::plan::Plan;
+use crate::run::RunOptions;
+
+/// Brings the flavours up and writes down what they are.
+pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Failure> {
+    let matrix = load_matrix(&args.up.matrix)?;
+    let mut plan = plan(&matrix, &args.up.selection())?;
+    plan.cells.clear();
+    let path = MatrixLock::path_of(&matrix.path);
+    let mut lock = match MatrixLock::load(&path) {
+        Ok(lock) => lock,
+        Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            MatrixLock::default()
+        }
+        Err(error) => return Err(Failure::misused(error)),
+    };
+    let names: Vec<String> = matrix.flavours.iter().map(|one| one.name.clone()).collect();
+    let task = Task {
+        yes: args.up.yes,
+        ..Task::new(matrix, plan.clone(), prepare(&plan, RunOptions::default())?)
+    };
+    let record = provide_for(place, &task).await?;
+    if record.verdict() != Verdict::Passed {
+        return Ok(record.verdict());
+    }
+    for (name, server) in record.servers() {
+        lock.set(name, server.version.clone(), server.packages.clone());
+    }
+    lock.retain(|name| names.iter().any(|known| known == name));
+    let written = std::fs::write(&path, lock.to_text());
+    written.map_err(|error| {
+        Failure::not_provided(format!("could not write `{}`: {error}", path.display()))
+    })?;
+    privilege::caller().hand_over(&path);
+    say(format_args!("wrote {}", path.display()));
+    Ok(Verdict::Passed)
+}
+
+/// Makes a plan insist on what the matrix's lock file says.
+pub(super) fn insist(matrix: &Matrix, plan: &mut Plan) -> Result<(), Failure> {
+    let path = MatrixLock::path_of(&matrix.path);
+    let lock = match MatrixLock::load(&path) {
+        Ok(lock) => lock,
+        Err(error @ ConfigError::Read { .. }) => {
+            let hint = format!("`dbmatrix lock {}` writes it", matrix.path.display());
+            return Err(Failure::misused(format!("{error}; {hint}")));
+        }
+        Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
+    };
+    for flavour in &mut plan.flavours {
+        let Some(locked) = lock.get(&flavour.name) else {
+            return Err(Failure::misused(format!(
+                "`{}` says nothing of `{name}`; `dbmatrix lock {} --flavour {name}` adds it",
+                path.display(),
+                matrix.path.display(),
+                name = flavour.name
+            )));
+        };
+        flavour.locked = Some(locked.clone());
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! `MATRIX.lock`: the exact packages that each flavour was seen with.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ConfigError, Problems};
+use crate::server::PackageVersion;
+
+/// For messages.
+const WHAT: &str = "lock file";
+const HEAD: &str = "\
+# Written by `dbmatrix lock`; `dbmatrix run --locked` insists on what it says.
+";
+
+/// What a flavour is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locked {
+    /// What its server says of its version, whole.
+    pub server: String,
+    /// What its installation adds, sorted.
+    pub packages: Vec<PackageVersion>,
+}
+
+/// A matrix's lock file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MatrixLock {
+    flavours: BTreeMap<String, Locked>,
+}
+
+/// As it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    flavour: BTreeMap<String, Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    server: String,
+    packages: Vec<String>,
+}
+
+impl MatrixLock {
+    /// Where the lock file of a matrix is: beside it.
+    pub fn path_of(matrix: &Path) -> PathBuf {
+        matrix.with_extension("lock")
+    }
+
+    /// Reads a lock file; an absent one is an error of its own kind
+    /// ([`ConfigError::Read`]).
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the first problem.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            what: WHAT,
+            path: path.to_owned(),
+            source,
+        })?;
+        let problems = Problems::default();
+        let lock = Self::parse(&text, &problems);
+        problems.into_result(WHAT, path, &text)?;
+        Ok(lock)
+    }
+
+    fn parse(text: &str, problems: &Problems) -> Self {
+        let file: File = match toml::from_str(text) {
+            Ok(file) => file,
+            Err(error) => {
+                problems.add(error.span().unwrap_or(0..0), error.message().to_owned());
+                return MatrixLock::default();
+            }
+        };
+        let mut lock = MatrixLock::default();
+        for (name, entry) in file.flavour {
+            let mut packages = Vec::new();
+            for package in &entry.packages {
+                match package.parse() {
+                    Ok(package) => packages.push(package),
+                    Err(message) => {
+                        let at = text.find(package.as_str()).unwrap_or(0);
+                        problems.add(at..at + package.len(), message);
+                    }
+                }
+            }
+            lock.set(&name, entry.server, packages);
+        }
+        lock
+    }
+
+    /// What a flavour is to be.
+    pub fn get(&self, flavour: &str) -> Option<&Locked> {
+        self.flavours.get(flavour)
+    }
+
+    /// Notes what a flavour is.
+    pub fn set(&mut self, flavour: &str, server: String, mut packages: Vec<PackageVersion>) {
+        packages.sort();
+        let locked = Locked { server, packages };
+        self.flavours.insert(flavour.to_owned(), locked);
+    }
+
+    /// Forgets flavours that the matrix has no more.
+    pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.flavours.retain(|name, _| is_there(name));
+    }
+
+    /// As the file holds it: a package a line, so that a change is seen as one.
+    pub fn to_text(&self) -> String {
+        let mut text = HEAD.to_owned();
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        for (name, locked) in &self.flavours {
+            let _ = write!(
+                text,
+                "\n[flavour.{}]\nserver = {}\npackages = [\n",
+                quoted(name),
+                quoted(&locked.server)
+            );
+            for package in &locked.packages {
+                let _ = writeln!(text, "    {},", quoted(&package.to_string()));
+            }
+            text.push_str("]\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let mut lock = MatrixLock::default();
+        let packages = ["b=2:1.0", "a=1"].map(|text| text.parse().expect("a package"));
+        lock.set("mysql-9.7", "9.7.4-2".to_owned(), packages.to_vec());
+        let text = lock.to_text();
+        insta::assert_snapshot!(text, @r#"
+        # Written by `dbmatrix lock`; `dbmatrix run --locked` insists on what it says.
+
+        [flavour."mysql-9.7"]
+        server = "9.7.4-2"
+        packages = [
+            "a=1",
+            "b=2:1.0",
+        ]
+        "#);
+        let problems = Problems::default();
+        assert_eq!(MatrixLock::parse(&text, &problems), lock);
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_at_its_line() {
+        for (text, line) in [
+            ("flavour = 1", 1),
+            ("[flavour.a]\nserver = '1'\npackages = ['b']", 3),
+            ("[flavour.a]\nserver = '1'\npackages = []\nmore = 1", 4),
+        ] {
+            let problems = Problems::default();
+            MatrixLock::parse(text, &problems);
+            let error = problems
+                .into_result(WHAT, Path::new("m.lock"), text)
+                .expect_err("a problem");
+            let told = error.lines().join("\n");
+            assert!(told.starts_with(&format!("m.lock:{line}: ")), "{told}");
+        }
+    }
+}
