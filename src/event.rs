@@ -298,6 +298,8 @@ pub struct CaseResult {
     pub retries: u32,
     /// What was wrong before the last try.
     pub flaky: Vec<Failure>,
+    /// Why it was skipped, where it says so itself.
+    pub note: Option<String>,
     /// Where the whole output of a command is kept.
     pub log: Option<PathBuf>,
     /// How long it took.

@@ -1,8 +1,8 @@
 //! dbmatrix: does it hold on every version?
 //!
 //! The rooms, top to bottom; each may use those below it, never those above:
-//! `cli`, `report`, `run`, `event`, `plan`, `matrix`, `suite`, `compare`,
-//! `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
+//! `cli`, `report`, `run`, `event`, `plan`, `matrix`, `mysqltest`, `suite`,
+//! `compare`, `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
 //! `session`, `outcome`, `config`, `shard`, `version`.
 
 pub mod catalogue;
@@ -14,6 +14,7 @@ pub mod event;
 pub mod host;
 pub mod image;
 pub mod matrix;
+pub mod mysqltest;
 pub mod nest;
 pub mod outcome;
 pub mod plan;

@@ -8,6 +8,7 @@ use globset::Glob;
 use thiserror::Error;
 
 use crate::matrix::{Flavour, Matrix, SuiteSpec};
+use crate::server::ServerSpec;
 use crate::shard::Shard;
 
 /// What was chosen on the command line; all where nothing was.
@@ -31,6 +32,8 @@ pub struct Cell {
     pub flavour: String,
     /// The name of the flavour's container.
     pub container: String,
+    /// How its server is installed and set.
+    pub server: Arc<ServerSpec>,
     /// The suite.
     pub suite: Arc<SuiteSpec>,
 }
@@ -93,6 +96,7 @@ impl Plan {
             cells.extend(on.map(|flavour| Cell {
                 flavour: flavour.name.clone(),
                 container: flavour.container(),
+                server: Arc::new(flavour.spec.clone()),
                 suite: Arc::clone(&suite),
             }));
         }

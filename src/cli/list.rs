@@ -48,6 +48,7 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
         let Listed {
             nest,
             name,
+            is_flavour: _,
             server,
             version,
             state,

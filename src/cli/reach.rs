@@ -67,7 +67,7 @@ pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec
     let all = list_all(engine, &place.project).await;
     let mut all = all.map_err(Failure::not_provided)?;
     all.retain(|row| {
-        let is_whole = row.state != "half made" && !row.name.is_empty();
+        let is_whole = row.state != "half made" && row.is_flavour;
         is_whole && nest.is_none_or(|nest| row.nest == nest)
     });
     if all.is_empty() {

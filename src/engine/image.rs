@@ -41,6 +41,9 @@ pub enum ImageSource {
         /// Such as `debian/12`.
         alias: String,
     },
+    /// Another container, without its snapshots. One that runs is copied as its
+    /// disk is at that moment.
+    Container(String),
 }
 
 impl ImageSource {
@@ -52,6 +55,9 @@ impl ImageSource {
             ImageSource::Remote { server, alias } => json!({
                 "type": "image", "mode": "pull", "protocol": "simplestreams",
                 "server": server, "alias": alias,
+            }),
+            ImageSource::Container(name) => json!({
+                "type": "copy", "source": name, "instance_only": true,
             }),
         }
     }

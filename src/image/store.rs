@@ -31,7 +31,7 @@ impl ImageOrigin {
     /// key of what goes into it or the server that it comes from.
     pub fn title(&self) -> String {
         match self {
-            ImageOrigin::Built(image) => format!("{} {}", image.name(), &image.key()[..12]),
+            ImageOrigin::Built(image) => format!("{} ({})", image.name(), image.key()),
             ImageOrigin::Server { server, alias } => format!("{alias} of {server}"),
         }
     }

@@ -12,7 +12,7 @@ mod suite;
 pub use flavour::Flavour;
 pub use locked::{Locked, MatrixLock};
 pub use nest::NestSpec;
-pub use suite::{CommandSpec, Expect, FilesSpec, SuiteKind, SuiteSpec};
+pub use suite::{CommandSpec, Expect, FilesSpec, MysqltestSpec, SuiteKind, SuiteSpec};
 
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ impl Matrix {
         let images = image::read_all(&top);
         let nest = nest::read(&top, path, &images);
         let flavours = flavour::read_all(&top, folder, &images);
-        let suites = suite::read_all(&top, folder, &flavours);
+        let suites = suite::read_all(&top, folder, &flavours, &images);
         top.finish();
         if flavours.is_empty() && problems.is_empty() {
             problems.add(

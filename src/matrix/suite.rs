@@ -8,8 +8,11 @@ use globset::Glob;
 use regex::Regex;
 
 use super::flavour::Flavour;
+use super::image;
 use crate::compare::{Replacement, Rules, Tolerance};
 use crate::config::{Placed, TableReader};
+use crate::image::{BaseImage, ImageOrigin};
+use crate::mysqltest::Program;
 use crate::suite::{FileKind, read_kinds};
 
 /// How long a step may take unless its suite says otherwise: long enough for
@@ -38,6 +41,8 @@ pub enum SuiteKind {
     Files(Arc<FilesSpec>),
     /// A program of one's own.
     Command(Arc<CommandSpec>),
+    /// The servers' own tests.
+    Mysqltest(Arc<MysqltestSpec>),
 }
 
 /// Files of statements, and how their outcomes are judged.
@@ -76,6 +81,23 @@ pub struct CommandSpec {
     pub environment: Vec<(String, String)>,
 }
 
+/// The servers' own tests, run by their own program.
+#[derive(Debug, Clone)]
+pub struct MysqltestSpec {
+    /// Whose program and tests.
+    pub program: Program,
+    /// The image of the container in which it runs.
+    pub image: ImageOrigin,
+    /// Patterns of the names of tests.
+    pub tests: Vec<Glob>,
+    /// Patterns of those that are left out.
+    pub skip: Vec<Glob>,
+    /// How many are run at a time on a flavour.
+    pub jobs: usize,
+    /// How long one may take.
+    pub test_limit: Option<Duration>,
+}
+
 impl FilesSpec {
     /// Files that are compared across flavours, all else as usual.
     pub fn compared(files: Vec<PathBuf>) -> Self {
@@ -97,6 +119,7 @@ impl SuiteSpec {
                 names.collect()
             }
             SuiteKind::Command(command) => vec![command.title()],
+            SuiteKind::Mysqltest(spec) => vec![format!("mysqltest {}", spec.program.as_str())],
         }
     }
 
@@ -125,6 +148,7 @@ pub(super) fn read_all(
     top: &TableReader<'_>,
     folder: &Path,
     flavours: &[Flavour],
+    images: &[BaseImage],
 ) -> Vec<SuiteSpec> {
     let mut suites: Vec<SuiteSpec> = Vec::new();
     for table in top.tables("suite") {
@@ -132,9 +156,10 @@ pub(super) fn read_all(
         let chosen = table.texts("flavours");
         let limit = table.duration("limit");
         let retries = table.count("retries");
-        let kind = match table.has("command") {
-            true => read_command(&table, folder),
-            false => read_files(&table, folder),
+        let kind = match (table.has("command"), table.has("mysqltest")) {
+            (true, _) => read_command(&table, folder),
+            (false, true) => read_mysqltest(&table, images),
+            (false, false) => read_files(&table, folder),
         };
         table.finish();
         let Some(name) = name else {
@@ -166,7 +191,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     let rules = read_rules(table);
     let step_limit = table.duration("step-limit");
     let Some(patterns) = patterns.filter(|patterns| !patterns.value.is_empty()) else {
-        let expected = "expected `files`, a list of patterns, or a `command`";
+        let expected = "expected `files`, a list of patterns, a `command`, or `mysqltest`";
         table.problem(table.span(), expected);
         return None;
     };
@@ -283,6 +308,47 @@ fn read_command(table: &TableReader<'_>, matrix_folder: &Path) -> Option<SuiteKi
         folder,
         environment,
     })))
+}
+
+fn read_mysqltest(table: &TableReader<'_>, images: &[BaseImage]) -> Option<SuiteKind> {
+    let word = table.text("mysqltest")?;
+    let tests = table.texts("tests");
+    let skip = table.texts("skip");
+    let jobs = table.count("jobs");
+    let test_limit = table.duration("step-limit");
+    let named = |program: &Program| program.as_str() == word.value;
+    let Some(program) = Program::ALL.into_iter().find(named) else {
+        let expected = format!("expected `mariadb` or `mysql`; found `{}`", word.value);
+        table.problem(word.span, expected);
+        return None;
+    };
+    let image = Placed {
+        value: program.image().to_owned(),
+        span: word.span,
+    };
+    Some(SuiteKind::Mysqltest(Arc::new(MysqltestSpec {
+        program,
+        image: image::resolve(table, image, images)?,
+        tests: match tests {
+            Some(tests) => read_globs(table, tests),
+            None => Glob::new("*").into_iter().collect(),
+        },
+        skip: skip.map_or_else(Vec::new, |skip| read_globs(table, skip)),
+        jobs: jobs.map_or(2, |jobs| jobs.value as usize),
+        test_limit: test_limit.map(|limit| limit.value),
+    })))
+}
+
+/// Patterns of names.
+fn read_globs(table: &TableReader<'_>, patterns: Placed<Vec<Placed<String>>>) -> Vec<Glob> {
+    let read = |pattern: Placed<String>| {
+        let glob = Glob::new(&pattern.value);
+        glob.map_err(|error| {
+            table.problem(pattern.span, format!("expected a pattern: {error}"));
+        })
+        .ok()
+    };
+    patterns.value.into_iter().filter_map(read).collect()
 }
 
 fn plain_texts(list: Option<Placed<Vec<Placed<String>>>>) -> Vec<String> {

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::address::free_address;
 use super::outer::{config_stage_ready, fix_address, is_ready, read_key, wait_for_address};
 use super::{Nest, NestError, inner, key};
-use crate::engine::{Devices, Engine, Instance, NewInstance, Power, config};
+use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, Power, config};
 use crate::image::{ImageOrigin, ImageStore};
 
 /// What a child is to be.
@@ -130,34 +130,65 @@ impl Children {
         Ok(())
     }
 
+    /// Copies a child, which may run; the copy is not started, and counts as
+    /// half made as long as it is there. One of that name is replaced.
+    pub async fn copy(&self, of: &str, name: &str) -> Result<Child, NestError> {
+        if self.nest.engine.instance(name).await?.is_some() {
+            self.nest.engine.destroy_instance(name).await?;
+        }
+        let title = format!("copy of {of}");
+        let config = config([(key::KEY, ""), (key::FLAVOUR, ""), (key::SERVER, &title)]);
+        self.create(name, ImageSource::Container(of.to_owned()), config)
+            .await
+    }
+
+    /// Starts a copy and waits for its address.
+    pub async fn start(&self, child: &Child) -> Result<(), NestError> {
+        child.engine.power(&child.name, Power::Start).await?;
+        wait_for_address(&child.engine, &child.name, child.address).await
+    }
+
     async fn make(&self, spec: &ChildSpec) -> Result<Child, NestError> {
         let image = self.images.provide(&spec.image).await?;
+        let config = config([
+            (key::KEY, &spec.key),
+            (key::FLAVOUR, &spec.flavour),
+            (key::SERVER, &spec.server),
+        ]);
+        let child = self.create(&spec.name, image, config).await?;
+        child.engine.power(&child.name, Power::Start).await?;
+        Ok(child)
+    }
+
+    /// Makes a container with an address of its own.
+    async fn create(
+        &self,
+        name: &str,
+        image: ImageSource,
+        mut noted: Config,
+    ) -> Result<Child, NestError> {
         let engine = &self.nest.engine;
         let address = self.give_address().await?;
+        noted.extend(config([
+            (key::OWNER, "dbmatrix"),
+            (key::STAGE, "making"),
+            (key::ADDRESS, &address.to_string()),
+        ]));
         let new = NewInstance {
-            name: spec.name.clone(),
+            name: name.to_owned(),
             image,
-            config: config([
-                (key::OWNER, "dbmatrix"),
-                (key::STAGE, "making"),
-                (key::KEY, &spec.key),
-                (key::FLAVOUR, &spec.flavour),
-                (key::SERVER, &spec.server),
-                (key::ADDRESS, &address.to_string()),
-            ]),
+            config: noted,
             devices: Devices::from([("eth0".to_owned(), inner::child_nic(address))]),
         };
         engine.create_instance(&new).await?;
-        let child = Child {
-            name: spec.name.clone(),
+        fix_address(engine, name, address, self.nest.subnet).await?;
+        Ok(Child {
+            name: name.to_owned(),
             engine: engine.clone(),
             address,
             stage: Stage::New,
             packages: String::new(),
-        };
-        fix_address(engine, &child.name, address, self.nest.subnet).await?;
-        engine.power(&child.name, Power::Start).await?;
-        Ok(child)
+        })
     }
 
     /// An address that no child has and that no other task was given.

@@ -14,8 +14,11 @@ use crate::host::Names;
 pub struct Listed {
     /// The nest's name.
     pub nest: String,
-    /// The flavour's name; empty for the nest itself.
+    /// The flavour's name; empty for the nest itself; a container's own name
+    /// where it is no flavour.
     pub name: String,
+    /// Whether it is a flavour.
+    pub is_flavour: bool,
     /// Such as `mysql:9.7`.
     pub server: String,
     /// What the server said of itself when somebody last logged in.
@@ -110,6 +113,7 @@ fn listed(instance: &Instance) -> Listed {
     Listed {
         nest: String::new(),
         name: String::new(),
+        is_flavour: instance.config.contains_key(key::FLAVOUR),
         server: text(key::SERVER),
         version: text(key::VERSION),
         state,
@@ -141,7 +145,9 @@ pub async fn find_flavour(
     for instance in chosen {
         let one = Nest::wake(&inside, instance, &names.bridge).await?;
         for child in one.engine.instances().await? {
-            let name = child.config.get(key::FLAVOUR).unwrap_or(&child.name);
+            let Some(name) = child.config.get(key::FLAVOUR) else {
+                continue;
+            };
             there.push(format!("`{name}`"));
             if name == flavour && is_ready(&child) {
                 found.push((one.clone(), child));

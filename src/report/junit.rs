@@ -96,7 +96,8 @@ fn status(case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus {
     let result = &case.result;
     if result.verdict() == CellVerdict::Skipped && new.is_empty() {
         let mut skipped = TestCaseStatus::skipped();
-        skipped.set_message("no condition of its steps holds on this flavour");
+        let usual = "no condition of its steps holds on this flavour";
+        skipped.set_message(result.note.as_deref().unwrap_or(usual));
         return skipped;
     }
     if result.is_good() && new.is_empty() {

@@ -125,7 +125,7 @@ async fn keep_authority(
     joint: &Joint,
     folder: &Path,
 ) -> Result<Option<PathBuf>, CommandError> {
-    let found = certificate_authority(server, &joint.nest, &cell.container).await;
+    let found = certificate_authority(server, &joint.stand.nest.engine, &cell.container).await;
     let text = match found {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),

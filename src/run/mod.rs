@@ -13,6 +13,7 @@ mod database;
 mod flavour;
 mod judge;
 mod lock;
+mod mysqltest_cell;
 mod prepared;
 mod proposal;
 mod sessions;
@@ -34,8 +35,8 @@ use tokio::task::JoinSet;
 
 use comparison::Comparison;
 use course::Course;
+use mysqltest_cell::Tools;
 
-use crate::engine::Engine;
 use crate::event::{Event, Sender};
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
 use crate::plan::{Cell, Plan};
@@ -56,8 +57,8 @@ struct Joint {
     comparisons: Arc<HashMap<(String, PathBuf), Comparison>>,
     course: Course,
     events: Sender,
-    /// The nest's engine.
-    nest: Engine,
+    stand: Stand,
+    tools: Tools,
     caller: Caller,
     /// Cases that were not run to their end.
     cut: Arc<AtomicUsize>,
@@ -141,6 +142,10 @@ async fn run_cell(server: &Server, cell: &Cell, joint: &Joint) -> Vec<Answers> {
         SuiteKind::Files(files) => cell::run_files(server, cell, files, joint).await,
         SuiteKind::Command(command) => {
             command_cell::run_command_cell(server, cell, command, joint).await;
+            Vec::new()
+        }
+        SuiteKind::Mysqltest(spec) => {
+            mysqltest_cell::run_mysqltest_cell(cell, spec, joint).await;
             Vec::new()
         }
     }

@@ -12,6 +12,7 @@ use super::Joint;
 use super::command::Caller;
 use super::comparison::{About, Comparison};
 use super::course::Course;
+use super::mysqltest_cell::Tools;
 use super::stand::Stand;
 use crate::config::ConfigError;
 use crate::event::Sender;
@@ -98,7 +99,8 @@ impl Prepared {
             comparisons: Arc::new(comparisons),
             course: Course::new(self.options.update, self.options.fail_fast),
             events: events.clone(),
-            nest: stand.nest.engine.clone(),
+            stand: stand.clone(),
+            tools: Tools::default(),
             caller: self.options.caller.clone(),
             cut: Arc::new(AtomicUsize::new(0)),
         }

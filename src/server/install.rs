@@ -178,6 +178,15 @@ pub(super) async fn install_locked(
     })
 }
 
+/// Installs Debian packages of the image's own mirror.
+///
+/// # Errors
+/// As [`install`].
+pub async fn install_debian_packages(child: &Child, names: &[String]) -> Result<(), ServerError> {
+    update(child, "").await?;
+    install_debs(child, names, &[]).await
+}
+
 async fn add_repository(child: &Child, repository: &Repository) -> Result<(), ServerError> {
     let engine = &child.engine;
     engine.push_folder(&child.name, KEYS).await?;

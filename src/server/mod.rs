@@ -18,7 +18,7 @@ pub use certificate::certificate_authority;
 pub use configure::configure;
 pub use error::ServerError;
 pub use facts::{Defaults, ask_defaults};
-pub use install::install;
+pub use install::{install, install_debian_packages};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use packages::PackageVersion;
 pub use spec::{

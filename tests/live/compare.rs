@@ -5,7 +5,7 @@ use std::fs;
 use super::Outcome;
 use super::sandbox::{Sandbox, check, text};
 
-const PAIR: &str =
+pub(crate) const PAIR: &str =
     "[[flavour]]\nserver = \"mysql:9.7\"\n\n[[flavour]]\nserver = \"mariadb:10.11\"\n";
 
 /// The matrix that shows the feature off: all differences are known.

@@ -10,6 +10,7 @@
 mod chain;
 mod compare;
 mod interrupt;
+mod report;
 mod sandbox;
 mod vendor;
 
@@ -46,6 +47,9 @@ fn main() {
         ("a_hanging_statement_is_killed", compare::limits),
         ("retries_and_fail_fast_are_told", compare::flaky),
         ("a_command_is_run_against_each_flavour", compare::command),
+        ("reports_tell_all_there_is", report::reports),
+        ("parts_of_a_run_are_joined", report::shards),
+        ("a_lock_is_insisted_on", report::lock),
         ("list_and_connect", chain::list_and_connect),
         (
             "the_routed_user_is_refused_from_elsewhere",

@@ -78,15 +78,23 @@ impl Sandbox {
         command
             .args(arguments)
             .env("DBMATRIX_PROJECT", PROJECT)
+            .env_remove("GITHUB_ACTIONS")
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null());
         command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, &[])
+    }
+
+    /// Runs the program with more variables in its environment.
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
         eprintln!("\n$ dbmatrix {}", arguments.join(" "));
         let begun = Instant::now();
-        let output = self.command(arguments).output().expect("the program runs");
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        let output = command.output().expect("the program runs");
         let ran = Ran::of(output);
         eprintln!(
             "  exit status {} after {:.1} s",

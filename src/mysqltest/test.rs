@@ -1,0 +1,207 @@
+//! One test, run by the program.
+
+use std::net::Ipv4Addr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::{BenchError, Tool};
+use crate::engine::Exec;
+
+/// Exit status of a test that skips itself.
+const SKIPPED: i64 = 62;
+/// Exit status of timeout(1).
+const TIMED_OUT: [i64; 2] = [124, 137];
+/// Bytes of the end of its words that are kept; a result can be long.
+const KEPT: &str = "60000";
+
+/// As nobody: as root the program writes what differs beside the results.
+const RUN: &str = r#"
+cd "$ROOT"
+rm -rf "$FOLDER/tmp" "$FOLDER/log"
+mkdir -p "$FOLDER/tmp" "$FOLDER/log"
+chown nobody:nogroup "$FOLDER/tmp" "$FOLDER/log"
+status=0
+setpriv --reuid nobody --regid nogroup --clear-groups \
+    timeout --kill-after 2 "$SECONDS_LIMIT" \
+    "$PROGRAM" --defaults-file="$FOLDER/my.cnf" --silent --database=test \
+    --tmpdir="$FOLDER/tmp" --logdir="$FOLDER/log" --timer-file="$FOLDER/log/timer" \
+    --test-file="$TEST" --result-file="$RESULT" --tail-lines=20 --max-connect-retries=5 $MORE \
+    < /dev/null > "$FOLDER/said" 2>&1 || status=$?
+tail -c "$KEPT" "$FOLDER/said"
+exit $status
+"#;
+
+/// How a test ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestEnd {
+    /// As its result says.
+    Passed,
+    /// It asks for what this server has not.
+    Skipped(String),
+    /// Otherwise.
+    Failed {
+        /// Where it stopped; 0 where its result differs.
+        line: usize,
+        /// In a line.
+        why: String,
+        /// The difference, or the statement with the server's words.
+        text: String,
+    },
+    /// It did not come to an end.
+    TookTooLong,
+}
+
+pub(super) struct TestRun<'a> {
+    pub(super) tool: &'a Tool,
+    pub(super) folder: &'a str,
+    pub(super) address: Ipv4Addr,
+    pub(super) test: &'a str,
+    pub(super) limit: Duration,
+}
+
+impl TestRun<'_> {
+    pub(super) async fn run(&self) -> Result<TestEnd, BenchError> {
+        let program = self.tool.program;
+        let mut exec = Exec::script(RUN)
+            .limit(self.limit + Duration::from_secs(30))
+            .env("KEPT", KEPT)
+            .env("SECONDS_LIMIT", &self.limit.as_secs().max(1).to_string())
+            .env("PROGRAM", program.path())
+            .env("FOLDER", self.folder)
+            .env("TEST", &format!("{}/{}.test", program.tests(), self.test))
+            .env(
+                "RESULT",
+                &format!("{}/{}.result", program.results(), self.test),
+            )
+            .env("MORE", "");
+        for (name, value) in self.environment() {
+            exec = exec.env(name, &value);
+        }
+        let child = &self.tool.child;
+        let output = child.engine.exec(&child.name, &exec).await?;
+        Ok(match output.status {
+            0 => TestEnd::Passed,
+            SKIPPED => TestEnd::Skipped(skip_reason(&output.stdout)),
+            status if TIMED_OUT.contains(&status) => TestEnd::TookTooLong,
+            _ => failure(&output.stdout),
+        })
+    }
+
+    /// What the servers' own driver sets and tests read.
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let program = self.tool.program;
+        let folder = self.folder;
+        let client =
+            |name: &str| format!("{} --defaults-file={folder}/my.cnf", program.client(name));
+        let root = program.root();
+        vec![
+            ("ROOT", root.to_owned()),
+            ("LC_ALL", "C".to_owned()),
+            ("TZ", "GMT-3".to_owned()),
+            ("UMASK", "0660".to_owned()),
+            ("UMASK_DIR", "0770".to_owned()),
+            ("USE_RUNNING_SERVER", "1".to_owned()),
+            ("MASTER_MYPORT", "3306".to_owned()),
+            ("MASTER_MYSOCK", format!("{folder}/mysqld.sock")),
+            ("MASTER_SERVER_HOST", self.address.to_string()),
+            ("MYSQL_TEST_DIR", root.to_owned()),
+            ("MTR_SUITE_DIR", format!("{root}/{}", program.tests())),
+            ("MYSQLTEST_VARDIR", folder.to_owned()),
+            ("MYSQL_TMP_DIR", format!("{folder}/tmp")),
+            ("MYSQL_SHAREDIR", "/usr/share/mysql".to_owned()),
+            ("MYSQL_CHARSETSDIR", "/usr/share/mysql/charsets".to_owned()),
+            ("SECURE_LOAD_PATH", format!("{root}/std_data")),
+            ("MYSQL", client("")),
+            ("EXE_MYSQL", program.client("")),
+            ("MYSQL_DUMP", client("dump")),
+            ("MYSQL_CHECK", client("check")),
+            ("MYSQL_IMPORT", client("import")),
+            ("MYSQL_SHOW", client("show")),
+            ("MYSQL_SLAP", client("slap")),
+            ("MYSQLADMIN", client("admin")),
+            ("MYSQL_BINLOG", client("binlog")),
+            ("MY_PERROR", "/usr/bin/perror".to_owned()),
+            ("BIG_TEST", String::new()),
+            (
+                "MYSQL_TEST",
+                format!(
+                    "{} --defaults-file={folder}/my.cnf --silent --database=test --tmpdir={folder}/tmp --logdir={folder}/log",
+                    program.path()
+                ),
+            ),
+        ]
+    }
+}
+
+fn skip_reason(said: &str) -> String {
+    let reason = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("reason:"));
+    match reason.map(str::trim) {
+        Some(reason) if !reason.is_empty() => reason.to_owned(),
+        _ => "skips itself".to_owned(),
+    }
+}
+
+fn failure(said: &str) -> TestEnd {
+    static STOPPED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?:^|\s)At line (\d+): ?(.*)").ok());
+    let stopped = STOPPED.as_ref().and_then(|pattern| pattern.captures(said));
+    match stopped {
+        Some(found) => TestEnd::Failed {
+            line: found[1].parse().unwrap_or(0),
+            why: format!("stopped: {}", &found[2]),
+            text: said.trim().to_owned(),
+        },
+        None => TestEnd::Failed {
+            line: 0,
+            why: "other than its result".to_owned(),
+            text: changes(said),
+        },
+    }
+}
+
+/// The lines of a difference that are not alike; all where there are none.
+fn changes(said: &str) -> String {
+    let is_change = |line: &&str| {
+        line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---")
+    };
+    let changes: Vec<&str> = said.lines().filter(is_change).collect();
+    match changes.is_empty() {
+        true => said.trim().to_owned(),
+        false => changes.join("\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_test_says_why() {
+        let said = "skipped\nThe test 'main.x' is not supported by this installation\nDetected in file include/have_x.inc at line 3\nreason: No x here\n";
+        assert_eq!(skip_reason(said), "No x here");
+        assert_eq!(skip_reason(""), "skips itself");
+    }
+
+    #[test]
+    fn a_failed_test_says_where() {
+        let stopped = failure("mysqltest: At line 5: query 'SELECT x' failed: ER_X (1054): no\n");
+        let TestEnd::Failed { line, why, .. } = stopped else {
+            panic!("{stopped:?}");
+        };
+        assert_eq!(
+            (line, why.as_str()),
+            (5, "stopped: query 'SELECT x' failed: ER_X (1054): no")
+        );
+        let differs = failure(
+            "--- main/a.result\n+++ log/a.reject\n@@ -1 +1 @@\n a\n-1\n+2\n\nmysqltest: Result length mismatch\n",
+        );
+        let TestEnd::Failed { line, text, .. } = differs else {
+            panic!("{differs:?}");
+        };
+        assert_eq!((line, text.as_str()), (0, "-1\n+2"));
+    }
+}

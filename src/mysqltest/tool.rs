@@ -1,0 +1,77 @@
+//! The container in which `mysqltest` runs.
+
+use sha2::{Digest, Sha256};
+
+use super::{BenchError, Program};
+use crate::engine::Exec;
+use crate::image::ImageOrigin;
+use crate::nest::{Child, ChildSpec, Children, Stage};
+use crate::server::install_debian_packages;
+
+/// Raised whenever a tool container is made in another way.
+const RECIPE: u32 = 1;
+
+/// The package brings a server along, which is not to run here.
+const QUIET: &str = r#"
+systemctl disable --quiet --now mariadb.service mysql.service 2> /dev/null || true
+mkdir -p /var/lib/dbmatrix-mysqltest
+"#;
+
+/// A container with the program and its tests.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    pub(super) child: Child,
+    /// Whose.
+    pub program: Program,
+}
+
+impl Tool {
+    /// Makes sure of the tool container; the first time it is installed.
+    ///
+    /// # Errors
+    /// As of the engine; and where the package cannot be had.
+    pub async fn ensure(
+        children: &Children,
+        program: Program,
+        image: &ImageOrigin,
+    ) -> Result<Self, BenchError> {
+        let key = Sha256::digest(format!("{RECIPE} {program:?} {image:?}").as_bytes());
+        let spec = ChildSpec {
+            name: format!("mysqltest-{}", program.as_str()),
+            flavour: String::new(),
+            key: key[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+            server: format!("mysqltest of {}", program.as_str()),
+            image: image.clone(),
+            packages: None,
+        };
+        let child = children.ensure(&spec).await?;
+        let tool = Tool { child, program };
+        if tool.child.stage == Stage::New {
+            let packages = [program.package(), "socat"].map(str::to_owned);
+            install_debian_packages(&tool.child, &packages).await?;
+            tool.succeed(
+                "keep the server of the package from running",
+                Exec::script(QUIET),
+            )
+            .await?;
+            children.mark_ready(&tool.child, "", "").await?;
+        }
+        Ok(tool)
+    }
+
+    /// Runs a step; another exit status than 0 is an error.
+    pub(super) async fn succeed(
+        &self,
+        step: &'static str,
+        exec: Exec,
+    ) -> Result<String, BenchError> {
+        let output = self.child.engine.exec(&self.child.name, &exec).await?;
+        if output.success() {
+            return Ok(output.stdout);
+        }
+        Err(BenchError::Step {
+            step,
+            output: output.tail(12),
+        })
+    }
+}

@@ -1,0 +1,239 @@
+//! A `mysqltest` suite on one flavour: its tests, several at a time, each worker
+//! on a throwaway copy of the server.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Joint;
+use crate::event::{CaseResult, Event, Failure};
+use crate::matrix::MysqltestSpec;
+use crate::mysqltest::{Bench, BenchError, Selection, Source, TestEnd, Tool, choose};
+use crate::plan::Cell;
+use crate::server::RoutedUser;
+
+/// How long a test may take unless its suite says otherwise.
+const TEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs the suite's tests.
+pub(super) async fn run_mysqltest_cell(cell: &Cell, spec: &MysqltestSpec, joint: &Joint) {
+    if joint.course.is_over() {
+        joint.note_cut();
+        return;
+    }
+    let suite = Suite {
+        cell,
+        spec,
+        joint,
+        deadline: cell.suite.limit.map(|limit| Instant::now() + limit),
+    };
+    if let Err(error) = suite.run().await {
+        suite.finished(
+            "all tests",
+            CaseResult {
+                aborted: Some(error.to_string()),
+                ..CaseResult::default()
+            },
+        );
+    }
+}
+
+/// A suite on a flavour.
+struct Suite<'a> {
+    cell: &'a Cell,
+    spec: &'a MysqltestSpec,
+    joint: &'a Joint,
+    deadline: Option<Instant>,
+}
+
+impl Suite<'_> {
+    async fn run(&self) -> Result<(), BenchError> {
+        let tool = self.tool().await?;
+        let Selection { tests, left_out } =
+            choose(&tool, &self.spec.tests, &self.spec.skip).await?;
+        for (test, why) in left_out {
+            self.finished(&test, skipped(why.to_owned()));
+        }
+        let workers = self.spec.jobs.clamp(1, tests.len().max(1));
+        let queue = Mutex::new(VecDeque::from(tests));
+        let work = (0..workers).map(|number| self.work(number, &tool, &queue));
+        let ended = futures_util::future::join_all(work).await;
+        ended.into_iter().collect()
+    }
+
+    /// The tool container, made by whichever flavour comes first.
+    async fn tool(&self) -> Result<Tool, BenchError> {
+        let mut tools = self.joint.tools.lock().await;
+        if let Some(tool) = tools.get(&self.spec.program) {
+            return Ok(tool.clone());
+        }
+        let children = &self.joint.stand.children;
+        let tool = Tool::ensure(children, self.spec.program, &self.spec.image).await?;
+        tools.insert(self.spec.program, tool.clone());
+        Ok(tool)
+    }
+
+    /// Runs tests until there are none left. A server that a test has changed
+    /// is thrown away.
+    async fn work(
+        &self,
+        number: usize,
+        tool: &Tool,
+        queue: &Mutex<VecDeque<String>>,
+    ) -> Result<(), BenchError> {
+        let stand = &self.joint.stand;
+        let user = RoutedUser {
+            address: stand.source,
+            password: stand.nest.password.clone(),
+        };
+        let guard = stand.nest.guard();
+        let source = Source {
+            children: &stand.children,
+            child: &self.cell.container,
+            spec: &self.cell.server,
+            user: &user,
+            guard: &guard,
+        };
+        let next = || {
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.pop_front()
+        };
+        let mut bench = None;
+        while let Some(test) = next() {
+            if self.is_over() {
+                self.joint.note_cut();
+                continue;
+            }
+            self.joint.events.send(Event::CaseStarted {
+                flavour: self.cell.flavour.clone(),
+                suite: self.cell.suite.name.clone(),
+                file: file(&test),
+            });
+            let ready = match bench.take() {
+                Some(bench) => bench,
+                None => Bench::make(source, tool, number).await?,
+            };
+            let (result, ready) = self.tried(&test, ready, source, tool, number).await?;
+            if !result.is_good() {
+                self.joint.course.note_failure();
+            }
+            self.finished(&test, result);
+            bench = ready;
+        }
+        match bench {
+            Some(bench) => bench.remove().await,
+            None => Ok(()),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let late = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() > deadline);
+        late || self.joint.course.is_over()
+    }
+
+    /// Runs a test, again where it fails and the suite asks for retries; each
+    /// time on a server that nothing has changed.
+    async fn tried<'a>(
+        &self,
+        test: &str,
+        bench: Bench<'a>,
+        source: Source<'a>,
+        tool: &'a Tool,
+        number: usize,
+    ) -> Result<(CaseResult, Option<Bench<'a>>), BenchError> {
+        let limit = self.spec.test_limit.unwrap_or(TEST_LIMIT);
+        let mut bench = bench;
+        let mut flaky = Vec::new();
+        let mut retries = 0;
+        loop {
+            let begun = Instant::now();
+            let ended = bench.run(test, limit).await;
+            let took = begun.elapsed();
+            let is_fresh = ended.is_ok() && bench.is_fresh().await;
+            let left = match is_fresh {
+                true => Some(bench),
+                false => {
+                    bench.remove().await?;
+                    None
+                }
+            };
+            let mut result = match ended {
+                Ok(ended) => judged(test, ended, limit),
+                // The server of this worker is beyond help; the next is new.
+                Err(error) => CaseResult {
+                    aborted: Some(error.to_string()),
+                    ..CaseResult::default()
+                },
+            };
+            result.took = took;
+            if result.is_good() || retries == self.cell.suite.retries {
+                result.retries = retries;
+                result.flaky = flaky;
+                return Ok((result, left));
+            }
+            flaky = result.failures;
+            retries += 1;
+            bench = match left {
+                Some(bench) => bench,
+                None => Bench::make(source, tool, number).await?,
+            };
+        }
+    }
+
+    fn finished(&self, test: &str, result: CaseResult) {
+        self.joint.events.send(Event::CaseFinished {
+            flavour: self.cell.flavour.clone(),
+            suite: self.cell.suite.name.clone(),
+            file: file(test),
+            result,
+        });
+    }
+}
+
+fn file(test: &str) -> PathBuf {
+    PathBuf::from(format!("main/{test}.test"))
+}
+
+fn skipped(why: String) -> CaseResult {
+    CaseResult {
+        skipped: 1,
+        note: Some(why),
+        ..CaseResult::default()
+    }
+}
+
+fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
+    let failed = |line: usize, why: String, found: String| CaseResult {
+        failed: 1,
+        failures: vec![Failure {
+            line,
+            statement: format!("main/{test}"),
+            expected: "its result".to_owned(),
+            found,
+            why,
+            kind: None,
+            known: None,
+        }],
+        ..CaseResult::default()
+    };
+    match ended {
+        TestEnd::Passed => CaseResult {
+            passed: 1,
+            ..CaseResult::default()
+        },
+        TestEnd::Skipped(why) => skipped(why),
+        TestEnd::Failed { line, why, text } => failed(line, why, text),
+        TestEnd::TookTooLong => failed(
+            0,
+            "it took too long".to_owned(),
+            format!("it was ended after {}", humantime::format_duration(limit)),
+        ),
+    }
+}
+
+/// Tool containers of a run, by program.
+pub(super) type Tools =
+    Arc<tokio::sync::Mutex<std::collections::HashMap<crate::mysqltest::Program, Tool>>>;
