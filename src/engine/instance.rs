@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use hyper::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -23,14 +23,23 @@ pub struct Instance {
     /// Such as `Running`, `Stopped`, `Frozen`.
     pub status: String,
     /// Its own settings, without those of profiles.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_none")]
     pub config: Config,
     /// Its own devices.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_none")]
     pub devices: Devices,
     /// Its snapshots, where they were asked for.
     #[serde(default)]
     pub snapshots: Option<Vec<Value>>,
+}
+
+/// A container that is just coming or going has `null` where others have a map.
+fn or_none<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 impl Instance {

@@ -16,7 +16,7 @@ use super::test::{TestEnd, TestRun};
 use crate::engine::{EngineError, Exec, FileMode};
 use crate::nest::{Child, Children, NestError};
 use crate::route::Guard;
-use crate::server::{Login, RoutedUser, Server, ServerError, ServerSpec, configure, log_in, start};
+use crate::server::{Login, RoutedUser, Server, ServerError, ServerSpec, configure, log_in};
 use crate::session::{Connect, Session, SessionError};
 use crate::version::{Family, Version};
 
@@ -68,8 +68,15 @@ printf '[client]\nhost = %s\nport = 3306\nuser = root\nsocket = %s/mysqld.sock\n
 chown -R nobody:nogroup "$FOLDER"
 "#;
 
-/// The results' time zone.
-const ZONE: &str = "[Service]\nEnvironment=TZ=GMT-3\n";
+/// The results' time zone; and the copy's server waits for its own settings: one
+/// that is ended while it starts with those of the original was seen to hang.
+const UNIT: &str =
+    "[Unit]\nConditionPathExists=/run/dbmatrix-mysqltest\n\n[Service]\nEnvironment=TZ=GMT-3\n";
+
+/// Not a restart: the copy may be at the point of starting it by itself.
+const START: &str = r#"touch /run/dbmatrix-mysqltest; systemctl start "$SERVICE""#;
+/// It mends what the copied disk lacks first.
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a bench is made from.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +119,7 @@ impl<'a> Bench<'a> {
         let name = format!("{}-mysqltest-{number}", source.child);
         let child = source.children.copy(source.child, &name).await?;
         let engine = &child.engine;
-        let hosts = hosts(tool.child.address);
+        let hosts = hosts(tool.child.address, source.user.address);
         engine
             .push(&name, "/etc/hosts", FileMode::Public, &hosts)
             .await?;
@@ -122,13 +129,24 @@ impl<'a> Bench<'a> {
         );
         engine.push_folder(&name, &folder).await?;
         let unit = format!("{folder}/mysqltest.conf");
-        engine.push(&name, &unit, FileMode::Public, ZONE).await?;
+        engine.push(&name, &unit, FileMode::Public, UNIT).await?;
         source.children.start(&child).await?;
         let mut spec = source.spec.clone();
-        let names_count = ("skip-name-resolve".to_owned(), "0".to_owned());
+        // MySQL 9.7 takes `0` for on.
+        let names_count = ("skip-name-resolve".to_owned(), "OFF".to_owned());
         spec.settings.push(names_count);
         configure(&child, &spec, source.user).await?;
-        start(&child, &spec).await?;
+        let service = spec.installation.service();
+        let go = Exec::script(START)
+            .env("SERVICE", service)
+            .limit(START_LIMIT);
+        let started = engine.exec(&name, &go).await?;
+        if !started.success() {
+            return Err(BenchError::Step {
+                step: "start a copy of the server",
+                output: started.tail(12),
+            });
+        }
         let login = Login {
             address: child.address,
             user: source.user,
@@ -216,9 +234,10 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Whoever comes from the tool container comes from `localhost`.
-fn hosts(tool: Ipv4Addr) -> String {
-    format!("{tool} localhost\n127.0.0.1 loopback\n")
+/// Whoever comes from the tool container comes from `localhost`; the name of
+/// the routed user's address is looked for nowhere else, which can take long.
+fn hosts(tool: Ipv4Addr, routed: Ipv4Addr) -> String {
+    format!("{tool} localhost\n{routed} routed\n127.0.0.1 loopback\n")
 }
 
 /// What the servers' own driver makes before the first test; the procedure is

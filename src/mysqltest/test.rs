@@ -147,12 +147,12 @@ fn skip_reason(said: &str) -> String {
 
 fn failure(said: &str) -> TestEnd {
     static STOPPED: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?:^|\s)At line (\d+): ?(.*)").ok());
+        LazyLock::new(|| Regex::new(r"(?:^|\s)At line (\d+):").ok());
     let stopped = STOPPED.as_ref().and_then(|pattern| pattern.captures(said));
     match stopped {
         Some(found) => TestEnd::Failed {
             line: found[1].parse().unwrap_or(0),
-            why: format!("stopped: {}", &found[2]),
+            why: "stopped before its end".to_owned(),
             text: said.trim().to_owned(),
         },
         None => TestEnd::Failed {
@@ -192,10 +192,7 @@ mod tests {
         let TestEnd::Failed { line, why, .. } = stopped else {
             panic!("{stopped:?}");
         };
-        assert_eq!(
-            (line, why.as_str()),
-            (5, "stopped: query 'SELECT x' failed: ER_X (1054): no")
-        );
+        assert_eq!((line, why.as_str()), (5, "stopped before its end"));
         let differs = failure(
             "--- main/a.result\n+++ log/a.reject\n@@ -1 +1 @@\n a\n-1\n+2\n\nmysqltest: Result length mismatch\n",
         );

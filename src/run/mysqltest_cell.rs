@@ -30,7 +30,7 @@ pub(super) async fn run_mysqltest_cell(cell: &Cell, spec: &MysqltestSpec, joint:
     };
     if let Err(error) = suite.run().await {
         suite.finished(
-            "all tests",
+            PathBuf::from("main"),
             CaseResult {
                 aborted: Some(error.to_string()),
                 ..CaseResult::default()
@@ -53,7 +53,7 @@ impl Suite<'_> {
         let Selection { tests, left_out } =
             choose(&tool, &self.spec.tests, &self.spec.skip).await?;
         for (test, why) in left_out {
-            self.finished(&test, skipped(why.to_owned()));
+            self.finished(file(&test), skipped(why.to_owned()));
         }
         let workers = self.spec.jobs.clamp(1, tests.len().max(1));
         let queue = Mutex::new(VecDeque::from(tests));
@@ -118,7 +118,7 @@ impl Suite<'_> {
             if !result.is_good() {
                 self.joint.course.note_failure();
             }
-            self.finished(&test, result);
+            self.finished(file(&test), result);
             bench = ready;
         }
         match bench {
@@ -183,11 +183,11 @@ impl Suite<'_> {
         }
     }
 
-    fn finished(&self, test: &str, result: CaseResult) {
+    fn finished(&self, file: PathBuf, result: CaseResult) {
         self.joint.events.send(Event::CaseFinished {
             flavour: self.cell.flavour.clone(),
             suite: self.cell.suite.name.clone(),
-            file: file(test),
+            file,
             result,
         });
     }

@@ -57,9 +57,14 @@ pub async fn configure(
 
 fn settings_file(child: &Child, base: &str, settings: &[(String, String)]) -> String {
     let mut text = format!(
-        "# Written by dbmatrix.\n[mysqld]\n{base}bind-address = {}\nskip-name-resolve\ninit-file = {INIT_FILE}\n",
+        "# Written by dbmatrix.\n[mysqld]\n{base}bind-address = {}\ninit-file = {INIT_FILE}\n",
         child.address
     );
+    // MySQL heeds a later `= OFF` only in what it shows of it.
+    let is_said = |(name, _): &(String, String)| name.replace('_', "-") == "skip-name-resolve";
+    if !settings.iter().any(is_said) {
+        text.push_str("skip-name-resolve\n");
+    }
     for (name, value) in settings {
         text.push_str(&format!("{name} = {}\n", quoted(value)));
     }
