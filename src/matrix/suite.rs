@@ -88,6 +88,9 @@ pub struct MysqltestSpec {
     pub program: Program,
     /// The image of the container in which it runs.
     pub image: ImageOrigin,
+    /// Beside which a file of known failures may stand: the suite's name, in
+    /// the matrix's folder.
+    pub beside: PathBuf,
     /// Patterns of the names of tests.
     pub tests: Vec<Glob>,
     /// Patterns of those that are left out.
@@ -158,7 +161,7 @@ pub(super) fn read_all(
         let retries = table.count("retries");
         let kind = match (table.has("command"), table.has("mysqltest")) {
             (true, _) => read_command(&table, folder),
-            (false, true) => read_mysqltest(&table, images),
+            (false, true) => read_mysqltest(&table, folder, name.as_ref(), images),
             (false, false) => read_files(&table, folder),
         };
         table.finish();
@@ -310,7 +313,12 @@ fn read_command(table: &TableReader<'_>, matrix_folder: &Path) -> Option<SuiteKi
     })))
 }
 
-fn read_mysqltest(table: &TableReader<'_>, images: &[BaseImage]) -> Option<SuiteKind> {
+fn read_mysqltest(
+    table: &TableReader<'_>,
+    folder: &Path,
+    name: Option<&Placed<String>>,
+    images: &[BaseImage],
+) -> Option<SuiteKind> {
     let word = table.text("mysqltest")?;
     let tests = table.texts("tests");
     let skip = table.texts("skip");
@@ -329,6 +337,7 @@ fn read_mysqltest(table: &TableReader<'_>, images: &[BaseImage]) -> Option<Suite
     Some(SuiteKind::Mysqltest(Arc::new(MysqltestSpec {
         program,
         image: image::resolve(table, image, images)?,
+        beside: folder.join(name.map_or("", |name| name.value.as_str())),
         tests: match tests {
             Some(tests) => read_globs(table, tests),
             None => Glob::new("*").into_iter().collect(),

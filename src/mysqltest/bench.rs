@@ -78,6 +78,14 @@ const START: &str = r#"touch /run/dbmatrix-mysqltest; systemctl start "$SERVICE"
 /// It mends what the copied disk lacks first.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
+/// Those time zones that tests know; a server of another family may have its
+/// own tables for them.
+const ZONES: &str = r#"
+for file in /usr/share/mysql/mysql_test_data_timezone.sql /usr/lib/mysql-test/std_data/mysql_test_data_timezone.sql; do
+    if [ -e "$file" ]; then "$CLIENT" --defaults-file="$FOLDER/my.cnf" mysql < "$file" > /dev/null 2>&1 || true; fi
+done
+"#;
+
 /// What a bench is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
@@ -173,11 +181,17 @@ impl<'a> Bench<'a> {
             .env("UNIT", &self.unit())
             .env("ADDRESS", &self.child.address.to_string());
         self.tool.succeed("forward a socket", forward).await?;
+        let client = self.tool.program.client("");
+        let zones = Exec::script(ZONES)
+            .env("CLIENT", &client)
+            .env("FOLDER", &self.folder)
+            .limit(START_LIMIT);
         let mut session = self.server.connect(None).await?;
         let identity = &self.server.identity;
         for statement in preparation(identity.family, identity.version) {
             run(&mut session, &statement).await?;
         }
+        self.tool.succeed("load time zones", zones).await?;
         self.fresh = state(&mut session).await?;
         session.close().await;
         Ok(())
@@ -187,16 +201,11 @@ impl<'a> Bench<'a> {
         format!("{}.service", self.name)
     }
 
-    /// Runs one test in a new database `test`.
+    /// Runs one test in the database `test`, which is empty.
     ///
     /// # Errors
     /// [`BenchError`] where the machinery fails; a test that does is none.
     pub async fn run(&self, test: &str, limit: Duration) -> Result<TestEnd, BenchError> {
-        let mut session = self.server.connect(None).await?;
-        for statement in ["DROP DATABASE IF EXISTS test", "CREATE DATABASE test"] {
-            run(&mut session, statement).await?;
-        }
-        session.close().await;
         let run = TestRun {
             tool: self.tool,
             folder: &self.folder,
@@ -207,10 +216,14 @@ impl<'a> Bench<'a> {
         run.run().await
     }
 
-    /// Whether the server is as it was before the first test.
+    /// Empties the database `test` and looks whether the server is as it was
+    /// before the first test.
     pub async fn is_fresh(&self) -> bool {
         let looked = async {
             let mut session = self.server.connect(None).await?;
+            for statement in ["DROP DATABASE IF EXISTS test", "CREATE DATABASE test"] {
+                run(&mut session, statement).await?;
+            }
             let state = state(&mut session).await?;
             session.close().await;
             Ok::<_, BenchError>(state)

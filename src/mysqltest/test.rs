@@ -40,13 +40,13 @@ pub enum TestEnd {
     Passed,
     /// It asks for what this server has not.
     Skipped(String),
-    /// Otherwise.
-    Failed {
-        /// Where it stopped; 0 where its result differs.
+    /// It came to its end with another result; the lines that differ.
+    Differs(String),
+    /// It came to no end.
+    Stopped {
+        /// Where, from 1; 0 where that is not said.
         line: usize,
-        /// In a line.
-        why: String,
-        /// The difference, or the statement with the server's words.
+        /// The statement and the server's words.
         text: String,
     },
     /// It did not come to an end.
@@ -124,6 +124,7 @@ impl TestRun<'_> {
             ("MYSQL_BINLOG", client("binlog")),
             ("MY_PERROR", "/usr/bin/perror".to_owned()),
             ("BIG_TEST", String::new()),
+            ("STAGING_RUN", "0".to_owned()),
             (
                 "MYSQL_TEST",
                 format!(
@@ -150,29 +151,27 @@ fn failure(said: &str) -> TestEnd {
         LazyLock::new(|| Regex::new(r"(?:^|\s)At line (\d+):").ok());
     let stopped = STOPPED.as_ref().and_then(|pattern| pattern.captures(said));
     match stopped {
-        Some(found) => TestEnd::Failed {
+        Some(found) => TestEnd::Stopped {
             line: found[1].parse().unwrap_or(0),
-            why: "stopped before its end".to_owned(),
             text: said.trim().to_owned(),
         },
-        None => TestEnd::Failed {
-            line: 0,
-            why: "other than its result".to_owned(),
-            text: changes(said),
+        None => match changes(said) {
+            changes if changes.is_empty() => TestEnd::Stopped {
+                line: 0,
+                text: said.trim().to_owned(),
+            },
+            changes => TestEnd::Differs(changes),
         },
     }
 }
 
-/// The lines of a difference that are not alike; all where there are none.
+/// The lines of a difference that are not alike.
 fn changes(said: &str) -> String {
     let is_change = |line: &&str| {
         line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---")
     };
     let changes: Vec<&str> = said.lines().filter(is_change).collect();
-    match changes.is_empty() {
-        true => said.trim().to_owned(),
-        false => changes.join("\n"),
-    }
+    changes.join("\n")
 }
 
 #[cfg(test)]
@@ -189,16 +188,13 @@ mod tests {
     #[test]
     fn a_failed_test_says_where() {
         let stopped = failure("mysqltest: At line 5: query 'SELECT x' failed: ER_X (1054): no\n");
-        let TestEnd::Failed { line, why, .. } = stopped else {
-            panic!("{stopped:?}");
-        };
-        assert_eq!((line, why.as_str()), (5, "stopped before its end"));
+        assert!(
+            matches!(stopped, TestEnd::Stopped { line: 5, .. }),
+            "{stopped:?}"
+        );
         let differs = failure(
             "--- main/a.result\n+++ log/a.reject\n@@ -1 +1 @@\n a\n-1\n+2\n\nmysqltest: Result length mismatch\n",
         );
-        let TestEnd::Failed { line, text, .. } = differs else {
-            panic!("{differs:?}");
-        };
-        assert_eq!((line, text.as_str()), (0, "-1\n+2"));
+        assert_eq!(differs, TestEnd::Differs("-1\n+2".to_owned()));
     }
 }

@@ -72,12 +72,16 @@ pub(super) async fn prepare(nest: &Nest, copy_on_write: bool) -> Result<(), Nest
     Ok(())
 }
 
-/// The device that gives a child its fixed address.
+/// The device that gives a child its fixed address. Its hardware address is
+/// made of that: a child with the address of one that is gone is found at once,
+/// where the nest would look for the other's for some 20 s.
 pub(super) fn child_nic(address: std::net::Ipv4Addr) -> Config {
+    let [_, b, c, d] = address.octets();
     config([
         ("type", "nic"),
         ("name", "eth0"),
         ("network", BRIDGE),
         ("ipv4.address", &address.to_string()),
+        ("hwaddr", &format!("00:16:3e:{b:02x}:{c:02x}:{d:02x}")),
     ])
 }

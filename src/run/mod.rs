@@ -10,6 +10,7 @@ mod command_cell;
 mod comparison;
 mod course;
 mod database;
+mod excuses;
 mod flavour;
 mod judge;
 mod lock;
@@ -41,7 +42,7 @@ use crate::event::{Event, Sender};
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
 use crate::plan::{Cell, Plan};
 use crate::server::Server;
-use crate::suite::{Expectation, Facts, Recorded, SuiteError, expectation_path};
+use crate::suite::{Expectation, Facts, Known, Recorded, SuiteError, expectation_path};
 
 /// What one flavour recorded of one file.
 struct Answers {
@@ -58,6 +59,8 @@ struct Joint {
     course: Course,
     events: Sender,
     stand: Stand,
+    /// Of suites of the servers' own tests, by name.
+    known: Arc<HashMap<String, Arc<Known>>>,
     tools: Tools,
     caller: Caller,
     /// Cases that were not run to their end.
@@ -145,7 +148,7 @@ async fn run_cell(server: &Server, cell: &Cell, joint: &Joint) -> Vec<Answers> {
             Vec::new()
         }
         SuiteKind::Mysqltest(spec) => {
-            mysqltest_cell::run_mysqltest_cell(cell, spec, joint).await;
+            mysqltest_cell::run_mysqltest_cell(server, cell, spec, joint).await;
             Vec::new()
         }
     }

@@ -7,26 +7,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Joint;
+use super::excuses::Excuses;
+use crate::compare::Kind;
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::MysqltestSpec;
 use crate::mysqltest::{Bench, BenchError, Selection, Source, TestEnd, Tool, choose};
 use crate::plan::Cell;
-use crate::server::RoutedUser;
+use crate::server::{RoutedUser, Server};
+use crate::suite::Facts;
 
 /// How long a test may take unless its suite says otherwise.
 const TEST_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs the suite's tests.
-pub(super) async fn run_mysqltest_cell(cell: &Cell, spec: &MysqltestSpec, joint: &Joint) {
+pub(super) async fn run_mysqltest_cell(
+    server: &Server,
+    cell: &Cell,
+    spec: &MysqltestSpec,
+    joint: &Joint,
+) {
     if joint.course.is_over() {
         joint.note_cut();
         return;
     }
+    let facts = Facts {
+        flavour: cell.flavour.clone(),
+        family: server.identity.family,
+        version: server.identity.version,
+        labels: Vec::new(),
+    };
+    let known = joint.known.get(&cell.suite.name).cloned();
+    let known = known.unwrap_or_default();
     let suite = Suite {
         cell,
         spec,
         joint,
         deadline: cell.suite.limit.map(|limit| Instant::now() + limit),
+        excuses: Excuses::new(known, facts),
     };
     if let Err(error) = suite.run().await {
         suite.finished(
@@ -45,6 +62,7 @@ struct Suite<'a> {
     spec: &'a MysqltestSpec,
     joint: &'a Joint,
     deadline: Option<Instant>,
+    excuses: Excuses,
 }
 
 impl Suite<'_> {
@@ -59,6 +77,10 @@ impl Suite<'_> {
         let queue = Mutex::new(VecDeque::from(tests));
         let work = (0..workers).map(|number| self.work(number, &tool, &queue));
         let ended = futures_util::future::join_all(work).await;
+        self.excuses.tell_stale(self.cell, &self.joint.events);
+        if self.joint.course.update {
+            self.excuses.propose(self.cell, &self.joint.events);
+        }
         ended.into_iter().collect()
     }
 
@@ -169,6 +191,7 @@ impl Suite<'_> {
                 },
             };
             result.took = took;
+            self.excuses.apply(&format!("main/{test}"), &mut result);
             if result.is_good() || retries == self.cell.suite.retries {
                 result.retries = retries;
                 result.flaky = flaky;
@@ -206,7 +229,7 @@ fn skipped(why: String) -> CaseResult {
 }
 
 fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
-    let failed = |line: usize, why: String, found: String| CaseResult {
+    let failed = |line: usize, kind: Kind, why: String, found: String| CaseResult {
         failed: 1,
         failures: vec![Failure {
             line,
@@ -214,7 +237,7 @@ fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
             expected: "its result".to_owned(),
             found,
             why,
-            kind: None,
+            kind: Some(kind),
             known: None,
         }],
         ..CaseResult::default()
@@ -225,9 +248,14 @@ fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
             ..CaseResult::default()
         },
         TestEnd::Skipped(why) => skipped(why),
-        TestEnd::Failed { line, why, text } => failed(line, why, text),
+        TestEnd::Differs(text) => failed(0, Kind::Rows, "other than its result".to_owned(), text),
+        TestEnd::Stopped { line, text } => {
+            let why = "stopped before its end".to_owned();
+            failed(line, Kind::Acceptance, why, text)
+        }
         TestEnd::TookTooLong => failed(
             0,
+            Kind::Acceptance,
             "it took too long".to_owned(),
             format!("it was ended after {}", humantime::format_duration(limit)),
         ),

@@ -38,6 +38,8 @@ pub struct RunOptions {
 pub struct Prepared {
     pub(super) options: RunOptions,
     known: HashMap<PathBuf, Arc<Known>>,
+    /// By suite, of the servers' own tests.
+    known_tests: Arc<HashMap<String, Arc<Known>>>,
 }
 
 /// A file beside a suite's that cannot be used.
@@ -58,6 +60,15 @@ impl Prepared {
     /// [`PrepareError`] for the first file that is not as it should be.
     pub fn check(plan: &Plan, options: RunOptions) -> Result<Self, PrepareError> {
         let mut known = HashMap::new();
+        let mut known_tests = HashMap::new();
+        for cell in &plan.cells {
+            if let SuiteKind::Mysqltest(spec) = &cell.suite.kind
+                && !known_tests.contains_key(&cell.suite.name)
+            {
+                let found = Known::load(&spec.beside, options.update)?;
+                known_tests.insert(cell.suite.name.clone(), Arc::new(found));
+            }
+        }
         for (_, files) in files_of(plan) {
             for file in &files.files {
                 if known.contains_key(file) {
@@ -68,7 +79,11 @@ impl Prepared {
                 check_stored(file, files)?;
             }
         }
-        Ok(Prepared { options, known })
+        Ok(Prepared {
+            options,
+            known,
+            known_tests: Arc::new(known_tests),
+        })
     }
 
     /// What the flavours of the run have in common.
@@ -100,6 +115,7 @@ impl Prepared {
             course: Course::new(self.options.update, self.options.fail_fast),
             events: events.clone(),
             stand: stand.clone(),
+            known: Arc::clone(&self.known_tests),
             tools: Tools::default(),
             caller: self.options.caller.clone(),
             cut: Arc::new(AtomicUsize::new(0)),

@@ -30,6 +30,16 @@ impl Proposals {
         *self.steps.entry(one_line(&step.statement)).or_default() += 1;
     }
 
+    /// A test that fails on flavours.
+    pub(super) fn add(&mut self, test: &str, flavours: Vec<String>, kinds: Kinds) {
+        self.found.push(Proposal {
+            statement: test.to_owned(),
+            nth: 1,
+            flavours,
+            kinds,
+        });
+    }
+
     /// Flavours that answer unlike the others.
     pub(super) fn differs(&mut self, step: &StepFacts, flavours: Vec<String>, kinds: Kinds) {
         self.found.push(Proposal {
