@@ -104,7 +104,7 @@ pub(super) fn render(run: &RunRecord) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy"
                     content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-                title { (word(run)) " · " (run.matrix.display()) " · dbmatrix" }
+                title { (run.word()) " · " (run.matrix.display()) " · dbmatrix" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -121,16 +121,6 @@ pub(super) fn render(run: &RunRecord) -> String {
     page.into_string()
 }
 
-fn word(run: &RunRecord) -> &'static str {
-    match run.verdict() {
-        Verdict::Passed => "passed",
-        Verdict::Failed => "failed",
-        Verdict::Misused => "wrong usage",
-        Verdict::NotProvided => "not provided",
-        Verdict::Interrupted => "interrupted",
-    }
-}
-
 fn header(run: &RunRecord) -> Markup {
     let is_good = run.verdict() == Verdict::Passed;
     html! {
@@ -141,7 +131,7 @@ fn header(run: &RunRecord) -> Markup {
                 " · " time { (run.began) }
             }
             h1 class=(if is_good { "good" } else { "bad" }) {
-                (if is_good { "✓ " } else { "✗ " }) (word(run))
+                (if is_good { "✓ " } else { "✗ " }) (run.word())
             }
             p { (Summary::of(run).last_line()) }
             @if let Some((_, reason)) = &run.aborted { pre.reason { (visible(reason)) } }

@@ -13,7 +13,7 @@ const LINES: usize = 30;
 const COLUMNS: usize = 200;
 
 pub(super) fn render(run: &RunRecord) -> String {
-    let mut text = format!("## dbmatrix: {}\n\n", word(run));
+    let mut text = format!("## dbmatrix: {}\n\n", run.word());
     let shard = run.shard.as_ref();
     let shard = shard.map_or_else(String::new, |shard| format!(" (part {shard})"));
     text.push_str(&format!(
@@ -38,17 +38,6 @@ pub(super) fn render(run: &RunRecord) -> String {
     }
     text.push_str(&provenance(run));
     text
-}
-
-fn word(run: &RunRecord) -> &'static str {
-    use crate::event::Verdict;
-    match run.verdict() {
-        Verdict::Passed => "passed",
-        Verdict::Failed => "failed",
-        Verdict::Misused => "wrong usage",
-        Verdict::NotProvided => "not all could be provided",
-        Verdict::Interrupted => "interrupted",
-    }
 }
 
 /// Suites by flavours, with the files that are not fine.

@@ -205,6 +205,17 @@ impl RunRecord {
         }
     }
 
+    /// The verdict for people.
+    pub(super) fn word(&self) -> &'static str {
+        match self.verdict() {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Misused => "wrong usage",
+            Verdict::NotProvided => "not whole",
+            Verdict::Interrupted => "interrupted",
+        }
+    }
+
     /// What the servers said of themselves, by flavour.
     pub fn servers(&self) -> &BTreeMap<String, ServerFacts> {
         &self.servers
@@ -345,5 +356,61 @@ pub(super) fn release(server: &ServerFacts) -> &str {
     match full[..end].trim_end_matches('.') {
         "" => full,
         number => number,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(strict: bool, required: bool) -> RunRecord {
+        let mut record = RunRecord::default();
+        record.hear(Event::RunStarted {
+            schema: 1,
+            program: String::new(),
+            began: String::new(),
+            matrix: PathBuf::new(),
+            flavours: vec!["b".to_owned(), "a".to_owned()],
+            shard: None,
+            strict,
+        });
+        record.hear(Event::FlavourUnavailable {
+            flavour: "a".to_owned(),
+            required,
+            reason: String::new(),
+        });
+        record
+    }
+
+    #[test]
+    fn a_strict_run_requires_every_flavour() {
+        assert_eq!(run(false, false).verdict(), Verdict::Passed);
+        assert_eq!(run(false, true).verdict(), Verdict::NotProvided);
+        assert_eq!(run(true, false).verdict(), Verdict::NotProvided);
+    }
+
+    #[test]
+    fn a_report_that_is_not_there_outweighs_failures() {
+        let mut record = run(false, false);
+        let lost = |was_wanted| Lost {
+            warning: Event::Warning {
+                text: "full".to_owned(),
+            },
+            was_wanted,
+        };
+        record.lose(lost(false));
+        assert_eq!(record.verdict(), Verdict::Passed);
+        record.lose(lost(true));
+        assert_eq!(record.verdict(), Verdict::NotProvided);
+        assert_eq!(record.warnings, ["full"]);
+    }
+
+    #[test]
+    fn flavours_keep_the_order_of_the_run() {
+        let mut record = run(false, false);
+        record.hear(Event::FlavourFinished {
+            flavour: "c".to_owned(),
+        });
+        assert_eq!(record.flavours(), ["b", "a"]);
     }
 }

@@ -1,7 +1,7 @@
 //! A `mysqltest` suite on one flavour: its tests, several at a time, each worker
 //! on a throwaway copy of the server.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,13 +11,16 @@ use super::excuses::Excuses;
 use crate::compare::Kind;
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::MysqltestSpec;
-use crate::mysqltest::{Bench, BenchError, Selection, Source, TestEnd, Tool, choose};
+use crate::mysqltest::{Bench, BenchError, Program, Selection, Source, TestEnd, Tool, choose};
 use crate::plan::Cell;
 use crate::server::{RoutedUser, Server};
 use crate::suite::Facts;
 
 /// How long a test may take unless its suite says otherwise.
 const TEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// Tool containers of a run, by program.
+pub(super) type Tools = Arc<tokio::sync::Mutex<HashMap<Program, Tool>>>;
 
 /// Runs the suite's tests.
 pub(super) async fn run_mysqltest_cell(
@@ -261,7 +264,3 @@ fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
         ),
     }
 }
-
-/// Tool containers of a run, by program.
-pub(super) type Tools =
-    Arc<tokio::sync::Mutex<std::collections::HashMap<crate::mysqltest::Program, Tool>>>;

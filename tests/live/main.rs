@@ -10,6 +10,7 @@
 mod chain;
 mod compare;
 mod interrupt;
+mod mysqltest;
 mod report;
 mod sandbox;
 mod vendor;
@@ -50,6 +51,7 @@ fn main() {
         ("reports_tell_all_there_is", report::reports),
         ("parts_of_a_run_are_joined", report::shards),
         ("a_lock_is_insisted_on", report::lock),
+        ("the_servers_own_tests", mysqltest::own_tests),
         ("list_and_connect", chain::list_and_connect),
         (
             "the_routed_user_is_refused_from_elsewhere",
