@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::command::Caller;
 use super::proposal::Proposals;
 use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split};
 use crate::event::{Divergence, Event, Group, Sender, Stale, Standing};
@@ -26,8 +27,8 @@ pub(super) struct About {
     pub(super) known: Arc<Known>,
     /// The flavour to which the others are compared.
     pub(super) baseline: Option<String>,
-    /// Whether new differences are proposed as known ones.
-    pub(super) propose: bool,
+    /// For whom new differences are proposed as known ones.
+    pub(super) propose: Option<Caller>,
 }
 
 /// A step, as all flavours see it.
@@ -217,8 +218,9 @@ impl State {
         if self.flavours.iter().all(|member| member.ended) {
             self.tell_untold();
             self.tell_stale();
-            if self.about.propose {
-                self.proposals.write(&self.about.known.path, &self.events);
+            if let Some(caller) = &self.about.propose {
+                self.proposals
+                    .write(&self.about.known.path, caller, &self.events);
             }
         }
     }
@@ -259,13 +261,13 @@ impl State {
         };
         self.note_entries(&entries, step, &here, &there, lens);
         let found = split(&answers, lens);
-        if self.about.propose {
+        if self.about.propose.is_some() {
             self.proposals.count(step);
         }
         if let Some(found) = found {
             self.tell(step, &here, &answers, &entries, &found, lens);
         }
-        if self.about.propose {
+        if self.about.propose.is_some() {
             let failed = here.iter().zip(&there).filter_map(|(at, came)| {
                 let is_new = came.excused.is_empty();
                 came.failed
@@ -330,7 +332,7 @@ impl State {
             kinds = kinds.or(group.kinds);
         }
         let counted = kinds.and(lens.counted);
-        if standing == Standing::New && self.about.propose {
+        if standing == Standing::New && self.about.propose.is_some() {
             for group in &found.groups[1..] {
                 let names = group.members.iter().map(name).collect();
                 let mut from_any = Kinds::NONE;

@@ -134,7 +134,7 @@ pub async fn run(
         ));
     }
     if prepared.options.update {
-        write_expectations(answers, events)
+        write_expectations(answers, &prepared.options.caller, events)
     } else {
         Ok(())
     }
@@ -154,7 +154,11 @@ async fn run_cell(server: &Server, cell: &Cell, joint: &Joint) -> Vec<Answers> {
     }
 }
 
-fn write_expectations(mut answers: Vec<Answers>, events: &Sender) -> Result<(), SuiteError> {
+fn write_expectations(
+    mut answers: Vec<Answers>,
+    caller: &Caller,
+    events: &Sender,
+) -> Result<(), SuiteError> {
     answers.sort_by(|a, b| (&a.path, &a.facts.flavour).cmp(&(&b.path, &b.facts.flavour)));
     for of_file in answers.chunk_by(|a, b| a.path == b.path) {
         let sql = &of_file[0].path;
@@ -165,10 +169,14 @@ fn write_expectations(mut answers: Vec<Answers>, events: &Sender) -> Result<(), 
             .map(|one| (one.facts.clone(), one.recorded.clone()))
             .collect();
         let text = old.updated(&recorded).to_text(sql);
+        let is_new = !file.exists();
         std::fs::write(&file, text).map_err(|source| SuiteError::Read {
             path: file.clone(),
             source,
         })?;
+        if is_new {
+            caller.hand_over(&file);
+        }
         events.send(Event::ExpectationWritten { file });
     }
     Ok(())

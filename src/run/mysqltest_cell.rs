@@ -82,7 +82,8 @@ impl Suite<'_> {
         let ended = futures_util::future::join_all(work).await;
         self.excuses.tell_stale(self.cell, &self.joint.events);
         if self.joint.course.update {
-            self.excuses.propose(self.cell, &self.joint.events);
+            let (caller, events) = (&self.joint.caller, &self.joint.events);
+            self.excuses.propose(self.cell, caller, events);
         }
         ended.into_iter().collect()
     }

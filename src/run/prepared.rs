@@ -103,7 +103,10 @@ impl Prepared {
                     rules: files.rules.clone(),
                     known: self.known.get(file).cloned().unwrap_or_default(),
                     baseline: self.options.baseline.clone(),
-                    propose: self.options.update,
+                    propose: match self.options.update {
+                        true => Some(self.options.caller.clone()),
+                        false => None,
+                    },
                 };
                 comparisons
                     .entry((suite.to_owned(), file.clone()))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
+use super::command::Caller;
 use super::comparison::StepFacts;
 use crate::compare::{Kind, Kinds};
 use crate::event::{Event, Sender};
@@ -67,10 +68,11 @@ impl Proposals {
     }
 
     /// Appends the proposals to the file; what people wrote in it stays.
-    pub(super) fn write(&mut self, path: &Path, events: &Sender) {
+    pub(super) fn write(&mut self, path: &Path, caller: &Caller, events: &Sender) {
         if self.found.is_empty() {
             return;
         }
+        let is_new = !path.exists();
         let mut text = match std::fs::metadata(path).map_or(0, |file| file.len()) {
             0 => "# Known divergences; proposed by `dbmatrix run --update`, with reasons by people.\n"
                 .to_owned(),
@@ -91,9 +93,14 @@ impl Proposals {
             .append(true)
             .open(path);
         match file.and_then(|mut file| file.write_all(text.as_bytes())) {
-            Ok(()) => events.send(Event::ExpectationWritten {
-                file: path.to_owned(),
-            }),
+            Ok(()) => {
+                if is_new {
+                    caller.hand_over(path);
+                }
+                events.send(Event::ExpectationWritten {
+                    file: path.to_owned(),
+                });
+            }
             Err(error) => events.warn(format!("could not write `{}`: {error}", path.display())),
         }
     }

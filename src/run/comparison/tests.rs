@@ -39,7 +39,7 @@ impl Bench {
             rules: Rules::default(),
             known: Arc::new(Known::load(&file, propose).expect("known divergences")),
             baseline: None,
-            propose,
+            propose: propose.then(Caller::default),
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());
