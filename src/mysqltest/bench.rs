@@ -115,16 +115,29 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// Copies the flavour's child and prepares the copy.
+    /// Copies the flavour's child and prepares the copy; one that cannot be
+    /// made goes.
     ///
     /// # Errors
-    /// [`BenchError`]; the copy stays half made then.
+    /// [`BenchError`].
     pub async fn make(
         source: Source<'a>,
         tool: &'a Tool,
         number: usize,
     ) -> Result<Self, BenchError> {
         let name = format!("{}-mysqltest-{number}", source.child);
+        let made = Self::try_make(source, tool, name.clone()).await;
+        if made.is_err() {
+            source.children.remove_half_made(&name).await?;
+        }
+        made
+    }
+
+    async fn try_make(
+        source: Source<'a>,
+        tool: &'a Tool,
+        name: String,
+    ) -> Result<Self, BenchError> {
         let child = source.children.copy(source.child, &name).await?;
         let engine = &child.engine;
         let hosts = hosts(tool.child.address, source.user.address);
@@ -141,8 +154,8 @@ impl<'a> Bench<'a> {
         source.children.start(&child).await?;
         let mut spec = source.spec.clone();
         // MySQL 9.7 takes `0` for on.
-        let names_count = ("skip-name-resolve".to_owned(), "OFF".to_owned());
-        spec.settings.push(names_count);
+        let resolve = ("skip-name-resolve".to_owned(), "OFF".to_owned());
+        spec.settings.push(resolve);
         configure(&child, &spec, source.user).await?;
         let service = spec.installation.service();
         let go = Exec::script(START)

@@ -49,13 +49,7 @@ pub(super) async fn run_mysqltest_cell(
         excuses: Excuses::new(known, facts),
     };
     if let Err(error) = suite.run().await {
-        suite.finished(
-            PathBuf::from("main"),
-            CaseResult {
-                aborted: Some(error.to_string()),
-                ..CaseResult::default()
-            },
-        );
+        suite.finished(PathBuf::from("main"), aborted(error.to_string()));
     }
 }
 
@@ -80,6 +74,9 @@ impl Suite<'_> {
         let queue = Mutex::new(VecDeque::from(tests));
         let work = (0..workers).map(|number| self.work(number, &tool, &queue));
         let ended = futures_util::future::join_all(work).await;
+        if ended.iter().all(Result::is_ok) {
+            self.tell_left(queue.lock().map_or(0, |queue| queue.len()));
+        }
         self.excuses.tell_stale(self.cell, &self.joint.events);
         if self.joint.course.update {
             let (caller, events) = (&self.joint.caller, &self.joint.events);
@@ -126,8 +123,10 @@ impl Suite<'_> {
             queue.pop_front()
         };
         let mut bench = None;
-        while let Some(test) = next() {
-            if self.is_over() {
+        while !self.is_late()
+            && let Some(test) = next()
+        {
+            if self.joint.course.is_over() {
                 self.joint.note_cut();
                 continue;
             }
@@ -153,11 +152,19 @@ impl Suite<'_> {
         }
     }
 
-    fn is_over(&self) -> bool {
-        let late = self
-            .deadline
-            .is_some_and(|deadline| Instant::now() > deadline);
-        late || self.joint.course.is_over()
+    fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() > deadline)
+    }
+
+    /// Tests that the suite's time limit leaves out.
+    fn tell_left(&self, left: usize) {
+        if let (Some(limit), 1..) = (self.cell.suite.limit, left) {
+            let limit = humantime::format_duration(limit);
+            let reason =
+                format!("the suite's time limit of {limit} is over; {left} test(s) were not run");
+            self.finished(PathBuf::from("main"), aborted(reason));
+        }
     }
 
     /// Runs a test, again where it fails and the suite asks for retries; each
@@ -189,10 +196,7 @@ impl Suite<'_> {
             let mut result = match ended {
                 Ok(ended) => judged(test, ended, limit),
                 // The server of this worker is beyond help; the next is new.
-                Err(error) => CaseResult {
-                    aborted: Some(error.to_string()),
-                    ..CaseResult::default()
-                },
+                Err(error) => aborted(error.to_string()),
             };
             result.took = took;
             self.excuses.apply(&format!("main/{test}"), &mut result);
@@ -222,6 +226,13 @@ impl Suite<'_> {
 
 fn file(test: &str) -> PathBuf {
     PathBuf::from(format!("main/{test}.test"))
+}
+
+fn aborted(reason: String) -> CaseResult {
+    CaseResult {
+        aborted: Some(reason),
+        ..CaseResult::default()
+    }
 }
 
 fn skipped(why: String) -> CaseResult {
