@@ -16,6 +16,9 @@ use crate::event::Failure;
 const LINES: usize = 40;
 const COLUMNS: usize = 400;
 
+/// Failures that are shown; the others are counted.
+const MOST: usize = 200;
+
 /// A difference that takes longer is shown less well.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -31,11 +34,10 @@ pub(super) struct Group<'a> {
 /// that ended early.
 pub(super) fn all(cases: &[CaseOn], with_known: bool, colour: Colour) -> String {
     let mut text = String::new();
-    for group in groups(cases) {
+    let mut groups = groups(cases);
+    groups.retain(|group| with_known || group.failure.known.is_none());
+    for group in groups.iter().take(MOST) {
         let known = group.failure.known.as_ref();
-        if known.is_some() && !with_known {
-            continue;
-        }
         text.push_str(&format!(
             "\n{} {}:{}: {} on {}\n{}",
             match known {
@@ -51,6 +53,10 @@ pub(super) fn all(cases: &[CaseOn], with_known: bool, colour: Colour) -> String 
         if let Some(reason) = known {
             text.push_str(&format!("    known: {}\n", cited(reason)));
         }
+    }
+    if groups.len() > MOST {
+        let more = count(groups.len() - MOST, "more failure");
+        text.push_str(&format!("\n… {more}; `--report html=FILE` tells all\n"));
     }
     for case in cases {
         let more = case

@@ -439,3 +439,26 @@ fn known_differences_are_counted_or_told_with_their_reasons() {
         "{whole}"
     );
 }
+
+#[test]
+fn thousands_of_failures_are_counted() {
+    let mut record = RunRecord::default();
+    ready(&mut record, "mysql-9.7", "9.7.4");
+    for number in 0..1000 {
+        let failure = Failure {
+            line: number,
+            ..rounding()
+        };
+        let file = format!("sql/{number:04}.slt");
+        ended(
+            &mut record,
+            "mysql-9.7",
+            "s",
+            &file,
+            failed(0, vec![failure]),
+        );
+    }
+    let text = shown(&mut record, 80, Duration::ZERO);
+    assert_eq!(text.matches("FAIL sql/").count(), 200);
+    assert!(text.contains("… 800 more failures"), "{text}");
+}
