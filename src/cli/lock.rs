@@ -20,7 +20,7 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
         Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             MatrixLock::default()
         }
-        Err(error) => return Err(Failure::misused(error)),
+        Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
     };
     let names: Vec<String> = matrix.flavours.iter().map(|one| one.name.clone()).collect();
     let task = Task {
@@ -44,8 +44,9 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
     Ok(Verdict::Passed)
 }
 
-/// Makes a plan insist on what the matrix's lock file says.
-pub(super) fn insist(matrix: &Matrix, plan: &mut Plan) -> Result<(), Failure> {
+/// Makes a plan insist on what the matrix's lock file says. A flavour that is
+/// not required, and could not be had when the file was written, is left out.
+pub(super) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(), Failure> {
     let path = MatrixLock::path_of(&matrix.path);
     let lock = match MatrixLock::load(&path) {
         Ok(lock) => lock,
@@ -55,6 +56,17 @@ pub(super) fn insist(matrix: &Matrix, plan: &mut Plan) -> Result<(), Failure> {
         }
         Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
     };
+    plan.flavours.retain(|flavour| {
+        let is_wanted = flavour.required || strict || lock.get(&flavour.name).is_some();
+        if !is_wanted {
+            let name = &flavour.name;
+            eprintln!("warning: `{name}` is not locked and not required: it is left out");
+        }
+        is_wanted
+    });
+    let left = &plan.flavours;
+    plan.cells
+        .retain(|cell| left.iter().any(|flavour| flavour.name == cell.flavour));
     for flavour in &mut plan.flavours {
         let Some(locked) = lock.get(&flavour.name) else {
             return Err(Failure::misused(format!(

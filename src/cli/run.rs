@@ -75,7 +75,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
     };
     let mut plan = plan(&matrix, &selection)?;
     if args.locked {
-        insist(&matrix, &mut plan)?;
+        insist(&matrix, args.strict, &mut plan)?;
     }
     if matrix.suites.is_empty() {
         let path = matrix.path.display();

@@ -150,7 +150,7 @@ pub(crate) fn lock(sandbox: &Sandbox) -> Outcome {
         "{flavour}\n[nest]\nname = \"{}\"\n{suite}",
         super::sandbox::NEST
     );
-    fs::write(&path, whole)?;
+    fs::write(&path, &whole)?;
     let locked = || sandbox.run(&["run", text(&path), "--locked"]);
     locked().expect(2)?.says("`dbmatrix lock")?;
     sandbox
@@ -171,5 +171,11 @@ pub(crate) fn lock(sandbox: &Sandbox) -> Outcome {
         .says("was not found")?;
     fs::write(&lock, written)?;
     locked().expect(0)?;
+    let more = "[[flavour]]\nserver = \"percona:8.4\"\nrequired = false\n";
+    fs::write(&path, format!("{whole}\n{more}"))?;
+    locked().expect(0)?.says("`percona-8.4` is not locked")?;
+    sandbox
+        .run(&["run", text(&path), "--locked", "--strict"])
+        .expect(2)?;
     Ok(())
 }
