@@ -262,7 +262,9 @@ pub enum Phase {
     Installing,
     /// Settings and the routed user.
     Configuring,
-    /// The service.
+    /// What is done once, so that it starts quickly ever after.
+    Settling,
+    /// The service, or a copy of the golden child with it.
     Starting,
     /// Over the route.
     LoggingIn,
@@ -275,6 +277,7 @@ impl Phase {
             Phase::Creating => "creating its container",
             Phase::Installing => "installing its server",
             Phase::Configuring => "configuring",
+            Phase::Settling => "keeping it as golden",
             Phase::Starting => "starting",
             Phase::LoggingIn => "logging in",
         }

@@ -89,6 +89,21 @@ impl<'a> TableReader<'a> {
         self.read(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
+    /// One of some words.
+    pub(crate) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let found = self.text(key)?;
+        let named = words.iter().find(|(word, _)| *word == found.value);
+        if named.is_none() {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let expected = alternatives(&words);
+            self.problem(
+                found.span,
+                format!("expected {expected}; found `{}`", found.value),
+            );
+        }
+        named.map(|(_, value)| *value)
+    }
+
     /// A number from 0.
     pub(crate) fn number(&self, key: &'static str) -> Option<Placed<f64>> {
         self.read(key, "a number", |value| match value {
@@ -198,6 +213,15 @@ pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
     let scored = names.map(|other| (strsim::jaro_winkler(name, other), other));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.8).then_some(best.1)
+}
+
+/// `a`, `b` or `c`.
+fn alternatives(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.as_slice() {
+        [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+        _ => quoted.concat(),
+    }
 }
 
 fn quoted(names: &[&str]) -> String {

@@ -1,6 +1,5 @@
 //! Containers: create, start, stop, delete, look at.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use hyper::Method;
@@ -47,6 +46,18 @@ impl Instance {
     pub fn is_running(&self) -> bool {
         self.status == "Running"
     }
+
+    /// Whether a setting of its own is there and not empty.
+    pub fn is_marked(&self, setting: &str) -> bool {
+        self.config
+            .get(setting)
+            .is_some_and(|value| !value.is_empty())
+    }
+
+    /// Whether its processes are there and held.
+    pub fn is_frozen(&self) -> bool {
+        self.status == "Frozen"
+    }
 }
 
 /// What a container is made of.
@@ -62,45 +73,6 @@ pub struct NewInstance {
     pub devices: Devices,
 }
 
-/// What a running container says of itself.
-#[derive(Debug, Clone, Deserialize)]
-pub struct InstanceState {
-    /// Such as `Running`.
-    pub status: String,
-    /// Interfaces by name; none where it is stopped.
-    #[serde(default)]
-    network: Option<std::collections::BTreeMap<String, Interface>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Interface {
-    #[serde(default)]
-    addresses: Vec<Address>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Address {
-    family: String,
-    address: String,
-}
-
-impl InstanceState {
-    /// IPv4 addresses of one interface.
-    pub fn addresses(&self, interface: &str) -> Vec<Ipv4Addr> {
-        let interface = self
-            .network
-            .iter()
-            .flatten()
-            .find(|(name, _)| *name == interface);
-        interface
-            .into_iter()
-            .flat_map(|(_, interface)| &interface.addresses)
-            .filter(|address| address.family == "inet")
-            .filter_map(|address| address.address.parse().ok())
-            .collect()
-    }
-}
-
 /// A change of a container's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Power {
@@ -110,6 +82,8 @@ pub enum Power {
     Stop,
     /// Kill at once.
     Kill,
+    /// Hold all its processes.
+    Freeze,
     /// Let a frozen one go on.
     Thaw,
 }
@@ -119,6 +93,7 @@ impl Power {
         match self {
             Power::Start => "start",
             Power::Stop | Power::Kill => "stop",
+            Power::Freeze => "freeze",
             Power::Thaw => "unfreeze",
         }
     }
@@ -144,13 +119,6 @@ impl Engine {
     pub async fn instance(&self, name: &str) -> Result<Option<Instance>, EngineError> {
         let what = format!("look at container `{name}`");
         self.find(&what, &format!("/1.0/instances/{}", escaped(name)))
-            .await
-    }
-
-    /// What a container says of its network now.
-    pub async fn instance_state(&self, name: &str) -> Result<InstanceState, EngineError> {
-        let what = format!("look at the state of container `{name}`");
-        self.get(&what, &format!("/1.0/instances/{}/state", escaped(name)))
             .await
     }
 
@@ -217,9 +185,9 @@ impl Engine {
 
     /// Starts or thaws a container, as it needs; one that runs is fine.
     pub async fn ensure_running(&self, instance: &Instance) -> Result<(), EngineError> {
-        match instance.status.as_str() {
-            "Running" => Ok(()),
-            "Frozen" => self.power(&instance.name, Power::Thaw).await,
+        match instance {
+            _ if instance.is_running() => Ok(()),
+            _ if instance.is_frozen() => self.power(&instance.name, Power::Thaw).await,
             _ => self.power(&instance.name, Power::Start).await,
         }
     }

@@ -19,7 +19,7 @@ pub use error::EngineError;
 pub use exec::{Exec, ExecOutput};
 pub use file::FileMode;
 pub use image::{Image, ImageSource, SplitImage};
-pub use instance::{Instance, InstanceState, NewInstance, Power};
+pub use instance::{Instance, NewInstance, Power};
 pub use network::Network;
 pub use storage::Pool;
 pub use transport::{Engine, ServerInfo};

@@ -178,7 +178,7 @@ impl BaseImage {
                 archive: Some(archive.clone()),
                 security: None,
             },
-            _ => machine,
+            _ => machine.clone(),
         };
         mirror.sources(&self.suite)
     }

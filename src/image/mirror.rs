@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Addresses of a Debian archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,7 +35,12 @@ impl Mirror {
 }
 
 /// The mirror that apt on this machine uses, where the machine runs Debian.
-pub(super) fn machine_mirror() -> Mirror {
+pub(super) fn machine_mirror() -> &'static Mirror {
+    static FOUND: OnceLock<Mirror> = OnceLock::new();
+    FOUND.get_or_init(read_machine_mirror)
+}
+
+fn read_machine_mirror() -> Mirror {
     let mut mirror = Mirror::default();
     if super_os_id().as_deref() != Some("debian") {
         return mirror;
@@ -71,6 +77,11 @@ pub(super) fn machine_mirror() -> Mirror {
 
 /// Whether apt on this machine refuses an archive whose `Valid-Until` is past.
 pub(super) fn machine_checks_dates() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(ask_apt_for_dates)
+}
+
+fn ask_apt_for_dates() -> bool {
     let output = Command::new("apt-config")
         .args(["dump", "Acquire::Check-Valid-Until"])
         .output();

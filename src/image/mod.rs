@@ -8,6 +8,7 @@ mod mirror;
 mod store;
 
 pub use build::{BaseImage, Builder, ImageError};
+pub(crate) use store::KeyedLocks;
 pub use store::{ImageOrigin, ImageStore, StoreError};
 
 use std::path::PathBuf;

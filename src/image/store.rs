@@ -95,10 +95,10 @@ impl ImageStore {
 
 /// One lock a key, made when it is first asked for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct KeyedLocks(Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>);
+pub(crate) struct KeyedLocks(Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>);
 
 impl KeyedLocks {
-    pub(super) fn of(&self, key: &str) -> Arc<AsyncMutex<()>> {
+    pub(crate) fn of(&self, key: &str) -> Arc<AsyncMutex<()>> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(locks.entry(key.to_owned()).or_default())
     }

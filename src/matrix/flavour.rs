@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::defaults::Defaults;
 use super::image;
 use super::locked::Locked;
 use crate::catalogue::{self, Recipe, SourceKind, Wanted};
@@ -40,7 +41,12 @@ impl Flavour {
     }
 }
 
-pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage]) -> Vec<Flavour> {
+pub(super) fn read_all(
+    top: &TableReader<'_>,
+    folder: &Path,
+    images: &[BaseImage],
+    defaults: &Defaults,
+) -> Vec<Flavour> {
     let mut flavours: Vec<(Placed<()>, Flavour)> = Vec::new();
     for server in top
         .texts("flavours")
@@ -55,6 +61,7 @@ pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage
             report: top,
             folder,
             images,
+            defaults,
         };
         flavours.extend(
             bare.flavour(server, None)
@@ -67,6 +74,7 @@ pub(super) fn read_all(top: &TableReader<'_>, folder: &Path, images: &[BaseImage
             report: &table,
             folder,
             images,
+            defaults,
         };
         let name = table.text("name");
         let span = name.as_ref().map_or(table.span(), |name| name.span.clone());
@@ -118,6 +126,7 @@ struct Reading<'r, 'a> {
     report: &'r TableReader<'a>,
     folder: &'r Path,
     images: &'r [BaseImage],
+    defaults: &'r Defaults,
 }
 
 impl Reading<'_, '_> {
@@ -141,7 +150,7 @@ impl Reading<'_, '_> {
             check_name(self.report, &container);
         }
         let required = self.table.flag("required").is_none_or(|flag| flag.value);
-        let settings = self.table.settings("settings");
+        let defaults = self.defaults.but_for(self.table);
         let wanted = wanted?;
         let (image, installation) = self.installation(&wanted, &server)?;
         Some(Flavour {
@@ -153,7 +162,9 @@ impl Reading<'_, '_> {
                 family: wanted.family,
                 version: wanted.version,
                 installation,
-                settings,
+                settings: defaults.settings,
+                footprint: defaults.footprint,
+                durability: defaults.durability,
             },
             locked: None,
         })
@@ -167,6 +178,8 @@ impl Reading<'_, '_> {
         for key in [
             "required",
             "settings",
+            "footprint",
+            "durability",
             "packages",
             "debconf",
             "repository",

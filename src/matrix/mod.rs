@@ -3,6 +3,7 @@
 //! Every problem in a file is reported at once, at its place. Knows the
 //! catalogue and what a server's installation needs; starts nothing.
 
+mod defaults;
 mod flavour;
 mod image;
 mod locked;
@@ -60,7 +61,8 @@ impl Matrix {
         let folder = path.parent().unwrap_or(Path::new(""));
         let images = image::read_all(&top);
         let nest = nest::read(&top, path, &images);
-        let flavours = flavour::read_all(&top, folder, &images);
+        let defaults = defaults::read(&top);
+        let flavours = flavour::read_all(&top, folder, &images, &defaults);
         let suites = suite::read_all(&top, folder, &flavours, &images);
         top.finish();
         if flavours.is_empty() && problems.is_empty() {

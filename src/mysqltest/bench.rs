@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::Tool;
 use super::test::{TestEnd, TestRun};
-use crate::engine::{EngineError, Exec, FileMode};
+use crate::engine::{EngineError, Exec, FileMode, Power};
 use crate::nest::{Child, Children, NestError};
 use crate::route::Guard;
 use crate::server::{Login, RoutedUser, Server, ServerError, ServerSpec, configure, log_in};
@@ -138,7 +138,7 @@ impl<'a> Bench<'a> {
         tool: &'a Tool,
         name: String,
     ) -> Result<Self, BenchError> {
-        let child = source.children.copy(source.child, &name).await?;
+        let child = source.children.throwaway(source.child, &name).await?;
         let engine = &child.engine;
         let hosts = hosts(tool.child.address, source.user.address);
         engine
@@ -151,7 +151,7 @@ impl<'a> Bench<'a> {
         engine.push_folder(&name, &folder).await?;
         let unit = format!("{folder}/mysqltest.conf");
         engine.push(&name, &unit, FileMode::Public, UNIT).await?;
-        source.children.start(&child).await?;
+        engine.power(&name, Power::Start).await?;
         let mut spec = source.spec.clone();
         // MySQL 9.7 takes `0` for on.
         let resolve = ("skip-name-resolve".to_owned(), "OFF".to_owned());

@@ -44,9 +44,9 @@ impl Tool {
             image: image.clone(),
             packages: None,
         };
-        let child = children.ensure(&spec).await?;
+        let (child, stage) = children.ensure(&spec).await?;
         let tool = Tool { child, program };
-        if tool.child.stage == Stage::New {
+        if stage == Stage::New {
             let packages = [program.package(), "socat"].map(str::to_owned);
             install_debian_packages(&tool.child, &packages).await?;
             tool.succeed(
@@ -54,7 +54,7 @@ impl Tool {
                 Exec::script(QUIET),
             )
             .await?;
-            children.mark_ready(&tool.child, "", "").await?;
+            children.mark_ready(&tool.child).await?;
         }
         Ok(tool)
     }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::NestError;
+use crate::engine::Exec;
 
 /// The first addresses of a subnet: its gateway, and some for hand-made things.
 const RESERVED: usize = 9;
@@ -25,30 +26,20 @@ pub(super) fn gateway(subnet: Ipv4Net) -> Ipv4Addr {
     subnet.hosts().next().unwrap_or(subnet.addr())
 }
 
-/// Gives the container its fixed address and its name server, at each boot and
-/// before any service that waits for the network.
-///
-/// A unit of our own needs neither a lease nor udev, which base images lack
-/// and without which systemd-networkd leaves a link alone.
-pub(super) fn network_unit(address: Ipv4Addr, subnet: Ipv4Net) -> String {
+/// Lets the container's runtime set the address before anything in there runs
+/// (lxc.container.conf(5)), so that neither a lease nor a unit is waited for.
+/// `eth0` is the first and only interface.
+pub(super) fn fixed_address(address: Ipv4Addr, subnet: Ipv4Net) -> String {
     let gateway = gateway(subnet);
     let prefix = subnet.prefix_len();
-    format!(
-        "[Unit]\nDescription=Fixed address\nDefaultDependencies=no\nAfter=local-fs.target\n\
-         Before=network-pre.target network.target sysinit.target\nConflicts=shutdown.target\n\n\
-         [Service]\nType=oneshot\nRemainAfterExit=yes\n\
-         ExecStart=/bin/ip link set dev eth0 up\n\
-         ExecStart=/bin/ip address replace {address}/{prefix} dev eth0\n\
-         ExecStart=/bin/ip route replace default via {gateway}\n\
-         ExecStart=/bin/rm -f /etc/resolv.conf\n\
-         ExecStart=/bin/sh -c 'echo nameserver {gateway} > /etc/resolv.conf'\n"
-    )
+    format!("lxc.net.0.ipv4.address = {address}/{prefix}\nlxc.net.0.ipv4.gateway = {gateway}")
 }
 
-/// Where the unit stands, and the drop-in that pulls it in.
-pub(super) const NETWORK_UNIT: &str = "/etc/systemd/system/dbmatrix-network.service";
-pub(super) const NETWORK_WANTED: &str = "/etc/systemd/system/sysinit.target.d/dbmatrix.conf";
-pub(super) const NETWORK_WANTS: &str = "[Unit]\nWants=dbmatrix-network.service\n";
+/// Names the gateway as the container's name server, once and for all.
+pub(super) fn name_server(subnet: Ipv4Net) -> Exec {
+    const WRITE: &str = r#"rm -f /etc/resolv.conf; echo "nameserver $GATEWAY" > /etc/resolv.conf"#;
+    Exec::script(WRITE).env("GATEWAY", &gateway(subnet).to_string())
+}
 
 /// Keeps an image's own systemd-networkd, where it has one, away from `eth0`.
 pub(super) const UNMANAGED: &str = "/etc/systemd/network/05-dbmatrix.network";

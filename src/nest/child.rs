@@ -1,15 +1,17 @@
-//! Child containers: one a flavour.
+//! Child containers: made from an image or as a copy, each with an address of
+//! its own.
 
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::address::free_address;
-use super::outer::{config_stage_ready, fix_address, is_ready, read_key, wait_for_address};
+use super::address::{fixed_address, free_address};
+use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
 use super::{Nest, NestError, inner, key};
-use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, Power, config};
-use crate::image::{ImageOrigin, ImageStore};
+use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
+use crate::image::{ImageOrigin, ImageStore, KeyedLocks};
 
 /// What a child is to be.
 #[derive(Debug, Clone)]
@@ -29,16 +31,16 @@ pub struct ChildSpec {
     pub packages: Option<String>,
 }
 
-/// Whether a child has its server already.
+/// Whether a child was made now or before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Fresh from its image.
     New,
-    /// Installed and configured by an earlier run.
+    /// Whole since an earlier run.
     Ready,
 }
 
-/// A child container that runs and has its address.
+/// A child container with its address.
 #[derive(Debug, Clone)]
 pub struct Child {
     /// Its name.
@@ -47,18 +49,20 @@ pub struct Child {
     pub engine: Engine,
     /// Its fixed address.
     pub address: Ipv4Addr,
-    /// Whether it has its server already.
-    pub stage: Stage,
-    /// The packages that make its server, as they were noted when it was ready.
+    /// The packages that make its server, as they were noted when it was whole.
     pub packages: String,
 }
 
-/// The children of one nest. Addresses are given out one at a time.
+/// The children of one nest. A container that is made again under its name has
+/// its address again.
 #[derive(Debug, Clone)]
 pub struct Children {
-    nest: Nest,
+    pub(super) nest: Nest,
     images: ImageStore,
-    given: Arc<Mutex<Vec<Ipv4Addr>>>,
+    /// Addresses by container, once they were asked for.
+    addresses: Arc<Mutex<Option<HashMap<String, Ipv4Addr>>>>,
+    /// Golden children that are being made, by key.
+    pub(super) making: KeyedLocks,
 }
 
 impl Children {
@@ -67,37 +71,29 @@ impl Children {
         Children {
             nest,
             images,
-            given: Arc::default(),
+            addresses: Arc::default(),
+            making: KeyedLocks::default(),
         }
     }
 
-    /// Makes sure that the child runs and has its address. One that was half
-    /// made, or of something else, is made anew.
-    pub async fn ensure(&self, spec: &ChildSpec) -> Result<Child, NestError> {
+    /// Makes sure of a child that is no copy, and that it runs. One that was
+    /// half made, or of something else, is made anew.
+    pub async fn ensure(&self, spec: &ChildSpec) -> Result<(Child, Stage), NestError> {
         let engine = &self.nest.engine;
-        let mut found = engine.instance(&spec.name).await?;
-        let fits = |child: &Instance| {
-            is_ready(child)
-                && child.config.get(key::KEY) == Some(&spec.key)
-                && (spec.packages.is_none()
-                    || child.config.get(key::PACKAGES) == spec.packages.as_ref())
-        };
-        if found.as_ref().is_some_and(|child| !fits(child)) {
-            engine.destroy_instance(&spec.name).await?;
-            found = None;
-        }
-        let child = match found {
-            Some(instance) => {
-                engine.ensure_running(&instance).await?;
-                self.read(&instance)?
+        match engine.instance(&spec.name).await? {
+            Some(found) if fits(&found, spec) => {
+                engine.ensure_running(&found).await?;
+                Ok((self.read(&found)?, Stage::Ready))
             }
-            None => self.make(spec).await?,
-        };
-        wait_for_address(engine, &child.name, child.address).await?;
-        Ok(child)
+            Some(_) => {
+                engine.destroy_instance(&spec.name).await?;
+                Ok((self.make(&spec.name, spec).await?, Stage::New))
+            }
+            None => Ok((self.make(&spec.name, spec).await?, Stage::New)),
+        }
     }
 
-    /// The children that are there, ready or not.
+    /// The children that are there, whole or not.
     pub async fn all(&self) -> Result<Vec<Instance>, NestError> {
         let mut all = self.nest.engine.instances().await?;
         all.retain(|instance| instance.config.contains_key(key::OWNER));
@@ -112,67 +108,41 @@ impl Children {
         }
     }
 
-    /// Notes that the child has its server, what that says of itself, and the
-    /// packages that make it.
-    pub async fn mark_ready(
-        &self,
-        child: &Child,
-        version: &str,
-        packages: &str,
-    ) -> Result<(), NestError> {
-        let mut noted = config_stage_ready();
-        noted.insert(key::VERSION.to_owned(), version.to_owned());
-        noted.insert(key::PACKAGES.to_owned(), packages.to_owned());
-        self.nest
-            .engine
-            .configure_instance(&child.name, &noted)
+    /// Notes that a child is whole.
+    pub async fn mark_ready(&self, child: &Child) -> Result<(), NestError> {
+        let engine = &self.nest.engine;
+        engine
+            .configure_instance(&child.name, &config_stage_ready())
             .await?;
         Ok(())
     }
 
-    /// Copies a child, which may run; the copy is not started, and counts as
-    /// half made as long as it is there. One of that name is replaced.
-    pub async fn copy(&self, of: &str, name: &str) -> Result<Child, NestError> {
-        if self.nest.engine.instance(name).await?.is_some() {
-            self.nest.engine.destroy_instance(name).await?;
-        }
-        let title = format!("copy of {of}");
-        let config = config([(key::KEY, ""), (key::FLAVOUR, ""), (key::SERVER, &title)]);
-        self.create(name, ImageSource::Container(of.to_owned()), config)
-            .await
-    }
-
-    /// Starts a copy and waits for its address.
-    pub async fn start(&self, child: &Child) -> Result<(), NestError> {
-        child.engine.power(&child.name, Power::Start).await?;
-        wait_for_address(&child.engine, &child.name, child.address).await
-    }
-
-    async fn make(&self, spec: &ChildSpec) -> Result<Child, NestError> {
+    /// Makes a container from its image, under `name`, and starts it.
+    pub(super) async fn make(&self, name: &str, spec: &ChildSpec) -> Result<Child, NestError> {
         let image = self.images.provide(&spec.image).await?;
-        let config = config([
+        let noted = config([
+            (key::STAGE, "making"),
             (key::KEY, &spec.key),
-            (key::FLAVOUR, &spec.flavour),
             (key::SERVER, &spec.server),
         ]);
-        let child = self.create(&spec.name, image, config).await?;
-        child.engine.power(&child.name, Power::Start).await?;
+        let child = self.create(name, image, noted).await?;
+        first_start(&child.engine, name, self.nest.subnet).await?;
         Ok(child)
     }
 
-    /// Makes a container with an address of its own.
-    async fn create(
+    /// Makes a container with an address of its own; it is not started.
+    pub(super) async fn create(
         &self,
         name: &str,
         image: ImageSource,
         mut noted: Config,
     ) -> Result<Child, NestError> {
         let engine = &self.nest.engine;
-        let address = self.give_address().await?;
+        let address = self.address_of(name).await?;
         noted.extend(config([
             (key::OWNER, "dbmatrix"),
-            (key::STAGE, "making"),
             (key::ADDRESS, &address.to_string()),
+            (RUNTIME, &fixed_address(address, self.nest.subnet)),
         ]));
         let new = NewInstance {
             name: name.to_owned(),
@@ -181,45 +151,55 @@ impl Children {
             devices: Devices::from([("eth0".to_owned(), inner::child_nic(address))]),
         };
         engine.create_instance(&new).await?;
-        fix_address(engine, name, address, self.nest.subnet).await?;
         Ok(Child {
             name: name.to_owned(),
             engine: engine.clone(),
             address,
-            stage: Stage::New,
             packages: String::new(),
         })
     }
 
-    /// An address that no child has and that no other task was given.
-    async fn give_address(&self) -> Result<Ipv4Addr, NestError> {
-        let mut given = self.given.lock().await;
-        let others = self.all().await?;
-        let mut taken: Vec<Ipv4Addr> = others
-            .iter()
-            .filter_map(|child| read_key(child, key::ADDRESS).ok())
-            .collect();
-        taken.extend(given.iter());
+    /// The address that a container has or had, else one that none has.
+    async fn address_of(&self, name: &str) -> Result<Ipv4Addr, NestError> {
+        let mut addresses = self.addresses.lock().await;
+        let known = match &mut *addresses {
+            Some(known) => known,
+            none => none.insert(self.read_addresses().await?),
+        };
+        if let Some(address) = known.get(name) {
+            return Ok(*address);
+        }
+        let taken: Vec<Ipv4Addr> = known.values().copied().collect();
         let address = free_address(self.nest.subnet, &taken)?;
-        given.push(address);
+        known.insert(name.to_owned(), address);
         Ok(address)
     }
 
-    fn read(&self, instance: &Instance) -> Result<Child, NestError> {
+    async fn read_addresses(&self) -> Result<HashMap<String, Ipv4Addr>, NestError> {
+        let all = self.all().await?;
+        let address = |child: Instance| {
+            let address = read_key(&child, key::ADDRESS).ok()?;
+            Some((child.name, address))
+        };
+        Ok(all.into_iter().filter_map(address).collect())
+    }
+
+    pub(super) fn read(&self, instance: &Instance) -> Result<Child, NestError> {
+        let packages = instance.config.get(key::PACKAGES);
         Ok(Child {
             name: instance.name.clone(),
             engine: self.nest.engine.clone(),
             address: read_key(instance, key::ADDRESS)?,
-            stage: if is_ready(instance) {
-                Stage::Ready
-            } else {
-                Stage::New
-            },
-            packages: instance
-                .config
-                .get(key::PACKAGES)
-                .cloned()
-                .unwrap_or_default(),
+            packages: packages.cloned().unwrap_or_default(),
         })
     }
+}
+
+/// Whether a container is whole and what `spec` asks for.
+pub(super) fn fits(found: &Instance, spec: &ChildSpec) -> bool {
+    let has = |key: &str, wanted: &String| found.config.get(key) == Some(wanted);
+    let packages = spec.packages.as_ref();
+    is_ready(found)
+        && has(key::KEY, &spec.key)
+        && packages.is_none_or(|packages| has(key::PACKAGES, packages))
 }

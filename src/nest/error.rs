@@ -1,7 +1,5 @@
 //! Why a nest or a child could not be had.
 
-use std::net::Ipv4Addr;
-
 use thiserror::Error;
 
 use crate::engine::EngineError;
@@ -25,18 +23,6 @@ pub enum NestError {
     NoAddress {
         /// The subnet.
         subnet: String,
-    },
-    /// The container started and its network did not.
-    #[error(
-        "container `{name}` has no address {expected} on `eth0` after {seconds} s; `dbmatrix down` and another run make it anew"
-    )]
-    NoNetwork {
-        /// The container.
-        name: String,
-        /// The address that it was given.
-        expected: Ipv4Addr,
-        /// How long was waited.
-        seconds: u64,
     },
     /// A step in the container failed.
     #[error("could not {step} in `{name}`:\n{output}")]

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use thiserror::Error;
 
+use super::golden::used;
 use super::outer::{is_ready, read_key};
 use super::{Nest, NestError, existing_nests, key};
 use crate::engine::{Engine, EngineError, Instance};
@@ -178,6 +179,9 @@ pub async fn find_flavour(
         }
     };
     nest.engine.ensure_running(child).await?;
+    if child.is_marked(key::FRESH) {
+        nest.engine.configure_instance(&child.name, &used()).await?;
+    }
     Ok(Found {
         nest: nest.clone(),
         container: child.name.clone(),

@@ -7,12 +7,14 @@
 mod address;
 mod child;
 mod error;
+mod golden;
 mod inner;
 mod listing;
 mod outer;
 
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
+pub use golden::{Golden, Making, sync};
 pub use listing::{FindError, Found, Listed, find_flavour, list_all};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
 
@@ -37,4 +39,8 @@ mod key {
     pub(super) const VERSION: &str = "user.dbmatrix.version";
     /// The packages that make a child's server.
     pub(super) const PACKAGES: &str = "user.dbmatrix.packages";
+    /// Set on a golden child.
+    pub(super) const GOLDEN: &str = "user.dbmatrix.golden";
+    /// Set on a child that is as its golden child is: nobody has used it.
+    pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

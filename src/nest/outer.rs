@@ -11,8 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::address::{
-    NETWORK_UNIT, NETWORK_WANTED, NETWORK_WANTS, UNMANAGED, UNMANAGED_TEXT, free_address, gateway,
-    network_unit,
+    UNMANAGED, UNMANAGED_TEXT, fixed_address, free_address, gateway, name_server,
 };
 use super::{NestError, inner, key};
 use crate::engine::{
@@ -23,7 +22,8 @@ use crate::image::{Builder, ImageOrigin, ImageStore};
 use crate::route::{Guard, Routes, pick_subnet};
 use crate::session::Secret;
 
-const NETWORK_LIMIT: Duration = Duration::from_secs(60);
+/// Settings that the engine hands to the container's runtime as they are.
+pub(super) const RUNTIME: &str = "raw.lxc";
 const ENGINE_LIMIT: Duration = Duration::from_secs(90);
 const SOCKET_DEVICE: &str = "dbmatrix-engine";
 /// Where an engine that was installed in the nest listens.
@@ -105,7 +105,6 @@ impl Nest {
         if !nest.engine.is_ready().await && instance.is_running() {
             nest.attach_socket(host, instance).await?;
         }
-        wait_for_address(host, &nest.name, nest.address).await?;
         wait_for_engine(&nest).await?;
         Ok(nest)
     }
@@ -159,10 +158,8 @@ impl Nest {
         let made = engine.instance(&name).await?;
         let made = made.ok_or_else(|| record_error(&name, key::STAGE, "nothing"))?;
         let nest = Self::read(&made, &ground.names.bridge)?;
-        fix_address(engine, &name, nest.address, ground.subnet).await?;
         remove_stale_socket(nest.engine.socket());
-        engine.power(&name, Power::Start).await?;
-        wait_for_address(engine, &name, nest.address).await?;
+        first_start(engine, &name, ground.subnet).await?;
         progress("inner engine");
         inner::install(engine, &name).await?;
         wait_for_engine(&nest).await?;
@@ -336,6 +333,7 @@ async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, 
             if settings.privileged { "true" } else { "false" },
         ),
         ("boot.autostart", "false"),
+        (RUNTIME, &fixed_address(address, ground.subnet)),
         (key::OWNER, "dbmatrix"),
         (key::STAGE, "making"),
         (key::KEY, &settings_key(settings, ground)),
@@ -365,47 +363,21 @@ fn devices(ground: &Ground, settings: &Config, socket: &Path) -> Devices {
     Devices::from([("eth0".to_owned(), eth0), (SOCKET_DEVICE.to_owned(), proxy)])
 }
 
-/// Waits until `address` is on the container's `eth0`.
-pub(super) async fn wait_for_address(
+/// Starts a container for the first time, with its fixed address. Whatever its
+/// image has for networks is kept away from `eth0`.
+pub(super) async fn first_start(
     engine: &Engine,
     name: &str,
-    address: Ipv4Addr,
-) -> Result<(), NestError> {
-    let deadline = Instant::now() + NETWORK_LIMIT;
-    loop {
-        let state = engine.instance_state(name).await?;
-        if state.addresses("eth0").contains(&address) {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(NestError::NoNetwork {
-                name: name.to_owned(),
-                expected: address,
-                seconds: NETWORK_LIMIT.as_secs(),
-            });
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Writes the network's settings into a container that has not started yet.
-pub(super) async fn fix_address(
-    engine: &Engine,
-    name: &str,
-    address: Ipv4Addr,
     subnet: Ipv4Net,
 ) -> Result<(), NestError> {
-    let unit = network_unit(address, subnet);
-    engine
-        .push(name, NETWORK_UNIT, FileMode::Public, &unit)
-        .await?;
-    for (path, text) in [(NETWORK_WANTED, NETWORK_WANTS), (UNMANAGED, UNMANAGED_TEXT)] {
-        if let Some((folder, _)) = path.rsplit_once('/') {
-            engine.push_folder(name, folder).await?;
-        }
-        engine.push(name, path, FileMode::Public, text).await?;
+    if let Some((folder, _)) = UNMANAGED.rsplit_once('/') {
+        engine.push_folder(name, folder).await?;
     }
-    Ok(())
+    engine
+        .push(name, UNMANAGED, FileMode::Public, UNMANAGED_TEXT)
+        .await?;
+    engine.power(name, Power::Start).await?;
+    succeed(engine, name, "name its name server", &name_server(subnet)).await
 }
 
 /// Runs a step in a container; another exit status than 0 is an error.

@@ -1,6 +1,8 @@
 //! One flavour from its image to a login.
 
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -9,16 +11,26 @@ use super::database::drop_leftovers;
 use super::stand::Stand;
 use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;
-use crate::nest::{Child, ChildSpec, NestError, Stage};
+use crate::nest::{Child, ChildSpec, Golden, NestError, sync};
 use crate::server::{
-    Login, PackageVersion, RoutedUser, Server, ServerError, ask_defaults, check_identity,
-    check_locked, configure, install, log_in, start,
+    Installation, KeySource, Login, PackageVersion, RoutedUser, Server, ServerError, TarballSource,
+    check_identity, check_locked, configure, install, log_in, recipe, settle, start, started,
 };
 use crate::session::SessionError;
 
-/// Raised whenever the way in which a server is installed changes, so that
-/// children that were made in another way are made anew.
-const RECIPE: u32 = 2;
+/// How long a server that starts may take until somebody can log in.
+const STARTING: Duration = Duration::from_secs(120);
+/// The same for one that may well be beyond help.
+const REVIVING: Duration = Duration::from_secs(20);
+
+/// Whose traces a server may bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Nobody's: a copy of its golden child that nobody has used.
+    Fresh,
+    /// As it was left, if it is there.
+    AsLeft,
+}
 
 #[derive(Debug, Error)]
 enum FlavourError {
@@ -35,10 +47,12 @@ enum FlavourError {
 pub async fn provide(
     stand: &Stand,
     flavour: &Flavour,
+    condition: Condition,
     begun: Instant,
     events: &Sender,
 ) -> Option<Server> {
-    match bring_up(stand, flavour, events).await {
+    let bringing = BringingUp::new(stand, flavour, events);
+    match bringing.bring_up(condition).await {
         Ok((server, facts)) => {
             events.send(Event::FlavourReady {
                 flavour: flavour.name.clone(),
@@ -49,12 +63,7 @@ pub async fn provide(
             Some(server)
         }
         Err(error) => {
-            if let Err(left) = stand.children.remove_half_made(&flavour.container()).await {
-                events.warn(format!(
-                    "{}: its container stays until the next run: {left}",
-                    flavour.name
-                ));
-            }
+            bringing.clean_up().await;
             events.send(Event::FlavourUnavailable {
                 flavour: flavour.name.clone(),
                 required: flavour.required,
@@ -65,104 +74,138 @@ pub async fn provide(
     }
 }
 
-async fn bring_up(
+/// Replaces a flavour's child by one that nobody has used, and holds it for the
+/// next run.
+///
+/// # Errors
+/// Why there is none, for people.
+pub(super) async fn hold_fresh(
     stand: &Stand,
     flavour: &Flavour,
     events: &Sender,
-) -> Result<(Server, ServerFacts), FlavourError> {
-    events.phase(&flavour.name, Phase::Creating);
-    let mut bringing = BringingUp {
-        child: stand.children.ensure(&child_spec(flavour)).await?,
-        user: RoutedUser {
-            address: stand.source,
-            password: stand.nest.password.clone(),
-        },
-        stand,
-        flavour,
-        events,
+) -> Result<(), String> {
+    let bringing = BringingUp::new(stand, flavour, events);
+    let held = async {
+        let (child, _) = bringing.renew().await?;
+        stand.children.freeze_fresh(&child).await?;
+        Ok::<_, FlavourError>(())
     };
-    let server = match bringing.child.stage {
-        Stage::Ready => bringing.revive().await?,
-        Stage::New => bringing.make().await?,
-    };
-    if let Some(locked) = &flavour.locked {
-        check_locked(&server, &locked.server)?;
-    }
-    drop_leftovers(&server).await?;
-    let facts = facts(&server, &bringing.child, flavour).await?;
-    Ok((server, facts))
+    held.await.map_err(|error| error.to_string())
 }
 
-/// What is needed to make the server again.
-async fn facts(
-    server: &Server,
-    child: &Child,
-    flavour: &Flavour,
-) -> Result<ServerFacts, FlavourError> {
-    let defaults = ask_defaults(server).await.map_err(ServerError::Session)?;
-    let packages = child.packages.lines();
-    Ok(ServerFacts {
-        version: server.identity.full.clone(),
-        comment: server.identity.comment.clone(),
-        image: flavour.image.title(),
-        origin: flavour.spec.installation.origin(),
-        packages: packages.filter_map(|line| line.parse().ok()).collect(),
-        sql_mode: defaults.sql_mode,
-        collation: defaults.collation,
-        auth_plugin: defaults.auth_plugin,
-    })
-}
-
-/// A flavour whose child runs.
+/// A flavour that is being provided.
 struct BringingUp<'a> {
     stand: &'a Stand,
     flavour: &'a Flavour,
-    child: Child,
+    spec: ChildSpec,
     user: RoutedUser,
     events: &'a Sender,
 }
 
-impl BringingUp<'_> {
-    async fn make(&mut self) -> Result<Server, FlavourError> {
+impl<'a> BringingUp<'a> {
+    fn new(stand: &'a Stand, flavour: &'a Flavour, events: &'a Sender) -> Self {
+        let user = RoutedUser {
+            address: stand.source,
+            password: stand.nest.password.clone(),
+        };
+        BringingUp {
+            spec: child_spec(flavour, &user),
+            stand,
+            flavour,
+            user,
+            events,
+        }
+    }
+
+    async fn bring_up(&self, condition: Condition) -> Result<(Server, ServerFacts), FlavourError> {
+        self.phase(Phase::Creating);
+        let children = &self.stand.children;
+        let there = match condition {
+            Condition::Fresh => children.take_fresh(&self.spec).await?,
+            Condition::AsLeft => children.take_left(&self.spec).await?,
+        };
+        let (child, server) = match there {
+            Some(child) => {
+                let server = self.revive(&child).await?;
+                if condition == Condition::AsLeft {
+                    drop_leftovers(&server).await?;
+                }
+                (child, server)
+            }
+            None => self.renew().await?,
+        };
+        if let Some(locked) = &self.flavour.locked {
+            check_locked(&server, &locked.server)?;
+        }
+        let facts = facts(&server, &child, self.flavour);
+        Ok((server, facts))
+    }
+
+    /// A new copy of the golden child, which is made where there is none.
+    async fn renew(&self) -> Result<(Child, Server), FlavourError> {
+        let golden = self.golden().await?;
+        self.phase(Phase::Starting);
+        let child = self.stand.children.renew(&golden, &self.spec).await?;
+        let server = self.log_in_once_started(&child).await?;
+        Ok((child, server))
+    }
+
+    async fn golden(&self) -> Result<Golden, FlavourError> {
+        let children = &self.stand.children;
+        let _making = children.making(&self.spec).await;
+        match children.golden(&self.spec).await? {
+            Some(golden) => Ok(golden),
+            None => self.make_golden().await,
+        }
+    }
+
+    /// Installs the server, sees that it is the right one, and shuts it down.
+    async fn make_golden(&self) -> Result<Golden, FlavourError> {
+        let children = &self.stand.children;
+        let child = children.begin_golden(&self.spec).await?;
         self.phase(Phase::Installing);
         let locked = self.flavour.locked.as_ref();
         let locked = locked.map(|locked| locked.packages.as_slice());
-        let added = install(&self.child, &self.flavour.spec, locked).await?;
-        self.child.packages = lines_of(&added);
-        let server = self.set_up().await?;
-        let Child { packages, .. } = &self.child;
-        let children = &self.stand.children;
-        children
-            .mark_ready(&self.child, &server.identity.full, packages)
-            .await?;
-        Ok(server)
+        let added = install(&child, &self.flavour.spec, locked).await?;
+        let server = self.set_up(&child).await?;
+        self.phase(Phase::Settling);
+        settle(&child, &self.flavour.spec).await?;
+        sync(&child).await?;
+        let packages = lines_of(&added);
+        let version = &server.identity.full;
+        Ok(children.keep_golden(child, version, &packages).await?)
     }
 
     /// A child of an earlier run: logged in as it is, else set up once more,
     /// since the address towards it or what somebody did to it may have
     /// changed.
-    async fn revive(&self) -> Result<Server, FlavourError> {
-        match self.log_in(Duration::from_secs(20)).await {
-            Err(FlavourError::Server(error @ ServerError::Login { .. })) => {
+    async fn revive(&self, child: &Child) -> Result<Server, FlavourError> {
+        match self.log_in(child, REVIVING).await {
+            Err(error @ ServerError::Login { .. }) => {
                 tracing::info!(%error, flavour = self.flavour.name, "set up once more");
-                self.set_up().await
+                self.set_up(child).await
             }
-            other => other,
+            other => Ok(other?),
         }
     }
 
-    async fn set_up(&self) -> Result<Server, FlavourError> {
+    async fn set_up(&self, child: &Child) -> Result<Server, FlavourError> {
         self.phase(Phase::Configuring);
-        configure(&self.child, &self.flavour.spec, &self.user).await?;
+        configure(child, &self.flavour.spec, &self.user).await?;
         self.phase(Phase::Starting);
-        start(&self.child, &self.flavour.spec).await?;
-        self.log_in(Duration::from_secs(60)).await
+        start(child, &self.flavour.spec).await?;
+        Ok(self.log_in(child, STARTING).await?)
     }
 
-    async fn log_in(&self, limit: Duration) -> Result<Server, FlavourError> {
+    async fn log_in_once_started(&self, child: &Child) -> Result<Server, ServerError> {
+        let login = self.log_in(child, STARTING);
+        started(child, &self.flavour.spec, login).await
+    }
+
+    async fn log_in(&self, child: &Child, limit: Duration) -> Result<Server, ServerError> {
         self.phase(Phase::LoggingIn);
         let login = Login {
-            address: self.child.address,
+            address: child.address,
             user: &self.user,
             guard: &self.stand.nest.guard(),
             limit,
@@ -172,16 +215,41 @@ impl BringingUp<'_> {
         Ok(server)
     }
 
+    /// Removes what is half made of a golden child.
+    async fn clean_up(&self) {
+        if let Err(left) = self.stand.children.abandon_golden(&self.spec).await {
+            self.events.warn(format!(
+                "{}: its half-made container stays until the next run: {left}",
+                self.flavour.name
+            ));
+        }
+    }
+
     fn phase(&self, phase: Phase) {
         self.events.phase(&self.flavour.name, phase);
     }
 }
 
-fn child_spec(flavour: &Flavour) -> ChildSpec {
+/// What is needed to make the server again.
+fn facts(server: &Server, child: &Child, flavour: &Flavour) -> ServerFacts {
+    let packages = child.packages.lines();
+    ServerFacts {
+        version: server.identity.full.clone(),
+        comment: server.identity.comment.clone(),
+        image: flavour.image.title(),
+        origin: flavour.spec.installation.origin(),
+        packages: packages.filter_map(|line| line.parse().ok()).collect(),
+        sql_mode: server.defaults.sql_mode.clone(),
+        collation: server.defaults.collation.clone(),
+        auth_plugin: server.defaults.auth_plugin.clone(),
+    }
+}
+
+fn child_spec(flavour: &Flavour, user: &RoutedUser) -> ChildSpec {
     ChildSpec {
         name: flavour.container(),
         flavour: flavour.name.clone(),
-        key: key(flavour),
+        key: key(flavour, user),
         server: flavour.server.clone(),
         image: flavour.image.clone(),
         packages: flavour
@@ -197,12 +265,46 @@ fn lines_of(packages: &[PackageVersion]) -> String {
     lines.join("\n")
 }
 
-/// Names all that goes into the child.
-fn key(flavour: &Flavour) -> String {
-    let text = format!("{RECIPE} {:?} {:?}", flavour.image, flavour.spec);
-    let digest = Sha256::digest(text.as_bytes());
+/// Names all that goes into the golden child: image, server, settings, the
+/// files that are brought in, who logs in, and how all of this is done.
+fn key(flavour: &Flavour, user: &RoutedUser) -> String {
+    let parts = [
+        flavour.image.title(),
+        format!("{:?}", flavour.spec),
+        files(&flavour.spec.installation),
+        user.address.to_string(),
+        recipe(),
+    ];
+    let digest = Sha256::digest(parts.join("\0").as_bytes());
     digest[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// Files of this machine that are brought in, by length and time.
+fn files(installation: &Installation) -> String {
+    let path = match installation {
+        Installation::Packages(packages) => match &packages.repository {
+            Some(repository) => match &repository.key {
+                KeySource::File(path) => Some(path),
+                KeySource::Url(_) => None,
+            },
+            None => None,
+        },
+        Installation::Tarball(tarball) => match &tarball.source {
+            TarballSource::File { path, .. } => Some(path),
+            TarballSource::Url { .. } => None,
+        },
+    };
+    path.map_or_else(String::new, |path| stamp(path))
+}
+
+fn stamp(path: &Path) -> String {
+    let Ok(found) = fs::metadata(path) else {
+        return String::new();
+    };
+    let changed = found.modified().ok();
+    let changed = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    format!("{} {:?}", found.len(), changed)
 }

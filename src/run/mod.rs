@@ -21,7 +21,7 @@ mod sessions;
 mod stand;
 
 pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
-pub use flavour::provide;
+pub use flavour::{Condition, provide};
 pub use lock::{Lock, LockError};
 pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions};
@@ -108,7 +108,9 @@ pub async fn run(
         let (stand, joint) = (stand.clone(), joint.clone());
         tasks.spawn(async move {
             let mut answers = Vec::new();
-            if let Some(server) = provide(&stand, &flavour, begun, &joint.events).await {
+            if let Some(server) =
+                provide(&stand, &flavour, Condition::Fresh, begun, &joint.events).await
+            {
                 for cell in &cells {
                     answers.extend(run_cell(&server, cell, &joint).await);
                 }

@@ -1,7 +1,8 @@
-//! Settings: the routed address, no name look-ups, the matrix's own.
+//! Settings: the routed user, no name look-ups, a small footprint, the matrix's
+//! own.
 
-use super::spec::{Installation, RoutedUser, ServerSpec};
-use super::{ServerError, succeed, tarball};
+use super::spec::{Footprint, Installation, RoutedUser, ServerSpec};
+use super::{ServerError, footprint, succeed, tarball, tls};
 use crate::engine::{Exec, FileMode};
 use crate::nest::Child;
 
@@ -48,24 +49,30 @@ pub async fn configure(
             tarball::base_settings(child).await?,
         ),
     };
-    let text = settings_file(child, &base, &spec.settings);
+    let tls = tls::ensure(child, spec).await?;
+    let text = settings_file(&base, spec, tls);
     engine
         .push(&child.name, &path, FileMode::Public, &text)
         .await?;
     Ok(())
 }
 
-fn settings_file(child: &Child, base: &str, settings: &[(String, String)]) -> String {
+/// Every copy of a golden child has another address, so all are listened on;
+/// nothing but the nest's bridge leads there.
+fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
     let mut text = format!(
-        "# Written by dbmatrix.\n[mysqld]\n{base}bind-address = {}\ninit-file = {INIT_FILE}\n",
-        child.address
+        "# Written by dbmatrix.\n[mysqld]\n{base}bind-address = 0.0.0.0\ninit-file = {INIT_FILE}\n{tls}"
     );
     // MySQL heeds a later `= OFF` only in what it shows of it.
-    let is_said = |(name, _): &(String, String)| name.replace('_', "-") == "skip-name-resolve";
-    if !settings.iter().any(is_said) {
+    if !spec.sets("skip-name-resolve") {
         text.push_str("skip-name-resolve\n");
     }
-    for (name, value) in settings {
+    if spec.footprint == Footprint::Small {
+        for (name, value) in footprint::settings(spec.family) {
+            text.push_str(&format!("loose-{name} = {value}\n"));
+        }
+    }
+    for (name, value) in &spec.settings {
         text.push_str(&format!("{name} = {}\n", quoted(value)));
     }
     text

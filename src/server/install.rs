@@ -25,6 +25,7 @@ apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=30 -o APT::Update::Er
 /// settings that it is to have.
 pub(super) const INSTALL: &str = r#"
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PERCONA_TELEMETRY_DISABLE=1
+if command -v eatmydata > /dev/null; then export LD_PRELOAD=libeatmydata.so; fi
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -71,6 +72,11 @@ pub async fn install(
         }),
         _ => Ok(added),
     }
+}
+
+/// The text of how packages are installed.
+pub(super) fn recipe() -> String {
+    [UPDATE, INSTALL].concat()
 }
 
 fn other_packages(locked: &[PackageVersion], added: &[PackageVersion]) -> String {

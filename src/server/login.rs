@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::ServerError;
+use super::facts::{Defaults, QUESTION};
 use super::spec::{RoutedUser, ServerSpec};
 use crate::route::Guard;
 use crate::session::{Connect, Secret, Session, SessionError, Target};
 use crate::version::Identity;
 
 const PORT: u16 = 3306;
+/// How soon a server that is just starting is asked again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// A server that somebody has logged in to.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub struct Server {
     guard: Guard,
     /// What it says of itself.
     pub identity: Identity,
+    /// What it says of its defaults.
+    pub defaults: Defaults,
 }
 
 /// Asks the kernel for the way before each connection: an address that is not
@@ -91,22 +96,23 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
         guard: login.guard,
     };
     let deadline = Instant::now() + login.limit;
-    let identity = loop {
-        match ask_identity(&routed).await {
-            Ok(identity) => break identity,
+    let (identity, defaults) = loop {
+        match ask(&routed).await {
+            Ok(answers) => break answers,
             Err(source) if !is_worth_waiting(&source) || Instant::now() > deadline => {
                 return Err(ServerError::Login {
                     address: target.address,
                     source,
                 });
             }
-            Err(_) => sleep(Duration::from_millis(50)).await,
+            Err(_) => sleep(AGAIN).await,
         }
     };
     Ok(Server {
         target,
         guard: login.guard.clone(),
         identity,
+        defaults,
     })
 }
 
@@ -147,16 +153,23 @@ fn is_worth_waiting(error: &SessionError) -> bool {
     matches!(error, SessionError::Connect { .. } | SessionError::Lost(_))
 }
 
-async fn ask_identity(connect: &impl Connect) -> Result<Identity, SessionError> {
+async fn ask(connect: &impl Connect) -> Result<(Identity, Defaults), SessionError> {
     let mut session = connect.connect(None).await?;
-    let row = session
-        .first_row("SELECT @@version, @@version_comment")
-        .await?;
-    let text = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-    let identity = Identity::read(&text(0), &text(1));
+    let row = session.first_row(QUESTION).await;
     session.close().await;
-    identity.map_err(|error| SessionError::Unexpected {
-        expected: "a version",
-        found: error.to_string(),
-    })
+    let mut texts = row?.into_iter().map(Option::unwrap_or_default);
+    let mut text = || texts.next().unwrap_or_default();
+    let identity = Identity::read(&text(), &text());
+    let defaults = Defaults {
+        sql_mode: text(),
+        collation: text(),
+        auth_plugin: text(),
+    };
+    match identity {
+        Ok(identity) => Ok((identity, defaults)),
+        Err(error) => Err(SessionError::Unexpected {
+            expected: "a version",
+            found: error.to_string(),
+        }),
+    }
 }

@@ -7,27 +7,45 @@ mod certificate;
 mod configure;
 mod error;
 mod facts;
+mod footprint;
 mod install;
 mod login;
 mod packages;
+mod settle;
 mod spec;
 mod start;
 mod tarball;
+mod tls;
 
 pub use certificate::certificate_authority;
 pub use configure::configure;
 pub use error::ServerError;
-pub use facts::{Defaults, ask_defaults};
+pub use facts::Defaults;
 pub use install::{install, install_debian_packages};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use packages::PackageVersion;
+pub use settle::settle;
 pub use spec::{
-    Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec, Tarball, TarballSource,
+    Durability, Footprint, Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec,
+    Tarball, TarballSource,
 };
-pub use start::start;
+pub use start::{start, started};
 
 use crate::engine::{Exec, ExecOutput};
 use crate::nest::Child;
+
+/// The text of all that is done to a child until it is golden: another one
+/// makes another child.
+pub fn recipe() -> String {
+    [
+        install::recipe(),
+        tarball::recipe(),
+        tls::recipe(),
+        footprint::recipe(),
+        settle::recipe(),
+    ]
+    .concat()
+}
 
 /// Runs a step in the child; another exit status than 0 is an error.
 async fn succeed(child: &Child, step: &'static str, exec: Exec) -> Result<ExecOutput, ServerError> {

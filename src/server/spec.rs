@@ -17,6 +17,40 @@ pub struct ServerSpec {
     pub installation: Installation,
     /// Names and values of the `[mysqld]` section.
     pub settings: Vec<(String, String)>,
+    /// How much memory it takes.
+    pub footprint: Footprint,
+    /// Whether its writes are waited for.
+    pub durability: Durability,
+}
+
+impl ServerSpec {
+    /// Whether the settings name this one; `-` and `_` are the same.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        let plain = |name: &str| name.replace('_', "-");
+        self.settings
+            .iter()
+            .any(|(set, _)| plain(set) == plain(name))
+    }
+}
+
+/// How much memory a server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Footprint {
+    /// Buffers and instrumentation of a size for tests.
+    #[default]
+    Small,
+    /// As its package has it.
+    Stock,
+}
+
+/// Whether a server's writes are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// As its settings have it.
+    #[default]
+    Strict,
+    /// Never: what the machine loses with its power is lost.
+    Relaxed,
 }
 
 /// Where a server comes from.

@@ -10,6 +10,9 @@ use crate::nest::Child;
 /// First start of a server that initialises its data on a slow disk.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// How often a service that does not answer is looked at.
+const LOOK: Duration = Duration::from_secs(3);
+
 const START: &str = r#"
 systemctl daemon-reload
 systemctl restart "$SERVICE"
@@ -38,6 +41,39 @@ pub async fn start(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> 
         service: service.to_owned(),
         log: log(child, service).await,
     })
+}
+
+/// Waits for `login` to a server that its container starts by itself, and no
+/// longer than until the service has failed.
+///
+/// # Errors
+/// That of the login, with the end of the service's log where it has failed.
+pub async fn started<T>(
+    child: &Child,
+    spec: &ServerSpec,
+    login: impl Future<Output = Result<T, ServerError>>,
+) -> Result<T, ServerError> {
+    let service = spec.installation.service();
+    tokio::select! {
+        ended = login => ended,
+        () = failed(child, service) => Err(ServerError::NotStarted {
+            service: service.to_owned(),
+            log: log(child, service).await,
+        }),
+    }
+}
+
+/// Ends when the service has failed.
+async fn failed(child: &Child, service: &str) {
+    let ask = Exec::new("systemctl", ["is-failed", "--quiet", service]);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Ok(output) = child.engine.exec(&child.name, &ask).await
+            && output.success()
+        {
+            return;
+        }
+    }
 }
 
 /// The end of the service's logs.

@@ -49,6 +49,7 @@ chmod 0750 /var/lib/mysql
 /// 5.7).
 const INITIALISE: &str = r#"
 export LD_LIBRARY_PATH=/opt/dbmatrix/base:/opt/dbmatrix/base/lib
+if command -v eatmydata > /dev/null; then export LD_PRELOAD=libeatmydata.so; fi
 base=$(readlink /opt/dbmatrix/base)
 run() { setpriv --reuid mysql --regid mysql --clear-groups "$@"; }
 if [ "$FAMILY" = mariadb ]; then
@@ -112,6 +113,11 @@ pub(super) async fn install(
     let enable = Exec::script(r#"systemctl daemon-reload; systemctl enable --quiet "$SERVICE""#);
     succeed(child, "enable the service", enable.env("SERVICE", SERVICE)).await?;
     Ok(())
+}
+
+/// The text of how a tarball is installed.
+pub(super) fn recipe() -> String {
+    [UNPACK, INITIALISE, UNIT].concat()
 }
 
 /// Settings without which a server from a tarball does not find its files.

@@ -1,0 +1,227 @@
+//! Golden children: a server installed, set up and shut down cleanly, of which
+//! every run gets a copy of its own.
+//!
+//! A golden child is named by the key of all that went in, so that flavours
+//! that are the same share one. It never runs again once it is whole. On a
+//! copy-on-write pool a copy takes a moment and next to no room.
+
+use std::time::Duration;
+
+use super::child::{Child, ChildSpec, Children, fits};
+use super::outer::{is_ready, succeed};
+use super::{NestError, key};
+use crate::engine::{Config, Exec, ImageSource, Instance, Power, config};
+
+/// Writes that were not waited for while the server was installed.
+const SYNC: Duration = Duration::from_secs(300);
+
+/// A whole golden child.
+#[derive(Debug, Clone)]
+pub struct Golden {
+    name: String,
+    packages: String,
+}
+
+/// Held by whoever makes the golden child of a key.
+pub type Making = tokio::sync::OwnedMutexGuard<()>;
+
+impl Children {
+    /// Waits until nobody else makes the golden child of this key.
+    pub async fn making(&self, spec: &ChildSpec) -> Making {
+        self.making.of(&spec.key).lock_owned().await
+    }
+
+    /// The golden child, if an earlier run has made it.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn golden(&self, spec: &ChildSpec) -> Result<Option<Golden>, NestError> {
+        let found = self.nest.engine.instance(&golden_name(&spec.key)).await?;
+        Ok(found.filter(|found| fits(found, spec)).map(Golden::read))
+    }
+
+    /// Begins a golden child: a container fresh from its image, which runs. One
+    /// of the same key that is half made, or has other packages, goes.
+    ///
+    /// # Errors
+    /// As of the engine and of the image.
+    pub async fn begin_golden(&self, spec: &ChildSpec) -> Result<Child, NestError> {
+        let name = golden_name(&spec.key);
+        self.nest.engine.destroy_instance(&name).await?;
+        self.make(&name, spec).await
+    }
+
+    /// Removes the golden child of this key unless it is whole.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn abandon_golden(&self, spec: &ChildSpec) -> Result<(), NestError> {
+        self.remove_half_made(&golden_name(&spec.key)).await
+    }
+
+    /// Shuts a child down and keeps it as golden, with what its server said of
+    /// itself and the packages that make it.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn keep_golden(
+        &self,
+        child: Child,
+        version: &str,
+        packages: &str,
+    ) -> Result<Golden, NestError> {
+        let engine = &self.nest.engine;
+        engine.power(&child.name, Power::Stop).await?;
+        let noted = config([
+            (key::STAGE, "ready"),
+            (key::GOLDEN, "true"),
+            (key::VERSION, version),
+            (key::PACKAGES, packages),
+        ]);
+        engine.configure_instance(&child.name, &noted).await?;
+        Ok(Golden {
+            name: child.name,
+            packages: packages.to_owned(),
+        })
+    }
+
+    /// A child of the flavour that is as its golden child is, held since the
+    /// end of an earlier run: it goes on at once.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn take_fresh(&self, spec: &ChildSpec) -> Result<Option<Child>, NestError> {
+        let is_fresh = |found: &Instance| {
+            fits(found, spec) && found.is_frozen() && found.is_marked(key::FRESH)
+        };
+        self.take(spec, is_fresh).await
+    }
+
+    /// A child of the flavour as somebody has left it, started where it does
+    /// not run.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn take_left(&self, spec: &ChildSpec) -> Result<Option<Child>, NestError> {
+        self.take(spec, |found| fits(found, spec)).await
+    }
+
+    async fn take(
+        &self,
+        spec: &ChildSpec,
+        is_right: impl Fn(&Instance) -> bool,
+    ) -> Result<Option<Child>, NestError> {
+        let engine = &self.nest.engine;
+        let found = engine.instance(&spec.name).await?;
+        let Some(found) = found.filter(is_right) else {
+            return Ok(None);
+        };
+        let used = used();
+        tokio::try_join!(
+            engine.ensure_running(&found),
+            engine.configure_instance(&found.name, &used),
+        )?;
+        self.read(&found).map(Some)
+    }
+
+    /// A flavour's child as a new copy of its golden child, started. The one
+    /// that is there goes.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn renew(&self, golden: &Golden, spec: &ChildSpec) -> Result<Child, NestError> {
+        let noted = config([
+            (key::FLAVOUR, &spec.flavour),
+            (key::SERVER, &spec.server),
+            (key::GOLDEN, ""),
+        ]);
+        let mut child = self.copy(&golden.name, &spec.name, noted).await?;
+        child.packages = golden.packages.clone();
+        self.nest.engine.power(&child.name, Power::Start).await?;
+        Ok(child)
+    }
+
+    /// A copy of the golden child that the child `of` came from. It is not
+    /// started, and counts as half made as long as it is there.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn throwaway(&self, of: &str, name: &str) -> Result<Child, NestError> {
+        let found = self.nest.engine.instance(of).await?;
+        let key = found.and_then(|found| found.config.get(key::KEY).cloned());
+        let title = format!("copy of {of}");
+        let noted = config([
+            (key::STAGE, "making"),
+            (key::GOLDEN, ""),
+            (key::SERVER, &title),
+        ]);
+        let golden = golden_name(&key.unwrap_or_default());
+        self.copy(&golden, name, noted).await
+    }
+
+    /// Notes that nobody has used the child since it was copied, and holds it.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn freeze_fresh(&self, child: &Child) -> Result<(), NestError> {
+        let engine = &self.nest.engine;
+        let noted = config([(key::FRESH, "true")]);
+        engine.configure_instance(&child.name, &noted).await?;
+        Ok(engine.power(&child.name, Power::Freeze).await?)
+    }
+
+    /// Stops a flavour's child; it stays as it was left.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn stop(&self, name: &str) -> Result<(), NestError> {
+        Ok(self.nest.engine.power(name, Power::Stop).await?)
+    }
+
+    /// Removes a child; absent is fine.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn remove(&self, name: &str) -> Result<(), NestError> {
+        Ok(self.nest.engine.destroy_instance(name).await?)
+    }
+
+    async fn copy(&self, of: &str, name: &str, noted: Config) -> Result<Child, NestError> {
+        self.nest.engine.destroy_instance(name).await?;
+        self.create(name, ImageSource::Container(of.to_owned()), noted)
+            .await
+    }
+}
+
+impl Golden {
+    fn read(found: Instance) -> Self {
+        let packages = found.config.get(key::PACKAGES).cloned();
+        Golden {
+            name: found.name,
+            packages: packages.unwrap_or_default(),
+        }
+    }
+}
+
+/// Brings what was written to a child's disk there.
+///
+/// # Errors
+/// Where the child has no room left.
+pub async fn sync(child: &Child) -> Result<(), NestError> {
+    let sync = Exec::new("sync", ["--file-system", "/"]).limit(SYNC);
+    succeed(&child.engine, &child.name, "write all to disk", &sync).await
+}
+
+/// What a child that is used is marked with: an empty setting is none.
+pub(super) fn used() -> Config {
+    config([(key::FRESH, "")])
+}
+
+/// Whether a container is a whole golden child.
+pub(super) fn is_golden(instance: &Instance) -> bool {
+    is_ready(instance) && instance.is_marked(key::GOLDEN)
+}
+
+pub(super) fn golden_name(key: &str) -> String {
+    format!("golden-{key}")
+}

@@ -1,0 +1,101 @@
+//! What a server's container would do at each start is done once, or not at
+//! all: it is there for one service.
+
+use super::spec::{Durability, ServerSpec};
+use super::{ServerError, succeed};
+use crate::engine::{Exec, FileMode};
+use crate::nest::Child;
+
+/// Units of a whole machine. In a container there are no modules, devices,
+/// kernel settings, consoles, seats and logins to see to; the address is there
+/// before the first of them would run.
+const NOT_NEEDED: &str = "
+    dbus.service dbus.socket systemd-logind.service systemd-logind-varlink.socket
+    systemd-user-sessions.service getty.target console-getty.service
+    systemd-ask-password-console.path systemd-ask-password-wall.path
+    modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service
+    modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service
+    systemd-modules-load.service systemd-sysctl.service systemd-binfmt.service
+    systemd-tmpfiles-setup-dev.service systemd-tmpfiles-setup-dev-early.service
+    kmod-static-nodes.service systemd-udevd.service systemd-udev-trigger.service
+    systemd-hwdb-update.service systemd-random-seed.service systemd-pstore.service
+    systemd-remount-fs.service systemd-machine-id-commit.service
+    systemd-firstboot.service systemd-sysusers.service ldconfig.service
+    systemd-journal-catalog-update.service systemd-update-done.service
+    systemd-update-utmp.service systemd-update-utmp-runlevel.service
+    sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount
+    sys-fs-fuse-connections.mount dev-hugepages.mount dev-mqueue.mount
+    proc-sys-fs-binfmt_misc.automount
+    networking.service systemd-networkd.service systemd-networkd.socket
+    systemd-networkd-wait-online.service systemd-network-generator.service
+    systemd-resolved.service
+    systemd-initctl.socket systemd-journald-audit.socket systemd-journalctl.socket
+    systemd-sysext.socket systemd-creds.socket systemd-factory-reset.socket
+    systemd-hostnamed.socket systemd-mute-console.socket systemd-pcrextend.socket
+    systemd-pcrlock.socket systemd-bootctl.socket systemd-sysinstall.socket
+    e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer
+    dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-tmpfiles-clean.timer
+";
+
+/// Generators look for disks, consoles and the like; the one for services of
+/// old stays.
+const SETTLE: &str = r#"
+for unit in $NOT_NEEDED; do ln -sfn /dev/null "/etc/systemd/system/$unit"; done
+mkdir -p /etc/systemd/system-generators
+for generator in /usr/lib/systemd/system-generators/* /lib/systemd/system-generators/*; do
+    case "$generator" in
+        *'*' | */systemd-sysv-generator) ;;
+        *) ln -sfn /dev/null "/etc/systemd/system-generators/${generator##*/}" ;;
+    esac
+done
+systemctl --quiet set-default multi-user.target
+if [ "$DURABILITY" = relaxed ] && ! ls /usr/lib/*/libeatmydata.so > /dev/null 2>&1; then
+    echo 'durability = "relaxed" needs the package `eatmydata` in the image'
+    exit 1
+fi
+systemctl daemon-reload
+systemctl --quiet enable "$SERVICE"
+"#;
+
+/// The data folder is there, so nothing is left to prepare before the server's
+/// start; and no table has to be looked at after it.
+const UNIT: &str = "\
+[Service]
+ExecStartPre=
+ExecStartPost=
+RuntimeDirectory=mysqld
+RuntimeDirectoryMode=0755
+";
+/// Makes all that flushes do nothing (libeatmydata(3)).
+const RELAXED: &str = "Environment=LD_PRELOAD=libeatmydata.so\n";
+
+/// Takes what is not needed out of the way of the server's next starts.
+///
+/// # Errors
+/// As of the engine; where `durability = "relaxed"` cannot be had.
+pub async fn settle(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
+    let engine = &child.engine;
+    let service = spec.installation.service();
+    let folder = format!("/etc/systemd/system/{service}.service.d");
+    engine.push_folder(&child.name, &folder).await?;
+    let (relaxed, word) = match spec.durability {
+        Durability::Strict => ("", "strict"),
+        Durability::Relaxed => (RELAXED, "relaxed"),
+    };
+    let path = format!("{folder}/zz-dbmatrix.conf");
+    let text = format!("{UNIT}{relaxed}");
+    engine
+        .push(&child.name, &path, FileMode::Public, &text)
+        .await?;
+    let script = Exec::script(SETTLE)
+        .env("NOT_NEEDED", NOT_NEEDED)
+        .env("DURABILITY", word)
+        .env("SERVICE", service);
+    succeed(child, "prepare quick starts", script).await?;
+    Ok(())
+}
+
+/// The text of all that [`settle`] does, for the keys of golden children.
+pub(super) fn recipe() -> String {
+    [NOT_NEEDED, SETTLE, UNIT, RELAXED].concat()
+}
