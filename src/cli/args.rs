@@ -133,6 +133,11 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) fail_fast: bool,
 
+    /// Run so many files at a time on a flavour [default: `[run] jobs` of the
+    /// matrix, else processors divided by flavours]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: Option<u32>,
+
     /// Run a part of the files: `2/3` is the second of three
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,

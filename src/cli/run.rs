@@ -93,6 +93,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         update: args.update,
         fail_fast: args.fail_fast,
         baseline: args.baseline.clone(),
+        jobs: args.jobs.or(matrix.run.jobs),
         caller,
     };
     let prepared = prepare(&plan, options)?;
