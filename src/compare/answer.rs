@@ -34,6 +34,27 @@ struct Lines {
     cut: Option<(u64, u64)>,
 }
 
+/// Hashes of lines, in their order and in any.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hashes {
+    in_order: u64,
+    in_any: u64,
+}
+
+impl Hashes {
+    fn add(&mut self, line: &str) {
+        let mut hasher = DefaultHasher::new();
+        line.hash(&mut hasher);
+        let hash = hasher.finish();
+        self.in_order = self
+            .in_order
+            .rotate_left(5)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            ^ hash;
+        self.in_any = self.in_any.wrapping_add(hash);
+    }
+}
+
 impl Answer {
     /// An outcome as it came.
     pub fn of(outcome: &Outcome, notices: &[Notice]) -> Self {
@@ -170,31 +191,31 @@ impl Lines {
     fn of(lines: impl Iterator<Item = String>) -> Self {
         let mut text = String::new();
         let mut count = 0;
-        let mut hashes = (0u64, 0u64);
-        let mut is_cut = false;
+        let mut cut: Option<Hashes> = None;
         for line in lines {
-            let mut hasher = DefaultHasher::new();
-            line.hash(&mut hasher);
-            let hash = hasher.finish();
-            hashes.0 = hashes.0.rotate_left(5).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ hash;
-            hashes.1 = hashes.1.wrapping_add(hash);
-            if text.len() + line.len() <= KEPT {
+            count += 1;
+            if cut.is_none() && text.len() + line.len() <= KEPT {
                 text.push_str(&line);
                 text.push('\n');
-            } else if !is_cut {
-                is_cut = true;
+                continue;
+            }
+            let hashes = cut.get_or_insert_with(|| {
+                // What is kept whole needs no hash.
+                let mut before = Hashes::default();
+                text.lines().for_each(|line| before.add(line));
                 let room = KEPT.saturating_sub(text.len());
                 let fits = |(at, letter): &(usize, char)| at + letter.len_utf8() <= room;
                 let head = line.char_indices().take_while(fits);
                 text.extend(head.map(|(_, letter)| letter));
                 text.push('\n');
-            }
-            count += 1;
+                before
+            });
+            hashes.add(&line);
         }
         Lines {
             text: text.into_boxed_str(),
             count,
-            cut: is_cut.then_some(hashes),
+            cut: cut.map(|hashes| (hashes.in_order, hashes.in_any)),
         }
     }
 

@@ -230,7 +230,8 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
 
     #[test]
     fn a_command_suite_takes_no_jobs() {
-        let text = "flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\ncommand = ['true']\njobs = 2\n";
+        let text =
+            "flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\ncommand = ['true']\njobs = 2\n";
         let told = told(text);
         assert!(told[0].contains("`jobs`"), "{told:?}");
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Joint;
-use super::stand::Stand;
 use super::command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
+use super::stand::Stand;
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::CommandSpec;
 use crate::plan::Cell;

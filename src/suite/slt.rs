@@ -14,7 +14,7 @@ use sqllogictest::parser::{
 };
 use sqllogictest::{ColumnType, Record, ResultMode, SortMode as RawSort};
 
-use super::condition::Conditions;
+use super::condition::{ConditionReader, Conditions};
 use super::error::SuiteError;
 use super::step::{Action, Step};
 use crate::compare::{ErrorPattern, ExpectedRows, Letter, LineMode, SortMode};
@@ -34,6 +34,7 @@ pub struct SltSteps {
     steps: std::vec::IntoIter<Step>,
     sort: SortMode,
     mode: LineMode,
+    read_conditions: ConditionReader,
     conditions: Conditions,
     connection: Option<String>,
 }
@@ -67,6 +68,7 @@ impl SltSteps {
             steps: Vec::new().into_iter(),
             sort: SortMode::default(),
             mode: LineMode::default(),
+            read_conditions: ConditionReader::default(),
             conditions: Conditions::default(),
             connection: None,
         })
@@ -194,17 +196,13 @@ impl SltSteps {
     }
 
     fn note_condition(&mut self, first: usize, raw: RawCondition) -> Result<(), SuiteError> {
+        let (RawCondition::OnlyIf { label } | RawCondition::SkipIf { label }) = &raw;
+        let condition = self.read_conditions.read(label);
         // The crate tells no place for a condition: the chunk's is the best.
-        let place = |message: String| self.at(first + 1, message);
+        let condition = condition.map_err(|message| self.at(first + 1, message))?;
         match raw {
-            RawCondition::OnlyIf { label } => {
-                let condition = label.parse().map_err(place)?;
-                self.conditions.only_if(condition);
-            }
-            RawCondition::SkipIf { label } => {
-                let condition = label.parse().map_err(place)?;
-                self.conditions.skip_if(condition);
-            }
+            RawCondition::OnlyIf { .. } => self.conditions.only_if(condition),
+            RawCondition::SkipIf { .. } => self.conditions.skip_if(condition),
         }
         Ok(())
     }
@@ -279,10 +277,10 @@ impl Iterator for SltSteps {
 
 impl SltSteps {
     /// Finds a condition that cannot be read, at its line.
-    fn check_conditions(&self, first: usize, text: &str) -> Result<(), SuiteError> {
+    fn check_conditions(&mut self, first: usize, text: &str) -> Result<(), SuiteError> {
         for (at, line) in text.lines().enumerate() {
             if let Some(label) = condition_label(line)
-                && let Err(message) = label.parse::<super::Condition>()
+                && let Err(message) = self.read_conditions.read(label)
             {
                 return Err(self.at(first + at + 1, message));
             }
