@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ahead::StepsAhead;
 use super::comparison::{self, Sink, StepFacts};
 use super::course::Course;
 use super::database;
@@ -20,7 +21,7 @@ use crate::matrix::{Expect, FilesSpec};
 use crate::outcome::Notice;
 use crate::session::Connect;
 use crate::suite::{
-    Action, Expectation, Facts, FileKind, Known, Recorded, SltSteps, SqlSteps, Step, SuiteError,
+    Action, Expectation, Facts, FileKind, Known, Recorded, SltSteps, SqlSteps, Step,
     asks_for_counts, asks_for_order, expectation_path, one_line,
 };
 
@@ -116,7 +117,7 @@ impl Tally<'_> {
         match self.case.kind {
             FileKind::Slt => {
                 let steps = SltSteps::open(path).map_err(|error| error.to_string())?;
-                self.run_steps(server, steps, None).await
+                self.run_steps(server, StepsAhead::of(steps), None).await
             }
             FileKind::Sql => {
                 let steps = SqlSteps::open(path).map_err(|error| error.to_string())?;
@@ -131,7 +132,7 @@ impl Tally<'_> {
                         )
                     }
                 };
-                self.run_steps(server, steps, stored).await
+                self.run_steps(server, StepsAhead::of(steps), stored).await
             }
         }
     }
@@ -139,7 +140,7 @@ impl Tally<'_> {
     async fn run_steps(
         &mut self,
         server: &impl Connect,
-        steps: impl Iterator<Item = Result<Step, SuiteError>>,
+        steps: StepsAhead,
         stored: Option<Expectation>,
     ) -> Result<(), String> {
         let first = database::create(server, self.database).await?;
@@ -156,19 +157,20 @@ impl Tally<'_> {
         &mut self,
         sessions: &mut Sessions<'_, impl Connect>,
         judge: &mut Judge<'_>,
-        steps: impl Iterator<Item = Result<Step, SuiteError>>,
+        steps: StepsAhead,
     ) -> Result<(), String> {
-        let mut steps = steps.enumerate().peekable();
-        while let Some((ordinal, step)) = steps.next() {
-            let step = step.map_err(|error| error.to_string())?;
+        let mut steps = steps;
+        for ordinal in 0.. {
+            let Some(step) = steps.next().await? else {
+                break;
+            };
             if self.case.course.is_over() {
                 self.result.cut = true;
                 return Ok(());
             }
             self.check_deadline()?;
-            let next = steps.peek().and_then(|(_, next)| next.as_ref().ok());
-            let next = next.and_then(|next| next.action.sql());
-            let wants_notices = self.sink.is_some() && !next.is_some_and(asks_for_counts);
+            let wants_notices =
+                self.sink.is_some() && !steps.peek().await.is_some_and(asks_for_counts);
             let (ended, came) = self
                 .run_with_retries(sessions, judge, ordinal, &step, wants_notices)
                 .await?;
@@ -378,7 +380,12 @@ impl Tally<'_> {
 
 /// A text that is not too long for a report.
 pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    // Letters are at most as many as bytes.
+    let end = match text.len() {
+        0..=SHOWN => None,
+        _ => text.char_indices().nth(SHOWN),
+    };
+    match end {
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),
     }

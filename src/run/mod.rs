@@ -3,6 +3,7 @@
 //! Speaks events; prints nothing. Knows how things follow each other and what
 //! happens when one of them fails: one flavour never stops another.
 
+mod ahead;
 mod case;
 mod cell;
 mod command;
