@@ -56,9 +56,9 @@ impl Rows {
         self.ends.is_empty()
     }
 
-    /// Bytes of all values.
+    /// Bytes that they take up.
     pub fn size(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
     }
 
     /// The rows, in order.
@@ -214,6 +214,15 @@ impl Outcome {
             Outcome::Rows(rows) => Some(rows),
             Outcome::Several(parts) => parts.iter_mut().find_map(Outcome::rows_mut),
             Outcome::Done { .. } | Outcome::Refused(_) => None,
+        }
+    }
+
+    /// Bytes of all rows.
+    pub fn size(&self) -> usize {
+        match self {
+            Outcome::Rows(set) => set.rows.size(),
+            Outcome::Several(parts) => parts.iter().map(Outcome::size).sum(),
+            Outcome::Done { .. } | Outcome::Refused(_) => 0,
         }
     }
 

@@ -52,7 +52,7 @@ impl Written {
     /// Writes and sorts a result set. Columns beyond `letters` are text.
     pub fn of(rows: &RowSet, letters: &[Letter], sort: SortMode) -> Self {
         let mut written = Written {
-            text: String::with_capacity(rows.rows.size()),
+            text: String::new(),
             ends: Vec::new(),
             width: rows.columns.len(),
         };

@@ -21,6 +21,7 @@ mod prepared;
 mod proposal;
 mod sessions;
 mod stand;
+mod tally;
 mod units;
 mod work;
 
