@@ -97,6 +97,10 @@ pub enum Event {
     CaseProgress {
         /// Which flavour.
         flavour: String,
+        /// Which suite.
+        suite: String,
+        /// Which file.
+        file: PathBuf,
         /// Steps done.
         steps: usize,
     },
@@ -312,6 +316,10 @@ pub struct CaseResult {
     pub aborted: Option<String>,
     /// Whether it was cut short since the run ends at its first failure.
     pub cut: bool,
+    /// Its place among what the flavour runs, by which reports are sorted:
+    /// several cases run at a time.
+    #[serde(default)]
+    pub place: usize,
 }
 
 impl CaseResult {

@@ -15,7 +15,115 @@ pub struct Column {
 }
 
 /// A value of a row; `None` is NULL.
-pub type Value = Option<Vec<u8>>;
+pub type Value<'a> = Option<&'a [u8]>;
+
+/// Values of many rows in one piece: a result of a million rows takes little
+/// more than its bytes.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Rows {
+    width: usize,
+    bytes: Vec<u8>,
+    /// Where each value ends in `bytes`; [`NULL`] marks one that is none.
+    ends: Vec<usize>,
+}
+
+/// Set in the end of a value that is NULL; no memory has so many bytes.
+const NULL: usize = 1 << (usize::BITS - 1);
+
+impl Rows {
+    /// No rows yet, of so many columns.
+    pub fn new(width: usize) -> Self {
+        Rows {
+            width,
+            ..Rows::default()
+        }
+    }
+
+    /// Appends the next value of the last row, or the first of a new one.
+    pub fn push(&mut self, value: Value<'_>) {
+        self.bytes.extend_from_slice(value.unwrap_or_default());
+        let mark = if value.is_none() { NULL } else { 0 };
+        self.ends.push(self.bytes.len() | mark);
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.ends.len() / self.width.max(1)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes that they take up.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
+    }
+
+    /// The rows, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.len()).map(|row| Row {
+            rows: self,
+            first: row * self.width,
+        })
+    }
+
+    /// All values, row after row.
+    pub fn values(&self) -> impl Iterator<Item = Value<'_>> {
+        (0..self.ends.len()).map(|at| self.value(at))
+    }
+
+    fn value(&self, at: usize) -> Value<'_> {
+        let begin = at
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] & !NULL);
+        let end = self.ends[at];
+        (end & NULL == 0).then(|| &self.bytes[begin..end])
+    }
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<const N: usize> FromIterator<[Option<Vec<u8>>; N]> for Rows {
+    fn from_iter<I: IntoIterator<Item = [Option<Vec<u8>>; N]>>(all: I) -> Self {
+        let mut rows = Rows::new(N);
+        for value in all.into_iter().flatten() {
+            rows.push(value.as_deref());
+        }
+        rows
+    }
+}
+
+/// One row.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    rows: &'a Rows,
+    first: usize,
+}
+
+impl<'a> Row<'a> {
+    /// Its values, a column each.
+    pub fn iter(self) -> impl Iterator<Item = Value<'a>> {
+        (self.first..self.first + self.rows.width).map(|at| self.rows.value(at))
+    }
+
+    /// Its values as text, where bytes that are no UTF-8 are replaced.
+    pub fn texts(self) -> Vec<Option<String>> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        self.iter().map(|value| value.map(text)).collect()
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
 
 /// Rows with their columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,7 +131,7 @@ pub struct RowSet {
     /// The columns.
     pub columns: Vec<Column>,
     /// The rows, in the order of arrival.
-    pub rows: Vec<Vec<Value>>,
+    pub rows: Rows,
     /// Number of warnings.
     pub warnings: u16,
 }
@@ -100,6 +208,24 @@ impl Outcome {
         }
     }
 
+    /// As [`Outcome::rows`], to be changed.
+    pub fn rows_mut(&mut self) -> Option<&mut RowSet> {
+        match self {
+            Outcome::Rows(rows) => Some(rows),
+            Outcome::Several(parts) => parts.iter_mut().find_map(Outcome::rows_mut),
+            Outcome::Done { .. } | Outcome::Refused(_) => None,
+        }
+    }
+
+    /// Bytes of all rows.
+    pub fn size(&self) -> usize {
+        match self {
+            Outcome::Rows(set) => set.rows.size(),
+            Outcome::Several(parts) => parts.iter().map(Outcome::size).sum(),
+            Outcome::Done { .. } | Outcome::Refused(_) => 0,
+        }
+    }
+
     /// Number of warnings of the last result.
     pub fn warnings(&self) -> u16 {
         match self {
@@ -116,5 +242,21 @@ impl Outcome {
             Outcome::Several(parts) => parts.last().map_or(0, Outcome::affected),
             Outcome::Rows(_) | Outcome::Refused(_) => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_give_back_what_was_pushed() {
+        let mut rows = Rows::new(2);
+        let values: [Value<'_>; 6] = [None, Some(b"a"), Some(b""), None, Some(b"bc"), Some(b"d")];
+        values.iter().for_each(|value| rows.push(*value));
+        assert_eq!(rows.values().collect::<Vec<_>>(), values);
+        assert_eq!(rows.len(), 3);
+        let second = rows.iter().nth(1).expect("three rows");
+        assert_eq!(second.texts(), [Some(String::new()), None]);
     }
 }

@@ -4,7 +4,7 @@
 //! errors are data, only a lost connection is an error. Knows no suite and no
 //! route: who opens sessions to a nest's children checks the way before.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
 use thiserror::Error as ThisError;
 
-use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet, Value};
+use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet, Rows};
 
 /// How long a connection, with its handshake, may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -206,7 +206,7 @@ impl Session {
     /// refuses.
     pub async fn first_row(&mut self, sql: &str) -> Result<Vec<Option<String>>, SessionError> {
         let outcome = self.run(sql).await?;
-        let row = outcome.rows().and_then(|rows| rows.rows.first());
+        let row = outcome.rows().and_then(|rows| rows.rows.iter().next());
         let row = row.ok_or_else(|| SessionError::Unexpected {
             expected: "a row",
             found: match outcome.refusal() {
@@ -214,12 +214,7 @@ impl Session {
                 None => "none".to_owned(),
             },
         })?;
-        let text = |value: &Value| {
-            value
-                .as_ref()
-                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-        };
-        Ok(row.iter().map(text).collect())
+        Ok(row.texts())
     }
 
     /// The server's number of this connection, which `KILL` takes.
@@ -235,16 +230,12 @@ impl Session {
     /// [`SessionError::Lost`].
     pub async fn notices(&mut self) -> Result<Vec<Notice>, SessionError> {
         let outcome = self.run("SHOW WARNINGS").await?;
-        let text = |value: &Value| {
-            let bytes = value.as_deref().unwrap_or_default();
-            String::from_utf8_lossy(bytes).into_owned()
-        };
-        let rows = outcome.rows().map_or(&[][..], |set| &set.rows);
-        let notices = rows.iter().filter_map(|row| match row.as_slice() {
-            [level, code, message, ..] => Some(Notice {
-                level: text(level),
-                code: text(code).parse().ok()?,
-                message: text(message),
+        let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
+        let notices = rows.filter_map(|row| match row.texts().as_slice() {
+            [level, Some(code), message, ..] => Some(Notice {
+                level: level.clone().unwrap_or_default(),
+                code: code.parse().ok()?,
+                message: message.clone().unwrap_or_default(),
             }),
             _ => None,
         });
@@ -273,9 +264,11 @@ async fn read_part(result: &mut TextResult<'_>) -> Result<(Outcome, bool), Error
         debug_assert!(none.is_none(), "a result without columns has no rows");
         return Ok((outcome, !result.is_empty()));
     }
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(columns.len());
     while let Some(row) = result.next().await? {
-        rows.push(row.unwrap_raw().into_iter().map(bytes).collect());
+        row.unwrap_raw()
+            .into_iter()
+            .for_each(|value| push(&mut rows, value));
     }
     let set = RowSet {
         columns,
@@ -285,12 +278,12 @@ async fn read_part(result: &mut TextResult<'_>) -> Result<(Outcome, bool), Error
     Ok((Outcome::Rows(set), !result.is_empty()))
 }
 
-fn bytes(value: Option<mysql_async::Value>) -> Value {
+fn push(rows: &mut Rows, value: Option<mysql_async::Value>) {
     match value {
-        None | Some(mysql_async::Value::NULL) => None,
-        Some(mysql_async::Value::Bytes(bytes)) => Some(bytes),
+        None | Some(mysql_async::Value::NULL) => rows.push(None),
+        Some(mysql_async::Value::Bytes(bytes)) => rows.push(Some(&bytes)),
         // The text protocol has no others.
-        Some(other) => Some(other.as_sql(true).into_bytes()),
+        Some(other) => rows.push(Some(other.as_sql(true).as_bytes())),
     }
 }
 
@@ -305,8 +298,9 @@ fn column(column: &mysql_async::Column) -> Column {
 /// types apart.
 fn kind(column: &mysql_async::Column) -> String {
     let number = column.column_type();
-    let base = format!("{number:?}");
-    let mut base = base.trim_start_matches("MYSQL_TYPE_").to_owned();
+    let mut base = String::with_capacity(32);
+    let _ = write!(base, "{number:?}");
+    base.drain(..base.len() - base.trim_start_matches("MYSQL_TYPE_").len());
     let is_text = matches!(
         number,
         ColumnType::MYSQL_TYPE_STRING

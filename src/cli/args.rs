@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::host::EngineChoice;
+use crate::matrix::After;
 use crate::plan::Selection;
 use crate::report::ReportSpec;
 use crate::shard::Shard;
@@ -133,6 +134,11 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) fail_fast: bool,
 
+    /// Run so many files at a time on a flavour [default: `[run] jobs` of the
+    /// matrix, else processors divided by flavours]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: Option<u32>,
+
     /// Run a part of the files: `2/3` is the second of three
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
@@ -149,6 +155,9 @@ pub(super) struct RunArgs {
     /// annotations and the job summary
     #[arg(long)]
     pub(super) gate: bool,
+
+    #[command(flatten)]
+    pub(super) after: AfterArgs,
 
     /// Insist on the packages that the matrix's lock file names
     #[arg(long)]
@@ -167,6 +176,23 @@ impl UpArgs {
             ..Selection::default()
         }
     }
+}
+
+/// What becomes of the servers.
+#[derive(Debug, clap::Args)]
+pub(super) struct AfterArgs {
+    /// What becomes of the servers: `stop` (they can be looked at), `freeze` (new
+    /// ones are held: the next run begins at once), `keep`, `delete`
+    #[arg(long, value_name = "WHAT", value_parser = after)]
+    pub(super) after: Option<After>,
+}
+
+fn after(text: &str) -> Result<After, String> {
+    let mut words = After::WORDS.iter();
+    let named = words.find(|(word, _)| *word == text);
+    named
+        .map(|(_, after)| *after)
+        .ok_or_else(|| "expected `stop`, `freeze`, `keep` or `delete`".to_owned())
 }
 
 /// Options of `diff`.
@@ -189,6 +215,9 @@ pub(super) struct DiffArgs {
 
     #[command(flatten)]
     pub(super) reports: ReportArgs,
+
+    #[command(flatten)]
+    pub(super) after: AfterArgs,
 }
 
 /// What is written beside the summary.

@@ -7,7 +7,7 @@ use crate::config::ConfigError;
 use crate::event::Verdict;
 use crate::matrix::{Matrix, MatrixLock};
 use crate::plan::Plan;
-use crate::run::RunOptions;
+use crate::run::{Condition, RunOptions};
 
 /// Brings the flavours up and writes down what they are.
 pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Failure> {
@@ -23,9 +23,14 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
         Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
     };
     let names: Vec<String> = matrix.flavours.iter().map(|one| one.name.clone()).collect();
+    let options = RunOptions {
+        condition: Condition::AsLeft,
+        ..RunOptions::default()
+    };
+    let prepared = prepare(&plan, options)?;
     let task = Task {
         yes: args.up.yes,
-        ..Task::new(matrix, plan.clone(), prepare(&plan, RunOptions::default())?)
+        ..Task::new(matrix, plan, prepared)
     };
     let record = provide_for(place, &task).await?;
     if record.verdict() != Verdict::Passed {

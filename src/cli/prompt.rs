@@ -100,10 +100,10 @@ fn table(rows: &RowSet) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(rows.columns.iter().map(|column| &column.name));
-    for row in &rows.rows {
+    for row in rows.rows.iter() {
         table.add_row(row.iter().map(|value| match value {
-            Some(bytes) if bytes.is_empty() => String::new(),
-            value => written(value.as_deref(), Letter::Text),
+            Some(b"") => String::new(),
+            value => written(value, Letter::Text),
         }));
     }
     table

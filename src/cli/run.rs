@@ -1,5 +1,6 @@
 //! `dbmatrix run` and `dbmatrix up`, and what other commands share with them.
 
+use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -19,7 +20,8 @@ use crate::report::{
     Summary, drive, open_reports, read_events,
 };
 use crate::run::{
-    Caller, PrepareError, Prepared, RunOptions, Stand, StandOptions, run as run_plan,
+    After, Caller, Condition, PrepareError, Prepared, RunOptions, Stand, StandOptions, put_to_rest,
+    run as run_plan,
 };
 use crate::shard::Shard;
 
@@ -42,6 +44,8 @@ pub(super) struct Task {
     pub(super) reports: Vec<ReportSpec>,
     /// Who gets what is written, where that is not ourselves.
     pub(super) owner: Option<(u32, u32)>,
+    /// What becomes of the servers.
+    pub(super) after: After,
 }
 
 impl Task {
@@ -58,6 +62,7 @@ impl Task {
             shard: None,
             reports: Vec::new(),
             owner: None,
+            after: After::Keep,
         }
     }
 }
@@ -93,7 +98,9 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         update: args.update,
         fail_fast: args.fail_fast,
         baseline: args.baseline.clone(),
+        jobs: args.jobs.or(matrix.run.jobs),
         caller,
+        condition: Condition::Fresh,
     };
     let prepared = prepare(&plan, options)?;
     let task = Task {
@@ -107,6 +114,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         shard: args.shard,
         reports,
         owner,
+        after: args.after.after.or(matrix.run.after).unwrap_or_default(),
         ..Task::new(matrix, plan, prepared)
     };
     provide(place, &task).await
@@ -165,7 +173,11 @@ pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure>
     let matrix = load_matrix(&args.matrix)?;
     let mut plan = plan(&matrix, &args.selection())?;
     plan.cells.clear();
-    let prepared = prepare(&plan, RunOptions::default())?;
+    let options = RunOptions {
+        condition: Condition::AsLeft,
+        ..RunOptions::default()
+    };
+    let prepared = prepare(&plan, options)?;
     let task = Task {
         yes: args.yes,
         ..Task::new(matrix, plan, prepared)
@@ -247,11 +259,12 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         shard: task.shard.map(|shard| shard.to_string()),
         strict: task.strict,
     });
+    let stand = OnceCell::new();
     let work = async {
-        let stand = Stand::ensure(&options, &matrix.nest, &events)
-            .await
-            .map_err(Failure::not_provided)?;
-        run_plan(&stand, plan, &task.prepared, &events)
+        let ensured = Stand::ensure(&options, &matrix.nest, &events);
+        let ensured = ensured.await.map_err(Failure::not_provided)?;
+        let stand = stand.get_or_init(|| ensured);
+        run_plan(stand, plan, &task.prepared, &events)
             .await
             .map_err(Failure::misused)
     };
@@ -269,17 +282,17 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     }
     drop(events);
     let record = reporter.await.map_err(Failure::not_provided)?;
-    match ended {
-        None => {
-            eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
-            clean_up(&options, matrix).await;
-        }
-        Some(Err(failure)) => {
-            clean_up(&options, matrix).await;
-            return Err(failure);
-        }
-        Some(Ok(())) => {}
+    if ended.is_none() {
+        eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
     }
+    if !matches!(ended, Some(Ok(()))) {
+        clean_up(&options, matrix).await;
+    }
+    if let Some(Err(failure)) = ended {
+        rest(stand.get(), task, true).await;
+        return Err(failure);
+    }
+    let interrupted = ended.is_none();
     let mut summary = Summary::of(&record);
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(task.differences.clone());
@@ -287,7 +300,26 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         summary.set_detail(Detail::Files);
     }
     say(summary.render(stdout_width()).trim_end());
+    rest(stand.get(), task, interrupted).await;
     Ok(record)
+}
+
+/// Puts the servers to rest as the task says. A run that was cut holds none for
+/// the next one.
+async fn rest(stand: Option<&Stand>, task: &Task, interrupted: bool) {
+    let after = match task.after {
+        After::Freeze if interrupted => After::Stop,
+        after => after,
+    };
+    let Some(stand) = stand else { return };
+    tokio::select! {
+        left = put_to_rest(stand, &task.plan.flavours, after) => {
+            for reason in left {
+                eprintln!("warning: {reason}");
+            }
+        }
+        () = asked_to_end() => {}
+    }
 }
 
 /// Columns of the terminal; of a log as many as are read well.

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::kind::{Kind, Kinds};
-use super::record::{escape_controls, row_lines, same_line};
+use super::record::{each_row_line, escape_controls, same_line};
 use super::rules::Tolerance;
 use super::written::Written;
 use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet};
@@ -34,34 +34,103 @@ struct Lines {
     cut: Option<(u64, u64)>,
 }
 
+/// Reads lines one by one; never holds more than is kept of them.
+#[derive(Debug, Default)]
+struct LineReader {
+    text: String,
+    count: usize,
+    cut: Option<Hashes>,
+}
+
+/// Hashes of lines, in their order and in any.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hashes {
+    in_order: u64,
+    in_any: u64,
+}
+
+impl LineReader {
+    fn read(&mut self, line: &str) {
+        self.count += 1;
+        let text = &mut self.text;
+        if self.cut.is_none() && text.len() + line.len() <= KEPT {
+            text.push_str(line);
+            text.push('\n');
+            return;
+        }
+        let hashes = self.cut.get_or_insert_with(|| {
+            // What is kept whole needs no hash.
+            let mut before = Hashes::default();
+            text.lines().for_each(|line| before.add(line));
+            let room = KEPT.saturating_sub(text.len());
+            let fits = |(at, letter): &(usize, char)| at + letter.len_utf8() <= room;
+            let head = line.char_indices().take_while(fits);
+            text.extend(head.map(|(_, letter)| letter));
+            text.push('\n');
+            before
+        });
+        hashes.add(line);
+    }
+
+    fn finish(self) -> Lines {
+        Lines {
+            text: self.text.into_boxed_str(),
+            count: self.count,
+            cut: self.cut.map(|hashes| (hashes.in_order, hashes.in_any)),
+        }
+    }
+}
+
+impl Hashes {
+    fn add(&mut self, line: &str) {
+        let mut hasher = DefaultHasher::new();
+        line.hash(&mut hasher);
+        let hash = hasher.finish();
+        self.in_order = self
+            .in_order
+            .rotate_left(5)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            ^ hash;
+        self.in_any = self.in_any.wrapping_add(hash);
+    }
+}
+
 impl Answer {
     /// An outcome as it came.
     pub fn of(outcome: &Outcome, notices: &[Notice]) -> Self {
         let mut sets = Vec::new();
         result_sets(outcome, &mut sets);
-        let rows = sets.iter().flat_map(|set| row_lines(set));
-        Answer::new(outcome, &sets, Lines::of(rows), notices)
+        let mut lines = LineReader::default();
+        for set in &sets {
+            each_row_line(set, |line| lines.read(line));
+        }
+        Answer::new(outcome, &sets, lines.finish(), notices)
     }
 
     /// Rows as a `query` record writes and sorts them.
     pub fn of_written(outcome: &Outcome, written: &Written, notices: &[Notice]) -> Self {
         let mut sets = Vec::new();
         result_sets(outcome, &mut sets);
-        let lines = written.rows().map(|row| row.join("\t"));
-        Answer::new(outcome, &sets, Lines::of(lines), notices)
+        let mut lines = LineReader::default();
+        written.each_row('\t', |line| lines.read(line));
+        Answer::new(outcome, &sets, lines.finish(), notices)
     }
 
     fn new(outcome: &Outcome, sets: &[&RowSet], rows: Lines, notices: &[Notice]) -> Self {
         let columns = |text: fn(&Column) -> &str| {
-            let sets = sets.iter().map(|set| {
-                let all: Vec<String> = set
-                    .columns
-                    .iter()
-                    .map(|column| escape_controls(text(column)))
-                    .collect();
-                all.join("\t")
-            });
-            sets.collect::<Vec<_>>().join("\n").into_boxed_str()
+            let mut all = String::new();
+            for (at, set) in sets.iter().enumerate() {
+                if at > 0 {
+                    all.push('\n');
+                }
+                for (at, column) in set.columns.iter().enumerate() {
+                    if at > 0 {
+                        all.push('\t');
+                    }
+                    all.push_str(&escape_controls(text(column)));
+                }
+            }
+            all.into_boxed_str()
         };
         let mut warnings: Vec<String> = notices.iter().map(Notice::to_string).collect();
         if warnings.is_empty() && outcome.warnings() > 0 {
@@ -168,34 +237,9 @@ impl Answer {
 
 impl Lines {
     fn of(lines: impl Iterator<Item = String>) -> Self {
-        let mut text = String::new();
-        let mut count = 0;
-        let mut hashes = (0u64, 0u64);
-        let mut is_cut = false;
-        for line in lines {
-            let mut hasher = DefaultHasher::new();
-            line.hash(&mut hasher);
-            let hash = hasher.finish();
-            hashes.0 = hashes.0.rotate_left(5).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ hash;
-            hashes.1 = hashes.1.wrapping_add(hash);
-            if text.len() + line.len() <= KEPT {
-                text.push_str(&line);
-                text.push('\n');
-            } else if !is_cut {
-                is_cut = true;
-                let room = KEPT.saturating_sub(text.len());
-                let fits = |(at, letter): &(usize, char)| at + letter.len_utf8() <= room;
-                let head = line.char_indices().take_while(fits);
-                text.extend(head.map(|(_, letter)| letter));
-                text.push('\n');
-            }
-            count += 1;
-        }
-        Lines {
-            text: text.into_boxed_str(),
-            count,
-            cut: is_cut.then_some(hashes),
-        }
+        let mut reader = LineReader::default();
+        lines.for_each(|line| reader.read(&line));
+        reader.finish()
     }
 
     fn kinds(&self, other: &Lines, tolerance: Tolerance, ordered: bool) -> Kinds {
@@ -254,6 +298,7 @@ fn result_sets<'a>(outcome: &'a Outcome, sets: &mut Vec<&'a RowSet>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Rows;
 
     fn rows(names: &[(&str, &str)], values: &[&str]) -> Answer {
         let columns: Vec<Column> = names
@@ -263,12 +308,12 @@ mod tests {
                 kind: (*kind).to_owned(),
             })
             .collect();
-        let values: Vec<_> = values
-            .iter()
-            .map(|value| Some(value.as_bytes().to_vec()))
-            .collect();
+        let mut rows = Rows::new(columns.len());
+        for value in values {
+            rows.push(Some(value.as_bytes()));
+        }
         let set = RowSet {
-            rows: values.chunks(columns.len()).map(<[_]>::to_vec).collect(),
+            rows,
             columns,
             warnings: 0,
         };

@@ -86,30 +86,34 @@ pub fn check_rows(
     }
     if reads_values(expected, found) {
         let same = |a: &str, b: &str| tolerance.same(a.trim_end(), b.trim_end());
-        return all_same(&expected.lines, &found.values, same);
+        let is_same = expected.lines.len() == found.len()
+            && (expected.lines.iter().zip(found.values())).all(|(a, b)| same(a, b));
+        return match is_same {
+            true => Ok(()),
+            false => Err(mismatch(
+                &expected.lines,
+                &found.values().collect::<Vec<_>>(),
+            )),
+        };
     }
-    all_same(&expected.lines, &found.row_lines(), |a, b| {
-        let (mut a, mut b) = (a.split_whitespace(), b.split_whitespace());
-        loop {
-            match (a.next(), b.next()) {
-                (None, None) => return true,
-                (Some(a), Some(b)) if tolerance.same(a, b) => {}
-                _ => return false,
-            }
-        }
-    })
+    let lines = found.row_lines();
+    let is_same = expected.lines.len() == lines.len()
+        && (expected.lines.iter().zip(&lines)).all(|(a, b)| same_words(a, b, tolerance));
+    match is_same {
+        true => Ok(()),
+        false => Err(mismatch(&expected.lines, &lines)),
+    }
 }
 
-fn all_same(
-    expected: &[String],
-    found: &[String],
-    same: impl Fn(&str, &str) -> bool,
-) -> Result<(), Mismatch> {
-    let pairs = || expected.iter().zip(found);
-    if expected.len() == found.len() && pairs().all(|(a, b)| same(a, b)) {
-        Ok(())
-    } else {
-        Err(mismatch(expected, found))
+/// Whether two lines are the same where runs of white space count as one.
+fn same_words(a: &str, b: &str, tolerance: Tolerance) -> bool {
+    let (mut a, mut b) = (a.split_whitespace(), b.split_whitespace());
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if tolerance.same(a, b) => {}
+            _ => return false,
+        }
     }
 }
 
@@ -117,7 +121,7 @@ fn reads_values(expected: &ExpectedRows, found: &Written) -> bool {
     match expected.mode {
         LineMode::Values => true,
         LineMode::Rows => false,
-        LineMode::Either => found.width <= 1 || expected.lines.len() == found.values.len(),
+        LineMode::Either => found.width <= 1 || expected.lines.len() == found.len(),
     }
 }
 
@@ -130,14 +134,14 @@ fn names(rows: &RowSet) -> String {
     names.join(", ")
 }
 
-fn mismatch(expected: &[String], found: &[String]) -> Mismatch {
-    let text = |lines: &[String]| {
+fn mismatch(expected: &[String], found: &[impl AsRef<str>]) -> Mismatch {
+    fn text(lines: &[impl AsRef<str>]) -> String {
         if lines.is_empty() {
-            "(no rows)".to_owned()
-        } else {
-            lines.join("\n")
+            return "(no rows)".to_owned();
         }
-    };
+        let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+        lines.join("\n")
+    }
     Mismatch {
         kind: Kind::Rows,
         expected: text(expected),
@@ -188,20 +192,20 @@ fn accepts(pattern: &ErrorPattern, refusal: &Refusal) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Column;
+    use crate::outcome::{Column, Rows};
 
     fn rows(width: usize, values: &[&str]) -> RowSet {
         let column = Column {
             name: "c".to_owned(),
             kind: String::new(),
         };
-        let values: Vec<_> = values
-            .iter()
-            .map(|value| Some(value.as_bytes().to_vec()))
-            .collect();
+        let mut rows = Rows::new(width);
+        for value in values {
+            rows.push(Some(value.as_bytes()));
+        }
         RowSet {
             columns: vec![column; width],
-            rows: values.chunks(width).map(<[_]>::to_vec).collect(),
+            rows,
             warnings: 0,
         }
     }

@@ -1,5 +1,7 @@
 //! An outcome as lines of text, for files that people review.
 
+use std::fmt::Write;
+
 use super::kind::Kind;
 use super::rules::Tolerance;
 use crate::outcome::{Outcome, RowSet, Value};
@@ -67,48 +69,65 @@ fn lines_of(rows: &RowSet) -> Vec<String> {
         .iter()
         .map(|column| escape_controls(&column.name))
         .collect();
-    let names = names.join("\t");
-    std::iter::once(names).chain(row_lines(rows)).collect()
+    let mut lines = vec![names.join("\t")];
+    each_row_line(rows, |line| lines.push(line.to_owned()));
+    lines
 }
 
-/// A line a row, values separated by tabs.
-pub(super) fn row_lines(rows: &RowSet) -> impl Iterator<Item = String> {
-    rows.rows
-        .iter()
-        .map(|row| row.iter().map(value).collect::<Vec<_>>().join("\t"))
+/// Shows a line a row to `see`, values separated by tabs.
+pub(super) fn each_row_line(rows: &RowSet, mut see: impl FnMut(&str)) {
+    let mut line = String::new();
+    for row in rows.rows.iter() {
+        line.clear();
+        for (at, value) in row.iter().enumerate() {
+            if at > 0 {
+                line.push('\t');
+            }
+            write_value(&mut line, value);
+        }
+        see(&line);
+    }
 }
 
-fn value(value: &Value) -> String {
-    match value {
-        None => "\\N".to_owned(),
-        Some(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => escape_controls(&text.replace('\\', "\\\\")),
-            Err(_) => bytes.iter().map(|byte| format!("\\x{byte:02X}")).collect(),
-        },
+fn write_value(to: &mut String, value: Value<'_>) {
+    let Some(bytes) = value else {
+        return to.push_str("\\N");
+    };
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.chars().for_each(|letter| match letter {
+            '\\' => to.push_str("\\\\"),
+            other => push_visible(to, other),
+        }),
+        Err(_) => bytes.iter().for_each(|byte| {
+            let _ = write!(to, "\\x{byte:02X}");
+        }),
     }
 }
 
 pub(super) fn escape_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\t' => shown.push_str("\\t"),
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\0' => shown.push_str("\\0"),
-            control if control.is_control() => {
-                shown.push_str(&format!("\\u{{{:x}}}", u32::from(control)))
-            }
-            other => shown.push(other),
-        }
-    }
+    text.chars()
+        .for_each(|letter| push_visible(&mut shown, letter));
     shown
+}
+
+fn push_visible(to: &mut String, letter: char) {
+    match letter {
+        '\t' => to.push_str("\\t"),
+        '\n' => to.push_str("\\n"),
+        '\r' => to.push_str("\\r"),
+        '\0' => to.push_str("\\0"),
+        control if control.is_control() => {
+            let _ = write!(to, "\\u{{{:x}}}", u32::from(control));
+        }
+        other => to.push(other),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Column, Refusal};
+    use crate::outcome::{Column, Refusal, Rows};
 
     #[test]
     fn rows_are_written_with_names_and_escapes() {
@@ -120,10 +139,10 @@ mod tests {
                 };
                 2
             ],
-            rows: vec![
-                vec![None, Some(b"x\ty\\".to_vec())],
-                vec![Some(vec![0xff]), Some(Vec::new())],
-            ],
+            rows: Rows::from_iter([
+                [None, Some(b"x\ty\\".to_vec())],
+                [Some(vec![0xff]), Some(Vec::new())],
+            ]),
             warnings: 0,
         };
         assert_eq!(

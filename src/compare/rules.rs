@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::kind::{Kind, Kinds};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Rows};
 
 /// What of two outcomes is compared.
 #[derive(Debug, Clone)]
@@ -32,15 +32,16 @@ impl Rules {
             return;
         }
         match outcome {
-            Outcome::Rows(rows) => {
-                let values = rows.rows.iter_mut().flatten().flatten();
-                for value in values {
-                    if let Ok(text) = std::str::from_utf8(value)
-                        && let Some(settled) = self.settled(text)
-                    {
-                        *value = settled.into_bytes();
+            Outcome::Rows(set) => {
+                let mut settled = Rows::new(set.columns.len());
+                for value in set.rows.values() {
+                    let text = value.and_then(|value| std::str::from_utf8(value).ok());
+                    match text.and_then(|text| self.settled(text)) {
+                        Some(text) => settled.push(Some(text.as_bytes())),
+                        None => settled.push(value),
                     }
                 }
+                set.rows = settled;
             }
             Outcome::Refused(refusal) => {
                 if let Some(settled) = self.settled(&refusal.message) {

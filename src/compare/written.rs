@@ -2,7 +2,7 @@
 
 use md5::{Digest, Md5};
 
-use crate::outcome::{RowSet, Value};
+use crate::outcome::RowSet;
 
 /// How a column of a `query` record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +38,12 @@ pub enum SortMode {
     ValueSort,
 }
 
-/// Written values in their order, `width` a row.
+/// Written values in their order, `width` a row, in one piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// The values, row after row.
-    pub values: Vec<String>,
+    text: String,
+    /// Where each value ends in `text`.
+    ends: Vec<usize>,
     /// Values in a row.
     pub width: usize,
 }
@@ -50,48 +51,98 @@ pub struct Written {
 impl Written {
     /// Writes and sorts a result set. Columns beyond `letters` are text.
     pub fn of(rows: &RowSet, letters: &[Letter], sort: SortMode) -> Self {
-        let width = rows.columns.len();
-        let letter = |at: usize| letters.get(at).copied().unwrap_or(Letter::Text);
-        let write_row = |row: &Vec<Value>| -> Vec<String> {
-            let values = row.iter().enumerate();
-            values
-                .map(|(at, value)| written(value.as_deref(), letter(at)))
-                .collect()
+        let mut written = Written {
+            text: String::new(),
+            ends: Vec::new(),
+            width: rows.columns.len(),
         };
-        let mut rows: Vec<Vec<String>> = rows.rows.iter().map(write_row).collect();
-        if sort == SortMode::RowSort {
-            rows.sort_unstable();
+        for row in rows.rows.iter() {
+            for (at, value) in row.iter().enumerate() {
+                let letter = letters.get(at).copied().unwrap_or(Letter::Text);
+                write_value(&mut written.text, value, letter);
+                written.ends.push(written.text.len());
+            }
         }
-        let mut values: Vec<String> = rows.into_iter().flatten().collect();
-        if sort == SortMode::ValueSort {
-            values.sort_unstable();
+        match sort {
+            SortMode::NoSort => written,
+            SortMode::RowSort => written.sorted(written.width.max(1)),
+            SortMode::ValueSort => written.sorted(1),
         }
-        Written { values, width }
     }
 
-    /// The rows, in their order.
-    pub fn rows(&self) -> impl Iterator<Item = &[String]> {
-        self.values.chunks(self.width.max(1))
+    /// The same with its groups of `size` values sorted.
+    fn sorted(&self, size: usize) -> Self {
+        let group = |at: usize| (at..at + size).map(|at| self.value(at));
+        let mut order: Vec<usize> = (0..self.len()).step_by(size).collect();
+        order.sort_unstable_by(|a, b| group(*a).cmp(group(*b)));
+        let mut sorted = Written {
+            text: String::with_capacity(self.text.len()),
+            ends: Vec::with_capacity(self.ends.len()),
+            width: self.width,
+        };
+        for value in order.into_iter().flat_map(group) {
+            sorted.text.push_str(value);
+            sorted.ends.push(sorted.text.len());
+        }
+        sorted
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn value(&self, at: usize) -> &str {
+        let begin = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[begin..self.ends[at]]
+    }
+
+    /// The values, row after row.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|at| self.value(at))
+    }
+
+    /// Appends each row to `line`, values joined by `by`, and shows it to `see`.
+    pub(super) fn each_row(&self, by: char, mut see: impl FnMut(&str)) {
+        let mut line = String::new();
+        let width = self.width.max(1);
+        for (at, value) in self.values().enumerate() {
+            line.push_str(value);
+            if (at + 1) % width == 0 {
+                see(&line);
+                line.clear();
+            } else {
+                line.push(by);
+            }
+        }
     }
 
     /// A line a row, values joined by a space.
     pub fn row_lines(&self) -> Vec<String> {
-        self.rows().map(|row| row.join(" ")).collect()
+        let mut lines = Vec::with_capacity(self.len() / self.width.max(1));
+        self.each_row(' ', |line| lines.push(line.to_owned()));
+        lines
     }
 
     /// `N values hashing to MD5`: over each value and a newline.
     pub fn hashed(&self) -> String {
         let mut digest = Md5::new();
-        for value in &self.values {
+        for value in self.values() {
             digest.update(value.as_bytes());
             digest.update(b"\n");
         }
-        let hex: String = digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{} values hashing to {hex}", self.values.len())
+        let mut hashed = format!("{} values hashing to ", self.len());
+        for byte in digest.finalize() {
+            for half in [byte >> 4, byte & 15] {
+                hashed.extend(char::from_digit(half.into(), 16));
+            }
+        }
+        hashed
     }
 }
 
@@ -99,51 +150,51 @@ impl Written {
 /// UTF-8 become `@`; the original also replaces all that is not ASCII, which
 /// would hide what character sets do.
 pub fn written(value: Option<&[u8]>, letter: Letter) -> String {
+    let mut text = String::new();
+    write_value(&mut text, value, letter);
+    text
+}
+
+fn write_value(to: &mut String, value: Option<&[u8]>, letter: Letter) {
     let Some(bytes) = value else {
-        return "NULL".to_owned();
+        return to.push_str("NULL");
     };
     let text = String::from_utf8_lossy(bytes);
     match letter {
-        Letter::Integer => integer(&text),
-        Letter::Real => real(&text),
-        Letter::Text => plain(&text),
+        Letter::Integer => integer(to, &text),
+        Letter::Real => real(to, &text),
+        Letter::Text => plain(to, &text),
     }
 }
 
-fn integer(text: &str) -> String {
+fn integer(to: &mut String, text: &str) {
     let whole = text.split('.').next().unwrap_or_default();
     let digits = whole.strip_prefix('-').unwrap_or(whole);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return match text.parse::<f64>() {
-            Ok(number) => format!("{:.0}", number.trunc()),
-            Err(_) => plain(text),
+            Ok(number) => to.push_str(&format!("{:.0}", number.trunc())),
+            Err(_) => plain(to, text),
         };
     }
     match digits.trim_start_matches('0') {
-        "" => "0".to_owned(),
-        _ => whole.to_owned(),
+        "" => to.push('0'),
+        _ => to.push_str(whole),
     }
 }
 
-fn real(text: &str) -> String {
+fn real(to: &mut String, text: &str) {
     match text.parse::<f64>() {
-        Ok(number) => format!("{number:.3}"),
-        Err(_) => plain(text),
+        Ok(number) => to.push_str(&format!("{number:.3}")),
+        Err(_) => plain(to, text),
     }
 }
 
-fn plain(text: &str) -> String {
+fn plain(to: &mut String, text: &str) {
     if text.is_empty() {
-        return "(empty)".to_owned();
+        return to.push_str("(empty)");
     }
-    let shown = |c: char| {
-        if c.is_control() || c == '\u{fffd}' {
-            '@'
-        } else {
-            c
-        }
-    };
-    text.chars().map(shown).collect()
+    let is_hidden = |c: char| c.is_control() || c == '\u{fffd}';
+    to.extend(text.chars().map(|c| if is_hidden(c) { '@' } else { c }));
 }
 
 #[cfg(test)]
@@ -154,6 +205,19 @@ mod tests {
 
     fn write(text: &str, letter: Letter) -> String {
         written(Some(text.as_bytes()), letter)
+    }
+
+    fn rows(values: &[impl AsRef<str>]) -> RowSet {
+        let column = crate::outcome::Column {
+            name: "a".to_owned(),
+            kind: String::new(),
+        };
+        let bytes = |value: &str| [Some(value.as_bytes().to_vec())];
+        RowSet {
+            columns: vec![column],
+            rows: values.iter().map(|value| bytes(value.as_ref())).collect(),
+            warnings: 0,
+        }
     }
 
     #[test]
@@ -177,10 +241,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_over_values_and_newlines() {
-        let written = Written {
-            values: vec!["1".to_owned(), "2".to_owned()],
-            width: 1,
-        };
+        let written = Written::of(&rows(&["1", "2"]), &[], SortMode::NoSort);
         // printf '1\n2\n' | md5sum
         assert_eq!(
             written.hashed(),
@@ -196,18 +257,14 @@ mod tests {
 
         #[test]
         fn sorting_keeps_all_values(values in proptest::collection::vec("[a-c]{0,2}", 0..12)) {
-            let rows = RowSet {
-                columns: vec![crate::outcome::Column { name: "a".to_owned(), kind: String::new() }],
-                rows: values.iter().map(|value| vec![Some(value.clone().into_bytes())]).collect(),
-                warnings: 0,
-            };
+            let rows = rows(&values);
             let plain = Written::of(&rows, &[], SortMode::NoSort);
             let by_row = Written::of(&rows, &[], SortMode::RowSort);
             let by_value = Written::of(&rows, &[], SortMode::ValueSort);
             prop_assert_eq!(&by_row, &by_value);
-            let mut sorted = plain.values.clone();
-            sorted.sort();
-            prop_assert_eq!(sorted, by_row.values);
+            let mut sorted: Vec<&str> = plain.values().collect();
+            sorted.sort_unstable();
+            prop_assert_eq!(sorted, by_row.values().collect::<Vec<_>>());
         }
     }
 }

@@ -8,11 +8,13 @@ mod flavour;
 mod image;
 mod locked;
 mod nest;
+mod run;
 mod suite;
 
 pub use flavour::Flavour;
 pub use locked::{Locked, MatrixLock};
 pub use nest::NestSpec;
+pub use run::{After, RunSpec};
 pub use suite::{CommandSpec, Expect, FilesSpec, MysqltestSpec, SuiteKind, SuiteSpec};
 
 use std::path::{Path, PathBuf};
@@ -31,6 +33,8 @@ pub struct Matrix {
     pub path: PathBuf,
     /// The nest.
     pub nest: NestSpec,
+    /// How it is run.
+    pub run: RunSpec,
     /// The flavours, in the order of the file.
     pub flavours: Vec<Flavour>,
     /// The suites, in the order of the file.
@@ -63,6 +67,7 @@ impl Matrix {
         let nest = nest::read(&top, path, &images);
         let defaults = defaults::read(&top);
         let flavours = flavour::read_all(&top, folder, &images, &defaults);
+        let run = run::read(&top);
         let suites = suite::read_all(&top, folder, &flavours, &images);
         top.finish();
         if flavours.is_empty() && problems.is_empty() {
@@ -76,6 +81,7 @@ impl Matrix {
         Ok(Matrix {
             path: path.to_owned(),
             nest,
+            run,
             flavours,
             suites,
         })
@@ -213,6 +219,26 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
     }
 
     #[test]
+    fn jobs_are_a_whole_number_from_one() {
+        let run = |jobs: &str| format!("flavours = ['mysql:9.7']\n[run]\njobs = {jobs}\n");
+        let matrix = parse(&run("3")).expect("a matrix");
+        assert_eq!(matrix.run.jobs, Some(3));
+        assert_eq!(
+            told(&run("0")),
+            ["m.toml:3: expected a whole number from 1; found an integer"]
+        );
+        assert_eq!(told(&run("1\njob = 2")).len(), 1);
+    }
+
+    #[test]
+    fn a_command_suite_takes_no_jobs() {
+        let text =
+            "flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\ncommand = ['true']\njobs = 2\n";
+        let told = told(text);
+        assert!(told[0].contains("`jobs`"), "{told:?}");
+    }
+
+    #[test]
     fn a_matrix_without_flavours_is_a_problem() {
         assert_eq!(told("").len(), 1);
     }
@@ -233,6 +259,12 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
             panic!("files");
         };
         assert_eq!(files.files.len(), 1);
+        assert_eq!(files.jobs, None);
+        let bound = suite("['*.slt']\njobs = 2").expect("a matrix");
+        let SuiteKind::Files(files) = &bound.suites[0].kind else {
+            panic!("files");
+        };
+        assert_eq!(files.jobs, Some(2));
         assert!(suite("['*.sql']").is_err(), "matches nothing");
         assert!(suite("['b.txt']").is_err(), "is no suite");
         assert!(suite("[]").is_err(), "names nothing");

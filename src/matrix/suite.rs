@@ -58,6 +58,8 @@ pub struct FilesSpec {
     pub rules: Rules,
     /// How long a step may take.
     pub step_limit: Duration,
+    /// How many of the files run at a time on a flavour, at most.
+    pub jobs: Option<usize>,
 }
 
 /// What outcomes of `.sql` files are held against.
@@ -193,6 +195,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     let expect = read_expect(table);
     let rules = read_rules(table);
     let step_limit = table.duration("step-limit");
+    let jobs = table.count("jobs");
     let Some(patterns) = patterns.filter(|patterns| !patterns.value.is_empty()) else {
         let expected = "expected `files`, a list of patterns, a `command`, or `mysqltest`";
         table.problem(table.span(), expected);
@@ -207,6 +210,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         expect,
         rules,
         step_limit: step_limit.map_or(STEP_LIMIT, |limit| limit.value),
+        jobs: jobs.map(|jobs| jobs.value as usize),
     })))
 }
 

@@ -320,7 +320,7 @@ async fn state(session: &mut Session) -> Result<BTreeSet<String>, BenchError> {
         "SELECT user, host, plugin, authentication_string FROM mysql.user",
     ] {
         let outcome = session.run(question).await?;
-        let rows = outcome.rows().into_iter().flat_map(|rows| &rows.rows);
+        let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
         for row in rows {
             let mut line = question.to_owned();
             for value in row.iter().flatten() {
@@ -329,10 +329,7 @@ async fn state(session: &mut Session) -> Result<BTreeSet<String>, BenchError> {
             }
             // They move by themselves.
             let moves = ["gtid", "timestamp", "innodb_log_file_buffering"];
-            let name = row
-                .first()
-                .and_then(|name| name.as_deref())
-                .unwrap_or_default();
+            let name = row.iter().next().flatten().unwrap_or_default();
             if !moves
                 .iter()
                 .any(|prefix| name.starts_with(prefix.as_bytes()))

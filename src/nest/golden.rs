@@ -170,12 +170,32 @@ impl Children {
         Ok(engine.power(&child.name, Power::Freeze).await?)
     }
 
-    /// Stops a flavour's child; it stays as it was left.
+    /// Whether a child is there and has not ended.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn is_up(&self, name: &str) -> Result<bool, NestError> {
+        let found = self.nest.engine.instance(name).await?;
+        Ok(found.is_some_and(|found| found.is_running() || found.is_frozen()))
+    }
+
+    /// Shuts a child down; it stays as it was left. One that does not end in
+    /// time is ended. Absent is fine.
     ///
     /// # Errors
     /// As of the engine.
     pub async fn stop(&self, name: &str) -> Result<(), NestError> {
-        Ok(self.nest.engine.power(name, Power::Stop).await?)
+        let engine = &self.nest.engine;
+        let Some(found) = engine.instance(name).await? else {
+            return Ok(());
+        };
+        if found.is_running() && engine.power(name, Power::Stop).await.is_ok() {
+            return Ok(());
+        }
+        if self.is_up(name).await? {
+            engine.power(name, Power::Kill).await?;
+        }
+        Ok(())
     }
 
     /// Removes a child; absent is fine.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,8 +31,8 @@ pub(super) struct Bars {
 /// The line of a flavour.
 struct Line {
     bar: ProgressBar,
-    /// The file that it runs.
-    file: String,
+    /// Steps done of the files that it runs, by suite and file.
+    running: BTreeMap<(String, PathBuf), usize>,
     failed: usize,
 }
 
@@ -114,7 +115,7 @@ impl Line {
     fn new(bar: ProgressBar) -> Self {
         Line {
             bar,
-            file: String::new(),
+            running: BTreeMap::new(),
             failed: 0,
         }
     }
@@ -127,13 +128,23 @@ impl Line {
                 let told = format!("unavailable: {}", one_line(reason, WIDEST));
                 self.bar.finish_with_message(told);
             }
-            Event::CaseStarted { file, .. } => {
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                self.file = name.into_owned();
-                self.show_file("");
+            Event::CaseStarted { suite, file, .. } => {
+                self.running.insert((suite.clone(), file.clone()), 0);
+                self.show_files();
             }
-            Event::CaseProgress { steps, .. } => self.show_file(&count(*steps, "step")),
-            Event::CaseFinished { result, .. } => {
+            Event::CaseProgress {
+                suite, file, steps, ..
+            } => {
+                self.running.insert((suite.clone(), file.clone()), *steps);
+                self.show_files();
+            }
+            Event::CaseFinished {
+                suite,
+                file,
+                result,
+                ..
+            } => {
+                self.running.remove(&(suite.clone(), file.clone()));
                 self.failed += result.failed + usize::from(result.aborted.is_some());
             }
             Event::FlavourFinished { .. } => {
@@ -144,14 +155,21 @@ impl Line {
         }
     }
 
-    /// What is done of the file that it runs.
-    fn show_file(&self, done: &str) {
-        let pause = if done.is_empty() { "" } else { ", " };
-        self.show(&format!(
-            "running {}{pause}{done}{}",
-            self.file,
-            self.failures()
-        ));
+    /// What is done of the files that it runs.
+    fn show_files(&self) {
+        let mut names = self.running.keys().map(|(_, file)| file);
+        let running = match (names.next(), names.count()) {
+            (Some(file), 0) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                name.into_owned()
+            }
+            (_, others) => count(others + 1, "file"),
+        };
+        let done = match self.running.values().sum() {
+            0 => String::new(),
+            steps => format!(", {}", count(steps, "step")),
+        };
+        self.show(&format!("running {running}{done}{}", self.failures()));
     }
 
     fn failures(&self) -> String {
@@ -179,8 +197,6 @@ fn style(width: usize) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use indicatif::InMemoryTerm;
 
     use super::*;
@@ -259,11 +275,32 @@ mod tests {
         });
         screen.hear(Event::CaseProgress {
             flavour: "mysql-9.7".to_owned(),
+            suite: "types".to_owned(),
+            file: PathBuf::from("sql/types (old).slt"),
             steps: 120,
         });
         insta::assert_snapshot!(screen.shown(), @r"
           nest        ready                                                 0s
         * mysql-9.7   running types (old).slt, 120 steps, 2 FAILED          0s
+          percona-8.4 unavailable: repository `https://repo.example/` is    0s
+        ");
+    }
+
+    #[test]
+    fn several_files_at_once_are_counted_with_all_their_steps() {
+        let mut screen = Screen::new(70);
+        ready(&mut screen);
+        for (file, steps) in [("sql/a.slt", 2), ("sql/b.slt", 1)] {
+            screen.hear(Event::CaseProgress {
+                flavour: "mysql-9.7".to_owned(),
+                suite: "types".to_owned(),
+                file: PathBuf::from(file),
+                steps,
+            });
+        }
+        insta::assert_snapshot!(screen.shown(), @r"
+          nest        ready                                                 0s
+        * mysql-9.7   running 2 files, 3 steps                              0s
           percona-8.4 unavailable: repository `https://repo.example/` is    0s
         ");
     }

@@ -215,6 +215,8 @@ mod tests {
             started("sql/types.slt"),
             Event::CaseProgress {
                 flavour: "mysql-9.7".to_owned(),
+                suite: "types".to_owned(),
+                file: PathBuf::from("sql/types.slt"),
                 steps: 10,
             },
             finished(

@@ -175,11 +175,15 @@ impl RunRecord {
         self.finished
     }
 
-    /// Cases in the order of their flavours, divergences in that of their files.
+    /// Cases in the order of their flavours and of the plan, divergences in that
+    /// of their files: which came first depends on time.
     fn sort(&mut self) {
         let order = self.flavours();
-        let place = |case: &CaseOn| order.iter().position(|name| *name == case.flavour);
-        self.cases.sort_by_key(place);
+        let flavour = |case: &CaseOn| order.iter().position(|name| *name == case.flavour);
+        self.cases.sort_by_cached_key(|case| {
+            let file = (case.result.place, case.suite.clone(), case.file.clone());
+            (flavour(case), file)
+        });
         self.divergences
             .sort_by(|a, b| (&a.suite, &a.file, a.line).cmp(&(&b.suite, &b.file, b.line)));
     }

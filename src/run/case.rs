@@ -1,33 +1,37 @@
 //! One case on one flavour: a file, in a database of its own, on a connection
 //! of its own.
+//!
+//! A step is judged while the server is at the next one, so that neither waits
+//! for the other. It is judged before that where its verdict decides what
+//! follows: a step with retries, or a run that ends at its first failure.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::comparison::{self, Sink, StepFacts};
+use super::ahead::StepsAhead;
+use super::comparison::Sink;
 use super::course::Course;
 use super::database;
-use super::judge::{Came, Judge, Wrong};
+use super::judge::Judge;
 use super::sessions::{Reply, Sessions, Until};
-use crate::compare::{Kind, record_lines};
-use crate::event::{CaseResult, Failure};
+use super::tally::{Judged, Tally};
+use crate::event::CaseResult;
 use crate::matrix::{Expect, FilesSpec};
-use crate::outcome::Notice;
-use crate::session::Connect;
+use crate::session::{Connect, Session};
 use crate::suite::{
-    Action, Expectation, Facts, FileKind, Known, Recorded, SltSteps, SqlSteps, Step, SuiteError,
-    asks_for_counts, asks_for_order, expectation_path, one_line,
+    Action, Expectation, Facts, FileKind, Known, Recorded, SltSteps, SqlSteps, Step,
+    asks_for_counts, expectation_path,
 };
 
-/// Failures that are kept whole; the others are counted.
-const KEPT: usize = 50;
-/// Longest text of one side of a failure.
-const SHOWN: usize = 4000;
+/// Steps that wait to be judged; skipped ones wait behind the last that was run.
+const MOST_WAITING: usize = 64;
+/// Bytes of an answer that takes a while to be judged.
+const LARGE: usize = 1 << 20;
 
 /// A file to run on one flavour.
 #[derive(Debug, Clone)]
@@ -70,115 +74,170 @@ pub(super) async fn run_case(
 ) -> CaseEnd {
     let begun = Instant::now();
     let database = database::database_name();
-    let mut tally = Tally {
-        case,
-        sink,
-        database: &database,
-        statements: HashMap::new(),
-        result: CaseResult::default(),
-        recorded: Vec::new(),
-    };
-    if let Err(reason) = tally.run(server).await {
-        tally.result.aborted = Some(reason);
-    }
-    let (mut result, recorded) = (tally.result, tally.recorded);
-    database::drop_database(server, &database).await;
-    result.took = begun.elapsed();
-    CaseEnd { result, recorded }
-}
-
-/// What a case has come to.
-struct Tally<'a> {
-    case: &'a Case,
-    sink: Option<&'a mut Sink>,
-    database: &'a str,
-    /// How often a statement was met.
-    statements: HashMap<String, usize>,
-    result: CaseResult,
-    recorded: Recorded,
-}
-
-/// How one step ended.
-enum Ended {
-    Passed,
-    Skipped,
-    Halted,
-    Failed(Wrong),
-}
-
-/// How one step ended, with what all flavours compare.
-type Stepped = (Ended, Option<(Came, Vec<Notice>)>);
-
-impl Tally<'_> {
-    /// Runs all steps; an error says why the case could not go on.
-    async fn run(&mut self, server: &impl Connect) -> Result<(), String> {
-        let path = &self.case.path;
-        match self.case.kind {
-            FileKind::Slt => {
-                let steps = SltSteps::open(path).map_err(|error| error.to_string())?;
-                self.run_steps(server, steps, None).await
-            }
-            FileKind::Sql => {
-                let steps = SqlSteps::open(path).map_err(|error| error.to_string())?;
-                let stored = match self.case.suite.expect {
-                    Expect::Agreement => None,
-                    Expect::Stored => {
-                        let stored = Expectation::load(&expectation_path(path));
-                        Some(
-                            stored
-                                .map_err(|error| error.to_string())?
-                                .unwrap_or_default(),
-                        )
-                    }
-                };
-                self.run_steps(server, steps, stored).await
-            }
+    let tally = Tally::new(case, sink, &database);
+    let (ended, mut end) = match open(server, case, &database).await {
+        Ok((steps, stored, first)) => {
+            let runner = Runner {
+                case,
+                sessions: Sessions::new(server, &database, first),
+                judge: Judge::new(&case.facts, &case.suite.rules, stored),
+                tally,
+                waiting: Vec::new(),
+            };
+            runner.run(steps).await
         }
+        Err(reason) => (Err(reason), tally.end()),
+    };
+    if let Err(reason) = ended {
+        end.result.aborted = Some(reason);
     }
+    database::drop_database(server, &database).await;
+    end.result.took = begun.elapsed();
+    end
+}
 
-    async fn run_steps(
-        &mut self,
-        server: &impl Connect,
-        steps: impl Iterator<Item = Result<Step, SuiteError>>,
-        stored: Option<Expectation>,
-    ) -> Result<(), String> {
-        let first = database::create(server, self.database).await?;
-        let mut sessions = Sessions::new(server, self.database, first);
-        let mut judge = Judge::new(&self.case.facts, &self.case.suite.rules, stored);
-        let ended = self.run_all(&mut sessions, &mut judge, steps).await;
+/// The steps of a case, what is stored of them, and the first session in its
+/// database.
+async fn open(
+    server: &impl Connect,
+    case: &Case,
+    database: &str,
+) -> Result<(StepsAhead, Option<Expectation>, Session), String> {
+    let path = &case.path;
+    let (steps, stored) = match case.kind {
+        FileKind::Slt => {
+            let steps = SltSteps::open(path).map_err(|error| error.to_string())?;
+            (StepsAhead::of(steps), None)
+        }
+        FileKind::Sql => {
+            let steps = SqlSteps::open(path).map_err(|error| error.to_string())?;
+            let stored = match case.suite.expect {
+                Expect::Agreement => None,
+                Expect::Stored => {
+                    let stored = Expectation::load(&expectation_path(path));
+                    let stored = stored.map_err(|error| error.to_string())?;
+                    Some(stored.unwrap_or_default())
+                }
+            };
+            (StepsAhead::of(steps), stored)
+        }
+    };
+    let first = database::create(server, database).await?;
+    Ok((steps, stored, first))
+}
+
+/// A case at work.
+struct Runner<'a, S> {
+    case: &'a Case,
+    sessions: Sessions<'a, S>,
+    judge: Judge<'a>,
+    tally: Tally<'a>,
+    /// Steps that have come to their end and are not judged yet, in order.
+    waiting: Vec<Waiting>,
+}
+
+/// A step that is to be judged while the server is at the next one.
+struct Waiting {
+    ordinal: usize,
+    step: Step,
+    /// None where the step was skipped.
+    reply: Option<Reply>,
+}
+
+impl<S: Connect> Runner<'_, S> {
+    /// Runs all steps; an error says why the case could not go on.
+    async fn run(mut self, steps: StepsAhead) -> (Result<(), String>, CaseEnd) {
+        let ended = self.run_steps(steps).await;
+        self.judge_waiting();
         // Named sessions are closed too: an open transaction of theirs would
         // hold the database.
-        sessions.close().await;
-        ended
+        self.sessions.close().await;
+        (ended, self.tally.end())
     }
 
-    async fn run_all(
-        &mut self,
-        sessions: &mut Sessions<'_, impl Connect>,
-        judge: &mut Judge<'_>,
-        steps: impl Iterator<Item = Result<Step, SuiteError>>,
-    ) -> Result<(), String> {
-        let mut steps = steps.enumerate().peekable();
-        while let Some((ordinal, step)) = steps.next() {
-            let step = step.map_err(|error| error.to_string())?;
+    async fn run_steps(&mut self, mut steps: StepsAhead) -> Result<(), String> {
+        for ordinal in 0.. {
+            let Some(step) = steps.next().await? else {
+                break;
+            };
+            let wants_notices =
+                self.tally.is_compared() && !steps.peek().await.is_some_and(asks_for_counts);
+            if self.waiting.len() >= MOST_WAITING || self.case.course.fails_fast() {
+                self.judge_waiting();
+            }
             if self.case.course.is_over() {
-                self.result.cut = true;
-                return Ok(());
+                self.tally.cut();
+                break;
             }
             self.check_deadline()?;
-            let next = steps.peek().and_then(|(_, next)| next.as_ref().ok());
-            let next = next.and_then(|next| next.action.sql());
-            let wants_notices = self.sink.is_some() && !next.is_some_and(asks_for_counts);
-            let (ended, came) = self
-                .run_with_retries(sessions, judge, ordinal, &step, wants_notices)
-                .await?;
-            self.case.steps_done.fetch_add(1, Ordering::Relaxed);
-            if matches!(ended, Ended::Halted) {
-                return Ok(());
+            if !step.conditions.hold(&self.case.facts) {
+                self.came(ordinal, step, None);
+                continue;
             }
-            self.note(&step, judge.stored.is_some(), ended, came);
+            match &step.action {
+                Action::Halt => break,
+                Action::Sleep(duration) => {
+                    self.judge_waiting();
+                    tokio::time::sleep(*duration).await;
+                    self.tally.note(&step, Judged::SLEPT);
+                }
+                _ if step.retry.is_some() => self.retry(ordinal, step, wants_notices).await?,
+                _ => {
+                    let reply = self.send(&step, wants_notices).await?;
+                    self.came(ordinal, step, Some(reply));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Sends a statement, and judges the steps before it while the server is at
+    /// work.
+    async fn send(&mut self, step: &Step, wants_notices: bool) -> Result<Reply, String> {
+        let until = self.until();
+        let sql = step.action.sql().unwrap_or_default();
+        let sent = self
+            .sessions
+            .send(&step.connection, sql, until, wants_notices);
+        tokio::pin!(sent);
+        if let Poll::Ready(reply) = futures_util::poll!(&mut sent) {
+            return reply;
+        }
+        judge_all(&mut self.waiting, &mut self.judge, &mut self.tally);
+        sent.await
+    }
+
+    fn came(&mut self, ordinal: usize, step: Step, reply: Option<Reply>) {
+        self.waiting.push(Waiting {
+            ordinal,
+            step,
+            reply,
+        });
+    }
+
+    fn judge_waiting(&mut self) {
+        judge_all(&mut self.waiting, &mut self.judge, &mut self.tally);
+    }
+
+    /// Runs a step again while it fails, as often as it says.
+    async fn retry(
+        &mut self,
+        ordinal: usize,
+        step: Step,
+        wants_notices: bool,
+    ) -> Result<(), String> {
+        self.judge_waiting();
+        let (mut attempts, backoff) = step.retry.unwrap_or((0, Duration::ZERO));
+        loop {
+            let reply = self.send(&step, wants_notices).await?;
+            let ended = self.tally.judge(&mut self.judge, ordinal, &step, reply);
+            if attempts == 0 || !ended.has_failed() {
+                self.tally.note(&step, ended);
+                return Ok(());
+            }
+            attempts -= 1;
+            tokio::time::sleep(backoff).await;
+        }
     }
 
     fn check_deadline(&self) -> Result<(), String> {
@@ -208,178 +267,37 @@ impl Tally<'_> {
             _ => step,
         }
     }
+}
 
-    async fn run_with_retries(
-        &mut self,
-        sessions: &mut Sessions<'_, impl Connect>,
-        judge: &mut Judge<'_>,
-        ordinal: usize,
-        step: &Step,
-        wants_notices: bool,
-    ) -> Result<Stepped, String> {
-        let (attempts, backoff) = step.retry.unwrap_or((0, Duration::ZERO));
-        for _ in 0..attempts {
-            match self
-                .run_step(sessions, judge, ordinal, step, wants_notices)
-                .await?
-            {
-                (Ended::Failed(_), _) => tokio::time::sleep(backoff).await,
-                ended => return Ok(ended),
-            }
-        }
-        self.run_step(sessions, judge, ordinal, step, wants_notices)
-            .await
-    }
-
-    async fn run_step(
-        &mut self,
-        sessions: &mut Sessions<'_, impl Connect>,
-        judge: &mut Judge<'_>,
-        ordinal: usize,
-        step: &Step,
-        wants_notices: bool,
-    ) -> Result<Stepped, String> {
-        let holds = step.conditions.hold(&self.case.facts);
-        let Some(sql) = step.action.sql() else {
-            let ended = match &step.action {
-                Action::Sleep(duration) if holds => {
-                    tokio::time::sleep(*duration).await;
-                    Ended::Passed
-                }
-                Action::Halt if holds => Ended::Halted,
-                _ => Ended::Skipped,
-            };
-            return Ok((ended, None));
+fn judge_all(waiting: &mut Vec<Waiting>, judge: &mut Judge<'_>, tally: &mut Tally<'_>) {
+    for Waiting {
+        ordinal,
+        step,
+        reply,
+    } in waiting.drain(..)
+    {
+        let Some(reply) = reply else {
+            tally.note(&step, Judged::SKIPPED);
+            continue;
         };
-        if !holds {
-            return Ok((Ended::Skipped, None));
-        }
-        let sent = sessions.send(&step.connection, sql, self.until(), wants_notices);
-        let (mut outcome, notices) = match sent.await? {
-            Reply::Outcome(outcome, notices) => (outcome, notices),
-            Reply::Failed(wrong) => return Ok((Ended::Failed(wrong), None)),
+        let is_large = reply.size() > LARGE;
+        let work = || {
+            let judged = tally.judge(judge, ordinal, &step, reply);
+            tally.note(&step, judged);
         };
-        database::anonymous(&mut outcome, self.database);
-        self.case.suite.rules.settle(&mut outcome);
-        let came = Came::new(&step.action, outcome);
-        if self.case.update {
-            return Ok((Ended::Passed, Some((came, notices))));
-        }
-        let ended = match judge.judge(ordinal, &step.action, &came) {
-            Ok(()) => Ended::Passed,
-            Err(wrong) => Ended::Failed(wrong),
-        };
-        Ok((ended, Some((came, notices))))
-    }
-
-    /// Counts a step, and tells the comparison of it.
-    fn note(&mut self, step: &Step, stored: bool, ended: Ended, came: Option<(Came, Vec<Notice>)>) {
-        if self.case.update
-            && let Some(sql) = step.action.sql()
-        {
-            let lines = came.as_ref().map(|(came, _)| record_lines(&came.outcome));
-            self.recorded.push((sql.to_owned(), lines));
-        }
-        let nth = self.nth(step);
-        let mut failed = None;
-        let mut excused = Vec::new();
-        match ended {
-            Ended::Passed => self.result.passed += 1,
-            Ended::Skipped | Ended::Halted => self.result.skipped += 1,
-            Ended::Failed(wrong) => {
-                failed = wrong.kind;
-                excused = self.excuses(step, nth, wrong.kind);
-                self.note_failure(step, wrong, excused.first().copied());
-            }
-        }
-        let (Some(sql), true) = (step.action.sql(), self.sink.is_some()) else {
-            return;
-        };
-        let facts = StepFacts {
-            line: step.line,
-            statement: shortened(sql),
-            nth,
-            ordered: asks_for_order(sql),
-            settled: step.action.settles(stored && !self.case.update),
-        };
-        let came = came.map(|(came, notices)| comparison::Came {
-            answer: came.answer(&self.settled_notices(notices)),
-            failed,
-            excused,
-        });
-        if let Some(sink) = &mut self.sink {
-            sink.deliver(facts, came);
-        }
-    }
-
-    fn settled_notices(&self, mut notices: Vec<Notice>) -> Vec<Notice> {
-        for notice in &mut notices {
-            notice.message = notice.message.replace(self.database, database::PLACEHOLDER);
-            if let Some(settled) = self.case.suite.rules.settled(&notice.message) {
-                notice.message = settled;
-            }
-        }
-        notices
-    }
-
-    /// Which of the steps with this statement a step is, from 1; 0 where
-    /// nobody asks.
-    fn nth(&mut self, step: &Step) -> usize {
-        let Some(sql) = step.action.sql() else {
-            return 0;
-        };
-        if self.case.known.entries.is_empty() && !self.case.course.update {
-            return 0;
-        }
-        let count = self.statements.entry(one_line(sql)).or_default();
-        *count += 1;
-        *count
-    }
-
-    /// Places of the known entries that speak of this failure.
-    fn excuses(&self, step: &Step, nth: usize, kind: Option<Kind>) -> Vec<usize> {
-        let (Some(kind), Some(sql)) = (kind, step.action.sql()) else {
-            return Vec::new();
-        };
-        if self.case.known.entries.is_empty() {
-            return Vec::new();
-        }
-        let mut about = self.case.known.about(&one_line(sql), nth);
-        about.retain(|entry| {
-            let entry = &self.case.known.entries[*entry];
-            let is_valid = entry.expired.is_none() && entry.kinds.contains(kind);
-            is_valid && entry.covers(&self.case.facts)
-        });
-        about
-    }
-
-    fn note_failure(&mut self, step: &Step, wrong: Wrong, excuse: Option<usize>) {
-        let known = excuse.map(|entry| self.case.known.entries[entry].reason.clone());
-        match known {
-            Some(_) => self.result.known += 1,
-            None => {
-                self.result.failed += 1;
-                self.case.course.note_failure();
-            }
-        }
-        if self.result.failures.len() < KEPT {
-            self.result.failures.push(Failure {
-                line: step.line,
-                statement: shortened(step.action.sql().unwrap_or_default()),
-                expected: shortened(&wrong.expected),
-                found: shortened(&wrong.found),
-                why: wrong.why.to_owned(),
-                kind: wrong.kind,
-                known,
-            });
+        match is_large {
+            true => apart(work),
+            false => work(),
         }
     }
 }
 
-/// A text that is not too long for a report.
-pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
-        None => text.to_owned(),
+/// Does what takes long without holding up the other tasks of this thread.
+fn apart(work: impl FnOnce()) {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        // There is no other thread to which they could go.
+        _ => work(),
     }
 }

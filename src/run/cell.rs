@@ -1,5 +1,6 @@
-//! One suite on one flavour: its files, one after the other.
+//! One file of a suite on one flavour: its tries, and what is said of them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,81 +13,81 @@ use super::{Answers, Joint};
 use crate::event::{Event, Failure};
 use crate::matrix::FilesSpec;
 use crate::plan::Cell;
-use crate::server::Server;
+use crate::session::Connect;
 use crate::suite::{Facts, FileKind};
 
 /// How often a progress line moves.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Runs a suite's files on one flavour.
-pub(super) async fn run_files(
-    server: &Server,
-    cell: &Cell,
-    files: &Arc<FilesSpec>,
-    joint: &Joint,
-) -> Vec<Answers> {
-    let suite = &cell.suite;
-    let facts = Facts {
-        flavour: cell.flavour.clone(),
-        family: server.identity.family,
-        version: server.identity.version,
-        labels: files.labels.clone(),
-    };
-    let deadline = suite.limit.map(|limit| (Instant::now() + limit, limit));
-    let mut answers = Vec::new();
-    for path in &files.files {
-        let (Some(kind), Some(comparison)) = (
-            FileKind::of(path),
-            joint.comparisons.get(&(suite.name.clone(), path.clone())),
-        ) else {
-            continue;
-        };
-        if joint.course.is_over() {
-            comparison.without(&cell.flavour);
-            joint.note_cut();
-            continue;
-        }
-        let case = Case {
-            path: path.clone(),
-            kind,
-            facts: facts.clone(),
-            suite: Arc::clone(files),
-            known: comparison.known(),
-            update: joint.updates(files) && kind == FileKind::Sql,
-            deadline,
-            course: joint.course.clone(),
-            steps_done: Arc::new(AtomicUsize::new(0)),
-        };
-        let ended = run_file(server, cell, &case, comparison, joint).await;
-        if case.update {
-            answers.push(Answers {
-                path: path.clone(),
-                facts: facts.clone(),
-                recorded: ended.recorded,
-            });
-        }
-    }
-    answers
+/// A file of a suite, to be run on one flavour.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FileUnit<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) files: &'a Arc<FilesSpec>,
+    pub(super) path: &'a Path,
+    /// Its place among all that the flavour runs.
+    pub(super) place: usize,
+    /// When the suite's time is over, and how long that is.
+    pub(super) deadline: Option<(Instant, Duration)>,
 }
 
-/// One file, again where it fails and the suite asks for retries.
-async fn run_file(
-    server: &Server,
-    cell: &Cell,
+/// Runs a file on one flavour; gives what is recorded of it, where expectations
+/// are written.
+pub(super) async fn run_file(
+    server: &impl Connect,
+    facts: Facts,
+    unit: &FileUnit<'_>,
+    joint: &Joint,
+) -> Option<Answers> {
+    let FileUnit {
+        cell, files, path, ..
+    } = unit;
+    let key = (cell.suite.name.clone(), path.to_path_buf());
+    let (kind, comparison) = (FileKind::of(path)?, joint.comparisons.get(&key)?);
+    if joint.course.is_over() {
+        comparison.without(&cell.flavour);
+        joint.note_cut();
+        return None;
+    }
+    let case = Case {
+        path: path.to_path_buf(),
+        kind,
+        facts,
+        suite: Arc::clone(files),
+        known: comparison.known(),
+        update: joint.updates(files) && kind == FileKind::Sql,
+        deadline: unit.deadline,
+        course: joint.course.clone(),
+        steps_done: Arc::new(AtomicUsize::new(0)),
+    };
+    let ended = run_told(server, unit, &case, comparison, joint).await;
+    case.update.then_some(Answers {
+        path: case.path,
+        facts: case.facts,
+        recorded: ended.recorded,
+    })
+}
+
+/// Runs a file and says so.
+async fn run_told(
+    server: &impl Connect,
+    unit: &FileUnit<'_>,
     case: &Case,
     comparison: &Comparison,
     joint: &Joint,
 ) -> CaseEnd {
+    let cell = unit.cell;
     joint.events.send(Event::CaseStarted {
         flavour: cell.flavour.clone(),
         suite: cell.suite.name.clone(),
         file: case.path.clone(),
     });
     let mut sink = comparison.sink(&case.facts);
-    let ended = run_until_good(server, cell, case, sink.as_mut(), joint).await;
+    let mut ended = run_until_good(server, cell, case, sink.as_mut(), joint).await;
     if ended.result.cut {
         joint.note_cut();
     }
+    ended.result.place = unit.place;
     joint.events.send(Event::CaseFinished {
         flavour: cell.flavour.clone(),
         suite: cell.suite.name.clone(),
@@ -96,8 +97,9 @@ async fn run_file(
     ended
 }
 
+/// Runs a file, again where it fails and the suite asks for retries.
 async fn run_until_good(
-    server: &Server,
+    server: &impl Connect,
     cell: &Cell,
     case: &Case,
     mut sink: Option<&mut Sink>,
@@ -139,7 +141,7 @@ async fn run_until_good(
 
 /// Runs a case and says now and then how far it is.
 async fn watched(
-    server: &Server,
+    server: &impl Connect,
     case: &Case,
     sink: Option<&mut Sink>,
     cell: &Cell,
@@ -154,6 +156,8 @@ async fn watched(
             ended = &mut running => return ended,
             _ = tick.tick() => joint.events.send(Event::CaseProgress {
                 flavour: cell.flavour.clone(),
+                suite: cell.suite.name.clone(),
+                file: case.path.clone(),
                 steps: steps.load(Ordering::Relaxed),
             }),
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Joint;
 use super::command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
+use super::stand::Stand;
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::CommandSpec;
 use crate::plan::Cell;
@@ -16,13 +17,23 @@ const LOGS: &str = ".dbmatrix";
 /// Lines of the end of an output that a report tells.
 const TAIL: usize = 30;
 
+/// A command's cell, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) stand: &'a Stand,
+    /// Its place among all that the flavour runs.
+    pub(super) place: usize,
+}
+
 /// Runs the command, again where it fails and the suite asks for retries.
 pub(super) async fn run_command_cell(
     server: &Server,
-    cell: &Cell,
+    place: &Place<'_>,
     spec: &CommandSpec,
     joint: &Joint,
 ) {
+    let cell = place.cell;
     if joint.course.is_over() {
         joint.note_cut();
         return;
@@ -36,7 +47,7 @@ pub(super) async fn run_command_cell(
     let mut flaky = Vec::new();
     let mut retries = 0;
     let mut result = loop {
-        let result = run_once(server, cell, spec, joint).await;
+        let result = run_once(server, place, spec, joint).await;
         if result.is_good() || retries == cell.suite.retries {
             break result;
         }
@@ -45,6 +56,7 @@ pub(super) async fn run_command_cell(
     };
     result.retries = retries;
     result.flaky = flaky;
+    result.place = place.place;
     if !result.is_good() {
         joint.course.note_failure();
     }
@@ -56,10 +68,15 @@ pub(super) async fn run_command_cell(
     });
 }
 
-async fn run_once(server: &Server, cell: &Cell, spec: &CommandSpec, joint: &Joint) -> CaseResult {
+async fn run_once(
+    server: &Server,
+    place: &Place<'_>,
+    spec: &CommandSpec,
+    joint: &Joint,
+) -> CaseResult {
     let begun = Instant::now();
     let mut result = CaseResult::default();
-    match attempt(server, cell, spec, joint).await {
+    match attempt(server, place, spec, joint).await {
         Ok((log, ended)) => {
             match failure(spec, &log, &ended) {
                 None => result.passed = 1,
@@ -78,13 +95,14 @@ async fn run_once(server: &Server, cell: &Cell, spec: &CommandSpec, joint: &Join
 
 async fn attempt(
     server: &Server,
-    cell: &Cell,
+    place: &Place<'_>,
     spec: &CommandSpec,
     joint: &Joint,
 ) -> Result<(PathBuf, CommandEnd), CommandError> {
+    let cell = place.cell;
     let folder = log_folder(&cell.suite.name, &joint.caller)?;
     let log = folder.join(format!("{}.log", cell.flavour));
-    let authority = keep_authority(server, cell, joint, &folder).await?;
+    let authority = keep_authority(server, place, joint, &folder).await?;
     let invocation = Invocation {
         flavour: &cell.flavour,
         command: &spec.command,
@@ -121,11 +139,12 @@ fn log_folder(suite: &str, caller: &Caller) -> Result<PathBuf, CommandError> {
 /// that cannot be read is no reason not to run a command.
 async fn keep_authority(
     server: &Server,
-    cell: &Cell,
+    place: &Place<'_>,
     joint: &Joint,
     folder: &Path,
 ) -> Result<Option<PathBuf>, CommandError> {
-    let found = certificate_authority(server, &joint.stand.nest.engine, &cell.container).await;
+    let cell = place.cell;
+    let found = certificate_authority(server, &place.stand.nest.engine, &cell.container).await;
     let text = match found {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),

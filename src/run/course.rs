@@ -21,6 +21,11 @@ impl Course {
         }
     }
 
+    /// Whether the first failure ends the run.
+    pub(super) fn fails_fast(&self) -> bool {
+        self.fail_fast
+    }
+
     pub(super) fn note_failure(&self) {
         self.failed.store(true, Ordering::Relaxed);
     }

@@ -54,8 +54,8 @@ pub(super) async fn drop_database(server: &impl Connect, database: &str) {
 pub(super) async fn drop_leftovers(server: &impl Connect) -> Result<(), SessionError> {
     let mut session = server.connect(None).await?;
     let found = session.run("SHOW DATABASES").await?;
-    let names = found.rows().into_iter().flat_map(|rows| &rows.rows);
-    let names = names.filter_map(|row| String::from_utf8(row.first()?.clone()?).ok());
+    let names = found.rows().into_iter().flat_map(|set| set.rows.values());
+    let names = names.filter_map(|name| std::str::from_utf8(name?).ok());
     for name in names.filter(|name| name.starts_with(PREFIX)) {
         session
             .run(&format!("DROP DATABASE IF EXISTS `{name}`"))

@@ -24,9 +24,10 @@ const STARTING: Duration = Duration::from_secs(120);
 const REVIVING: Duration = Duration::from_secs(20);
 
 /// Whose traces a server may bear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Condition {
     /// Nobody's: a copy of its golden child that nobody has used.
+    #[default]
     Fresh,
     /// As it was left, if it is there.
     AsLeft,

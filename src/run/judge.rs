@@ -6,7 +6,7 @@ use crate::compare::{
     Answer, ErrorPattern, Kind, Mismatch, Rules, Written, check_error, check_rows, record_kind,
     record_lines, same_record,
 };
-use crate::outcome::{Notice, Outcome};
+use crate::outcome::{Notice, Outcome, Rows};
 use crate::suite::{Action, Expectation, Facts};
 
 /// A step that was not as expected.
@@ -44,16 +44,20 @@ pub(super) struct Judge<'a> {
 
 /// What came of a statement.
 pub(super) struct Came {
+    /// The outcome; where its rows are `written`, it has none itself.
     pub(super) outcome: Outcome,
     /// Rows as a `query` record writes and sorts them.
     written: Option<Written>,
 }
 
 impl Came {
-    pub(super) fn new(action: &Action, outcome: Outcome) -> Self {
-        let written = match (action, outcome.rows()) {
-            (Action::Query { expected, .. }, Some(rows)) => {
-                Some(Written::of(rows, &expected.letters, expected.sort))
+    pub(super) fn new(action: &Action, mut outcome: Outcome) -> Self {
+        let written = match (action, outcome.rows_mut()) {
+            (Action::Query { expected, .. }, Some(set)) => {
+                let written = Written::of(set, &expected.letters, expected.sort);
+                // One form of them is enough to hold.
+                set.rows = Rows::default();
+                Some(written)
             }
             _ => None,
         };

@@ -3,6 +3,8 @@
 //! Speaks events; prints nothing. Knows how things follow each other and what
 //! happens when one of them fails: one flavour never stops another.
 
+mod after;
+mod ahead;
 mod case;
 mod cell;
 mod command;
@@ -15,16 +17,22 @@ mod flavour;
 mod judge;
 mod lock;
 mod mysqltest_cell;
+mod pool;
 mod prepared;
 mod proposal;
 mod sessions;
 mod stand;
+mod tally;
+mod units;
+mod work;
 
+pub use after::{After, put_to_rest};
 pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
 pub use flavour::{Condition, provide};
 pub use lock::{Lock, LockError};
 pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions};
+pub use work::run_files_on;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -37,10 +45,13 @@ use tokio::task::JoinSet;
 use comparison::Comparison;
 use course::Course;
 use mysqltest_cell::Tools;
+use pool::work_through;
+use units::Unit;
+use work::Work;
 
 use crate::event::{Event, Sender};
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
-use crate::plan::{Cell, Plan};
+use crate::plan::Plan;
 use crate::server::Server;
 use crate::suite::{Expectation, Facts, Known, Recorded, SuiteError, expectation_path};
 
@@ -58,10 +69,8 @@ struct Joint {
     comparisons: Arc<HashMap<(String, PathBuf), Comparison>>,
     course: Course,
     events: Sender,
-    stand: Stand,
     /// Of suites of the servers' own tests, by name.
     known: Arc<HashMap<String, Arc<Known>>>,
-    tools: Tools,
     caller: Caller,
     /// Cases that were not run to their end.
     cut: Arc<AtomicUsize>,
@@ -96,24 +105,21 @@ pub async fn run(
     events: &Sender,
 ) -> Result<(), SuiteError> {
     let begun = Instant::now();
-    let joint = prepared.join(plan, stand, events);
+    let joint = prepared.join(plan, events);
+    let plan = Arc::new(plan.clone());
+    let jobs = work::jobs(prepared.options.jobs, plan.flavours.len());
+    let tools = Tools::default();
+    let condition = prepared.options.condition;
     let mut tasks = JoinSet::new();
     for flavour in plan.flavours.clone() {
-        let cells: Vec<_> = plan
-            .cells
-            .iter()
-            .filter(|cell| cell.flavour == flavour.name)
-            .cloned()
-            .collect();
         let (stand, joint) = (stand.clone(), joint.clone());
+        let (plan, tools) = (Arc::clone(&plan), Arc::clone(&tools));
         tasks.spawn(async move {
             let mut answers = Vec::new();
-            if let Some(server) =
-                provide(&stand, &flavour, Condition::Fresh, begun, &joint.events).await
-            {
-                for cell in &cells {
-                    answers.extend(run_cell(&server, cell, &joint).await);
-                }
+            if let Some(server) = provide(&stand, &flavour, condition, begun, &joint.events).await {
+                let identity = server.identity.clone();
+                let work = Work::new(server, &flavour.name, &identity, &plan, joint.clone());
+                answers = run_work(Arc::new(work), &stand, &tools, jobs).await;
                 joint.events.send(Event::FlavourFinished {
                     flavour: flavour.name.clone(),
                 });
@@ -135,27 +141,57 @@ pub async fn run(
             "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
         ));
     }
-    if prepared.options.update {
-        write_expectations(answers, &prepared.options.caller, events)
-    } else {
-        Ok(())
-    }
+    write_expectations(answers, &prepared.options.caller, events)
 }
 
-async fn run_cell(server: &Server, cell: &Cell, joint: &Joint) -> Vec<Answers> {
+/// Runs a flavour's units; gives what was recorded of its files.
+async fn run_work(
+    work: Arc<Work<Server>>,
+    stand: &Stand,
+    tools: &Tools,
+    jobs: usize,
+) -> Vec<Answers> {
+    let run = |unit: Unit| {
+        let (work, stand, tools) = (Arc::clone(&work), stand.clone(), Arc::clone(tools));
+        async move { run_unit(&work, unit, &stand, &tools).await }
+    };
+    let given = work_through(work.units(jobs), run, |unit, reason| {
+        work.lost(unit, &reason)
+    });
+    given.await.into_iter().flatten().collect()
+}
+
+async fn run_unit(
+    work: &Work<Server>,
+    unit: Unit,
+    stand: &Stand,
+    tools: &Tools,
+) -> Option<Answers> {
+    let (server, cell, joint) = (&work.server, work.cell(unit), &work.joint);
     match &cell.suite.kind {
-        SuiteKind::Files(files) => cell::run_files(server, cell, files, joint).await,
+        SuiteKind::Files(files) => return work.run_file(unit, files).await,
         SuiteKind::Command(command) => {
-            command_cell::run_command_cell(server, cell, command, joint).await;
-            Vec::new()
+            let place = command_cell::Place {
+                cell,
+                stand,
+                place: unit.place,
+            };
+            command_cell::run_command_cell(server, &place, command, joint).await;
         }
         SuiteKind::Mysqltest(spec) => {
-            mysqltest_cell::run_mysqltest_cell(server, cell, spec, joint).await;
-            Vec::new()
+            let place = mysqltest_cell::Place {
+                cell,
+                stand,
+                tools,
+                place: unit.place,
+            };
+            mysqltest_cell::run_mysqltest_cell(server, place, spec, joint).await;
         }
     }
+    None
 }
 
+/// Writes what was recorded; nothing where expectations are not written.
 fn write_expectations(
     mut answers: Vec<Answers>,
     caller: &Caller,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Joint;
 use super::excuses::Excuses;
+use super::stand::Stand;
 use crate::compare::Kind;
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::MysqltestSpec;
@@ -22,13 +23,24 @@ const TEST_LIMIT: Duration = Duration::from_secs(60);
 /// Tool containers of a run, by program.
 pub(super) type Tools = Arc<tokio::sync::Mutex<HashMap<Program, Tool>>>;
 
+/// A suite's cell, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) stand: &'a Stand,
+    pub(super) tools: &'a Tools,
+    /// Its place among all that the flavour runs.
+    pub(super) place: usize,
+}
+
 /// Runs the suite's tests.
 pub(super) async fn run_mysqltest_cell(
     server: &Server,
-    cell: &Cell,
+    place: Place<'_>,
     spec: &MysqltestSpec,
     joint: &Joint,
 ) {
+    let cell = place.cell;
     if joint.course.is_over() {
         joint.note_cut();
         return;
@@ -43,6 +55,7 @@ pub(super) async fn run_mysqltest_cell(
     let known = known.unwrap_or_default();
     let suite = Suite {
         cell,
+        place,
         spec,
         joint,
         deadline: cell.suite.limit.map(|limit| Instant::now() + limit),
@@ -56,6 +69,7 @@ pub(super) async fn run_mysqltest_cell(
 /// A suite on a flavour.
 struct Suite<'a> {
     cell: &'a Cell,
+    place: Place<'a>,
     spec: &'a MysqltestSpec,
     joint: &'a Joint,
     deadline: Option<Instant>,
@@ -87,11 +101,11 @@ impl Suite<'_> {
 
     /// The tool container, made by whichever flavour comes first.
     async fn tool(&self) -> Result<Tool, BenchError> {
-        let mut tools = self.joint.tools.lock().await;
+        let mut tools = self.place.tools.lock().await;
         if let Some(tool) = tools.get(&self.spec.program) {
             return Ok(tool.clone());
         }
-        let children = &self.joint.stand.children;
+        let children = &self.place.stand.children;
         let tool = Tool::ensure(children, self.spec.program, &self.spec.image).await?;
         tools.insert(self.spec.program, tool.clone());
         Ok(tool)
@@ -105,7 +119,7 @@ impl Suite<'_> {
         tool: &Tool,
         queue: &Mutex<VecDeque<String>>,
     ) -> Result<(), BenchError> {
-        let stand = &self.joint.stand;
+        let stand = self.place.stand;
         let user = RoutedUser {
             address: stand.source,
             password: stand.nest.password.clone(),
@@ -214,7 +228,8 @@ impl Suite<'_> {
         }
     }
 
-    fn finished(&self, file: PathBuf, result: CaseResult) {
+    fn finished(&self, file: PathBuf, mut result: CaseResult) {
+        result.place = self.place.place;
         self.joint.events.send(Event::CaseFinished {
             flavour: self.cell.flavour.clone(),
             suite: self.cell.suite.name.clone(),

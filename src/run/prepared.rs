@@ -12,8 +12,7 @@ use super::Joint;
 use super::command::Caller;
 use super::comparison::{About, Comparison};
 use super::course::Course;
-use super::mysqltest_cell::Tools;
-use super::stand::Stand;
+use super::flavour::Condition;
 use crate::config::ConfigError;
 use crate::event::Sender;
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
@@ -29,8 +28,13 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// The flavour to which the others are compared.
     pub baseline: Option<String>,
+    /// How many files run at a time on a flavour; by processors and flavours
+    /// where it is not said.
+    pub jobs: Option<u32>,
     /// Who calls, for commands.
     pub caller: Caller,
+    /// Whose traces the servers may bear.
+    pub condition: Condition,
 }
 
 /// A plan's expectations, checked.
@@ -87,7 +91,7 @@ impl Prepared {
     }
 
     /// What the flavours of the run have in common.
-    pub(super) fn join(&self, plan: &Plan, stand: &Stand, events: &Sender) -> Joint {
+    pub(super) fn join(&self, plan: &Plan, events: &Sender) -> Joint {
         let mut comparisons = HashMap::new();
         for (suite, files) in files_of(plan) {
             for file in &files.files {
@@ -117,9 +121,7 @@ impl Prepared {
             comparisons: Arc::new(comparisons),
             course: Course::new(self.options.update, self.options.fail_fast),
             events: events.clone(),
-            stand: stand.clone(),
             known: Arc::clone(&self.known_tests),
-            tools: Tools::default(),
             caller: self.options.caller.clone(),
             cut: Arc::new(AtomicUsize::new(0)),
         }

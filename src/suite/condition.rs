@@ -1,6 +1,8 @@
 //! When a step holds: families, version ranges, flavours, labels.
 
+use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use globset::{Glob, GlobMatcher};
 
@@ -23,14 +25,17 @@ pub struct Facts {
 /// or a flavour's name with `*` for any letters.
 #[derive(Debug, Clone)]
 pub struct Condition {
-    text: String,
-    parts: Vec<Part>,
+    text: Arc<str>,
+    parts: Arc<[Part]>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Part {
     Range(Family, Comparison, Version),
-    Name(String, GlobMatcher),
+    /// A family, a label or a flavour.
+    Name(String),
+    /// A label or flavours.
+    Pattern(String, GlobMatcher),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +65,7 @@ impl FromStr for Condition {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.split(',').map(read_part).collect::<Result<_, _>>()?;
         Ok(Condition {
-            text: text.to_owned(),
+            text: text.into(),
             parts,
         })
     }
@@ -92,8 +97,11 @@ fn read_part(text: &str) -> Result<Part, String> {
             .map_err(|error| format!("condition `{text}`: {error}"))?;
         return Ok(Part::Range(family, kind, version));
     }
+    if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+        return Ok(Part::Name(text.to_owned()));
+    }
     let glob = Glob::new(text).map_err(|error| format!("condition `{text}`: {error}"))?;
-    Ok(Part::Name(text.to_owned(), glob.compile_matcher()))
+    Ok(Part::Pattern(text.to_owned(), glob.compile_matcher()))
 }
 
 impl Condition {
@@ -114,11 +122,14 @@ impl Part {
             Part::Range(family, comparison, version) => {
                 family.covers(facts.family) && comparison.holds(facts.version, *version)
             }
-            Part::Name(name, glob) => {
+            Part::Name(name) => {
                 let family = name.parse::<Family>();
                 family.is_ok_and(|family| family.covers(facts.family))
                     || facts.labels.iter().any(|label| label == name)
-                    || glob.is_match(&facts.flavour)
+                    || *name == facts.flavour
+            }
+            Part::Pattern(pattern, glob) => {
+                facts.labels.iter().any(|label| label == pattern) || glob.is_match(&facts.flavour)
             }
         }
     }
@@ -137,6 +148,22 @@ impl Comparison {
             Comparison::AtLeast => within || found > bound,
             Comparison::More => !within && found > bound,
         }
+    }
+}
+
+/// Conditions as a file has them, each read once: large files repeat a few.
+#[derive(Debug, Default)]
+pub(super) struct ConditionReader(HashMap<String, Condition>);
+
+impl ConditionReader {
+    /// Reads a condition; an error says what was expected.
+    pub(super) fn read(&mut self, text: &str) -> Result<Condition, String> {
+        if let Some(condition) = self.0.get(text) {
+            return Ok(condition.clone());
+        }
+        let condition: Condition = text.parse()?;
+        self.0.insert(text.to_owned(), condition.clone());
+        Ok(condition)
     }
 }
 

@@ -7,6 +7,7 @@ mod condition;
 mod error;
 mod expectation;
 mod known;
+mod lines;
 mod order;
 mod slt;
 mod split;

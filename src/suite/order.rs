@@ -1,10 +1,25 @@
 //! What a statement's text tells of its outcome.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::split::hidden;
+
+/// Most statements have none of these words and need no closer look.
+static ORDER: LazyLock<Regex> = LazyLock::new(|| pattern("(?i)order"));
+static COUNTS: LazyLock<Regex> = LazyLock::new(|| pattern("(?i)row_count|found_rows"));
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is well formed")
+}
 
 /// Whether a statement asks for an order: `ORDER BY` outside of parentheses,
 /// quotes and comments. One inside orders a window, an aggregate or a part.
 pub fn asks_for_order(sql: &str) -> bool {
+    if !ORDER.is_match(sql) {
+        return false;
+    }
     let mut rest = sql;
     let mut depth = 0usize;
     let mut before_by = false;
@@ -37,8 +52,7 @@ pub fn asks_for_order(sql: &str) -> bool {
 /// Whether a statement asks for counts of the statement before it, which a
 /// question for that one's warnings would have overwritten.
 pub fn asks_for_counts(sql: &str) -> bool {
-    let sql = sql.to_ascii_uppercase();
-    sql.contains("ROW_COUNT") || sql.contains("FOUND_ROWS")
+    COUNTS.is_match(sql)
 }
 
 #[cfg(test)]

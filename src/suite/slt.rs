@@ -4,9 +4,7 @@
 //! that one of any size needs little memory, and what the crate's parser does
 //! not take (a comment behind a condition) is removed before.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sqllogictest::parser::{
     self, Condition as RawCondition, Connection, Control, ExpectedError, QueryExpect, RetryConfig,
@@ -14,8 +12,9 @@ use sqllogictest::parser::{
 };
 use sqllogictest::{ColumnType, Record, ResultMode, SortMode as RawSort};
 
-use super::condition::Conditions;
+use super::condition::{ConditionReader, Conditions};
 use super::error::SuiteError;
+use super::lines::Lines;
 use super::step::{Action, Step};
 use crate::compare::{ErrorPattern, ExpectedRows, Letter, LineMode, SortMode};
 
@@ -25,15 +24,15 @@ const CHUNK: usize = 256 * 1024;
 /// Steps of a sqllogictest file, in order.
 #[derive(Debug)]
 pub struct SltSteps {
-    path: PathBuf,
-    lines: BufReader<File>,
-    /// Lines read so far.
-    read: usize,
+    lines: Lines,
+    /// Whether no more is read: at the end, or behind what cannot be read.
+    ended: bool,
     /// The line that showed where the last chunk ended.
     ahead: Option<String>,
     steps: std::vec::IntoIter<Step>,
     sort: SortMode,
     mode: LineMode,
+    read_conditions: ConditionReader,
     conditions: Conditions,
     connection: Option<String>,
 }
@@ -58,15 +57,14 @@ impl SltSteps {
     /// # Errors
     /// [`SuiteError::Read`].
     pub fn open(path: &Path) -> Result<Self, SuiteError> {
-        let file = File::open(path).map_err(|source| read_error(path, source))?;
         Ok(SltSteps {
-            path: path.to_owned(),
-            lines: BufReader::with_capacity(64 * 1024, file),
-            read: 0,
+            lines: Lines::open(path)?,
+            ended: false,
             ahead: None,
             steps: Vec::new().into_iter(),
             sort: SortMode::default(),
             mode: LineMode::default(),
+            read_conditions: ConditionReader::default(),
             conditions: Conditions::default(),
             connection: None,
         })
@@ -75,55 +73,28 @@ impl SltSteps {
     /// Reads up to a blank line before a record, and the line where it begins.
     fn chunk(&mut self) -> Result<Option<(usize, String)>, SuiteError> {
         let mut text = String::new();
-        let mut first = self.read;
+        let mut first = self.lines.read();
         if let Some(line) = self.ahead.take() {
             first -= 1;
             push_plain(&mut text, &line);
         }
         let mut after_blank = false;
-        while let Some(line) = self.line()? {
-            if text.len() >= CHUNK && after_blank && begins_record(&line) {
-                self.ahead = Some(line);
+        while let Some(line) = self.lines.next()? {
+            if text.len() >= CHUNK && after_blank && begins_record(line) {
+                self.ahead = Some(line.to_owned());
                 break;
             }
             after_blank = line.trim().is_empty();
-            push_plain(&mut text, &line);
+            push_plain(&mut text, line);
         }
         Ok((!text.is_empty()).then_some((first, text)))
-    }
-
-    fn line(&mut self) -> Result<Option<String>, SuiteError> {
-        let mut bytes = Vec::new();
-        let count = self
-            .lines
-            .read_until(b'\n', &mut bytes)
-            .map_err(|source| read_error(&self.path, source))?;
-        if count == 0 {
-            return Ok(None);
-        }
-        self.read += 1;
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(self.at(
-                self.read,
-                "expected UTF-8 text; found other bytes".to_owned(),
-            )),
-        }
-    }
-
-    fn at(&self, line: usize, message: String) -> SuiteError {
-        SuiteError::At {
-            path: self.path.clone(),
-            line,
-            message,
-        }
     }
 
     /// Parses one chunk that begins after line `first`.
     fn parse(&mut self, first: usize, text: &str) -> Result<Vec<Step>, SuiteError> {
         let records = parser::parse::<RawLetter>(text).map_err(|error| {
             let line = first + error.location().line() as usize;
-            self.at(line, error.kind().to_string())
+            self.lines.at(line, error.kind().to_string())
         })?;
         let mut steps = Vec::new();
         for record in records {
@@ -190,21 +161,17 @@ impl SltSteps {
 
     fn unsupported(&self, first: usize, line: u32, record: &str) -> SuiteError {
         let message = format!("a `{record}` record is not supported; found one");
-        self.at(first + line as usize, message)
+        self.lines.at(first + line as usize, message)
     }
 
     fn note_condition(&mut self, first: usize, raw: RawCondition) -> Result<(), SuiteError> {
+        let (RawCondition::OnlyIf { label } | RawCondition::SkipIf { label }) = &raw;
+        let condition = self.read_conditions.read(label);
         // The crate tells no place for a condition: the chunk's is the best.
-        let place = |message: String| self.at(first + 1, message);
+        let condition = condition.map_err(|message| self.lines.at(first + 1, message))?;
         match raw {
-            RawCondition::OnlyIf { label } => {
-                let condition = label.parse().map_err(place)?;
-                self.conditions.only_if(condition);
-            }
-            RawCondition::SkipIf { label } => {
-                let condition = label.parse().map_err(place)?;
-                self.conditions.skip_if(condition);
-            }
+            RawCondition::OnlyIf { .. } => self.conditions.only_if(condition),
+            RawCondition::SkipIf { .. } => self.conditions.skip_if(condition),
         }
         Ok(())
     }
@@ -254,8 +221,14 @@ impl Iterator for SltSteps {
             if let Some(step) = self.steps.next() {
                 return Some(Ok(step));
             }
+            if self.ended {
+                return None;
+            }
             let parsed = match self.chunk() {
-                Ok(None) => return None,
+                Ok(None) => {
+                    self.ended = true;
+                    return None;
+                }
                 Ok(Some((first, text))) => self
                     .check_conditions(first, &text)
                     .and_then(|()| self.parse(first, &text)),
@@ -265,11 +238,7 @@ impl Iterator for SltSteps {
                 Ok(steps) => self.steps = steps.into_iter(),
                 Err(error) => {
                     // Nothing after a place that cannot be read is sure.
-                    self.lines = BufReader::new(match File::open("/dev/null") {
-                        Ok(file) => file,
-                        Err(source) => return Some(Err(read_error(&self.path, source))),
-                    });
-                    self.ahead = None;
+                    self.ended = true;
                     return Some(Err(error));
                 }
             }
@@ -279,12 +248,12 @@ impl Iterator for SltSteps {
 
 impl SltSteps {
     /// Finds a condition that cannot be read, at its line.
-    fn check_conditions(&self, first: usize, text: &str) -> Result<(), SuiteError> {
+    fn check_conditions(&mut self, first: usize, text: &str) -> Result<(), SuiteError> {
         for (at, line) in text.lines().enumerate() {
             if let Some(label) = condition_label(line)
-                && let Err(message) = label.parse::<super::Condition>()
+                && let Err(message) = self.read_conditions.read(label)
             {
-                return Err(self.at(first + at + 1, message));
+                return Err(self.lines.at(first + at + 1, message));
             }
         }
         Ok(())
@@ -375,13 +344,6 @@ fn pattern(raw: ExpectedError) -> ErrorPattern {
         ExpectedError::Inline(regex) => ErrorPattern::Matches(regex),
         ExpectedError::Multiline(text) => ErrorPattern::Exact(text),
         ExpectedError::SqlState(state) => ErrorPattern::State(state),
-    }
-}
-
-fn read_error(path: &Path, source: std::io::Error) -> SuiteError {
-    SuiteError::Read {
-        path: path.to_owned(),
-        source,
     }
 }
 

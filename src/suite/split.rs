@@ -16,42 +16,81 @@ pub struct Statement {
 /// statement in which it stands; one before a statement is left out, unless it
 /// is one that servers execute (`/*! … */`, `/*+ … */`).
 pub fn split(text: &str) -> Vec<Statement> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut splitter = Splitter {
-        rest: text,
-        line: 1,
-        delimiter: ";".to_owned(),
-        statement: String::new(),
-        begun: 1,
-        remarks: Vec::new(),
-        done: Vec::new(),
-    };
-    while !splitter.rest.is_empty() {
-        splitter.take_piece();
-    }
-    splitter.finish();
-    splitter.done
+    let mut splitter = Splitter::default();
+    let mut rest = text;
+    std::iter::from_fn(|| {
+        let (statement, length) = splitter.cut(rest, true)?;
+        rest = &rest[length..];
+        Some(statement)
+    })
+    .collect()
 }
 
-struct Splitter<'a> {
-    rest: &'a str,
-    line: usize,
+/// Cuts a text that comes in pieces, as [`split`] does.
+#[derive(Debug, Clone)]
+pub(super) struct Splitter {
     delimiter: String,
+    /// The line of what comes next.
+    line: usize,
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        Splitter {
+            delimiter: ";".to_owned(),
+            line: 1,
+        }
+    }
+}
+
+impl Splitter {
+    /// The first statement of `text`, which goes on where the last one ended,
+    /// and how many bytes it takes up. `None` where it may not be whole, or,
+    /// where nothing follows `text`, there is none.
+    pub(super) fn cut(&mut self, text: &str, is_last: bool) -> Option<(Statement, usize)> {
+        let mut cutter = Cutter {
+            rest: match self.line {
+                1 => text.strip_prefix('\u{feff}').unwrap_or(text),
+                _ => text,
+            },
+            splitter: self.clone(),
+            statement: String::new(),
+            begun: 1,
+            remarks: Vec::new(),
+            done: None,
+        };
+        while cutter.done.is_none() && !cutter.rest.is_empty() {
+            cutter.take_piece();
+        }
+        if cutter.done.is_none() && is_last {
+            cutter.finish();
+        }
+        let statement = cutter.done?;
+        *self = cutter.splitter;
+        Some((statement, text.len() - cutter.rest.len()))
+    }
+}
+
+/// Cuts one statement. What it took is forgotten where the text ends before
+/// the statement does.
+struct Cutter<'a> {
+    rest: &'a str,
+    splitter: Splitter,
     statement: String,
     begun: usize,
     remarks: Vec<(usize, String)>,
-    done: Vec<Statement>,
+    done: Option<Statement>,
 }
 
-impl Splitter<'_> {
+impl Cutter<'_> {
     /// Takes what comes next: a quoted piece, a comment, a delimiter, a letter.
     fn take_piece(&mut self) {
         let blank = self.statement.trim().is_empty();
         if blank && self.take_delimiter_line() {
             return;
         }
-        if self.rest.starts_with(self.delimiter.as_str()) {
-            self.advance(self.delimiter.len());
+        if self.rest.starts_with(self.splitter.delimiter.as_str()) {
+            self.advance(self.splitter.delimiter.len());
             self.finish();
         } else if self.rest.starts_with("\\g") || self.rest.starts_with("\\G") {
             self.advance(2);
@@ -60,7 +99,8 @@ impl Splitter<'_> {
             let comment = self.rest[..length].trim_end();
             if blank {
                 if let Some(remark) = comment.strip_prefix("--") {
-                    self.remarks.push((self.line, remark.trim().to_owned()));
+                    self.remarks
+                        .push((self.splitter.line, remark.trim().to_owned()));
                 }
             } else {
                 self.statement.push_str(comment);
@@ -92,7 +132,7 @@ impl Splitter<'_> {
         }
         let end = self.rest.find('\n').map_or(self.rest.len(), |at| at + 1);
         if let Some(word) = self.rest[WORD.len()..end].split_whitespace().next() {
-            self.delimiter = word.to_owned();
+            self.splitter.delimiter = word.to_owned();
         }
         self.advance(end);
         true
@@ -106,7 +146,7 @@ impl Splitter<'_> {
                 self.advance(length);
                 return;
             }
-            self.begun = self.line;
+            self.begun = self.splitter.line;
         }
         self.statement.push_str(piece);
         self.advance(length);
@@ -114,7 +154,7 @@ impl Splitter<'_> {
 
     fn advance(&mut self, length: usize) {
         let (passed, rest) = self.rest.split_at(length);
-        self.line += passed.matches('\n').count();
+        self.splitter.line += passed.bytes().filter(|byte| *byte == b'\n').count();
         self.rest = rest;
     }
 
@@ -123,7 +163,7 @@ impl Splitter<'_> {
         let text = std::mem::take(&mut self.statement);
         let text = text.trim();
         if !text.is_empty() {
-            self.done.push(Statement {
+            self.done = Some(Statement {
                 line: self.begun,
                 text: text.to_owned(),
                 remarks,

@@ -1,42 +1,108 @@
 //! `.sql` files: every statement is a step whose outcome is recorded.
+//!
+//! A file is read a chunk at a time, so that one of any size needs little
+//! memory; one statement is held whole.
 
 use std::path::Path;
 
-use super::condition::Conditions;
+use super::condition::{ConditionReader, Conditions};
 use super::error::SuiteError;
-use super::split::{Statement, split};
+use super::lines::Lines;
+use super::split::{Splitter, Statement};
 use super::step::{Action, Step};
+
+/// Bytes that are read ahead, at least.
+const CHUNK: usize = 256 * 1024;
 
 /// Steps of a `.sql` file, in order.
 #[derive(Debug)]
 pub struct SqlSteps {
-    steps: std::vec::IntoIter<Step>,
+    lines: Lines,
+    conditions: ConditionReader,
+    splitter: Splitter,
+    /// What was read; statements before `at` have been cut off.
+    text: String,
+    at: usize,
+    /// Whether there is nothing behind `text`.
+    is_last: bool,
+    /// Whether no more is cut: at the end, or behind what cannot be read.
+    ended: bool,
 }
 
 impl SqlSteps {
-    /// Reads a file whole.
+    /// Opens a file.
     ///
     /// # Errors
-    /// Where it is no UTF-8, or a condition in it cannot be read.
+    /// [`SuiteError::Read`].
     pub fn open(path: &Path) -> Result<Self, SuiteError> {
-        let bytes = std::fs::read(path).map_err(|source| SuiteError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            SuiteError::At {
-                path: path.to_owned(),
-                line: 1 + good.iter().filter(|byte| **byte == b'\n').count(),
-                message: "expected UTF-8 text; found other bytes".to_owned(),
-            }
-        })?;
-        let steps = split(&text)
-            .into_iter()
-            .map(|statement| step(path, statement));
-        let steps: Vec<Step> = steps.collect::<Result<_, _>>()?;
         Ok(SqlSteps {
-            steps: steps.into_iter(),
+            lines: Lines::open(path)?,
+            conditions: ConditionReader::default(),
+            splitter: Splitter::default(),
+            text: String::new(),
+            at: 0,
+            is_last: false,
+            ended: false,
+        })
+    }
+
+    /// The next statement; `None` at the end.
+    fn cut(&mut self) -> Result<Option<Statement>, SuiteError> {
+        loop {
+            let rest = &self.text[self.at..];
+            if let Some((statement, length)) = self.splitter.cut(rest, self.is_last) {
+                self.at += length;
+                return Ok(Some(statement));
+            }
+            if self.is_last {
+                return Ok(None);
+            }
+            self.read()?;
+        }
+    }
+
+    /// Reads as much again as there is, so that a long statement is not looked
+    /// through once for each of its chunks.
+    fn read(&mut self) -> Result<(), SuiteError> {
+        self.text.drain(..self.at);
+        self.at = 0;
+        let wanted = self.text.len() * 2 + CHUNK;
+        while self.text.len() < wanted {
+            let Some(line) = self.lines.next()? else {
+                self.is_last = true;
+                break;
+            };
+            self.text.push_str(line);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, statement: Statement) -> Result<Step, SuiteError> {
+        let mut conditions = Conditions::default();
+        for (line, remark) in &statement.remarks {
+            let Some((word, rest)) = remark.split_once(char::is_whitespace) else {
+                continue;
+            };
+            if word != "onlyif" && word != "skipif" {
+                continue;
+            }
+            let label = rest.split('#').next().unwrap_or(rest).trim();
+            let condition = self.conditions.read(label);
+            let condition = condition.map_err(|message| self.lines.at(*line, message))?;
+            if word == "onlyif" {
+                conditions.only_if(condition);
+            } else {
+                conditions.skip_if(condition);
+            }
+        }
+        Ok(Step {
+            line: statement.line,
+            conditions,
+            connection: None,
+            action: Action::Record {
+                sql: statement.text,
+            },
+            retry: None,
         })
     }
 }
@@ -45,38 +111,66 @@ impl Iterator for SqlSteps {
     type Item = Result<Step, SuiteError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.steps.next().map(Ok)
+        if self.ended {
+            return None;
+        }
+        let step = match self.cut() {
+            Ok(statement) => self.step(statement?),
+            Err(error) => Err(error),
+        };
+        self.ended = step.is_err();
+        Some(step)
     }
 }
 
-fn step(path: &Path, statement: Statement) -> Result<Step, SuiteError> {
-    let mut conditions = Conditions::default();
-    for (line, remark) in &statement.remarks {
-        let Some((word, rest)) = remark.split_once(char::is_whitespace) else {
-            continue;
-        };
-        if word != "onlyif" && word != "skipif" {
-            continue;
-        }
-        let label = rest.split('#').next().unwrap_or(rest).trim();
-        let condition = label.parse().map_err(|message| SuiteError::At {
-            path: path.to_owned(),
-            line: *line,
-            message,
-        })?;
-        if word == "onlyif" {
-            conditions.only_if(condition);
-        } else {
-            conditions.skip_if(condition);
-        }
+#[cfg(test)]
+mod tests {
+    use super::super::split;
+    use super::*;
+
+    fn steps(text: &[u8]) -> Vec<Result<Step, SuiteError>> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("its text");
+        SqlSteps::open(file.path()).expect("it opens").collect()
     }
-    Ok(Step {
-        line: statement.line,
-        conditions,
-        connection: None,
-        action: Action::Record {
-            sql: statement.text,
-        },
-        retry: None,
-    })
+
+    #[test]
+    fn a_large_file_is_cut_as_if_it_were_read_whole() {
+        let mut text = String::from("\u{feff}DELIMITER //\n");
+        for number in 0..2_000 {
+            let long = "x;".repeat(number % 700);
+            text.push_str(&format!(
+                "-- remark {number}\nSELECT '{long}'; -- é //\n//\n"
+            ));
+        }
+        text.push_str(&format!(
+            "DELIMITER ;\nSELECT '{}';\nSELECT 2",
+            "y".repeat(CHUNK * 3)
+        ));
+        assert!(text.len() > 5 * CHUNK);
+        let found: Vec<(usize, String)> = steps(text.as_bytes())
+            .into_iter()
+            .map(|step| step.expect("it is read"))
+            .map(|step| (step.line, step.action.sql().unwrap_or_default().to_owned()))
+            .collect();
+        let whole: Vec<(usize, String)> = split(&text)
+            .into_iter()
+            .map(|statement| (statement.line, statement.text))
+            .collect();
+        assert!(found == whole, "{} and {}", found.len(), whole.len());
+    }
+
+    #[test]
+    fn a_wrong_condition_or_text_is_told_at_its_line_and_ends_the_file() {
+        let wrong = |text: &[u8]| {
+            let mut all = steps(text);
+            let last = all.pop().expect("something").expect_err("an error");
+            (all.len(), last.to_string())
+        };
+        let (before, told) = wrong(b"SELECT 1;\n-- onlyif mysql>=x\nSELECT 2;\nSELECT 3;");
+        assert_eq!(before, 1);
+        assert!(told.contains(":2: "), "{told}");
+        let (_, told) = wrong(b"SELECT 1;\n\nSELECT '\xff';\n");
+        assert!(told.contains(":3: "), "{told}");
+    }
 }

@@ -1,0 +1,119 @@
+//! A flavour's units at work: begun in order, each a task of its own, so that
+//! one that ends unexpectedly takes no other with it.
+//!
+//! Knows no suite: what a unit does is its caller's.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use tokio::task::JoinSet;
+
+use super::units::{Unit, Units};
+
+/// Runs all units; what they give comes in the order in which they end. `lost`
+/// hears of a unit that panicked. Dropping the future ends all that run.
+pub(super) async fn work_through<T, F>(
+    mut units: Units,
+    run: impl Fn(Unit) -> F,
+    lost: impl Fn(Unit, String),
+) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut given = Vec::new();
+    let mut tasks = JoinSet::new();
+    let mut running = HashMap::new();
+    loop {
+        while let Some(unit) = units.begin() {
+            let task = tasks.spawn(run(unit));
+            running.insert(task.id(), unit);
+        }
+        let (id, panicked) = match tasks.join_next_with_id().await {
+            None => return given,
+            Some(Ok((id, output))) => {
+                given.push(output);
+                (id, None)
+            }
+            Some(Err(error)) => (error.id(), Some(error.to_string())),
+        };
+        let unit = running.remove(&id).expect("each task was noted");
+        units.end(unit);
+        if let Some(reason) = panicked {
+            lost(unit, reason);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use super::super::units::Cut;
+    use super::*;
+
+    fn files(count: usize, jobs: usize) -> Units {
+        let at_a_time = usize::MAX;
+        Units::new(&[Cut::Files { count, at_a_time }], jobs)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_unit_is_run_once_and_so_many_at_a_time() {
+        let busy = Arc::new(AtomicUsize::new(0));
+        let run = |unit: Unit| {
+            let busy = Arc::clone(&busy);
+            async move {
+                let now = busy.fetch_add(1, Ordering::SeqCst) + 1;
+                tokio::time::sleep(Duration::from_millis(unit.place as u64 % 3)).await;
+                busy.fetch_sub(1, Ordering::SeqCst);
+                (unit.place, now)
+            }
+        };
+        let given = work_through(files(20, 3), run, |_, reason| panic!("{reason}")).await;
+        let mut places: Vec<usize> = given.iter().map(|(place, _)| *place).collect();
+        places.sort_unstable();
+        assert_eq!(places, (0..20).collect::<Vec<_>>());
+        assert_eq!(given.iter().map(|(_, now)| *now).max(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_panics_is_told_and_the_others_go_on() {
+        let lost = Mutex::new(Vec::new());
+        let run = |unit: Unit| async move {
+            assert_ne!(unit.place, 1, "this one fails");
+            unit.place
+        };
+        let given = work_through(files(4, 1), run, |unit, _| {
+            lost.lock().expect("one thread").push(unit.place);
+        });
+        assert_eq!(given.await, [0, 2, 3]);
+        assert_eq!(*lost.lock().expect("one thread"), [1]);
+    }
+
+    #[tokio::test]
+    async fn dropping_the_work_ends_what_runs() {
+        let held = Arc::new(());
+        let run = |_: Unit| {
+            let held = Arc::clone(&held);
+            async move {
+                std::future::pending::<()>().await;
+                drop(held);
+            }
+        };
+        let work = work_through(files(2, 2), run, |_, _| {});
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), work)
+                .await
+                .is_err()
+        );
+        tokio::time::timeout(Duration::from_secs(5), async {
+            while Arc::strong_count(&held) > 1 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the tasks are gone");
+    }
+}
