@@ -262,6 +262,8 @@ pub struct Stale {
 pub enum Phase {
     /// Image and container.
     Creating,
+    /// Others install theirs.
+    Queued,
     /// Packages or tarball.
     Installing,
     /// Settings and the routed user.
@@ -279,6 +281,7 @@ impl Phase {
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Creating => "creating its container",
+            Phase::Queued => "waiting for its turn",
             Phase::Installing => "installing its server",
             Phase::Configuring => "configuring",
             Phase::Settling => "keeping it as golden",

@@ -239,6 +239,11 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         project: place.project.clone(),
         survey: found,
         packages,
+        images: plan
+            .flavours
+            .iter()
+            .map(|flavour| flavour.image.clone())
+            .collect(),
     };
     let names: Vec<String> = plan
         .flavours

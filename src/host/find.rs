@@ -150,6 +150,15 @@ fn to_install(kinds: &[EngineKind]) -> EngineKind {
     }
 }
 
+/// Packages that images are built with.
+const BUILDER: &str = "mmdebstrap";
+const KEYRING: &str = "debian-archive-keyring";
+
+/// Whether images are built with a package.
+pub fn builds(package: &str) -> bool {
+    [BUILDER, KEYRING].contains(&package)
+}
+
 /// Packages that are missing for an engine that works: the engine itself, and
 /// the programs that it calls for bridges and pools.
 pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool) -> Vec<String> {
@@ -162,7 +171,7 @@ pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool
     let programs = [
         (!runs, "dnsmasq", "dnsmasq-base"),
         (btrfs, "mkfs.btrfs", "btrfs-progs"),
-        (builds_images, "mmdebstrap", "mmdebstrap"),
+        (builds_images, "mmdebstrap", BUILDER),
     ];
     let wanted = programs
         .into_iter()
@@ -172,7 +181,7 @@ pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool
         missing.push("nftables");
     }
     if builds_images && !Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists() {
-        missing.push("debian-archive-keyring");
+        missing.push(KEYRING);
     }
     missing.into_iter().map(str::to_owned).collect()
 }

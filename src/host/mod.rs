@@ -13,9 +13,9 @@ mod package;
 
 pub use capacity::{Limits, free_disk, unenforced_limits};
 pub use daemon::{DaemonError, stop_own_daemon};
-pub use find::{EngineChoice, EngineKind, Survey, survey};
+pub use find::{EngineChoice, EngineKind, Survey, builds, survey};
 pub use ground::{Ground, GroundError, Names, Storage, running_engine};
-pub use package::{PackageError, install};
+pub use package::{PackageError, install, refresh_lists};
 
 use std::path::PathBuf;
 

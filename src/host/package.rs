@@ -29,19 +29,28 @@ pub enum PackageError {
     },
 }
 
-/// Installs Debian packages with apt, after it has read the package lists anew.
-/// Ctrl-C does not reach apt: a package that is half installed is worse than
-/// one that nobody waits for.
+/// Reads the package lists anew, for `packages` to be installed.
 ///
 /// # Errors
 /// With the end of what apt wrote.
-pub async fn install(packages: &[String]) -> Result<(), PackageError> {
+pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
     if !super::has_program("apt-get") {
         return Err(PackageError::NoApt {
             packages: named(packages),
         });
     }
-    apt(packages, &["update"]).await?;
+    apt(packages, &["update"]).await
+}
+
+/// Installs Debian packages with apt. Ctrl-C does not reach apt: a package that
+/// is half installed is worse than one that nobody waits for.
+///
+/// # Errors
+/// With the end of what apt wrote.
+pub async fn install(packages: &[String]) -> Result<(), PackageError> {
+    if packages.is_empty() {
+        return Ok(());
+    }
     let mut words = vec!["install", "--yes", "--no-install-recommends"];
     words.extend(packages.iter().map(String::as_str));
     apt(packages, &words).await

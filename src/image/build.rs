@@ -9,16 +9,18 @@ use std::sync::Arc;
 use rustix::process::{Pid, Signal, kill_process_group};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::mirror::{Mirror, machine_checks_dates, machine_mirror};
+use super::scratch;
 use super::store::KeyedLocks;
 use crate::engine::SplitImage;
 
 /// Raised whenever what is put into an image changes, so that older ones are
 /// not taken for it.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// What a base image is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,14 +77,16 @@ pub struct Builder {
     slots: Arc<Semaphore>,
 }
 
-/// Packages of every image: an init system, a network, a way to get more.
-const PACKAGES: [&str; 6] = [
+/// Packages of every image: an init system, a network, a way to get more, and to
+/// get it without waiting for the disk.
+const PACKAGES: [&str; 7] = [
     "systemd",
     "systemd-sysv",
     "dbus",
     "ca-certificates",
     "netbase",
     "iproute2",
+    "eatmydata",
 ];
 
 /// What is done in the new root (`$1`) before it is packed. A database child
@@ -132,6 +136,22 @@ impl Builder {
             work.finish(image, &files)?;
         }
         Ok(files)
+    }
+
+    /// Begins to build images that will be asked for, in this order. Dropping
+    /// what is returned ends that.
+    pub fn prefetch(&self, images: Vec<BaseImage>) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for image in images {
+            let builder = self.clone();
+            tasks.spawn(async move {
+                // Whoever asks for it is told.
+                if let Err(error) = builder.ensure(&image).await {
+                    tracing::debug!(%error, "an image could not be built ahead");
+                }
+            });
+        }
+        tasks
     }
 
     /// Removes all images.
@@ -293,7 +313,7 @@ async fn run_mmdebstrap(image: &BaseImage, work: &Work) -> Result<(), ImageError
         .into_iter()
         .chain(image.packages.iter().map(String::as_str))
         .collect();
-    let mut command = Command::new("mmdebstrap");
+    let mut command = scratch::command("mmdebstrap", &work.folder);
     command
         .args(["--variant=minbase", "--format=tar"])
         .arg(format!("--include={}", packages.join(",")))
@@ -306,6 +326,8 @@ async fn run_mmdebstrap(image: &BaseImage, work: &Work) -> Result<(), ImageError
             "--dpkgopt=path-exclude=/usr/share/doc/*",
         ])
         .arg("--dpkgopt=path-exclude=/usr/share/locale/*")
+        // What is half made when the machine goes down is thrown away.
+        .arg("--dpkgopt=force-unsafe-io")
         .arg(format!("--customize-hook=sh {} \"$1\"", hook.display()));
     if !image.checks_dates() {
         command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
@@ -315,7 +337,6 @@ async fn run_mmdebstrap(image: &BaseImage, work: &Work) -> Result<(), ImageError
         .arg(work.rootfs())
         .args(image.sources());
     let child = command
-        .env("TMPDIR", &work.folder)
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -5,6 +5,7 @@
 
 mod build;
 mod mirror;
+mod scratch;
 mod store;
 
 pub use build::{BaseImage, Builder, ImageError};

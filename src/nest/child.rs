@@ -160,7 +160,7 @@ impl Children {
     }
 
     /// The address that a container has or had, else one that none has.
-    async fn address_of(&self, name: &str) -> Result<Ipv4Addr, NestError> {
+    pub(super) async fn address_of(&self, name: &str) -> Result<Ipv4Addr, NestError> {
         let mut addresses = self.addresses.lock().await;
         let known = match &mut *addresses {
             Some(known) => known,

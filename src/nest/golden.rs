@@ -207,6 +207,8 @@ impl Children {
     }
 
     async fn copy(&self, of: &str, name: &str, noted: Config) -> Result<Child, NestError> {
+        // It is looked up as long as the one that had it is there.
+        self.address_of(name).await?;
         self.nest.engine.destroy_instance(name).await?;
         self.create(name, ImageSource::Container(of.to_owned()), noted)
             .await

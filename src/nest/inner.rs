@@ -6,6 +6,7 @@ use super::outer::succeed;
 use super::{Nest, NestError};
 use crate::engine::{Config, Devices, Engine, Exec, config};
 use crate::host::bridge_config;
+use crate::image::ImageOrigin;
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 /// The inner bridge, pool and profile; the nest holds nothing else, so they
@@ -15,14 +16,27 @@ const POOL: &str = "default";
 const POOL_FOLDER: &str = "/var/lib/incus/storage-pools/default";
 
 /// Packages of an engine for containers, with what it calls.
+const PACKAGES: [&str; 4] = ["incus-base", "dnsmasq-base", "nftables", "btrfs-progs"];
+
+/// The image of a nest: one that is built here brings the engine along.
+pub fn nest_image(image: &ImageOrigin) -> ImageOrigin {
+    let mut image = image.clone();
+    if let ImageOrigin::Built(built) = &mut image {
+        built.packages.extend(PACKAGES.map(str::to_owned));
+    }
+    image
+}
+
+/// Another image gets it now.
 const INSTALL: &str = r#"
+if [ -x /usr/libexec/incus/incusd ]; then exit 0; fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
 if ! apt-cache policy incus-base | grep -q 'Candidate: [0-9]'; then
     echo "the nest's image carries no package incus-base; Debian 13 and later do"
     exit 1
 fi
-apt-get -q install --yes --no-install-recommends incus-base dnsmasq-base nftables btrfs-progs
+apt-get -q install --yes --no-install-recommends $PACKAGES
 "#;
 
 /// The ids that the inner engine may give to children must lie inside the
@@ -43,7 +57,9 @@ systemctl restart incus.service
 
 /// Installs the inner engine.
 pub(super) async fn install(host: &Engine, nest: &str) -> Result<(), NestError> {
-    let install = Exec::script(INSTALL).limit(INSTALL_LIMIT);
+    let install = Exec::script(INSTALL)
+        .env("PACKAGES", &PACKAGES.join(" "))
+        .limit(INSTALL_LIMIT);
     succeed(host, nest, "install the inner engine", &install).await?;
     let ids = Exec::script(SUBORDINATE_IDS).limit(INSTALL_LIMIT);
     succeed(host, nest, "set the subordinate ids", &ids).await

@@ -15,6 +15,7 @@ mod outer;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
 pub use golden::{Golden, Making, sync};
+pub use inner::nest_image;
 pub use listing::{FindError, Found, Listed, find_flavour, list_all};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
 

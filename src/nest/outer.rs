@@ -143,7 +143,7 @@ impl Nest {
         let engine = &ground.engine;
         progress("base image");
         let store = ImageStore::new(engine.clone(), builder.clone());
-        let image = store.provide(&settings.image).await?;
+        let image = store.provide(&inner::nest_image(&settings.image)).await?;
         progress("container");
         let config = new_config(ground, settings).await?;
         let name = settings.name.clone();

@@ -164,10 +164,13 @@ impl<'a> BringingUp<'a> {
     async fn make_golden(&self) -> Result<Golden, FlavourError> {
         let children = &self.stand.children;
         let child = children.begin_golden(&self.spec).await?;
+        self.phase(Phase::Queued);
+        let permit = self.stand.installing.acquire().await;
         self.phase(Phase::Installing);
         let locked = self.flavour.locked.as_ref();
         let locked = locked.map(|locked| locked.packages.as_slice());
         let added = install(&child, &self.flavour.spec, locked).await?;
+        drop(permit);
         let server = self.set_up(&child).await?;
         self.phase(Phase::Settling);
         settle(&child, &self.flavour.spec).await?;

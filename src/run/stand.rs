@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::event::{Event, Machine, Sender};
 use crate::host::{
-    EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, free_disk, install,
-    running_engine, unenforced_limits,
+    EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, builds, free_disk,
+    install, refresh_lists, running_engine, unenforced_limits,
 };
-use crate::image::{Builder, ImageStore, cache_folder};
+use crate::image::{BaseImage, Builder, ImageOrigin, ImageStore, cache_folder};
 use crate::matrix::NestSpec;
-use crate::nest::{Children, Nest, NestError, NestSettings};
+use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
 use crate::route::{GuardError, RouteError, Routes};
 
 use super::lock::{Lock, LockError};
@@ -27,7 +29,10 @@ pub struct Stand {
     pub children: Children,
     /// The source address that the kernel takes towards the children.
     pub source: Ipv4Addr,
+    /// Permits to install a server: one a processor.
+    pub(super) installing: Arc<Semaphore>,
     _lock: Arc<Lock>,
+    _ahead: Arc<JoinSet<()>>,
 }
 
 /// Why nothing stands.
@@ -64,34 +69,109 @@ pub struct StandOptions {
     pub survey: Survey,
     /// Packages that the user lets us install.
     pub packages: Vec<String>,
+    /// Images of the flavours that are to be provided.
+    pub images: Vec<ImageOrigin>,
 }
 
 impl Stand {
-    /// Makes sure of everything up to the route, in order.
+    /// Makes sure of everything up to the route. Where there is no nest yet,
+    /// images are built while the engine is installed and the nest is made.
     pub async fn ensure(
         options: &StandOptions,
         spec: &NestSpec,
         events: &Sender,
     ) -> Result<Self, StandError> {
         let begun = Instant::now();
-        let step = |step: &str| {
-            events.send(Event::SetupStarted {
-                step: step.to_owned(),
-            })
-        };
         let names = Names::of(&options.project);
         let lock = Lock::take(&format!("{}-{}", names.project, spec.name), events).await?;
         let ground_lock = Lock::take(&names.project, events).await?;
-        if !options.packages.is_empty() {
-            step(&format!("installing {}", options.packages.join(", ")));
-            install(&options.packages).await?;
-        }
-        step("engine");
-        let engine = running_engine(&options.survey).await?;
-        step("project, bridge and pool");
-        let ground = Ground::lay(&engine, &names, spec.storage).await?;
-        warn_of(spec, &ground, events);
         let builder = Builder::new(cache_folder());
+        let mut making = Making {
+            options,
+            spec,
+            events,
+            builder: &builder,
+            ahead: JoinSet::new(),
+        };
+        let ground = making.ground(&names).await?;
+        let nest = making.nest(&ground).await?;
+        let ahead = making.ahead;
+        step(events, "route");
+        let routes = Routes::open()?;
+        routes
+            .ensure(nest.subnet, nest.address, &nest.bridge)
+            .await?;
+        let source = nest.guard().check(nest.gateway()).await?;
+        drop(ground_lock);
+        let (info, inner) =
+            tokio::try_join!(ground.engine.server_info(), nest.engine.server_info())
+                .map_err(GroundError::from)?;
+        events.send(Event::SetupFinished {
+            machine: Machine {
+                engine: info.title(),
+                nest_engine: inner.title(),
+                nest_image: nest_image(&spec.image).title(),
+                kernel: info.kernel(),
+            },
+            took: begun.elapsed(),
+        });
+        let images = ImageStore::new(nest.engine.clone(), builder);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Stand {
+            children: Children::new(nest.clone(), images),
+            nest,
+            source,
+            installing: Arc::new(Semaphore::new(processors)),
+            _lock: Arc::new(lock),
+            _ahead: Arc::new(ahead),
+        })
+    }
+}
+
+fn step(events: &Sender, step: &str) {
+    events.send(Event::SetupStarted {
+        step: step.to_owned(),
+    });
+}
+
+/// A stand that is being made.
+struct Making<'a> {
+    options: &'a StandOptions,
+    spec: &'a NestSpec,
+    events: &'a Sender,
+    builder: &'a Builder,
+    /// Images that are being built before anybody asks for them.
+    ahead: JoinSet<()>,
+}
+
+impl Making<'_> {
+    async fn ground(&mut self, names: &Names) -> Result<Ground, StandError> {
+        let packages = &self.options.packages;
+        let (builders, others): (Vec<String>, Vec<String>) =
+            packages.iter().cloned().partition(|name| builds(name));
+        if !packages.is_empty() {
+            step(self.events, &format!("installing {}", packages.join(", ")));
+            refresh_lists(packages).await?;
+            install(&builders).await?;
+        }
+        if matches!(self.options.survey, Survey::Absent(_)) {
+            self.build_ahead();
+        }
+        install(&others).await?;
+        step(self.events, "engine");
+        let engine = running_engine(&self.options.survey).await?;
+        step(self.events, "project, bridge and pool");
+        let ground = Ground::lay(&engine, names, self.spec.storage).await?;
+        warn_of(self.spec, &ground, self.events);
+        Ok(ground)
+    }
+
+    async fn nest(&mut self, ground: &Ground) -> Result<Nest, StandError> {
+        let spec = self.spec;
+        let there = ground.engine.instance(&spec.name).await;
+        if there.map_err(GroundError::from)?.is_none() {
+            self.build_ahead();
+        }
         let settings = NestSettings {
             name: spec.name.clone(),
             cpus: spec.cpus,
@@ -99,34 +179,27 @@ impl Stand {
             privileged: spec.privileged,
             image: spec.image.clone(),
         };
-        step(&format!("nest `{}`", spec.name));
-        let progress = |part: &str| step(&format!("nest `{}`: {part}", spec.name));
-        let nest = Nest::ensure(&ground, &settings, &builder, &progress).await?;
-        step("route");
-        let routes = Routes::open()?;
-        routes
-            .ensure(nest.subnet, nest.address, &nest.bridge)
-            .await?;
-        let source = nest.guard().check(nest.gateway()).await?;
-        drop(ground_lock);
-        let info = engine.server_info().await.map_err(GroundError::from)?;
-        let inner = nest.engine.server_info().await.map_err(GroundError::from)?;
-        events.send(Event::SetupFinished {
-            machine: Machine {
-                engine: info.title(),
-                nest_engine: inner.title(),
-                nest_image: spec.image.title(),
-                kernel: info.kernel(),
-            },
-            took: begun.elapsed(),
-        });
-        let images = ImageStore::new(nest.engine.clone(), builder);
-        Ok(Stand {
-            children: Children::new(nest.clone(), images),
-            nest,
-            source,
-            _lock: Arc::new(lock),
-        })
+        let title = format!("nest `{}`", spec.name);
+        step(self.events, &title);
+        let progress = |part: &str| step(self.events, &format!("{title}: {part}"));
+        Ok(Nest::ensure(ground, &settings, self.builder, &progress).await?)
+    }
+
+    /// Begins with the images, that of the nest first; once.
+    fn build_ahead(&mut self) {
+        if !self.ahead.is_empty() {
+            return;
+        }
+        let mut images: Vec<BaseImage> = Vec::new();
+        let nest = nest_image(&self.spec.image);
+        for image in std::iter::once(&nest).chain(&self.options.images) {
+            if let ImageOrigin::Built(image) = image
+                && !images.contains(image)
+            {
+                images.push(image.clone());
+            }
+        }
+        self.ahead = self.builder.prefetch(images);
     }
 }
 

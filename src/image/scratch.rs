@@ -1,0 +1,68 @@
+//! Where an image is unpacked while it is made.
+
+use std::fs;
+use std::path::Path;
+
+use tokio::process::Command;
+
+/// Memory that must be there for a build in memory, in KiB: of its tree, of that
+/// of another build at the same time, and of all else on the machine.
+const PLENTY: u64 = 4 << 20;
+
+/// Runs the program in a mount namespace of its own, in which `$TMPDIR` is in
+/// memory: a package manager waits for each of its small files to be on the
+/// disk, which takes half of all the time there. The mount ends with it.
+const IN_MEMORY: &str =
+    r#"mount -t tmpfs -o size=3g,mode=0755 dbmatrix-image "$TMPDIR"; exec "$0" "$@""#;
+
+/// A program whose temporary files are in memory where there is plenty of it,
+/// else in a folder below `work`.
+pub(super) fn command(program: &str, work: &Path) -> Command {
+    let folder = work.join("scratch");
+    let has_folder = fs::create_dir_all(&folder).is_ok();
+    let mut command = if has_folder && has_plenty() {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--propagation", "private"])
+            .args(["/bin/sh", "-eu", "-c", IN_MEMORY, program]);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.env("TMPDIR", if has_folder { &folder } else { work });
+    command
+}
+
+fn has_plenty() -> bool {
+    rustix::process::geteuid().is_root() && available_memory().is_some_and(|kib| kib >= PLENTY)
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in KiB.
+fn available_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn temporary_files_are_below_the_work_folder_and_leave_nothing() {
+        let work = tempfile::tempdir().expect("a folder");
+        let script = r#"echo x > "$TMPDIR/file"; echo "$TMPDIR""#;
+        let output = command("/bin/sh", work.path())
+            .args(["-c", script])
+            .output()
+            .await
+            .expect("it runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(Path::new(told.trim()), work.path().join("scratch"));
+        let left = fs::read_dir(work.path().join("scratch")).expect("it is there");
+        let in_memory = has_plenty();
+        assert_eq!(left.count() == 0, in_memory);
+    }
+}
