@@ -81,6 +81,16 @@ Example:
     /// Remove a matrix's children, nest and route; with --all everything
     #[command(after_help = "Examples:\n  dbmatrix down matrices/mysql.toml\n  dbmatrix down --all")]
     Down(DownArgs),
+    /// Remove golden children and images that nothing uses
+    #[command(after_help = "\
+A golden child is used where a flavour's child came from it, and kept where a
+flavour of `--keep MATRIX` asks for it. What is half made and downloaded packages
+go too.
+
+Examples:
+  dbmatrix prune --dry-run
+  dbmatrix prune --keep matrices/mysql.toml")]
+    Prune(PruneArgs),
     /// Show nests and their children
     List(ListArgs),
     /// Open a client on a flavour
@@ -290,6 +300,18 @@ pub(super) struct DownArgs {
     /// daemon that dbmatrix started
     #[arg(long, conflicts_with = "matrix")]
     pub(super) all: bool,
+}
+
+/// Options of `prune`.
+#[derive(Debug, clap::Args)]
+pub(super) struct PruneArgs {
+    /// Keep what the flavours of this matrix file start from (may be repeated)
+    #[arg(long, value_name = "MATRIX")]
+    pub(super) keep: Vec<PathBuf>,
+
+    /// Only tell what would be removed
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 /// Options of `list`.

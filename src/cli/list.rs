@@ -1,5 +1,6 @@
 //! `dbmatrix list`.
 
+use bytesize::ByteSize;
 use comfy_table::{Table, presets};
 
 use super::args::{ListArgs, Place};
@@ -7,7 +8,7 @@ use super::run::load_matrix;
 use super::{Failure, privilege, say};
 use crate::event::Verdict;
 use crate::host::{Survey, survey};
-use crate::nest::{Listed, list_all};
+use crate::nest::{Kind, list_all};
 
 /// Shows nests and children.
 pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Failure> {
@@ -43,26 +44,26 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
         "STATE",
         "IPV4",
         "SNAPSHOTS",
+        "DISK",
     ]);
     for row in rows {
-        let Listed {
-            nest,
-            name,
-            is_flavour: _,
-            server,
-            version,
-            state,
-            address,
-            snapshots,
-        } = row;
+        let name = match &row.kind {
+            Kind::Nest => "",
+            Kind::Flavour(name) => name,
+            Kind::Golden => "(golden)",
+            Kind::Other => &row.container,
+        };
         table.add_row([
-            nest,
-            name,
-            server,
-            version,
-            state,
-            address,
-            snapshots.to_string(),
+            row.nest.clone(),
+            name.to_owned(),
+            row.server,
+            row.version,
+            row.state,
+            row.address,
+            row.snapshots.to_string(),
+            row.disk.map_or_else(String::new, |bytes| {
+                ByteSize(bytes).display().iec().to_string()
+            }),
         ]);
     }
     say(format_args!("{table}"));

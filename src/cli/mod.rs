@@ -17,6 +17,7 @@ mod list;
 mod lock;
 mod privilege;
 mod prompt;
+mod prune;
 mod reach;
 mod report;
 mod run;
@@ -87,6 +88,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Up(command) => run::up(&args.place, command).await,
         Command::Lock(command) => lock::lock(&args.place, command).await,
         Command::Down(command) => down::down(&args.place, command).await,
+        Command::Prune(command) => prune::prune(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
         Command::Report(command) => report::report(&args.place, command).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Failure;
 use super::args::Place;
 use crate::host::{Names, Survey, survey};
-use crate::nest::{Found, find_flavour, list_all};
+use crate::nest::{Found, Kind, find_flavour, list_all};
 use crate::route::Routes;
 use crate::server::{Login, RoutedUser, Server, log_in};
 
@@ -66,14 +66,18 @@ pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec
     };
     let all = list_all(engine, &place.project).await;
     let mut all = all.map_err(Failure::not_provided)?;
-    all.retain(|row| {
-        let is_whole = row.state != "half made" && row.is_flavour;
-        is_whole && nest.is_none_or(|nest| row.nest == nest)
-    });
-    if all.is_empty() {
+    all.retain(|row| row.state != "half made" && nest.is_none_or(|nest| row.nest == nest));
+    let names: Vec<String> = all
+        .into_iter()
+        .filter_map(|row| match row.kind {
+            Kind::Flavour(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    if names.is_empty() {
         return Err(Failure::not_provided(
             "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
         ));
     }
-    Ok(all.into_iter().map(|row| row.name).collect())
+    Ok(names)
 }

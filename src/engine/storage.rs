@@ -1,4 +1,4 @@
-//! Storage pools.
+//! Storage pools and their volumes.
 
 use std::time::Duration;
 
@@ -49,6 +49,61 @@ impl Engine {
     pub async fn delete_pool(&self, name: &str) -> Result<(), EngineError> {
         let what = format!("remove storage pool `{name}`");
         let path = format!("/1.0/storage-pools/{}", escaped(name));
+        match self.change(&what, Method::DELETE, &path, None, LIMIT).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Names of the volumes of a pool that belong to no container and no image.
+    pub async fn volumes(&self, pool: &str) -> Result<Vec<String>, EngineError> {
+        let what = format!("list the volumes of storage pool `{pool}`");
+        let path = format!("/1.0/storage-pools/{}/volumes/custom", escaped(pool));
+        let addresses: Vec<String> = self.get(&what, &path).await?;
+        let name = |address: String| {
+            let name = address.split('?').next()?.rsplit('/').next()?;
+            Some(name.to_owned())
+        };
+        Ok(addresses.into_iter().filter_map(name).collect())
+    }
+
+    /// Makes a volume for files; one that is there is fine.
+    pub async fn ensure_volume(&self, pool: &str, name: &str) -> Result<(), EngineError> {
+        if self
+            .volumes(pool)
+            .await?
+            .iter()
+            .any(|volume| volume == name)
+        {
+            return Ok(());
+        }
+        let what = format!("make volume `{name}` in storage pool `{pool}`");
+        let path = format!("/1.0/storage-pools/{}/volumes/custom", escaped(pool));
+        let body = json!({ "name": name, "type": "custom", "content_type": "filesystem" });
+        let made = self.change(&what, Method::POST, &path, Some(body), LIMIT);
+        match made.await {
+            // Somebody else has made it meanwhile.
+            Err(error)
+                if self
+                    .volumes(pool)
+                    .await?
+                    .iter()
+                    .all(|volume| volume != name) =>
+            {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a volume that nothing uses; absent is fine.
+    pub async fn delete_volume(&self, pool: &str, name: &str) -> Result<(), EngineError> {
+        let what = format!("remove volume `{name}` of storage pool `{pool}`");
+        let path = format!(
+            "/1.0/storage-pools/{}/volumes/custom/{}",
+            escaped(pool),
+            escaped(name)
+        );
         match self.change(&what, Method::DELETE, &path, None, LIMIT).await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),

@@ -43,6 +43,7 @@ impl Tool {
             server: format!("mysqltest of {}", program.as_str()),
             image: image.clone(),
             packages: None,
+            client: None,
         };
         let (child, stage) = children.ensure(&spec).await?;
         let tool = Tool { child, program };

@@ -1,6 +1,7 @@
 //! Fixed addresses: no lease is waited for, and a restart changes nothing.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
@@ -35,10 +36,18 @@ pub(super) fn fixed_address(address: Ipv4Addr, subnet: Ipv4Net) -> String {
     format!("lxc.net.0.ipv4.address = {address}/{prefix}\nlxc.net.0.ipv4.gateway = {gateway}")
 }
 
-/// Names the gateway as the container's name server, once and for all.
-pub(super) fn name_server(subnet: Ipv4Net) -> Exec {
-    const WRITE: &str = r#"rm -f /etc/resolv.conf; echo "nameserver $GATEWAY" > /etc/resolv.conf"#;
-    Exec::script(WRITE).env("GATEWAY", &gateway(subnet).to_string())
+/// Waits until a container has booted, so that nothing of it is cleared away
+/// while it is used, and names the gateway as its name server, once and for all.
+pub(super) fn first_steps(subnet: Ipv4Net) -> Exec {
+    const SCRIPT: &str = r#"
+        until [ -e /run/systemd/private ]; do sleep 0.02; done
+        timeout 60 systemctl is-system-running --wait > /dev/null 2>&1 || true
+        rm -f /etc/resolv.conf
+        echo "nameserver $GATEWAY" > /etc/resolv.conf
+    "#;
+    Exec::script(SCRIPT)
+        .env("GATEWAY", &gateway(subnet).to_string())
+        .limit(Duration::from_secs(90))
 }
 
 /// Keeps an image's own systemd-networkd, where it has one, away from `eth0`.

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
-use super::{Nest, NestError, inner, key};
+use super::{Nest, NestError, apt, inner, key};
 use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
 use crate::image::{ImageOrigin, ImageStore, KeyedLocks};
 
@@ -29,6 +29,8 @@ pub struct ChildSpec {
     /// The very packages that it must have, where that matters: a child with
     /// others is made anew.
     pub packages: Option<String>,
+    /// The address that its server lets in, where it lets somebody in.
+    pub client: Option<Ipv4Addr>,
 }
 
 /// Whether a child was made now or before.
@@ -111,6 +113,7 @@ impl Children {
     /// Notes that a child is whole.
     pub async fn mark_ready(&self, child: &Child) -> Result<(), NestError> {
         let engine = &self.nest.engine;
+        apt::detach(engine, &child.name).await?;
         engine
             .configure_instance(&child.name, &config_stage_ready())
             .await?;
@@ -120,12 +123,16 @@ impl Children {
     /// Makes a container from its image, under `name`, and starts it.
     pub(super) async fn make(&self, name: &str, spec: &ChildSpec) -> Result<Child, NestError> {
         let image = self.images.provide(&spec.image).await?;
+        let client = spec.client.map(|client| client.to_string());
         let noted = config([
             (key::STAGE, "making"),
             (key::KEY, &spec.key),
             (key::SERVER, &spec.server),
+            (key::CLIENT, &client.unwrap_or_default()),
         ]);
-        let child = self.create(name, image, noted).await?;
+        let packages = apt::device(&self.nest.engine, &spec.image).await?;
+        let devices = Devices::from([packages]);
+        let child = self.create(name, image, noted, devices).await?;
         first_start(&child.engine, name, self.nest.subnet).await?;
         Ok(child)
     }
@@ -136,6 +143,7 @@ impl Children {
         name: &str,
         image: ImageSource,
         mut noted: Config,
+        mut devices: Devices,
     ) -> Result<Child, NestError> {
         let engine = &self.nest.engine;
         let address = self.address_of(name).await?;
@@ -144,11 +152,12 @@ impl Children {
             (key::ADDRESS, &address.to_string()),
             (RUNTIME, &fixed_address(address, self.nest.subnet)),
         ]));
+        devices.insert("eth0".to_owned(), inner::child_nic(address));
         let new = NewInstance {
             name: name.to_owned(),
             image,
             config: noted,
-            devices: Devices::from([("eth0".to_owned(), inner::child_nic(address))]),
+            devices,
         };
         engine.create_instance(&new).await?;
         Ok(Child {
@@ -198,8 +207,9 @@ impl Children {
 /// Whether a container is whole and what `spec` asks for.
 pub(super) fn fits(found: &Instance, spec: &ChildSpec) -> bool {
     let has = |key: &str, wanted: &String| found.config.get(key) == Some(wanted);
-    let packages = spec.packages.as_ref();
+    let client = spec.client.map(|client| client.to_string());
     is_ready(found)
         && has(key::KEY, &spec.key)
-        && packages.is_none_or(|packages| has(key::PACKAGES, packages))
+        && (spec.packages.iter()).all(|packages| has(key::PACKAGES, packages))
+        && client.iter().all(|client| has(key::CLIENT, client))
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::child::{Child, ChildSpec, Children, fits};
 use super::outer::{is_ready, succeed};
-use super::{NestError, key};
-use crate::engine::{Config, Exec, ImageSource, Instance, Power, config};
+use super::{NestError, apt, key};
+use crate::engine::{Config, Devices, Engine, Exec, ImageSource, Instance, Power, config};
 
 /// Writes that were not waited for while the server was installed.
 const SYNC: Duration = Duration::from_secs(300);
@@ -72,6 +72,7 @@ impl Children {
     ) -> Result<Golden, NestError> {
         let engine = &self.nest.engine;
         engine.power(&child.name, Power::Stop).await?;
+        apt::detach(engine, &child.name).await?;
         let noted = config([
             (key::STAGE, "ready"),
             (key::GOLDEN, "true"),
@@ -116,11 +117,8 @@ impl Children {
         let Some(found) = found.filter(is_right) else {
             return Ok(None);
         };
-        let used = used();
-        tokio::try_join!(
-            engine.ensure_running(&found),
-            engine.configure_instance(&found.name, &used),
-        )?;
+        mark_used(engine, &found).await?;
+        engine.ensure_running(&found).await?;
         self.read(&found).map(Some)
     }
 
@@ -210,8 +208,8 @@ impl Children {
         // It is looked up as long as the one that had it is there.
         self.address_of(name).await?;
         self.nest.engine.destroy_instance(name).await?;
-        self.create(name, ImageSource::Container(of.to_owned()), noted)
-            .await
+        let golden = ImageSource::Container(of.to_owned());
+        self.create(name, golden, noted, Devices::new()).await
     }
 }
 
@@ -234,9 +232,14 @@ pub async fn sync(child: &Child) -> Result<(), NestError> {
     succeed(&child.engine, &child.name, "write all to disk", &sync).await
 }
 
-/// What a child that is used is marked with: an empty setting is none.
-pub(super) fn used() -> Config {
-    config([(key::FRESH, "")])
+/// Notes that somebody uses a child; before it goes on, since an engine does one
+/// thing at a time with a container.
+pub(super) async fn mark_used(engine: &Engine, child: &Instance) -> Result<(), NestError> {
+    if child.is_marked(key::FRESH) {
+        let used = config([(key::FRESH, "")]);
+        engine.configure_instance(&child.name, &used).await?;
+    }
+    Ok(())
 }
 
 /// Whether a container is a whole golden child.

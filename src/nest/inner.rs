@@ -12,7 +12,7 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 /// The inner bridge, pool and profile; the nest holds nothing else, so they
 /// have Incus's usual names.
 const BRIDGE: &str = "incusbr0";
-const POOL: &str = "default";
+pub(super) const POOL: &str = "default";
 const POOL_FOLDER: &str = "/var/lib/incus/storage-pools/default";
 
 /// Packages of an engine for containers, with what it calls.

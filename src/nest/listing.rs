@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use thiserror::Error;
 
-use super::golden::used;
+use super::golden::{is_golden, mark_used};
 use super::outer::{is_ready, read_key};
-use super::{Nest, NestError, existing_nests, key};
+use super::{Nest, NestError, disk_usage, existing_nests, key};
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::Names;
 
@@ -15,11 +15,12 @@ use crate::host::Names;
 pub struct Listed {
     /// The nest's name.
     pub nest: String,
-    /// The flavour's name; empty for the nest itself; a container's own name
-    /// where it is no flavour.
-    pub name: String,
-    /// Whether it is a flavour.
-    pub is_flavour: bool,
+    /// The container's name.
+    pub container: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Hash of what went into it; equal for a golden child and its copies.
+    pub key: String,
     /// Such as `mysql:9.7`.
     pub server: String,
     /// What the server said of itself when somebody last logged in.
@@ -30,6 +31,33 @@ pub struct Listed {
     pub address: String,
     /// Number of snapshots.
     pub snapshots: usize,
+    /// Bytes on the disk that are its own; unknown where its nest does not run.
+    pub disk: Option<u64>,
+}
+
+/// What a container is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A nest.
+    Nest,
+    /// The child of the flavour of that name.
+    Flavour(String),
+    /// A golden child.
+    Golden,
+    /// Something that runs need beside.
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of_child(child: &Instance) -> Self {
+        if is_golden(child) {
+            return Kind::Golden;
+        }
+        match child.config.get(key::FLAVOUR) {
+            Some(name) if !name.is_empty() => Kind::Flavour(name.clone()),
+            _ => Kind::Other,
+        }
+    }
 }
 
 /// A flavour that can be logged in to.
@@ -81,30 +109,22 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
     }
     let mut rows = Vec::new();
     for instance in existing_nests(&inside).await? {
-        rows.push(Listed {
-            nest: instance.name.clone(),
-            ..listed(&instance)
-        });
+        rows.push(listed(&instance.name, Kind::Nest, &instance));
         if !(instance.is_running() && is_ready(&instance)) {
             continue;
         }
         let nest = Nest::read(&instance, "")?;
-        for child in nest.engine.instances().await? {
-            rows.push(Listed {
-                nest: instance.name.clone(),
-                name: child
-                    .config
-                    .get(key::FLAVOUR)
-                    .cloned()
-                    .unwrap_or_else(|| child.name.clone()),
-                ..listed(&child)
-            });
-        }
+        let (children, sizes) =
+            tokio::try_join!(nest.engine.instances(), disk_usage(&inside, &instance.name))?;
+        rows.extend(children.iter().map(|child| Listed {
+            disk: sizes.get(&child.name).copied(),
+            ..listed(&instance.name, Kind::of_child(child), child)
+        }));
     }
     Ok(rows)
 }
 
-fn listed(instance: &Instance) -> Listed {
+fn listed(nest: &str, kind: Kind, instance: &Instance) -> Listed {
     let text = |key: &str| instance.config.get(key).cloned().unwrap_or_default();
     let state = if is_ready(instance) {
         instance.status.clone()
@@ -112,15 +132,35 @@ fn listed(instance: &Instance) -> Listed {
         "half made".to_owned()
     };
     Listed {
-        nest: String::new(),
-        name: String::new(),
-        is_flavour: instance.config.contains_key(key::FLAVOUR),
+        nest: nest.to_owned(),
+        container: instance.name.clone(),
+        kind,
+        key: text(key::KEY),
         server: text(key::SERVER),
         version: text(key::VERSION),
         state,
         address: text(key::ADDRESS),
         snapshots: instance.snapshots.as_ref().map_or(0, Vec::len),
+        disk: None,
     }
+}
+
+/// The whole nests of a project, started where they do not run.
+///
+/// # Errors
+/// As of the engines.
+pub async fn wake_nests(engine: &Engine, names: &Names) -> Result<Vec<Nest>, NestError> {
+    let inside = engine.in_project(&names.project);
+    if engine.project(&names.project).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut nests = Vec::new();
+    for instance in existing_nests(&inside).await? {
+        if is_ready(&instance) {
+            nests.push(Nest::wake(&inside, &instance, &names.bridge).await?);
+        }
+    }
+    Ok(nests)
 }
 
 /// Finds a flavour by name and starts it where it does not run.
@@ -146,7 +186,7 @@ pub async fn find_flavour(
     for instance in chosen {
         let one = Nest::wake(&inside, instance, &names.bridge).await?;
         for child in one.engine.instances().await? {
-            let Some(name) = child.config.get(key::FLAVOUR) else {
+            let Kind::Flavour(name) = Kind::of_child(&child) else {
                 continue;
             };
             there.push(format!("`{name}`"));
@@ -178,10 +218,8 @@ pub async fn find_flavour(
             });
         }
     };
+    mark_used(&nest.engine, child).await?;
     nest.engine.ensure_running(child).await?;
-    if child.is_marked(key::FRESH) {
-        nest.engine.configure_instance(&child.name, &used()).await?;
-    }
     Ok(Found {
         nest: nest.clone(),
         container: child.name.clone(),

@@ -5,19 +5,25 @@
 //! cycles; knows no server.
 
 mod address;
+mod apt;
 mod child;
 mod error;
 mod golden;
 mod inner;
 mod listing;
 mod outer;
+mod prune;
+mod usage;
 
+pub use apt::PACKAGE_CACHE;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
 pub use golden::{Golden, Making, sync};
 pub use inner::nest_image;
-pub use listing::{FindError, Found, Listed, find_flavour, list_all};
+pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
+pub use prune::{Pruned, Pruning, prune};
+pub use usage::disk_usage;
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.
 mod key {
@@ -40,6 +46,8 @@ mod key {
     pub(super) const VERSION: &str = "user.dbmatrix.version";
     /// The packages that make a child's server.
     pub(super) const PACKAGES: &str = "user.dbmatrix.packages";
+    /// The address that a child's server lets in.
+    pub(super) const CLIENT: &str = "user.dbmatrix.client";
     /// Set on a golden child.
     pub(super) const GOLDEN: &str = "user.dbmatrix.golden";
     /// Set on a child that is as its golden child is: nobody has used it.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::address::{
-    UNMANAGED, UNMANAGED_TEXT, fixed_address, free_address, gateway, name_server,
+    UNMANAGED, UNMANAGED_TEXT, first_steps, fixed_address, free_address, gateway,
 };
 use super::{NestError, inner, key};
 use crate::engine::{
@@ -377,7 +377,7 @@ pub(super) async fn first_start(
         .push(name, UNMANAGED, FileMode::Public, UNMANAGED_TEXT)
         .await?;
     engine.power(name, Power::Start).await?;
-    succeed(engine, name, "name its name server", &name_server(subnet)).await
+    succeed(engine, name, "finish the first boot", &first_steps(subnet)).await
 }
 
 /// Runs a step in a container; another exit status than 0 is an error.

@@ -253,13 +253,14 @@ fn child_spec(flavour: &Flavour, user: &RoutedUser) -> ChildSpec {
     ChildSpec {
         name: flavour.container(),
         flavour: flavour.name.clone(),
-        key: key(flavour, user),
+        key: golden_key(flavour),
         server: flavour.server.clone(),
         image: flavour.image.clone(),
         packages: flavour
             .locked
             .as_ref()
             .map(|locked| lines_of(&locked.packages)),
+        client: Some(user.address),
     }
 }
 
@@ -269,14 +270,13 @@ fn lines_of(packages: &[PackageVersion]) -> String {
     lines.join("\n")
 }
 
-/// Names all that goes into the golden child: image, server, settings, the
-/// files that are brought in, who logs in, and how all of this is done.
-fn key(flavour: &Flavour, user: &RoutedUser) -> String {
+/// Names all that goes into a flavour's golden child: image, server, settings,
+/// the files that are brought in, and how all of this is done.
+pub fn golden_key(flavour: &Flavour) -> String {
     let parts = [
         flavour.image.title(),
         format!("{:?}", flavour.spec),
         files(&flavour.spec.installation),
-        user.address.to_string(),
         recipe(),
     ];
     let digest = Sha256::digest(parts.join("\0").as_bytes());

@@ -28,7 +28,7 @@ mod work;
 
 pub use after::{After, put_to_rest};
 pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
-pub use flavour::{Condition, provide};
+pub use flavour::{Condition, golden_key, provide};
 pub use lock::{Lock, LockError};
 pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions};

@@ -12,8 +12,10 @@ const COMMON: [(&str, &str); 3] = [
     ("key-buffer-size", "8M"),
 ];
 
-/// MySQL 8 and later touch the whole of these at each start.
-const MYSQL: [(&str, &str); 7] = [
+/// MySQL 8 and later touch the whole of these at each start; a copy of a
+/// golden child writes its redo log anew.
+const MYSQL: [(&str, &str); 8] = [
+    ("innodb-redo-log-capacity", "8M"),
     ("performance-schema-digests-size", "500"),
     ("performance-schema-error-size", "100"),
     ("performance-schema-max-thread-instances", "200"),

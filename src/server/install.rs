@@ -7,7 +7,7 @@ use super::packages::{PackageVersion, installed};
 use super::spec::{Installation, KeySource, Packages, Repository, ServerSpec};
 use super::{ServerError, succeed, tarball};
 use crate::engine::{Exec, ExecOutput, FileMode};
-use crate::nest::Child;
+use crate::nest::{Child, PACKAGE_CACHE};
 use crate::version::Version;
 
 pub(super) const LIMIT: Duration = Duration::from_secs(1200);
@@ -29,6 +29,10 @@ if command -v eatmydata > /dev/null; then export LD_PRELOAD=libeatmydata.so; fi
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+archives=/var/cache/apt/archives
+mkdir -p "$CACHE"
+# A copy costs nothing on a copy-on-write pool, and apt checks what it finds.
+cp --no-clobber --reflink=auto "$CACHE"/*.deb "$archives" 2> /dev/null || true
 if [ -n "$DEBCONF" ]; then printf '%s\n' "$DEBCONF" | debconf-set-selections; fi
 apt-get -q -o Acquire::Retries=2 -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 \
     install --yes --no-install-recommends --allow-downgrades $PACKAGES > /var/log/dbmatrix-install.log 2>&1 || {
@@ -37,6 +41,13 @@ apt-get -q -o Acquire::Retries=2 -o Dpkg::Options::=--force-unsafe-io -o Dpkg::U
     tail -n 12 /var/log/dbmatrix-install.log
     exit $status
 }
+for file in "$archives"/*.deb; do
+    kept="$CACHE/${file##*/}"
+    if [ -e "$file" ] && ! [ -e "$kept" ]; then
+        cp --reflink=auto "$file" "$kept.$HOSTNAME" && mv "$kept.$HOSTNAME" "$kept" || rm -f "$kept.$HOSTNAME"
+    fi
+done
+rm -f "$archives"/*.deb
 "#;
 
 /// Prints the fingerprints of the primary keys in a key file.
@@ -153,6 +164,8 @@ pub(super) async fn install_debs(
 ) -> Result<(), ServerError> {
     let install = Exec::script(INSTALL)
         .env("PACKAGES", &names.join(" "))
+        .env("CACHE", PACKAGE_CACHE)
+        .env("HOSTNAME", &child.name)
         .env("DEBCONF", &debconf.join("\n"))
         .limit(LIMIT);
     succeed(child, "install the packages", install)

@@ -1,0 +1,79 @@
+//! `dbmatrix prune`.
+
+use bytesize::ByteSize;
+
+use super::args::{Place, PruneArgs};
+use super::run::load_matrix;
+use super::{Failure, privilege, say};
+use crate::engine::Engine;
+use crate::event::{Sender, Verdict};
+use crate::host::{Names, Survey, survey};
+use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
+use crate::report::{Progress, drive};
+use crate::run::{Lock, golden_key};
+
+/// Removes what nothing uses from all nests.
+pub(super) async fn prune(place: &Place, args: &PruneArgs) -> Result<Verdict, Failure> {
+    let mut wanted = Vec::new();
+    for path in &args.keep {
+        wanted.extend(load_matrix(path)?.flavours.iter().map(golden_key));
+    }
+    privilege::become_root()?;
+    let found = survey(&place.engine()).await;
+    let Survey::Running(engine) = &found else {
+        say(format_args!("{found}: nothing to remove"));
+        return Ok(Verdict::Passed);
+    };
+    let pruning = match args.dry_run {
+        true => Pruning::Tell,
+        false => Pruning::Remove,
+    };
+    let (events, heard) = Sender::channel();
+    let reporter = tokio::spawn(drive(heard, Progress::quiet()));
+    let pruned = prune_all(engine, place, &wanted, pruning, &events).await;
+    drop(events);
+    let _ = reporter.await;
+    tell(&pruned?, pruning);
+    Ok(Verdict::Passed)
+}
+
+async fn prune_all(
+    engine: &Engine,
+    place: &Place,
+    wanted: &[String],
+    pruning: Pruning,
+    events: &Sender,
+) -> Result<Vec<Pruned>, Failure> {
+    let names = Names::of(&place.project);
+    let inside = engine.in_project(&names.project);
+    let mut pruned = Vec::new();
+    let nests = wake_nests(engine, &names).await;
+    for nest in nests.map_err(Failure::not_provided)? {
+        let lock = format!("{}-{}", names.project, nest.name);
+        let lock = Lock::take(&lock, events).await;
+        let _held = lock.map_err(Failure::not_provided)?;
+        let of_nest = prune_nest(&inside, &nest, wanted, pruning).await;
+        pruned.extend(of_nest.map_err(Failure::not_provided)?);
+    }
+    Ok(pruned)
+}
+
+fn tell(pruned: &[Pruned], pruning: Pruning) {
+    if pruned.is_empty() {
+        say("nothing is there that nothing uses");
+        return;
+    }
+    let size = |bytes: u64| ByteSize(bytes).display().iec();
+    let word = match pruning {
+        Pruning::Remove => "removed",
+        Pruning::Tell => "would remove",
+    };
+    for one in pruned {
+        match one.disk {
+            Some(bytes) => say(format_args!("{word} {}, {}", one.what, size(bytes))),
+            None => say(format_args!("{word} {}", one.what)),
+        }
+    }
+    let all: u64 = pruned.iter().filter_map(|one| one.disk).sum();
+    say(format_args!("{} in all, and images", size(all)));
+}

@@ -1,0 +1,99 @@
+//! What nothing uses any more.
+
+use std::collections::BTreeSet;
+
+use super::listing::Kind;
+use super::outer::is_ready;
+use super::{Nest, NestError, apt, disk_usage, key};
+use crate::engine::{Engine, Instance};
+
+/// A setting of Incus and LXD: the image that a container was made from.
+const BASE: &str = "volatile.base_image";
+
+/// Something that nothing uses.
+#[derive(Debug, Clone)]
+pub struct Pruned {
+    /// For people, such as `golden child of mysql:9.7`.
+    pub what: String,
+    /// Bytes on the disk that were its own; unknown for an image.
+    pub disk: Option<u64>,
+}
+
+/// Whether things are removed or only told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pruning {
+    /// They go.
+    Remove,
+    /// They stay.
+    Tell,
+}
+
+/// Removes from a nest the golden children that no flavour's child came from
+/// and whose key is not `wanted`, what is half made, images that nothing there
+/// was made from, and downloaded packages. Nobody else may be at work there.
+///
+/// # Errors
+/// As of the engines.
+pub async fn prune(
+    host: &Engine,
+    nest: &Nest,
+    wanted: &[String],
+    pruning: Pruning,
+) -> Result<Vec<Pruned>, NestError> {
+    let engine = &nest.engine;
+    let mut children = engine.instances().await?;
+    children.retain(|child| child.config.contains_key(key::OWNER));
+    let sizes = disk_usage(host, &nest.name).await?;
+    let mut used: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+    let flavours = children
+        .iter()
+        .filter(|child| matches!(Kind::of_child(child), Kind::Flavour(_)));
+    used.extend(flavours.filter_map(|child| child.config.get(key::KEY).map(String::as_str)));
+    let (gone, left): (Vec<&Instance>, Vec<&Instance>) = children
+        .iter()
+        .partition(|child| title(child, &used).is_some());
+    let mut pruned = Vec::new();
+    for child in gone {
+        if pruning == Pruning::Remove {
+            engine.destroy_instance(&child.name).await?;
+        }
+        pruned.push(Pruned {
+            what: title(child, &used).unwrap_or_default(),
+            disk: sizes.get(&child.name).copied(),
+        });
+    }
+    let bases: BTreeSet<&String> = left
+        .iter()
+        .filter_map(|child| child.config.get(BASE))
+        .collect();
+    for image in engine.images().await? {
+        if bases.contains(&image.fingerprint) {
+            continue;
+        }
+        if pruning == Pruning::Remove {
+            engine.delete_image(&image.fingerprint).await?;
+        }
+        let title = image.properties.get("description");
+        pruned.push(Pruned {
+            what: format!("image `{}`", title.unwrap_or(&image.fingerprint)),
+            disk: None,
+        });
+    }
+    if pruning == Pruning::Remove {
+        apt::clear(engine).await?;
+    }
+    Ok(pruned)
+}
+
+/// What a child is, if nothing uses it.
+fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
+    let text = |key: &str| child.config.get(key).map_or("", String::as_str);
+    if !is_ready(child) {
+        return Some(format!("half-made container `{}`", child.name));
+    }
+    let is_golden = Kind::of_child(child) == Kind::Golden;
+    (is_golden && !used.contains(text(key::KEY))).then(|| {
+        let version = text(key::VERSION);
+        format!("golden child of {} ({version})", text(key::SERVER))
+    })
+}
