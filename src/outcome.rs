@@ -56,11 +56,6 @@ impl Rows {
         self.ends.is_empty()
     }
 
-    /// Bytes that they take up.
-    pub fn size(&self) -> usize {
-        self.bytes.len() + self.ends.len() * size_of::<usize>()
-    }
-
     /// The rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         (0..self.len()).map(|row| Row {
@@ -214,15 +209,6 @@ impl Outcome {
             Outcome::Rows(rows) => Some(rows),
             Outcome::Several(parts) => parts.iter_mut().find_map(Outcome::rows_mut),
             Outcome::Done { .. } | Outcome::Refused(_) => None,
-        }
-    }
-
-    /// Bytes of all rows.
-    pub fn size(&self) -> usize {
-        match self {
-            Outcome::Rows(set) => set.rows.size(),
-            Outcome::Several(parts) => parts.iter().map(Outcome::size).sum(),
-            Outcome::Done { .. } | Outcome::Refused(_) => 0,
         }
     }
 

@@ -129,10 +129,15 @@ impl Comparison {
         Arc::clone(&self.lock().about.known)
     }
 
-    /// Opens a flavour's way in; `None` where the flavour is not of this file.
+    /// Opens a flavour's way in; `None` where the flavour is not of this file,
+    /// or where its answers have nothing to be compared with.
     pub(super) fn sink(&self, facts: &Facts) -> Option<Sink> {
         let mut state = self.lock();
         let at = state.place(&facts.flavour)?;
+        let about = &state.about;
+        if state.flavours.len() == 1 && about.known.entries.is_empty() && about.propose.is_none() {
+            return None;
+        }
         state.flavours[at].facts = Some(facts.clone());
         Some(Sink {
             comparison: self.clone(),
