@@ -4,6 +4,7 @@
 //! happens when one of them fails: one flavour never stops another.
 
 mod ahead;
+mod backlog;
 mod case;
 mod cell;
 mod command;
