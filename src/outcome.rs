@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A column of a result set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -54,11 +56,6 @@ impl Rows {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
-    }
-
-    /// Bytes that they take up.
-    pub fn size(&self) -> usize {
-        self.bytes.len() + self.ends.len() * size_of::<usize>()
     }
 
     /// The rows, in order.
@@ -137,7 +134,7 @@ pub struct RowSet {
 }
 
 /// An error of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Error number, such as 1064.
     pub code: u16,
@@ -214,15 +211,6 @@ impl Outcome {
             Outcome::Rows(rows) => Some(rows),
             Outcome::Several(parts) => parts.iter_mut().find_map(Outcome::rows_mut),
             Outcome::Done { .. } | Outcome::Refused(_) => None,
-        }
-    }
-
-    /// Bytes of all rows.
-    pub fn size(&self) -> usize {
-        match self {
-            Outcome::Rows(set) => set.rows.size(),
-            Outcome::Several(parts) => parts.iter().map(Outcome::size).sum(),
-            Outcome::Done { .. } | Outcome::Refused(_) => 0,
         }
     }
 

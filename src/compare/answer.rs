@@ -2,6 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
+
 use super::kind::{Kind, Kinds};
 use super::record::{each_row_line, escape_controls, same_line};
 use super::rules::Tolerance;
@@ -13,7 +15,7 @@ use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet};
 const KEPT: usize = 4000;
 
 /// One flavour's outcome of a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Columns of each result set; none where there was no result set.
     names: Box<str>,
@@ -25,7 +27,7 @@ pub struct Answer {
 }
 
 /// Lines of text, whole or as what is needed to compare them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Lines {
     /// All of them, or the first ones.
     text: Box<str>,

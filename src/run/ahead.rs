@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::suite::{Step, SuiteError};
 
 /// Steps that go from thread to thread at once.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// Bytes of statements after which fewer of them do.
 const BYTES: usize = 256 * 1024;
 

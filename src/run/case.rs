@@ -30,9 +30,6 @@ use crate::suite::{
 
 /// Steps that wait to be judged; skipped ones wait behind the last that was run.
 const MOST_WAITING: usize = 64;
-/// Bytes of an answer that takes a while to be judged.
-const LARGE: usize = 1 << 20;
-
 /// A file to run on one flavour.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
@@ -280,24 +277,7 @@ fn judge_all(waiting: &mut Vec<Waiting>, judge: &mut Judge<'_>, tally: &mut Tall
             tally.note(&step, Judged::SKIPPED);
             continue;
         };
-        let is_large = reply.size() > LARGE;
-        let work = || {
-            let judged = tally.judge(judge, ordinal, &step, reply);
-            tally.note(&step, judged);
-        };
-        match is_large {
-            true => apart(work),
-            false => work(),
-        }
-    }
-}
-
-/// Does what takes long without holding up the other tasks of this thread.
-fn apart(work: impl FnOnce()) {
-    use tokio::runtime::{Handle, RuntimeFlavor};
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        // There is no other thread to which they could go.
-        _ => work(),
+        let judged = tally.judge(judge, ordinal, &step, reply);
+        tally.note(&step, judged);
     }
 }

@@ -1,14 +1,22 @@
 //! Answers of all flavours to the same file, compared step by step as they
 //! come. What all have answered is told and forgotten.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod sink;
+
+pub(super) use sink::Sink;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
+use super::backlog::{Backlog, Depot, Weighed};
 use super::command::Caller;
 use super::proposal::Proposals;
 use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split};
-use crate::event::{Divergence, Event, Group, Sender, Stale, Standing};
+use crate::event::{Divergence, Event, Group, Sender, Stale, Standing, Verdict};
 use crate::suite::{Facts, Known, one_line};
 
 /// Differences of a file that do not count and are told one by one.
@@ -32,7 +40,7 @@ pub(super) struct About {
 }
 
 /// A step, as all flavours see it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StepFacts {
     pub(super) line: usize,
     pub(super) statement: String,
@@ -45,13 +53,28 @@ pub(super) struct StepFacts {
 }
 
 /// What came of a step on one flavour.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Came {
     pub(super) answer: Answer,
     /// How it failed its expectation, if it did.
     pub(super) failed: Option<Kind>,
     /// Places of the known entries that excuse this.
     pub(super) excused: Vec<usize>,
+}
+
+/// A step that a flavour has come to.
+#[derive(Debug, Serialize, Deserialize)]
+struct Delivered {
+    step: StepFacts,
+    /// Nothing where it skipped the step.
+    came: Option<Came>,
+}
+
+impl Weighed for Delivered {
+    fn size(&self) -> usize {
+        let answer = self.came.as_ref().map_or(0, |came| came.answer.size());
+        size_of::<Delivered>() + self.step.statement.len() + answer
+    }
 }
 
 /// The comparison of one file. Clones are the same.
@@ -62,11 +85,10 @@ pub(super) struct Comparison(Arc<Mutex<State>>);
 struct State {
     about: About,
     events: Sender,
+    depot: Depot,
+    /// Whether answers were lost, so that nothing is compared any more.
+    failed: bool,
     flavours: Vec<Member>,
-    /// Steps that not all flavours have come to, the first of them first.
-    pending: VecDeque<Pending>,
-    /// Number of steps before the first pending one.
-    done: usize,
     told: usize,
     /// Steps that differ in what does not count and are not told, by kind.
     untold: (usize, BTreeMap<Kind, usize>),
@@ -84,38 +106,25 @@ struct Member {
     /// Steps delivered.
     steps: usize,
     ended: bool,
-}
-
-#[derive(Debug, Default)]
-struct Pending {
-    step: Option<StepFacts>,
-    /// By flavour; one that skipped the step has none.
-    came: Vec<Option<Came>>,
-}
-
-/// One flavour's way into a comparison. Dropping it says that nothing more
-/// comes.
-#[derive(Debug)]
-pub(super) struct Sink {
-    comparison: Comparison,
-    member: usize,
-    /// Kept until it is known whether this try is the last.
-    held_back: Option<Vec<(StepFacts, Option<Came>)>>,
+    /// Steps to which not all others have come.
+    waiting: Backlog<Delivered>,
 }
 
 impl Comparison {
-    pub(super) fn new(about: About, flavours: &[String], events: &Sender) -> Self {
+    /// `depot` keeps what waits, of all comparisons of a run.
+    pub(super) fn new(about: About, flavours: &[String], depot: &Depot, events: &Sender) -> Self {
         let member = |name: &String| Member {
             name: name.clone(),
             facts: None,
             steps: 0,
             ended: false,
+            waiting: Backlog::new(depot),
         };
         Comparison(Arc::new(Mutex::new(State {
             flavours: flavours.iter().map(member).collect(),
             events: events.clone(),
-            pending: VecDeque::new(),
-            done: 0,
+            depot: depot.clone(),
+            failed: false,
             told: 0,
             untold: (0, BTreeMap::new()),
             proposals: Proposals::default(),
@@ -129,16 +138,17 @@ impl Comparison {
         Arc::clone(&self.lock().about.known)
     }
 
-    /// Opens a flavour's way in; `None` where the flavour is not of this file.
+    /// Opens a flavour's way in; `None` where the flavour is not of this file,
+    /// or where its answers have nothing to be compared with.
     pub(super) fn sink(&self, facts: &Facts) -> Option<Sink> {
         let mut state = self.lock();
         let at = state.place(&facts.flavour)?;
+        let about = &state.about;
+        if state.flavours.len() == 1 && about.known.entries.is_empty() && about.propose.is_none() {
+            return None;
+        }
         state.flavours[at].facts = Some(facts.clone());
-        Some(Sink {
-            comparison: self.clone(),
-            member: at,
-            held_back: None,
-        })
+        Some(Sink::new(self.clone(), at))
     }
 
     /// A flavour that cannot be had answers nothing.
@@ -154,41 +164,6 @@ impl Comparison {
     }
 }
 
-impl Sink {
-    /// Keeps what comes until [`Sink::release`]; what was kept before is of an
-    /// earlier try and forgotten.
-    pub(super) fn hold_back(&mut self) {
-        self.held_back = Some(Vec::new());
-    }
-
-    /// Passes on what comes; what was kept before is forgotten.
-    pub(super) fn forget(&mut self) {
-        self.held_back = None;
-    }
-
-    pub(super) fn release(&mut self) {
-        for (step, came) in self.held_back.take().into_iter().flatten() {
-            self.deliver(step, came);
-        }
-    }
-
-    /// The next step of the file, and what came of it; nothing where it was
-    /// skipped or no answer came.
-    pub(super) fn deliver(&mut self, step: StepFacts, came: Option<Came>) {
-        match &mut self.held_back {
-            Some(kept) => kept.push((step, came)),
-            None => self.comparison.lock().deliver(self.member, step, came),
-        }
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.release();
-        self.comparison.lock().end(self.member);
-    }
-}
-
 impl State {
     fn place(&self, flavour: &str) -> Option<usize> {
         self.flavours
@@ -196,17 +171,15 @@ impl State {
             .position(|member| member.name == flavour)
     }
 
-    fn deliver(&mut self, member: usize, step: StepFacts, came: Option<Came>) {
-        let at = self.flavours[member].steps - self.done;
-        self.flavours[member].steps += 1;
-        if at == self.pending.len() {
-            self.pending.push_back(Pending::default());
+    fn deliver(&mut self, member: usize, item: Delivered) {
+        if self.failed {
+            return;
         }
-        let width = self.flavours.len();
-        let pending = &mut self.pending[at];
-        pending.came.resize_with(width, || None);
-        pending.came[member] = came;
-        pending.step.get_or_insert(step);
+        let member = &mut self.flavours[member];
+        member.steps += 1;
+        if let Err(error) = member.waiting.push(item) {
+            self.fail(&error);
+        }
         self.settle();
     }
 
@@ -214,8 +187,13 @@ impl State {
         if std::mem::replace(&mut self.flavours[member].ended, true) {
             return;
         }
-        self.settle();
-        if self.flavours.iter().all(|member| member.ended) {
+        if !self.failed {
+            self.settle();
+        }
+        if let Err(error) = self.flavours[member].waiting.flush() {
+            self.fail(&error);
+        }
+        if self.flavours.iter().all(|member| member.ended) && !self.failed {
             self.tell_untold();
             self.tell_stale();
             if let Some(caller) = &self.about.propose {
@@ -227,20 +205,39 @@ impl State {
 
     /// Compares steps that every flavour has come to.
     fn settle(&mut self) {
-        while let Some(first) = self.pending.front() {
-            let behind = |member: &Member| !member.ended && member.steps <= self.done;
-            if self.flavours.iter().any(behind) || first.step.is_none() {
+        let waits_for = |member: &Member| !member.ended && member.waiting.is_empty();
+        while !self.flavours.iter().any(waits_for) {
+            let mut step = None;
+            let mut came = Vec::with_capacity(self.flavours.len());
+            for at in 0..self.flavours.len() {
+                match self.flavours[at].waiting.pop() {
+                    Ok(Some(item)) => {
+                        step.get_or_insert(item.step);
+                        came.push(item.came);
+                    }
+                    Ok(None) => came.push(None),
+                    Err(error) => return self.fail(&error),
+                }
+            }
+            let Some(step) = step else {
                 return;
-            }
-            if let Some(Pending {
-                step: Some(step),
-                came,
-            }) = self.pending.pop_front()
-            {
-                self.done += 1;
-                self.compare(&step, &came);
-            }
+            };
+            self.compare(&step, &came);
         }
+    }
+
+    /// Answers that wait could not be kept: the run says nothing of this file.
+    fn fail(&mut self, error: &io::Error) {
+        if std::mem::replace(&mut self.failed, true) {
+            return;
+        }
+        self.events.send(Event::Aborted {
+            verdict: Verdict::NotProvided,
+            reason: format!(
+                "{}: answers that wait for other flavours could not be kept in a file: {error}; make room in /var/tmp",
+                self.about.file.display()
+            ),
+        });
     }
 
     fn compare(&mut self, step: &StepFacts, came: &[Option<Came>]) {

@@ -5,6 +5,7 @@
 
 mod after;
 mod ahead;
+mod backlog;
 mod case;
 mod cell;
 mod command;
@@ -23,6 +24,7 @@ mod proposal;
 mod sessions;
 mod stand;
 mod tally;
+mod thread;
 mod units;
 mod work;
 
@@ -153,7 +155,7 @@ async fn run_work(
 ) -> Vec<Answers> {
     let run = |unit: Unit| {
         let (work, stand, tools) = (Arc::clone(&work), stand.clone(), Arc::clone(tools));
-        async move { run_unit(&work, unit, &stand, &tools).await }
+        async move { run_unit(work, unit, &stand, &tools).await }
     };
     let given = work_through(work.units(jobs), run, |unit, reason| {
         work.lost(unit, &reason)
@@ -162,14 +164,17 @@ async fn run_work(
 }
 
 async fn run_unit(
-    work: &Work<Server>,
+    work: Arc<Work<Server>>,
     unit: Unit,
     stand: &Stand,
     tools: &Tools,
 ) -> Option<Answers> {
     let (server, cell, joint) = (&work.server, work.cell(unit), &work.joint);
     match &cell.suite.kind {
-        SuiteKind::Files(files) => return work.run_file(unit, files).await,
+        SuiteKind::Files(files) => {
+            let files = Arc::clone(files);
+            return Arc::clone(&work).run_file(unit, files).await;
+        }
         SuiteKind::Command(command) => {
             let place = command_cell::Place {
                 cell,

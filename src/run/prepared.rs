@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use thiserror::Error;
 
 use super::Joint;
+use super::backlog::Depot;
 use super::command::Caller;
 use super::comparison::{About, Comparison};
 use super::course::Course;
@@ -92,6 +93,7 @@ impl Prepared {
 
     /// What the flavours of the run have in common.
     pub(super) fn join(&self, plan: &Plan, events: &Sender) -> Joint {
+        let depot = Depot::default();
         let mut comparisons = HashMap::new();
         for (suite, files) in files_of(plan) {
             for file in &files.files {
@@ -114,7 +116,7 @@ impl Prepared {
                 };
                 comparisons
                     .entry((suite.to_owned(), file.clone()))
-                    .or_insert_with(|| Comparison::new(about, &flavours, events));
+                    .or_insert_with(|| Comparison::new(about, &flavours, &depot, events));
             }
         }
         Joint {

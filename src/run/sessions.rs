@@ -20,16 +20,6 @@ pub(super) enum Reply {
     Failed(Wrong),
 }
 
-impl Reply {
-    /// Bytes of the rows, about.
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Reply::Outcome(outcome, _) => outcome.size(),
-            Reply::Failed(_) => 0,
-        }
-    }
-}
-
 /// Until when a statement may take, and the limit that this comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Until {

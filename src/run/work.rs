@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::cell::{FileUnit, run_file};
 use super::pool::work_through;
 use super::prepared::Prepared;
+use super::thread::on_own_thread;
 use super::units::{Cut, Unit, Units};
 use super::{Answers, Joint, write_expectations};
 use crate::event::{CaseResult, Event, Sender};
@@ -111,21 +112,28 @@ impl<S> Work<S> {
     }
 }
 
-impl<S: Connect> Work<S> {
+impl<S: Connect + 'static> Work<S> {
     /// Runs a file; gives what is recorded of it.
-    pub(super) async fn run_file(&self, unit: Unit, files: &Arc<FilesSpec>) -> Option<Answers> {
-        let facts = Facts {
-            labels: files.labels.clone(),
-            ..self.facts.clone()
-        };
-        let unit = FileUnit {
-            cell: self.cell(unit),
-            files,
-            path: &files.files[unit.part],
-            place: unit.place,
-            deadline: self.deadline(unit),
-        };
-        run_file(&self.server, facts, &unit, &self.joint).await
+    pub(super) async fn run_file(
+        self: Arc<Self>,
+        unit: Unit,
+        files: Arc<FilesSpec>,
+    ) -> Option<Answers> {
+        on_own_thread(async move {
+            let facts = Facts {
+                labels: files.labels.clone(),
+                ..self.facts.clone()
+            };
+            let unit = FileUnit {
+                cell: self.cell(unit),
+                files: &files,
+                path: &files.files[unit.part],
+                place: unit.place,
+                deadline: self.deadline(unit),
+            };
+            run_file(&self.server, facts, &unit, &self.joint).await
+        })
+        .await
     }
 }
 
@@ -161,7 +169,10 @@ pub async fn run_files_on<S: Connect + 'static>(
         let work = Arc::clone(&work);
         async move {
             match &work.cell(unit).suite.kind {
-                SuiteKind::Files(files) => work.run_file(unit, files).await,
+                SuiteKind::Files(files) => {
+                    let files = Arc::clone(files);
+                    Arc::clone(&work).run_file(unit, files).await
+                }
                 SuiteKind::Command(_) | SuiteKind::Mysqltest(_) => None,
             }
         }

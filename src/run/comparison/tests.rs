@@ -28,6 +28,10 @@ impl Bench {
     }
 
     fn with(known: &str, propose: bool) -> Self {
+        Bench::within(known, propose, &Depot::default())
+    }
+
+    fn within(known: &str, propose: bool, depot: &Depot) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a.sql");
         if !known.is_empty() {
@@ -43,7 +47,7 @@ impl Bench {
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());
-        let comparison = Comparison::new(about, &names, &events);
+        let comparison = Comparison::new(about, &names, depot, &events);
         let sinks = FLAVOURS.map(|(name, family, version)| {
             comparison.sink(&Facts {
                 flavour: name.to_owned(),
@@ -133,7 +137,23 @@ fn a_step_is_told_as_soon_as_all_have_answered_it() {
     assert!(bench.told().is_empty());
     bench.answers(2, Some(2));
     assert_eq!(bench.told(), ["new: mariadb-10.5+mariadb-11.8 | mysql-9.7"]);
-    assert_eq!(bench.comparison.lock().pending.len(), 1);
+    let state = bench.comparison.lock();
+    let waiting = |member: &&Member| !member.waiting.is_empty();
+    assert_eq!(state.flavours.iter().filter(waiting).count(), 1);
+}
+
+#[test]
+fn what_waits_in_a_file_is_compared_like_the_rest() {
+    let mut bench = Bench::within("", false, &Depot::with_room(2_000));
+    for at in 0..1_000 {
+        bench.answers(0, Some(at));
+        bench.answers(1, (at % 2 == 0).then_some(at));
+    }
+    assert!(bench.told().is_empty());
+    for at in 0..1_000 {
+        bench.answers(2, Some(if at == 700 { 0 } else { at }));
+    }
+    assert_eq!(bench.told(), ["new: mysql-9.7+mariadb-10.5 | mariadb-11.8"]);
 }
 
 #[test]

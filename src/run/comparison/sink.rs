@@ -1,0 +1,71 @@
+//! One flavour's way into a comparison.
+
+use super::{Came, Comparison, Delivered, StepFacts};
+use crate::run::backlog::Backlog;
+
+/// One flavour's way into a comparison. Dropping it says that nothing more
+/// comes.
+#[derive(Debug)]
+pub(in crate::run) struct Sink {
+    comparison: Comparison,
+    member: usize,
+    /// Kept until it is known whether this try is the last.
+    held_back: Option<Backlog<Delivered>>,
+}
+
+impl Sink {
+    pub(super) fn new(comparison: Comparison, member: usize) -> Self {
+        Sink {
+            comparison,
+            member,
+            held_back: None,
+        }
+    }
+
+    /// Keeps what comes until [`Sink::release`]; what was kept before is of an
+    /// earlier try and forgotten.
+    pub(in crate::run) fn hold_back(&mut self) {
+        let depot = self.comparison.lock().depot.clone();
+        self.held_back = Some(Backlog::new(&depot));
+    }
+
+    /// Passes on what comes; what was kept before is forgotten.
+    pub(in crate::run) fn forget(&mut self) {
+        self.held_back = None;
+    }
+
+    pub(in crate::run) fn release(&mut self) {
+        let Some(mut kept) = self.held_back.take() else {
+            return;
+        };
+        let mut state = self.comparison.lock();
+        loop {
+            match kept.pop() {
+                Ok(Some(item)) => state.deliver(self.member, item),
+                Ok(None) => return,
+                Err(error) => return state.fail(&error),
+            }
+        }
+    }
+
+    /// The next step of the file, and what came of it; nothing where it was
+    /// skipped or no answer came.
+    pub(in crate::run) fn deliver(&mut self, step: StepFacts, came: Option<Came>) {
+        let item = Delivered { step, came };
+        match &mut self.held_back {
+            Some(kept) => {
+                if let Err(error) = kept.push(item) {
+                    self.comparison.lock().fail(&error);
+                }
+            }
+            None => self.comparison.lock().deliver(self.member, item),
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.release();
+        self.comparison.lock().end(self.member);
+    }
+}
