@@ -43,6 +43,16 @@ pub enum Event {
         /// For people, such as `nest: inner engine`.
         step: String,
     },
+    /// A base image is being built, since it is not in the cache.
+    ImageStarted {
+        /// For people, such as `debian:sid`.
+        image: String,
+    },
+    /// A base image was built.
+    ImageFinished {
+        /// As it was begun.
+        image: String,
+    },
     /// The common ground stands.
     SetupFinished {
         /// What it is made of.

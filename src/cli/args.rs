@@ -169,6 +169,10 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) after: AfterArgs,
 
+    /// Tell where the time went: the critical path, and the phases of each flavour
+    #[arg(long)]
+    pub(super) timings: bool,
+
     /// Insist on the packages that the matrix's lock file names
     #[arg(long)]
     pub(super) locked: bool,

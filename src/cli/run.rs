@@ -17,7 +17,7 @@ use crate::nest;
 use crate::plan::{Plan, Selection, Times};
 use crate::report::{
     Audience, Colour, Detail, Differences, Progress, ReportKind, ReportSpec, Reporter, RunRecord,
-    Summary, drive, open_reports, read_events,
+    Summary, Timings, drive, open_reports, read_events,
 };
 use crate::run::{
     After, Caller, Condition, PrepareError, Prepared, RunOptions, Stand, StandOptions, put_to_rest,
@@ -46,6 +46,8 @@ pub(super) struct Task {
     pub(super) owner: Option<(u32, u32)>,
     /// What becomes of the servers.
     pub(super) after: After,
+    /// Whether it is told where the time went.
+    pub(super) timings: bool,
 }
 
 impl Task {
@@ -63,6 +65,7 @@ impl Task {
             reports: Vec::new(),
             owner: None,
             after: After::Keep,
+            timings: false,
         }
     }
 }
@@ -115,6 +118,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         reports,
         owner,
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
+        timings: args.timings,
         ..Task::new(matrix, plan, prepared)
     };
     provide(place, &task).await
@@ -254,6 +258,8 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     let live = std::io::stderr().is_terminal() && !task.plain;
     let mut audience: Vec<Box<dyn Reporter>> = vec![Box::new(Progress::new(live, &names))];
     audience.extend(reports);
+    let timings = Timings::default();
+    audience.push(Box::new(timings.clone()));
     let reporter = tokio::spawn(drive(heard, Audience::new(audience)));
     events.send(Event::RunStarted {
         schema: SCHEMA,
@@ -305,6 +311,9 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         summary.set_detail(Detail::Files);
     }
     say(summary.render(stdout_width()).trim_end());
+    if task.timings {
+        say(timings.render().trim_end());
+    }
     rest(stand.get(), task, interrupted).await;
     Ok(record)
 }

@@ -1,5 +1,6 @@
 //! Building a base image with mmdebstrap, once a key.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -70,11 +71,29 @@ pub enum ImageError {
 }
 
 /// Builds images into a cache, as many at once as there are processors.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Builder {
     folder: PathBuf,
     locks: KeyedLocks,
     slots: Arc<Semaphore>,
+    listener: Arc<dyn Fn(Building) + Send + Sync>,
+}
+
+/// What a builder tells of an image, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Building {
+    /// It is not in the cache, so it is being built.
+    Started(String),
+    /// It is there.
+    Finished(String),
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Packages of every image: an init system, a network, a way to get more, and to
@@ -112,6 +131,15 @@ impl Builder {
             folder: folder.into().join("images"),
             locks: KeyedLocks::default(),
             slots: Arc::new(Semaphore::new(processors)),
+            listener: Arc::new(|_| {}),
+        }
+    }
+
+    /// The same builder, which tells of what it builds.
+    pub fn telling(self, listener: impl Fn(Building) + Send + Sync + 'static) -> Self {
+        Builder {
+            listener: Arc::new(listener),
+            ..self
         }
     }
 
@@ -130,10 +158,12 @@ impl Builder {
         if !(files.metadata.is_file() && files.rootfs.is_file()) {
             let _slot = self.slots.acquire().await;
             self.clear_abandoned();
+            (self.listener)(Building::Started(image.title()));
             let work = Work::begin(image, &self.folder, &key)?;
             run_mmdebstrap(image, &work).await?;
             write_metadata(image, &key, &work)?;
             work.finish(image, &files)?;
+            (self.listener)(Building::Finished(image.title()));
         }
         Ok(files)
     }
@@ -189,6 +219,14 @@ impl BaseImage {
     /// Its name in a matrix file.
     pub fn name(&self) -> String {
         format!("debian:{}", self.suite)
+    }
+
+    /// Its name, with the packages that make it another one.
+    fn title(&self) -> String {
+        match self.packages.as_slice() {
+            [] => self.name(),
+            packages => format!("{} with {}", self.name(), packages.join(", ")),
+        }
     }
 
     fn sources(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ mod mirror;
 mod scratch;
 mod store;
 
-pub use build::{BaseImage, Builder, ImageError};
+pub use build::{BaseImage, Builder, Building, ImageError};
 pub(crate) use store::KeyedLocks;
 pub use store::{ImageOrigin, ImageStore, StoreError};
 

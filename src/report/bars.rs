@@ -75,8 +75,10 @@ impl Bars {
             Event::Interrupted => return self.all.println("interrupted"),
             Event::SetupStarted { step } => self.setup.set_message(one_line(step, WIDEST)),
             Event::SetupFinished { .. } => self.setup.finish_with_message("ready"),
-            // The summary tells them.
+            // The summary tells them, or nobody waits for them alone.
             Event::RunStarted { .. }
+            | Event::ImageStarted { .. }
+            | Event::ImageFinished { .. }
             | Event::Diverged(_)
             | Event::MoreShown { .. }
             | Event::Stale(_)

@@ -45,6 +45,8 @@ impl Lines {
     fn line(&mut self, event: &Event) -> Option<String> {
         Some(match event {
             Event::SetupStarted { step } => step.clone(),
+            Event::ImageStarted { image } => format!("building image {image}"),
+            Event::ImageFinished { image } => format!("built image {image}"),
             Event::SetupFinished { .. } => "nest ready".to_owned(),
             Event::Warning { text } => format!("warning: {}", visible(text)),
             Event::FlavourPhase { flavour, phase } => {

@@ -22,6 +22,7 @@ mod record;
 mod sample;
 mod summary;
 mod text;
+mod timings;
 
 pub use audience::{Audience, Reporter};
 pub use divergence::Differences;
@@ -32,6 +33,7 @@ pub use progress::Progress;
 pub use record::RunRecord;
 pub use summary::Summary;
 pub use text::Colour;
+pub use timings::Timings;
 
 use std::time::Instant;
 

@@ -13,7 +13,7 @@ use crate::host::{
     EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, builds, free_disk,
     install, refresh_lists, running_engine, unenforced_limits,
 };
-use crate::image::{BaseImage, Builder, ImageOrigin, ImageStore, cache_folder};
+use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder};
 use crate::matrix::NestSpec;
 use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
 use crate::route::{GuardError, RouteError, Routes};
@@ -85,7 +85,13 @@ impl Stand {
         let names = Names::of(&options.project);
         let lock = Lock::take(&format!("{}-{}", names.project, spec.name), events).await?;
         let ground_lock = Lock::take(&names.project, events).await?;
-        let builder = Builder::new(cache_folder());
+        let teller = events.clone();
+        let builder = Builder::new(cache_folder()).telling(move |building| {
+            teller.send(match building {
+                Building::Started(image) => Event::ImageStarted { image },
+                Building::Finished(image) => Event::ImageFinished { image },
+            });
+        });
         let mut making = Making {
             options,
             spec,

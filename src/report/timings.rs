@@ -1,0 +1,380 @@
+//! Where a run's time went: its critical path, and how long each flavour was in
+//! each phase.
+//!
+//! The path is read backwards. From the end of the run on, it asks what ended
+//! last before that; where something only waited, it goes on with what was
+//! waited for.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::audience::Reporter;
+use super::record::RunRecord;
+use crate::event::{Event, Phase};
+
+/// The setup is a subject of its own, beside flavours and images.
+const SETUP: &str = "setup";
+/// Files and commands of a flavour, in one.
+const SUITES: &str = "running its suites";
+/// Two things that follow each other within this time are one after the other.
+const SLACK: Duration = Duration::from_millis(60);
+
+/// Notes when things began and ended; clones are the same.
+#[derive(Debug, Clone)]
+pub struct Timings {
+    begun: Instant,
+    line: Arc<Mutex<Timeline>>,
+}
+
+/// Something that took time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Span {
+    subject: String,
+    what: String,
+    from: Duration,
+    to: Duration,
+    /// Whether it only waited for something else.
+    waits: bool,
+}
+
+/// All that took time.
+#[derive(Debug, Default)]
+struct Timeline {
+    spans: Vec<Span>,
+    /// What has begun, by subject.
+    open: BTreeMap<String, Span>,
+    /// Flavours and phases in the order of their first mention.
+    flavours: Vec<String>,
+    phases: Vec<String>,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Timings {
+            begun: Instant::now(),
+            line: Arc::default(),
+        }
+    }
+}
+
+impl Timings {
+    fn line(&self) -> MutexGuard<'_, Timeline> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The critical path, and a table of phases by flavours.
+    pub fn render(&self) -> String {
+        self.line().render()
+    }
+}
+
+impl Reporter for Timings {
+    fn name(&self) -> &str {
+        "timings"
+    }
+
+    fn hear(&mut self, event: &Event) -> io::Result<()> {
+        let at = self.begun.elapsed();
+        self.line().hear(event, at);
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &RunRecord) -> io::Result<()> {
+        let at = self.begun.elapsed();
+        self.line().end_all(at);
+        Ok(())
+    }
+
+    fn is_wanted(&self) -> bool {
+        false
+    }
+}
+
+impl Timeline {
+    fn hear(&mut self, event: &Event, at: Duration) {
+        match event {
+            Event::SetupStarted { step } => self.begin(SETUP, step, at, false),
+            Event::SetupFinished { .. } => self.end(SETUP, at),
+            Event::ImageStarted { image } => {
+                self.begin(&image_subject(image), "building", at, false);
+            }
+            Event::ImageFinished { image } => self.end(&image_subject(image), at),
+            Event::FlavourPhase { flavour, phase } => {
+                let waits = matches!(phase, Phase::Creating | Phase::Queued);
+                self.begin_of(flavour, phase.as_str(), at, waits);
+            }
+            Event::FlavourReady { flavour, .. } | Event::FlavourUnavailable { flavour, .. } => {
+                self.end(flavour, at);
+            }
+            Event::CaseStarted { flavour, .. } => {
+                let runs = self
+                    .open
+                    .get(flavour)
+                    .is_some_and(|span| span.what == SUITES);
+                if !runs {
+                    self.begin_of(flavour, SUITES, at, false);
+                }
+            }
+            Event::FlavourFinished { flavour } => self.end(flavour, at),
+            _ => {}
+        }
+    }
+
+    fn begin_of(&mut self, flavour: &str, what: &str, at: Duration, waits: bool) {
+        note(&mut self.flavours, flavour);
+        note(&mut self.phases, what);
+        self.begin(flavour, what, at, waits);
+    }
+
+    fn begin(&mut self, subject: &str, what: &str, at: Duration, waits: bool) {
+        if self.open.get(subject).is_some_and(|span| span.what == what) {
+            return;
+        }
+        self.end(subject, at);
+        let span = Span {
+            subject: subject.to_owned(),
+            what: what.to_owned(),
+            from: at,
+            to: at,
+            waits,
+        };
+        self.open.insert(subject.to_owned(), span);
+    }
+
+    fn end(&mut self, subject: &str, at: Duration) {
+        if let Some(mut span) = self.open.remove(subject) {
+            span.to = at;
+            self.spans.push(span);
+        }
+    }
+
+    fn end_all(&mut self, at: Duration) {
+        let open: Vec<String> = self.open.keys().cloned().collect();
+        for subject in open {
+            self.end(&subject, at);
+        }
+    }
+
+    /// What the end of the run waited for, the first of it first. Spans are cut
+    /// to what was not waited for before.
+    fn critical_path(&self) -> Vec<Span> {
+        let mut path: Vec<Span> = Vec::new();
+        let Some(mut at) = self.spans.iter().map(|span| span.to).max() else {
+            return path;
+        };
+        let mut subject = String::new();
+        while let Some(span) = self.before(at, &subject) {
+            let cause = span.waits.then(|| self.cause(span, at)).flatten();
+            let from = cause.map_or(span.from, |cause| cause.to.min(at));
+            path.push(Span {
+                from,
+                to: at,
+                ..span.clone()
+            });
+            if span.from >= at && cause.is_none() {
+                break;
+            }
+            at = from;
+            subject = cause.unwrap_or(span).subject.clone();
+        }
+        path.retain(|span| span.to > span.from);
+        path.reverse();
+        path
+    }
+
+    /// What had just ended at `at`: of the same subject, if anything of it had;
+    /// else anything; else what was going on in the setup, or ended last.
+    fn before(&self, at: Duration, subject: &str) -> Option<&Span> {
+        let earlier = || (self.spans.iter()).filter(|span| span.from < at && span.to > span.from);
+        let ended = || earlier().filter(|span| span.to <= at + SLACK);
+        let just = || ended().filter(|span| span.to + SLACK >= at);
+        let last = |span: &&Span| (span.to, !span.waits);
+        let own = just().filter(|span| span.subject == subject);
+        own.max_by_key(last)
+            .or_else(|| just().max_by_key(last))
+            .or_else(|| earlier().find(|span| span.subject == SETUP && span.to > at))
+            .or_else(|| ended().max_by_key(last))
+    }
+
+    /// What ended last while `span` waited for it.
+    fn cause(&self, span: &Span, at: Duration) -> Option<&Span> {
+        self.spans
+            .iter()
+            .filter(|other| other.subject != span.subject && !other.waits)
+            .filter(|other| other.subject != SETUP && other.what != SUITES)
+            .filter(|other| other.to > span.from && other.to <= at && other.from < other.to)
+            .max_by_key(|other| other.to)
+    }
+
+    fn render(&self) -> String {
+        let path = self.critical_path();
+        let mut text = String::from("\ncritical path:\n");
+        for span in &path {
+            let took = seconds(span.to.saturating_sub(span.from));
+            let from = seconds(span.from);
+            text.push_str(&format!(
+                "  {from:>8}  +{took:<8} {}: {}\n",
+                span.subject, span.what
+            ));
+        }
+        let images: Vec<&Span> = self
+            .spans
+            .iter()
+            .filter(|span| span.subject.starts_with(IMAGE))
+            .collect();
+        for span in images {
+            let took = seconds(span.to - span.from);
+            text.push_str(&format!("{}: {took}\n", span.subject));
+        }
+        text.push_str(&self.table());
+        text
+    }
+
+    /// Phases by flavours, in seconds.
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        let head = std::iter::once("phase").chain(self.flavours.iter().map(String::as_str));
+        table.set_header(head);
+        for phase in &self.phases {
+            let times = self.flavours.iter().map(|flavour| {
+                let of = |span: &&Span| span.subject == *flavour && span.what == *phase;
+                let all = self.spans.iter().filter(of);
+                let sum: Duration = all.map(|span| span.to.saturating_sub(span.from)).sum();
+                seconds(sum)
+            });
+            table.add_row(std::iter::once(phase.clone()).chain(times));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        format!("{table}\n")
+    }
+}
+
+const IMAGE: &str = "image ";
+
+fn image_subject(image: &str) -> String {
+    format!("{IMAGE}{image}")
+}
+
+fn note(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn phase(flavour: &str, phase: Phase) -> Event {
+        Event::FlavourPhase {
+            flavour: flavour.to_owned(),
+            phase,
+        }
+    }
+
+    fn finished(flavour: &str) -> Event {
+        Event::FlavourFinished {
+            flavour: flavour.to_owned(),
+        }
+    }
+
+    fn timeline(events: Vec<(u64, Event)>) -> Timeline {
+        let mut line = Timeline::default();
+        for (when, event) in &events {
+            line.hear(event, at(*when));
+        }
+        line.end_all(at(events.last().map_or(0, |(when, _)| *when)));
+        line
+    }
+
+    fn path(line: &Timeline) -> String {
+        let lines = line.critical_path().into_iter().map(|span| {
+            let (from, to) = (span.from.as_secs(), span.to.as_secs());
+            format!("{from}-{to} {}: {}", span.subject, span.what)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn setup(step: &str) -> Event {
+        Event::SetupStarted {
+            step: step.to_owned(),
+        }
+    }
+
+    fn setup_finished() -> Event {
+        Event::SetupFinished {
+            machine: crate::event::Machine::default(),
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_path_ends_with_the_slowest_flavour_and_begins_with_the_setup() {
+        let line = timeline(vec![
+            (0, setup("engine")),
+            (2, setup_finished()),
+            (2, phase("a", Phase::Starting)),
+            (2, phase("b", Phase::Starting)),
+            (3, phase("a", Phase::LoggingIn)),
+            (4, finished("a")),
+            (6, phase("b", Phase::LoggingIn)),
+            (9, finished("b")),
+        ]);
+        insta::assert_snapshot!(path(&line), @r"
+        0-2 setup: engine
+        2-6 b: starting
+        6-9 b: logging in
+        ");
+    }
+
+    #[test]
+    fn what_was_waited_for_is_on_the_path() {
+        let image = || "debian:sid".to_owned();
+        let line = timeline(vec![
+            (0, setup("engine")),
+            (1, Event::ImageStarted { image: image() }),
+            (2, setup_finished()),
+            (2, phase("a", Phase::Creating)),
+            (7, Event::ImageFinished { image: image() }),
+            (8, phase("a", Phase::Installing)),
+            (9, finished("a")),
+        ]);
+        insta::assert_snapshot!(path(&line), @r"
+        0-1 setup: engine
+        1-7 image debian:sid: building
+        7-8 a: creating its container
+        8-9 a: installing its server
+        ");
+    }
+
+    #[test]
+    fn who_waits_for_its_turn_waits_for_who_had_it() {
+        let line = timeline(vec![
+            (0, phase("a", Phase::Installing)),
+            (0, phase("b", Phase::Queued)),
+            (5, phase("a", Phase::Configuring)),
+            (5, phase("b", Phase::Installing)),
+            (6, finished("a")),
+            (9, finished("b")),
+        ]);
+        insta::assert_snapshot!(path(&line), @r"
+        0-5 a: installing its server
+        5-9 b: installing its server
+        ");
+    }
+}
