@@ -233,7 +233,8 @@ mod tests {
         }
         backlog.flush().expect("room");
         drop(backlog);
-        assert_eq!((depot.lock().left, depot.lock().blocks), (10, 0));
+        let room = depot.lock();
+        assert_eq!((room.left, room.blocks), (10, 0));
     }
 
     proptest! {
