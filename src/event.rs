@@ -465,6 +465,11 @@ impl Sender {
         let _ = self.0.send(event);
     }
 
+    /// A sender that keeps nobody waiting for what it may still say.
+    pub fn downgrade(&self) -> WeakSender {
+        WeakSender(self.0.downgrade())
+    }
+
     /// Says what a flavour is at.
     pub fn phase(&self, flavour: &str, phase: Phase) {
         self.send(Event::FlavourPhase {
@@ -476,6 +481,19 @@ impl Sender {
     /// Warns people.
     pub fn warn(&self, text: impl Into<String>) {
         self.send(Event::Warning { text: text.into() });
+    }
+}
+
+/// A sender for what outlives a run: once the others are gone, nobody hears it.
+#[derive(Debug, Clone)]
+pub struct WeakSender(tokio::sync::mpsc::WeakUnboundedSender<Event>);
+
+impl WeakSender {
+    /// Says what happened, where somebody still listens.
+    pub fn send(&self, event: Event) {
+        if let Some(sender) = self.0.upgrade() {
+            let _ = sender.send(event);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::args::{DiffArgs, Place};
 use super::run::{Task, load_matrix, plan, prepare, provide};
 use super::{Failure, privilege};
 use crate::event::Verdict;
-use crate::matrix::{FilesSpec, SuiteKind, SuiteSpec};
+use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use crate::report::Differences;
 use crate::run::RunOptions;
 use crate::suite::FileKind;
@@ -29,6 +29,7 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
             .collect(),
         limit: None,
         retries: 0,
+        isolation: Isolation::Database,
         kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),
     }];
     let plan = plan(&matrix, &args.up.selection())?;

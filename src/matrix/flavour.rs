@@ -106,15 +106,19 @@ pub(super) fn read_all(
     flavours.into_iter().map(|(_, flavour)| flavour).collect()
 }
 
+/// Letters of a name: those of a host are 63, and copies of a flavour have its
+/// name with a few more.
+const LONGEST: usize = 45;
+
 /// Names of containers are names of hosts.
 pub(super) fn check_name(table: &TableReader<'_>, name: &Placed<String>) {
     let text = &name.value;
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    if !plain || !begins || text.len() > 63 || text.ends_with('-') {
+    if !plain || !begins || text.len() > LONGEST || text.ends_with('-') {
         table.problem(
             name.span.clone(),
-            format!("expected a name of at most 63 letters, digits and hyphens that begins with a letter; found `{text}`"),
+            format!("expected a name of at most {LONGEST} letters, digits and hyphens that begins with a letter; found `{text}`"),
         );
     }
 }

@@ -15,7 +15,7 @@ pub use flavour::Flavour;
 pub use locked::{Locked, MatrixLock};
 pub use nest::NestSpec;
 pub use run::{After, RunSpec};
-pub use suite::{CommandSpec, Expect, FilesSpec, MysqltestSpec, SuiteKind, SuiteSpec};
+pub use suite::{CommandSpec, Expect, FilesSpec, Isolation, MysqltestSpec, SuiteKind, SuiteSpec};
 
 use std::path::{Path, PathBuf};
 
@@ -143,7 +143,7 @@ server = 'mariadb:11.8'
         m.toml:6: expected a version such as `8.4` or `10.11.18`; found `9.x`
         m.toml:7: expected `true` or `false`; found an integer
         m.toml:11: the catalogue has `percona:8.4` not from `debian`; it has it from `vendor`
-        m.toml:14: expected a name of at most 63 letters, digits and hyphens that begins with a letter; found `under_score`
+        m.toml:14: expected a name of at most 45 letters, digits and hyphens that begins with a letter; found `under_score`
         ");
     }
 

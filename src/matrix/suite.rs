@@ -30,8 +30,20 @@ pub struct SuiteSpec {
     pub limit: Option<Duration>,
     /// How often what fails is run again.
     pub retries: u32,
+    /// What it has for itself.
+    pub isolation: Isolation,
     /// What is run.
     pub kind: SuiteKind,
+}
+
+/// What a suite has for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// A database for each of its files or commands.
+    #[default]
+    Database,
+    /// A copy of the flavour's golden child as well.
+    Clone,
 }
 
 /// What a suite runs.
@@ -161,6 +173,7 @@ pub(super) fn read_all(
         let chosen = table.texts("flavours");
         let limit = table.duration("limit");
         let retries = table.count("retries");
+        let isolation = read_isolation(&table);
         let kind = match (table.has("command"), table.has("mysqltest")) {
             (true, _) => read_command(&table, folder),
             (false, true) => read_mysqltest(&table, folder, name.as_ref(), images),
@@ -183,10 +196,23 @@ pub(super) fn read_all(
             flavours,
             limit: limit.map(|limit| limit.value),
             retries: retries.map_or(0, |retries| retries.value),
+            isolation,
             kind,
         }));
     }
     suites
+}
+
+/// The servers' own tests have copies of their own in any case.
+fn read_isolation(table: &TableReader<'_>) -> Isolation {
+    let words = [
+        ("database", Isolation::Database),
+        ("clone", Isolation::Clone),
+    ];
+    match table.has("mysqltest") {
+        true => Isolation::default(),
+        false => table.choice("isolation", &words).unwrap_or_default(),
+    }
 }
 
 fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {

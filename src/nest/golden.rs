@@ -135,8 +135,16 @@ impl Children {
         ]);
         let mut child = self.copy(&golden.name, &spec.name, noted).await?;
         child.packages = golden.packages.clone();
-        self.nest.engine.power(&child.name, Power::Start).await?;
+        self.start(&child).await?;
         Ok(child)
+    }
+
+    /// Starts a copy; its server starts with it.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn start(&self, child: &Child) -> Result<(), NestError> {
+        Ok(self.nest.engine.power(&child.name, Power::Start).await?)
     }
 
     /// A copy of the golden child that the child `of` came from. It is not

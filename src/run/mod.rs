@@ -15,6 +15,7 @@ mod course;
 mod database;
 mod excuses;
 mod flavour;
+mod isolated;
 mod judge;
 mod lock;
 mod mysqltest_cell;
@@ -46,13 +47,14 @@ use tokio::task::JoinSet;
 
 use comparison::Comparison;
 use course::Course;
+use isolated::Isolated;
 use mysqltest_cell::Tools;
 use pool::work_through;
 use units::Unit;
 use work::Work;
 
 use crate::event::{Event, Sender};
-use crate::matrix::{Expect, FilesSpec, SuiteKind};
+use crate::matrix::{Expect, FilesSpec, Isolation, SuiteKind};
 use crate::plan::Plan;
 use crate::server::Server;
 use crate::suite::{Expectation, Facts, Known, Recorded, SuiteError, expectation_path};
@@ -168,12 +170,50 @@ async fn run_unit(
     unit: Unit,
     stand: &Stand,
     tools: &Tools,
-) -> Option<Answers> {
-    let (server, cell, joint) = (&work.server, work.cell(unit), &work.joint);
+) -> Vec<Answers> {
+    if work.cell(unit).suite.isolation == Isolation::Clone {
+        return run_isolated(work, unit, stand, tools).await;
+    }
+    let server = work.server.clone();
+    run_on(server, work, unit, stand, tools).await
+}
+
+/// Runs a whole suite on a server of its own.
+async fn run_isolated(
+    work: Arc<Work<Server>>,
+    unit: Unit,
+    stand: &Stand,
+    tools: &Tools,
+) -> Vec<Answers> {
+    if work.joint.course.is_over() {
+        work.skip(unit);
+        return Vec::new();
+    }
+    let isolated = match Isolated::provide(stand, work.cell(unit), unit.cell).await {
+        Ok(isolated) => isolated,
+        Err(error) => {
+            work.abort(unit, &error.to_string());
+            return Vec::new();
+        }
+    };
+    let server = isolated.server.clone();
+    let answers = run_on(server, Arc::clone(&work), unit, stand, tools).await;
+    isolated.dispose(stand, &work.joint.events).await;
+    answers
+}
+
+async fn run_on(
+    server: Server,
+    work: Arc<Work<Server>>,
+    unit: Unit,
+    stand: &Stand,
+    tools: &Tools,
+) -> Vec<Answers> {
+    let (cell, joint) = (work.cell(unit), &work.joint);
     match &cell.suite.kind {
         SuiteKind::Files(files) => {
             let files = Arc::clone(files);
-            return Arc::clone(&work).run_file(unit, files).await;
+            return Arc::clone(&work).run_files(server, unit, files).await;
         }
         SuiteKind::Command(command) => {
             let place = command_cell::Place {
@@ -181,7 +221,7 @@ async fn run_unit(
                 stand,
                 place: unit.place,
             };
-            command_cell::run_command_cell(server, &place, command, joint).await;
+            command_cell::run_command_cell(&server, &place, command, joint).await;
         }
         SuiteKind::Mysqltest(spec) => {
             let place = mysqltest_cell::Place {
@@ -190,10 +230,10 @@ async fn run_unit(
                 tools,
                 place: unit.place,
             };
-            mysqltest_cell::run_mysqltest_cell(server, place, spec, joint).await;
+            mysqltest_cell::run_mysqltest_cell(&server, place, spec, joint).await;
         }
     }
-    None
+    Vec::new()
 }
 
 /// Writes what was recorded; nothing where expectations are not written.

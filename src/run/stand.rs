@@ -85,7 +85,7 @@ impl Stand {
         let names = Names::of(&options.project);
         let lock = Lock::take(&format!("{}-{}", names.project, spec.name), events).await?;
         let ground_lock = Lock::take(&names.project, events).await?;
-        let teller = events.clone();
+        let teller = events.downgrade();
         let builder = Builder::new(cache_folder()).telling(move |building| {
             teller.send(match building {
                 Building::Started(image) => Event::ImageStarted { image },

@@ -1,6 +1,7 @@
 //! One flavour's part of a plan: its cells cut into units, and what a unit does.
 
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::thread::on_own_thread;
 use super::units::{Cut, Unit, Units};
 use super::{Answers, Joint, write_expectations};
 use crate::event::{CaseResult, Event, Sender};
-use crate::matrix::{FilesSpec, SuiteKind};
+use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use crate::plan::{Cell, Plan};
 use crate::session::Connect;
 use crate::suite::{Facts, SuiteError};
@@ -65,6 +66,8 @@ impl<S> Work<S> {
     /// The cells as units, `jobs` of them at a time.
     pub(super) fn units(&self, jobs: usize) -> Units {
         let cuts = self.cells.iter().map(|work| match &work.cell.suite.kind {
+            // It is run as a whole, since it has a server of its own.
+            SuiteKind::Files(_) if work.cell.suite.isolation == Isolation::Clone => Cut::Whole,
             SuiteKind::Files(files) => Cut::Files {
                 count: files.files.len(),
                 at_a_time: files.jobs.unwrap_or(usize::MAX),
@@ -88,50 +91,95 @@ impl<S> Work<S> {
         work.cell.suite.limit.map(|limit| (begun + limit, limit))
     }
 
+    /// What a unit runs: files of its suite, or the whole.
+    fn names(&self, unit: Unit) -> Vec<PathBuf> {
+        let suite = &self.cell(unit).suite;
+        match &suite.kind {
+            SuiteKind::Files(files) => files.files[parts(suite, files, unit)].to_vec(),
+            SuiteKind::Command(command) => vec![PathBuf::from(command.title())],
+            SuiteKind::Mysqltest(_) => vec![PathBuf::from("main")],
+        }
+    }
+
     /// A unit whose task panicked: a fault of dbmatrix, and told as that.
     pub(super) fn lost(&self, unit: Unit, reason: &str) {
+        let reason = format!(
+            "dbmatrix itself failed, which is an error of its own to be reported: {reason}"
+        );
+        self.abort(unit, &reason);
+    }
+
+    /// Tells why nothing of a unit can be run.
+    pub(super) fn abort(&self, unit: Unit, reason: &str) {
         let cell = self.cell(unit);
-        let file = match &cell.suite.kind {
-            SuiteKind::Files(files) => files.files[unit.part].clone(),
-            SuiteKind::Command(command) => PathBuf::from(command.title()),
-            SuiteKind::Mysqltest(_) => PathBuf::from("main"),
-        };
         self.joint.course.note_failure();
-        self.joint.events.send(Event::CaseFinished {
-            flavour: cell.flavour.clone(),
-            suite: cell.suite.name.clone(),
-            file,
-            result: CaseResult {
-                aborted: Some(format!(
-                    "dbmatrix itself failed, which is an error of its own to be reported: {reason}"
-                )),
-                place: unit.place,
-                ..CaseResult::default()
-            },
-        });
+        for file in self.names(unit) {
+            self.leave_out(cell, &file);
+            self.joint.events.send(Event::CaseFinished {
+                flavour: cell.flavour.clone(),
+                suite: cell.suite.name.clone(),
+                file,
+                result: CaseResult {
+                    aborted: Some(reason.to_owned()),
+                    place: unit.place,
+                    ..CaseResult::default()
+                },
+            });
+        }
+    }
+
+    /// Counts a unit as one that was not run, since the run ends.
+    pub(super) fn skip(&self, unit: Unit) {
+        for file in self.names(unit) {
+            self.leave_out(self.cell(unit), &file);
+            self.joint.note_cut();
+        }
+    }
+
+    /// Nobody is to wait for this flavour's answers to a file.
+    fn leave_out(&self, cell: &Cell, file: &Path) {
+        let key = (cell.suite.name.clone(), file.to_owned());
+        if let Some(comparison) = self.joint.comparisons.get(&key) {
+            comparison.without(&cell.flavour);
+        }
+    }
+}
+
+/// Which of a suite's files a unit runs.
+fn parts(suite: &SuiteSpec, files: &FilesSpec, unit: Unit) -> Range<usize> {
+    match suite.isolation {
+        Isolation::Database => unit.part..unit.part + 1,
+        Isolation::Clone => 0..files.files.len(),
     }
 }
 
 impl<S: Connect + 'static> Work<S> {
-    /// Runs a file; gives what is recorded of it.
-    pub(super) async fn run_file(
+    /// Runs a unit's files; gives what is recorded of them.
+    pub(super) async fn run_files(
         self: Arc<Self>,
+        server: S,
         unit: Unit,
         files: Arc<FilesSpec>,
-    ) -> Option<Answers> {
+    ) -> Vec<Answers> {
         on_own_thread(async move {
-            let facts = Facts {
-                labels: files.labels.clone(),
-                ..self.facts.clone()
-            };
-            let unit = FileUnit {
-                cell: self.cell(unit),
-                files: &files,
-                path: &files.files[unit.part],
-                place: unit.place,
-                deadline: self.deadline(unit),
-            };
-            run_file(&self.server, facts, &unit, &self.joint).await
+            let cell = self.cell(unit);
+            let deadline = self.deadline(unit);
+            let mut answers = Vec::new();
+            for path in &files.files[parts(&cell.suite, &files, unit)] {
+                let facts = Facts {
+                    labels: files.labels.clone(),
+                    ..self.facts.clone()
+                };
+                let file = FileUnit {
+                    cell,
+                    files: &files,
+                    path,
+                    place: unit.place,
+                    deadline,
+                };
+                answers.extend(run_file(&server, facts, &file, &self.joint).await);
+            }
+            answers
         })
         .await
     }
@@ -152,7 +200,7 @@ pub(super) fn jobs(chosen: Option<u32>, flavours: usize) -> usize {
 ///
 /// # Errors
 /// Where an expectation cannot be written; what fails elsewhere is an event.
-pub async fn run_files_on<S: Connect + 'static>(
+pub async fn run_files_on<S: Connect + Clone + 'static>(
     server: S,
     flavour: &str,
     identity: &Identity,
@@ -170,10 +218,10 @@ pub async fn run_files_on<S: Connect + 'static>(
         async move {
             match &work.cell(unit).suite.kind {
                 SuiteKind::Files(files) => {
-                    let files = Arc::clone(files);
-                    Arc::clone(&work).run_file(unit, files).await
+                    let (server, files) = (work.server.clone(), Arc::clone(files));
+                    Arc::clone(&work).run_files(server, unit, files).await
                 }
-                SuiteKind::Command(_) | SuiteKind::Mysqltest(_) => None,
+                SuiteKind::Command(_) | SuiteKind::Mysqltest(_) => Vec::new(),
             }
         }
     };
