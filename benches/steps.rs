@@ -69,12 +69,23 @@ fn main() -> Result<()> {
     let statements = write_statements(&args.files, &facts, folder.path())?;
     let mut client = Vec::new();
     let mut ours: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
-    for _ in 0..args.rounds {
-        if let Some(program) = &args.client {
-            client.push(runtime.block_on(run_client(&args.target, program, &statements))?);
-        }
-        for (jobs, rounds) in (1..).zip(&mut ours) {
-            rounds.push(runtime.block_on(run_ours(&args, &facts.1, folder.path(), jobs))?);
+    for round in 0..args.rounds {
+        // Who follows whom changes: a server still tidies up after the last one.
+        for turn in 0..3 {
+            match ((round + turn) % 3, &args.client) {
+                (0, None) => {}
+                (0, Some(program)) => {
+                    client.push(runtime.block_on(run_client(
+                        &args.target,
+                        program,
+                        &statements,
+                    ))?);
+                }
+                (jobs, _) => {
+                    let round = run_ours(&args, &facts.1, folder.path(), jobs as u32);
+                    ours[jobs - 1].push(runtime.block_on(round)?);
+                }
+            }
         }
     }
     tell(client, ours);
