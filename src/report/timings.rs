@@ -107,18 +107,8 @@ impl Timeline {
                 let waits = matches!(phase, Phase::Creating | Phase::Queued);
                 self.begin_of(flavour, phase.as_str(), at, waits);
             }
-            Event::FlavourReady { flavour, .. } | Event::FlavourUnavailable { flavour, .. } => {
-                self.end(flavour, at);
-            }
-            Event::CaseStarted { flavour, .. } => {
-                let runs = self
-                    .open
-                    .get(flavour)
-                    .is_some_and(|span| span.what == SUITES);
-                if !runs {
-                    self.begin_of(flavour, SUITES, at, false);
-                }
-            }
+            Event::FlavourReady { flavour, .. } => self.begin_of(flavour, SUITES, at, false),
+            Event::FlavourUnavailable { flavour, .. } => self.end(flavour, at),
             Event::FlavourFinished { flavour } => self.end(flavour, at),
             _ => {}
         }

@@ -176,6 +176,7 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
 /// From a sibling child, with the right password, the user is not there.
 pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
     let found = find("mysql-9.7")?;
+    find("mariadb-11.8")?;
     let script = Exec::script(r#"mariadb --skip-ssl-verify-server-cert --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
         .env("HOST", &found.address.to_string())
         .env("PASSWORD", found.nest.password.reveal());

@@ -9,6 +9,7 @@
 
 mod chain;
 mod compare;
+mod fast;
 mod interrupt;
 mod mysqltest;
 mod report;
@@ -38,6 +39,10 @@ fn main() {
         ("interrupted_while_the_nest_is_made", interrupt::nest),
         ("the_matrix_runs_from_nothing", chain::cold),
         ("the_second_run_reuses_all", chain::warm),
+        ("a_run_sees_nothing_of_an_earlier_one", fast::hermetic),
+        ("what_becomes_of_servers_after_a_run", fast::after),
+        ("a_suite_has_a_server_of_its_own", fast::isolation),
+        ("what_nothing_uses_is_pruned", fast::prune),
         ("failures_have_their_exit_status", chain::exit_statuses),
         ("expectations_are_written_and_hold", chain::expectations),
         ("known_differences_are_well", compare::known),
