@@ -7,7 +7,7 @@ use crate::config::ConfigError;
 use crate::event::Verdict;
 use crate::matrix::{Matrix, MatrixLock};
 use crate::plan::Plan;
-use crate::run::{Condition, RunOptions};
+use crate::run::{Freshness, RunOptions};
 
 /// Brings the flavours up and writes down what they are.
 pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Failure> {
@@ -24,7 +24,7 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
     };
     let names: Vec<String> = matrix.flavours.iter().map(|one| one.name.clone()).collect();
     let options = RunOptions {
-        condition: Condition::AsLeft,
+        freshness: Freshness::AsLeft,
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;

@@ -20,7 +20,7 @@ use crate::report::{
     Summary, Timings, drive, open_reports, read_events,
 };
 use crate::run::{
-    After, Caller, Condition, PrepareError, Prepared, RunOptions, Stand, StandOptions, put_to_rest,
+    After, Caller, Freshness, PrepareError, Prepared, RunOptions, Stand, StandOptions, put_to_rest,
     run as run_plan,
 };
 use crate::shard::Shard;
@@ -103,7 +103,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         baseline: args.baseline.clone(),
         jobs: args.jobs.or(matrix.run.jobs),
         caller,
-        condition: Condition::Fresh,
+        freshness: Freshness::Fresh,
     };
     let prepared = prepare(&plan, options)?;
     let task = Task {
@@ -178,7 +178,7 @@ pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure>
     let mut plan = plan(&matrix, &args.selection())?;
     plan.cells.clear();
     let options = RunOptions {
-        condition: Condition::AsLeft,
+        freshness: Freshness::AsLeft,
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;

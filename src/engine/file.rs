@@ -1,12 +1,17 @@
 //! Files in a container, whether it runs or not.
 
 use std::path::Path;
+use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::transport::{Body, escaped, whole};
 use super::{Engine, EngineError};
+
+/// How often a file is written before it is believed that it cannot be.
+const TRIES: usize = 10;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Owner root; who may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +43,7 @@ impl Engine {
         mode: FileMode,
         content: &str,
     ) -> Result<(), EngineError> {
-        self.push_body(instance, path, "file", mode, whole(content.to_owned()))
-            .await
+        self.push_whole(instance, path, "file", mode, content).await
     }
 
     /// Writes a file from one on this side, streamed.
@@ -56,8 +60,32 @@ impl Engine {
 
     /// Makes a folder; one that is there is fine.
     pub async fn push_folder(&self, instance: &str, path: &str) -> Result<(), EngineError> {
-        self.push_body(instance, path, "directory", FileMode::Program, whole(""))
+        self.push_whole(instance, path, "directory", FileMode::Program, "")
             .await
+    }
+
+    /// Incus 6.0 writes into a stopped container by a helper that ends when it
+    /// is idle; a request that comes just then was seen to find its socket gone.
+    async fn push_whole(
+        &self,
+        instance: &str,
+        path: &str,
+        kind: &'static str,
+        mode: FileMode,
+        content: &str,
+    ) -> Result<(), EngineError> {
+        for _ in 1..TRIES {
+            let body = whole(content.to_owned());
+            match self.push_body(instance, path, kind, mode, body).await {
+                Err(EngineError::Refused { message, .. }) if message.contains("forkfile") => {
+                    tracing::debug!(message, "the file is written again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                other => return other,
+            }
+        }
+        let body = whole(content.to_owned());
+        self.push_body(instance, path, kind, mode, body).await
     }
 
     async fn push_body(

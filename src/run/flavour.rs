@@ -25,7 +25,7 @@ const REVIVING: Duration = Duration::from_secs(20);
 
 /// Whose traces a server may bear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Condition {
+pub enum Freshness {
     /// Nobody's: a copy of its golden child that nobody has used.
     #[default]
     Fresh,
@@ -48,12 +48,12 @@ enum FlavourError {
 pub async fn provide(
     stand: &Stand,
     flavour: &Flavour,
-    condition: Condition,
+    freshness: Freshness,
     begun: Instant,
     events: &Sender,
 ) -> Option<Server> {
     let bringing = BringingUp::new(stand, flavour, events);
-    match bringing.bring_up(condition).await {
+    match bringing.bring_up(freshness).await {
         Ok((server, facts)) => {
             events.send(Event::FlavourReady {
                 flavour: flavour.name.clone(),
@@ -118,17 +118,17 @@ impl<'a> BringingUp<'a> {
         }
     }
 
-    async fn bring_up(&self, condition: Condition) -> Result<(Server, ServerFacts), FlavourError> {
+    async fn bring_up(&self, freshness: Freshness) -> Result<(Server, ServerFacts), FlavourError> {
         self.phase(Phase::Creating);
         let children = &self.stand.children;
-        let there = match condition {
-            Condition::Fresh => children.take_fresh(&self.spec).await?,
-            Condition::AsLeft => children.take_left(&self.spec).await?,
+        let there = match freshness {
+            Freshness::Fresh => children.take_fresh(&self.spec).await?,
+            Freshness::AsLeft => children.take_left(&self.spec).await?,
         };
         let (child, server) = match there {
             Some(child) => {
                 let server = self.revive(&child).await?;
-                if condition == Condition::AsLeft {
+                if freshness == Freshness::AsLeft {
                     drop_leftovers(&server).await?;
                 }
                 (child, server)

@@ -31,7 +31,7 @@ mod work;
 
 pub use after::{After, put_to_rest};
 pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
-pub use flavour::{Condition, golden_key, provide};
+pub use flavour::{Freshness, golden_key, provide};
 pub use lock::{Lock, LockError};
 pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions};
@@ -113,14 +113,14 @@ pub async fn run(
     let plan = Arc::new(plan.clone());
     let jobs = work::jobs(prepared.options.jobs, plan.flavours.len());
     let tools = Tools::default();
-    let condition = prepared.options.condition;
+    let freshness = prepared.options.freshness;
     let mut tasks = JoinSet::new();
     for flavour in plan.flavours.clone() {
         let (stand, joint) = (stand.clone(), joint.clone());
         let (plan, tools) = (Arc::clone(&plan), Arc::clone(&tools));
         tasks.spawn(async move {
             let mut answers = Vec::new();
-            if let Some(server) = provide(&stand, &flavour, condition, begun, &joint.events).await {
+            if let Some(server) = provide(&stand, &flavour, freshness, begun, &joint.events).await {
                 let identity = server.identity.clone();
                 let work = Work::new(server, &flavour.name, &identity, &plan, joint.clone());
                 answers = run_work(Arc::new(work), &stand, &tools, jobs).await;

@@ -13,7 +13,7 @@ use super::backlog::Depot;
 use super::command::Caller;
 use super::comparison::{About, Comparison};
 use super::course::Course;
-use super::flavour::Condition;
+use super::flavour::Freshness;
 use crate::config::ConfigError;
 use crate::event::Sender;
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
@@ -35,7 +35,7 @@ pub struct RunOptions {
     /// Who calls, for commands.
     pub caller: Caller,
     /// Whose traces the servers may bear.
-    pub condition: Condition,
+    pub freshness: Freshness,
 }
 
 /// A plan's expectations, checked.

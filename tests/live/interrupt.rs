@@ -8,9 +8,13 @@ use super::Outcome;
 use super::chain::{block_on, running};
 use super::sandbox::{MATRIX, NEST, PROJECT, Sandbox, check, text};
 
+/// A flavour that no other trial has a golden child of.
 fn matrix(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
     sandbox.file("right.slt", "statement ok\nSELECT 1\n");
-    let flavour = format!("[[flavour]]\nname = \"{name}\"\nserver = \"mariadb:10.11\"\n");
+    let flavour = format!(
+        "[[flavour]]\nname = \"{name}\"\nserver = \"mariadb:10.11\"\nsettings = {{ max_connections = {} }}\n",
+        200 + name.len()
+    );
     let suite = "[[suite]]\nname = \"s\"\nfiles = [\"right.slt\"]\n";
     sandbox.matrix(&format!("{name}.toml"), &format!("{flavour}\n{suite}"))
 }
