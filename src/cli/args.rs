@@ -49,6 +49,9 @@ impl Place {
 pub(super) enum Command {
     /// Run a matrix's suites on all its flavours
     #[command(after_help = "\
+Each flavour's server is a new copy of its golden child; one that is there goes,
+with all that was done to it.
+
 Examples:
   dbmatrix run matrices/mysql.toml --yes
   dbmatrix run matrices/mysql.toml --flavour 'mariadb-*' --suite json
@@ -60,6 +63,8 @@ engine could not be provided; 130 interrupted.")]
     Run(RunArgs),
     /// Run statements on all flavours and tell where they differ
     #[command(after_help = "\
+As of `run`, servers are new copies; `--after freeze` makes the next one quick.
+
 Examples:
   dbmatrix diff matrices/mysql.toml -e 'SELECT JSON_TYPE(1.5)'
   dbmatrix diff matrices/mysql.toml migration.sql --baseline mysql-9.7
@@ -347,7 +352,7 @@ pub(super) struct ExecArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "all")]
     pub(super) flavour: Vec<String>,
 
-    /// All flavours that are up
+    /// All flavours, started where they do not run
     #[arg(long, conflicts_with = "flavour")]
     pub(super) all: bool,
 

@@ -3,7 +3,7 @@
 use super::args::{DownArgs, Place};
 use super::run::load_matrix;
 use super::{Failure, privilege, say};
-use crate::engine::Engine;
+use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
 use crate::host::{
     EngineKind, Ground, Names, Survey, run_folder, running_engine, stop_own_daemon, survey,
@@ -12,7 +12,7 @@ use crate::image::{Builder, cache_folder};
 use crate::nest::{destroy_nest, existing_nests};
 use crate::report::{Progress, drive};
 use crate::route::Routes;
-use crate::run::Lock;
+use crate::run::{Lock, nest_lock};
 
 /// Removes one nest, or all that dbmatrix keeps.
 pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Failure> {
@@ -24,10 +24,16 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
     let names = Names::of(&place.project);
+    let found = survey(&place.engine()).await;
+    // A run takes its nest's lock before that of the project, and so do we.
+    let mut nest_locks = Vec::new();
+    for name in nests_to_lock(&found, &names, nest.as_deref()).await? {
+        let lock = Lock::take(&nest_lock(&names.project, &name), &events).await;
+        nest_locks.push(lock.map_err(Failure::not_provided)?);
+    }
     let lock = Lock::take(&names.project, &events)
         .await
         .map_err(Failure::not_provided)?;
-    let found = survey(&place.engine()).await;
     // An engine that was never installed holds nothing of ours; one that does
     // not run may.
     let mut others = false;
@@ -37,7 +43,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
         let engine = running_engine(&found)
             .await
             .map_err(Failure::not_provided)?;
-        remove(&engine, &names, nest.as_deref(), &events).await?;
+        remove(&engine, &names, nest.as_deref()).await?;
         if args.all {
             others = clear(&engine, &names).await?;
         }
@@ -48,6 +54,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
             .map_err(Failure::not_provided)?;
         remove_routes().await?;
     }
+    nest_locks.into_iter().for_each(Lock::remove);
     if args.all {
         lock.remove();
         remove_empty_folders();
@@ -57,23 +64,34 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     Ok(Verdict::Passed)
 }
 
-async fn remove(
-    engine: &Engine,
+/// The nests that go, as far as they are known before the engine runs.
+async fn nests_to_lock(
+    found: &Survey,
     names: &Names,
     nest: Option<&str>,
-    events: &Sender,
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
+    match (nest, found) {
+        (Some(name), _) => Ok(vec![name.to_owned()]),
+        (None, Survey::Running(engine)) => {
+            let nests = nests(engine, names).await?;
+            Ok(nests.into_iter().map(|nest| nest.name).collect())
+        }
+        (None, Survey::Installed(_) | Survey::Absent(_)) => Ok(Vec::new()),
+    }
+}
+
+async fn nests(engine: &Engine, names: &Names) -> Result<Vec<Instance>, Failure> {
+    let there = engine.project(&names.project).await;
+    if there.map_err(Failure::not_provided)?.is_none() {
+        return Ok(Vec::new());
+    }
     let inside = engine.in_project(&names.project);
-    let there = engine
-        .project(&names.project)
-        .await
-        .map_err(Failure::not_provided)?;
-    let nests = match there {
-        Some(_) => existing_nests(&inside)
-            .await
-            .map_err(Failure::not_provided)?,
-        None => Vec::new(),
-    };
+    existing_nests(&inside).await.map_err(Failure::not_provided)
+}
+
+async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<(), Failure> {
+    let inside = engine.in_project(&names.project);
+    let nests = nests(engine, names).await?;
     let chosen: Vec<_> = nests
         .iter()
         .filter(|found| nest.is_none_or(|name| found.name == name))
@@ -84,9 +102,6 @@ async fn remove(
         ));
     }
     for found in chosen {
-        let lock = Lock::take(&format!("{}-{}", names.project, found.name), events)
-            .await
-            .map_err(Failure::not_provided)?;
         destroy_nest(&inside, found)
             .await
             .map_err(Failure::not_provided)?;
@@ -94,7 +109,6 @@ async fn remove(
             "removed nest `{}` with its children and its route",
             found.name
         ));
-        lock.remove();
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `dbmatrix list`.
 
+use std::collections::BTreeMap;
+
 use bytesize::ByteSize;
 use comfy_table::{Table, presets};
 
@@ -8,7 +10,7 @@ use super::run::load_matrix;
 use super::{Failure, privilege, say};
 use crate::event::Verdict;
 use crate::host::{Survey, survey};
-use crate::nest::{Kind, list_all};
+use crate::nest::{Kind, Listed, disk_usage, list_all};
 
 /// Shows nests and children.
 pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Failure> {
@@ -34,6 +36,7 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
         ));
         return Ok(Verdict::Passed);
     }
+    let sizes = sizes(&found, place, &rows).await;
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header([
@@ -53,6 +56,10 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
             Kind::Golden => "(golden)",
             Kind::Other => &row.container,
         };
+        let size = sizes.get(&(row.nest.clone(), row.container.clone()));
+        let size = size.map_or_else(String::new, |bytes| {
+            ByteSize(*bytes).display().iec().to_string()
+        });
         table.add_row([
             row.nest.clone(),
             name.to_owned(),
@@ -61,11 +68,32 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
             row.state,
             row.address,
             row.snapshots.to_string(),
-            row.disk.map_or_else(String::new, |bytes| {
-                ByteSize(bytes).display().iec().to_string()
-            }),
+            size,
         ]);
     }
     say(format_args!("{table}"));
     Ok(Verdict::Passed)
 }
+
+/// Bytes that each child takes for itself, by nest and container, where they
+/// can be measured.
+async fn sizes(found: &Survey, place: &Place, rows: &[Listed]) -> Sizes {
+    let mut sizes = Sizes::new();
+    let Survey::Running(engine) = found else {
+        return sizes;
+    };
+    let inside = engine.in_project(&place.project);
+    for nest in rows.iter().filter(|row| row.kind == Kind::Nest) {
+        match disk_usage(&inside, &nest.nest).await {
+            Ok(of_nest) => sizes.extend(
+                of_nest
+                    .into_iter()
+                    .map(|(child, bytes)| ((nest.nest.clone(), child), bytes)),
+            ),
+            Err(error) => tracing::debug!(%error, "the disk was not measured"),
+        }
+    }
+    sizes
+}
+
+type Sizes = BTreeMap<(String, String), u64>;

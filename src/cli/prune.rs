@@ -10,7 +10,7 @@ use crate::event::{Sender, Verdict};
 use crate::host::{Names, Survey, survey};
 use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
 use crate::report::{Progress, drive};
-use crate::run::{Lock, golden_key};
+use crate::run::{Lock, golden_key, nest_lock};
 
 /// Removes what nothing uses from all nests.
 pub(super) async fn prune(place: &Place, args: &PruneArgs) -> Result<Verdict, Failure> {
@@ -49,8 +49,7 @@ async fn prune_all(
     let mut pruned = Vec::new();
     let nests = wake_nests(engine, &names).await;
     for nest in nests.map_err(Failure::not_provided)? {
-        let lock = format!("{}-{}", names.project, nest.name);
-        let lock = Lock::take(&lock, events).await;
+        let lock = Lock::take(&nest_lock(&names.project, &nest.name), events).await;
         let _held = lock.map_err(Failure::not_provided)?;
         let of_nest = prune_nest(&inside, &nest, wanted, pruning).await;
         pruned.extend(of_nest.map_err(Failure::not_provided)?);

@@ -12,7 +12,7 @@ use super::{Failure, consent, privilege, say};
 use crate::event::{Event, SCHEMA, Sender, Verdict};
 use crate::host::{Storage, survey};
 use crate::image::ImageOrigin;
-use crate::matrix::Matrix;
+use crate::matrix::{Flavour, Matrix};
 use crate::nest;
 use crate::plan::{Plan, Selection, Times};
 use crate::report::{
@@ -271,8 +271,12 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         strict: task.strict,
     });
     let stand = OnceCell::new();
+    let lock = OnceCell::new();
     let work = async {
-        let ensured = Stand::ensure(&options, &matrix.nest, &events);
+        let taken = Stand::lock(&options, &matrix.nest, &events);
+        let taken = taken.await.map_err(Failure::not_provided)?;
+        let lock = lock.get_or_init(|| taken);
+        let ensured = Stand::ensure(&options, &matrix.nest, lock, &events);
         let ensured = ensured.await.map_err(Failure::not_provided)?;
         let stand = stand.get_or_init(|| ensured);
         run_plan(stand, plan, &task.prepared, &events)
@@ -293,14 +297,15 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     }
     drop(events);
     let record = reporter.await.map_err(Failure::not_provided)?;
-    if ended.is_none() {
-        eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
-    }
-    if !matches!(ended, Some(Ok(()))) {
+    // Without the lock, what is half made is somebody else's.
+    if lock.get().is_some() && !matches!(ended, Some(Ok(()))) {
+        if ended.is_none() {
+            eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
+        }
         clean_up(&options, matrix).await;
     }
     if let Some(Err(failure)) = ended {
-        rest(stand.get(), task, true).await;
+        rest(stand.get(), task, |_| false).await;
         return Err(failure);
     }
     let interrupted = ended.is_none();
@@ -314,15 +319,16 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     if task.timings {
         say(timings.render().trim_end());
     }
-    rest(stand.get(), task, interrupted).await;
+    let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
+    rest(stand.get(), task, is_held).await;
     Ok(record)
 }
 
-/// Puts the servers to rest as the task says. A run that was cut holds none for
-/// the next one.
-async fn rest(stand: Option<&Stand>, task: &Task, interrupted: bool) {
-    let after = match task.after {
-        After::Freeze if interrupted => After::Stop,
+/// Puts the servers to rest as the task says. Only such flavours are held for
+/// the next run as this one could have; a run that was cut holds none.
+async fn rest(stand: Option<&Stand>, task: &Task, is_held: impl Fn(&str) -> bool) {
+    let after = |flavour: &Flavour| match task.after {
+        After::Freeze if !is_held(&flavour.name) => After::Stop,
         after => after,
     };
     let Some(stand) = stand else { return };

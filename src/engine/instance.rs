@@ -78,7 +78,7 @@ pub struct NewInstance {
 pub enum Power {
     /// Start a stopped one.
     Start,
-    /// Ask the init system to shut down; killed after 30 s.
+    /// Ask the init system to shut down; an error where it has not in 30 s.
     Stop,
     /// Kill at once.
     Kill,

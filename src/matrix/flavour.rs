@@ -152,6 +152,7 @@ impl Reading<'_, '_> {
         };
         if wanted.is_some() {
             check_name(self.report, &container);
+            self.check_reserved(&container);
         }
         let required = self.table.flag("required").is_none_or(|flag| flag.value);
         let defaults = self.defaults.but_for(self.table);
@@ -172,6 +173,21 @@ impl Reading<'_, '_> {
             },
             locked: None,
         })
+    }
+
+    /// Some names are those of containers beside the flavours'.
+    fn check_reserved(&self, container: &Placed<String>) {
+        let name = &container.value;
+        let begins = ["golden-", "mysqltest-"];
+        let holds = ["-suite-", "-mysqltest-"];
+        if begins.iter().any(|word| name.starts_with(word))
+            || holds.iter().any(|word| name.contains(word))
+        {
+            let expected = format!(
+                "expected a name that neither begins with `golden-` or `mysqltest-` nor holds `-suite-` or `-mysqltest-`; found `{name}`"
+            );
+            self.report.problem(container.span.clone(), expected);
+        }
     }
 
     /// Marks keys as known that were not asked for after an earlier problem.

@@ -174,6 +174,10 @@ pub(super) fn read_all(
         let limit = table.duration("limit");
         let retries = table.count("retries");
         let isolation = read_isolation(&table);
+        if let (Some(retries), Isolation::Clone) = (&retries, isolation) {
+            let expected = "`retries` cannot be had with `isolation = \"clone\"`: what failed has changed the suite's server";
+            table.problem(retries.span.clone(), expected);
+        }
         let kind = match (table.has("command"), table.has("mysqltest")) {
             (true, _) => read_command(&table, folder),
             (false, true) => read_mysqltest(&table, folder, name.as_ref(), images),

@@ -55,7 +55,7 @@ impl Tool {
                 Exec::script(QUIET),
             )
             .await?;
-            children.mark_ready(&tool.child).await?;
+            children.finish(&tool.child).await?;
         }
         Ok(tool)
     }

@@ -61,8 +61,8 @@ pub struct Child {
 pub struct Children {
     pub(super) nest: Nest,
     images: ImageStore,
-    /// Addresses by container, once they were asked for.
-    addresses: Arc<Mutex<Option<HashMap<String, Ipv4Addr>>>>,
+    /// Addresses by container, also of those that are gone.
+    addresses: Arc<Mutex<HashMap<String, Ipv4Addr>>>,
     /// Golden children that are being made, by key.
     pub(super) making: KeyedLocks,
 }
@@ -95,11 +95,23 @@ impl Children {
         }
     }
 
-    /// The children that are there, whole or not.
-    pub async fn all(&self) -> Result<Vec<Instance>, NestError> {
-        let mut all = self.nest.engine.instances().await?;
-        all.retain(|instance| instance.config.contains_key(key::OWNER));
-        Ok(all)
+    /// Removes what a run that was killed has left half made. Nobody else may
+    /// be at work in the nest.
+    pub async fn sweep(&self) -> Result<(), NestError> {
+        let mut addresses = self.addresses.lock().await;
+        let mut known = HashMap::new();
+        for child in self.nest.engine.instances().await? {
+            if !child.config.contains_key(key::OWNER) {
+                continue;
+            }
+            if !is_ready(&child) {
+                self.nest.engine.destroy_instance(&child.name).await?;
+            } else if let Ok(address) = read_key(&child, key::ADDRESS) {
+                known.insert(child.name, address);
+            }
+        }
+        *addresses = known;
+        Ok(())
     }
 
     /// Removes a child that was not fully made; one that was stays.
@@ -110,10 +122,15 @@ impl Children {
         }
     }
 
+    /// Notes that everything is installed in a child that is no copy.
+    pub async fn finish(&self, child: &Child) -> Result<(), NestError> {
+        apt::detach(&self.nest.engine, &child.name).await?;
+        self.mark_ready(child).await
+    }
+
     /// Notes that a child is whole.
     pub async fn mark_ready(&self, child: &Child) -> Result<(), NestError> {
         let engine = &self.nest.engine;
-        apt::detach(engine, &child.name).await?;
         engine
             .configure_instance(&child.name, &config_stage_ready())
             .await?;
@@ -169,12 +186,8 @@ impl Children {
     }
 
     /// The address that a container has or had, else one that none has.
-    pub(super) async fn address_of(&self, name: &str) -> Result<Ipv4Addr, NestError> {
-        let mut addresses = self.addresses.lock().await;
-        let known = match &mut *addresses {
-            Some(known) => known,
-            none => none.insert(self.read_addresses().await?),
-        };
+    async fn address_of(&self, name: &str) -> Result<Ipv4Addr, NestError> {
+        let mut known = self.addresses.lock().await;
         if let Some(address) = known.get(name) {
             return Ok(*address);
         }
@@ -182,15 +195,6 @@ impl Children {
         let address = free_address(self.nest.subnet, &taken)?;
         known.insert(name.to_owned(), address);
         Ok(address)
-    }
-
-    async fn read_addresses(&self) -> Result<HashMap<String, Ipv4Addr>, NestError> {
-        let all = self.all().await?;
-        let address = |child: Instance| {
-            let address = read_key(&child, key::ADDRESS).ok()?;
-            Some((child.name, address))
-        };
-        Ok(all.into_iter().filter_map(address).collect())
     }
 
     pub(super) fn read(&self, instance: &Instance) -> Result<Child, NestError> {

@@ -19,7 +19,9 @@ pub enum NestError {
     #[error(transparent)]
     Route(#[from] RouteError),
     /// The subnet has no address left.
-    #[error("no free address is left in `{subnet}`; remove children with `dbmatrix down`")]
+    #[error(
+        "no free address is left in `{subnet}`; `dbmatrix prune` removes golden children that nothing uses"
+    )]
     NoAddress {
         /// The subnet.
         subnet: String,

@@ -15,11 +15,23 @@ use crate::engine::{Config, Devices, Engine, Exec, ImageSource, Instance, Power,
 /// Writes that were not waited for while the server was installed.
 const SYNC: Duration = Duration::from_secs(300);
 
+/// How often a child that is to be golden is asked to shut down.
+const PATIENCE: usize = 5;
+
 /// A whole golden child.
 #[derive(Debug, Clone)]
 pub struct Golden {
     name: String,
     packages: String,
+}
+
+/// When a copy is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// By this run.
+    Now,
+    /// By the next one, if nobody else is faster.
+    Later,
 }
 
 /// Held by whoever makes the golden child of a key.
@@ -71,7 +83,7 @@ impl Children {
         packages: &str,
     ) -> Result<Golden, NestError> {
         let engine = &self.nest.engine;
-        engine.power(&child.name, Power::Stop).await?;
+        self.shut_down(&child.name).await?;
         apt::detach(engine, &child.name).await?;
         let noted = config([
             (key::STAGE, "ready"),
@@ -84,6 +96,16 @@ impl Children {
             name: child.name,
             packages: packages.to_owned(),
         })
+    }
+
+    /// A server with much to write may take its time.
+    async fn shut_down(&self, name: &str) -> Result<(), NestError> {
+        for _ in 1..PATIENCE {
+            if self.nest.engine.power(name, Power::Stop).await.is_ok() {
+                return Ok(());
+            }
+        }
+        Ok(self.nest.engine.power(name, Power::Stop).await?)
     }
 
     /// A child of the flavour that is as its golden child is, held since the
@@ -123,12 +145,24 @@ impl Children {
     }
 
     /// A flavour's child as a new copy of its golden child, started. The one
-    /// that is there goes.
+    /// that is there goes. It counts as half made until somebody has logged in,
+    /// and as fresh, where it is to be held, until somebody uses it.
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn renew(&self, golden: &Golden, spec: &ChildSpec) -> Result<Child, NestError> {
+    pub async fn renew(
+        &self,
+        golden: &Golden,
+        spec: &ChildSpec,
+        use_of: Use,
+    ) -> Result<Child, NestError> {
+        let fresh = match use_of {
+            Use::Now => "",
+            Use::Later => "true",
+        };
         let noted = config([
+            (key::STAGE, "making"),
+            (key::FRESH, fresh),
             (key::FLAVOUR, &spec.flavour),
             (key::SERVER, &spec.server),
             (key::GOLDEN, ""),
@@ -165,22 +199,22 @@ impl Children {
         self.copy(&golden, name, noted).await
     }
 
-    /// Notes that nobody has used the child since it was copied, and holds it.
+    /// Holds a child that was copied for later, unless somebody has come to use
+    /// it meanwhile.
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn freeze_fresh(&self, child: &Child) -> Result<(), NestError> {
+    pub async fn hold(&self, child: &Child) -> Result<(), NestError> {
         let engine = &self.nest.engine;
-        let noted = config([(key::FRESH, "true")]);
-        engine.configure_instance(&child.name, &noted).await?;
-        Ok(engine.power(&child.name, Power::Freeze).await?)
+        match engine.instance(&child.name).await? {
+            Some(found) if found.is_marked(key::FRESH) => {
+                Ok(engine.power(&child.name, Power::Freeze).await?)
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Whether a child is there and has not ended.
-    ///
-    /// # Errors
-    /// As of the engine.
-    pub async fn is_up(&self, name: &str) -> Result<bool, NestError> {
+    async fn is_up(&self, name: &str) -> Result<bool, NestError> {
         let found = self.nest.engine.instance(name).await?;
         Ok(found.is_some_and(|found| found.is_running() || found.is_frozen()))
     }
@@ -213,8 +247,6 @@ impl Children {
     }
 
     async fn copy(&self, of: &str, name: &str, noted: Config) -> Result<Child, NestError> {
-        // It is looked up as long as the one that had it is there.
-        self.address_of(name).await?;
         self.nest.engine.destroy_instance(name).await?;
         let golden = ImageSource::Container(of.to_owned());
         self.create(name, golden, noted, Devices::new()).await

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::golden::{is_golden, mark_used};
 use super::outer::{is_ready, read_key};
-use super::{Nest, NestError, disk_usage, existing_nests, key};
+use super::{Nest, NestError, existing_nests, key};
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::Names;
 
@@ -19,11 +19,9 @@ pub struct Listed {
     pub container: String,
     /// What it is.
     pub kind: Kind,
-    /// Hash of what went into it; equal for a golden child and its copies.
-    pub key: String,
     /// Such as `mysql:9.7`.
     pub server: String,
-    /// What the server said of itself when somebody last logged in.
+    /// What the server said of itself when its golden child was made.
     pub version: String,
     /// Such as `Running`.
     pub state: String,
@@ -31,8 +29,6 @@ pub struct Listed {
     pub address: String,
     /// Number of snapshots.
     pub snapshots: usize,
-    /// Bytes on the disk that are its own; unknown where its nest does not run.
-    pub disk: Option<u64>,
 }
 
 /// What a container is.
@@ -114,12 +110,9 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
             continue;
         }
         let nest = Nest::read(&instance, "")?;
-        let (children, sizes) =
-            tokio::try_join!(nest.engine.instances(), disk_usage(&inside, &instance.name))?;
-        rows.extend(children.iter().map(|child| Listed {
-            disk: sizes.get(&child.name).copied(),
-            ..listed(&instance.name, Kind::of_child(child), child)
-        }));
+        let children = nest.engine.instances().await?;
+        let row = |child| listed(&instance.name, Kind::of_child(child), child);
+        rows.extend(children.iter().map(row));
     }
     Ok(rows)
 }
@@ -135,13 +128,11 @@ fn listed(nest: &str, kind: Kind, instance: &Instance) -> Listed {
         nest: nest.to_owned(),
         container: instance.name.clone(),
         kind,
-        key: text(key::KEY),
         server: text(key::SERVER),
         version: text(key::VERSION),
         state,
         address: text(key::ADDRESS),
         snapshots: instance.snapshots.as_ref().map_or(0, Vec::len),
-        disk: None,
     }
 }
 

@@ -18,7 +18,7 @@ mod usage;
 pub use apt::PACKAGE_CACHE;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
-pub use golden::{Golden, Making, sync};
+pub use golden::{Golden, Making, Use, sync};
 pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
@@ -42,7 +42,7 @@ mod key {
     pub(super) const FLAVOUR: &str = "user.dbmatrix.flavour";
     /// What a child's server is, such as `mysql:9.7`.
     pub(super) const SERVER: &str = "user.dbmatrix.server";
-    /// What a child's server said of itself at the last login.
+    /// What a child's server said of itself when its golden child was made.
     pub(super) const VERSION: &str = "user.dbmatrix.version";
     /// The packages that make a child's server.
     pub(super) const PACKAGES: &str = "user.dbmatrix.packages";

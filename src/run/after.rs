@@ -7,35 +7,36 @@ use super::stand::Stand;
 use crate::event::Sender;
 pub use crate::matrix::After;
 use crate::matrix::Flavour;
+use crate::nest::NestError;
 
-/// Does to the servers of a run what is to become of them. Returns what could
+/// Does to the servers of a run what is to become of each. Returns what could
 /// not be done, for people.
-pub async fn put_to_rest(stand: &Stand, flavours: &[Flavour], after: After) -> Vec<String> {
-    let each = flavours.iter().map(|flavour| async move {
-        let ended = rest(stand, flavour, after).await;
-        ended
-            .err()
-            .map(|reason| format!("{}: {reason}", flavour.name))
+pub async fn put_to_rest(
+    stand: &Stand,
+    flavours: &[Flavour],
+    after: impl Fn(&Flavour) -> After,
+) -> Vec<String> {
+    let each = flavours.iter().map(|flavour| {
+        let rest = rest(stand, flavour, after(flavour));
+        async {
+            let reason = rest.await.err()?;
+            Some(format!("{}: {reason}", flavour.name))
+        }
     });
     join_all(each).await.into_iter().flatten().collect()
 }
 
 async fn rest(stand: &Stand, flavour: &Flavour, after: After) -> Result<(), String> {
     let container = flavour.container();
-    let children = &stand.children;
+    let told = |error: NestError| error.to_string();
     match after {
         After::Keep => Ok(()),
-        After::Stop => told(children.stop(&container).await),
-        After::Delete => told(children.remove(&container).await),
-        After::Freeze if told(children.is_up(&container).await)? => {
+        After::Stop => stand.children.stop(&container).await.map_err(told),
+        After::Delete => stand.children.remove(&container).await.map_err(told),
+        After::Freeze => {
             // Nobody listens any more.
             let (events, _) = Sender::channel();
             hold_fresh(stand, flavour, &events).await
         }
-        After::Freeze => Ok(()),
     }
-}
-
-fn told<T>(ended: Result<T, crate::nest::NestError>) -> Result<T, String> {
-    ended.map_err(|error| error.to_string())
 }

@@ -61,7 +61,16 @@ pub(super) async fn run_file(
         steps_done: Arc::new(AtomicUsize::new(0)),
     };
     let ended = run_told(server, unit, &case, comparison, joint).await;
-    case.update.then_some(Answers {
+    // What an outcome is not known of keeps its expectation.
+    let is_whole = ended.result.aborted.is_none() && !ended.result.cut;
+    if case.update && !is_whole {
+        joint.events.warn(format!(
+            "{}: `{}` was not run to its end: its expectations stay as they are",
+            cell.flavour,
+            path.display()
+        ));
+    }
+    (case.update && is_whole).then_some(Answers {
         path: case.path,
         facts: case.facts,
         recorded: ended.recorded,

@@ -11,15 +11,18 @@ use super::database::drop_leftovers;
 use super::stand::Stand;
 use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;
-use crate::nest::{Child, ChildSpec, Golden, NestError, sync};
+use crate::nest::{Child, ChildSpec, Golden, NestError, Use, sync};
 use crate::server::{
     Installation, KeySource, Login, PackageVersion, RoutedUser, Server, ServerError, TarballSource,
     check_identity, check_locked, configure, install, log_in, recipe, settle, start, started,
 };
 use crate::session::SessionError;
 
+/// Raised whenever a golden child is made in another way that neither the texts
+/// of scripts nor those of settings tell.
+const RECIPE: u32 = 3;
 /// How long a server that starts may take until somebody can log in.
-const STARTING: Duration = Duration::from_secs(120);
+pub(super) const STARTING: Duration = Duration::from_secs(120);
 /// The same for one that may well be beyond help.
 const REVIVING: Duration = Duration::from_secs(20);
 
@@ -64,7 +67,6 @@ pub async fn provide(
             Some(server)
         }
         Err(error) => {
-            bringing.clean_up().await;
             events.send(Event::FlavourUnavailable {
                 flavour: flavour.name.clone(),
                 required: flavour.required,
@@ -87,11 +89,18 @@ pub(super) async fn hold_fresh(
 ) -> Result<(), String> {
     let bringing = BringingUp::new(stand, flavour, events);
     let held = async {
-        let (child, _) = bringing.renew().await?;
-        stand.children.freeze_fresh(&child).await?;
-        Ok::<_, FlavourError>(())
+        let (child, _) = bringing.renew(Use::Later).await?;
+        Ok::<_, FlavourError>(stand.children.hold(&child).await?)
     };
-    held.await.map_err(|error| error.to_string())
+    match held.await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            if let Err(left) = stand.children.remove(&flavour.container()).await {
+                tracing::debug!(%left, "the next run replaces it");
+            }
+            Err(error.to_string())
+        }
+    }
 }
 
 /// A flavour that is being provided.
@@ -105,10 +114,7 @@ struct BringingUp<'a> {
 
 impl<'a> BringingUp<'a> {
     fn new(stand: &'a Stand, flavour: &'a Flavour, events: &'a Sender) -> Self {
-        let user = RoutedUser {
-            address: stand.source,
-            password: stand.nest.password.clone(),
-        };
+        let user = stand.user();
         BringingUp {
             spec: child_spec(flavour, &user),
             stand,
@@ -120,20 +126,13 @@ impl<'a> BringingUp<'a> {
 
     async fn bring_up(&self, freshness: Freshness) -> Result<(Server, ServerFacts), FlavourError> {
         self.phase(Phase::Creating);
-        let children = &self.stand.children;
         let there = match freshness {
-            Freshness::Fresh => children.take_fresh(&self.spec).await?,
-            Freshness::AsLeft => children.take_left(&self.spec).await?,
+            Freshness::Fresh => self.take_fresh().await,
+            Freshness::AsLeft => self.take_left().await?,
         };
         let (child, server) = match there {
-            Some(child) => {
-                let server = self.revive(&child).await?;
-                if freshness == Freshness::AsLeft {
-                    drop_leftovers(&server).await?;
-                }
-                (child, server)
-            }
-            None => self.renew().await?,
+            Some(there) => there,
+            None => self.renew(Use::Now).await?,
         };
         if let Some(locked) = &self.flavour.locked {
             check_locked(&server, &locked.server)?;
@@ -142,22 +141,59 @@ impl<'a> BringingUp<'a> {
         Ok((server, facts))
     }
 
+    /// The child that was held for this run. One that cannot be had any more is
+    /// no loss.
+    async fn take_fresh(&self) -> Option<(Child, Server)> {
+        let taken = async {
+            let Some(child) = self.stand.children.take_fresh(&self.spec).await? else {
+                return Ok(None);
+            };
+            let server = self.log_in(&child, REVIVING).await?;
+            Ok::<_, FlavourError>(Some((child, server)))
+        };
+        taken.await.unwrap_or_else(|error| {
+            tracing::info!(%error, flavour = self.flavour.name, "a held child is replaced");
+            None
+        })
+    }
+
+    async fn take_left(&self) -> Result<Option<(Child, Server)>, FlavourError> {
+        let Some(child) = self.stand.children.take_left(&self.spec).await? else {
+            return Ok(None);
+        };
+        let server = self.revive(&child).await?;
+        drop_leftovers(&server).await?;
+        Ok(Some((child, server)))
+    }
+
     /// A new copy of the golden child, which is made where there is none.
-    async fn renew(&self) -> Result<(Child, Server), FlavourError> {
+    async fn renew(&self, use_of: Use) -> Result<(Child, Server), FlavourError> {
+        let children = &self.stand.children;
         let golden = self.golden().await?;
         self.phase(Phase::Starting);
-        let child = self.stand.children.renew(&golden, &self.spec).await?;
-        let server = self.log_in_once_started(&child).await?;
+        let child = children.renew(&golden, &self.spec, use_of).await?;
+        let login = self.log_in(&child, STARTING);
+        let server = started(&child, &self.flavour.spec, login).await?;
+        children.mark_ready(&child).await?;
         Ok((child, server))
     }
 
     async fn golden(&self) -> Result<Golden, FlavourError> {
         let children = &self.stand.children;
         let _making = children.making(&self.spec).await;
-        match children.golden(&self.spec).await? {
-            Some(golden) => Ok(golden),
-            None => self.make_golden().await,
+        if let Some(golden) = children.golden(&self.spec).await? {
+            return Ok(golden);
         }
+        let made = self.make_golden().await;
+        if made.is_err()
+            && let Err(left) = children.abandon_golden(&self.spec).await
+        {
+            self.events.warn(format!(
+                "{}: its half-made container stays until the next run: {left}",
+                self.flavour.name
+            ));
+        }
+        made
     }
 
     /// Installs the server, sees that it is the right one, and shuts it down.
@@ -201,11 +237,6 @@ impl<'a> BringingUp<'a> {
         Ok(self.log_in(child, STARTING).await?)
     }
 
-    async fn log_in_once_started(&self, child: &Child) -> Result<Server, ServerError> {
-        let login = self.log_in(child, STARTING);
-        started(child, &self.flavour.spec, login).await
-    }
-
     async fn log_in(&self, child: &Child, limit: Duration) -> Result<Server, ServerError> {
         self.phase(Phase::LoggingIn);
         let login = Login {
@@ -217,16 +248,6 @@ impl<'a> BringingUp<'a> {
         let server = log_in(&login).await?;
         check_identity(&server, &self.flavour.spec)?;
         Ok(server)
-    }
-
-    /// Removes what is half made of a golden child.
-    async fn clean_up(&self) {
-        if let Err(left) = self.stand.children.abandon_golden(&self.spec).await {
-            self.events.warn(format!(
-                "{}: its half-made container stays until the next run: {left}",
-                self.flavour.name
-            ));
-        }
     }
 
     fn phase(&self, phase: Phase) {
@@ -273,11 +294,14 @@ fn lines_of(packages: &[PackageVersion]) -> String {
 /// Names all that goes into a flavour's golden child: image, server, settings,
 /// the files that are brought in, and how all of this is done.
 pub fn golden_key(flavour: &Flavour) -> String {
+    let locked = flavour.locked.as_ref();
     let parts = [
+        RECIPE.to_string(),
         flavour.image.title(),
         format!("{:?}", flavour.spec),
         files(&flavour.spec.installation),
-        recipe(),
+        locked.map_or_else(String::new, |locked| lines_of(&locked.packages)),
+        recipe(&flavour.spec),
     ];
     let digest = Sha256::digest(parts.join("\0").as_bytes());
     digest[..8]

@@ -1,18 +1,14 @@
 //! A server of a suite's own: a copy of the flavour's golden child, for suites
 //! that change what all databases of a server share.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
+use super::flavour::STARTING;
 use super::stand::Stand;
 use crate::event::Sender;
 use crate::nest::{Child, NestError};
 use crate::plan::Cell;
-use crate::server::{Login, RoutedUser, Server, ServerError, log_in, started};
-
-/// How long it may take until somebody can log in.
-const STARTING: Duration = Duration::from_secs(120);
+use crate::server::{Login, Server, ServerError, log_in, started};
 
 /// Why a suite has no server of its own.
 #[derive(Debug, Error)]
@@ -39,8 +35,10 @@ impl Isolated {
     ) -> Result<Self, IsolationError> {
         let name = format!("{}-suite-{number}", cell.container);
         let made = Self::try_provide(stand, cell, &name).await;
-        if made.is_err() {
-            stand.children.remove_half_made(&name).await?;
+        if made.is_err()
+            && let Err(left) = stand.children.remove_half_made(&name).await
+        {
+            tracing::debug!(%left, "the next run removes it");
         }
         made
     }
@@ -48,10 +46,7 @@ impl Isolated {
     async fn try_provide(stand: &Stand, cell: &Cell, name: &str) -> Result<Self, IsolationError> {
         let child = stand.children.throwaway(&cell.container, name).await?;
         stand.children.start(&child).await?;
-        let user = RoutedUser {
-            address: stand.source,
-            password: stand.nest.password.clone(),
-        };
+        let user = stand.user();
         let login = Login {
             address: child.address,
             user: &user,

@@ -26,6 +26,12 @@ pub struct LockError {
     source: io::Error,
 }
 
+/// The name of a nest's lock. Who takes that of the project as well takes it
+/// after this.
+pub fn nest_lock(project: &str, nest: &str) -> String {
+    format!("{project}-{nest}")
+}
+
 impl Lock {
     /// Waits until nobody else holds the lock of that name, and says so.
     ///

@@ -32,17 +32,19 @@ mod work;
 pub use after::{After, put_to_rest};
 pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
 pub use flavour::{Freshness, golden_key, provide};
-pub use lock::{Lock, LockError};
+pub use lock::{Lock, LockError, nest_lock};
 pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions};
 pub use work::run_files_on;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
 use comparison::Comparison;
@@ -197,9 +199,10 @@ async fn run_isolated(
         }
     };
     let server = isolated.server.clone();
-    let answers = run_on(server, Arc::clone(&work), unit, stand, tools).await;
+    let running = run_on(server, Arc::clone(&work), unit, stand, tools);
+    let ended = AssertUnwindSafe(running).catch_unwind().await;
     isolated.dispose(stand, &work.joint.events).await;
-    answers
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 async fn run_on(

@@ -14,7 +14,7 @@ use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::MysqltestSpec;
 use crate::mysqltest::{Bench, BenchError, Program, Selection, Source, TestEnd, Tool, choose};
 use crate::plan::Cell;
-use crate::server::{RoutedUser, Server};
+use crate::server::Server;
 use crate::suite::Facts;
 
 /// How long a test may take unless its suite says otherwise.
@@ -120,10 +120,7 @@ impl Suite<'_> {
         queue: &Mutex<VecDeque<String>>,
     ) -> Result<(), BenchError> {
         let stand = self.place.stand;
-        let user = RoutedUser {
-            address: stand.source,
-            password: stand.nest.password.clone(),
-        };
+        let user = stand.user();
         let guard = stand.nest.guard();
         let source = Source {
             children: &stand.children,

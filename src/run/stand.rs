@@ -17,8 +17,9 @@ use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_
 use crate::matrix::NestSpec;
 use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
 use crate::route::{GuardError, RouteError, Routes};
+use crate::server::RoutedUser;
 
-use super::lock::{Lock, LockError};
+use super::lock::{Lock, LockError, nest_lock};
 
 /// A nest that is up, with all that its flavours need.
 #[derive(Debug, Clone)]
@@ -74,16 +75,27 @@ pub struct StandOptions {
 }
 
 impl Stand {
+    /// Waits until nobody else is at work in the nest.
+    pub async fn lock(
+        options: &StandOptions,
+        spec: &NestSpec,
+        events: &Sender,
+    ) -> Result<Arc<Lock>, StandError> {
+        let names = Names::of(&options.project);
+        let name = nest_lock(&names.project, &spec.name);
+        Ok(Arc::new(Lock::take(&name, events).await?))
+    }
+
     /// Makes sure of everything up to the route. Where there is no nest yet,
     /// images are built while the engine is installed and the nest is made.
     pub async fn ensure(
         options: &StandOptions,
         spec: &NestSpec,
+        lock: &Arc<Lock>,
         events: &Sender,
     ) -> Result<Self, StandError> {
         let begun = Instant::now();
         let names = Names::of(&options.project);
-        let lock = Lock::take(&format!("{}-{}", names.project, spec.name), events).await?;
         let ground_lock = Lock::take(&names.project, events).await?;
         let teller = events.downgrade();
         let builder = Builder::new(cache_folder()).telling(move |building| {
@@ -122,15 +134,27 @@ impl Stand {
             took: begun.elapsed(),
         });
         let images = ImageStore::new(nest.engine.clone(), builder);
+        let children = Children::new(nest.clone(), images);
+        children.sweep().await?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Stand {
-            children: Children::new(nest.clone(), images),
+            children,
             nest,
             source,
             installing: Arc::new(Semaphore::new(processors)),
-            _lock: Arc::new(lock),
+            _lock: Arc::clone(lock),
             _ahead: Arc::new(ahead),
         })
+    }
+}
+
+impl Stand {
+    /// Who is reached over the route in all children.
+    pub fn user(&self) -> RoutedUser {
+        RoutedUser {
+            address: self.source,
+            password: self.nest.password.clone(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::spec::{Footprint, Installation, RoutedUser, ServerSpec};
 use super::{ServerError, footprint, succeed, tarball, tls};
 use crate::engine::{Exec, FileMode};
 use crate::nest::Child;
+use crate::session::Secret;
 
 /// Statements that make the routed user at each start.
 const INIT_FILE: &str = "/etc/mysql/dbmatrix-init.sql";
@@ -57,6 +58,20 @@ pub async fn configure(
     Ok(())
 }
 
+/// What goes into a server's key here.
+pub(super) fn recipe(spec: &ServerSpec) -> String {
+    let nobody = RoutedUser {
+        address: std::net::Ipv4Addr::UNSPECIFIED,
+        password: Secret::new(""),
+    };
+    [
+        PROTECT.to_owned(),
+        settings_file("", spec, ""),
+        nobody.statements(spec.family, spec.version),
+    ]
+    .concat()
+}
+
 /// Every copy of a golden child has another address, so all are listened on;
 /// nothing but the nest's bridge leads there.
 fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
@@ -68,7 +83,7 @@ fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
         text.push_str("skip-name-resolve\n");
     }
     if spec.footprint == Footprint::Small {
-        for (name, value) in footprint::settings(spec.family) {
+        for (name, value) in footprint::settings(spec) {
             text.push_str(&format!("loose-{name} = {value}\n"));
         }
     }

@@ -1,8 +1,9 @@
 //! Settings of a server that takes little memory, so that ten run on a laptop.
 //!
 //! Whether the performance schema is on is left to the server and the matrix;
-//! only the sizes of its histories are cut.
+//! only what it keeps room for is cut.
 
+use super::ServerSpec;
 use crate::version::Family;
 
 /// What both families have.
@@ -12,10 +13,8 @@ const COMMON: [(&str, &str); 3] = [
     ("key-buffer-size", "8M"),
 ];
 
-/// MySQL 8 and later touch the whole of these at each start; a copy of a
-/// golden child writes its redo log anew.
-const MYSQL: [(&str, &str); 8] = [
-    ("innodb-redo-log-capacity", "8M"),
+/// MySQL 8 and later touch the whole of these at each start.
+const MYSQL: [(&str, &str); 7] = [
     ("performance-schema-digests-size", "500"),
     ("performance-schema-error-size", "100"),
     ("performance-schema-max-thread-instances", "200"),
@@ -31,19 +30,25 @@ const MYSQL: [(&str, &str); 8] = [
     ),
 ];
 
+/// A copy of a golden child writes its redo log anew. Where the matrix sizes it
+/// by one of the older settings, MySQL would ignore those beside this one.
+const REDO_LOG: (&str, &str) = ("innodb-redo-log-capacity", "8M");
+const OLDER: [&str; 2] = ["innodb-log-file-size", "innodb-log-files-in-group"];
+
 const MARIADB: [(&str, &str); 1] = [("aria-pagecache-buffer-size", "8M")];
 
 /// Names and values. A version that does not know one must be told that it is
 /// `loose`.
-pub(super) fn settings(family: Family) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let own: &[_] = match family {
-        Family::Mysql | Family::Percona => &MYSQL,
-        Family::Mariadb => &MARIADB,
-    };
-    COMMON.iter().chain(own).copied()
-}
-
-/// The text of all settings.
-pub(super) fn recipe() -> String {
-    format!("{COMMON:?} {MYSQL:?} {MARIADB:?}")
+pub(super) fn settings(spec: &ServerSpec) -> Vec<(&'static str, &'static str)> {
+    let mut all = COMMON.to_vec();
+    match spec.family {
+        Family::Mariadb => all.extend(MARIADB),
+        Family::Mysql | Family::Percona => {
+            all.extend(MYSQL);
+            if !OLDER.iter().any(|older| spec.sets(older)) {
+                all.push(REDO_LOG);
+            }
+        }
+    }
+    all
 }

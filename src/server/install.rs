@@ -31,7 +31,7 @@ chmod 0755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 archives=/var/cache/apt/archives
 mkdir -p "$CACHE"
-# A copy costs nothing on a copy-on-write pool, and apt checks what it finds.
+# A copy costs nothing on a copy-on-write pool; apt takes what has the right size.
 cp --no-clobber --reflink=auto "$CACHE"/*.deb "$archives" 2> /dev/null || true
 if [ -n "$DEBCONF" ]; then printf '%s\n' "$DEBCONF" | debconf-set-selections; fi
 apt-get -q -o Acquire::Retries=2 -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 \

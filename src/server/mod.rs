@@ -36,12 +36,12 @@ use crate::nest::Child;
 
 /// The text of all that is done to a child until it is golden: another one
 /// makes another child.
-pub fn recipe() -> String {
+pub fn recipe(spec: &ServerSpec) -> String {
     [
+        configure::recipe(spec),
         install::recipe(),
         tarball::recipe(),
         tls::recipe(),
-        footprint::recipe(),
         settle::recipe(),
     ]
     .concat()
