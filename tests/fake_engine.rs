@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dbmatrix::engine::{Engine, EngineError, Exec, ImageSource, NewInstance, Power};
+use dbmatrix::engine::{Engine, EngineError, Exec, FileMode, ImageSource, NewInstance, Power};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -166,8 +166,24 @@ async fn a_failed_operation_is_told_in_the_engines_words() {
         .expect_err("a failure");
     assert_eq!(
         failed.to_string(),
-        "could not start container `nest`: no space left on device; make room on the disk, or take a larger pool"
+        "could not start container `nest`: no space left on device; make room (`dbmatrix prune` removes what nothing uses), or take a larger pool"
     );
+}
+
+#[tokio::test]
+async fn a_file_is_written_again_where_the_engines_helper_was_just_going() {
+    let fake = Fake::start(|method, path, heard| {
+        let files = |line: &&String| line.starts_with("POST /1.0/instances/child/files");
+        match heard.iter().filter(files).count() {
+            1 if path.contains("/files") => {
+                Answer::Error(500, "dial unix /proc/self/fd/51/forkfile.sock: connect")
+            }
+            _ => usual(method, path),
+        }
+    });
+    let engine = fake.engine();
+    let pushed = engine.push("child", "/etc/hosts", FileMode::Public, "x");
+    pushed.await.expect("the second time");
 }
 
 #[tokio::test]

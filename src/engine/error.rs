@@ -81,7 +81,7 @@ pub enum EngineError {
 /// What to do about a failure that the engine's words name.
 fn way_out(message: &str) -> &'static str {
     if message.to_lowercase().contains("no space left") {
-        "; `dbmatrix prune` removes what nothing uses; or make room on the disk, or take a larger pool"
+        "; make room (`dbmatrix prune` removes what nothing uses), or take a larger pool"
     } else {
         ""
     }
