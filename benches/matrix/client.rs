@@ -64,7 +64,10 @@ impl Client {
     async fn time(&self, target: &Target, file: &Path, stop: &CancellationToken) -> Result<f64> {
         let mut command = self.command(target, file)?;
         let begun = Instant::now();
-        let mut child = command.kill_on_drop(true).spawn()?;
+        let mut child = command
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("could not run {:?}: {error}", command.as_std()))?;
         let status = tokio::select! {
             status = child.wait() => status?,
             () = stop.cancelled() => return Err(Interrupted.into()),

@@ -60,16 +60,16 @@ async fn of_flavours(place: &Place, section: &mut Section) -> Result<()> {
     }
     for (number, seen) in FLAVOURS.into_iter().zip(&seen) {
         section.tell(Figure::seconds(
-            format!("{number} flavours, warm"),
+            format!("warm, flavours: {number}"),
             &seen.warm,
         ));
         section.tell(Figure::seconds(
-            format!("{number} flavours, hot"),
+            format!("hot, flavours: {number}"),
             &seen.hot,
         ));
-        let name = format!("{number} flavours, memory of servers");
+        let name = format!("memory of servers, flavours: {number}");
         section.tell(Figure::bytes(name, &seen.servers));
-        let name = format!("{number} flavours, memory of dbmatrix");
+        let name = format!("memory of dbmatrix, flavours: {number}");
         section.tell(Figure::bytes(name, &seen.own));
     }
     Ok(())
@@ -110,12 +110,12 @@ async fn of_steps(place: &Place, section: &mut Section) -> Result<()> {
     }
     for ((number, rates), peaks) in STEPS.into_iter().zip(&rates).zip(&peaks) {
         section.tell(Figure::new(
-            format!("{number} steps"),
+            format!("steps: {number}"),
             Unit::StepsPerSecond,
             rates,
         ));
         section.tell(Figure::bytes(
-            format!("{number} steps, memory of dbmatrix"),
+            format!("memory of dbmatrix, steps: {number}"),
             peaks,
         ));
     }

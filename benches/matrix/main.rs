@@ -111,7 +111,7 @@ async fn measure_at(place: &Place, args: &Args) -> Result<()> {
         rounds: args.rounds,
         sections: Vec::new(),
     };
-    println!("{}\n{} rounds\n", report.machine, report.rounds);
+    println!("{}; rounds: {}\n", report.machine, report.rounds);
     for part in args.parts() {
         eprintln!("measuring: {part:?}");
         let section = match part {

@@ -14,6 +14,17 @@ const WARM: &str = "the nest is up, golden children are there; from the command 
 const HOT: &str = "servers are held frozen; from the command. The first statement is sent when its \
     case is told to begin";
 
+/// Times of runs of all four, from the command.
+#[derive(Debug, Default)]
+struct Together {
+    logged_in: Vec<f64>,
+    /// Until the suite was over.
+    whole: Vec<f64>,
+    /// Until the program had ended.
+    over: Vec<f64>,
+    parts: Vec<Vec<Part>>,
+}
+
 /// Two times in which a server is alone.
 #[derive(Debug, Default)]
 struct Alone {
@@ -30,19 +41,20 @@ pub(crate) async fn warm(place: &Place) -> Result<Section> {
     let matrix = tiny(place, "start.toml", &debian())?;
     let services = services(&matrix)?;
     place.run(&matrix, "stop", &[]).await?.expect(&[0])?;
-    let (mut four, mut whole, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut times = Together::default();
     let mut alone: Vec<Alone> = services.iter().map(|_| Alone::default()).collect();
     for _ in 0..place.rounds {
         let course = place.run(&matrix, "stop", &[]).await?.expect(&[0])?;
-        four.push(course.logged_in()?);
-        whole.push(course.whole());
-        parts.push(course.parts());
+        times.logged_in.push(course.logged_in()?);
+        times.whole.push(course.whole());
+        times.over.push(course.ended.took.as_secs_f64());
+        times.parts.push(course.parts());
         for (service, alone) in services.iter().zip(&mut alone) {
             start_alone(place, &matrix, service, alone).await?;
         }
     }
-    tell_warm(&mut section, &services, &alone, &four, &whole);
-    tell_parts(&mut section, &parts);
+    tell_warm(&mut section, &services, &alone, &times);
+    tell_parts(&mut section, &times.parts);
     Ok(section)
 }
 
@@ -70,37 +82,29 @@ systemctl show "$SERVICE" --property InactiveExitTimestampMonotonic --property A
 /// Seconds between the begin of a start and its end (org.freedesktop.systemd1(5)).
 fn own_start(told: &str) -> Result<f64> {
     let stamp = |name: &str| -> Result<f64> {
-        let lines = told.lines().filter_map(|line| line.split_once('='));
-        let value = lines
-            .filter(|(key, _)| *key == name)
-            .map(|(_, value)| value);
-        let value = value
-            .last()
-            .ok_or_else(|| format!("systemd told no `{name}`"))?;
+        let mut lines = told.lines().filter_map(|line| line.split_once('='));
+        let found = lines.find(|(key, _)| *key == name);
+        let (_, value) = found.ok_or_else(|| format!("systemd told no `{name}`"))?;
         Ok(value.parse()?)
     };
     let took = stamp("ActiveEnterTimestampMonotonic")? - stamp("InactiveExitTimestampMonotonic")?;
     Ok(took / 1e6)
 }
 
-fn tell_warm(
-    section: &mut Section,
-    services: &[Service],
-    alone: &[Alone],
-    four: &[f64],
-    whole: &[f64],
-) {
+fn tell_warm(section: &mut Section, services: &[Service], alone: &[Alone], times: &Together) {
     let slowest = alone
         .iter()
         .max_by(|a, b| median(&a.logged_in).total_cmp(&median(&b.logged_in)));
     let Some(slowest) = slowest else { return };
-    let all = Figure::seconds("all four, logged in", four);
+    let all = Figure::seconds("all four, logged in", &times.logged_in);
     section.tell(
         all.to("the slowest alone", &slowest.logged_in)
             .ratio_at_most(1.5),
     );
-    section.tell(Figure::seconds("all four, logged in", four).at_most(4.0));
-    section.tell(Figure::seconds("all four, a tiny suite run", whole));
+    let name = "all four, a tiny suite run";
+    section.tell(Figure::seconds(name, &times.whole).at_most(4.0));
+    let name = "all four, servers shut down, the command over";
+    section.tell(Figure::seconds(name, &times.over));
     for (service, alone) in services.iter().zip(alone) {
         let name = format!("{} alone, logged in", service.flavour);
         let mut figure = Figure::seconds(name, &alone.logged_in);
