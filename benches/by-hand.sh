@@ -19,6 +19,7 @@ NEST=nest
 # Of the bridge, and of the one in the nest.
 GATEWAY=10.197.81.1
 INNER=10.197.82.1
+SUBNET=${INNER%.*}.0/24
 PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
 
 say() { echo "== $*"; }
@@ -28,7 +29,7 @@ child() { nest incus exec "$@"; }
 
 remove_all() {
     {
-        if [ -n "${SUBNET:-}" ]; then ip route del "$SUBNET" dev "$BRIDGE"; fi
+        ip route del "$SUBNET" dev "$BRIDGE"
         host delete --force "$NEST"
         host image delete nest
         host profile device remove default eth0
@@ -36,7 +37,7 @@ remove_all() {
         "$CLIENT" storage delete "$POOL"
         "$CLIENT" network delete "$BRIDGE"
         "$CLIENT" project delete "$PROJECT"
-        rm -rf "$WORK"
+        if [ -n "${WORK:-}" ]; then rm -rf "$WORK"; fi
     } > /dev/null 2>&1 < /dev/null || true
 }
 
@@ -77,6 +78,8 @@ build() {
 has_address() { "$@" ip -4 -o address show dev eth0 | grep -q 'inet '; }
 address_of() { "$@" ip -4 -o address show dev eth0 | awk '{ sub("/.*", "", $4); print $4 }'; }
 
+# Of an earlier one that was cut.
+if "$CLIENT" project show "$PROJECT" > /dev/null 2>&1; then remove_all; fi
 for address in "$GATEWAY" "$INNER"; do
     if ip route show table all | grep -qF "${address%.*}."; then
         echo "the subnet of $address is taken on this machine: change it in $0" >&2
@@ -117,7 +120,6 @@ nest incus profile device add default eth0 nic name=eth0 network=incusbr0
 
 say "route"
 NEST_ADDRESS=$(address_of nest)
-SUBNET=${INNER%.*}.0/24
 ip route add "$SUBNET" via "$NEST_ADDRESS" dev "$BRIDGE"
 
 # import SUITE: as an image of the nest

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use crate::Result;
-use crate::process::Interrupted;
+use crate::process::{Interrupted, follow};
 
 /// The database that they work in.
 const DATABASE: &str = "dbmatrix_bench";
@@ -40,8 +40,8 @@ impl Client {
     /// its own; gives the seconds in which the program ran.
     ///
     /// # Errors
-    /// Where the program cannot be run; of the last one also where it failed,
-    /// since it ends at the first failure.
+    /// Where the program cannot be run; that of sqllogictest also where a file
+    /// fails, since it ends there.
     pub(crate) async fn run(
         &self,
         target: &Target,
@@ -50,63 +50,121 @@ impl Client {
     ) -> Result<f64> {
         let mut took = 0.0;
         for file in files {
-            let mut session = target.connect(None).await?;
-            for sql in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
-                session.run(&format!("{sql} {DATABASE}")).await?;
-            }
-            took += self.time(target, file, stop).await?;
-            session.run(&format!("DROP DATABASE {DATABASE}")).await?;
-            session.close().await;
+            make_database(target).await?;
+            took += match self {
+                Client::Batch(program) => time_batch(program, target, file, stop).await?,
+                Client::Sqllogictest(program) => {
+                    let mut command = sqllogictest(program, target, file);
+                    time_sqllogictest(&mut command, stop).await?
+                }
+            };
         }
+        drop_database(target).await?;
         Ok(took)
     }
 
-    async fn time(&self, target: &Target, file: &Path, stop: &CancellationToken) -> Result<f64> {
-        let mut command = self.command(target, file)?;
-        let begun = Instant::now();
-        let mut child = command
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("could not run {:?}: {error}", command.as_std()))?;
-        let status = tokio::select! {
-            status = child.wait() => status?,
-            () = stop.cancelled() => return Err(Interrupted.into()),
+    /// Lets sqllogictest write what the server answers into its files: it knows
+    /// MySQL's columns without their types, and would end at the first value
+    /// that a type would have written otherwise.
+    pub(crate) async fn adapt(
+        &self,
+        target: &Target,
+        files: &[PathBuf],
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        let Client::Sqllogictest(program) = self else {
+            return Ok(());
         };
-        if status.success() || matches!(self, Client::Batch(_)) {
-            return Ok(begun.elapsed().as_secs_f64());
+        for file in files {
+            make_database(target).await?;
+            let mut command = sqllogictest(program, target, file);
+            time_sqllogictest(command.arg("--override"), stop).await?;
         }
-        Err(format!("it ended with {status} on `{}`", file.display()).into())
+        drop_database(target).await
     }
+}
 
-    fn command(&self, target: &Target, file: &Path) -> Result<Command> {
-        let host = target.address.ip().to_string();
-        let port = target.address.port().to_string();
-        let password = target.password.reveal();
-        let mut command = match self {
-            Client::Batch(program) => {
-                let mut command = Command::new(program);
-                command
-                    .args(["--no-defaults", "--batch", "--silent", "--force"])
-                    .args(["--host", &host, "--port", &port, "--user", &target.user])
-                    .arg(DATABASE)
-                    .env("MYSQL_PWD", password)
-                    .stdin(File::open(file)?);
-                command
-            }
-            Client::Sqllogictest(program) => {
-                let mut command = Command::new(program);
-                command
-                    .args(["--engine", "mysql", "--db", DATABASE])
-                    .args(["--host", &host, "--port", &port, "--user", &target.user])
-                    .arg(file)
-                    .env("SLT_PASSWORD", password)
-                    .stdin(Stdio::null());
-                command
-            }
-        };
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(command)
+/// An empty database, whatever was there.
+async fn make_database(target: &Target) -> Result<()> {
+    drop_database(target).await?;
+    send(target, &format!("CREATE DATABASE {DATABASE}")).await
+}
+
+async fn drop_database(target: &Target) -> Result<()> {
+    send(target, &format!("DROP DATABASE IF EXISTS {DATABASE}")).await
+}
+
+async fn send(target: &Target, sql: &str) -> Result<()> {
+    let mut session = target.connect(None).await?;
+    session.run(sql).await?;
+    session.close().await;
+    Ok(())
+}
+
+async fn time_batch(
+    program: &Path,
+    target: &Target,
+    file: &Path,
+    stop: &CancellationToken,
+) -> Result<f64> {
+    let mut command = Command::new(program);
+    command
+        .args(["--no-defaults", "--batch", "--silent", "--force"])
+        .args(login(target))
+        .arg(DATABASE)
+        .env("MYSQL_PWD", target.password.reveal())
+        .stdin(File::open(file)?)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    let begun = Instant::now();
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("could not run `{}`: {error}", program.display()))?;
+    tokio::select! {
+        // Statements that are refused make it end with another status than 0.
+        status = child.wait() => status?,
+        () = stop.cancelled() => return Err(Interrupted.into()),
+    };
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+fn sqllogictest(program: &Path, target: &Target, file: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(["--engine", "mysql", "--db", DATABASE])
+        .args(login(target))
+        .arg(file)
+        .env("SLT_PASSWORD", target.password.reveal());
+    command
+}
+
+async fn time_sqllogictest(command: &mut Command, stop: &CancellationToken) -> Result<f64> {
+    let mut lines = Vec::new();
+    let ended = follow(command, stop, |_, line| lines.push(line)).await?;
+    if ended.status.success() {
+        return Ok(ended.took.as_secs_f64());
     }
+    let told = lines[lines.len().saturating_sub(6)..].join("\n");
+    Err(format!(
+        "it ended with {}: {told}\n{}",
+        ended.status,
+        ended.last_words()
+    )
+    .into())
+}
+
+/// Both programs name these alike.
+fn login(target: &Target) -> [String; 6] {
+    [
+        "--host".to_owned(),
+        target.address.ip().to_string(),
+        "--port".to_owned(),
+        target.address.port().to_string(),
+        "--user".to_owned(),
+        target.user.clone(),
+    ]
 }
 
 /// Copies of files without the comments behind conditions, which the command

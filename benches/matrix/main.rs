@@ -95,11 +95,14 @@ async fn measure(args: &Args) -> Result<()> {
     let measured = measure_at(&place, args).await;
     if args.keep {
         eprintln!("project `{PROJECT}` stays");
-    } else {
-        eprintln!("removing project `{PROJECT}`");
-        place.down(&CancellationToken::new()).await?;
+        return measured;
     }
-    measured
+    eprintln!("removing project `{PROJECT}`");
+    let removed = place.down(&CancellationToken::new()).await;
+    if let (Err(_), Err(error)) = (&measured, &removed) {
+        eprintln!("error: {error}");
+    }
+    measured.and(removed)
 }
 
 async fn measure_at(place: &Place, args: &Args) -> Result<()> {

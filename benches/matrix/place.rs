@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Result;
 use crate::course::Course;
 use crate::matrix::NEST;
-use crate::process::{Ended, follow};
+use crate::process::follow;
 
 /// The engine project; nothing else is touched in the engine.
 pub(crate) const PROJECT: &str = "dbmatrix-bench";
@@ -97,11 +97,11 @@ impl Place {
     }
 
     /// Removes all that is in the project.
-    pub(crate) async fn down(&self, stop: &CancellationToken) -> Result<Ended> {
+    pub(crate) async fn down(&self, stop: &CancellationToken) -> Result<()> {
         let mut down = self.program(&["down", "--all"]);
         let ended = follow(&mut down, stop, |_, _| {}).await?;
         if ended.status.success() {
-            return Ok(ended);
+            return Ok(());
         }
         let words = ended.last_words();
         Err(format!("`dbmatrix down --all --project {PROJECT}` failed: {words}").into())

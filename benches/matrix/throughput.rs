@@ -14,6 +14,7 @@ use crate::course::Steps;
 use crate::figure::{Figure, Section, Unit};
 use crate::matrix::{ONE, plain, tiny, write};
 use crate::place::Place;
+use crate::process::Interrupted;
 use crate::statements::write_statements;
 
 const ABOUT: &str = "each on a server that was just made, over the same route. dbmatrix: from the \
@@ -37,9 +38,21 @@ pub(crate) async fn throughput(place: &Place, args: &Args, corpus: &Corpus) -> R
     let matrix = write(place, "steps.toml", &server, &corpus.files)?;
     let idle = tiny(place, "idle.toml", &server)?;
     let batch = Client::batch(args.client.as_deref());
-    let mut other = Client::sqllogictest();
+    if batch.is_none() {
+        section.leave_out(
+            "the batch client: neither `mariadb` nor `mysql` is on PATH; Debian's package \
+             mariadb-client-core brings one, `--client` names one",
+        );
+    }
     let statements = statements(place, &idle, corpus).await?;
-    let plain_files = without_comments(&corpus.files, place.folder.path())?;
+    let adapted = match adapted(place, &idle, corpus).await {
+        Ok(adapted) => Some(adapted),
+        Err(error) if error.is::<Interrupted>() => return Err(error),
+        Err(error) => {
+            section.leave_out(format!("sqllogictest: {error}"));
+            None
+        }
+    };
     let mut seconds = Seconds::default();
     let mut steps = Vec::new();
     for _ in 0..place.rounds {
@@ -51,27 +64,13 @@ pub(crate) async fn throughput(place: &Place, args: &Args, corpus: &Corpus) -> R
                 .push(client.run(&target, &statements, &place.stop).await?);
         }
         ours(place, &matrix, "2", &mut seconds.two_jobs).await?;
-        if let Some(client) = &other {
+        if let Some((client, files)) = &adapted {
             let target = fresh(place, &idle).await?;
-            match client.run(&target, &plain_files, &place.stop).await {
-                Ok(took) => seconds.sqllogictest.push(took),
-                Err(error) => {
-                    section.leave_out(format!("sqllogictest: {error}"));
-                    other = None;
-                }
-            }
+            let took = client.run(&target, files, &place.stop).await?;
+            seconds.sqllogictest.push(took);
         }
     }
     place.run(&idle, "delete", &[]).await?.expect(&[0])?;
-    if batch.is_none() {
-        section.leave_out(
-            "the batch client: neither `mariadb` nor `mysql` is on PATH; Debian's package \
-             mariadb-client-core brings one, `--client` names one",
-        );
-    }
-    if other.is_none() && seconds.sqllogictest.is_empty() {
-        section.leave_out("sqllogictest: none on PATH that runs these files; `cargo install sqllogictest-bin` brings it");
-    }
     tell(&mut section, &seconds, &steps);
     Ok(section)
 }
@@ -93,6 +92,16 @@ async fn ours(place: &Place, matrix: &Path, jobs: &str, times: &mut Vec<f64>) ->
 async fn fresh(place: &Place, idle: &Path) -> Result<Target> {
     place.run(idle, "keep", &[]).await?.expect(&[0])?;
     place.find(ONE.0).await?.target().await
+}
+
+/// The command line of sqllogictest with files that it can run.
+async fn adapted(place: &Place, idle: &Path, corpus: &Corpus) -> Result<(Client, Vec<PathBuf>)> {
+    let client = Client::sqllogictest();
+    let client = client.ok_or("none on PATH; `cargo install sqllogictest-bin` brings it")?;
+    let files = without_comments(&corpus.files, place.folder.path())?;
+    let target = fresh(place, idle).await?;
+    client.adapt(&target, &files, &place.stop).await?;
+    Ok((client, files))
 }
 
 /// What dbmatrix would send of the corpus, as plain statements.
