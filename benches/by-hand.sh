@@ -101,7 +101,7 @@ say "nest"
 host profile device add default root disk path=/ pool="$POOL"
 host profile device add default eth0 nic name=eth0 network="$BRIDGE"
 host image import "$WORK/trixie.metadata.tar" "$WORK/trixie.tar.gz" --alias nest
-host launch nest "$NEST" -c security.nesting=true < /dev/null
+host --quiet launch nest "$NEST" -c security.nesting=true < /dev/null
 until_it_works has_address nest
 nest sh -c "echo nameserver $GATEWAY > /etc/resolv.conf"
 
@@ -146,7 +146,7 @@ answers() {
 # server CONTAINER SUITE PACKAGE SERVICE SETTINGS CLIENT ADMIN
 server() {
     say "$1: container"
-    nest incus launch "$2" "$1"
+    nest incus --quiet launch "$2" "$1"
     until_it_works has_address child "$1" --
     child "$1" -- sh -c "echo nameserver $INNER > /etc/resolv.conf"
     say "$1: installing"

@@ -19,7 +19,8 @@ use crate::statements::write_statements;
 
 const ABOUT: &str = "each on a server that was just made, over the same route. dbmatrix: from the \
     first case's begin to the last one's end, expectations checked; the batch client: its whole \
-    run, the same statements, answers thrown away";
+    run, the same statements, answers thrown away; sqllogictest: its \
+    whole run, against answers that it wrote itself before";
 /// The label under which the corpus says what MySQL does.
 const LABEL: &str = "mysql";
 
