@@ -16,9 +16,11 @@
     reason = "a benchmark speaks to people"
 )]
 
+#[path = "support/statements.rs"]
+mod statements;
+
 use std::error::Error;
 use std::fs::File;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,8 +31,10 @@ use dbmatrix::matrix::Matrix;
 use dbmatrix::plan::{Plan, Selection};
 use dbmatrix::run::{Prepared, RunOptions, run_files_on};
 use dbmatrix::session::{Connect, Secret, Target};
-use dbmatrix::suite::{Facts, FileKind, SltSteps, SqlSteps, Step, SuiteError};
+use dbmatrix::suite::Facts;
 use dbmatrix::version::Identity;
+
+use statements::write_statements;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -66,7 +70,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let facts = runtime.block_on(identify(&args.target))?;
     let folder = tempfile::tempdir()?;
-    let statements = write_statements(&args.files, &facts, folder.path())?;
+    let statements = write_statements(&args.files, &facts.0, folder.path())?;
     let mut client = Vec::new();
     let mut ours: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
     for round in 0..args.rounds {
@@ -172,36 +176,6 @@ async fn identify(target: &Target) -> Result<(Facts, Identity)> {
 
 fn flavour(identity: &Identity) -> String {
     format!("{}-here", identity.family.as_str())
-}
-
-/// The statements that hold, a file each, for the client.
-fn write_statements(
-    files: &[PathBuf],
-    (facts, _): &(Facts, Identity),
-    folder: &Path,
-) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    for (at, file) in files.iter().enumerate() {
-        let steps: Box<dyn Iterator<Item = std::result::Result<Step, SuiteError>>> =
-            match FileKind::of(file) {
-                Some(FileKind::Slt) => Box::new(SltSteps::open(file)?),
-                Some(FileKind::Sql) => Box::new(SqlSteps::open(file)?),
-                None => return Err(format!("`{}` is no file of steps", file.display()).into()),
-            };
-        let path = folder.join(format!("{at}.statements"));
-        let mut text = std::io::BufWriter::new(File::create(&path)?);
-        for step in steps {
-            let step = step?;
-            if let Some(sql) = step.action.sql()
-                && step.conditions.hold(facts)
-            {
-                writeln!(text, "{sql};")?;
-            }
-        }
-        text.into_inner()?;
-        written.push(path);
-    }
-    Ok(written)
 }
 
 async fn run_client(target: &Target, client: &str, statements: &[PathBuf]) -> Result<Duration> {

@@ -1,0 +1,37 @@
+//! The statements of files of steps, for clients that know no steps.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use dbmatrix::suite::{Facts, FileKind, SltSteps, SqlSteps, Step, SuiteError};
+
+/// Writes the statements that hold, a file each, into `folder`.
+pub(crate) fn write_statements(
+    files: &[PathBuf],
+    facts: &Facts,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut written = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        let steps: Box<dyn Iterator<Item = Result<Step, SuiteError>>> = match FileKind::of(file) {
+            Some(FileKind::Slt) => Box::new(SltSteps::open(file)?),
+            Some(FileKind::Sql) => Box::new(SqlSteps::open(file)?),
+            None => return Err(format!("`{}` is no file of steps", file.display()).into()),
+        };
+        let path = folder.join(format!("{at}.statements"));
+        let mut text = BufWriter::new(File::create(&path)?);
+        for step in steps {
+            let step = step?;
+            if let Some(sql) = step.action.sql()
+                && step.conditions.hold(facts)
+            {
+                writeln!(text, "{sql};")?;
+            }
+        }
+        text.into_inner()?;
+        written.push(path);
+    }
+    Ok(written)
+}
