@@ -5,14 +5,12 @@ use super::run::load_matrix;
 use super::{Failure, privilege, say};
 use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
-use crate::host::{
-    EngineKind, Ground, Names, Survey, run_folder, running_engine, stop_own_daemon, survey,
-};
+use crate::host::{EngineKind, Ground, Names, Survey, run_folder, stop_own_daemon, survey};
 use crate::image::{Builder, cache_folder};
 use crate::nest::{destroy_nest, existing_nests};
 use crate::report::{Progress, drive};
 use crate::route::Routes;
-use crate::run::{Lock, nest_lock};
+use crate::run::{Lock, nest_lock, start_engine};
 
 /// Removes one nest, or all that dbmatrix keeps.
 pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Failure> {
@@ -40,7 +38,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     if matches!(found, Survey::Absent(_)) {
         say(format_args!("no engine is installed: nothing to remove"));
     } else {
-        let engine = running_engine(&found)
+        let engine = start_engine(&place.engine(), &events)
             .await
             .map_err(Failure::not_provided)?;
         remove(&engine, &names, nest.as_deref()).await?;

@@ -20,8 +20,8 @@ use crate::report::{
     Summary, Timings, drive, open_reports, read_events,
 };
 use crate::run::{
-    After, Caller, Freshness, PrepareError, Prepared, RunOptions, Stand, StandOptions, put_to_rest,
-    run as run_plan,
+    After, Caller, Freshness, Patience, PrepareError, Prepared, RunOptions, Stand, StandOptions,
+    put_to_rest, run as run_plan,
 };
 use crate::shard::Shard;
 
@@ -305,7 +305,7 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         clean_up(&options, matrix).await;
     }
     if let Some(Err(failure)) = ended {
-        rest(stand.get(), task, |_| false).await;
+        rest(stand.get(), task, Patience::None, |_| false).await;
         return Err(failure);
     }
     let interrupted = ended.is_none();
@@ -320,20 +320,29 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         say(timings.render().trim_end());
     }
     let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
-    rest(stand.get(), task, is_held).await;
+    let patience = match interrupted {
+        true => Patience::None,
+        false => Patience::Some,
+    };
+    rest(stand.get(), task, patience, is_held).await;
     Ok(record)
 }
 
 /// Puts the servers to rest as the task says. Only such flavours are held for
 /// the next run as this one could have; a run that was cut holds none.
-async fn rest(stand: Option<&Stand>, task: &Task, is_held: impl Fn(&str) -> bool) {
+async fn rest(
+    stand: Option<&Stand>,
+    task: &Task,
+    patience: Patience,
+    is_held: impl Fn(&str) -> bool,
+) {
     let after = |flavour: &Flavour| match task.after {
         After::Freeze if !is_held(&flavour.name) => After::Stop,
         after => after,
     };
     let Some(stand) = stand else { return };
     tokio::select! {
-        left = put_to_rest(stand, &task.plan.flavours, after) => {
+        left = put_to_rest(stand, &task.plan.flavours, patience, after) => {
             for reason in left {
                 eprintln!("warning: {reason}");
             }

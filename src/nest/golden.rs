@@ -16,7 +16,7 @@ use crate::engine::{Config, Devices, Engine, Exec, ImageSource, Instance, Power,
 const SYNC: Duration = Duration::from_secs(300);
 
 /// How often a child that is to be golden is asked to shut down.
-const PATIENCE: usize = 5;
+const ASKED: usize = 5;
 
 /// A whole golden child.
 #[derive(Debug, Clone)]
@@ -32,6 +32,15 @@ pub enum Use {
     Now,
     /// By the next one, if nobody else is faster.
     Later,
+}
+
+/// Whether a server may take its time to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// It shuts down.
+    Some,
+    /// Somebody waits for the end: it is ended.
+    None,
 }
 
 /// Held by whoever makes the golden child of a key.
@@ -100,7 +109,7 @@ impl Children {
 
     /// A server with much to write may take its time.
     async fn shut_down(&self, name: &str) -> Result<(), NestError> {
-        for _ in 1..PATIENCE {
+        for _ in 1..ASKED {
             if self.nest.engine.power(name, Power::Stop).await.is_ok() {
                 return Ok(());
             }
@@ -224,12 +233,13 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn stop(&self, name: &str) -> Result<(), NestError> {
+    pub async fn stop(&self, name: &str, patience: Patience) -> Result<(), NestError> {
         let engine = &self.nest.engine;
         let Some(found) = engine.instance(name).await? else {
             return Ok(());
         };
-        if found.is_running() && engine.power(name, Power::Stop).await.is_ok() {
+        let is_asked = patience == Patience::Some && found.is_running();
+        if is_asked && engine.power(name, Power::Stop).await.is_ok() {
             return Ok(());
         }
         if self.is_up(name).await? {

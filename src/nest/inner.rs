@@ -31,6 +31,7 @@ pub fn nest_image(image: &ImageOrigin) -> ImageOrigin {
 const INSTALL: &str = r#"
 if [ -x /usr/libexec/incus/incusd ]; then exit 0; fi
 export DEBIAN_FRONTEND=noninteractive
+if command -v eatmydata > /dev/null; then export LD_PRELOAD=libeatmydata.so; fi
 apt-get -q update
 if ! apt-cache policy incus-base | grep -q 'Candidate: [0-9]'; then
     echo "the nest's image carries no package incus-base; Debian 13 and later do"

@@ -18,7 +18,7 @@ mod usage;
 pub use apt::PACKAGE_CACHE;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
-pub use golden::{Golden, Making, Use, sync};
+pub use golden::{Golden, Making, Patience, Use, sync};
 pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};

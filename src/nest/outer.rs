@@ -40,8 +40,10 @@ pub struct NestSettings {
     pub memory: Option<u64>,
     /// Whether root in the nest is root on the host.
     pub privileged: bool,
-    /// Its image.
+    /// Its image; another one would make another nest.
     pub image: ImageOrigin,
+    /// The same, maybe with the inner engine in it.
+    pub made_of: ImageOrigin,
 }
 
 /// A nest that is up, with its inner engine.
@@ -143,7 +145,7 @@ impl Nest {
         let engine = &ground.engine;
         progress("base image");
         let store = ImageStore::new(engine.clone(), builder.clone());
-        let image = store.provide(&inner::nest_image(&settings.image)).await?;
+        let image = store.provide(&settings.made_of).await?;
         progress("container");
         let config = new_config(ground, settings).await?;
         let name = settings.name.clone();

@@ -8,16 +8,18 @@ use crate::event::Sender;
 pub use crate::matrix::After;
 use crate::matrix::Flavour;
 use crate::nest::NestError;
+pub use crate::nest::Patience;
 
 /// Does to the servers of a run what is to become of each. Returns what could
 /// not be done, for people.
 pub async fn put_to_rest(
     stand: &Stand,
     flavours: &[Flavour],
+    patience: Patience,
     after: impl Fn(&Flavour) -> After,
 ) -> Vec<String> {
     let each = flavours.iter().map(|flavour| {
-        let rest = rest(stand, flavour, after(flavour));
+        let rest = rest(stand, flavour, after(flavour), patience);
         async {
             let reason = rest.await.err()?;
             Some(format!("{}: {reason}", flavour.name))
@@ -26,12 +28,21 @@ pub async fn put_to_rest(
     join_all(each).await.into_iter().flatten().collect()
 }
 
-async fn rest(stand: &Stand, flavour: &Flavour, after: After) -> Result<(), String> {
+async fn rest(
+    stand: &Stand,
+    flavour: &Flavour,
+    after: After,
+    patience: Patience,
+) -> Result<(), String> {
     let container = flavour.container();
     let told = |error: NestError| error.to_string();
     match after {
         After::Keep => Ok(()),
-        After::Stop => stand.children.stop(&container).await.map_err(told),
+        After::Stop => stand
+            .children
+            .stop(&container, patience)
+            .await
+            .map_err(told),
         After::Delete => stand.children.remove(&container).await.map_err(told),
         After::Freeze => {
             // Nobody listens any more.

@@ -29,12 +29,12 @@ mod thread;
 mod units;
 mod work;
 
-pub use after::{After, put_to_rest};
+pub use after::{After, Patience, put_to_rest};
 pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
 pub use flavour::{Freshness, golden_key, provide};
 pub use lock::{Lock, LockError, nest_lock};
 pub use prepared::{PrepareError, Prepared, RunOptions};
-pub use stand::{Stand, StandError, StandOptions};
+pub use stand::{Stand, StandError, StandOptions, start_engine};
 pub use work::run_files_on;
 
 use std::collections::HashMap;

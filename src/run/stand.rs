@@ -8,10 +8,11 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::engine::Engine;
 use crate::event::{Event, Machine, Sender};
 use crate::host::{
     EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, builds, free_disk,
-    install, refresh_lists, running_engine, unenforced_limits,
+    install, refresh_lists, running_engine, survey, unenforced_limits,
 };
 use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder};
 use crate::matrix::NestSpec;
@@ -128,7 +129,7 @@ impl Stand {
             machine: Machine {
                 engine: info.title(),
                 nest_engine: inner.title(),
-                nest_image: nest_image(&spec.image).title(),
+                nest_image: spec.image.title(),
                 kernel: info.kernel(),
             },
             took: begun.elapsed(),
@@ -156,6 +157,19 @@ impl Stand {
             password: self.nest.password.clone(),
         }
     }
+}
+
+/// The engine, started where it does not run, by one process at a time: two
+/// daemons would harm what they keep.
+///
+/// # Errors
+/// As of the daemon.
+pub async fn start_engine(choice: &EngineChoice, events: &Sender) -> Result<Engine, StandError> {
+    if let found @ Survey::Running(_) = survey(choice).await {
+        return Ok(running_engine(&found).await?);
+    }
+    let _starting = Lock::take("engine", events).await?;
+    Ok(running_engine(&survey(choice).await).await?)
 }
 
 fn step(events: &Sender, step: &str) {
@@ -189,7 +203,7 @@ impl Making<'_> {
         }
         install(&others).await?;
         step(self.events, "engine");
-        let engine = running_engine(&self.options.survey).await?;
+        let engine = start_engine(&self.options.engine, self.events).await?;
         step(self.events, "project, bridge and pool");
         let ground = Ground::lay(&engine, names, self.spec.storage).await?;
         warn_of(self.spec, &ground, self.events);
@@ -208,11 +222,21 @@ impl Making<'_> {
             memory: spec.memory,
             privileged: spec.privileged,
             image: spec.image.clone(),
+            made_of: self.nest_image(),
         };
         let title = format!("nest `{}`", spec.name);
         step(self.events, &title);
         let progress = |part: &str| step(self.events, &format!("{title}: {part}"));
         Ok(Nest::ensure(ground, &settings, self.builder, &progress).await?)
+    }
+
+    /// The nest's image with its engine; without, where a flavour needs that
+    /// image too: one is built sooner than two.
+    fn nest_image(&self) -> ImageOrigin {
+        match self.options.images.contains(&self.spec.image) {
+            true => self.spec.image.clone(),
+            false => nest_image(&self.spec.image),
+        }
     }
 
     /// Begins with the images, that of the nest first; once.
@@ -221,7 +245,7 @@ impl Making<'_> {
             return;
         }
         let mut images: Vec<BaseImage> = Vec::new();
-        let nest = nest_image(&self.spec.image);
+        let nest = self.nest_image();
         for image in std::iter::once(&nest).chain(&self.options.images) {
             if let ImageOrigin::Built(image) = image
                 && !images.contains(image)
