@@ -100,8 +100,15 @@ impl Power {
 }
 
 impl Engine {
-    /// All containers of the client's project.
+    /// All containers of the client's project, without their snapshots.
     pub async fn instances(&self) -> Result<Vec<Instance>, EngineError> {
+        self.get("list the containers", "/1.0/instances?recursion=1")
+            .await
+    }
+
+    /// All containers of the client's project; their snapshots and states, for
+    /// which each is asked, make this slow.
+    pub async fn instances_with_snapshots(&self) -> Result<Vec<Instance>, EngineError> {
         self.get("list the containers", "/1.0/instances?recursion=2")
             .await
     }

@@ -64,10 +64,19 @@ impl Engine {
         }
     }
 
-    /// Sets the devices of the default profile of the client's project.
+    /// Sets the devices of the default profile of the client's project, where
+    /// they are others.
     pub async fn set_default_profile(&self, devices: &Devices) -> Result<(), EngineError> {
-        let body = json!({ "config": {}, "devices": devices });
+        #[derive(serde::Deserialize)]
+        struct Profile {
+            devices: Devices,
+        }
         let path = "/1.0/profiles/default";
+        let found: Option<Profile> = self.find("look at the default profile", path).await?;
+        if found.is_some_and(|found| found.devices == *devices) {
+            return Ok(());
+        }
+        let body = json!({ "config": {}, "devices": devices });
         self.change(
             "set the default profile",
             Method::PUT,

@@ -193,15 +193,16 @@ fn default_devices(names: &Names) -> Devices {
 }
 
 async fn ensure_bridge(engine: &Engine, name: &str) -> Result<Ipv4Net, GroundError> {
-    if engine.network(name).await?.is_none() {
+    let mut bridge = engine.network(name).await?;
+    if bridge.is_none() {
         let routes = Routes::open()?;
         let taken = routes.taken().await?;
         let subnet = crate::route::pick_subnet(&taken, name)?;
         let mut settings = bridge_config(subnet);
         settings.insert(FORWARDING.to_owned(), forwarding());
         engine.create_bridge(name, &settings).await?;
+        bridge = engine.network(name).await?;
     }
-    let bridge = engine.network(name).await?;
     let settings = bridge.map(|bridge| bridge.config).unwrap_or_default();
     if !settings.contains_key(OWNER) {
         return Err(foreign("bridge", name));
@@ -228,7 +229,8 @@ pub(crate) fn bridge_config(subnet: Ipv4Net) -> Config {
 
 /// Makes sure of the pool; returns whether it is copy-on-write.
 async fn ensure_pool(engine: &Engine, name: &str, storage: Storage) -> Result<bool, GroundError> {
-    if engine.pool(name).await?.is_none() {
+    let mut pool = engine.pool(name).await?;
+    if pool.is_none() {
         let mut settings = config([(OWNER, "dbmatrix")]);
         let driver = match storage {
             Storage::Btrfs { size } => {
@@ -238,8 +240,9 @@ async fn ensure_pool(engine: &Engine, name: &str, storage: Storage) -> Result<bo
             Storage::Folder => "dir",
         };
         engine.create_pool(name, driver, &settings).await?;
+        pool = engine.pool(name).await?;
     }
-    match engine.pool(name).await? {
+    match pool {
         Some(pool) if pool.config.contains_key(OWNER) => Ok(pool.driver == "btrfs"),
         _ => Err(foreign("storage pool", name)),
     }

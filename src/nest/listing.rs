@@ -110,7 +110,7 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
             continue;
         }
         let nest = Nest::read(&instance, "")?;
-        let children = nest.engine.instances().await?;
+        let children = nest.engine.instances_with_snapshots().await?;
         let row = |child| listed(&instance.name, Kind::of_child(child), child);
         rows.extend(children.iter().map(row));
     }

@@ -83,13 +83,20 @@ impl Nest {
             engine.destroy_instance(&settings.name).await?;
             found = None;
         }
+        let limits = limits(settings);
+        let is_set = |(key, value): (&String, &String)| {
+            let instance = found.as_ref();
+            let there = instance.and_then(|instance| instance.config.get(key));
+            there.map_or("", String::as_str) == value
+        };
+        let are_set = limits.iter().all(is_set);
         let nest = match found {
             Some(instance) => Self::revive(ground, settings, &instance).await?,
             None => Self::make(ground, settings, builder, progress).await?,
         };
-        engine
-            .configure_instance(&nest.name, &limits(settings))
-            .await?;
+        if !are_set {
+            engine.configure_instance(&nest.name, &limits).await?;
+        }
         Ok(nest)
     }
 
