@@ -95,7 +95,7 @@ async fn look(place: &Place, services: &[Service], seen: &mut [Seen]) -> Result<
         let resident = resident.ok_or_else(|| format!("{} does not run", service.flavour))?;
         seen.memory.push(resident as f64);
         seen.clone
-            .extend(sizes.get(&service.container).map(|size| *size as f64));
+            .extend(of_flavour(&sizes, service).map(|size| size as f64));
     }
     Ok(())
 }
@@ -172,4 +172,11 @@ async fn start_up(place: &Place) -> Result<Vec<f64>> {
         child.kill().await?;
     }
     Ok(starts)
+}
+
+/// Of a flavour's two containers, that of the run; the other one is only copied.
+fn of_flavour(sizes: &std::collections::BTreeMap<String, u64>, service: &Service) -> Option<u64> {
+    let twin = format!("{}{}", service.container, dbmatrix::nest::TWIN);
+    let both = [&service.container, &twin].map(|name| sizes.get(name).copied());
+    both.into_iter().flatten().max()
 }

@@ -54,6 +54,7 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
             Kind::Nest => "",
             Kind::Flavour(name) => name,
             Kind::Golden => "(golden)",
+            Kind::Ahead => "(for the next run)",
             Kind::Other => &row.container,
         };
         let size = sizes.get(&(row.nest.clone(), row.container.clone()));

@@ -67,13 +67,15 @@ pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec
     let all = list_all(engine, &place.project).await;
     let mut all = all.map_err(Failure::not_provided)?;
     all.retain(|row| row.state != "half made" && nest.is_none_or(|nest| row.nest == nest));
-    let names: Vec<String> = all
+    let mut names: Vec<String> = all
         .into_iter()
         .filter_map(|row| match row.kind {
             Kind::Flavour(name) => Some(name),
             _ => None,
         })
         .collect();
+    // While a run is at work, a flavour may have two.
+    names.dedup();
     if names.is_empty() {
         return Err(Failure::not_provided(
             "no flavour is up; `dbmatrix up MATRIX` brings flavours up",

@@ -21,6 +21,9 @@ pub struct Instance {
     pub name: String,
     /// Such as `Running`, `Stopped`, `Frozen`.
     pub status: String,
+    /// When it was made, in RFC 3339.
+    #[serde(default)]
+    pub created_at: String,
     /// Its own settings, without those of profiles.
     #[serde(default, deserialize_with = "or_none")]
     pub config: Config,
@@ -45,6 +48,11 @@ impl Instance {
     /// Whether its processes are there and not frozen.
     pub fn is_running(&self) -> bool {
         self.status == "Running"
+    }
+
+    /// Whether it has no processes.
+    pub fn is_stopped(&self) -> bool {
+        self.status == "Stopped"
     }
 
     /// Whether a setting of its own is there and not empty.

@@ -8,6 +8,7 @@ use super::locked::Locked;
 use crate::catalogue::{self, Recipe, SourceKind, Wanted};
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
+use crate::nest::TWIN;
 use crate::server::{
     Installation, KeySource, Packages, Repository, ServerSpec, Tarball, TarballSource,
 };
@@ -181,10 +182,11 @@ impl Reading<'_, '_> {
         let begins = ["golden-", "mysqltest-"];
         let holds = ["-suite-", "-mysqltest-"];
         if begins.iter().any(|word| name.starts_with(word))
+            || name.ends_with(TWIN)
             || holds.iter().any(|word| name.contains(word))
         {
             let expected = format!(
-                "expected a name that neither begins with `golden-` or `mysqltest-` nor holds `-suite-` or `-mysqltest-`; found `{name}`"
+                "expected a name that neither begins with `golden-` or `mysqltest-` nor holds `-suite-` or `-mysqltest-` nor ends in `{TWIN}`; found `{name}`"
             );
             self.report.problem(container.span.clone(), expected);
         }

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
+use super::turn::Turns;
 use super::{Nest, NestError, apt, inner, key};
 use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
 use crate::image::{ImageOrigin, ImageStore, KeyedLocks};
@@ -63,6 +64,8 @@ pub struct Children {
     images: ImageStore,
     /// Addresses by container, also of those that are gone.
     addresses: Arc<Mutex<HashMap<String, Ipv4Addr>>>,
+    /// Which of a flavour's two containers is its own.
+    pub(super) turns: Turns,
     /// Golden children that are being made, by key.
     pub(super) making: KeyedLocks,
 }
@@ -74,6 +77,7 @@ impl Children {
             nest,
             images,
             addresses: Arc::default(),
+            turns: Turns::default(),
             making: KeyedLocks::default(),
         }
     }
@@ -95,18 +99,24 @@ impl Children {
         }
     }
 
-    /// Removes what a run that was killed has left half made. Nobody else may
+    /// Removes what a run that was killed has left half made or behind. Nobody else may
     /// be at work in the nest.
     pub async fn sweep(&self) -> Result<(), NestError> {
         let mut addresses = self.addresses.lock().await;
         let mut known = HashMap::new();
-        for child in self.nest.engine.instances().await? {
-            if !child.config.contains_key(key::OWNER) {
-                continue;
-            }
-            if !is_ready(&child) {
-                self.nest.engine.destroy_instance(&child.name).await?;
-            } else if let Ok(address) = read_key(&child, key::ADDRESS) {
+        let mut all = self.nest.engine.instances().await?;
+        all.retain(|child| child.config.contains_key(key::OWNER));
+        let (whole, mut gone): (Vec<Instance>, Vec<Instance>) = all.into_iter().partition(is_ready);
+        let over = self.turns.note_all(&whole);
+        let (over, left) = whole
+            .into_iter()
+            .partition(|child| over.contains(&child.name));
+        gone.extend::<Vec<Instance>>(over);
+        for child in gone {
+            self.nest.engine.destroy_instance(&child.name).await?;
+        }
+        for child in left {
+            if let Ok(address) = read_key(&child, key::ADDRESS) {
                 known.insert(child.name, address);
             }
         }

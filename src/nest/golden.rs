@@ -144,7 +144,7 @@ impl Children {
         is_right: impl Fn(&Instance) -> bool,
     ) -> Result<Option<Child>, NestError> {
         let engine = &self.nest.engine;
-        let found = engine.instance(&spec.name).await?;
+        let found = engine.instance(&self.current(&spec.name)).await?;
         let Some(found) = found.filter(is_right) else {
             return Ok(None);
         };
@@ -153,9 +153,10 @@ impl Children {
         self.read(&found).map(Some)
     }
 
-    /// A flavour's child as a new copy of its golden child, started. The one
-    /// that is there goes. It counts as half made until somebody has logged in,
-    /// and as fresh, where it is to be held, until somebody uses it.
+    /// A flavour's child as a new copy of its golden child, started. It counts as
+    /// half made until somebody has logged in, and as fresh, where it is to be
+    /// held, until somebody uses it. The one before it stays until the end of the
+    /// run.
     ///
     /// # Errors
     /// As of the engine.
@@ -165,18 +166,7 @@ impl Children {
         spec: &ChildSpec,
         use_of: Use,
     ) -> Result<Child, NestError> {
-        let fresh = match use_of {
-            Use::Now => "",
-            Use::Later => "true",
-        };
-        let noted = config([
-            (key::STAGE, "making"),
-            (key::FRESH, fresh),
-            (key::FLAVOUR, &spec.flavour),
-            (key::SERVER, &spec.server),
-            (key::GOLDEN, ""),
-        ]);
-        let mut child = self.copy(&golden.name, &spec.name, noted).await?;
+        let mut child = self.turn(golden, spec, use_of).await?;
         child.packages = golden.packages.clone();
         self.start(&child).await?;
         Ok(child)
@@ -204,7 +194,10 @@ impl Children {
             (key::GOLDEN, ""),
             (key::SERVER, &title),
         ]);
-        let golden = golden_name(&key.unwrap_or_default());
+        let golden = Golden {
+            name: golden_name(&key.unwrap_or_default()),
+            packages: String::new(),
+        };
         self.copy(&golden, name, noted).await
     }
 
@@ -256,9 +249,15 @@ impl Children {
         Ok(self.nest.engine.destroy_instance(name).await?)
     }
 
-    async fn copy(&self, of: &str, name: &str, noted: Config) -> Result<Child, NestError> {
+    /// A copy under a name; what has it goes.
+    pub(super) async fn copy(
+        &self,
+        of: &Golden,
+        name: &str,
+        noted: Config,
+    ) -> Result<Child, NestError> {
         self.nest.engine.destroy_instance(name).await?;
-        let golden = ImageSource::Container(of.to_owned());
+        let golden = ImageSource::Container(of.name.clone());
         self.create(name, golden, noted, Devices::new()).await
     }
 }

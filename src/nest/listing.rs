@@ -40,6 +40,8 @@ pub enum Kind {
     Flavour(String),
     /// A golden child.
     Golden,
+    /// A copy that was made for a run that has not begun.
+    Ahead,
     /// Something that runs need beside.
     Other,
 }
@@ -48,6 +50,9 @@ impl Kind {
     pub(super) fn of_child(child: &Instance) -> Self {
         if is_golden(child) {
             return Kind::Golden;
+        }
+        if child.is_marked(key::AHEAD) {
+            return Kind::Ahead;
         }
         match child.config.get(key::FLAVOUR) {
             Some(name) if !name.is_empty() => Kind::Flavour(name.clone()),
@@ -180,9 +185,17 @@ pub async fn find_flavour(
             let Kind::Flavour(name) = Kind::of_child(&child) else {
                 continue;
             };
+            let is_it = name == flavour && is_ready(&child);
             there.push(format!("`{name}`"));
-            if name == flavour && is_ready(&child) {
-                found.push((one.clone(), child));
+            // While a run is at work, there are two: the later one is meant.
+            match found
+                .iter_mut()
+                .find(|(nest, _): &&mut (Nest, Instance)| nest.name == one.name)
+            {
+                _ if !is_it => {}
+                Some((_, other)) if other.created_at < child.created_at => *other = child,
+                Some(_) => {}
+                None => found.push((one.clone(), child)),
             }
         }
     }

@@ -13,6 +13,7 @@ mod inner;
 mod listing;
 mod outer;
 mod prune;
+mod turn;
 mod usage;
 
 pub use apt::PACKAGE_CACHE;
@@ -23,6 +24,7 @@ pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
 pub use prune::{Pruned, Pruning, prune};
+pub use turn::TWIN;
 pub use usage::disk_usage;
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.
@@ -50,6 +52,8 @@ mod key {
     pub(super) const CLIENT: &str = "user.dbmatrix.client";
     /// Set on a golden child.
     pub(super) const GOLDEN: &str = "user.dbmatrix.golden";
+    /// Set on a copy that was made for a run that has not begun.
+    pub(super) const AHEAD: &str = "user.dbmatrix.ahead";
     /// Set on a child that is as its golden child is: nobody has used it.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

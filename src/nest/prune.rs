@@ -91,9 +91,13 @@ fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
     if !is_ready(child) {
         return Some(format!("half-made container `{}`", child.name));
     }
-    let is_golden = Kind::of_child(child) == Kind::Golden;
-    (is_golden && !used.contains(text(key::KEY))).then(|| {
-        let version = text(key::VERSION);
-        format!("golden child of {} ({version})", text(key::SERVER))
-    })
+    if used.contains(text(key::KEY)) {
+        return None;
+    }
+    let (server, version) = (text(key::SERVER), text(key::VERSION));
+    match Kind::of_child(child) {
+        Kind::Golden => Some(format!("golden child of {server} ({version})")),
+        Kind::Ahead => Some(format!("copy made ahead of {server} ({version})")),
+        Kind::Nest | Kind::Flavour(_) | Kind::Other => None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::flavour::hold_fresh;
+use super::flavour::{copy_ahead, hold_fresh};
 use super::stand::Stand;
 use crate::event::Sender;
 pub use crate::matrix::After;
@@ -34,17 +34,24 @@ async fn rest(
     after: After,
     patience: Patience,
 ) -> Result<(), String> {
-    let container = flavour.container();
+    let (children, first) = (&stand.children, flavour.container());
+    let current = children.current(&first);
     let told = |error: NestError| error.to_string();
-    match after {
-        After::Keep => Ok(()),
-        After::Stop => stand
-            .children
-            .stop(&container, patience)
-            .await
-            .map_err(told),
-        After::Delete => stand.children.remove(&container).await.map_err(told),
-        After::Freeze => {
+    match (after, patience) {
+        (After::Keep, Patience::None) => Ok(()),
+        (After::Keep, Patience::Some) => copy_ahead(stand, flavour).await.map_err(told),
+        (After::Stop, Patience::None) => children.stop(&current, patience).await.map_err(told),
+        (After::Stop, Patience::Some) => tokio::try_join!(
+            children.stop(&current, patience),
+            copy_ahead(stand, flavour)
+        )
+        .map(drop)
+        .map_err(told),
+        (After::Delete, _) => {
+            children.remove(&current).await.map_err(told)?;
+            children.remove_other(&first).await.map_err(told)
+        }
+        (After::Freeze, _) => {
             // Nobody listens any more.
             let (events, _) = Sender::channel();
             hold_fresh(stand, flavour, &events).await

@@ -144,7 +144,8 @@ async fn keep_authority(
     folder: &Path,
 ) -> Result<Option<PathBuf>, CommandError> {
     let cell = place.cell;
-    let found = certificate_authority(server, &place.stand.nest.engine, &cell.container).await;
+    let container = place.stand.children.current(&cell.container);
+    let found = certificate_authority(server, &place.stand.nest.engine, &container).await;
     let text = match found {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),

@@ -90,16 +90,31 @@ pub(super) async fn hold_fresh(
     let bringing = BringingUp::new(stand, flavour, events);
     let held = async {
         let (child, _) = bringing.renew(Use::Later).await?;
-        Ok::<_, FlavourError>(stand.children.hold(&child).await?)
+        stand.children.hold(&child).await?;
+        let first = flavour.container();
+        Ok::<_, FlavourError>(stand.children.remove_other(&first).await?)
     };
     match held.await {
         Ok(()) => Ok(()),
         Err(error) => {
-            if let Err(left) = stand.children.remove(&flavour.container()).await {
+            let child = stand.children.current(&flavour.container());
+            if let Err(left) = stand.children.remove(&child).await {
                 tracing::debug!(%left, "the next run replaces it");
             }
             Err(error.to_string())
         }
+    }
+}
+
+/// Makes a copy for the next run, where there is a golden child.
+///
+/// # Errors
+/// As of the engine.
+pub(super) async fn copy_ahead(stand: &Stand, flavour: &Flavour) -> Result<(), NestError> {
+    let spec = child_spec(flavour, &stand.user());
+    match stand.children.golden(&spec).await? {
+        Some(golden) => stand.children.copy_ahead(&golden, &spec).await,
+        None => Ok(()),
     }
 }
 

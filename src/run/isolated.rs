@@ -44,7 +44,8 @@ impl Isolated {
     }
 
     async fn try_provide(stand: &Stand, cell: &Cell, name: &str) -> Result<Self, IsolationError> {
-        let child = stand.children.throwaway(&cell.container, name).await?;
+        let of = stand.children.current(&cell.container);
+        let child = stand.children.throwaway(&of, name).await?;
         stand.children.start(&child).await?;
         let user = stand.user();
         let login = Login {

@@ -124,7 +124,7 @@ impl Suite<'_> {
         let guard = stand.nest.guard();
         let source = Source {
             children: &stand.children,
-            child: &self.cell.container,
+            child: &stand.children.current(&self.cell.container),
             spec: &self.cell.server,
             user: &user,
             guard: &guard,

@@ -165,7 +165,8 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
         .says("mysql-9.7")?;
     // A child that was stopped is started again.
     let found = find("mariadb-11.8")?;
-    block_on(async { found.nest.engine.power("mariadb-11-8", Power::Stop).await })?;
+    let stop = found.nest.engine.power(&found.container, Power::Stop);
+    block_on(stop)?;
     sandbox
         .run(&["connect", "mariadb-11.8", "-e", "SELECT 7 * 6"])
         .expect(0)?
@@ -176,11 +177,11 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
 /// From a sibling child, with the right password, the user is not there.
 pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
     let found = find("mysql-9.7")?;
-    find("mariadb-11.8")?;
+    let sibling = find("mariadb-11.8")?;
     let script = Exec::script(r#"mariadb --skip-ssl-verify-server-cert --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
         .env("HOST", &found.address.to_string())
         .env("PASSWORD", found.nest.password.reveal());
-    let output = block_on(async { found.nest.engine.exec("mariadb-11-8", &script).await })?;
+    let output = block_on(async { found.nest.engine.exec(&sibling.container, &script).await })?;
     eprintln!("{}", output.stdout.trim());
     check(
         output.stdout.contains("1130") || output.stdout.contains("1045"),

@@ -11,9 +11,6 @@ use super::Outcome;
 use super::chain::{block_on, find};
 use super::sandbox::{Sandbox, check, text};
 
-/// The child that makes and serves the repository.
-const MAKER: &str = "mariadb-10-11";
-
 const MAKE: &str = r#"
 export DEBIAN_FRONTEND=noninteractive HOME=/root
 apt-get -q install --yes --no-install-recommends apt-utils gpg gpg-agent busybox > /dev/null
@@ -42,7 +39,7 @@ gpg --batch --with-colons --list-keys right@vendor.test | awk -F: '$1 == "fpr" {
 pub(crate) fn repository(sandbox: &Sandbox) -> Outcome {
     let maker = find("mariadb-10.11")?;
     let make = Exec::script(MAKE).limit(Duration::from_secs(300));
-    let made = block_on(async { maker.nest.engine.exec(MAKER, &make).await })?;
+    let made = block_on(async { maker.nest.engine.exec(&maker.container, &make).await })?;
     check(
         made.success(),
         format!("the repository was not made:\n{}", made.tail(20)),
@@ -56,7 +53,7 @@ pub(crate) fn repository(sandbox: &Sandbox) -> Outcome {
         .to_owned();
     for name in ["right.asc", "wrong.asc"] {
         let read = Exec::new("cat", [&format!("/srv/vendor/{name}")]);
-        let key = block_on(async { maker.nest.engine.exec(MAKER, &read).await })?;
+        let key = block_on(async { maker.nest.engine.exec(&maker.container, &read).await })?;
         sandbox.file(name, &key.stdout);
     }
     let url = format!("http://{}:8000", maker.address);
@@ -88,7 +85,7 @@ pub(crate) fn repository(sandbox: &Sandbox) -> Outcome {
         ["--show", "--showformat=${Version}", "mariadb-server"],
     );
     let found = find("vendor")?;
-    let installed = block_on(async { found.nest.engine.exec("vendor", &query).await })?;
+    let installed = block_on(async { found.nest.engine.exec(&found.container, &query).await })?;
     check(
         installed.stdout.ends_with("+vendor1"),
         format!("not the vendor's: {}", installed.stdout),

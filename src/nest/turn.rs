@@ -1,0 +1,174 @@
+//! Children of a flavour take turns: while a run uses one, there is a second
+//! place in which the next one is copied ahead, so that a run has but to start
+//! it.
+//!
+//! The two containers have the flavour's name, one with an ending. Which of them
+//! is the flavour's is told by their marks: one that was copied ahead is nobody's
+//! yet, and of two that are the flavour's the later one is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::child::{Child, ChildSpec, Children, fits};
+use super::golden::{Golden, Use};
+use super::listing::Kind;
+use super::{NestError, key};
+use crate::engine::{Config, Instance, config};
+
+/// Ends the name of the second container.
+pub const TWIN: &str = "-twin";
+
+/// Containers that are the flavours' now, by the names of their first ones.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Turns(Arc<Mutex<HashMap<String, String>>>);
+
+impl Turns {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes whose turn it is; returns the containers whose turn is over.
+    pub(super) fn note_all(&self, children: &[Instance]) -> Vec<String> {
+        let mut latest: HashMap<&str, &Instance> = HashMap::new();
+        let mut over = Vec::new();
+        for child in children {
+            if !matches!(Kind::of_child(child), Kind::Flavour(_)) {
+                continue;
+            }
+            match latest.insert(first_of(&child.name), child) {
+                Some(other) if other.created_at > child.created_at => {
+                    over.push(child.name.clone());
+                    latest.insert(first_of(&child.name), other);
+                }
+                Some(other) => over.push(other.name.clone()),
+                None => {}
+            }
+        }
+        let names = latest
+            .into_iter()
+            .map(|(first, child)| (first.to_owned(), child.name.clone()));
+        *self.lock() = names.collect();
+        over
+    }
+}
+
+impl Children {
+    /// The container that is a flavour's now, by its first container's name.
+    pub fn current(&self, first: &str) -> String {
+        let known = self.turns.lock().get(first).cloned();
+        known.unwrap_or_else(|| first.to_owned())
+    }
+
+    /// The container that is not the flavour's now.
+    fn other(&self, first: &str) -> String {
+        match self.turns.lock().get(first) {
+            Some(current) if current == first => format!("{first}{TWIN}"),
+            _ => first.to_owned(),
+        }
+    }
+
+    /// A new copy of the golden child that is not started: one that was made
+    /// ahead, else one made now. It is the flavour's from here on, and counts as
+    /// half made.
+    pub(super) async fn turn(
+        &self,
+        golden: &Golden,
+        spec: &ChildSpec,
+        use_of: Use,
+    ) -> Result<Child, NestError> {
+        let name = self.other(&spec.name);
+        let noted = noted(spec, "", use_of);
+        let engine = &self.nest.engine;
+        let ahead = |found: &Instance| {
+            Kind::of_child(found) == Kind::Ahead && fits(found, spec) && found.is_stopped()
+        };
+        let child = match engine.instance(&name).await?.filter(ahead) {
+            Some(found) => {
+                engine.configure_instance(&name, &noted).await?;
+                self.read(&found)?
+            }
+            None => self.copy(golden, &name, noted).await?,
+        };
+        self.turns.lock().insert(spec.name.clone(), name);
+        Ok(child)
+    }
+
+    /// Copies the golden child for the next run, in place of what was there
+    /// before this one.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn copy_ahead(&self, golden: &Golden, spec: &ChildSpec) -> Result<(), NestError> {
+        let name = self.other(&spec.name);
+        let child = self
+            .copy(golden, &name, noted(spec, "true", Use::Now))
+            .await?;
+        self.mark_ready(&child).await
+    }
+
+    /// Removes what was a flavour's before this run, or was copied ahead.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn remove_other(&self, first: &str) -> Result<(), NestError> {
+        self.remove(&self.other(first)).await
+    }
+}
+
+fn noted(spec: &ChildSpec, ahead: &str, use_of: Use) -> Config {
+    let fresh = match use_of {
+        Use::Now => "",
+        Use::Later => "true",
+    };
+    config([
+        (key::STAGE, "making"),
+        (key::AHEAD, ahead),
+        (key::FRESH, fresh),
+        (key::FLAVOUR, &spec.flavour),
+        (key::SERVER, &spec.server),
+        (key::GOLDEN, ""),
+    ])
+}
+
+fn first_of(name: &str) -> &str {
+    name.strip_suffix(TWIN).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn child(name: &str, created_at: &str, ahead: &str) -> Instance {
+        let config = config([
+            (key::OWNER, "dbmatrix"),
+            (key::STAGE, "ready"),
+            (key::FLAVOUR, "mysql-9.7"),
+            (key::AHEAD, ahead),
+        ]);
+        Instance {
+            name: name.to_owned(),
+            status: "Stopped".to_owned(),
+            created_at: created_at.to_owned(),
+            config,
+            devices: crate::engine::Devices::new(),
+            snapshots: None,
+        }
+    }
+
+    #[test]
+    fn the_later_one_is_the_flavours_and_one_made_ahead_is_nobodys() {
+        let turns = Turns::default();
+        let over = turns.note_all(&[
+            child("mysql-9-7", "2026-11-24T05:00:02Z", ""),
+            child("mysql-9-7-twin", "2026-11-24T05:00:01Z", ""),
+        ]);
+        assert_eq!(over, ["mysql-9-7-twin"]);
+        assert_eq!(turns.lock()["mysql-9-7"], "mysql-9-7");
+        let over = turns.note_all(&[
+            child("mysql-9-7", "2026-11-24T05:00:01Z", ""),
+            child("mysql-9-7-twin", "2026-11-24T05:00:02Z", "true"),
+        ]);
+        assert!(over.is_empty());
+        assert_eq!(turns.lock()["mysql-9-7"], "mysql-9-7");
+    }
+}
