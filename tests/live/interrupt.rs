@@ -60,6 +60,45 @@ pub(crate) fn killed(sandbox: &Sandbox) -> Outcome {
     Ok(())
 }
 
+/// A run that is killed while its suites run leaves one server of a flavour, and
+/// the next run has another.
+pub(crate) fn killed_at_work(sandbox: &Sandbox) -> Outcome {
+    sandbox.file(
+        "long.slt",
+        "statement ok\nCREATE USER trace@localhost\n\nstatement ok\nDO SLEEP(300)\n",
+    );
+    let suite = |file: &str| {
+        format!(
+            "[[flavour]]\nserver = \"mysql:9.7\"\n\n[[suite]]\nname = \"s\"\nfiles = [\"{file}\"]\n"
+        )
+    };
+    let cut = |signal| {
+        let matrix = sandbox.matrix("long.toml", &suite("long.slt"));
+        let running_program = sandbox.start_until(&["run", text(&matrix)], "mysql-9.7: running")?;
+        running_program.end_by(signal)
+    };
+    cut(Signal::KILL)?;
+    let users = ["connect", "mysql-9.7", "-e", "SELECT user FROM mysql.user"];
+    sandbox.run(&users).expect(0)?.says("trace")?;
+    let status = cut(Signal::INT)?;
+    check(
+        status == Some(130),
+        format!("expected 130, found {status:?}"),
+    )?;
+    sandbox.file(
+        "none.slt",
+        "query I\nSELECT COUNT(*) FROM mysql.user WHERE user = 'trace'\n----\n0\n",
+    );
+    let next = sandbox.matrix("next.toml", &suite("none.slt"));
+    sandbox.run(&["run", text(&next)]).expect(0)?;
+    let listed = sandbox.run(&["list"]).expect(0)?;
+    let rows = listed.stdout.matches(" mysql-9.7 ").count();
+    check(
+        rows == 1,
+        format!("{rows} rows of one flavour:\n{}", listed.stdout),
+    )
+}
+
 /// Only a daemon that dbmatrix started is killed: another one is not ours.
 pub(crate) fn daemon(sandbox: &Sandbox) -> Outcome {
     let Ok(record) = fs::read_to_string("/run/dbmatrix/daemon.json") else {

@@ -43,6 +43,7 @@ fn main() {
         ("what_becomes_of_servers_after_a_run", fast::after),
         ("a_suite_has_a_server_of_its_own", fast::isolation),
         ("what_nothing_uses_is_pruned", fast::prune),
+        ("cut_while_its_suites_run", interrupt::killed_at_work),
         ("failures_have_their_exit_status", chain::exit_statuses),
         ("expectations_are_written_and_hold", chain::expectations),
         ("known_differences_are_well", compare::known),
