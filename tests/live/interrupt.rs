@@ -1,6 +1,7 @@
 //! Ctrl-C, kill -9 and a dead daemon in the middle; then a good run.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -75,6 +76,8 @@ pub(crate) fn killed_at_work(sandbox: &Sandbox) -> Outcome {
     let cut = |signal| {
         let matrix = sandbox.matrix("long.toml", &suite("long.slt"));
         let running_program = sandbox.start_until(&["run", text(&matrix)], "mysql-9.7: running")?;
+        // Until it waits for its long statement.
+        std::thread::sleep(Duration::from_secs(2));
         running_program.end_by(signal)
     };
     cut(Signal::KILL)?;
