@@ -4,11 +4,13 @@
 //! one. Knows nothing of nests and servers.
 
 mod build;
+mod error;
 mod mirror;
 mod scratch;
 mod store;
 
-pub use build::{BaseImage, Builder, Building, ImageError};
+pub use build::{BaseImage, Builder, Building};
+pub use error::ImageError;
 pub(crate) use store::KeyedLocks;
 pub use store::{ImageOrigin, ImageStore, StoreError};
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::build::{BaseImage, Builder, ImageError};
+use super::build::{BaseImage, Builder};
+use super::error::ImageError;
 use crate::engine::{Engine, EngineError, ImageSource};
 
 /// Property of an imported image that holds the key of what went in.

@@ -1,0 +1,49 @@
+//! Why a base image is not there.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why an image is not there.
+#[derive(Debug, Error)]
+pub enum ImageError {
+    /// A file or a folder of the cache.
+    #[error("could not build image `{image}`: {subject} `{}`: {source}", path.display())]
+    Cache {
+        /// Which image.
+        image: String,
+        /// What was being done.
+        subject: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        source: io::Error,
+    },
+    /// The archive is older than it says it is good for.
+    #[error(
+        "could not build image `{image}`: the mirror's release file has expired; if it is a frozen or archived mirror, say so in the matrix file: `[[image]]` with `name = \"{image}\"` and `check-valid-until = false` (signatures are still checked)"
+    )]
+    Expired {
+        /// Which image.
+        image: String,
+    },
+    /// A package is not there.
+    #[error(
+        "could not build image `{image}`: its mirror carries no package `{package}`; choose another image (a nest needs Debian 13 or later)"
+    )]
+    NoPackage {
+        /// Which image.
+        image: String,
+        /// The package.
+        package: String,
+    },
+    /// mmdebstrap ended with an error.
+    #[error("could not build image `{image}`: mmdebstrap failed:\n{output}")]
+    Failed {
+        /// Which image.
+        image: String,
+        /// The end of its output.
+        output: String,
+    },
+}
