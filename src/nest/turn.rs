@@ -106,6 +106,23 @@ impl Children {
         self.mark_ready(&child).await
     }
 
+    /// Removes what was a flavour's before this run, unless it is again, since the
+    /// new one is gone; one copied ahead stays.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn remove_former(&self, first: &str) -> Result<(), NestError> {
+        let engine = &self.nest.engine;
+        if engine.instance(&self.current(first)).await?.is_none() {
+            return Ok(());
+        }
+        let name = self.other(first);
+        match engine.instance(&name).await? {
+            Some(found) if Kind::of_child(&found) != Kind::Ahead => self.remove(&name).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Removes what was a flavour's before this run, or was copied ahead.
     ///
     /// # Errors

@@ -38,9 +38,14 @@ async fn rest(
     let current = children.current(&first);
     let told = |error: NestError| error.to_string();
     match (after, patience) {
-        (After::Keep, Patience::None) => Ok(()),
+        (After::Keep, Patience::None) => children.remove_former(&first).await.map_err(told),
         (After::Keep, Patience::Some) => copy_ahead(stand, flavour).await.map_err(told),
-        (After::Stop, Patience::None) => children.stop(&current, patience).await.map_err(told),
+        (After::Stop, Patience::None) => tokio::try_join!(
+            children.stop(&current, patience),
+            children.remove_former(&first)
+        )
+        .map(drop)
+        .map_err(told),
         (After::Stop, Patience::Some) => tokio::try_join!(
             children.stop(&current, patience),
             copy_ahead(stand, flavour)
