@@ -34,7 +34,7 @@ use dbmatrix::session::{Connect, Secret, Target};
 use dbmatrix::suite::Facts;
 use dbmatrix::version::Identity;
 
-use statements::write_statements;
+use statements::{identify, write_statements};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -68,7 +68,7 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let runtime = tokio::runtime::Runtime::new()?;
-    let facts = runtime.block_on(identify(&args.target))?;
+    let facts = runtime.block_on(facts(&args.target))?;
     let folder = tempfile::tempdir()?;
     let statements = write_statements(&args.files, &facts.0, folder.path())?;
     let mut client = Vec::new();
@@ -157,14 +157,8 @@ fn read_args() -> Result<Option<Args>> {
     }))
 }
 
-async fn identify(target: &Target) -> Result<(Facts, Identity)> {
-    let mut session = target.connect(None).await?;
-    let row = session
-        .first_row("SELECT @@version, @@version_comment")
-        .await?;
-    session.close().await;
-    let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-    let identity = Identity::read(text(0), text(1))?;
+async fn facts(target: &Target) -> Result<(Facts, Identity)> {
+    let identity = identify(target).await?;
     let facts = Facts {
         flavour: flavour(&identity),
         family: identity.family,

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dbmatrix::session::{Connect, Target};
+use dbmatrix::session::Target;
 use dbmatrix::suite::Facts;
-use dbmatrix::version::Identity;
 
 use crate::Result;
 use crate::args::Args;
@@ -15,7 +14,7 @@ use crate::figure::{Figure, Section, Unit};
 use crate::matrix::{ONE, plain, tiny, write};
 use crate::place::Place;
 use crate::process::Interrupted;
-use crate::statements::write_statements;
+use crate::statements::{identify, write_statements};
 
 const ABOUT: &str = "each on a server that was just made, over the same route. dbmatrix: from the \
     first case's begin to the last one's end, expectations checked; the batch client: its whole \
@@ -108,13 +107,7 @@ async fn adapted(place: &Place, idle: &Path, corpus: &Corpus) -> Result<(Client,
 /// What dbmatrix would send of the corpus, as plain statements.
 async fn statements(place: &Place, idle: &Path, corpus: &Corpus) -> Result<Vec<PathBuf>> {
     let target = fresh(place, idle).await?;
-    let mut session = target.connect(None).await?;
-    let row = session
-        .first_row("SELECT @@version, @@version_comment")
-        .await?;
-    session.close().await;
-    let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-    let identity = Identity::read(text(0), text(1))?;
+    let identity = identify(&target).await?;
     let facts = Facts {
         flavour: ONE.0.to_owned(),
         family: identity.family,

@@ -5,7 +5,20 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use dbmatrix::session::Connect;
 use dbmatrix::suite::{Facts, FileKind, SltSteps, SqlSteps, Step, SuiteError};
+use dbmatrix::version::Identity;
+
+/// Asks a server what it is.
+pub(crate) async fn identify(server: &impl Connect) -> Result<Identity, Box<dyn Error>> {
+    let mut session = server.connect(None).await?;
+    let row = session
+        .first_row("SELECT @@version, @@version_comment")
+        .await?;
+    session.close().await;
+    let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
+    Ok(Identity::read(text(0), text(1))?)
+}
 
 /// Writes the statements that hold, a file each, into `folder`.
 pub(crate) fn write_statements(
