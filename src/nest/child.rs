@@ -99,8 +99,8 @@ impl Children {
         }
     }
 
-    /// Removes what a run that was killed has left half made or behind. Nobody else may
-    /// be at work in the nest.
+    /// Removes what a run that was killed has left half made or behind, and notes
+    /// what is there. Nobody else may be at work in the nest.
     pub async fn sweep(&self) -> Result<(), NestError> {
         let mut addresses = self.addresses.lock().await;
         let mut known = HashMap::new();

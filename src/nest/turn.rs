@@ -78,12 +78,9 @@ impl Children {
     ) -> Result<Child, NestError> {
         let name = self.other(&spec.name);
         let noted = noted(spec, "", use_of);
-        let engine = &self.nest.engine;
-        let ahead = |found: &Instance| {
-            Kind::of_child(found) == Kind::Ahead && fits(found, spec) && found.is_stopped()
-        };
-        let child = match engine.instance(&name).await?.filter(ahead) {
+        let child = match self.ahead(spec).await? {
             Some(found) => {
+                let engine = &self.nest.engine;
                 engine.configure_instance(&name, &noted).await?;
                 self.read(&found)?
             }
@@ -93,12 +90,24 @@ impl Children {
         Ok(child)
     }
 
+    /// The copy that was made ahead, if it is still right.
+    async fn ahead(&self, spec: &ChildSpec) -> Result<Option<Instance>, NestError> {
+        let found = self.nest.engine.instance(&self.other(&spec.name)).await?;
+        let is_right = |found: &Instance| {
+            Kind::of_child(found) == Kind::Ahead && fits(found, spec) && found.is_stopped()
+        };
+        Ok(found.filter(is_right))
+    }
+
     /// Copies the golden child for the next run, in place of what was there
-    /// before this one.
+    /// before this one; a copy that is there stays.
     ///
     /// # Errors
     /// As of the engine.
     pub async fn copy_ahead(&self, golden: &Golden, spec: &ChildSpec) -> Result<(), NestError> {
+        if self.ahead(spec).await?.is_some() {
+            return Ok(());
+        }
         let name = self.other(&spec.name);
         let child = self
             .copy(golden, &name, noted(spec, "true", Use::Now))
