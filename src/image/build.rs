@@ -4,18 +4,15 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use sha2::{Digest, Sha256};
-use tokio::process::Child;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::error::ImageError;
+use super::bootstrap::{CUSTOMIZE, PACKAGES, SETUP, bootstrap};
+use super::error::{ImageError, cache_error};
 use super::mirror::{Mirror, machine_checks_dates, machine_mirror};
-use super::scratch;
 use super::store::KeyedLocks;
 use crate::engine::SplitImage;
 
@@ -63,49 +60,6 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// Packages of every image: an init system, a network, a way to get more, and to
-/// get it without waiting for the disk.
-const PACKAGES: [&str; 7] = [
-    "systemd",
-    "systemd-sysv",
-    "dbus",
-    "ca-certificates",
-    "netbase",
-    "iproute2",
-    "eatmydata",
-];
-
-/// What dpkg is told before it begins. Told by `--dpkgopt`, mmdebstrap would
-/// filter each archive by a program of its own, which takes longer than all
-/// else. What is half made when the machine goes down is thrown away, so the
-/// disk is not waited for.
-const SETUP: &str = r#"
-set -eu
-mkdir -p "$1/etc/dpkg/dpkg.cfg.d"
-cat > "$1/etc/dpkg/dpkg.cfg.d/dbmatrix" << 'END'
-path-exclude=/usr/share/man/*
-path-exclude=/usr/share/doc/*
-path-exclude=/usr/share/locale/*
-force-unsafe-io
-END
-"#;
-
-/// What is done in the new root (`$1`) before it is packed. A database child
-/// has no consoles, no timers and no modules to load.
-const CUSTOMIZE: &str = r#"
-set -eu
-root="$1"
-: > "$root/etc/machine-id"
-mkdir -p "$root/etc/systemd/system" "$root/etc/systemd/network"
-for unit in console-getty.service getty.target systemd-modules-load.service \
-            apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-            fstrim.timer systemd-tmpfiles-clean.timer; do
-    ln -sf /dev/null "$root/etc/systemd/system/$unit"
-done
-rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
-rm -rf "$root"/usr/share/man/* "$root"/usr/share/doc/* "$root"/usr/share/locale/*
-"#;
-
 impl Builder {
     /// A builder whose cache is `folder`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
@@ -143,7 +97,7 @@ impl Builder {
             self.clear_abandoned();
             (self.listener)(Building::Started(image.title()));
             let work = Work::begin(image, &self.folder, &key)?;
-            run_mmdebstrap(image, &work).await?;
+            bootstrap(image, &work.folder, &work.rootfs()).await?;
             write_metadata(image, &key, &work)?;
             work.finish(image, &files)?;
             (self.listener)(Building::Finished(image.title()));
@@ -212,7 +166,7 @@ impl BaseImage {
         }
     }
 
-    fn sources(&self) -> Vec<String> {
+    pub(super) fn sources(&self) -> Vec<String> {
         let machine = machine_mirror();
         let mirror = match &self.mirror {
             Some(archive) if Some(archive) != machine.archive.as_ref() => Mirror {
@@ -224,7 +178,7 @@ impl BaseImage {
         mirror.sources(&self.suite)
     }
 
-    fn checks_dates(&self) -> bool {
+    pub(super) fn checks_dates(&self) -> bool {
         self.check_valid_until.unwrap_or_else(machine_checks_dates)
     }
 
@@ -299,128 +253,6 @@ impl Drop for Work {
             tracing::debug!(%error, "a work folder stays until the next build");
         }
     }
-}
-
-fn cache_error(
-    image: &BaseImage,
-    subject: &'static str,
-    path: &Path,
-    source: io::Error,
-) -> ImageError {
-    ImageError::Cache {
-        image: image.name(),
-        subject,
-        path: path.to_owned(),
-        source,
-    }
-}
-
-/// Ends a program and all that it started when it is dropped before its end.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let running = self.0.id().and_then(|id| Pid::from_raw(id as i32));
-        if let Some(pid) = running {
-            let _ = kill_process_group(pid, Signal::TERM);
-        }
-    }
-}
-
-async fn run_mmdebstrap(image: &BaseImage, work: &Work) -> Result<(), ImageError> {
-    let [setup, hook] = [("setup", SETUP), ("customize", CUSTOMIZE)]
-        .map(|(name, text)| (work.folder.join(name), text))
-        .map(|(path, text)| {
-            fs::write(&path, text)
-                .map(|()| path.clone())
-                .map_err(|error| cache_error(image, "write", &path, error))
-        });
-    let (setup, hook) = (setup?, hook?);
-    let packages: Vec<&str> = PACKAGES
-        .into_iter()
-        .chain(image.packages.iter().map(String::as_str))
-        .collect();
-    let mut command = scratch::command("mmdebstrap", &work.folder);
-    command
-        .args(["--variant=minbase", "--format=tar"])
-        .arg(format!("--include={}", packages.join(",")))
-        .args([
-            "--aptopt=Acquire::Languages \"none\"",
-            "--aptopt=APT::Install-Recommends \"false\"",
-        ])
-        .arg(format!("--setup-hook=sh {} \"$1\"", setup.display()))
-        .arg(format!("--customize-hook=sh {} \"$1\"", hook.display()));
-    if !image.checks_dates() {
-        command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
-    }
-    command
-        .arg(&image.suite)
-        .arg(work.rootfs())
-        .args(image.sources());
-    let child = command
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| cache_error(image, "run", Path::new("mmdebstrap"), error))?;
-    let mut group = Group(child);
-    let output = collect(&mut group.0)
-        .await
-        .map_err(|error| cache_error(image, "run", Path::new("mmdebstrap"), error))?;
-    output.map_err(|text| {
-        if text.contains("is expired") || text.contains("is not valid yet") {
-            ImageError::Expired {
-                image: image.name(),
-            }
-        } else if let Some((_, rest)) = text.split_once("Unable to locate package ") {
-            ImageError::NoPackage {
-                image: image.name(),
-                package: rest.lines().next().unwrap_or_default().trim().to_owned(),
-            }
-        } else {
-            ImageError::Failed {
-                image: image.name(),
-                output: last_lines(&text),
-            }
-        }
-    })
-}
-
-/// Waits for the end of a program; what it wrote is the error of a failed one.
-async fn collect(child: &mut Child) -> io::Result<Result<(), String>> {
-    use tokio::io::AsyncReadExt;
-    let mut stdout = child.stdout.take();
-    let mut stderr = child.stderr.take();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let read_out = async {
-        match &mut stdout {
-            Some(pipe) => pipe.read_to_end(&mut out).await.map(drop),
-            None => Ok(()),
-        }
-    };
-    let read_err = async {
-        match &mut stderr {
-            Some(pipe) => pipe.read_to_end(&mut err).await.map(drop),
-            None => Ok(()),
-        }
-    };
-    tokio::try_join!(read_out, read_err)?;
-    let status = child.wait().await?;
-    if status.success() {
-        return Ok(Ok(()));
-    }
-    out.extend_from_slice(&err);
-    Ok(Err(String::from_utf8_lossy(&out).into_owned()))
-}
-
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(12)..].join("\n")
 }
 
 fn write_metadata(image: &BaseImage, key: &str, work: &Work) -> Result<(), ImageError> {

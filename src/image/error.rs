@@ -1,9 +1,11 @@
 //! Why a base image is not there.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+use super::BaseImage;
 
 /// Why an image is not there.
 #[derive(Debug, Error)]
@@ -46,4 +48,18 @@ pub enum ImageError {
         /// The end of its output.
         output: String,
     },
+}
+
+pub(super) fn cache_error(
+    image: &BaseImage,
+    subject: &'static str,
+    path: &Path,
+    source: io::Error,
+) -> ImageError {
+    ImageError::Cache {
+        image: image.name(),
+        subject,
+        path: path.to_owned(),
+        source,
+    }
 }

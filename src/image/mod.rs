@@ -3,6 +3,7 @@
 //! Knows mmdebstrap and the files of a split image, and how an engine comes by
 //! one. Knows nothing of nests and servers.
 
+mod bootstrap;
 mod build;
 mod error;
 mod mirror;

@@ -15,26 +15,41 @@ const PLENTY: u64 = 4 << 20;
 const IN_MEMORY: &str =
     r#"mount -t tmpfs -o size=3g,mode=0755 dbmatrix-image "$TMPDIR"; exec "$0" "$@""#;
 
-/// A program whose temporary files are in memory where there is plenty of it,
-/// else in a folder below `work`.
-pub(super) fn command(program: &str, work: &Path) -> Command {
-    let folder = work.join("scratch");
-    let has_folder = fs::create_dir_all(&folder).is_ok();
-    let mut command = if has_folder && has_plenty() {
-        let mut command = Command::new("unshare");
-        command
-            .args(["--mount", "--propagation", "private"])
-            .args(["/bin/sh", "-eu", "-c", IN_MEMORY, program]);
-        command
-    } else {
-        Command::new(program)
-    };
-    command.env("TMPDIR", if has_folder { &folder } else { work });
-    command
+/// Where temporary files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scratch {
+    /// In memory, and gone with the program.
+    Memory,
+    /// In a folder below the work's.
+    Disk,
 }
 
-fn has_plenty() -> bool {
-    rustix::process::geteuid().is_root() && available_memory().is_some_and(|kib| kib >= PLENTY)
+impl Scratch {
+    /// In memory where there is plenty of it.
+    pub(super) fn fitting() -> Self {
+        let has_plenty = available_memory().is_some_and(|kib| kib >= PLENTY);
+        match rustix::process::geteuid().is_root() && has_plenty {
+            true => Scratch::Memory,
+            false => Scratch::Disk,
+        }
+    }
+
+    /// A program with its temporary files there.
+    pub(super) fn command(self, program: &str, work: &Path) -> Command {
+        let folder = work.join("scratch");
+        let has_folder = fs::create_dir_all(&folder).is_ok();
+        let mut command = if has_folder && self == Scratch::Memory {
+            let mut command = Command::new("unshare");
+            command
+                .args(["--mount", "--propagation", "private"])
+                .args(["/bin/sh", "-eu", "-c", IN_MEMORY, program]);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.env("TMPDIR", if has_folder { &folder } else { work });
+        command
+    }
 }
 
 /// `MemAvailable` of `/proc/meminfo`, in KiB.
@@ -50,11 +65,11 @@ fn available_memory() -> Option<u64> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn temporary_files_are_below_the_work_folder_and_leave_nothing() {
+    async fn left_by(scratch: Scratch) -> usize {
         let work = tempfile::tempdir().expect("a folder");
         let script = r#"echo x > "$TMPDIR/file"; echo "$TMPDIR""#;
-        let output = command("/bin/sh", work.path())
+        let output = scratch
+            .command("/bin/sh", work.path())
             .args(["-c", script])
             .output()
             .await
@@ -62,7 +77,14 @@ mod tests {
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(Path::new(told.trim()), work.path().join("scratch"));
         let left = fs::read_dir(work.path().join("scratch")).expect("it is there");
-        let in_memory = has_plenty();
-        assert_eq!(left.count() == 0, in_memory);
+        left.count()
+    }
+
+    #[tokio::test]
+    async fn temporary_files_are_below_the_work_folder_and_in_memory_leave_nothing() {
+        assert_eq!(left_by(Scratch::Disk).await, 1);
+        if Scratch::fitting() == Scratch::Memory {
+            assert_eq!(left_by(Scratch::Memory).await, 0);
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The sessions of one case: opened by name, ended when they hang.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::judge::Wrong;
 use crate::outcome::{Notice, Outcome};
@@ -34,6 +35,30 @@ pub(super) struct Sessions<'a, S> {
     server: &'a S,
     database: &'a str,
     open: HashMap<Option<String>, Session>,
+    alarm: Alarm,
+}
+
+/// A timer that is set anew for each statement. It is left to ring too early
+/// once in a while: setting it would cost each statement more than that.
+struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    fn new() -> Self {
+        Alarm(Box::pin(tokio::time::sleep(Duration::ZERO)))
+    }
+
+    /// Returns when it is `when`.
+    async fn at(&mut self, when: Instant) {
+        loop {
+            if self.0.is_elapsed() || self.0.deadline() > when {
+                self.0.as_mut().reset(when);
+            }
+            self.0.as_mut().await;
+            if Instant::now() >= when {
+                return;
+            }
+        }
+    }
 }
 
 impl<'a, S: Connect> Sessions<'a, S> {
@@ -42,6 +67,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
             server,
             database,
             open: HashMap::from([(None, first)]),
+            alarm: Alarm::new(),
         }
     }
 
@@ -61,7 +87,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         let answered = tokio::select! {
             biased;
             answered = answer(&mut session, sql, wanted) => Some(answered),
-            () = tokio::time::sleep_until(until.when) => None,
+            () = self.alarm.at(until.when) => None,
         };
         let wrong = match answered {
             Some(Ok((outcome, notices))) => {
@@ -143,4 +169,25 @@ async fn answer(
         _ => Vec::new(),
     };
     Ok((outcome, notices))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_rings_at_the_time_that_was_set_last() {
+        let mut alarm = Alarm::new();
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        for (set, left) in [(5, 1), (60, 2), (3, 2)] {
+            // What is waited for comes sooner.
+            let waited = tokio::time::timeout_at(at(left), alarm.at(at(set))).await;
+            assert!(waited.is_err());
+        }
+        alarm.at(at(90)).await;
+        assert_eq!(begun.elapsed().as_secs(), 90);
+        alarm.at(at(91)).await;
+        assert_eq!(begun.elapsed().as_secs(), 91);
+    }
 }

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use crate::engine::Engine;
 use crate::event::{Event, Machine, Sender};
 use crate::host::{
-    EngineChoice, Ground, GroundError, Limits, Names, PackageError, Survey, builds, free_disk,
-    install, refresh_lists, running_engine, survey, unenforced_limits,
+    EngineChoice, Ground, GroundError, Limits, Names, PackageError, Storage, Survey, builds,
+    free_disk, install, refresh_lists, running_engine, survey, unenforced_limits,
 };
 use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder};
 use crate::matrix::NestSpec;
@@ -280,7 +280,16 @@ fn warn_of(spec: &NestSpec, ground: &Ground, events: &Sender) {
             "only {free} are free in /var/lib; a matrix of five flavours takes some 5 GiB"
         ));
     }
-    if !ground.copy_on_write {
-        events.warn("the pool is a plain folder: copies of containers are slow (`storage = \"btrfs\"` is fast)");
+    match (spec.storage, ground.copy_on_write) {
+        (Storage::Btrfs { .. }, true) => {}
+        (Storage::Folder, false) => events.warn(
+            "the pool is a plain folder: copies of containers are slow (`storage = \"btrfs\"` is fast)",
+        ),
+        (Storage::Btrfs { .. }, false) => events.warn(
+            "the pool was made as a plain folder, where copies are slow: `storage = \"btrfs\"` is heeded after `dbmatrix down --all`",
+        ),
+        (Storage::Folder, true) => events.warn(
+            "the pool was made as btrfs: `storage = \"dir\"` is heeded after `dbmatrix down --all`",
+        ),
     }
 }
