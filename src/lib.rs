@@ -1,7 +1,7 @@
 //! dbmatrix: does it hold on every version?
 //!
 //! The rooms, top to bottom; each may use those below it, never those above:
-//! `cli`, `report`, `run`, `event`, `plan`, `matrix`, `mysqltest`, `suite`,
+//! `cli`, `prompt`, `report`, `run`, `event`, `plan`, `matrix`, `mysqltest`, `suite`,
 //! `compare`, `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
 //! `session`, `outcome`, `config`, `shard`, `version`.
 
@@ -18,6 +18,7 @@ pub mod mysqltest;
 pub mod nest;
 pub mod outcome;
 pub mod plan;
+pub mod prompt;
 pub mod report;
 pub mod route;
 pub mod run;

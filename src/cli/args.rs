@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 
+use super::completion::flavours;
 use crate::host::EngineChoice;
 use crate::matrix::After;
 use crate::plan::Selection;
+use crate::prompt::Format;
 use crate::report::ReportSpec;
 use crate::shard::Shard;
 
@@ -98,11 +101,20 @@ Examples:
     Prune(PruneArgs),
     /// Show nests and their children
     List(ListArgs),
-    /// Open a client on a flavour
+    /// Open a prompt on a flavour, or on several at once
     #[command(after_help = "\
+Statements come from `-e`, else from standard input; at a terminal there is a
+prompt (`\\h` tells what it takes). With several flavours each statement goes to
+all of them: what is equal is shown once, what differs by groups.
+
 Examples:
   dbmatrix connect mysql-9.7
-  dbmatrix connect mariadb-10.5 -e 'SELECT @@version'")]
+  dbmatrix connect mariadb:lts
+  dbmatrix connect mariadb-10.5 -e 'SELECT @@version'
+  dbmatrix connect --all -e \"SELECT CAST('1e500' AS DOUBLE)\"
+  dbmatrix connect mysql-9.7 -D shop --format csv < report.sql > report.csv
+
+Exit status: 0; 1 where a statement was refused; 3 where a server was not reached.")]
     Connect(ConnectArgs),
     /// Run a command against a flavour, or against all side by side
     #[command(after_help = "\
@@ -117,6 +129,20 @@ Examples:
 
 Exit status: the command's own for one flavour; 1 where one of several failed.")]
     Exec(ExecArgs),
+    /// Write a shell's completion script
+    #[command(after_help = "\
+Examples:
+  source <(dbmatrix completions bash)                       # in ~/.bashrc
+  source <(dbmatrix completions zsh)                        # in ~/.zshrc, after compinit
+  dbmatrix completions fish | source                        # in config.fish
+
+Names of flavours are those that are up, as far as the caller may ask the engine.")]
+    Completions(CompletionsArgs),
+    /// Write manual pages into a folder
+    #[command(after_help = "\
+Example:
+  dbmatrix man ~/.local/share/man/man1 && man dbmatrix-connect")]
+    Man(ManArgs),
     /// Read reports again
     #[command(subcommand)]
     Report(ReportCommand),
@@ -333,23 +359,86 @@ pub(super) struct ListArgs {
 /// Options of `connect`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConnectArgs {
-    /// The flavour's name
-    pub(super) flavour: String,
+    /// The flavour's name, or a server of the catalogue (`mysql:9.7`), which is
+    /// brought up in a nest of its own; several are asked side by side
+    #[arg(value_name = "FLAVOUR", required_unless_present = "all", add = ArgValueCandidates::new(flavours))]
+    pub(super) flavour: Vec<String>,
 
-    /// Run this instead of opening a prompt
+    /// All flavours side by side, started where they do not run
+    #[arg(long, conflicts_with = "flavour")]
+    pub(super) all: bool,
+
+    /// Run these statements instead of opening a prompt
     #[arg(short, long, value_name = "SQL")]
     pub(super) execute: Option<String>,
+
+    /// The database to begin in
+    #[arg(short = 'D', long, value_name = "NAME")]
+    pub(super) database: Option<String>,
+
+    /// Form of results: `table`, `vertical`, `csv`, `json` or `tsv` [default:
+    /// `table` on a terminal, else `tsv`]
+    #[arg(long, value_name = "FORM")]
+    pub(super) format: Option<Format>,
+
+    /// Go on where a statement is refused
+    #[arg(short, long)]
+    pub(super) force: bool,
+
+    /// Install missing system packages without asking
+    #[arg(long, short)]
+    pub(super) yes: bool,
+
+    /// Who speaks with the server
+    #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
+    pub(super) client: Client,
 
     /// The nest, where several have a flavour of that name
     #[arg(long)]
     pub(super) nest: Option<String>,
 }
 
+/// A client program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Client {
+    /// This one
+    #[default]
+    Builtin,
+    /// MySQL's classic one
+    Mysql,
+    /// MariaDB's classic one
+    Mariadb,
+    /// The one with completion
+    Mycli,
+}
+
+/// Options of `completions`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell that reads the script
+    pub(super) shell: Shell,
+}
+
+/// A shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Options of `man`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ManArgs {
+    /// The folder, made where it is not there
+    pub(super) folder: PathBuf,
+}
+
 /// Options of `exec`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExecArgs {
     /// The flavour's name (may be repeated)
-    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    #[arg(long, value_name = "NAME", required_unless_present = "all", add = ArgValueCandidates::new(flavours))]
     pub(super) flavour: Vec<String>,
 
     /// All flavours, started where they do not run

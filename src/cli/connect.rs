@@ -1,41 +1,141 @@
 //! `dbmatrix connect`.
 
-use std::io::Write;
-use std::process::Stdio;
+use std::io::{BufReader, Cursor, IsTerminal, Write};
+use std::path::PathBuf;
 
-use super::args::{ConnectArgs, Place};
-use super::reach::{Reached, reach};
-use super::{Failure, privilege, prompt};
+use console::Term;
+
+use super::ad_hoc::{NEST, bring_up, is_server};
+use super::args::{Client, ConnectArgs, Place};
+use super::reach::{Reached, flavours_up, reach_all};
+use super::{Failure, privilege};
 use crate::event::Verdict;
+use crate::prompt::{Ended, Format, Seat, Source, Talk, Tone, View};
 use crate::server::{RoutedUser, Server};
+use crate::session::Connect;
 
-/// Opens a client on a flavour, or runs one statement.
+/// Opens a prompt on one flavour or several, or runs statements.
 pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict, Failure> {
     privilege::become_root()?;
-    let Reached { server, .. } = reach(place, &args.flavour, args.nest.as_deref()).await?;
-    match installed_client() {
-        Some(client) => run_client(client, &server, args.execute.as_deref()),
-        None => prompt::run(&server, &args.flavour, args.execute.as_deref()).await,
+    let names = chosen(place, args).await?;
+    if let Some(program) = args.client.program() {
+        if names.len() > 1 {
+            return Err(Failure::misused(format!(
+                "`{program}` speaks with one server; the built-in client with several"
+            )));
+        }
+        let reached = reach_all(place, &names).await?;
+        let [Reached { server, .. }] = reached.as_slice() else {
+            return Err(Failure::not_provided("no server was reached"));
+        };
+        return run_client(program, server, args);
+    }
+    let reached = reach_all(place, &names).await?;
+    let mut seats = Vec::new();
+    for Reached {
+        flavour, server, ..
+    } in reached
+    {
+        let version = server.identity.full.clone();
+        let seat = Seat::open(&flavour, &version, server, args.database.as_deref()).await;
+        let told = |error| Failure::not_provided(format!("{flavour}: {error}"));
+        seats.push(seat.map_err(told)?);
+    }
+    talk(seats, args).await
+}
+
+/// The flavours that are meant, each with its nest where that is told; servers of
+/// the catalogue are brought up first.
+async fn chosen(
+    place: &Place,
+    args: &ConnectArgs,
+) -> Result<Vec<(String, Option<String>)>, Failure> {
+    let nest = args.nest.clone();
+    if args.all {
+        let names = flavours_up(place, nest.as_deref()).await?;
+        return Ok(names.into_iter().map(|name| (name, nest.clone())).collect());
+    }
+    let named = || args.flavour.iter().map(String::as_str);
+    let servers: Vec<&str> = named().filter(|name| is_server(name)).collect();
+    let mut brought = match servers.is_empty() {
+        true => Vec::new(),
+        false => bring_up(place, &servers, args.yes).await?,
+    }
+    .into_iter();
+    let mut chosen = Vec::new();
+    for name in named() {
+        let one = match is_server(name) {
+            true => brought.next().map(|name| (name, Some(NEST.to_owned()))),
+            false => Some((name.to_owned(), nest.clone())),
+        };
+        chosen.extend(one.filter(|one| !chosen.contains(one)));
+    }
+    Ok(chosen)
+}
+
+async fn talk<S: Connect>(seats: Vec<Seat<S>>, args: &ConnectArgs) -> Result<Verdict, Failure> {
+    let is_person = args.execute.is_none() && std::io::stdin().is_terminal();
+    let tone = match (is_person, args.force) {
+        (true, _) => Tone::Prompt,
+        (false, true) => Tone::Forced,
+        (false, false) => Tone::Batch,
+    };
+    let source: Source = match (&args.execute, is_person) {
+        (Some(sql), _) => Source::Text(Box::new(Cursor::new(sql.clone()))),
+        (None, true) => Source::Terminal { history: history() },
+        (None, false) => Source::Text(Box::new(BufReader::new(std::io::stdin()))),
+    };
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    if tone == Tone::Prompt {
+        greet(&seats, &mut out).map_err(Failure::not_provided)?;
+    }
+    let talk = Talk::new(seats, view(args.format), tone, &mut out, &mut err);
+    match talk.lead(source).await {
+        Ok(Ended::Well) => Ok(Verdict::Passed),
+        Ok(Ended::Refused) => Ok(Verdict::Failed),
+        Ok(Ended::Interrupted) => Ok(Verdict::Interrupted),
+        // Who reads has gone (`| head`).
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Verdict::Passed),
+        Err(error) => Err(Failure::not_provided(error)),
     }
 }
 
-/// The classic client, by either of its names.
-fn installed_client() -> Option<&'static str> {
-    let runs = |name: &&str| {
-        let mut probe = std::process::Command::new(name);
-        probe
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
+fn greet<S>(seats: &[Seat<S>], out: &mut impl Write) -> std::io::Result<()> {
+    let widest = seats.iter().map(|seat| seat.name.len()).max().unwrap_or(0);
+    for Seat { name, version, .. } in seats {
+        writeln!(out, "{name:widest$}  {version}")?;
+    }
+    writeln!(
+        out,
+        "`;` ends a statement, \\h tells what else there is, Ctrl-D leaves\n"
+    )
+}
+
+/// A table on a terminal, else what programs read.
+fn view(chosen: Option<Format>) -> View {
+    let terminal = Term::stdout();
+    let usual = match terminal.is_term() {
+        true => Format::Table,
+        false => Format::Tsv,
     };
-    ["mysql", "mariadb"].into_iter().find(runs)
+    View {
+        format: chosen.unwrap_or(usual),
+        width: terminal.size_checked().map(|(_, columns)| columns),
+        colour: terminal.is_term() && console::colors_enabled(),
+    }
+}
+
+/// Where a person's earlier statements are kept.
+fn history() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let state = folder("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    let state = state.or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(state.join("dbmatrix").join("history"))
 }
 
 /// The password goes by a file that only this user can read: a command line
 /// can be read by all.
-fn run_client(client: &str, server: &Server, execute: Option<&str>) -> Result<Verdict, Failure> {
+fn run_client(program: &str, server: &Server, args: &ConnectArgs) -> Result<Verdict, Failure> {
     let mut file = tempfile::NamedTempFile::new().map_err(Failure::not_provided)?;
     let text = format!(
         "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
@@ -46,15 +146,34 @@ fn run_client(client: &str, server: &Server, execute: Option<&str>) -> Result<Ve
     );
     file.write_all(text.as_bytes())
         .map_err(Failure::not_provided)?;
-    let mut command = std::process::Command::new(client);
+    let mut command = std::process::Command::new(program);
     command.arg(format!("--defaults-file={}", file.path().display()));
-    if let Some(sql) = execute {
+    if let Some(sql) = &args.execute {
         command.arg("--execute").arg(sql);
     }
-    let status = command.status().map_err(Failure::not_provided)?;
+    if let Some(database) = &args.database {
+        command.arg(format!("--database={database}"));
+    }
+    let status = command.status().map_err(|error| {
+        Failure::not_provided(format!(
+            "`{program}` could not be run: {error}; `--client builtin` needs no other program"
+        ))
+    })?;
     Ok(if status.success() {
         Verdict::Passed
     } else {
         Verdict::Failed
     })
+}
+
+impl Client {
+    /// The program, where it is not this one.
+    fn program(self) -> Option<&'static str> {
+        match self {
+            Client::Builtin => None,
+            Client::Mysql => Some("mysql"),
+            Client::Mariadb => Some("mariadb"),
+            Client::Mycli => Some("mycli"),
+        }
+    }
 }

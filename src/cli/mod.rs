@@ -7,7 +7,9 @@
     reason = "the command line speaks to people"
 )]
 
+mod ad_hoc;
 mod args;
+mod completion;
 mod connect;
 mod consent;
 mod diff;
@@ -16,7 +18,6 @@ mod exec;
 mod list;
 mod lock;
 mod privilege;
-mod prompt;
 mod prune;
 mod reach;
 mod report;
@@ -62,6 +63,7 @@ fn say(text: impl std::fmt::Display) {
 
 /// Parses the command line, carries it out, and returns the exit status.
 pub fn main() -> std::process::ExitCode {
+    completion::answer_shell();
     let args = Args::parse();
     start_log(args.place.verbose);
     let runtime = match tokio::runtime::Runtime::new() {
@@ -91,6 +93,8 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Prune(command) => prune::prune(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
+        Command::Completions(command) => completion::completions(command),
+        Command::Man(command) => completion::man(command),
         Command::Report(command) => report::report(&args.place, command).await,
         Command::Exec(command) => return exec::exec(&args.place, command).await,
     };

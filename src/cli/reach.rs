@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::Failure;
 use super::args::Place;
 use crate::host::{Names, Survey, survey};
@@ -23,6 +25,25 @@ pub(super) async fn reach(
     flavour: &str,
     nest: Option<&str>,
 ) -> Result<Reached, Failure> {
+    log_in_to(flavour, find(place, flavour, nest).await?).await
+}
+
+/// As [`reach`], several side by side, in their order, each with its nest where
+/// that is known.
+pub(super) async fn reach_all(
+    place: &Place,
+    flavours: &[(String, Option<String>)],
+) -> Result<Vec<Reached>, Failure> {
+    let mut found = Vec::new();
+    // One after the other: two would start the same nest.
+    for (flavour, nest) in flavours {
+        found.push((flavour, find(place, flavour, nest.as_deref()).await?));
+    }
+    let logins = found.into_iter();
+    try_join_all(logins.map(|(flavour, found)| log_in_to(flavour, found))).await
+}
+
+async fn find(place: &Place, flavour: &str, nest: Option<&str>) -> Result<Found, Failure> {
     let found = survey(&place.engine()).await;
     let Survey::Running(engine) = &found else {
         return Err(Failure::not_provided(format!(
@@ -31,7 +52,10 @@ pub(super) async fn reach(
     };
     let names = Names::of(&place.project);
     let found = find_flavour(engine, &names, flavour, nest).await;
-    let found = found.map_err(Failure::not_provided)?;
+    found.map_err(Failure::not_provided)
+}
+
+async fn log_in_to(flavour: &str, found: Found) -> Result<Reached, Failure> {
     let nest = &found.nest;
     let routes = Routes::open().map_err(Failure::not_provided)?;
     let ensured = routes.ensure(nest.subnet, nest.address, &nest.bridge).await;
@@ -48,7 +72,8 @@ pub(super) async fn reach(
         guard: &guard,
         limit: Duration::from_secs(60),
     };
-    let server = log_in(&login).await.map_err(Failure::not_provided)?;
+    let told = |error| Failure::not_provided(format!("{flavour}: {error}"));
+    let server = log_in(&login).await.map_err(told)?;
     Ok(Reached {
         flavour: flavour.to_owned(),
         server,
@@ -56,13 +81,23 @@ pub(super) async fn reach(
     })
 }
 
-/// Names of all flavours that are up, in one nest or all.
+/// Names of all flavours that are up, in one nest or all; an error where there is
+/// none.
 pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec<String>, Failure> {
+    let names = flavours_in(place, nest).await?;
+    if names.is_empty() {
+        return Err(Failure::not_provided(
+            "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
+        ));
+    }
+    Ok(names)
+}
+
+/// Names of the flavours of one nest or all; none where no engine runs.
+pub(super) async fn flavours_in(place: &Place, nest: Option<&str>) -> Result<Vec<String>, Failure> {
     let found = survey(&place.engine()).await;
     let Survey::Running(engine) = &found else {
-        return Err(Failure::not_provided(format!(
-            "{found}; `dbmatrix up MATRIX` brings flavours up"
-        )));
+        return Ok(Vec::new());
     };
     let all = list_all(engine, &place.project).await;
     let mut all = all.map_err(Failure::not_provided)?;
@@ -76,10 +111,5 @@ pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec
         .collect();
     // While a run is at work, a flavour may have two.
     names.dedup();
-    if names.is_empty() {
-        return Err(Failure::not_provided(
-            "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
-        ));
-    }
     Ok(names)
 }

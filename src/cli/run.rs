@@ -48,6 +48,8 @@ pub(super) struct Task {
     pub(super) after: After,
     /// Whether it is told where the time went.
     pub(super) timings: bool,
+    /// No summary of what went well.
+    pub(super) quiet: bool,
 }
 
 impl Task {
@@ -66,6 +68,7 @@ impl Task {
             owner: None,
             after: After::Keep,
             timings: false,
+            quiet: false,
         }
     }
 }
@@ -315,7 +318,9 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     if place.verbose > 0 {
         summary.set_detail(Detail::Files);
     }
-    say(summary.render(stdout_width()).trim_end());
+    if !(task.quiet && record.verdict() == Verdict::Passed) {
+        say(summary.render(stdout_width()).trim_end());
+    }
     if task.timings {
         say(timings.render().trim_end());
     }

@@ -55,7 +55,11 @@ impl Matrix {
         Self::parse(path, &text)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+    /// Reads and checks a text, as that of a file at `path`.
+    ///
+    /// # Errors
+    /// As [`Matrix::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let problems = Problems::default();
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {

@@ -21,7 +21,7 @@ pub(crate) use known::read_kinds;
 pub use known::{Known, KnownEntry, Reason, known_path, one_line, proposal};
 pub use order::{asks_for_counts, asks_for_order};
 pub use slt::SltSteps;
-pub use split::{Statement, split};
+pub use split::{Splitter, Statement, split};
 pub use sql::SqlSteps;
 pub use step::{Action, Step};
 

@@ -7,6 +7,8 @@ pub struct Statement {
     pub line: usize,
     /// Its text without the delimiter.
     pub text: String,
+    /// Whether `\G` ended it: its rows are wanted as a line a column.
+    pub vertical: bool,
     /// Comment lines (`-- …`) that stand directly before it, without the dashes.
     pub remarks: Vec<(usize, String)>,
 }
@@ -28,7 +30,7 @@ pub fn split(text: &str) -> Vec<Statement> {
 
 /// Cuts a text that comes in pieces, as [`split`] does.
 #[derive(Debug, Clone)]
-pub(super) struct Splitter {
+pub struct Splitter {
     delimiter: String,
     /// The line of what comes next.
     line: usize,
@@ -44,10 +46,20 @@ impl Default for Splitter {
 }
 
 impl Splitter {
+    /// What ends a statement.
+    pub fn delimiter(&self) -> &str {
+        &self.delimiter
+    }
+
+    /// As a `DELIMITER` line does.
+    pub fn set_delimiter(&mut self, word: &str) {
+        word.clone_into(&mut self.delimiter);
+    }
+
     /// The first statement of `text`, which goes on where the last one ended,
     /// and how many bytes it takes up. `None` where it may not be whole, or,
     /// where nothing follows `text`, there is none.
-    pub(super) fn cut(&mut self, text: &str, is_last: bool) -> Option<(Statement, usize)> {
+    pub fn cut(&mut self, text: &str, is_last: bool) -> Option<(Statement, usize)> {
         let mut cutter = Cutter {
             rest: match self.line {
                 1 => text.strip_prefix('\u{feff}').unwrap_or(text),
@@ -57,6 +69,7 @@ impl Splitter {
             statement: String::new(),
             begun: 1,
             remarks: Vec::new(),
+            vertical: false,
             done: None,
         };
         while cutter.done.is_none() && !cutter.rest.is_empty() {
@@ -79,6 +92,7 @@ struct Cutter<'a> {
     statement: String,
     begun: usize,
     remarks: Vec<(usize, String)>,
+    vertical: bool,
     done: Option<Statement>,
 }
 
@@ -93,6 +107,7 @@ impl Cutter<'_> {
             self.advance(self.splitter.delimiter.len());
             self.finish();
         } else if self.rest.starts_with("\\g") || self.rest.starts_with("\\G") {
+            self.vertical = self.rest.starts_with("\\G");
             self.advance(2);
             self.finish();
         } else if let Some(length) = line_comment(self.rest) {
@@ -162,10 +177,12 @@ impl Cutter<'_> {
         let remarks = std::mem::take(&mut self.remarks);
         let text = std::mem::take(&mut self.statement);
         let text = text.trim();
+        let vertical = std::mem::take(&mut self.vertical);
         if !text.is_empty() {
             self.done = Some(Statement {
                 line: self.begun,
                 text: text.to_owned(),
+                vertical,
                 remarks,
             });
         }

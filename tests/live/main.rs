@@ -12,8 +12,10 @@ mod compare;
 mod fast;
 mod interrupt;
 mod mysqltest;
+mod prompt;
 mod report;
 mod sandbox;
+mod terminal;
 mod vendor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -59,6 +61,9 @@ fn main() {
         ("a_lock_is_insisted_on", report::lock),
         ("the_servers_own_tests", mysqltest::own_tests),
         ("list_and_connect", chain::list_and_connect),
+        ("results_have_forms", prompt::forms),
+        ("one_prompt_over_many_versions", prompt::side_by_side),
+        ("a_prompt_at_a_terminal", prompt::terminal),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,

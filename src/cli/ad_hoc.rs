@@ -1,0 +1,100 @@
+//! Flavours without a matrix: servers of the catalogue, in a nest of their own.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::Failure;
+use super::args::Place;
+use super::reach::flavours_in;
+use super::run::{Task, plan, prepare, provide};
+use crate::catalogue;
+use crate::event::Verdict;
+use crate::matrix::Matrix;
+use crate::plan::Selection;
+use crate::run::{Freshness, RunOptions};
+
+/// The nest of flavours that stand in no matrix.
+pub(super) const NEST: &str = "ad-hoc";
+
+/// Whether a name is that of a server of the catalogue, and not a flavour's.
+pub(super) fn is_server(name: &str) -> bool {
+    name.contains(':')
+}
+
+/// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
+/// their flavours.
+pub(super) async fn bring_up(
+    place: &Place,
+    servers: &[&str],
+    yes: bool,
+) -> Result<Vec<String>, Failure> {
+    let matrix = matrix_of(servers)?;
+    let names: Vec<String> = matrix
+        .flavours
+        .iter()
+        .map(|flavour| flavour.name.clone())
+        .collect();
+    let there = flavours_in(place, Some(NEST)).await?;
+    if names.iter().all(|name| there.contains(name)) {
+        return Ok(names);
+    }
+    let mut plan = plan(&matrix, &Selection::default())?;
+    plan.cells.clear();
+    let options = RunOptions {
+        freshness: Freshness::AsLeft,
+        ..RunOptions::default()
+    };
+    let prepared = prepare(&plan, options)?;
+    let task = Task {
+        yes,
+        quiet: true,
+        ..Task::new(matrix, plan, prepared)
+    };
+    match provide(place, &task).await? {
+        Verdict::Passed => Ok(names),
+        verdict => Err(Failure {
+            verdict,
+            message: format!("{} could not be brought up", servers.join(", ")),
+        }),
+    }
+}
+
+/// A matrix of servers, as somebody would write it.
+fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
+    // A rolling suite's release file expires within a week.
+    let mut text = format!(
+        "[nest]\nname = '{NEST}'\n\n[[image]]\nname = 'debian:sid'\ncheck-valid-until = false\n"
+    );
+    for name in servers {
+        let wanted = catalogue::find(name).map_err(Failure::misused)?;
+        let Some(server) = wanted.server else {
+            return Err(Failure::misused(format!(
+                "the catalogue has no `{name}`; `dbmatrix catalogue` tells what it has, and a matrix can name others"
+            )));
+        };
+        let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", server.name());
+    }
+    Matrix::parse(Path::new(NEST), &text).map_err(|error| Failure::misused(error.render(false)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_of_the_catalogue_make_a_matrix() {
+        let matrix = matrix_of(&["mysql:lts", "mariadb:10.5"]).expect("a matrix");
+        let names = matrix.flavours.iter().map(|flavour| flavour.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["mysql-9.7", "mariadb-10.5"]);
+        assert_eq!(matrix.nest.name, NEST);
+    }
+
+    #[test]
+    fn an_unknown_server_is_told_with_the_way_to_all() {
+        let told = matrix_of(&["mysql:4.1"])
+            .expect_err("there is none")
+            .message;
+        assert!(told.contains("mysql:4.1"), "{told}");
+        assert!(is_server("mysql:4.1") && !is_server("mysql-4.1"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Completion of words in shells, and manual pages.
+//!
+//! A shell calls this program again for each completion, so that the names of
+//! flavours are those that are up.
+
+use std::time::Duration;
+
+use clap::CommandFactory;
+use clap_complete::CompleteEnv;
+use clap_complete::engine::CompletionCandidate;
+use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+
+use super::args::{Args, CompletionsArgs, ManArgs, Shell};
+use super::{Failure, say};
+use crate::event::Verdict;
+use crate::host::{EngineChoice, Survey, survey};
+use crate::nest::{Kind, list_all};
+
+/// Set by a shell that asks.
+const VARIABLE: &str = "DBMATRIX_COMPLETE";
+/// A person waits with a finger on a key.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Answers a shell that asks, and ends the program; returns where none does.
+pub(super) fn answer_shell() {
+    CompleteEnv::with_factory(Args::command)
+        .var(VARIABLE)
+        .complete();
+}
+
+/// Writes the script that a shell is to read.
+pub(super) fn completions(args: &CompletionsArgs) -> Result<Verdict, Failure> {
+    let shell: &dyn EnvCompleter = match args.shell {
+        Shell::Bash => &Bash,
+        Shell::Zsh => &Zsh,
+        Shell::Fish => &Fish,
+    };
+    let mut script = Vec::new();
+    shell
+        .write_registration(VARIABLE, "dbmatrix", "dbmatrix", "dbmatrix", &mut script)
+        .map_err(Failure::not_provided)?;
+    say(String::from_utf8_lossy(&script).trim_end());
+    Ok(Verdict::Passed)
+}
+
+/// Writes manual pages, one a command.
+pub(super) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
+    let told = |error: std::io::Error| {
+        Failure::not_provided(format!("`{}`: {error}", args.folder.display()))
+    };
+    std::fs::create_dir_all(&args.folder).map_err(told)?;
+    clap_mangen::generate_to(Args::command(), &args.folder).map_err(told)?;
+    Ok(Verdict::Passed)
+}
+
+/// The flavours that are up. Nothing is asked of sudo and nothing is said: who
+/// may not look sees none.
+pub(super) fn flavours() -> Vec<CompletionCandidate> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else {
+        return Vec::new();
+    };
+    let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, names()).await });
+    let names = names.unwrap_or_default();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+async fn names() -> Vec<String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let engine = variable("DBMATRIX_ENGINE").and_then(|text| text.parse().ok());
+    let engine: EngineChoice = engine.unwrap_or_default();
+    let project = variable("DBMATRIX_PROJECT").unwrap_or_else(|| "dbmatrix".to_owned());
+    let Survey::Running(engine) = survey(&engine).await else {
+        return Vec::new();
+    };
+    let rows = list_all(&engine, &project).await.unwrap_or_default();
+    let mut names: Vec<String> = (rows.into_iter())
+        .filter_map(|row| match row.kind {
+            Kind::Flavour(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}

@@ -1,0 +1,92 @@
+//! A terminal at which the program is used, by `script` of util-linux.
+
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+
+use super::sandbox::PROJECT;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program at a terminal of its own.
+pub(crate) struct Terminal {
+    script: Child,
+    keys: ChildStdin,
+    screen: Arc<Mutex<String>>,
+    /// How much of the screen was waited for.
+    seen: usize,
+}
+
+impl Terminal {
+    pub(crate) fn open(arguments: &str, home: &std::path::Path) -> Result<Self, Failed> {
+        eprintln!("\n$ dbmatrix {arguments} (at a terminal)");
+        let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_dbmatrix"));
+        let mut script = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .env("DBMATRIX_PROJECT", PROJECT)
+            .env("HOME", home)
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .env_remove("XDG_STATE_HOME")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let keys = script.stdin.take().ok_or("no way to type")?;
+        let mut shown = script.stdout.take().ok_or("no way to see")?;
+        let screen = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count) = shown.read(&mut chunk)
+                && count > 0
+            {
+                let text = String::from_utf8_lossy(&chunk[..count]).into_owned();
+                written.lock().expect("nobody panicked").push_str(&text);
+            }
+        });
+        Ok(Terminal {
+            script,
+            keys,
+            screen,
+            seen: 0,
+        })
+    }
+
+    /// Types keys and waits until the screen shows `text` after that.
+    pub(crate) fn types(&mut self, keys: &str, text: &str) -> Result<(), Failed> {
+        self.seen = self.screen().len();
+        self.keys.write_all(keys.as_bytes())?;
+        self.keys.flush()?;
+        self.shows(text)
+    }
+
+    /// Waits until the screen shows `text` after what was typed last.
+    pub(crate) fn shows(&mut self, text: &str) -> Result<(), Failed> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let screen = self.screen();
+            if screen[self.seen..].contains(text) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("expected `{text}` on the screen:\n{screen}").into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The exit status after the last keys.
+    pub(crate) fn leaves(mut self, keys: &str) -> Result<Option<i32>, Failed> {
+        self.keys.write_all(keys.as_bytes())?;
+        drop(self.keys);
+        Ok(self.script.wait()?.code())
+    }
+
+    fn screen(&self) -> String {
+        self.screen.lock().expect("nobody panicked").clone()
+    }
+}
