@@ -87,7 +87,9 @@ Example:
   dbmatrix lock matrices/mysql.toml && dbmatrix run matrices/mysql.toml --locked")]
     Lock(LockArgs),
     /// Remove a matrix's children, nest and route; with --all everything
-    #[command(after_help = "Examples:\n  dbmatrix down matrices/mysql.toml\n  dbmatrix down --all")]
+    #[command(
+        after_help = "Examples:\n  dbmatrix down matrices/mysql.toml\n  dbmatrix down --nest ad-hoc\n  dbmatrix down --all"
+    )]
     Down(DownArgs),
     /// Remove golden children and images that nothing uses
     #[command(after_help = "\
@@ -328,8 +330,12 @@ pub(super) struct LockArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
     /// The matrix file whose nest goes
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present_any = ["all", "nest"])]
     pub(super) matrix: Option<PathBuf>,
+
+    /// The nest of that name, such as `ad-hoc`, that of flavours without a matrix
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["matrix", "all"])]
+    pub(super) nest: Option<String>,
 
     /// Remove all nests, the project, network, pool and images, and end a
     /// daemon that dbmatrix started

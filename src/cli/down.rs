@@ -16,7 +16,7 @@ use crate::run::{Lock, nest_lock, start_engine};
 pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Failure> {
     let nest = match &args.matrix {
         Some(path) => Some(load_matrix(path)?.nest.name),
-        None => None,
+        None => args.nest.clone(),
     };
     privilege::become_root()?;
     let (events, heard) = Sender::channel();

@@ -1,11 +1,7 @@
 //! The command line: one file a command, and the only place that wires rooms
 //! together.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command line speaks to people"
-)]
+#![expect(clippy::print_stderr, reason = "the command line speaks to people")]
 
 mod ad_hoc;
 mod args;

@@ -12,15 +12,12 @@ const SESSION: &str = "SELECT CONNECTION_ID(), DATABASE(), CURRENT_USER(), USER(
     @@version_comment, @@protocol_version, @@character_set_server, @@character_set_database, \
     @@character_set_client, @@character_set_connection, @@port, @@sql_mode, @@autocommit";
 /// What is asked of the server, with the words under which it is shown.
-const COUNTERS: [(&str, &str); 8] = [
+const COUNTERS: [(&str, &str); 5] = [
     ("Threads_connected", "Threads"),
     ("Questions", "Questions"),
     ("Slow_queries", "Slow queries"),
     ("Opened_tables", "Opens"),
-    ("Flush_commands", "Flush tables"),
     ("Open_tables", "Open tables"),
-    ("Uptime", "Uptime"),
-    ("Ssl_cipher", "SSL"),
 ];
 
 /// Writes the page.
@@ -29,20 +26,19 @@ pub(super) async fn page<S: Connect>(
     presses: &mut Presses,
 ) -> Result<String, SessionError> {
     let session = seat.ask(SESSION, false, presses).await?.outcome;
-    let names: Vec<String> = (COUNTERS.iter())
-        .map(|(name, _)| format!("'{name}'"))
-        .collect();
-    let sql = format!("SHOW STATUS WHERE Variable_name IN ({})", names.join(","));
-    let counters = seat.ask(&sql, false, presses).await?.outcome;
+    let cipher = "SHOW STATUS LIKE 'Ssl_cipher'";
+    let cipher = seat.ask(cipher, false, presses).await?.outcome;
+    let counters = "SHOW GLOBAL STATUS";
+    let counters = seat.ask(counters, false, presses).await?.outcome;
     if let Some(refusal) = session.refusal().or(counters.refusal()) {
         return Ok(format!("{refusal}\n"));
     }
     let values = first_row(&session);
     let value = |at: usize| values.get(at).cloned().flatten().unwrap_or_default();
     let counter = |name: &str| counter(&counters, name);
-    let tls = match counter("Ssl_cipher").as_str() {
-        "" => "not in use".to_owned(),
-        cipher => format!("cipher in use is {cipher}"),
+    let tls = match first_row(&cipher).into_iter().nth(1).flatten() {
+        Some(cipher) if !cipher.is_empty() => format!("cipher in use is {cipher}"),
+        _ => "not in use".to_owned(),
     };
     let lines = [
         ("Flavour", seat.name.clone()),
@@ -66,7 +62,7 @@ pub(super) async fn page<S: Connect>(
     for (name, value) in lines {
         let _ = writeln!(text, "{:<21}{value}", format!("{name}:"));
     }
-    let counted = COUNTERS[..6].iter();
+    let counted = COUNTERS.iter();
     let counted = counted.map(|(name, title)| format!("{title}: {}", counter(name)));
     let _ = writeln!(text, "\n{}", counted.collect::<Vec<_>>().join("  "));
     Ok(text)
