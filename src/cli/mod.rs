@@ -11,6 +11,7 @@ mod args;
 mod connect;
 mod consent;
 mod diff;
+mod doctor;
 mod down;
 mod exec;
 mod list;
@@ -90,6 +91,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Down(command) => down::down(&args.place, command).await,
         Command::Prune(command) => prune::prune(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
+        Command::Doctor(command) => doctor::doctor(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
         Command::Report(command) => report::report(&args.place, command).await,
         Command::Exec(command) => return exec::exec(&args.place, command).await,

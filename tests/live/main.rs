@@ -9,6 +9,7 @@
 
 mod chain;
 mod compare;
+mod doctor;
 mod fast;
 mod interrupt;
 mod mysqltest;
@@ -59,6 +60,8 @@ fn main() {
         ("a_lock_is_insisted_on", report::lock),
         ("the_servers_own_tests", mysqltest::own_tests),
         ("list_and_connect", chain::list_and_connect),
+        ("a_list_is_json_for_programs", doctor::list),
+        ("a_doctor_looks_and_mends", doctor::doctor),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,
