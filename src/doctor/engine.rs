@@ -119,30 +119,30 @@ fn described(path: &Path) -> String {
 
 /// Who started the daemon, and who would again.
 fn daemon(scene: &Scene) -> Option<Finding> {
-    let runs = scene.answers();
-    let record = daemon_record();
-    let is_known = runs || matches!(scene.survey, Survey::Installed(_));
-    if !is_known && !matches!(record, DaemonRecord::Alive { .. }) {
-        return None;
-    }
-    let finding = match record {
-        DaemonRecord::Alive { pid } if !runs => Finding::problem(
-            "daemon",
+    const AT: &str = "daemon";
+    let title = match (&scene.survey, &scene.info) {
+        (Survey::Installed(kind), _) => kind.title().to_owned(),
+        (Survey::Running(_), Some(Ok(info))) => info.title(),
+        _ => return None,
+    };
+    let own = match daemon_record() {
+        DaemonRecord::Alive { engine, pid } => title.starts_with(&engine).then_some(pid),
+        DaemonRecord::Absent | DaemonRecord::Dead => None,
+    };
+    let finding = match own {
+        Some(pid) if scene.answers() => Finding::ok(
+            AT,
+            format!("process {pid}, which dbmatrix started; `dbmatrix down --all` ends it"),
+        ),
+        Some(pid) => Finding::problem(
+            AT,
             format!("process {pid}, which dbmatrix started, runs and does not answer"),
         )
         .remedy("see /run/dbmatrix/daemon.log"),
-        DaemonRecord::Alive { pid } => Finding::ok(
-            "daemon",
-            format!("process {pid}, which dbmatrix started; `dbmatrix down --all` ends it"),
-        ),
-        DaemonRecord::Absent | DaemonRecord::Dead if has_systemd() => {
-            Finding::ok("daemon", "systemd's: it is started as a unit")
-        }
-        DaemonRecord::Absent | DaemonRecord::Dead if runs => {
-            Finding::ok("daemon", "it was started by somebody else")
-        }
-        DaemonRecord::Absent | DaemonRecord::Dead => Finding::ok(
-            "daemon",
+        None if has_systemd() => Finding::ok(AT, "systemd's: it is started as a unit"),
+        None if scene.answers() => Finding::ok(AT, "it was started by somebody else"),
+        None => Finding::ok(
+            AT,
             "there is no systemd: dbmatrix starts it by itself, and ends it again",
         ),
     };

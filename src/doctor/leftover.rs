@@ -167,7 +167,7 @@ fn daemon() -> Option<Finding> {
 
 /// A daemon of ours that holds nothing.
 async fn idle_daemon(scene: &Scene) -> Option<Finding> {
-    let DaemonRecord::Alive { pid } = daemon_record() else {
+    let DaemonRecord::Alive { pid, .. } = daemon_record() else {
         return None;
     };
     let is_used = scene.engine()?.has_projects_or_instances().await.ok()?;

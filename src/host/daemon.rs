@@ -95,6 +95,8 @@ pub enum DaemonRecord {
     Absent,
     /// It runs.
     Alive {
+        /// Which engine, by its title.
+        engine: String,
         /// Its process id.
         pid: i32,
     },
@@ -105,7 +107,10 @@ pub enum DaemonRecord {
 /// Reads what is noted of a daemon that dbmatrix started.
 pub fn daemon_record() -> DaemonRecord {
     match OwnDaemon::read() {
-        Some(own) => DaemonRecord::Alive { pid: own.pid },
+        Some(own) => DaemonRecord::Alive {
+            engine: own.engine,
+            pid: own.pid,
+        },
         None if OwnDaemon::file().exists() => DaemonRecord::Dead,
         None => DaemonRecord::Absent,
     }
