@@ -120,6 +120,9 @@ fn described(path: &Path) -> String {
 /// Who started the daemon, and who would again.
 fn daemon(scene: &Scene) -> Option<Finding> {
     const AT: &str = "daemon";
+    if scene.denied.is_some() {
+        return None;
+    }
     let title = match (&scene.survey, &scene.info) {
         (Survey::Installed(kind), _) => kind.title().to_owned(),
         (Survey::Running(_), Some(Ok(info))) => info.title(),

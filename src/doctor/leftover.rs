@@ -107,12 +107,16 @@ fn routes(scene: &Scene) -> Option<Finding> {
         .copied()
         .filter(|subnet| !wanted.contains(subnet))
         .collect();
-    if stale.is_empty() {
+    if stale.is_empty() || scene.denied.is_some() {
         return None;
     }
     let names: Vec<String> = stale.iter().map(Ipv4Net::to_string).collect();
     let found = format!("routes that lead to no nest: {}", names.join(", "));
-    let by_hand = "sudo ip route flush proto 219";
+    let commands: Vec<String> = stale
+        .iter()
+        .map(|subnet| format!("sudo ip route flush exact {subnet} proto 219"))
+        .collect();
+    let by_hand = commands.join(" && ");
     Some(match scene.nests {
         Nests::Known(_) => Finding::note(AT, found)
             .remedy(format!(

@@ -55,6 +55,10 @@ fn control_groups(scene: &Scene) -> Finding {
             AT,
             "version 1; the daemon that dbmatrix started has a plain cgroup2 tree of its own",
         ),
+        Cgroups::Hybrid | Cgroups::Legacy if scene.denied.is_some() => Finding::ok(
+            AT,
+            "version 1; an engine that dbmatrix starts gets a plain cgroup2 tree of its own",
+        ),
         Cgroups::Hybrid | Cgroups::Legacy if !runs && !has_systemd() => Finding::ok(
             AT,
             "version 1; dbmatrix will start the engine with a plain cgroup2 tree of its own",

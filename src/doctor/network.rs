@@ -34,7 +34,7 @@ async fn bridge(scene: &Scene) -> Finding {
     let name = &scene.names.bridge;
     let Some(engine) = scene.engine() else {
         return match has_link(name) {
-            true => Finding::note(AT, format!("`{name}` is there, and no engine that answers")),
+            true => Finding::ok(AT, format!("`{name}` is there; no engine was asked for it")),
             false => Finding::ok(AT, format!("`{name}` is not made yet")),
         };
     };

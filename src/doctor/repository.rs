@@ -100,6 +100,9 @@ async fn ask(archive: &Archive, file: &Path) -> Answer {
         .args(["download-file", &url])
         .arg(file)
         .env("LC_ALL", "C")
+        // A name server that is asked so much at once may drop a question, and
+        // is asked again after 5 s where nothing else is said (resolv.conf(5)).
+        .env("RES_OPTIONS", "timeout:1 attempts:4")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = match timeout(LIMIT, command.output()).await {

@@ -65,11 +65,15 @@ impl Scene {
                 .find(|path| path.exists() && !is_usable(path)),
         };
         let (routes, nest_sockets) = (routes().await, nest_sockets());
+        let mut nests = nests(choice).await;
+        if let (Some(socket), Nests::Unsure(_, why)) = (&denied, &mut nests) {
+            *why = format!("this user may not use `{}`", socket.display());
+        }
         Scene {
             names: names.clone(),
             routes,
             nest_sockets,
-            nests: nests(choice).await,
+            nests,
             survey,
             info,
             denied,

@@ -3,7 +3,7 @@
 
 use ipnet::Ipv4Net;
 
-use super::scene::Scene;
+use super::scene::{Nests, Scene};
 use super::{Finding, Fix};
 use crate::nest::Standing;
 use crate::route::{Guard, Neighbour, Routes, overlap};
@@ -18,7 +18,10 @@ pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
         findings.push(route(&routes, nest).await);
     }
     if findings.is_empty() {
-        findings.push(Finding::ok("route", "no nest is there that needs one"));
+        findings.push(match scene.nests {
+            Nests::Known(_) => Finding::ok("route", "no nest is there that needs one"),
+            Nests::Unsure(..) => Finding::ok("route", "no nest is known that needs one"),
+        });
     }
     findings.push(subnets(&routes, scene).await);
     findings
