@@ -1,14 +1,15 @@
 //! dbmatrix: does it hold on every version?
 //!
 //! The rooms, top to bottom; each may use those below it, never those above:
-//! `cli`, `prompt`, `report`, `run`, `event`, `plan`, `matrix`, `mysqltest`, `suite`,
-//! `compare`, `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
-//! `session`, `outcome`, `config`, `shard`, `version`.
+//! `cli`, `prompt`, `report`, `doctor`, `run`, `event`, `plan`, `matrix`,
+//! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
+//! `catalogue`, `engine`, `session`, `outcome`, `config`, `shard`, `version`.
 
 pub mod catalogue;
 pub mod cli;
 pub mod compare;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod event;
 pub mod host;

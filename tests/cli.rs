@@ -97,3 +97,56 @@ fn a_wrong_engine_or_project_is_refused() {
             .ends_with("=> 2")
     );
 }
+
+/// Standard output and the exit status of a command that asks an engine which is
+/// not there.
+fn without_an_engine(arguments: &[&str]) -> (String, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+        .args(arguments)
+        .args(["--project", "dbmatrix-none"])
+        .args(["--engine", "/nonexistent/engine.socket"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    (stdout, output.status.code())
+}
+
+#[test]
+fn a_doctor_looks_at_a_machine_whose_engine_does_not_answer() {
+    let (told, status) = without_an_engine(&["doctor", "--offline"]);
+    assert_eq!(status, Some(1), "{told}");
+    let line = |word: &str| {
+        let mut lines = told.lines();
+        lines
+            .find(|line| line.contains(word))
+            .unwrap_or_else(|| panic!("no `{word}`:\n{told}"))
+            .trim()
+            .to_owned()
+    };
+    let engine = line("ask the engine what it is");
+    assert!(engine.starts_with("problem"), "{engine}");
+    assert!(line("choose another engine").starts_with('→'), "{told}");
+    for looked_at in [
+        "nesting",
+        "control groups",
+        "user ids",
+        "disk",
+        "bridge",
+        "route",
+    ] {
+        line(looked_at);
+    }
+    let last = told.lines().last().unwrap_or_default();
+    assert!(last.starts_with("1 problem"), "{last}");
+    assert!(!told.contains("mirror "), "nothing is sent:\n{told}");
+}
+
+#[test]
+fn help_for_looking_has_examples() {
+    for command in ["list", "doctor"] {
+        let (told, status) = without_an_engine(&[command, "--help"]);
+        assert_eq!(status, Some(0));
+        assert!(told.contains(&format!("dbmatrix {command} --")), "{told}");
+    }
+}

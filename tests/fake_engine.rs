@@ -374,3 +374,97 @@ async fn an_untrusted_user_is_told_the_way_out() {
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.contains("sudo"), "{stderr}");
 }
+
+/// An engine in which a nest of ours is half made.
+fn cut(method: &str, path: &str, so_far: &[String]) -> Answer {
+    let owned = json!({ "user.dbmatrix.owner": "dbmatrix" });
+    match (method, path.split('?').next().unwrap_or_default()) {
+        ("GET", "/1.0/projects") => {
+            Answer::Sync(json!([{ "name": "dbmatrix-cut", "config": owned }]))
+        }
+        ("GET", "/1.0/instances") => Answer::Sync(json!([half_made()])),
+        ("GET", "/1.0/instances/m") if !removed(so_far) => Answer::Sync(half_made()),
+        _ => usual(method, path),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doctor_tells_what_is_half_made_and_removes_it_when_asked() {
+    use dbmatrix::doctor::{Fix, Reach, State, look};
+    use dbmatrix::host::{EngineChoice, Names};
+    let fake = Fake::start(cut);
+    let choice = EngineChoice::Socket(fake.socket.clone());
+    let findings = look(&choice, &Names::of("dbmatrix-cut"), Reach::Machine).await;
+    for change in ["POST", "PUT", "PATCH", "DELETE"] {
+        assert!(!fake.heard(change), "looking has changed something");
+    }
+    let engine = findings
+        .iter()
+        .find(|finding| finding.looked_at == "engine")
+        .expect("the engine is looked at");
+    assert_eq!(engine.state, State::Ok, "{}", engine.found);
+    let nest = findings
+        .iter()
+        .find(|finding| finding.found == "`m` is half made")
+        .unwrap_or_else(|| panic!("{findings:?}"));
+    assert_eq!(nest.state, State::Note);
+    let Some(fix @ Fix::HalfMade { .. }) = &nest.fix else {
+        panic!("{:?}", nest.fix);
+    };
+    let done = fix.carry_out().await.expect("it is removed");
+    assert_eq!(done, ["removed what was half made of nest `m`"]);
+    assert!(fake.heard("DELETE /1.0/instances/m"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_is_json_all_the_same() {
+    let fake = Fake::start(|method, path, _| usual(method, path));
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let output = tokio::task::block_in_place(|| {
+        Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+            .args(["list", "--format", "json"])
+            .env("DBMATRIX_ENGINE", &fake.socket)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs")
+    });
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "[]\n");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// A nest of ours that runs, and one that is stopped, without engines in them.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_runs_is_asked_for_its_state() {
+    use dbmatrix::nest::{list_all, measure};
+    let fake = Fake::start(|method, path, _| {
+        let nest = |name: &str, status: &str, stage: &str| {
+            json!({
+                "name": name, "status": status, "last_used_at": "2026-11-24T09:53:18.5Z",
+                "config": { "user.dbmatrix.owner": "dbmatrix", "user.dbmatrix.stage": stage },
+            })
+        };
+        match (method, path.split('?').next().unwrap_or_default()) {
+            ("GET", "/1.0/projects/p") => Answer::Sync(json!({ "config": {} })),
+            ("GET", "/1.0/instances") => Answer::Sync(json!([
+                nest("stopped", "Stopped", "ready"),
+                nest("frozen", "Frozen", "ready"),
+            ])),
+            ("GET", _) if path.contains("/snapshots") => {
+                Answer::Sync(json!(["/1.0/instances/x/snapshots/a"]))
+            }
+            _ => usual(method, path),
+        }
+    });
+    let host = fake.engine().in_project("p");
+    let mut rows = list_all(&fake.engine(), "p").await.expect("two nests");
+    measure(&host, &mut rows).await.expect("it is measured");
+    for row in &rows {
+        assert_eq!((row.snapshots, row.started, row.memory), (1, None, None));
+    }
+    let states = rows.iter().map(|row| row.state.as_str());
+    assert_eq!(states.collect::<Vec<_>>(), ["Stopped", "Frozen"]);
+    assert!(!fake.heard("GET /1.0/instances/stopped/state"));
+    assert!(!fake.heard("GET /1.0/instances/frozen/state"));
+}

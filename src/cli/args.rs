@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
 use super::completion::flavours;
+use super::list::Format as ListFormat;
 use crate::host::EngineChoice;
 use crate::matrix::After;
 use crate::plan::Selection;
@@ -102,7 +103,40 @@ Examples:
   dbmatrix prune --keep matrices/mysql.toml")]
     Prune(PruneArgs),
     /// Show nests and their children
+    #[command(after_help = "\
+A row a container: its nest, its name (a flavour's own), state, address, type
+(`nest`, `flavour`, `golden`, `ahead` for a copy that the next run takes,
+`other`), snapshots, server and exact version; where it runs, how long and with
+how much memory; and what it takes on the disk for itself alone.
+
+As JSON it is an array of objects with the names nest, name, container, type,
+state (`running`, `stopped`, `frozen`, `half-made`), ipv4, snapshots, server,
+version, uptime (seconds), memory (bytes) and disk (bytes); what is not known is
+null. With `--watch` there is an array a line.
+
+Examples:
+  dbmatrix list
+  dbmatrix list --watch
+  dbmatrix list --format json | jq -r '.[] | select(.type == \"flavour\") | .ipv4'")]
     List(ListArgs),
+    /// Look at the machine: engine, network, disk, mirrors, and what is left over
+    #[command(after_help = "\
+Each line says what was looked at, its state and what was found, and below it
+what to do:
+  ok       as it should be
+  note     worth knowing, or what the next run sees to
+  problem  keeps dbmatrix from working
+Looking changes nothing, and sends nothing but requests for release files to the
+package mirror and to vendors' repositories. `--fix` removes what is left over, sets missing routes,
+and turns forwarding on where a nest of dbmatrix needs it; it tells each.
+
+Examples:
+  dbmatrix doctor
+  dbmatrix doctor --offline
+  dbmatrix doctor --fix
+
+Exit status: 0 no problem (or none that is left by --fix); 1 problems.")]
+    Doctor(DoctorArgs),
     /// Open a prompt on a flavour, or on several at once
     #[command(after_help = "\
 Statements come from `-e`, else from standard input; at a terminal there is a
@@ -360,6 +394,27 @@ pub(super) struct PruneArgs {
 pub(super) struct ListArgs {
     /// Only the nest of this matrix file
     pub(super) matrix: Option<PathBuf>,
+
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: ListFormat,
+
+    /// Look again every 2 s until Ctrl-C; without a terminal, one follows the
+    /// other
+    #[arg(long)]
+    pub(super) watch: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    /// Do what is safe to do about it
+    #[arg(long)]
+    pub(super) fix: bool,
+
+    /// Send nothing to mirrors and vendors' repositories
+    #[arg(long)]
+    pub(super) offline: bool,
 }
 
 /// Options of `connect`.

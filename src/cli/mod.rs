@@ -9,6 +9,7 @@ mod completion;
 mod connect;
 mod consent;
 mod diff;
+mod doctor;
 mod down;
 mod exec;
 mod list;
@@ -88,6 +89,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Down(command) => down::down(&args.place, command).await,
         Command::Prune(command) => prune::prune(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
+        Command::Doctor(command) => doctor::doctor(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
         Command::Completions(command) => completion::completions(command),
         Command::Man(command) => completion::man(command),

@@ -24,15 +24,15 @@ pub struct Instance {
     /// When it was made, in RFC 3339.
     #[serde(default)]
     pub created_at: String,
+    /// When it was last started, in RFC 3339.
+    #[serde(default)]
+    pub last_used_at: String,
     /// Its own settings, without those of profiles.
     #[serde(default, deserialize_with = "or_none")]
     pub config: Config,
     /// Its own devices.
     #[serde(default, deserialize_with = "or_none")]
     pub devices: Devices,
-    /// Its snapshots, where they were asked for.
-    #[serde(default)]
-    pub snapshots: Option<Vec<Value>>,
 }
 
 /// A container that is just coming or going has `null` where others have a map.
@@ -108,16 +108,9 @@ impl Power {
 }
 
 impl Engine {
-    /// All containers of the client's project, without their snapshots.
+    /// All containers of the client's project.
     pub async fn instances(&self) -> Result<Vec<Instance>, EngineError> {
         self.get("list the containers", "/1.0/instances?recursion=1")
-            .await
-    }
-
-    /// All containers of the client's project; their snapshots and states, for
-    /// which each is asked, make this slow.
-    pub async fn instances_with_snapshots(&self) -> Result<Vec<Instance>, EngineError> {
-        self.get("list the containers", "/1.0/instances?recursion=2")
             .await
     }
 

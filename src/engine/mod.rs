@@ -12,6 +12,7 @@ mod instance;
 mod network;
 mod operation;
 mod project;
+mod state;
 mod storage;
 mod transport;
 
@@ -21,7 +22,9 @@ pub use file::FileMode;
 pub use image::{Image, ImageSource, SplitImage};
 pub use instance::{Instance, NewInstance, Power};
 pub use network::Network;
-pub use storage::Pool;
+pub use project::Project;
+pub use state::InstanceState;
+pub use storage::{Pool, Space};
 pub use transport::{Engine, ServerInfo};
 
 /// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.

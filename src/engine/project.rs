@@ -3,12 +3,23 @@
 use std::time::Duration;
 
 use hyper::Method;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::transport::escaped;
 use super::{Config, Devices, Engine, EngineError};
 
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// A project as the engine shows it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Project {
+    /// Its name.
+    pub name: String,
+    /// Its settings.
+    #[serde(default)]
+    pub config: Config,
+}
 
 impl Engine {
     /// Makes a project with images, profiles and volumes of its own, unless it
@@ -42,15 +53,24 @@ impl Engine {
         }
     }
 
+    /// All projects.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn projects(&self) -> Result<Vec<Project>, EngineError> {
+        self.get("list the projects", "/1.0/projects?recursion=1")
+            .await
+    }
+
     /// Settings of a project, or `None` where there is no such project.
     pub async fn project(&self, name: &str) -> Result<Option<Config>, EngineError> {
-        #[derive(serde::Deserialize)]
-        struct Project {
+        #[derive(Deserialize)]
+        struct Found {
             config: Config,
         }
         let what = format!("look at project `{name}`");
         let path = format!("/1.0/projects/{}", escaped(name));
-        let found: Option<Project> = self.find(&what, &path).await?;
+        let found: Option<Found> = self.find(&what, &path).await?;
         Ok(found.map(|project| project.config))
     }
 
@@ -67,7 +87,7 @@ impl Engine {
     /// Sets the devices of the default profile of the client's project, where
     /// they are others.
     pub async fn set_default_profile(&self, devices: &Devices) -> Result<(), EngineError> {
-        #[derive(serde::Deserialize)]
+        #[derive(Deserialize)]
         struct Profile {
             devices: Devices,
         }

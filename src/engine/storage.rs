@@ -23,7 +23,33 @@ pub struct Pool {
     pub config: Config,
 }
 
+/// How full a pool is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Space {
+    /// What is taken.
+    #[serde(default)]
+    pub used: u64,
+    /// All there is.
+    #[serde(default)]
+    pub total: u64,
+}
+
 impl Engine {
+    /// How full a pool is, or `None` where there is no such pool.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn pool_space(&self, name: &str) -> Result<Option<Space>, EngineError> {
+        #[derive(Deserialize)]
+        struct Resources {
+            space: Space,
+        }
+        let what = format!("look at the room in storage pool `{name}`");
+        let path = format!("/1.0/storage-pools/{}/resources", escaped(name));
+        let found: Option<Resources> = self.find(&what, &path).await?;
+        Ok(found.map(|resources| resources.space))
+    }
+
     /// The pool of that name, if there is one.
     pub async fn pool(&self, name: &str) -> Result<Option<Pool>, EngineError> {
         let what = format!("look at storage pool `{name}`");

@@ -22,6 +22,27 @@ pub fn free_disk() -> Option<u64> {
     Some(found.f_bavail * found.f_frsize)
 }
 
+/// How the machine's control groups are mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cgroups {
+    /// One plain cgroup2 tree.
+    Unified,
+    /// Version 1 with a cgroup2 tree beside it.
+    Hybrid,
+    /// Version 1 alone.
+    Legacy,
+}
+
+/// How the machine's control groups are mounted.
+pub fn cgroups() -> Cgroups {
+    let is_second = |path: &str| statfs(path).is_ok_and(|found| found.f_type == CGROUP2_MAGIC);
+    match () {
+        () if is_unified() => Cgroups::Unified,
+        () if is_second("/sys/fs/cgroup/unified") => Cgroups::Hybrid,
+        () => Cgroups::Legacy,
+    }
+}
+
 /// Whether `/sys/fs/cgroup` is one plain cgroup2 tree. Where it is not
 /// (version 1, or both side by side), systemd in a nest mounts controllers
 /// together that the host has apart, and the children do not start.

@@ -88,6 +88,47 @@ impl OwnDaemon {
     }
 }
 
+/// What is noted of a daemon that dbmatrix started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DaemonRecord {
+    /// Nothing.
+    Absent,
+    /// It runs.
+    Alive {
+        /// Which engine, by its title.
+        engine: String,
+        /// Its process id.
+        pid: i32,
+    },
+    /// It has ended, and its files are left.
+    Dead,
+}
+
+/// Reads what is noted of a daemon that dbmatrix started.
+pub fn daemon_record() -> DaemonRecord {
+    match OwnDaemon::read() {
+        Some(own) => DaemonRecord::Alive {
+            engine: own.engine,
+            pid: own.pid,
+        },
+        None if OwnDaemon::file().exists() => DaemonRecord::Dead,
+        None => DaemonRecord::Absent,
+    }
+}
+
+/// Removes what is noted of a daemon that has ended.
+pub fn forget_dead_daemon() {
+    if daemon_record() == DaemonRecord::Dead {
+        remove_files();
+    }
+}
+
+fn remove_files() {
+    for name in ["daemon.json", "daemon.pid", "daemon.log"] {
+        let _ = fs::remove_file(run_folder().join(name));
+    }
+}
+
 /// Starts the installed engine and waits until it answers. On a machine
 /// without systemd the daemon gets a mount namespace of its own; where the
 /// machine's cgroups are not one plain cgroup2 tree, `/sys/fs/cgroup` is one in
@@ -225,9 +266,7 @@ pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
         }
         sleep(Duration::from_millis(50)).await;
     }
-    for name in ["daemon.json", "daemon.pid", "daemon.log"] {
-        let _ = fs::remove_file(run_folder().join(name));
-    }
+    remove_files();
     Ok(true)
 }
 

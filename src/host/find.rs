@@ -61,7 +61,7 @@ impl EngineKind {
     }
 
     /// The Debian package of an engine that only runs containers.
-    pub(super) fn package(self) -> &'static str {
+    pub fn package(self) -> &'static str {
         match self {
             EngineKind::Incus => "incus-base",
             EngineKind::Lxd => "lxd",
@@ -111,6 +111,17 @@ pub enum Survey {
     Installed(EngineKind),
     /// Neither; this one can be installed.
     Absent(EngineKind),
+}
+
+/// The sockets of the chosen engine that are there; somebody may listen on them.
+pub fn sockets(choice: &EngineChoice) -> Vec<PathBuf> {
+    let all: Vec<&str> = match choice {
+        EngineChoice::Socket(socket) => return vec![socket.clone()],
+        EngineChoice::Kind(kind) => kind.sockets().to_vec(),
+        EngineChoice::Any => [EngineKind::Incus.sockets(), EngineKind::Lxd.sockets()].concat(),
+    };
+    let paths = all.into_iter().map(PathBuf::from);
+    paths.filter(|path| path.exists()).collect()
 }
 
 /// Looks for an engine; changes nothing.

@@ -11,9 +11,9 @@ pub(crate) use ground::{OWNER, bridge_config};
 mod ground;
 mod package;
 
-pub use capacity::{Limits, free_disk, unenforced_limits};
-pub use daemon::{DaemonError, stop_own_daemon};
-pub use find::{EngineChoice, EngineKind, Survey, builds, survey};
+pub use capacity::{Cgroups, Limits, cgroups, free_disk, unenforced_limits};
+pub use daemon::{DaemonError, DaemonRecord, daemon_record, forget_dead_daemon, stop_own_daemon};
+pub use find::{EngineChoice, EngineKind, Survey, builds, sockets, survey};
 pub use ground::{Ground, GroundError, Names, Storage, running_engine};
 pub use package::{PackageError, install, refresh_lists};
 
@@ -32,18 +32,18 @@ pub fn run_folder() -> PathBuf {
 }
 
 /// Whether systemd is the init system, so that units can be started.
-fn has_systemd() -> bool {
+pub fn has_systemd() -> bool {
     std::path::Path::new("/run/systemd/system").is_dir()
 }
 
 /// Whether a program of that name is in the usual folders, which `PATH` of an
 /// unprivileged user leaves out in part.
-fn has_program(name: &str) -> bool {
+pub fn has_program(name: &str) -> bool {
     program(name).is_some()
 }
 
 /// Where a program of that name is.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     const FOLDERS: [&str; 8] = [
         "/usr/local/sbin",
         "/usr/local/bin",

@@ -132,20 +132,25 @@ impl Builder {
         }
     }
 
-    /// Removes the work folders of builders that are no longer there.
-    fn clear_abandoned(&self) {
+    /// The work folders of builders that are no longer there.
+    pub fn abandoned(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        for path in entries.map(|entry| entry.path()) {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+        let is_abandoned = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
             let pid = name
                 .strip_prefix("work-")
                 .and_then(|rest| rest.split('-').next());
-            let gone = pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists());
-            if gone && let Err(error) = fs::remove_dir_all(&path) {
+            pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+        };
+        entries
+            .map(|entry| entry.path())
+            .filter(is_abandoned)
+            .collect()
+    }
+
+    fn clear_abandoned(&self) {
+        for path in self.abandoned() {
+            if let Err(error) = fs::remove_dir_all(&path) {
                 tracing::debug!(%error, path = %path.display(), "abandoned work folder stays");
             }
         }

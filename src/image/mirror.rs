@@ -14,6 +14,35 @@ pub(super) struct Mirror {
     pub(super) security: Option<String>,
 }
 
+/// What mmdebstrap takes where it is told of no mirror.
+const DEFAULT: &str = "http://deb.debian.org/debian";
+
+/// A suite of a Debian archive, as apt asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Archive {
+    /// Its address.
+    pub url: String,
+    /// Such as `trixie` or `trixie-security`.
+    pub suite: String,
+}
+
+/// The archives from which an image of `suite` is built, where the matrix names
+/// no other mirror.
+pub fn archives(suite: &str) -> Vec<Archive> {
+    let mut lines = machine_mirror().sources(suite);
+    if lines.is_empty() {
+        lines.push(format!("deb {DEFAULT} {suite} main"));
+    }
+    let archive = |line: &String| {
+        let mut words = line.split_whitespace().skip(1).map(str::to_owned);
+        Some(Archive {
+            url: words.next()?,
+            suite: words.next()?,
+        })
+    };
+    lines.iter().filter_map(archive).collect()
+}
+
 /// Suites that have a security archive: those that Debian has released.
 const RELEASED: [&str; 4] = ["bullseye", "bookworm", "trixie", "stable"];
 
@@ -76,7 +105,7 @@ fn read_machine_mirror() -> Mirror {
 }
 
 /// Whether apt on this machine refuses an archive whose `Valid-Until` is past.
-pub(super) fn machine_checks_dates() -> bool {
+pub fn machine_checks_dates() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(ask_apt_for_dates)
 }

@@ -12,6 +12,7 @@ mod store;
 
 pub use build::{BaseImage, Builder, Building};
 pub use error::ImageError;
+pub use mirror::{Archive, archives, machine_checks_dates};
 pub(crate) use store::KeyedLocks;
 pub use store::{ImageOrigin, ImageStore, StoreError};
 

@@ -1,6 +1,7 @@
 //! What there is: nests and children, for people and for `connect`.
 
 use std::net::Ipv4Addr;
+use std::time::SystemTime;
 
 use thiserror::Error;
 
@@ -27,8 +28,21 @@ pub struct Listed {
     pub state: String,
     /// Its IPv4 address.
     pub address: String,
-    /// Number of snapshots.
+    /// Number of snapshots; see [`super::measure`].
     pub snapshots: usize,
+    /// When it was started, if it runs.
+    pub started: Option<SystemTime>,
+    /// Bytes of memory, if it runs; see [`super::measure`].
+    pub memory: Option<u64>,
+    /// The engine that it lives in.
+    pub(super) engine: Engine,
+}
+
+impl Listed {
+    /// Whether its processes are there and not frozen.
+    pub fn is_running(&self) -> bool {
+        self.state == "Running"
+    }
 }
 
 /// What a container is.
@@ -99,7 +113,8 @@ pub enum FindError {
     },
 }
 
-/// All nests of a project with their children.
+/// All nests of a project with their children, as far as their engines know
+/// without looking at each.
 ///
 /// # Errors
 /// As of the engines; the children of a nest that does not run are unknown.
@@ -110,19 +125,19 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
     }
     let mut rows = Vec::new();
     for instance in existing_nests(&inside).await? {
-        rows.push(listed(&instance.name, Kind::Nest, &instance));
+        rows.push(listed(&instance.name, Kind::Nest, &instance, &inside));
         if !(instance.is_running() && is_ready(&instance)) {
             continue;
         }
         let nest = Nest::read(&instance, "")?;
-        let children = nest.engine.instances_with_snapshots().await?;
-        let row = |child| listed(&instance.name, Kind::of_child(child), child);
+        let children = nest.engine.instances().await?;
+        let row = |child| listed(&instance.name, Kind::of_child(child), child, &nest.engine);
         rows.extend(children.iter().map(row));
     }
     Ok(rows)
 }
 
-fn listed(nest: &str, kind: Kind, instance: &Instance) -> Listed {
+fn listed(nest: &str, kind: Kind, instance: &Instance, engine: &Engine) -> Listed {
     let text = |key: &str| instance.config.get(key).cloned().unwrap_or_default();
     let state = if is_ready(instance) {
         instance.status.clone()
@@ -137,7 +152,10 @@ fn listed(nest: &str, kind: Kind, instance: &Instance) -> Listed {
         version: text(key::VERSION),
         state,
         address: text(key::ADDRESS),
-        snapshots: instance.snapshots.as_ref().map_or(0, Vec::len),
+        snapshots: 0,
+        started: instance.last_started().filter(|_| instance.is_running()),
+        memory: None,
+        engine: engine.clone(),
     }
 }
 

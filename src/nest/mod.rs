@@ -13,6 +13,7 @@ mod inner;
 mod listing;
 mod outer;
 mod prune;
+mod standing;
 mod turn;
 mod usage;
 
@@ -24,8 +25,9 @@ pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
 pub use prune::{Pruned, Pruning, prune};
+pub use standing::{Inner, Standing, standing};
 pub use turn::TWIN;
-pub use usage::disk_usage;
+pub use usage::{disk_usage, measure};
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.
 mod key {

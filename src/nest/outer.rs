@@ -15,7 +15,7 @@ use super::address::{
 };
 use super::{NestError, inner, key};
 use crate::engine::{
-    Config, Devices, Engine, Exec, FileMode, Instance, NewInstance, Power, config,
+    Config, Devices, Engine, EngineError, Exec, FileMode, Instance, NewInstance, Power, config,
 };
 use crate::host::{Ground, run_folder};
 use crate::image::{Builder, ImageOrigin, ImageStore};
@@ -205,7 +205,7 @@ impl Nest {
 }
 
 /// The nests of a project, with what they are and whether they run.
-pub async fn existing_nests(engine: &Engine) -> Result<Vec<Instance>, NestError> {
+pub async fn existing_nests(engine: &Engine) -> Result<Vec<Instance>, EngineError> {
     let mut all = engine.instances().await?;
     all.retain(|instance| instance.config.contains_key(key::OWNER));
     Ok(all)
@@ -248,7 +248,7 @@ pub async fn remove_half_made(engine: &Engine, name: &str, bridge: &str) -> Resu
 }
 
 /// Where a nest's inner engine is reached on the host.
-fn socket_of(instance: &Instance) -> Option<&str> {
+pub(super) fn socket_of(instance: &Instance) -> Option<&str> {
     let device = instance.devices.get(SOCKET_DEVICE)?;
     device.get("listen")?.strip_prefix("unix:")
 }

@@ -177,7 +177,7 @@ mod tests {
             created_at: created_at.to_owned(),
             config,
             devices: crate::engine::Devices::new(),
-            snapshots: None,
+            last_used_at: String::new(),
         }
     }
 

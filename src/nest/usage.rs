@@ -1,8 +1,12 @@
-//! What children take on the disk.
+//! What containers take: disk and memory.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::{join_all, try_join};
+
+use super::NestError;
+use super::listing::{Kind, Listed};
 use crate::engine::{Engine, EngineError, Exec};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -35,9 +39,126 @@ fn read(line: &str) -> Option<(String, u64)> {
     Some((name.to_owned(), exclusive))
 }
 
+/// The processes of a nest: which control group each is in, and the bytes of
+/// memory that are its own, with its part of those that it shares. Some have
+/// ended by the time that they are looked at.
+const PROCESSES: &str = r#"
+cd /proc
+grep -H '^0::' [0-9]*/cgroup 2> /dev/null || true
+grep -H '^Pss:' [0-9]*/smaps_rollup 2> /dev/null || true
+"#;
+
+/// Bytes of memory of a nest's processes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Memory {
+    /// Of all of them.
+    whole: u64,
+    /// Of each child.
+    children: BTreeMap<String, u64>,
+}
+
+impl Memory {
+    fn read(text: &str) -> Self {
+        let mut memory = Memory::default();
+        let mut children: BTreeMap<&str, &str> = BTreeMap::new();
+        for line in text.lines() {
+            let Some((process, rest)) = line.split_once('/') else {
+                continue;
+            };
+            if let Some(path) = rest.strip_prefix("cgroup:0::/lxc.payload.") {
+                let child = path.split('/').next().unwrap_or_default();
+                children.insert(process, child);
+            } else if let Some(told) = rest.strip_prefix("smaps_rollup:Pss:") {
+                let kib: Option<u64> = told.split_whitespace().next().and_then(|n| n.parse().ok());
+                let bytes = kib.unwrap_or_default() * 1024;
+                memory.whole += bytes;
+                if let Some(child) = children.get(process) {
+                    *memory.children.entry((*child).to_owned()).or_default() += bytes;
+                }
+            }
+        }
+        memory
+    }
+}
+
+/// Notes the snapshots of all containers and, of those that run, the memory and
+/// the time of their start; asks for all of them side by side.
+///
+/// # Errors
+/// As of the engines.
+pub async fn measure(host: &Engine, rows: &mut [Listed]) -> Result<(), NestError> {
+    let looks = rows.iter_mut().map(look);
+    for looked in join_all(looks).await {
+        looked?;
+    }
+    // An engine on a machine without a memory controller counts nothing.
+    let uncounted = |row: &&Listed| row.is_running() && row.memory.is_none();
+    let mut nests: Vec<String> = rows
+        .iter()
+        .filter(uncounted)
+        .map(|row| row.nest.clone())
+        .collect();
+    nests.dedup();
+    for nest in nests {
+        let counted = host
+            .exec(&nest, &Exec::script(PROCESSES).limit(LIMIT))
+            .await;
+        let memory = match counted {
+            Ok(output) => Memory::read(&output.stdout),
+            Err(error) => {
+                tracing::debug!(%error, "the memory was not counted");
+                continue;
+            }
+        };
+        let of_nest = rows
+            .iter_mut()
+            .filter(|row| row.nest == nest && row.is_running());
+        for row in of_nest.filter(|row| row.memory.is_none()) {
+            row.memory = match row.kind {
+                Kind::Nest => Some(memory.whole),
+                _ => memory.children.get(&row.container).copied(),
+            };
+        }
+    }
+    Ok(())
+}
+
+async fn look(row: &mut Listed) -> Result<(), EngineError> {
+    let (engine, name) = (row.engine.clone(), row.container.clone());
+    if !row.is_running() {
+        row.snapshots = engine.snapshot_count(&name).await?;
+        return Ok(());
+    }
+    let asked = try_join(engine.snapshot_count(&name), engine.instance_state(&name));
+    let (snapshots, state) = asked.await?;
+    row.snapshots = snapshots;
+    if let Some(state) = state {
+        row.memory = state.memory();
+        row.started = state.started().or(row.started);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_counted_by_child() {
+        let text = "\
+1/cgroup:0::/init.scope
+77/cgroup:0::/lxc.payload.mysql-9-7/init.scope
+78/cgroup:0::/lxc.payload.mysql-9-7/system.slice/mysql.service
+79/cgroup:0::/lxc.payload.gone/init.scope
+1/smaps_rollup:Pss:                1000 kB
+77/smaps_rollup:Pss:                 10 kB
+78/smaps_rollup:Pss:                200 kB
+";
+        let memory = Memory::read(text);
+        assert_eq!(memory.whole, 1210 * 1024);
+        let children = BTreeMap::from([("mysql-9-7".to_owned(), 210 * 1024)]);
+        assert_eq!(memory.children, children);
+    }
 
     #[test]
     fn what_belongs_to_a_child_alone_is_read() {

@@ -17,5 +17,5 @@ mod table;
 
 pub use error::RouteError;
 pub use guard::{Guard, GuardError};
-pub use subnet::pick_subnet;
-pub use table::{Routes, Way};
+pub use subnet::{overlap, pick_subnet};
+pub use table::{Neighbour, Routes, Way};

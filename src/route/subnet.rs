@@ -17,7 +17,7 @@ const RANGES: [(Ipv4Addr, u32); 3] = [
 
 /// A network wider than this is no network but a way out: the default route,
 /// and the halves of it by which some VPNs cover it.
-const WIDEST: u8 = 8;
+pub(super) const WIDEST: u8 = 8;
 
 /// A private /24 that overlaps none of `taken`. The same `seed` tends to give
 /// the same one.
@@ -42,7 +42,8 @@ fn nth_subnet(first: Ipv4Addr, number: u32) -> Ipv4Net {
     Ipv4Net::new_assert(address, 24)
 }
 
-fn overlap(a: &Ipv4Net, b: &Ipv4Net) -> bool {
+/// Whether a network of ours and another one share addresses.
+pub fn overlap(a: &Ipv4Net, b: &Ipv4Net) -> bool {
     b.prefix_len() >= WIDEST && (a.contains(&b.network()) || b.contains(&a.network()))
 }
 

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::RouteError;
 use super::entry::{Entry, Hop};
 use super::mend::{Change, changes, removals};
+use super::subnet::WIDEST;
 
 /// How often routes are set anew while something else changes them.
 const ROUNDS: usize = 3;
@@ -33,6 +34,17 @@ pub struct Way {
     pub gateway: Option<Ipv4Addr>,
     /// The source address that the kernel would choose.
     pub source: Option<Ipv4Addr>,
+}
+
+/// A network that is none of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its addresses.
+    pub subnet: Ipv4Net,
+    /// The interface that leads there; none where there are several.
+    pub interface: Option<String>,
+    /// Its route, as `ip route` writes it.
+    pub route: String,
 }
 
 impl fmt::Display for Way {
@@ -124,6 +136,51 @@ impl Routes {
             self.carry_out(subnet, &needed, interface).await?;
         }
         Err(RouteError::Unsettled { subnet })
+    }
+
+    /// Whether [`Routes::ensure`] would find all well.
+    ///
+    /// # Errors
+    /// As of that, but for want of a privilege.
+    pub async fn is_set(
+        &self,
+        subnet: Ipv4Net,
+        via: Ipv4Addr,
+        interface: &str,
+    ) -> Result<bool, RouteError> {
+        let real = Entry::real(subnet, via, self.index(interface).await?);
+        match changes(&self.entries().await?, &real) {
+            Ok(needed) => Ok(needed.is_empty()),
+            Err(foreign) => Err(self.foreign(&foreign).await),
+        }
+    }
+
+    /// The networks that somebody else's routes of the main table lead to,
+    /// without those that are a way out.
+    ///
+    /// # Errors
+    /// Where the kernel does not answer.
+    pub async fn others(&self) -> Result<Vec<Neighbour>, RouteError> {
+        let mut others = Vec::new();
+        for entry in self.entries().await? {
+            let is_network = entry.is_in_main_table() && entry.subnet.prefix_len() >= WIDEST;
+            if entry.is_ours() || !is_network {
+                continue;
+            }
+            let interface = match entry.hop {
+                Hop::Sent {
+                    interface: Some(index),
+                    ..
+                } => self.name(index).await.ok(),
+                _ => None,
+            };
+            others.push(Neighbour {
+                subnet: entry.subnet,
+                route: entry.to_words(interface.as_deref()),
+                interface,
+            });
+        }
+        Ok(others)
     }
 
     /// Removes our routes to `subnet`; absent is fine.

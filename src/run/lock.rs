@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -38,35 +38,17 @@ impl Lock {
     /// # Errors
     /// As of the file system.
     pub async fn take(name: &str, events: &Sender) -> Result<Self, LockError> {
-        let path = run_folder().join(format!("{name}.lock"));
+        let path = path_of(name);
         let failed = |source: io::Error| LockError {
             path: path.clone(),
             source,
         };
         let mut told = false;
         loop {
-            std::fs::create_dir_all(run_folder()).map_err(failed)?;
-            let mut options = File::options();
-            let file = options
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path);
-            let mut file = file.map_err(failed)?;
-            match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => {
-                    let noted = file.rewind().and_then(|()| file.set_len(0));
-                    noted
-                        .and_then(|()| write!(file, "{}", std::process::id()))
-                        .map_err(failed)?;
-                    return Ok(Lock { path, file });
-                }
-                // Whoever held it has removed the file since it was opened.
-                Ok(()) => continue,
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(source)) => return Err(failed(source)),
-            }
+            let mut file = match attempt(&path).map_err(failed)? {
+                Attempt::Held(lock) => return Ok(lock),
+                Attempt::Busy(file) => file,
+            };
             if !told {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).map_err(failed)?;
@@ -79,6 +61,27 @@ impl Lock {
         }
     }
 
+    /// The lock of that name, unless somebody else holds it.
+    ///
+    /// # Errors
+    /// As of the file system.
+    pub fn try_take(name: &str) -> Result<Option<Self>, LockError> {
+        let path = path_of(name);
+        match attempt(&path) {
+            Ok(Attempt::Held(lock)) => Ok(Some(lock)),
+            Ok(Attempt::Busy(_)) => Ok(None),
+            Err(source) => Err(LockError { path, source }),
+        }
+    }
+
+    /// Whether somebody holds the lock of that name. Makes no file.
+    pub fn is_held(name: &str) -> bool {
+        let Ok(file) = File::open(path_of(name)) else {
+            return false;
+        };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
     /// Lets go of the lock and removes its file.
     pub fn remove(self) {
         if let Err(error) = std::fs::remove_file(&self.path) {
@@ -88,8 +91,41 @@ impl Lock {
     }
 }
 
+fn path_of(name: &str) -> PathBuf {
+    run_folder().join(format!("{name}.lock"))
+}
+
+/// What comes of an attempt to take a lock.
+enum Attempt {
+    Held(Lock),
+    /// Somebody else holds it.
+    Busy(File),
+}
+
+fn attempt(path: &Path) -> io::Result<Attempt> {
+    loop {
+        std::fs::create_dir_all(run_folder())?;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(path)?;
+        match file.try_lock() {
+            Ok(()) if is_at(&file, path) => {
+                file.rewind()?;
+                file.set_len(0)?;
+                write!(file, "{}", std::process::id())?;
+                let path = path.to_owned();
+                return Ok(Attempt::Held(Lock { path, file }));
+            }
+            // Whoever held it has removed the file since it was opened.
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy(file)),
+            Err(TryLockError::Error(source)) => return Err(source),
+        }
+    }
+}
+
 /// Whether `path` still leads to the open file.
-fn is_at(file: &File, path: &std::path::Path) -> bool {
+fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
         _ => false,

@@ -9,6 +9,7 @@
 
 mod chain;
 mod compare;
+mod doctor;
 mod fast;
 mod interrupt;
 mod mysqltest;
@@ -64,6 +65,8 @@ fn main() {
         ("results_have_forms", prompt::forms),
         ("one_prompt_over_many_versions", prompt::side_by_side),
         ("a_prompt_at_a_terminal", prompt::terminal),
+        ("a_list_is_json_for_programs", doctor::list),
+        ("a_doctor_looks_and_mends", doctor::doctor),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,

@@ -1,0 +1,103 @@
+//! `dbmatrix doctor`.
+
+use std::io::IsTerminal;
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+
+use super::args::{DoctorArgs, Place};
+use super::{Failure, privilege, say};
+use crate::doctor::{Finding, Reach, State, look};
+use crate::event::Verdict;
+use crate::host::Names;
+use crate::report::Colour;
+
+/// Looks at the machine; with `--fix` does what is safe to do.
+pub(super) async fn doctor(place: &Place, args: &DoctorArgs) -> Result<Verdict, Failure> {
+    if args.fix {
+        privilege::become_root()?;
+    }
+    let reach = match args.offline {
+        true => Reach::Machine,
+        false => Reach::Mirrors,
+    };
+    let mut findings = look(&place.engine(), &Names::of(&place.project), reach).await;
+    say(table(&findings));
+    if args.fix {
+        fix(&mut findings).await;
+    }
+    say(summary(&findings));
+    let is_problem = |finding: &Finding| finding.state == State::Problem;
+    Ok(match findings.iter().any(is_problem) {
+        true => Verdict::Failed,
+        false => Verdict::Passed,
+    })
+}
+
+/// Does what can be done and tells each; what is done is well.
+async fn fix(findings: &mut [Finding]) {
+    for finding in findings {
+        let Some(fix) = &finding.fix else { continue };
+        match fix.carry_out().await {
+            Ok(done) => {
+                done.iter()
+                    .for_each(|line| say(format_args!("fixed: {line}")));
+                finding.state = State::Ok;
+            }
+            Err(error) => say(format_args!("not fixed: {error}")),
+        }
+    }
+}
+
+fn table(findings: &[Finding]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    for finding in findings {
+        let text = match &finding.remedy {
+            Some(remedy) => format!("{}\n→ {remedy}", finding.found),
+            None => finding.found.clone(),
+        };
+        table.add_row([
+            state(finding.state),
+            Cell::new(&finding.looked_at),
+            Cell::new(text),
+        ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let lines = table.to_string();
+    let lines: Vec<&str> = lines.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+fn state(state: State) -> Cell {
+    let cell = Cell::new(state);
+    match (Colour::of_stdout(), state) {
+        (Colour::Never, _) => cell,
+        (Colour::Always, State::Ok) => cell.fg(Color::Green),
+        (Colour::Always, State::Note) => cell.fg(Color::Yellow),
+        (Colour::Always, State::Problem) => cell.fg(Color::Red),
+    }
+}
+
+fn summary(findings: &[Finding]) -> String {
+    let count = |state| {
+        findings
+            .iter()
+            .filter(|finding| finding.state == state)
+            .count()
+    };
+    let noun = |number, one: &str| match number {
+        1 => format!("1 {one}"),
+        more => format!("{more} {one}s"),
+    };
+    format!(
+        "\n{}, {}, {} ok",
+        noun(count(State::Problem), "problem"),
+        noun(count(State::Note), "note"),
+        count(State::Ok)
+    )
+}

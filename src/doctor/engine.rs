@@ -1,0 +1,194 @@
+//! The host's engine: there, new enough, usable by this user, with what it
+//! calls.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::Finding;
+use super::scene::Scene;
+use crate::engine::ServerInfo;
+use crate::host::{DaemonRecord, EngineKind, Survey, daemon_record, has_program, has_systemd};
+
+/// The oldest versions that dbmatrix was tried with.
+const TRIED: [(&str, u32, &str); 2] = [("lxd", 5, "LXD 5.0"), ("incus", 6, "Incus 6.0")];
+
+pub(super) fn look(scene: &Scene) -> Vec<Finding> {
+    let mut findings = vec![engine(scene)];
+    findings.extend(socket(scene));
+    findings.extend(daemon(scene));
+    findings.push(packages(scene));
+    findings
+}
+
+fn engine(scene: &Scene) -> Finding {
+    if scene.denied.is_some() {
+        return Finding::note(
+            "engine",
+            "one is there; this user may not ask it (see socket)",
+        );
+    }
+    match &scene.survey {
+        Survey::Installed(kind) => {
+            Finding::note("engine", format!("{kind} is installed and does not run"))
+                .remedy("nothing: the next `dbmatrix run` or `up` starts it")
+        }
+        Survey::Absent(kind) => absent(*kind),
+        Survey::Running(engine) => match &scene.info {
+            Some(Ok(info)) => answering(info, engine.socket()),
+            Some(Err(error)) => Finding::problem("engine", error.to_string())
+                .remedy("start its daemon, or choose another engine with `--engine`"),
+            None => Finding::problem("engine", "it was not asked"),
+        },
+    }
+}
+
+fn answering(info: &ServerInfo, socket: &Path) -> Finding {
+    let found = format!("{} answers on `{}`", info.title(), socket.display());
+    if info.auth != "trusted" {
+        return Finding::problem("engine", format!("{found} and does not trust this user"))
+            .remedy("run dbmatrix as root, or join the engine's group");
+    }
+    match too_old(info) {
+        None => Finding::ok("engine", found),
+        Some(tried) => Finding::note(
+            "engine",
+            format!("{found}; dbmatrix was never tried with one older than {tried}"),
+        )
+        .remedy("if nests fail, install a newer one"),
+    }
+}
+
+/// The oldest version that was tried, where this one is older.
+fn too_old(info: &ServerInfo) -> Option<&'static str> {
+    let environment = &info.environment;
+    let (_, least, title) = TRIED
+        .iter()
+        .find(|(server, _, _)| *server == environment.server)?;
+    let major: u32 = environment.server_version.split('.').next()?.parse().ok()?;
+    (major < *least).then_some(*title)
+}
+
+fn absent(kind: EngineKind) -> Finding {
+    let package = kind.package();
+    if has_program("apt-get") {
+        return Finding::note("engine", "none is installed").remedy(format!(
+            "`dbmatrix run MATRIX --yes` installs {kind}; by hand: sudo apt-get install {package}"
+        ));
+    }
+    Finding::problem(
+        "engine",
+        "none is installed, and this machine has no `apt-get`",
+    )
+    .remedy("install Incus 6.0 or later by hand, or choose a socket with `--engine`")
+}
+
+/// Who may use the engine's socket.
+fn socket(scene: &Scene) -> Option<Finding> {
+    if let Some(path) = &scene.denied {
+        let found = format!("this user may not use {}", described(path));
+        if has_program("sudo") {
+            return Some(Finding::note("socket", found).remedy(
+                "nothing: dbmatrix asks sudo; a member of its group is root in effect, and needs none",
+            ));
+        }
+        return Some(
+            Finding::problem("socket", format!("{found}, and there is no sudo"))
+                .remedy("run dbmatrix as root, or join the socket's group"),
+        );
+    }
+    let Survey::Running(engine) = &scene.survey else {
+        return None;
+    };
+    let may = format!("this user may use {}", described(engine.socket()));
+    scene.answers().then(|| Finding::ok("socket", may))
+}
+
+/// The path of a socket, with its owner's and its group's ids and its mode.
+fn described(path: &Path) -> String {
+    match std::fs::metadata(path) {
+        Ok(found) => format!(
+            "`{}` (owner {}, group {}, mode {:o})",
+            path.display(),
+            found.uid(),
+            found.gid(),
+            found.mode() & 0o7777
+        ),
+        Err(_) => format!("`{}`", path.display()),
+    }
+}
+
+/// Who started the daemon, and who would again.
+fn daemon(scene: &Scene) -> Option<Finding> {
+    const AT: &str = "daemon";
+    if scene.denied.is_some() {
+        return None;
+    }
+    let title = match (&scene.survey, &scene.info) {
+        (Survey::Installed(kind), _) => kind.title().to_owned(),
+        (Survey::Running(_), Some(Ok(info))) => info.title(),
+        _ => return None,
+    };
+    let own = match daemon_record() {
+        DaemonRecord::Alive { engine, pid } => title.starts_with(&engine).then_some(pid),
+        DaemonRecord::Absent | DaemonRecord::Dead => None,
+    };
+    let finding = match own {
+        Some(pid) if scene.answers() => Finding::ok(
+            AT,
+            format!("process {pid}, which dbmatrix started; `dbmatrix down --all` ends it"),
+        ),
+        Some(pid) => Finding::problem(
+            AT,
+            format!("process {pid}, which dbmatrix started, runs and does not answer"),
+        )
+        .remedy("see /run/dbmatrix/daemon.log"),
+        None if has_systemd() => Finding::ok(AT, "systemd's: it is started as a unit"),
+        None if scene.answers() => Finding::ok(AT, "it was started by somebody else"),
+        None => Finding::ok(
+            AT,
+            "there is no systemd: dbmatrix starts it by itself, and ends it again",
+        ),
+    };
+    Some(finding)
+}
+
+/// Programs that the engine and the builder of images call.
+fn packages(scene: &Scene) -> Finding {
+    let missing = scene.survey.missing_packages(true, true).join(" ");
+    if missing.is_empty() {
+        return Finding::ok("packages", "all that are needed are installed");
+    }
+    let found = format!("not installed: {missing}");
+    if has_program("apt-get") {
+        return Finding::note("packages", found).remedy(format!(
+            "`dbmatrix run MATRIX --yes` installs them; by hand: sudo apt-get install {missing}"
+        ));
+    }
+    Finding::problem(
+        "packages",
+        format!("{found}, and this machine has no `apt-get`"),
+    )
+    .remedy("install what belongs to them by hand")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(server: &str, version: &str) -> ServerInfo {
+        let json = serde_json::json!({
+            "auth": "trusted",
+            "environment": { "server": server, "server_version": version },
+        });
+        serde_json::from_value(json).expect("as documented")
+    }
+
+    #[test]
+    fn an_engine_older_than_those_that_were_tried_is_told() {
+        assert_eq!(too_old(&info("lxd", "5.0.2")), None);
+        assert_eq!(too_old(&info("lxd", "4.0.9")), Some("LXD 5.0"));
+        assert_eq!(too_old(&info("incus", "7.1")), None);
+        assert_eq!(too_old(&info("incus", "0.4")), Some("Incus 6.0"));
+        assert_eq!(too_old(&info("other", "1")), None);
+    }
+}

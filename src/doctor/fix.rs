@@ -1,0 +1,167 @@
+//! What is safe to do about a finding.
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use ipnet::Ipv4Net;
+use thiserror::Error;
+
+use crate::engine::Engine;
+use crate::host::{Names, forget_dead_daemon};
+use crate::nest::{NestError, remove_half_made};
+use crate::route::{RouteError, Routes};
+use crate::run::{Lock, LockError, nest_lock};
+
+/// Something that can be done without asking further: nobody loses what cannot
+/// be made again, and nobody else's things are touched.
+#[derive(Debug, Clone)]
+pub enum Fix {
+    /// Set the route to a nest's children.
+    Route {
+        /// Their subnet.
+        subnet: Ipv4Net,
+        /// The nest.
+        via: Ipv4Addr,
+        /// The bridge.
+        interface: String,
+    },
+    /// Remove routes of ours that lead to no nest.
+    StaleRoutes(Vec<Ipv4Net>),
+    /// Remove what is half made in a nest, or the nest where that is it.
+    HalfMade {
+        /// The host's engine, in the nest's project.
+        host: Engine,
+        /// Names of its project and bridge.
+        names: Names,
+        /// The nest.
+        nest: String,
+    },
+    /// Remove sockets of nests that are gone.
+    StaleSockets(Vec<PathBuf>),
+    /// Remove the record of a daemon that has ended.
+    DeadDaemon,
+    /// Remove folders in which images were half built.
+    WorkFolders(Vec<PathBuf>),
+    /// Let the kernel forward packets.
+    Forwarding,
+}
+
+/// Why something was not done.
+#[derive(Debug, Error)]
+pub enum FixError {
+    /// The machine's routes.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The nest or its children.
+    #[error(transparent)]
+    Nest(#[from] NestError),
+    /// The lock of a nest.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Somebody works there.
+    #[error("another dbmatrix is at work on nest `{nest}`: nothing was done there")]
+    Busy {
+        /// The nest.
+        nest: String,
+    },
+    /// A file.
+    #[error("could not {what} `{}`: {source}", path.display())]
+    File {
+        /// What was to be done.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        source: io::Error,
+    },
+}
+
+impl Fix {
+    /// Does it, and returns what was done, one line a thing.
+    ///
+    /// # Errors
+    /// [`FixError`]; what was done before stays done.
+    pub async fn carry_out(&self) -> Result<Vec<String>, FixError> {
+        match self {
+            Fix::Route {
+                subnet,
+                via,
+                interface,
+            } => {
+                Routes::open()?.ensure(*subnet, *via, interface).await?;
+                Ok(vec![format!(
+                    "set the route to {subnet} via {via} dev {interface}"
+                )])
+            }
+            Fix::StaleRoutes(subnets) => remove_routes(subnets).await,
+            Fix::HalfMade { host, names, nest } => remove_half(host, names, nest).await,
+            Fix::StaleSockets(sockets) => remove_sockets(sockets),
+            Fix::DeadDaemon => {
+                forget_dead_daemon();
+                Ok(vec![
+                    "removed the record of the daemon that has ended".to_owned(),
+                ])
+            }
+            Fix::WorkFolders(folders) => remove_folders(folders),
+            Fix::Forwarding => {
+                let path = Path::new("/proc/sys/net/ipv4/ip_forward");
+                fs::write(path, "1").map_err(failed("write to", path))?;
+                Ok(vec!["turned forwarding on".to_owned()])
+            }
+        }
+    }
+}
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FixError {
+    let path = path.to_owned();
+    move |source| FixError::File { what, path, source }
+}
+
+async fn remove_routes(subnets: &[Ipv4Net]) -> Result<Vec<String>, FixError> {
+    let routes = Routes::open()?;
+    let mut done = Vec::new();
+    for subnet in subnets {
+        routes.remove(*subnet).await?;
+        done.push(format!("removed the routes to {subnet}"));
+    }
+    Ok(done)
+}
+
+/// Who makes something holds the nest's lock all the while.
+async fn remove_half(host: &Engine, names: &Names, nest: &str) -> Result<Vec<String>, FixError> {
+    let lock = Lock::try_take(&nest_lock(&names.project, nest))?;
+    let lock = lock.ok_or_else(|| FixError::Busy {
+        nest: nest.to_owned(),
+    })?;
+    remove_half_made(host, nest, &names.bridge).await?;
+    lock.remove();
+    Ok(vec![format!("removed what was half made of nest `{nest}`")])
+}
+
+/// A socket is stale where nobody listens and nobody is just making its nest.
+pub(super) fn is_stale(socket: &Path) -> bool {
+    let name = socket.file_stem().unwrap_or_default().to_string_lossy();
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    !Lock::is_held(&name) && UnixStream::connect(socket).err().is_some_and(refused)
+}
+
+fn remove_sockets(sockets: &[PathBuf]) -> Result<Vec<String>, FixError> {
+    let mut done = Vec::new();
+    for socket in sockets.iter().filter(|socket| is_stale(socket)) {
+        fs::remove_file(socket).map_err(failed("remove", socket))?;
+        done.push(format!("removed `{}`", socket.display()));
+    }
+    Ok(done)
+}
+
+fn remove_folders(folders: &[PathBuf]) -> Result<Vec<String>, FixError> {
+    let mut done = Vec::new();
+    for folder in folders {
+        fs::remove_dir_all(folder).map_err(failed("remove", folder))?;
+        done.push(format!("removed `{}`", folder.display()));
+    }
+    Ok(done)
+}

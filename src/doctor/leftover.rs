@@ -1,0 +1,304 @@
+//! What is left of nests that are gone and of runs that were cut, as far as it
+//! can be told to be dbmatrix's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ipnet::Ipv4Net;
+
+use super::fix::is_stale;
+use super::scene::{Nests, Scene};
+use super::{Finding, Fix};
+use crate::host::{DaemonRecord, daemon_record};
+use crate::image::{Builder, cache_folder};
+use crate::nest::{Inner, Standing};
+use crate::run::{Lock, nest_lock};
+
+/// Folders of engines, in which a pool's file is `disks/POOL.img`.
+const DISKS: [&str; 3] = [
+    "/var/lib/incus/disks",
+    "/var/lib/lxd/disks",
+    "/var/snap/lxd/common/lxd/disks",
+];
+
+pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = scene.own_nests().map(|nest| nest_of(nest, scene)).collect();
+    if let Nests::Unsure(_, why) = &scene.nests {
+        findings.push(Finding::note(
+            "nests",
+            format!("not all could be looked at: {why}"),
+        ));
+    }
+    let left = [
+        routes(scene),
+        sockets(scene),
+        daemon(),
+        idle_daemon(scene).await,
+        work_folders(),
+        disks(scene).await,
+        links(scene),
+    ];
+    let before = findings.len();
+    findings.extend(left.into_iter().flatten());
+    if findings.len() == before {
+        findings.push(Finding::ok("left over", "nothing was found"));
+    }
+    findings
+}
+
+/// A nest and its children: whole, half made, or being made.
+fn nest_of(nest: &Standing, scene: &Scene) -> Finding {
+    const AT: &str = "nest";
+    let name = &nest.name;
+    let is_busy = Lock::is_held(&nest_lock(&nest.names.project, name));
+    let remedy = "`dbmatrix doctor --fix` removes it; the next run does so too";
+    let half_made = |found: String| {
+        if is_busy {
+            return Finding::ok(AT, format!("{found}; another dbmatrix is at work there"));
+        }
+        Finding::note(AT, found).remedy(remedy).fix(Fix::HalfMade {
+            host: nest.host.clone(),
+            names: nest.names.clone(),
+            nest: name.clone(),
+        })
+    };
+    if !nest.is_whole {
+        return half_made(format!("`{name}` is half made"));
+    }
+    match &nest.inner {
+        Inner::Asleep => Finding::ok(
+            AT,
+            format!("`{name}` is {}", nest.state.to_lowercase()),
+        ),
+        Inner::Silent(why) if !scene.is_root => {
+            Finding::note(AT, format!("`{name}` runs; only root can ask its engine ({why})"))
+                .remedy("sudo dbmatrix doctor")
+        }
+        Inner::Silent(why) if is_busy => Finding::note(
+            AT,
+            format!("the engine in `{name}` does not answer yet ({why}); another dbmatrix is at work there"),
+        ),
+        Inner::Silent(why) => {
+            Finding::problem(AT, format!("the engine in `{name}` does not answer: {why}"))
+                .remedy("`dbmatrix up MATRIX` reaches it anew; `dbmatrix down MATRIX` and another run make it anew")
+        }
+        Inner::Answers { half_made: none, children } if none.is_empty() => Finding::ok(
+            AT,
+            format!("`{name}` runs, and its engine answers for {children} containers"),
+        ),
+        Inner::Answers { half_made: some, .. } => {
+            half_made(format!("half made in `{name}`: {}", some.join(", ")))
+        }
+    }
+}
+
+/// Routes of ours that lead to no nest, of whatever project.
+fn routes(scene: &Scene) -> Option<Finding> {
+    const AT: &str = "left over";
+    let wanted: Vec<Ipv4Net> = scene
+        .nests
+        .known()
+        .iter()
+        .filter_map(|nest| nest.subnet)
+        .collect();
+    let stale: Vec<Ipv4Net> = scene
+        .routes
+        .iter()
+        .copied()
+        .filter(|subnet| !wanted.contains(subnet))
+        .collect();
+    if stale.is_empty() || scene.denied.is_some() {
+        return None;
+    }
+    let names: Vec<String> = stale.iter().map(Ipv4Net::to_string).collect();
+    let found = format!("routes that lead to no nest: {}", names.join(", "));
+    let commands: Vec<String> = stale
+        .iter()
+        .map(|subnet| format!("sudo ip route flush exact {subnet} proto 219"))
+        .collect();
+    let by_hand = commands.join(" && ");
+    Some(match scene.nests {
+        Nests::Known(_) => Finding::note(AT, found)
+            .remedy(format!(
+                "`dbmatrix doctor --fix` removes them; by hand: {by_hand}"
+            ))
+            .fix(Fix::StaleRoutes(stale)),
+        Nests::Unsure(..) => Finding::note(AT, format!("{found}, as far as could be looked at"))
+            .remedy(format!("if no nest is there any more: {by_hand}")),
+    })
+}
+
+/// Sockets of nests that are gone.
+fn sockets(scene: &Scene) -> Option<Finding> {
+    let is_wanted = |socket: &&PathBuf| {
+        let mut nests = scene.nests.known().iter();
+        nests.any(|nest| nest.socket.as_ref() == Some(socket))
+    };
+    let stale: Vec<PathBuf> = scene
+        .nest_sockets
+        .iter()
+        .filter(|socket| !is_wanted(socket) && is_stale(socket))
+        .cloned()
+        .collect();
+    if stale.is_empty() || matches!(scene.nests, Nests::Unsure(..)) {
+        return None;
+    }
+    let names: Vec<String> = stale
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let names = names.join(" ");
+    Some(
+        Finding::note(
+            "left over",
+            format!("sockets of nests that are gone: {names}"),
+        )
+        .remedy(format!(
+            "`dbmatrix doctor --fix` removes them; by hand: sudo rm {names}"
+        ))
+        .fix(Fix::StaleSockets(stale)),
+    )
+}
+
+fn daemon() -> Option<Finding> {
+    (daemon_record() == DaemonRecord::Dead).then(|| {
+        let found = "the record of a daemon that dbmatrix started and that has ended";
+        Finding::note("left over", found)
+            .remedy("`dbmatrix doctor --fix` removes it; the next start writes another")
+            .fix(Fix::DeadDaemon)
+    })
+}
+
+/// A daemon of ours that holds nothing.
+async fn idle_daemon(scene: &Scene) -> Option<Finding> {
+    let DaemonRecord::Alive { pid, .. } = daemon_record() else {
+        return None;
+    };
+    let is_used = scene.engine()?.has_projects_or_instances().await.ok()?;
+    let found = format!("the daemon that dbmatrix started (process {pid}) holds nothing");
+    (!is_used).then(|| Finding::note("left over", found).remedy("`dbmatrix down --all` ends it"))
+}
+
+fn work_folders() -> Option<Finding> {
+    let folders = Builder::new(cache_folder()).abandoned();
+    if folders.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = folders
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let names = names.join(" ");
+    Some(
+        Finding::note("left over", format!("images that were half built: {names}"))
+            .remedy(format!(
+                "`dbmatrix doctor --fix` removes them; by hand: sudo rm -r {names}"
+            ))
+            .fix(Fix::WorkFolders(folders)),
+    )
+}
+
+/// Files of pools that no engine knows, and loop devices on them.
+async fn disks(scene: &Scene) -> Option<Finding> {
+    let mut left = Vec::new();
+    let mut commands = Vec::new();
+    for (device, file) in loop_devices() {
+        let (path, is_deleted) = match file.strip_suffix(" (deleted)") {
+            Some(path) => (path, true),
+            None => (file.as_str(), false),
+        };
+        if is_pool_of_ours(Path::new(path), scene)
+            && (is_deleted || is_unknown(Path::new(path), scene).await)
+        {
+            left.push(format!("{device} on `{path}`"));
+            commands.push(format!("sudo losetup --detach {device}"));
+        }
+    }
+    let files = DISKS.iter().flat_map(fs::read_dir).flatten().flatten();
+    for path in files.map(|file| file.path()) {
+        if is_pool_of_ours(&path, scene) && is_unknown(&path, scene).await {
+            left.push(format!("`{}`", path.display()));
+            commands.push(format!("sudo rm {}", path.display()));
+        }
+    }
+    if left.is_empty() {
+        return None;
+    }
+    let found = format!(
+        "disks of pools that the engine does not know: {}",
+        left.join(", ")
+    );
+    Some(Finding::note("left over", found).remedy(commands.join(" && ")))
+}
+
+/// Loop devices that are in use, and their files.
+fn loop_devices() -> Vec<(String, String)> {
+    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    let mut found: Vec<(String, String)> = devices
+        .filter_map(|device| {
+            let name = device.file_name().into_string().ok()?;
+            let file = fs::read_to_string(device.path().join("loop/backing_file")).ok()?;
+            Some((format!("/dev/{name}"), file.trim().to_owned()))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Whether a file is a pool's and has the name of a project of ours.
+fn is_pool_of_ours(path: &Path, scene: &Scene) -> bool {
+    let is_there = path
+        .parent()
+        .is_some_and(|parent| DISKS.iter().any(|disks| parent == Path::new(disks)));
+    let pool = pool_of(path);
+    is_there && (pool == scene.names.project || pool.starts_with("dbmatrix"))
+}
+
+fn pool_of(path: &Path) -> String {
+    let name = path.file_stem().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Whether the engine that answers has no such pool. Another engine's file is
+/// not judged.
+async fn is_unknown(path: &Path, scene: &Scene) -> bool {
+    let Some(engine) = scene.engine() else {
+        return false;
+    };
+    let is_its_own = engine
+        .socket()
+        .parent()
+        .zip(path.parent())
+        .is_some_and(|(home, disks)| disks.parent() == Some(home));
+    is_its_own && matches!(engine.pool(&pool_of(path)).await, Ok(None))
+}
+
+/// Interfaces on our bridge while no nest runs.
+fn links(scene: &Scene) -> Option<Finding> {
+    let Nests::Known(nests) = &scene.nests else {
+        return None;
+    };
+    let bridge = &scene.names.bridge;
+    let of_bridge = |nest: &Standing| nest.names.bridge == *bridge;
+    if scene.engine().is_none() || nests.iter().any(of_bridge) {
+        return None;
+    }
+    let ports = fs::read_dir(format!("/sys/class/net/{bridge}/brif"));
+    let ports = ports.into_iter().flatten().flatten();
+    let mut names: Vec<String> = ports
+        .filter_map(|port| port.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    if names.is_empty() {
+        return None;
+    }
+    let commands: Vec<String> = names
+        .iter()
+        .map(|name| format!("sudo ip link delete {name}"))
+        .collect();
+    let found = format!(
+        "interfaces on `{bridge}` without a nest: {}",
+        names.join(", ")
+    );
+    Some(Finding::note("left over", found).remedy(commands.join(" && ")))
+}

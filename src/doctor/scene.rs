@@ -1,0 +1,164 @@
+//! What all checks start from: the engines that answer, and the nests in them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use rustix::fs::{Access, access};
+use tokio::time::timeout;
+
+use crate::engine::{Engine, EngineError, ServerInfo};
+use crate::host::{EngineChoice, EngineKind, Names, Survey, run_folder, sockets, survey};
+use crate::nest::{Standing, standing};
+use crate::route::Routes;
+
+/// How long an engine may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What there is on this machine, at one moment.
+pub(super) struct Scene {
+    pub(super) names: Names,
+    /// What was found of the chosen engine.
+    pub(super) survey: Survey,
+    /// What that engine says of itself.
+    pub(super) info: Option<Result<ServerInfo, EngineError>>,
+    /// A socket that is there and that this user may not use.
+    pub(super) denied: Option<PathBuf>,
+    /// Subnets that routes of ours lead to. Looked at before the nests: a nest
+    /// is there before its route, and goes after it.
+    pub(super) routes: Vec<Ipv4Net>,
+    /// Sockets of nests in the run folder, looked at before the nests too.
+    pub(super) nest_sockets: Vec<PathBuf>,
+    pub(super) nests: Nests,
+    pub(super) is_root: bool,
+}
+
+/// The nests of all engines of this machine, whatever project they are in.
+pub(super) enum Nests {
+    /// These are all.
+    Known(Vec<Standing>),
+    /// There may be others than these, for this reason.
+    Unsure(Vec<Standing>, String),
+}
+
+impl Nests {
+    /// Those that are known.
+    pub(super) fn known(&self) -> &[Standing] {
+        match self {
+            Nests::Known(nests) | Nests::Unsure(nests, _) => nests,
+        }
+    }
+}
+
+impl Scene {
+    pub(super) async fn see(choice: &EngineChoice, names: &Names) -> Self {
+        let survey = survey(choice).await;
+        let info = match &survey {
+            Survey::Running(engine) => Some(ask(engine).await),
+            Survey::Installed(_) | Survey::Absent(_) => None,
+        };
+        let is_usable = |path: &PathBuf| access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
+        let denied = match &info {
+            Some(Ok(_)) => None,
+            _ => sockets(choice)
+                .into_iter()
+                .find(|path| path.exists() && !is_usable(path)),
+        };
+        let (routes, nest_sockets) = (routes().await, nest_sockets());
+        let mut nests = nests(choice).await;
+        if let (Some(socket), Nests::Unsure(_, why)) = (&denied, &mut nests) {
+            *why = format!("this user may not use `{}`", socket.display());
+        }
+        Scene {
+            names: names.clone(),
+            routes,
+            nest_sockets,
+            nests,
+            survey,
+            info,
+            denied,
+            is_root: rustix::process::geteuid().is_root(),
+        }
+    }
+
+    /// Whether the chosen engine answers.
+    pub(super) fn answers(&self) -> bool {
+        matches!(self.info, Some(Ok(_)))
+    }
+
+    /// The chosen engine, where it answers and does what it is asked.
+    pub(super) fn engine(&self) -> Option<&Engine> {
+        match (&self.survey, &self.info) {
+            (Survey::Running(engine), Some(Ok(info))) if info.auth == "trusted" => Some(engine),
+            _ => None,
+        }
+    }
+
+    /// Nests of the chosen project.
+    pub(super) fn own_nests(&self) -> impl Iterator<Item = &Standing> {
+        let of_project = |nest: &&Standing| nest.names == self.names;
+        self.nests.known().iter().filter(of_project)
+    }
+}
+
+/// None where the kernel does not answer; the check of routes says so.
+async fn routes() -> Vec<Ipv4Net> {
+    match Routes::open() {
+        Ok(routes) => routes.ours().await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn nest_sockets() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(run_folder()).into_iter().flatten();
+    let paths = files.flatten().map(|file| file.path());
+    let mut sockets: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "socket"))
+        .collect();
+    sockets.sort();
+    sockets
+}
+
+async fn ask(engine: &Engine) -> Result<ServerInfo, EngineError> {
+    let late = || EngineError::TimedOut {
+        what: "ask the engine what it is".to_owned(),
+        seconds: LIMIT.as_secs(),
+    };
+    timeout(LIMIT, engine.server_info())
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+/// A nest of an engine that does not answer may run all the same: containers
+/// outlive their daemon.
+async fn nests(choice: &EngineChoice) -> Nests {
+    let mut choices = vec![
+        EngineChoice::Kind(EngineKind::Incus),
+        EngineChoice::Kind(EngineKind::Lxd),
+    ];
+    if let EngineChoice::Socket(_) = choice {
+        choices.push(choice.clone());
+    }
+    let mut known: Vec<Standing> = Vec::new();
+    let mut unsure = None;
+    for choice in choices {
+        match survey(&choice).await {
+            Survey::Running(engine) => match timeout(2 * LIMIT, standing(&engine)).await {
+                Ok(Ok(nests)) => known.extend(nests),
+                Ok(Err(error)) => unsure = Some(error.to_string()),
+                Err(_) => unsure = Some(format!("`{}` is slow", engine.socket().display())),
+            },
+            Survey::Installed(kind) => {
+                unsure = Some(format!("{kind} is installed and does not run"));
+            }
+            Survey::Absent(_) => {}
+        }
+    }
+    // A socket that was named may be one of the usual ones.
+    known.sort_by(|a, b| (&a.names.project, &a.name).cmp(&(&b.names.project, &b.name)));
+    known.dedup_by(|a, b| a.names == b.names && a.name == b.name && a.socket == b.socket);
+    match unsure {
+        None => Nests::Known(known),
+        Some(why) => Nests::Unsure(known, why),
+    }
+}

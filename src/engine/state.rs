@@ -1,0 +1,107 @@
+//! What a container is at: what it takes, and since when.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+
+use super::transport::escaped;
+use super::{Engine, EngineError, Instance};
+
+/// A running container's state, as the engine sees it at this moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct InstanceState {
+    #[serde(default)]
+    memory: Memory,
+    /// Told by Incus from 6.4 on, in RFC 3339.
+    #[serde(default)]
+    started_at: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+struct Memory {
+    #[serde(default)]
+    usage: i64,
+}
+
+impl InstanceState {
+    /// Bytes of memory that its control group counts, files that are cached
+    /// for it included; none where the machine has no memory controller.
+    pub fn memory(&self) -> Option<u64> {
+        u64::try_from(self.memory.usage)
+            .ok()
+            .filter(|bytes| *bytes > 0)
+    }
+
+    /// When its first process was started, where the engine tells that.
+    pub fn started(&self) -> Option<SystemTime> {
+        read_time(&self.started_at)
+    }
+}
+
+impl Instance {
+    /// When it was last started. Freezing and thawing do not count.
+    pub fn last_started(&self) -> Option<SystemTime> {
+        read_time(&self.last_used_at)
+    }
+}
+
+/// A time of the engine's; it has one before 1980 for what never happened.
+fn read_time(text: &str) -> Option<SystemTime> {
+    const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    let time = humantime::parse_rfc3339(text).ok()?;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since > NEVER).then_some(time)
+}
+
+impl Engine {
+    /// The state of a container; `None` where there is no such container.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn instance_state(&self, name: &str) -> Result<Option<InstanceState>, EngineError> {
+        let what = format!("look at the state of container `{name}`");
+        let path = format!("/1.0/instances/{}/state", escaped(name));
+        self.find(&what, &path).await
+    }
+
+    /// How many snapshots a container has; none where there is no such one.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn snapshot_count(&self, name: &str) -> Result<usize, EngineError> {
+        let what = format!("list the snapshots of container `{name}`");
+        let path = format!("/1.0/instances/{}/snapshots", escaped(name));
+        let found: Option<Vec<String>> = self.find(&what, &path).await?;
+        Ok(found.map_or(0, |snapshots| snapshots.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(json: &str) -> InstanceState {
+        serde_json::from_str(json).expect("a state of this test")
+    }
+
+    #[test]
+    fn memory_that_is_not_counted_is_not_told() {
+        assert_eq!(state(r#"{"memory":{"usage":4096}}"#).memory(), Some(4096));
+        for none in [
+            r#"{"memory":{"usage":0}}"#,
+            r#"{"memory":{"usage":-1}}"#,
+            "{}",
+        ] {
+            assert_eq!(state(none).memory(), None);
+        }
+    }
+
+    #[test]
+    fn a_start_that_never_was_is_not_told() {
+        let started = |time: &str| state(&format!(r#"{{"started_at":"{time}"}}"#)).started();
+        assert!(started("2026-11-24T09:53:18.753965838Z").is_some());
+        assert_eq!(started("0001-01-01T00:00:00Z"), None);
+        assert_eq!(started("1970-01-01T00:00:00Z"), None);
+        assert_eq!(state("{}").started(), None);
+    }
+}

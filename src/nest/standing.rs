@@ -1,0 +1,115 @@
+//! What nests there are and how they stand, looked at without waking them.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use tokio::time::timeout;
+
+use super::outer::{is_ready, read_key, socket_of};
+use super::{existing_nests, key};
+use crate::engine::{Engine, EngineError, Instance};
+use crate::host::{Names, OWNER};
+
+/// How long an inner engine may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A nest as it stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The host's engine, in the nest's project.
+    pub host: Engine,
+    /// Names of its project and bridge.
+    pub names: Names,
+    /// Its own name.
+    pub name: String,
+    /// Such as `Running`.
+    pub state: String,
+    /// Whether it was fully made.
+    pub is_whole: bool,
+    /// Its address on the host's bridge.
+    pub address: Option<Ipv4Addr>,
+    /// The subnet of its children.
+    pub subnet: Option<Ipv4Net>,
+    /// Where its engine is reached on the host.
+    pub socket: Option<PathBuf>,
+    /// Its engine.
+    pub inner: Inner,
+}
+
+/// What a nest's engine says.
+#[derive(Debug, Clone)]
+pub enum Inner {
+    /// The nest does not run, or is not whole.
+    Asleep,
+    /// It does not answer, for this reason.
+    Silent(String),
+    /// It answers.
+    Answers {
+        /// Number of its containers.
+        children: usize,
+        /// Those that are half made.
+        half_made: Vec<String>,
+    },
+}
+
+impl Standing {
+    /// Whether its processes are there and not frozen.
+    pub fn is_running(&self) -> bool {
+        self.state == "Running"
+    }
+}
+
+/// All nests in all of an engine's projects that are dbmatrix's.
+///
+/// # Errors
+/// As of the host's engine.
+pub async fn standing(host: &Engine) -> Result<Vec<Standing>, EngineError> {
+    let mut all = Vec::new();
+    for project in host.projects().await? {
+        if !project.config.contains_key(OWNER) {
+            continue;
+        }
+        let inside = host.in_project(&project.name);
+        for nest in existing_nests(&inside).await? {
+            all.push(stand(&inside, &project.name, &nest).await);
+        }
+    }
+    Ok(all)
+}
+
+async fn stand(host: &Engine, project: &str, nest: &Instance) -> Standing {
+    let socket = socket_of(nest).map(PathBuf::from);
+    let is_whole = is_ready(nest);
+    let inner = match &socket {
+        Some(socket) if is_whole && nest.is_running() => ask(&Engine::new(socket)).await,
+        _ => Inner::Asleep,
+    };
+    Standing {
+        host: host.clone(),
+        names: Names::of(project),
+        name: nest.name.clone(),
+        state: nest.status.clone(),
+        is_whole,
+        address: read_key(nest, key::ADDRESS).ok(),
+        subnet: read_key(nest, key::SUBNET).ok(),
+        socket,
+        inner,
+    }
+}
+
+async fn ask(engine: &Engine) -> Inner {
+    match timeout(LIMIT, engine.instances()).await {
+        Ok(Ok(children)) => Inner::Answers {
+            children: children.len(),
+            half_made: children
+                .into_iter()
+                .filter(|child| child.config.contains_key(key::OWNER) && !is_ready(child))
+                .map(|child| child.name)
+                .collect(),
+        },
+        Ok(Err(error)) => Inner::Silent(error.to_string()),
+        Err(_) => Inner::Silent(format!("no answer within {} s", LIMIT.as_secs())),
+    }
+}
