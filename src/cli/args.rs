@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::hand::HandCommand;
 use crate::host::EngineChoice;
 use crate::matrix::After;
 use crate::plan::Selection;
@@ -117,6 +118,8 @@ Examples:
 
 Exit status: the command's own for one flavour; 1 where one of several failed.")]
     Exec(ExecArgs),
+    #[command(flatten)]
+    Hand(HandCommand),
     /// Read reports again
     #[command(subcommand)]
     Report(ReportCommand),

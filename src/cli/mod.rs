@@ -12,7 +12,9 @@ mod connect;
 mod consent;
 mod diff;
 mod down;
+mod env;
 mod exec;
+mod hand;
 mod list;
 mod lock;
 mod privilege;
@@ -22,6 +24,7 @@ mod reach;
 mod report;
 mod run;
 mod signal;
+mod url;
 
 use std::io::Write;
 
@@ -91,6 +94,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Prune(command) => prune::prune(&args.place, command).await,
         Command::List(command) => list::list(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
+        Command::Hand(command) => hand::carry_out(&args.place, command).await,
         Command::Report(command) => report::report(&args.place, command).await,
         Command::Exec(command) => return exec::exec(&args.place, command).await,
     };

@@ -1,0 +1,68 @@
+//! The words of the commands that keep flavours at hand between runs, and who
+//! carries each out.
+
+use clap::Subcommand;
+
+use super::args::Place;
+use super::{Failure, env, url};
+use crate::event::Verdict;
+
+/// What to do with flavours that are up.
+#[derive(Debug, Subcommand)]
+pub(super) enum HandCommand {
+    /// Print a flavour's DATABASE_URL
+    #[command(after_help = "\
+The flavour is started where it does not run. Without --database the address ends
+where the name of a database goes.
+
+Examples:
+  dbmatrix url mysql-9.7
+  DATABASE_URL=$(dbmatrix url mysql-9.7 --database app) cargo run
+  DATABASE_URL=$(dbmatrix url mysql-9.7)app cargo run")]
+    Url(UrlArgs),
+    /// Print a flavour's variables for a shell
+    #[command(after_help = "\
+The flavour is started where it does not run. The variables are those that `exec`
+gives: DATABASE_URL, MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER, MYSQL_PWD,
+DBMATRIX_FLAVOUR, _FAMILY and _VERSION, and with --database MYSQL_DATABASE. No
+database is made.
+
+Examples:
+  eval \"$(dbmatrix env mysql-9.7)\"
+  eval \"$(dbmatrix env mysql-9.7 --database app)\" && rails db:prepare")]
+    Env(UrlArgs),
+}
+
+/// Does what was asked for.
+pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Verdict, Failure> {
+    match command {
+        HandCommand::Url(args) => url::url(place, args).await,
+        HandCommand::Env(args) => env::env(place, args).await,
+    }
+}
+
+/// Options of `url` and `env`.
+#[derive(Debug, clap::Args)]
+pub(super) struct UrlArgs {
+    /// The flavour's name
+    pub(super) flavour: String,
+
+    /// Name this database; it is not made
+    #[arg(long, value_name = "NAME", value_parser = database_name)]
+    pub(super) database: Option<String>,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+/// A name that needs no escapes in an address.
+fn database_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_$".contains(c);
+    if !text.is_empty() && text.chars().all(plain) && text.len() <= 64 {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected letters, digits, hyphens, `_` and `$`; found `{text}`"
+    ))
+}
