@@ -4,7 +4,7 @@
 use clap::Subcommand;
 
 use super::args::Place;
-use super::{Failure, env, url};
+use super::{Failure, env, logs, url};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -31,6 +31,16 @@ Examples:
   eval \"$(dbmatrix env mysql-9.7)\"
   eval \"$(dbmatrix env mysql-9.7 --database app)\" && rails db:prepare")]
     Env(UrlArgs),
+    /// Show a server's error log
+    #[command(after_help = "\
+Shown are the file that the server logs to and the journal of its unit, the latter
+first. They are read in the flavour's container, which is started where it does
+not run; the server itself need not come up. -f ends with Ctrl-C.
+
+Examples:
+  dbmatrix logs mysql-9.7
+  dbmatrix logs mariadb-11.8 -f -n 5")]
+    Logs(LogsArgs),
 }
 
 /// Does what was asked for.
@@ -38,6 +48,7 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Ve
     match command {
         HandCommand::Url(args) => url::url(place, args).await,
         HandCommand::Env(args) => env::env(place, args).await,
+        HandCommand::Logs(args) => logs::logs(place, args).await,
     }
 }
 
@@ -50,6 +61,25 @@ pub(super) struct UrlArgs {
     /// Name this database; it is not made
     #[arg(long, value_name = "NAME", value_parser = database_name)]
     pub(super) database: Option<String>,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+/// Options of `logs`.
+#[derive(Debug, clap::Args)]
+pub(super) struct LogsArgs {
+    /// The flavour's name
+    pub(super) flavour: String,
+
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(super) follow: bool,
+
+    /// So many lines of what there is
+    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
+    pub(super) lines: usize,
 
     /// The nest, where several have a flavour of that name
     #[arg(long)]

@@ -17,6 +17,7 @@ mod exec;
 mod hand;
 mod list;
 mod lock;
+mod logs;
 mod privilege;
 mod prompt;
 mod prune;
