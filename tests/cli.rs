@@ -97,3 +97,16 @@ fn a_wrong_engine_or_project_is_refused() {
             .ends_with("=> 2")
     );
 }
+
+#[test]
+fn a_copy_without_a_flavour_is_refused() {
+    let sandbox = Sandbox::new(&[("a", "")]);
+    insta::assert_snapshot!(sandbox.run(&["cp", "a", "b"]), @r"
+    error: expected a flavour on one side, such as `mysql-9.7:/tmp/dump.sql`, with the path from the root
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cp", ".", "mysql-9.7:/tmp"]), @r"
+    error: `.` is a folder, and one file is copied at a time; pack it with `tar` first
+    => 1
+    ");
+}

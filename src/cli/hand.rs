@@ -4,7 +4,8 @@
 use clap::Subcommand;
 
 use super::args::Place;
-use super::{Failure, env, logs, url};
+use super::copy::Side;
+use super::{Failure, copy, env, logs, url};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -41,6 +42,17 @@ Examples:
   dbmatrix logs mysql-9.7
   dbmatrix logs mariadb-11.8 -f -n 5")]
     Logs(LogsArgs),
+    /// Copy a file to or from a flavour's container
+    #[command(after_help = "\
+One side is FLAVOUR:/PATH; nothing is started for it. Folders are not copied. A
+file that is there is replaced and keeps its owner and permissions in the
+container; a new one is root's.
+
+Examples:
+  dbmatrix cp dump.sql mysql-9.7:/tmp/
+  dbmatrix cp mariadb-11.8:/etc/mysql/my.cnf ./my.cnf
+  dbmatrix cp mysql-9.7:/etc/mysql/my.cnf /dev/stdout")]
+    Cp(CpArgs),
 }
 
 /// Does what was asked for.
@@ -49,6 +61,7 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Ve
         HandCommand::Url(args) => url::url(place, args).await,
         HandCommand::Env(args) => env::env(place, args).await,
         HandCommand::Logs(args) => logs::logs(place, args).await,
+        HandCommand::Cp(args) => copy::copy(place, args).await,
     }
 }
 
@@ -80,6 +93,22 @@ pub(super) struct LogsArgs {
     /// So many lines of what there is
     #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
     pub(super) lines: usize,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+/// Options of `cp`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CpArgs {
+    /// What is copied: a file, or FLAVOUR:/PATH
+    #[arg(value_name = "SRC")]
+    pub(super) from: Side,
+
+    /// Where to: a file or folder, or FLAVOUR:/PATH
+    #[arg(value_name = "DST")]
+    pub(super) to: Side,
 
     /// The nest, where several have a flavour of that name
     #[arg(long)]

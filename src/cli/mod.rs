@@ -10,6 +10,7 @@
 mod args;
 mod connect;
 mod consent;
+mod copy;
 mod diff;
 mod down;
 mod env;

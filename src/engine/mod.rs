@@ -17,7 +17,7 @@ mod transport;
 
 pub use error::EngineError;
 pub use exec::{Exec, ExecOutput};
-pub use file::FileMode;
+pub use file::{Content, FileMode, Opened};
 pub use image::{Image, ImageSource, SplitImage};
 pub use instance::{Instance, NewInstance, Power};
 pub use network::Network;
