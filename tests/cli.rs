@@ -110,3 +110,13 @@ fn a_copy_without_a_flavour_is_refused() {
     => 1
     ");
 }
+
+#[test]
+fn flavours_are_named_or_all() {
+    let sandbox = Sandbox::new(&[]);
+    for command in ["start", "stop", "freeze", "thaw", "restart", "reset"] {
+        assert!(sandbox.run(&[command]).ends_with("=> 2"), "{command}");
+        let both = sandbox.run(&[command, "--all", "mysql-9.7"]);
+        assert!(both.ends_with("=> 2"), "{command}");
+    }
+}

@@ -12,6 +12,7 @@ mod instance;
 mod network;
 mod operation;
 mod project;
+mod snapshot;
 mod storage;
 mod transport;
 
@@ -21,6 +22,7 @@ pub use file::{Content, FileMode, Opened};
 pub use image::{Image, ImageSource, SplitImage};
 pub use instance::{Instance, NewInstance, Power};
 pub use network::Network;
+pub use snapshot::Snapshot;
 pub use storage::Pool;
 pub use transport::{Engine, ServerInfo};
 

@@ -14,7 +14,9 @@ mod listing;
 mod locate;
 mod outer;
 mod prune;
+mod snapshot;
 mod turn;
+mod upkeep;
 mod usage;
 
 pub use apt::PACKAGE_CACHE;
@@ -26,7 +28,9 @@ pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_n
 pub use locate::{Located, State, choose, locate, locate_all};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
 pub use prune::{Pruned, Pruning, prune};
+pub use snapshot::Consistency;
 pub use turn::TWIN;
+pub use upkeep::{Ending, UpkeepError};
 pub use usage::disk_usage;
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.
