@@ -10,6 +10,7 @@
 mod chain;
 mod compare;
 mod fast;
+mod hand;
 mod interrupt;
 mod mysqltest;
 mod report;
@@ -59,6 +60,11 @@ fn main() {
         ("a_lock_is_insisted_on", report::lock),
         ("the_servers_own_tests", mysqltest::own_tests),
         ("list_and_connect", chain::list_and_connect),
+        ("hand_url_and_env", hand::url_and_env),
+        ("hand_start_stop_and_freeze", hand::power),
+        ("hand_snapshots_and_reset", hand::snapshots),
+        ("hand_copies", hand::copies),
+        ("hand_logs", hand::logs),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,
