@@ -150,3 +150,26 @@ fn help_for_looking_has_examples() {
         assert!(told.contains(&format!("dbmatrix {command} --")), "{told}");
     }
 }
+
+#[test]
+fn a_copy_without_a_flavour_is_refused() {
+    let sandbox = Sandbox::new(&[("a", "")]);
+    insta::assert_snapshot!(sandbox.run(&["cp", "a", "b"]), @r"
+    error: expected a flavour on one side, such as `mysql-9.7:/tmp/dump.sql`, with the path from the root
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cp", ".", "mysql-9.7:/tmp"]), @r"
+    error: `.` is a folder, and one file is copied at a time; pack it with `tar` first
+    => 1
+    ");
+}
+
+#[test]
+fn flavours_are_named_or_all() {
+    let sandbox = Sandbox::new(&[]);
+    for command in ["start", "stop", "freeze", "thaw", "restart", "reset"] {
+        assert!(sandbox.run(&[command]).ends_with("=> 2"), "{command}");
+        let both = sandbox.run(&[command, "--all", "mysql-9.7"]);
+        assert!(both.ends_with("=> 2"), "{command}");
+    }
+}

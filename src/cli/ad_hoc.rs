@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Failure;
 use super::args::Place;
-use super::reach::flavours_in;
+use super::reach::{Meant, flavours_in};
 use super::run::{Task, plan, prepare, provide};
 use crate::catalogue;
 use crate::event::Verdict;
@@ -21,22 +21,24 @@ pub(super) fn is_server(name: &str) -> bool {
     name.contains(':')
 }
 
-/// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
-/// their flavours.
+/// Brings servers of the catalogue up, such as `mysql:9.7`; gives their
+/// flavours.
 pub(super) async fn bring_up(
     place: &Place,
     servers: &[&str],
     yes: bool,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<Meant>, Failure> {
     let matrix = matrix_of(servers)?;
-    let names: Vec<String> = matrix
-        .flavours
-        .iter()
-        .map(|flavour| flavour.name.clone())
+    let flavours = matrix.flavours.iter();
+    let meant: Vec<Meant> = flavours
+        .map(|flavour| Meant {
+            flavour: flavour.name.clone(),
+            nest: Some(NEST.to_owned()),
+        })
         .collect();
     let there = flavours_in(place, Some(NEST)).await?;
-    if names.iter().all(|name| there.contains(name)) {
-        return Ok(names);
+    if meant.iter().all(|one| there.contains(one)) {
+        return Ok(meant);
     }
     let mut plan = plan(&matrix, &Selection::default())?;
     plan.cells.clear();
@@ -51,7 +53,7 @@ pub(super) async fn bring_up(
         ..Task::new(matrix, plan, prepared)
     };
     match provide(place, &task).await? {
-        Verdict::Passed => Ok(names),
+        Verdict::Passed => Ok(meant),
         verdict => Err(Failure {
             verdict,
             message: format!("{} could not be brought up", servers.join(", ")),

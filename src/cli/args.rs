@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
 use super::completion::flavours;
+use super::hand::HandCommand;
 use super::list::Format as ListFormat;
 use crate::host::EngineChoice;
 use crate::matrix::After;
@@ -179,6 +180,8 @@ Names of flavours are those that are up, as far as the caller may ask the engine
 Example:
   dbmatrix man ~/.local/share/man/man1 && man dbmatrix-connect")]
     Man(ManArgs),
+    #[command(flatten)]
+    Hand(HandCommand),
     /// Read reports again
     #[command(subcommand)]
     Report(ReportCommand),

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use console::Term;
 
-use super::ad_hoc::{NEST, bring_up, is_server};
+use super::ad_hoc::{bring_up, is_server};
 use super::args::{Client, ConnectArgs, Place};
-use super::reach::{Reached, flavours_up, reach_all};
+use super::reach::{Meant, Reached, flavours_up, reach_all};
 use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::prompt::{Ended, Format, Seat, Source, Talk, Tone, View};
@@ -31,11 +31,9 @@ pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict
         return run_client(program, server, args);
     }
     let reached = reach_all(place, &names).await?;
+    let names = labels(&reached);
     let mut seats = Vec::new();
-    for Reached {
-        flavour, server, ..
-    } in reached
-    {
+    for (Reached { server, .. }, flavour) in reached.into_iter().zip(names) {
         let version = server.identity.full.clone();
         let seat = Seat::open(&flavour, &version, server, args.database.as_deref()).await;
         let told = |error| Failure::not_provided(format!("{flavour}: {error}"));
@@ -44,16 +42,24 @@ pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict
     talk(seats, args).await
 }
 
+/// How servers are called: by flavour, and by nest too where several have one of
+/// that name.
+fn labels(reached: &[Reached]) -> Vec<String> {
+    let label = |one: &Reached| {
+        let same = reached.iter().filter(|other| other.flavour == one.flavour);
+        match same.count() {
+            1 => one.flavour.clone(),
+            _ => format!("{}/{}", one.found.nest.name, one.flavour),
+        }
+    };
+    reached.iter().map(label).collect()
+}
+
 /// The flavours that are meant, each with its nest where that is told; servers of
 /// the catalogue are brought up first.
-async fn chosen(
-    place: &Place,
-    args: &ConnectArgs,
-) -> Result<Vec<(String, Option<String>)>, Failure> {
-    let nest = args.nest.clone();
+async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Meant>, Failure> {
     if args.all {
-        let names = flavours_up(place, nest.as_deref()).await?;
-        return Ok(names.into_iter().map(|name| (name, nest.clone())).collect());
+        return flavours_up(place, args.nest.as_deref()).await;
     }
     let named = || args.flavour.iter().map(String::as_str);
     let servers: Vec<&str> = named().filter(|name| is_server(name)).collect();
@@ -62,11 +68,14 @@ async fn chosen(
         false => bring_up(place, &servers, args.yes).await?,
     }
     .into_iter();
-    let mut chosen = Vec::new();
+    let mut chosen: Vec<Meant> = Vec::new();
     for name in named() {
         let one = match is_server(name) {
-            true => brought.next().map(|name| (name, Some(NEST.to_owned()))),
-            false => Some((name.to_owned(), nest.clone())),
+            true => brought.next(),
+            false => Some(Meant {
+                flavour: name.to_owned(),
+                nest: args.nest.clone(),
+            }),
         };
         chosen.extend(one.filter(|one| !chosen.contains(one)));
     }

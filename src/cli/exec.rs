@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::args::{ExecArgs, Place};
-use super::reach::{Reached, flavours_up, reach};
+use super::reach::{Meant, Reached, flavours_up, reach, reach_all};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
 use crate::event::Verdict;
@@ -17,23 +17,31 @@ use crate::server::certificate_authority;
 /// Runs a command against one flavour, or against several side by side.
 pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> {
     privilege::become_root()?;
-    let names = match args.all {
+    let all = match args.all {
         true => flavours_up(place, args.nest.as_deref()).await?,
-        false => args.flavour.clone(),
+        false => {
+            let names = args.flavour.iter().cloned();
+            let nest = args.nest.clone();
+            names
+                .map(|flavour| Meant {
+                    flavour,
+                    nest: nest.clone(),
+                })
+                .collect()
+        }
     };
     let caller = privilege::caller();
-    if let [name] = names.as_slice() {
-        let reached = reach(place, name, args.nest.as_deref()).await?;
+    if let [one] = all.as_slice() {
+        let reached = reach(place, &one.flavour, one.nest.as_deref()).await?;
         let status = run_one(&reached, &args.command, &caller, Output::Inherited).await?;
         return Ok(code(status));
     }
     let mut tasks = JoinSet::new();
-    let width = names.iter().map(String::len).max().unwrap_or(0);
-    for name in &names {
-        let reached = reach(place, name, args.nest.as_deref()).await?;
+    let width = all.iter().map(|one| one.flavour.len()).max().unwrap_or(0);
+    for reached in reach_all(place, &all).await? {
         let (command, caller) = (args.command.clone(), caller.clone());
         let (lines, mut heard) = mpsc::channel::<String>(64);
-        let label = format!("{name:width$} | ");
+        let label = format!("{:width$} | ", reached.flavour);
         tasks.spawn(async move {
             let printer = async {
                 while let Some(line) = heard.recv().await {

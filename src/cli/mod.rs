@@ -8,18 +8,26 @@ mod args;
 mod completion;
 mod connect;
 mod consent;
+mod copy;
 mod diff;
 mod doctor;
 mod down;
+mod each;
+mod env;
 mod exec;
+mod hand;
 mod list;
 mod lock;
+mod logs;
+mod power;
 mod privilege;
 mod prune;
 mod reach;
 mod report;
 mod run;
 mod signal;
+mod snapshot;
+mod url;
 
 use std::io::Write;
 
@@ -93,6 +101,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Connect(command) => connect::connect(&args.place, command).await,
         Command::Completions(command) => completion::completions(command),
         Command::Man(command) => completion::man(command),
+        Command::Hand(command) => hand::carry_out(&args.place, command).await,
         Command::Report(command) => report::report(&args.place, command).await,
         Command::Exec(command) => return exec::exec(&args.place, command).await,
     };

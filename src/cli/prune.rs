@@ -47,7 +47,7 @@ async fn prune_all(
     let names = Names::of(&place.project);
     let inside = engine.in_project(&names.project);
     let mut pruned = Vec::new();
-    let nests = wake_nests(engine, &names).await;
+    let nests = wake_nests(engine, &names, None).await;
     for nest in nests.map_err(Failure::not_provided)? {
         let lock = Lock::take(&nest_lock(&names.project, &nest.name), events).await;
         let _held = lock.map_err(Failure::not_provided)?;

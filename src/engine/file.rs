@@ -3,15 +3,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hyper::Method;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Response};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::transport::{Body, escaped, whole};
+use super::transport::{Body, collect, escaped, unexpected, whole};
 use super::{Engine, EngineError};
 
 /// How often a file is written before it is believed that it cannot be.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(100);
+/// How many symbolic links in a row are followed.
+const LINKS: usize = 16;
 
 /// Owner root; who may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +59,15 @@ impl Engine {
         mode: FileMode,
         from: &Path,
     ) -> Result<(), EngineError> {
-        let body = super::image::file_body(&format!("write `{path}`"), from).await?;
+        let what = format!("write `{path}`");
+        for _ in 1..TRIES {
+            let body = super::image::file_body(&what, from).await?;
+            match self.push_body(instance, path, "file", mode, body).await {
+                Err(error) if is_just_ending(&error) => tokio::time::sleep(PAUSE).await,
+                other => return other,
+            }
+        }
+        let body = super::image::file_body(&what, from).await?;
         self.push_body(instance, path, "file", mode, body).await
     }
 
@@ -64,8 +77,6 @@ impl Engine {
             .await
     }
 
-    /// Incus 6.0 writes into a stopped container by a helper that ends when it
-    /// is idle; a request that comes just then was seen to find its socket gone.
     async fn push_whole(
         &self,
         instance: &str,
@@ -77,15 +88,58 @@ impl Engine {
         for _ in 1..TRIES {
             let body = whole(content.to_owned());
             match self.push_body(instance, path, kind, mode, body).await {
-                Err(EngineError::Refused { message, .. }) if message.contains("forkfile") => {
-                    tracing::debug!(message, "the file is written again");
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Err(error) if is_just_ending(&error) => tokio::time::sleep(PAUSE).await,
                 other => return other,
             }
         }
         let body = whole(content.to_owned());
         self.push_body(instance, path, kind, mode, body).await
+    }
+
+    /// Opens a file to be read, or tells that the path is a folder. Symbolic links
+    /// are followed; `None` where nothing is there.
+    ///
+    /// # Errors
+    /// As any request; where links lead nowhere in particular.
+    pub async fn open(&self, instance: &str, path: &str) -> Result<Option<Opened>, EngineError> {
+        let what = format!("read `{path}` in `{instance}`");
+        let mut at = path.to_owned();
+        for _ in 0..LINKS {
+            let response = match self.fetch(&what, &address(instance, &at)).await {
+                Err(error) if error.is_not_found() => return Ok(None),
+                other => other?,
+            };
+            let said = |key: &str| header(response.headers(), key);
+            match said("type").as_deref() {
+                Some("directory") => return Ok(Some(Opened::Folder)),
+                Some("symlink") => {
+                    let target = collect(&what, response).await?;
+                    at = joined(&at, &String::from_utf8_lossy(&target));
+                }
+                _ => {
+                    let mode = said("mode");
+                    let mode = mode.and_then(|text| u32::from_str_radix(&text, 8).ok());
+                    return Ok(Some(Opened::File(Content {
+                        what,
+                        mode,
+                        body: response.into_body(),
+                    })));
+                }
+            }
+        }
+        let found = format!("{LINKS} links in a row");
+        Err(unexpected(&what, "a file", &found))
+    }
+
+    async fn fetch(&self, what: &str, path: &str) -> Result<Response<Incoming>, EngineError> {
+        let get = || self.respond(what, Method::GET, path, HeaderMap::new(), whole(""));
+        for _ in 1..TRIES {
+            match get().await {
+                Err(error) if is_just_ending(&error) => tokio::time::sleep(PAUSE).await,
+                other => return other,
+            }
+        }
+        get().await
     }
 
     async fn push_body(
@@ -118,10 +172,99 @@ impl Engine {
     }
 }
 
+/// What a path in a container leads to.
+#[derive(Debug)]
+pub enum Opened {
+    /// A file.
+    File(Content),
+    /// A folder.
+    Folder,
+}
+
+/// The content of a file, which is still to be read.
+#[derive(Debug)]
+pub struct Content {
+    what: String,
+    /// Its permissions, where the engine tells them.
+    pub mode: Option<u32>,
+    body: Incoming,
+}
+
+impl Content {
+    /// Writes all of it to `file`, which is at `path`; returns how many bytes
+    /// there were.
+    ///
+    /// # Errors
+    /// Where the engine hangs up, or this side cannot write.
+    pub async fn write_to(
+        mut self,
+        file: &mut (impl AsyncWrite + Unpin),
+        path: &Path,
+    ) -> Result<u64, EngineError> {
+        let failed = |what: &str, error: std::io::Error| EngineError::LocalFile {
+            what: what.to_owned(),
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        let mut count = 0;
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| EngineError::Lost {
+                what: self.what.clone(),
+                reason: error.to_string(),
+            })?;
+            if let Some(bytes) = frame.data_ref() {
+                let written = file.write_all(bytes).await;
+                written.map_err(|error| failed(&self.what, error))?;
+                count += bytes.len() as u64;
+            }
+        }
+        let flushed = file.flush().await;
+        flushed.map_err(|error| failed(&self.what, error))?;
+        Ok(count)
+    }
+}
+
+/// Incus 6.0 reaches the files of a stopped container by a helper that ends when
+/// it is idle; a request that comes just then was seen to find its socket gone.
+fn is_just_ending(error: &EngineError) -> bool {
+    let is = matches!(error, EngineError::Refused { message, .. } if message.contains("forkfile"));
+    if is {
+        tracing::debug!(%error, "the request is sent again");
+    }
+    is
+}
+
+/// What a reply says of a file, by either engine's header.
+fn header(headers: &HeaderMap, key: &str) -> Option<String> {
+    let of = |engine: &str| headers.get(format!("x-{engine}-{key}"));
+    let value = of("incus").or_else(|| of("lxd"))?;
+    value.to_str().ok().map(str::to_owned)
+}
+
+/// Where a link at `path` leads.
+fn joined(path: &str, target: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, _)) if !target.starts_with('/') => format!("{folder}/{target}"),
+        _ => target.to_owned(),
+    }
+}
+
 fn address(instance: &str, path: &str) -> String {
     format!(
         "/1.0/instances/{}/files?path={}",
         escaped(instance),
         escaped(path)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_followed_from_where_it_is() {
+        assert_eq!(joined("/etc/mysql/my.cnf", "/etc/x"), "/etc/x");
+        assert_eq!(joined("/etc/mysql/my.cnf", "../x"), "/etc/mysql/../x");
+        assert_eq!(joined("/my.cnf", "x"), "/x");
+    }
 }

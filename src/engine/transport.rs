@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use hyperlocal::UnixConnector;
@@ -235,6 +236,19 @@ impl Engine {
         headers: HeaderMap,
         body: Body,
     ) -> Result<Bytes, EngineError> {
+        let response = self.respond(what, method, path, headers, body).await?;
+        collect(what, response).await
+    }
+
+    /// As [`Engine::exchange`], with a reply that is still to be read.
+    pub(super) async fn respond(
+        &self,
+        what: &str,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Response<Incoming>, EngineError> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = hyperlocal::Uri::new(&self.socket, &self.with_project(path)).into();
@@ -246,18 +260,10 @@ impl Engine {
             .await
             .map_err(|error| self.transport_error(what, &error))?;
         let status = response.status();
-        let bytes = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| EngineError::Lost {
-                what: what.to_owned(),
-                reason: error.to_string(),
-            })?
-            .to_bytes();
         if status.is_success() {
-            return Ok(bytes);
+            return Ok(response);
         }
+        let bytes = collect(what, response).await?;
         let message = serde_json::from_slice::<Envelope>(&bytes)
             .map(|envelope| envelope.error)
             .unwrap_or_else(|_| beginning(&bytes));
@@ -297,6 +303,19 @@ impl Engine {
             }
         }
     }
+}
+
+/// The whole of a reply.
+pub(super) async fn collect(
+    what: &str,
+    response: Response<Incoming>,
+) -> Result<Bytes, EngineError> {
+    let whole = response.into_body().collect().await;
+    let whole = whole.map_err(|error| EngineError::Lost {
+        what: what.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(whole.to_bytes())
 }
 
 /// A body that is all there.

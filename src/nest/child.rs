@@ -169,30 +169,11 @@ impl Children {
         &self,
         name: &str,
         image: ImageSource,
-        mut noted: Config,
-        mut devices: Devices,
+        noted: Config,
+        devices: Devices,
     ) -> Result<Child, NestError> {
-        let engine = &self.nest.engine;
         let address = self.address_of(name).await?;
-        noted.extend(config([
-            (key::OWNER, "dbmatrix"),
-            (key::ADDRESS, &address.to_string()),
-            (RUNTIME, &fixed_address(address, self.nest.subnet)),
-        ]));
-        devices.insert("eth0".to_owned(), inner::child_nic(address));
-        let new = NewInstance {
-            name: name.to_owned(),
-            image,
-            config: noted,
-            devices,
-        };
-        engine.create_instance(&new).await?;
-        Ok(Child {
-            name: name.to_owned(),
-            engine: engine.clone(),
-            address,
-            packages: String::new(),
-        })
+        create_at(&self.nest, name, address, image, noted, devices).await
     }
 
     /// The address that a container has or had, else one that none has.
@@ -208,14 +189,50 @@ impl Children {
     }
 
     pub(super) fn read(&self, instance: &Instance) -> Result<Child, NestError> {
+        Child::read(&self.nest, instance)
+    }
+}
+
+impl Child {
+    pub(super) fn read(nest: &Nest, instance: &Instance) -> Result<Self, NestError> {
         let packages = instance.config.get(key::PACKAGES);
         Ok(Child {
             name: instance.name.clone(),
-            engine: self.nest.engine.clone(),
+            engine: nest.engine.clone(),
             address: read_key(instance, key::ADDRESS)?,
             packages: packages.cloned().unwrap_or_default(),
         })
     }
+}
+
+/// Makes a container that has an address; it is not started.
+pub(super) async fn create_at(
+    nest: &Nest,
+    name: &str,
+    address: Ipv4Addr,
+    image: ImageSource,
+    mut noted: Config,
+    mut devices: Devices,
+) -> Result<Child, NestError> {
+    noted.extend(config([
+        (key::OWNER, "dbmatrix"),
+        (key::ADDRESS, &address.to_string()),
+        (RUNTIME, &fixed_address(address, nest.subnet)),
+    ]));
+    devices.insert("eth0".to_owned(), inner::child_nic(address));
+    let new = NewInstance {
+        name: name.to_owned(),
+        image,
+        config: noted,
+        devices,
+    };
+    nest.engine.create_instance(&new).await?;
+    Ok(Child {
+        name: name.to_owned(),
+        engine: nest.engine.clone(),
+        address,
+        packages: String::new(),
+    })
 }
 
 /// Whether a container is whole and what `spec` asks for.

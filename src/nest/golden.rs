@@ -10,12 +10,14 @@ use std::time::Duration;
 use super::child::{Child, ChildSpec, Children, fits};
 use super::outer::{is_ready, succeed};
 use super::{NestError, apt, key};
-use crate::engine::{Config, Devices, Engine, Exec, ImageSource, Instance, Power, config};
+use crate::engine::{
+    Config, Devices, Engine, EngineError, Exec, ImageSource, Instance, Power, config,
+};
 
 /// Writes that were not waited for while the server was installed.
 const SYNC: Duration = Duration::from_secs(300);
 
-/// How often a child that is to be golden is asked to shut down.
+/// How often a child is asked to shut down.
 const ASKED: usize = 5;
 
 /// A whole golden child.
@@ -92,7 +94,7 @@ impl Children {
         packages: &str,
     ) -> Result<Golden, NestError> {
         let engine = &self.nest.engine;
-        self.shut_down(&child.name).await?;
+        shut_down(engine, &child.name).await?;
         apt::detach(engine, &child.name).await?;
         let noted = config([
             (key::STAGE, "ready"),
@@ -105,16 +107,6 @@ impl Children {
             name: child.name,
             packages: packages.to_owned(),
         })
-    }
-
-    /// A server with much to write may take its time.
-    async fn shut_down(&self, name: &str) -> Result<(), NestError> {
-        for _ in 1..ASKED {
-            if self.nest.engine.power(name, Power::Stop).await.is_ok() {
-                return Ok(());
-            }
-        }
-        Ok(self.nest.engine.power(name, Power::Stop).await?)
     }
 
     /// A child of the flavour that is as its golden child is, held since the
@@ -279,6 +271,16 @@ impl Golden {
 pub async fn sync(child: &Child) -> Result<(), NestError> {
     let sync = Exec::new("sync", ["--file-system", "/"]).limit(SYNC);
     succeed(&child.engine, &child.name, "write all to disk", &sync).await
+}
+
+/// Shuts a child down. A server with much to write may take its time.
+pub(super) async fn shut_down(engine: &Engine, name: &str) -> Result<(), EngineError> {
+    for _ in 1..ASKED {
+        if engine.power(name, Power::Stop).await.is_ok() {
+            return Ok(());
+        }
+    }
+    engine.power(name, Power::Stop).await
 }
 
 /// Notes that somebody uses a child; before it goes on, since an engine does one

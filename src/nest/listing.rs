@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use thiserror::Error;
 
-use super::golden::{is_golden, mark_used};
-use super::outer::{is_ready, read_key};
-use super::{Nest, NestError, existing_nests, key};
+use super::golden::is_golden;
+use super::outer::is_ready;
+use super::{Nest, NestError, existing_nests, key, locate};
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::Names;
 
@@ -96,12 +96,12 @@ pub enum FindError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// No child of that name.
-    #[error("no flavour `{name}` is up; there is {there}; `dbmatrix up MATRIX` brings flavours up")]
+    #[error("no flavour `{name}` is up; {hint}; `dbmatrix up MATRIX` brings flavours up")]
     Unknown {
-        /// The name.
+        /// The name, or the pattern.
         name: String,
-        /// What there is.
-        there: String,
+        /// Which one may be meant, and what there is.
+        hint: String,
     },
     /// Several nests have one.
     #[error("flavour `{name}` is in several nests ({nests}); choose one with `--nest`")]
@@ -159,18 +159,23 @@ fn listed(nest: &str, kind: Kind, instance: &Instance, engine: &Engine) -> Liste
     }
 }
 
-/// The whole nests of a project, started where they do not run.
+/// The whole nests of a project, or the one of that name, started where they do
+/// not run.
 ///
 /// # Errors
 /// As of the engines.
-pub async fn wake_nests(engine: &Engine, names: &Names) -> Result<Vec<Nest>, NestError> {
+pub async fn wake_nests(
+    engine: &Engine,
+    names: &Names,
+    nest: Option<&str>,
+) -> Result<Vec<Nest>, NestError> {
     let inside = engine.in_project(&names.project);
     if engine.project(&names.project).await?.is_none() {
         return Ok(Vec::new());
     }
     let mut nests = Vec::new();
     for instance in existing_nests(&inside).await? {
-        if is_ready(&instance) {
+        if is_ready(&instance) && nest.is_none_or(|name| instance.name == name) {
             nests.push(Nest::wake(&inside, &instance, &names.bridge).await?);
         }
     }
@@ -187,64 +192,7 @@ pub async fn find_flavour(
     flavour: &str,
     nest: Option<&str>,
 ) -> Result<Found, FindError> {
-    let inside = engine.in_project(&names.project);
-    let nests = match engine.project(&names.project).await? {
-        Some(_) => existing_nests(&inside).await?,
-        None => Vec::new(),
-    };
-    let chosen = nests
-        .iter()
-        .filter(|found| is_ready(found) && nest.is_none_or(|name| found.name == name));
-    let mut found = Vec::new();
-    let mut there = Vec::new();
-    for instance in chosen {
-        let one = Nest::wake(&inside, instance, &names.bridge).await?;
-        for child in one.engine.instances().await? {
-            let Kind::Flavour(name) = Kind::of_child(&child) else {
-                continue;
-            };
-            let is_it = name == flavour && is_ready(&child);
-            there.push(format!("`{name}`"));
-            // While a run is at work, there are two: the later one is meant.
-            match found
-                .iter_mut()
-                .find(|(nest, _): &&mut (Nest, Instance)| nest.name == one.name)
-            {
-                _ if !is_it => {}
-                Some((_, other)) if other.created_at < child.created_at => *other = child,
-                Some(_) => {}
-                None => found.push((one.clone(), child)),
-            }
-        }
-    }
-    let (nest, child) = match found.as_slice() {
-        [one] => one,
-        [] => {
-            return Err(FindError::Unknown {
-                name: flavour.to_owned(),
-                there: if there.is_empty() {
-                    "none".to_owned()
-                } else {
-                    there.join(", ")
-                },
-            });
-        }
-        several => {
-            let nests: Vec<String> = several
-                .iter()
-                .map(|(nest, _)| format!("`{}`", nest.name))
-                .collect();
-            return Err(FindError::Ambiguous {
-                name: flavour.to_owned(),
-                nests: nests.join(", "),
-            });
-        }
-    };
-    mark_used(&nest.engine, child).await?;
-    nest.engine.ensure_running(child).await?;
-    Ok(Found {
-        nest: nest.clone(),
-        container: child.name.clone(),
-        address: read_key(child, key::ADDRESS)?,
-    })
+    let located = locate(engine, names, flavour, nest).await?;
+    located.start().await?;
+    Ok(located.found())
 }

@@ -11,10 +11,13 @@ mod error;
 mod golden;
 mod inner;
 mod listing;
+mod locate;
 mod outer;
 mod prune;
+mod snapshot;
 mod standing;
 mod turn;
+mod upkeep;
 mod usage;
 
 pub use apt::PACKAGE_CACHE;
@@ -23,10 +26,13 @@ pub use error::NestError;
 pub use golden::{Golden, Making, Patience, Use, sync};
 pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
+pub use locate::{Located, State, choose, locate, locate_all};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
 pub use prune::{Pruned, Pruning, prune};
+pub use snapshot::Consistency;
 pub use standing::{Inner, Standing, standing};
 pub use turn::TWIN;
+pub use upkeep::{Ending, UpkeepError};
 pub use usage::{disk_usage, measure};
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.

@@ -146,7 +146,10 @@ async fn run_in(
         command.env_clear();
         command.envs(environment.iter().map(|(name, value)| (name, value)));
     }
-    command.envs(environment(server, invocation, database));
+    command.envs(environment(server, invocation.flavour, Some(database)));
+    if let Some(path) = invocation.authority {
+        command.env("MYSQL_SSL_CA", path);
+    }
     command.envs(invocation.environment.iter().cloned());
     if let Some(folder) = invocation.folder {
         command.current_dir(folder);
@@ -202,35 +205,37 @@ fn open_log(path: &Path) -> io::Result<(File, File)> {
     Ok((out, errors))
 }
 
+/// A server's address as most frameworks read it; it ends where the name of a
+/// database goes, if that is empty.
+pub fn database_url(server: &Server, database: &str) -> String {
+    let user = RoutedUser::NAME;
+    let password = server.password().reveal();
+    format!("mysql://{user}:{password}@{}/{database}", server.address())
+}
+
 /// What clients of all kinds look for. `MYSQL_PWD` and the others are those of
 /// the classic client; `DATABASE_URL` is what most frameworks read.
-fn environment(
+pub fn environment(
     server: &Server,
-    invocation: &Invocation<'_>,
-    database: &str,
-) -> Vec<(&'static str, OsString)> {
+    flavour: &str,
+    database: Option<&str>,
+) -> Vec<(&'static str, String)> {
     let address = server.address();
-    let password = server.password().reveal();
-    let user = RoutedUser::NAME;
-    let mut all: Vec<(&'static str, OsString)> = [
+    let mut all = vec![
         (
             "DATABASE_URL",
-            format!("mysql://{user}:{password}@{address}/{database}"),
+            database_url(server, database.unwrap_or_default()),
         ),
         ("MYSQL_HOST", address.ip().to_string()),
         ("MYSQL_TCP_PORT", address.port().to_string()),
-        ("MYSQL_USER", user.to_owned()),
-        ("MYSQL_PWD", password.to_owned()),
-        ("MYSQL_DATABASE", database.to_owned()),
-        ("DBMATRIX_FLAVOUR", invocation.flavour.to_owned()),
+        ("MYSQL_USER", RoutedUser::NAME.to_owned()),
+        ("MYSQL_PWD", server.password().reveal().to_owned()),
+        ("DBMATRIX_FLAVOUR", flavour.to_owned()),
         ("DBMATRIX_FAMILY", server.identity.family.to_string()),
         ("DBMATRIX_VERSION", server.identity.version.to_string()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name, value.into()))
-    .collect();
-    if let Some(path) = invocation.authority {
-        all.push(("MYSQL_SSL_CA", path.into()));
+    ];
+    if let Some(database) = database {
+        all.push(("MYSQL_DATABASE", database.to_owned()));
     }
     all
 }

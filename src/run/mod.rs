@@ -30,7 +30,9 @@ mod units;
 mod work;
 
 pub use after::{After, Patience, put_to_rest};
-pub use command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
+pub use command::{
+    Caller, CommandEnd, CommandError, Invocation, Output, database_url, environment, run_command,
+};
 pub use flavour::{Freshness, golden_key, provide};
 pub use lock::{Lock, LockError, nest_lock};
 pub use prepared::{PrepareError, Prepared, RunOptions};

@@ -9,6 +9,7 @@ mod error;
 mod facts;
 mod footprint;
 mod install;
+mod journal;
 mod login;
 mod packages;
 mod settle;
@@ -22,6 +23,7 @@ pub use configure::configure;
 pub use error::ServerError;
 pub use facts::Defaults;
 pub use install::{install, install_debian_packages};
+pub use journal::{Log, LogSource, logs};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use packages::PackageVersion;
 pub use settle::settle;
@@ -29,7 +31,7 @@ pub use spec::{
     Durability, Footprint, Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec,
     Tarball, TarballSource,
 };
-pub use start::{start, started};
+pub use start::{start, started, started_again};
 
 use crate::engine::{Exec, ExecOutput};
 use crate::nest::Child;

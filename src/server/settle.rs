@@ -95,6 +95,28 @@ pub async fn settle(child: &Child, spec: &ServerSpec) -> Result<(), ServerError>
     Ok(())
 }
 
+/// Names the unit whose settings [`settle`] has written.
+const UNIT_OF: &str = r#"
+for file in /etc/systemd/system/*.service.d/zz-dbmatrix.conf; do
+    if [ -e "$file" ]; then
+        unit=${file%.service.d/*}
+        echo "${unit##*/}"
+        exit 0
+    fi
+done
+echo 'no unit of a server is known'
+exit 1
+"#;
+
+/// The systemd unit of a child's server.
+///
+/// # Errors
+/// As of the engine; where the child is no copy of a golden one.
+pub(super) async fn unit_of(child: &Child) -> Result<String, ServerError> {
+    let output = succeed(child, "find the server's unit", Exec::script(UNIT_OF)).await?;
+    Ok(output.stdout.trim().to_owned())
+}
+
 /// The text of all that [`settle`] does, for the keys of golden children.
 pub(super) fn recipe() -> String {
     [NOT_NEEDED, SETTLE, UNIT, RELAXED].concat()

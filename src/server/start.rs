@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ServerError;
+use super::settle::unit_of;
 use super::spec::ServerSpec;
 use crate::engine::Exec;
 use crate::nest::Child;
@@ -59,6 +60,34 @@ pub async fn started<T>(
         () = failed(child, service) => Err(ServerError::NotStarted {
             service: service.to_owned(),
             log: log(child, service).await,
+        }),
+    }
+}
+
+/// As [`started`], of a child whose unit is only known in the child.
+///
+/// # Errors
+/// As of [`started`].
+pub async fn started_again<T>(
+    child: &Child,
+    login: impl Future<Output = Result<T, ServerError>>,
+) -> Result<T, ServerError> {
+    let gave_up = async {
+        tokio::time::sleep(LOOK).await;
+        match unit_of(child).await {
+            Ok(service) => {
+                failed(child, &service).await;
+                service
+            }
+            // The login alone tells.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = login => ended,
+        service = gave_up => Err(ServerError::NotStarted {
+            log: log(child, &service).await,
+            service,
         }),
     }
 }

@@ -11,6 +11,7 @@ mod chain;
 mod compare;
 mod doctor;
 mod fast;
+mod hand;
 mod interrupt;
 mod mysqltest;
 mod prompt;
@@ -67,6 +68,11 @@ fn main() {
         ("a_prompt_at_a_terminal", prompt::terminal),
         ("a_list_is_json_for_programs", doctor::list),
         ("a_doctor_looks_and_mends", doctor::doctor),
+        ("hand_url_and_env", hand::url_and_env),
+        ("hand_start_stop_and_freeze", hand::power),
+        ("hand_snapshots_and_reset", hand::snapshots),
+        ("hand_copies", hand::copies),
+        ("hand_logs", hand::logs),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,

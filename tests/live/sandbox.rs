@@ -6,7 +6,11 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
-pub(crate) const PROJECT: &str = "dbmatrix-test";
+/// Two checkouts that are tested on one machine at a time have one each.
+pub(crate) const PROJECT: &str = match option_env!("DBMATRIX_TEST_PROJECT") {
+    Some(project) => project,
+    None => "dbmatrix-test",
+};
 pub(crate) const MATRIX: &str = "matrices/mysql.toml";
 /// The nest of that matrix.
 pub(crate) const NEST: &str = "mysql";
@@ -102,6 +106,18 @@ impl Sandbox {
             begun.elapsed().as_secs_f64()
         );
         ran
+    }
+
+    /// Starts the program, with its output into a file.
+    pub(crate) fn start(&self, arguments: &[&str], output: &Path) -> Result<Running, Failed> {
+        eprintln!("\n$ dbmatrix {} (started)", arguments.join(" "));
+        let log = self.folder.join("progress.log");
+        let child = self
+            .command(arguments)
+            .stdout(std::fs::File::create(output)?)
+            .stderr(std::fs::File::create(&log)?)
+            .spawn()?;
+        Ok(Running { child, log })
     }
 
     /// Starts the program and waits until its progress says `text`.

@@ -1,0 +1,211 @@
+//! Something done to several flavours side by side: a line says of each what was
+//! done, an error names its flavour, and the others go on.
+
+use futures_util::future::join_all;
+
+use super::args::Place;
+use super::hand::Chosen;
+use super::reach::{lay_route, log_in_to, running};
+use super::signal::asked_to_end;
+use super::{Failure, privilege, say};
+use crate::engine::Engine;
+use crate::event::{Sender, Verdict};
+use crate::host::Names;
+use crate::nest::{FindError, Located, UpkeepError, choose, locate_all};
+use crate::report::{Progress, drive};
+use crate::run::{Lock, nest_lock};
+
+/// Whether runs that are at work on the nests are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// They are, and nobody else begins meanwhile.
+    Awaited,
+    /// They are not: what is done disturbs nobody.
+    LetBe,
+}
+
+impl From<UpkeepError> for Failure {
+    fn from(error: UpkeepError) -> Self {
+        let verdict = match error.is_refusal() {
+            true => Verdict::Failed,
+            false => Verdict::NotProvided,
+        };
+        Failure {
+            verdict,
+            message: error.to_string(),
+        }
+    }
+}
+
+/// Does `work` to each of the chosen flavours. What it returns is told.
+pub(super) async fn each(
+    place: &Place,
+    chosen: &Chosen,
+    runs: Runs,
+    work: impl AsyncFn(&Located) -> Result<String, Failure>,
+) -> Result<Verdict, Failure> {
+    privilege::become_root()?;
+    let engine = running(place).await?;
+    let names = Names::of(&place.project);
+    let (mut flavours, mut unknown) = pick(&engine, &names, chosen).await?;
+    let mut held = Vec::new();
+    if runs == Runs::Awaited {
+        held = lock(&names, &flavours).await?;
+        // A run may have replaced them meanwhile.
+        (flavours, unknown) = pick(&engine, &names, chosen).await?;
+    }
+    for error in &unknown {
+        eprintln!("error: {error}");
+    }
+    for (at, one) in flavours.iter().enumerate() {
+        let is_first = |other: &Located| other.nest.name != one.nest.name;
+        if flavours[..at].iter().all(is_first) {
+            lay_route(&one.nest).await?;
+        }
+    }
+    let done = flavours.iter().map(async |one| {
+        let ended = work(one).await;
+        tell(&label(one, &flavours), ended)
+    });
+    let missing = match unknown.is_empty() {
+        true => Verdict::Passed,
+        false => Verdict::NotProvided,
+    };
+    let all = async { worst(join_all(done).await.into_iter().chain([missing])) };
+    let verdict = to_the_end(all).await;
+    drop(held);
+    Ok(verdict)
+}
+
+/// The chosen flavours as they are now, and what was not found.
+async fn pick(
+    engine: &Engine,
+    names: &Names,
+    chosen: &Chosen,
+) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
+    let all = locate_all(engine, names, chosen.nest.as_deref()).await;
+    let all = all.map_err(Failure::not_provided)?;
+    if chosen.all {
+        return match all.is_empty() {
+            true => Err(Failure::not_provided(
+                "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
+            )),
+            false => Ok((all, Vec::new())),
+        };
+    }
+    let mut picked: Vec<Located> = Vec::new();
+    let mut unknown = Vec::new();
+    for wanted in &chosen.flavours {
+        let found = match choose(&all, wanted) {
+            Ok(found) => found,
+            Err(error) => {
+                unknown.push(error);
+                continue;
+            }
+        };
+        for one in found {
+            let is_it = |other: &Located| {
+                other.nest.name == one.nest.name && other.child.name == one.child.name
+            };
+            if !picked.iter().any(is_it) {
+                picked.push(one.clone());
+            }
+        }
+    }
+    Ok((picked, unknown))
+}
+
+/// Waits until nobody else is at work in the flavours' nests. Everybody takes
+/// locks in the order of their names.
+async fn lock(names: &Names, flavours: &[Located]) -> Result<Vec<Lock>, Failure> {
+    let (events, heard) = Sender::channel();
+    let reporter = tokio::spawn(drive(heard, Progress::quiet()));
+    let mut held = Vec::new();
+    for nest in distinct(flavours.iter().map(|one| one.nest.name.as_str())) {
+        let lock = Lock::take(&nest_lock(&names.project, nest), &events).await;
+        held.push(lock.map_err(Failure::not_provided)?);
+    }
+    drop(events);
+    let _ = reporter.await;
+    Ok(held)
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// A flavour's name, with its nest's where two of them have it.
+fn label(one: &Located, all: &[Located]) -> String {
+    let named = all.iter().filter(|other| other.flavour == one.flavour);
+    match named.count() {
+        0 | 1 => one.flavour.clone(),
+        _ => format!("{}/{}", one.nest.name, one.flavour),
+    }
+}
+
+fn tell(label: &str, ended: Result<String, Failure>) -> Verdict {
+    match ended {
+        Ok(done) => {
+            say(format_args!("{label}: {done}"));
+            Verdict::Passed
+        }
+        Err(failure) => {
+            eprintln!("error: {label}: {}", failure.message);
+            failure.verdict
+        }
+    }
+}
+
+/// What is not provided hides what failed, as in a run.
+fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    verdicts
+        .max_by_key(|verdict| verdict.code())
+        .unwrap_or(Verdict::Passed)
+}
+
+/// A server that is shut down for something is started again after it, though
+/// somebody asks for the end meanwhile; who asks twice means it.
+async fn to_the_end(work: impl Future<Output = Verdict>) -> Verdict {
+    tokio::pin!(work);
+    tokio::select! {
+        verdict = &mut work => return verdict,
+        () = asked_to_end() => eprintln!("ending what was begun; once more leaves it half done"),
+    }
+    tokio::select! {
+        _ = &mut work => {}
+        () = asked_to_end() => {}
+    }
+    Verdict::Interrupted
+}
+
+/// Waits until somebody can log in, and tells where.
+pub(super) async fn ready(one: &Located) -> Result<String, Failure> {
+    match log_in_to(one).await {
+        Ok(server) => Ok(format!("{} at {}", server.identity.full, server.address())),
+        Err(failure) => Err(Failure {
+            message: format!(
+                "{}; `dbmatrix logs {}` shows more",
+                failure.message, one.flavour
+            ),
+            ..failure
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_all_is_the_whole() {
+        let whole = |verdicts: &[Verdict]| worst(verdicts.iter().copied());
+        assert_eq!(whole(&[]), Verdict::Passed);
+        assert_eq!(
+            whole(&[Verdict::Passed, Verdict::NotProvided, Verdict::Failed]),
+            Verdict::NotProvided
+        );
+    }
+}

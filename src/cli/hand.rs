@@ -1,0 +1,313 @@
+//! The words of the commands that keep flavours at hand between runs, and who
+//! carries each out.
+
+use clap::Subcommand;
+
+use super::args::Place;
+use super::copy::Side;
+use super::{Failure, copy, env, logs, power, snapshot, url};
+use crate::event::Verdict;
+
+/// What to do with flavours that are up.
+#[derive(Debug, Subcommand)]
+pub(super) enum HandCommand {
+    /// Print a flavour's DATABASE_URL
+    #[command(after_help = "\
+The flavour is started where it does not run. Without --database the address ends
+where the name of a database goes.
+
+Examples:
+  dbmatrix url mysql-9.7
+  DATABASE_URL=$(dbmatrix url mysql-9.7 --database app) cargo run
+  DATABASE_URL=$(dbmatrix url mysql-9.7)app cargo run")]
+    Url(UrlArgs),
+    /// Print a flavour's variables for a shell
+    #[command(after_help = "\
+The flavour is started where it does not run. The variables are those that `exec`
+gives: DATABASE_URL, MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER, MYSQL_PWD,
+DBMATRIX_FLAVOUR, _FAMILY and _VERSION, and with --database MYSQL_DATABASE. No
+database is made.
+
+Examples:
+  eval \"$(dbmatrix env mysql-9.7)\"
+  eval \"$(dbmatrix env mysql-9.7 --database app)\" && rails db:prepare")]
+    Env(UrlArgs),
+    /// Show a server's error log
+    #[command(after_help = "\
+Shown are the file that the server logs to and the journal of its unit, the latter
+first. They are read in the flavour's container, which is started where it does
+not run; the server itself need not come up. -f ends with Ctrl-C.
+
+Examples:
+  dbmatrix logs mysql-9.7
+  dbmatrix logs mariadb-11.8 -f -n 5")]
+    Logs(LogsArgs),
+    /// Copy a file to or from a flavour's container
+    #[command(after_help = "\
+One side is FLAVOUR:/PATH; nothing is started for it. Folders are not copied. A
+file that is there is replaced and keeps its owner and permissions in the
+container; a new one is root's.
+
+Examples:
+  dbmatrix cp dump.sql mysql-9.7:/tmp/
+  dbmatrix cp mariadb-11.8:/etc/mysql/my.cnf ./my.cnf
+  dbmatrix cp mysql-9.7:/etc/mysql/my.cnf /dev/stdout")]
+    Cp(CpArgs),
+    /// Start flavours, or let frozen ones go on
+    #[command(after_help = "\
+Ends when somebody can log in to each. See `stop` for how to choose flavours.
+
+Examples:
+  dbmatrix start mysql-9.7
+  dbmatrix start --all")]
+    Start(ChosenArgs),
+    /// Shut flavours down; what they hold stays
+    #[command(after_help = "\
+Flavours are named, chosen by patterns, or all; several are seen to side by side.
+What could not be done is told with its flavour, and the others are done all the
+same. A run that is at work on the nest is waited for.
+
+A stopped flavour takes no memory, and `start`, `connect`, `exec` and the like
+start it again as it was left. --kill ends it as a crash would.
+
+Examples:
+  dbmatrix stop mysql-9.7
+  dbmatrix stop 'mariadb-*'
+  dbmatrix stop --all
+
+Exit status: 0 all is done; 1 something cannot be; 3 an engine, a server or a
+flavour is not there (as for all commands of this kind).")]
+    Stop(StopArgs),
+    /// Hold flavours as they are, connections too
+    #[command(after_help = "\
+A frozen flavour keeps its memory and answers nobody until `thaw`. `connect`,
+`exec` and the like let it go on. A stopped one stays stopped.
+
+Examples:
+  dbmatrix freeze mysql-9.7
+  dbmatrix freeze --all")]
+    Freeze(ChosenArgs),
+    /// Let frozen flavours go on
+    #[command(after_help = "\
+A stopped flavour stays stopped.
+
+Examples:
+  dbmatrix thaw mysql-9.7
+  dbmatrix thaw --all")]
+    Thaw(ChosenArgs),
+    /// Shut flavours down and start them
+    #[command(after_help = "\
+What was set with SET GLOBAL and not kept is as the settings have it again.
+
+Examples:
+  dbmatrix restart mysql-9.7
+  dbmatrix restart --all")]
+    Restart(ChosenArgs),
+    /// Make flavours as new: copies of their golden children
+    #[command(after_help = "\
+All that was done to a flavour is lost. Address and password stay, so programs
+that knew it find the new one. One that ran or was frozen runs after; a stopped
+one stays stopped. A flavour that has snapshots is left as it is, since they would
+go with it; --drop-snapshots says that they may.
+
+Examples:
+  dbmatrix reset mysql-9.7
+  dbmatrix reset --all")]
+    Reset(ResetArgs),
+    /// Take snapshots of flavours, to `restore` later
+    #[command(after_help = "\
+A server that runs is shut down for it, cleanly, and started again: some two
+seconds in which connections end. With --live it is only held for a moment and
+connections stay; restored, it is as after a crash, which InnoDB mends and MyISAM
+and the like may not.
+
+Without --name a snapshot is named by the time, and `restore` takes the latest.
+Snapshots belong to the flavour as it is now: the next `run` or `diff` replaces
+it, and they go with it.
+
+Examples:
+  dbmatrix snapshot mysql-9.7 --name before
+  dbmatrix snapshot --all --name before
+  dbmatrix snapshot mysql-9.7 --list
+  dbmatrix snapshot mysql-9.7 --delete before")]
+    Snapshot(SnapshotArgs),
+    /// Bring flavours back to a snapshot
+    #[command(after_help = "\
+What was done to a flavour since is lost; the snapshot stays and can be restored
+again. One that ran or was frozen runs after; a stopped one stays stopped.
+
+Examples:
+  dbmatrix restore mysql-9.7 --name before
+  dbmatrix restore --all --name before
+  dbmatrix restore mysql-9.7")]
+    Restore(RestoreArgs),
+}
+
+/// Does what was asked for.
+pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Verdict, Failure> {
+    match command {
+        HandCommand::Url(args) => url::url(place, args).await,
+        HandCommand::Env(args) => env::env(place, args).await,
+        HandCommand::Logs(args) => logs::logs(place, args).await,
+        HandCommand::Cp(args) => copy::copy(place, args).await,
+        HandCommand::Start(args) => power::start(place, &args.chosen).await,
+        HandCommand::Stop(args) => power::stop(place, args).await,
+        HandCommand::Freeze(args) => power::freeze(place, &args.chosen).await,
+        HandCommand::Thaw(args) => power::thaw(place, &args.chosen).await,
+        HandCommand::Restart(args) => power::restart(place, &args.chosen).await,
+        HandCommand::Reset(args) => power::reset(place, args).await,
+        HandCommand::Snapshot(args) => snapshot::snapshot(place, args).await,
+        HandCommand::Restore(args) => snapshot::restore(place, args).await,
+    }
+}
+
+/// Options of `url` and `env`.
+#[derive(Debug, clap::Args)]
+pub(super) struct UrlArgs {
+    /// The flavour's name
+    pub(super) flavour: String,
+
+    /// Name this database; it is not made
+    #[arg(long, value_name = "NAME", value_parser = database_name)]
+    pub(super) database: Option<String>,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+/// Options of `logs`.
+#[derive(Debug, clap::Args)]
+pub(super) struct LogsArgs {
+    /// The flavour's name
+    pub(super) flavour: String,
+
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(super) follow: bool,
+
+    /// So many lines of what there is
+    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
+    pub(super) lines: usize,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+/// Options of `cp`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CpArgs {
+    /// What is copied: a file, or FLAVOUR:/PATH
+    #[arg(value_name = "SRC")]
+    pub(super) from: Side,
+
+    /// Where to: a file or folder, or FLAVOUR:/PATH
+    #[arg(value_name = "DST")]
+    pub(super) to: Side,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+/// Which flavours.
+#[derive(Debug, clap::Args)]
+pub(super) struct Chosen {
+    /// Names or patterns of flavours
+    #[arg(value_name = "FLAVOUR", required_unless_present = "all")]
+    pub(super) flavours: Vec<String>,
+
+    /// All flavours
+    #[arg(long, conflicts_with = "flavours")]
+    pub(super) all: bool,
+
+    /// Only the flavours of this nest
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+}
+
+/// Options of commands that ask for nothing but flavours.
+#[derive(Debug, clap::Args)]
+pub(super) struct ChosenArgs {
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
+}
+
+/// Options of `stop`.
+#[derive(Debug, clap::Args)]
+pub(super) struct StopArgs {
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
+
+    /// End them at once, as a crash would
+    #[arg(long)]
+    pub(super) kill: bool,
+}
+
+/// Options of `reset`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ResetArgs {
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
+
+    /// Also where snapshots go with it
+    #[arg(long)]
+    pub(super) drop_snapshots: bool,
+}
+
+/// Options of `snapshot`.
+#[derive(Debug, clap::Args)]
+pub(super) struct SnapshotArgs {
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
+
+    /// Its name [default: the time, in UTC]
+    #[arg(long, value_parser = snapshot_name)]
+    pub(super) name: Option<String>,
+
+    /// Hold the server for it instead of shutting it down
+    #[arg(long)]
+    pub(super) live: bool,
+
+    /// List the snapshots that there are
+    #[arg(long, conflicts_with_all = ["name", "live", "delete"])]
+    pub(super) list: bool,
+
+    /// Remove the snapshot of that name
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "live"])]
+    pub(super) delete: Option<String>,
+}
+
+/// Options of `restore`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RestoreArgs {
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
+
+    /// The snapshot's name [default: the latest one]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+}
+
+fn snapshot_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if begins && text.chars().all(plain) && text.len() <= 60 {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected letters, digits, hyphens, `_` and `.`; found `{text}`"
+    ))
+}
+
+/// A name that needs no escapes in an address.
+fn database_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_$".contains(c);
+    if !text.is_empty() && text.chars().all(plain) && text.len() <= 64 {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected letters, digits, hyphens, `_` and `$`; found `{text}`"
+    ))
+}

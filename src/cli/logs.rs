@@ -1,0 +1,98 @@
+//! `dbmatrix logs`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::args::Place;
+use super::hand::LogsArgs;
+use super::reach::find;
+use super::signal::asked_to_end;
+use super::{Failure, privilege};
+use crate::event::Verdict;
+use crate::nest::{Located, State};
+use crate::server::{Log, LogSource, ServerError, logs as logs_of};
+
+/// How soon a flavour that does not run is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Shows a server's logs, and goes on with what comes.
+pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Failure> {
+    privilege::become_root()?;
+    let located = find(place, &args.flavour, args.nest.as_deref()).await?;
+    located.start().await.map_err(Failure::not_provided)?;
+    let just_started = located.state() == State::Stopped;
+    let mut logs = logs_of(&located.child, just_started)
+        .await
+        .map_err(Failure::not_provided)?;
+    let mut page = Page::default();
+    for log in &mut logs {
+        let text = log.last(args.lines).await.map_err(Failure::not_provided)?;
+        page.show(&log.source, &text);
+    }
+    if !args.follow {
+        return Ok(Verdict::Passed);
+    }
+    tokio::select! {
+        ended = follow(&located, logs, page) => ended,
+        () = asked_to_end() => Ok(Verdict::Interrupted),
+    }
+}
+
+/// Shows what comes in any of the logs, until something fails.
+async fn follow(located: &Located, logs: Vec<Log>, mut page: Page) -> Result<Verdict, Failure> {
+    let (texts, mut heard) = tokio::sync::mpsc::channel(16);
+    let mut tasks = tokio::task::JoinSet::new();
+    for log in logs {
+        tasks.spawn(listen(located.clone(), log, texts.clone()));
+    }
+    drop(texts);
+    while let Some(said) = heard.recv().await {
+        let (source, text) = said.map_err(Failure::not_provided)?;
+        page.show(&source, &text);
+    }
+    Ok(Verdict::Passed)
+}
+
+type Said = Result<(LogSource, String), ServerError>;
+
+/// A flavour that is stopped or frozen meanwhile is waited for; one that is gone
+/// is not.
+async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender<Said>) {
+    loop {
+        let said = match log.more().await {
+            Ok(text) => Ok((log.source.clone(), text)),
+            Err(error) => match located.look_again().await {
+                Ok(State::Stopped | State::Frozen) => {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+                Ok(State::Running) | Err(_) => Err(error),
+            },
+        };
+        let is_over = said.is_err();
+        if texts.send(said).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
+/// What is shown, with a heading wherever another log goes on.
+#[derive(Debug, Default)]
+struct Page {
+    last: Option<LogSource>,
+}
+
+impl Page {
+    fn show(&mut self, source: &LogSource, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let mut out = std::io::stdout().lock();
+        if self.last.as_ref() != Some(source) {
+            let gap = if self.last.is_some() { "\n" } else { "" };
+            let _ = writeln!(out, "{gap}==> {source} <==");
+            self.last = Some(source.clone());
+        }
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}

@@ -1,0 +1,94 @@
+//! `dbmatrix start`, `stop`, `freeze`, `thaw`, `restart` and `reset`.
+
+use super::Failure;
+use super::args::Place;
+use super::each::{Runs, each, ready};
+use super::hand::{Chosen, ResetArgs, StopArgs};
+use crate::event::Verdict;
+use crate::nest::{Ending, Located, State};
+
+/// Starts flavours, or lets them go on.
+pub(super) async fn start(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+    each(place, chosen, Runs::LetBe, go_on).await
+}
+
+async fn go_on(one: &Located) -> Result<String, Failure> {
+    one.start().await.map_err(Failure::not_provided)?;
+    let ready = ready(one).await?;
+    Ok(match one.state() {
+        State::Running => format!("runs already, {ready}"),
+        State::Frozen => format!("thawed, {ready}"),
+        State::Stopped => format!("started, {ready}"),
+    })
+}
+
+/// Shuts flavours down.
+pub(super) async fn stop(place: &Place, args: &StopArgs) -> Result<Verdict, Failure> {
+    let (ending, done) = match args.kill {
+        true => (Ending::Killed, "killed"),
+        false => (Ending::ShutDown, "stopped"),
+    };
+    let stop = async |one: &Located| {
+        one.stop(ending).await?;
+        Ok(match one.state() {
+            State::Stopped => "is stopped already".to_owned(),
+            State::Running | State::Frozen => done.to_owned(),
+        })
+    };
+    each(place, &args.chosen, Runs::Awaited, stop).await
+}
+
+/// Holds flavours.
+pub(super) async fn freeze(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let freeze = async |one: &Located| {
+        one.freeze().await?;
+        Ok(match one.state() {
+            State::Running => "frozen".to_owned(),
+            State::Frozen => "is frozen already".to_owned(),
+            State::Stopped => "is stopped: there is nothing to hold".to_owned(),
+        })
+    };
+    each(place, chosen, Runs::Awaited, freeze).await
+}
+
+/// Lets flavours go on.
+pub(super) async fn thaw(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let thaw = async |one: &Located| match one.state() {
+        State::Stopped => {
+            let name = &one.flavour;
+            Ok(format!(
+                "is stopped, not frozen; `dbmatrix start {name}` starts it"
+            ))
+        }
+        State::Running | State::Frozen => go_on(one).await,
+    };
+    each(place, chosen, Runs::LetBe, thaw).await
+}
+
+/// Shuts flavours down and starts them.
+pub(super) async fn restart(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let restart = async |one: &Located| {
+        one.restart().await?;
+        let ready = ready(one).await?;
+        Ok(format!("restarted, {ready}"))
+    };
+    each(place, chosen, Runs::Awaited, restart).await
+}
+
+/// Makes flavours as new.
+pub(super) async fn reset(place: &Place, args: &ResetArgs) -> Result<Verdict, Failure> {
+    let reset = async |one: &Located| {
+        one.reset(args.drop_snapshots).await?;
+        let after = after(one).await?;
+        Ok(format!("as new, {after}"))
+    };
+    each(place, &args.chosen, Runs::Awaited, reset).await
+}
+
+/// What a flavour that was brought back is doing: what it did before.
+pub(super) async fn after(one: &Located) -> Result<String, Failure> {
+    match one.state() {
+        State::Stopped => Ok("stopped".to_owned()),
+        State::Running | State::Frozen => ready(one).await,
+    }
+}

@@ -1,0 +1,154 @@
+//! What people do to a flavour's child between runs. Nobody else may be at work
+//! in the nest, unless it is only started.
+
+use thiserror::Error;
+
+use super::child::create_at;
+use super::golden::{golden_name, is_golden, shut_down};
+use super::outer::config_stage_ready;
+use super::{Located, NestError, State, key};
+use crate::engine::{Devices, EngineError, ImageSource, Power, config};
+
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It shuts down.
+    ShutDown,
+    /// It is killed, as by a crash.
+    Killed,
+}
+
+/// What could not be done to a child.
+#[derive(Debug, Error)]
+pub enum UpkeepError {
+    /// As elsewhere.
+    #[error(transparent)]
+    Nest(#[from] NestError),
+    /// A request to the inner engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// There is nothing to copy.
+    #[error("its golden child is gone; `dbmatrix run MATRIX` makes the flavour anew")]
+    NoGolden,
+    /// It would go with what it has.
+    #[error("its snapshots would go with it ({names}); `--drop-snapshots` says that they may")]
+    HasSnapshots {
+        /// Their names.
+        names: String,
+    },
+    /// There is no such snapshot.
+    #[error("it has no snapshot `{name}`; {there}")]
+    NoSnapshot {
+        /// The name.
+        name: String,
+        /// What there is.
+        there: String,
+    },
+    /// There is none at all.
+    #[error("it has no snapshot; `dbmatrix snapshot` takes one")]
+    NoSnapshots,
+    /// There is one already.
+    #[error("it has a snapshot `{name}`; choose another name, or remove it by `--delete {name}`")]
+    SnapshotThere {
+        /// The name.
+        name: String,
+    },
+}
+
+impl UpkeepError {
+    /// Whether what was asked for cannot be, and nothing is broken.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, UpkeepError::Nest(_) | UpkeepError::Engine(_))
+    }
+}
+
+impl Located {
+    pub(super) async fn power(&self, power: Power) -> Result<(), EngineError> {
+        self.child.engine.power(&self.child.name, power).await
+    }
+
+    /// Ends its server; what it has stays. One that is held goes on before it
+    /// shuts down. One that is stopped is fine.
+    ///
+    /// # Errors
+    /// As of the engine, where it does not shut down within minutes too.
+    pub async fn stop(&self, ending: Ending) -> Result<(), UpkeepError> {
+        self.mark_used().await?;
+        match (self.state(), ending) {
+            (State::Stopped, _) => Ok(()),
+            (_, Ending::Killed) => Ok(self.power(Power::Kill).await?),
+            (State::Running, Ending::ShutDown) => Ok(self.shut_down().await?),
+            (State::Frozen, Ending::ShutDown) => {
+                self.power(Power::Thaw).await?;
+                Ok(self.shut_down().await?)
+            }
+        }
+    }
+
+    pub(super) async fn shut_down(&self) -> Result<(), EngineError> {
+        shut_down(&self.child.engine, &self.child.name).await
+    }
+
+    /// Holds it, where it runs.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn freeze(&self) -> Result<(), UpkeepError> {
+        match self.look_again().await? {
+            State::Running => Ok(self.power(Power::Freeze).await?),
+            State::Frozen | State::Stopped => Ok(()),
+        }
+    }
+
+    /// Ends its server, where there is one, and starts it.
+    ///
+    /// # Errors
+    /// As of [`Located::stop`].
+    pub async fn restart(&self) -> Result<(), UpkeepError> {
+        self.stop(Ending::ShutDown).await?;
+        Ok(self.power(Power::Start).await?)
+    }
+
+    /// Makes it anew as a copy of its golden child, at the address that it has.
+    /// One that was stopped is not started.
+    ///
+    /// # Errors
+    /// [`UpkeepError::NoGolden`]; [`UpkeepError::HasSnapshots`], unless they
+    /// `may_go`.
+    pub async fn reset(&self, may_go: bool) -> Result<(), UpkeepError> {
+        let (engine, name) = (&self.child.engine, &self.child.name);
+        let golden = self.golden().await?;
+        let snapshots = engine.snapshots(name).await?;
+        if !snapshots.is_empty() && !may_go {
+            return Err(UpkeepError::HasSnapshots {
+                names: super::snapshot::listed(&snapshots),
+            });
+        }
+        engine.destroy_instance(name).await?;
+        let noted = config([
+            (key::STAGE, "making"),
+            (key::AHEAD, ""),
+            (key::FRESH, ""),
+            (key::GOLDEN, ""),
+            (key::FLAVOUR, &self.flavour),
+        ]);
+        let (at, source) = (self.child.address, ImageSource::Container(golden));
+        create_at(&self.nest, name, at, source, noted, Devices::new()).await?;
+        let ready = config_stage_ready();
+        engine.configure_instance(name, &ready).await?;
+        if self.state() != State::Stopped {
+            self.power(Power::Start).await?;
+        }
+        Ok(())
+    }
+
+    /// The name of the golden child that it came from.
+    async fn golden(&self) -> Result<String, UpkeepError> {
+        let key = self.instance.config.get(key::KEY);
+        let name = golden_name(key.map_or("", String::as_str));
+        match self.child.engine.instance(&name).await? {
+            Some(found) if is_golden(&found) => Ok(name),
+            _ => Err(UpkeepError::NoGolden),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a server says of itself while it runs: its error log and the journal of
+//! its unit, read in the child. Nobody has to be logged in, so a server that
+//! does not come up is read too.
+
+use std::fmt;
+
+use super::settle::unit_of;
+use super::{ServerError, succeed};
+use crate::engine::{Exec, ExecOutput};
+use crate::nest::Child;
+
+/// Files that the server logs to: that to which its standard error leads, since
+/// `log_error` is opened in its place; beside it what the settings name and the
+/// usual ones, where something is in them. While the unit is being started it is
+/// waited for, `$TURNS` quarters of a second.
+const FILES: &str = r#"
+turn=0
+while [ "$turn" -lt "$TURNS" ]; do
+    case "$(systemctl is-active "$SERVICE" 2> /dev/null || true)" in
+        active | failed | deactivating) break ;;
+    esac
+    sleep 0.25
+    turn=$((turn + 1))
+done
+pid=$(systemctl show --property MainPID --value "$SERVICE" 2> /dev/null || true)
+if [ "${pid:-0}" -gt 0 ]; then
+    log=$(readlink "/proc/$pid/fd/2" || true)
+    if [ -f "$log" ]; then echo "$log"; fi
+fi
+named=$(grep -rhsE '^[[:space:]]*log[-_]error[[:space:]]*=' /etc/mysql /etc/my.cnf /etc/my.cnf.d |
+    sed -e 's/^[^=]*=[[:space:]]*//' -e 's/[[:space:]]*$//' | tr -d "\"'") || true
+for log in $named /var/log/mysql/error.log /var/log/mariadb/mariadb.log /var/log/mysqld.log \
+    /var/lib/mysql/*.err; do
+    if [ -f "$log" ] && [ -s "$log" ]; then readlink -f "$log"; fi
+done
+"#;
+
+/// The end of a file; where that is, on standard error.
+const LAST: &str = r#"
+set -- $(stat --dereference --format '%i %s' "$FILE" 2> /dev/null || echo 0 0)
+if [ "$2" -gt 0 ]; then head --bytes "$2" "$FILE" | tail --lines "$LINES"; fi
+echo "$1 $2" >&2
+"#;
+
+/// What has come since, waited for; a file that is another one or shorter is
+/// read from its beginning.
+const MORE: &str = r#"
+turn=0
+while :; do
+    set -- $(stat --dereference --format '%i %s' "$FILE" 2> /dev/null || echo 0 0)
+    if [ "$1" != "$INODE" ] || [ "$2" -lt "$SEEN" ]; then SEEN=0; INODE=$1; fi
+    if [ "$2" -gt "$SEEN" ] || [ "$turn" -ge 30 ]; then break; fi
+    sleep 0.25
+    turn=$((turn + 1))
+done
+if [ "$2" -gt "$SEEN" ]; then
+    tail --bytes "+$((SEEN + 1))" "$FILE" | head --bytes "$(($2 - SEEN))"
+fi
+echo "$1 $2" >&2
+"#;
+
+const LAST_OF_JOURNAL: &str = r#"
+exec journalctl --unit "$SERVICE" --lines "$LINES" --no-pager --quiet --show-cursor
+"#;
+
+const MORE_OF_JOURNAL: &str = r#"
+turn=0
+while :; do
+    new=$(journalctl --unit "$SERVICE" ${CURSOR:+--after-cursor "$CURSOR"} \
+        --no-pager --quiet --show-cursor)
+    case "$new" in
+        '' | "$MARK"*) ;;
+        *) break ;;
+    esac
+    if [ "$turn" -ge 15 ]; then break; fi
+    sleep 0.5
+    turn=$((turn + 1))
+done
+printf '%s\n' "$new"
+"#;
+
+/// Begins the line in which the journal tells how far it was read.
+const MARK: &str = "-- cursor: ";
+
+/// Where a server's words are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogSource {
+    /// In the journal, of this unit.
+    Journal(String),
+    /// In a file of the child.
+    File(String),
+}
+
+impl fmt::Display for LogSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogSource::Journal(unit) => write!(f, "journal of {unit}"),
+            LogSource::File(path) => f.write_str(path),
+        }
+    }
+}
+
+/// Whether a child was started just now, so that its server may not be yet.
+const JUST_STARTED: &str = "40";
+const LONG_UP: &str = "4";
+
+/// A log that is read on and on.
+#[derive(Debug, Clone)]
+pub struct Log {
+    child: Child,
+    /// Where it is.
+    pub source: LogSource,
+    /// How far it was read: inode and size of a file, the journal's cursor.
+    seen: String,
+}
+
+/// The logs of a child's server, that which is most to the point last.
+///
+/// # Errors
+/// As of the engine.
+pub async fn logs(child: &Child, just_started: bool) -> Result<Vec<Log>, ServerError> {
+    let unit = unit_of(child).await?;
+    let turns = if just_started { JUST_STARTED } else { LONG_UP };
+    let find = Exec::script(FILES)
+        .env("SERVICE", &unit)
+        .env("TURNS", turns);
+    let found = succeed(child, "find the server's log", find).await?;
+    let mut sources = vec![LogSource::Journal(unit)];
+    for line in found.stdout.lines() {
+        let file = LogSource::File(line.to_owned());
+        if !sources.contains(&file) {
+            sources.push(file);
+        }
+    }
+    let log = |source| Log {
+        child: child.clone(),
+        source,
+        seen: String::new(),
+    };
+    Ok(sources.into_iter().map(log).collect())
+}
+
+impl Log {
+    /// Its last lines.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn last(&mut self, lines: usize) -> Result<String, ServerError> {
+        let read = match &self.source {
+            LogSource::Journal(unit) => Exec::script(LAST_OF_JOURNAL).env("SERVICE", unit),
+            LogSource::File(path) => Exec::script(LAST).env("FILE", path),
+        };
+        self.read(read.env("LINES", &lines.to_string())).await
+    }
+
+    /// What has come since it was read last. Waits some seconds for something.
+    ///
+    /// # Errors
+    /// As of the engine, where the child does not run too.
+    pub async fn more(&mut self) -> Result<String, ServerError> {
+        let read = match &self.source {
+            LogSource::Journal(unit) => Exec::script(MORE_OF_JOURNAL)
+                .env("SERVICE", unit)
+                .env("CURSOR", &self.seen)
+                .env("MARK", MARK),
+            LogSource::File(path) => {
+                let (inode, size) = self.seen.split_once(' ').unwrap_or(("0", "0"));
+                let read = Exec::script(MORE).env("FILE", path);
+                read.env("INODE", inode).env("SEEN", size)
+            }
+        };
+        self.read(read).await
+    }
+
+    async fn read(&mut self, read: Exec) -> Result<String, ServerError> {
+        let output = succeed(&self.child, "read the server's log", read).await?;
+        let (text, seen) = match &self.source {
+            LogSource::Journal(_) => split(&output.stdout),
+            LogSource::File(_) => of_file(&output),
+        };
+        if let Some(seen) = seen {
+            self.seen = seen.to_owned();
+        }
+        Ok(text.to_owned())
+    }
+}
+
+fn of_file(output: &ExecOutput) -> (&str, Option<&str>) {
+    (&output.stdout, output.stderr.lines().last())
+}
+
+/// The journal's lines, and how far they go.
+fn split(text: &str) -> (&str, Option<&str>) {
+    let Some(at) = text.rfind(MARK) else {
+        return (text.trim_start_matches('\n'), None);
+    };
+    let cursor = text[at + MARK.len()..].lines().next();
+    (&text[..at], cursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journals_cursor_is_no_line_of_it() {
+        let text = "Nov 24 a\nNov 24 b\n-- cursor: s=1;i=2\n";
+        assert_eq!(split(text), ("Nov 24 a\nNov 24 b\n", Some("s=1;i=2")));
+        assert_eq!(split("\n"), ("", None));
+        assert_eq!(split("Nov 24 a\n"), ("Nov 24 a\n", None));
+    }
+}
