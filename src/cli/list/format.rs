@@ -136,7 +136,11 @@ pub(super) fn table(listed: &[Listed], sizes: &Sizes, width: usize) -> String {
 fn fitted(rows: &[Row<'_>], width: usize) -> String {
     let mut columns: Vec<&Column> = COLUMNS.iter().collect();
     let mut table = drawn(rows, &columns);
+    let has_several = rows.windows(2).any(|pair| pair[0].nest != pair[1].nest);
     for title in DISPENSABLE {
+        if title == "NEST" && has_several {
+            continue;
+        }
         let widest = table.lines().map(UnicodeWidthStr::width).max();
         if widest.unwrap_or_default() <= width {
             break;
@@ -214,6 +218,11 @@ mod tests {
         assert!(!middle.contains("NEST"), "{middle}");
         assert!(middle.lines().all(|line| line.width() <= 120), "{middle}");
         assert!(middle.contains("10.11.19-MariaDB-0+deb12u1 "), "{middle}");
+        let other = Row {
+            nest: "other",
+            ..row()
+        };
+        assert!(fitted(&[row(), other], 120).contains("NEST"));
         let narrow = fitted(&[row()], 20);
         assert!(
             narrow.contains("mariadb-10.11") && narrow.contains("64.0 MiB"),
