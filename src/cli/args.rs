@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
-use super::completion::flavours;
+use super::completion::{CompletionsArgs, ManArgs, flavours};
+use super::connect::ConnectArgs;
 use super::hand::HandCommand;
 use super::list::Format as ListFormat;
 use crate::host::EngineChoice;
 use crate::matrix::After;
 use crate::plan::Selection;
-use crate::prompt::Format;
 use crate::report::ReportSpec;
 use crate::shard::Shard;
 
@@ -418,84 +418,6 @@ pub(super) struct DoctorArgs {
     /// Send nothing to mirrors and vendors' repositories
     #[arg(long)]
     pub(super) offline: bool,
-}
-
-/// Options of `connect`.
-#[derive(Debug, clap::Args)]
-pub(super) struct ConnectArgs {
-    /// The flavour's name, or a server of the catalogue (`mysql:9.7`), which is
-    /// brought up in a nest of its own; several are asked side by side
-    #[arg(value_name = "FLAVOUR", required_unless_present = "all", add = ArgValueCandidates::new(flavours))]
-    pub(super) flavour: Vec<String>,
-
-    /// All flavours side by side, started where they do not run
-    #[arg(long, conflicts_with = "flavour")]
-    pub(super) all: bool,
-
-    /// Run these statements instead of opening a prompt
-    #[arg(short, long, value_name = "SQL")]
-    pub(super) execute: Option<String>,
-
-    /// The database to begin in
-    #[arg(short = 'D', long, value_name = "NAME")]
-    pub(super) database: Option<String>,
-
-    /// Form of results: `table`, `vertical`, `csv`, `json` or `tsv` [default:
-    /// `table` on a terminal, else `tsv`]
-    #[arg(long, value_name = "FORM")]
-    pub(super) format: Option<Format>,
-
-    /// Go on where a statement is refused
-    #[arg(short, long)]
-    pub(super) force: bool,
-
-    /// Install missing system packages without asking
-    #[arg(long, short)]
-    pub(super) yes: bool,
-
-    /// Who speaks with the server
-    #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
-    pub(super) client: Client,
-
-    /// The nest, where several have a flavour of that name
-    #[arg(long)]
-    pub(super) nest: Option<String>,
-}
-
-/// A client program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(super) enum Client {
-    /// This one
-    #[default]
-    Builtin,
-    /// MySQL's classic one
-    Mysql,
-    /// MariaDB's classic one
-    Mariadb,
-    /// The one with completion
-    Mycli,
-}
-
-/// Options of `completions`.
-#[derive(Debug, clap::Args)]
-pub(super) struct CompletionsArgs {
-    /// The shell that reads the script
-    pub(super) shell: Shell,
-}
-
-/// A shell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-}
-
-/// Options of `man`.
-#[derive(Debug, clap::Args)]
-pub(super) struct ManArgs {
-    /// The folder, made where it is not there
-    pub(super) folder: PathBuf,
 }
 
 /// Options of `exec`.

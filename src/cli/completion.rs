@@ -3,6 +3,7 @@
 //! A shell calls this program again for each completion, so that the names of
 //! flavours are those that are up.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::CommandFactory;
@@ -10,11 +11,33 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
-use super::args::{Args, CompletionsArgs, ManArgs, Shell};
+use super::args::Args;
 use super::{Failure, say};
 use crate::event::Verdict;
 use crate::host::{EngineChoice, Survey, survey};
 use crate::nest::{Kind, list_all};
+
+/// Options of `completions`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell that reads the script
+    shell: Shell,
+}
+
+/// A shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Options of `man`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ManArgs {
+    /// The folder, made where it is not there
+    folder: PathBuf,
+}
 
 /// Set by a shell that asks.
 const VARIABLE: &str = "DBMATRIX_COMPLETE";

@@ -3,16 +3,74 @@
 use std::io::{BufReader, Cursor, IsTerminal, Write};
 use std::path::PathBuf;
 
+use clap_complete::engine::ArgValueCandidates;
 use console::Term;
 
 use super::ad_hoc::{bring_up, is_server};
-use super::args::{Client, ConnectArgs, Place};
+use super::args::Place;
+use super::completion::flavours;
 use super::reach::{Meant, Reached, flavours_up, reach_all};
 use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::prompt::{Ended, Format, Seat, Source, Talk, Tone, View};
 use crate::server::{RoutedUser, Server};
 use crate::session::Connect;
+
+/// Options of `connect`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConnectArgs {
+    /// The flavour's name, or a server of the catalogue (`mysql:9.7`), which is
+    /// brought up in a nest of its own; several are asked side by side
+    #[arg(value_name = "FLAVOUR", required_unless_present = "all", add = ArgValueCandidates::new(flavours))]
+    flavour: Vec<String>,
+
+    /// All flavours side by side, started where they do not run
+    #[arg(long, conflicts_with = "flavour")]
+    all: bool,
+
+    /// Run these statements instead of opening a prompt
+    #[arg(short, long, value_name = "SQL")]
+    execute: Option<String>,
+
+    /// The database to begin in
+    #[arg(short = 'D', long, value_name = "NAME")]
+    database: Option<String>,
+
+    /// Form of results: `table`, `vertical`, `csv`, `json` or `tsv` [default:
+    /// `table` on a terminal, else `tsv`]
+    #[arg(long, value_name = "FORM")]
+    format: Option<Format>,
+
+    /// Go on where a statement is refused
+    #[arg(short, long)]
+    force: bool,
+
+    /// Install missing system packages without asking
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Who speaks with the server
+    #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
+    client: Client,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    nest: Option<String>,
+}
+
+/// A client program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Client {
+    /// This one
+    #[default]
+    Builtin,
+    /// MySQL's classic one
+    Mysql,
+    /// MariaDB's classic one
+    Mariadb,
+    /// The one with completion
+    Mycli,
+}
 
 /// Opens a prompt on one flavour or several, or runs statements.
 pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict, Failure> {
