@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
+use super::catalogue::CatalogueArgs;
 use super::completion::{CompletionsArgs, ManArgs, flavours};
 use super::connect::ConnectArgs;
 use super::hand::HandCommand;
@@ -138,6 +139,15 @@ Examples:
 
 Exit status: 0 no problem (or none that is left by --fix); 1 problems.")]
     Doctor(DoctorArgs),
+    /// Show what servers can be had, and from where
+    #[command(after_help = "\
+REACHED says whether this machine gets there: apt is asked for each release file.
+A name of SERVER or ALSO can stand in a matrix and after `connect`.
+
+Examples:
+  dbmatrix catalogue
+  dbmatrix connect mysql:lts")]
+    Catalogue(CatalogueArgs),
     /// Open a prompt on a flavour, or on several at once
     #[command(after_help = "\
 Statements come from `-e`, else from standard input; at a terminal there is a

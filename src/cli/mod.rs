@@ -5,6 +5,7 @@
 
 mod ad_hoc;
 mod args;
+mod catalogue;
 mod completion;
 mod connect;
 mod consent;
@@ -99,6 +100,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::List(command) => list::list(&args.place, command).await,
         Command::Doctor(command) => doctor::doctor(&args.place, command).await,
         Command::Connect(command) => connect::connect(&args.place, command).await,
+        Command::Catalogue(command) => catalogue::catalogue(command).await,
         Command::Completions(command) => completion::completions(command),
         Command::Man(command) => completion::man(command),
         Command::Hand(command) => hand::carry_out(&args.place, command).await,

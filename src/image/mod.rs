@@ -7,12 +7,14 @@ mod bootstrap;
 mod build;
 mod error;
 mod mirror;
+mod reach;
 mod scratch;
 mod store;
 
 pub use build::{BaseImage, Builder, Building};
 pub use error::ImageError;
 pub use mirror::{Archive, archives, machine_checks_dates};
+pub use reach::{Answer, ask_all};
 pub(crate) use store::KeyedLocks;
 pub use store::{ImageOrigin, ImageStore, StoreError};
 

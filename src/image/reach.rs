@@ -1,0 +1,136 @@
+//! Whether archives are reached from here.
+//!
+//! apt is asked, so that its proxies and certificates count: it fetches the
+//! release file of each suite, into a folder that is gone afterwards. Nothing
+//! else is sent anywhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::join_all;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::Archive;
+
+const HELPER: &str = "/usr/lib/apt/apt-helper";
+/// All are asked at once.
+const LIMIT: Duration = Duration::from_secs(6);
+
+/// How an archive answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Its release file is there, and good until then.
+    Reached {
+        /// As far as the file says.
+        until: Option<SystemTime>,
+    },
+    /// Why not.
+    Unreached(String),
+}
+
+/// Asks all archives at once.
+///
+/// # Errors
+/// Says why none could be asked.
+pub async fn ask_all(all: BTreeSet<Archive>) -> Result<BTreeMap<Archive, Answer>, String> {
+    if !Path::new(HELPER).exists() {
+        return Err("this machine has no apt to ask".to_owned());
+    }
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let asked = all.into_iter().enumerate().map(|(at, archive)| {
+        let file = folder.path().join(at.to_string());
+        async move {
+            let answer = ask(&archive, &file).await;
+            (archive, answer)
+        }
+    });
+    Ok(join_all(asked).await.into_iter().collect())
+}
+
+async fn ask(archive: &Archive, file: &Path) -> Answer {
+    let url = format!("{}/dists/{}/InRelease", archive.url, archive.suite);
+    let mut command = Command::new(HELPER);
+    command
+        .args(["-o", "Acquire::Retries=0"])
+        .args([
+            "-o",
+            "Acquire::http::Timeout=5",
+            "-o",
+            "Acquire::https::Timeout=5",
+        ])
+        .args(["download-file", &url])
+        .arg(file)
+        .env("LC_ALL", "C")
+        // A name server that is asked so much at once may drop a question, and
+        // is asked again after 5 s where nothing else is said (resolv.conf(5)).
+        .env("RES_OPTIONS", "timeout:1 attempts:4")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = match timeout(LIMIT, command.output()).await {
+        Err(_) => return Answer::Unreached(format!("no answer within {} s", LIMIT.as_secs())),
+        Ok(Err(error)) => return Answer::Unreached(error.to_string()),
+        Ok(Ok(output)) => output,
+    };
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Answer::Unreached(reason(&errors, &url));
+    }
+    let text = std::fs::read(file).unwrap_or_default();
+    Answer::Reached {
+        until: good_until(&String::from_utf8_lossy(&text)),
+    }
+}
+
+/// What apt says of a file that it could not fetch, without the address.
+fn reason(errors: &str, url: &str) -> String {
+    let told = errors.lines().find_map(|line| line.strip_prefix("E: "));
+    let told = told.unwrap_or("apt failed");
+    let told = told.strip_prefix("Failed to fetch ").unwrap_or(told);
+    let told = told.strip_prefix(url).unwrap_or(told);
+    told.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The field `Valid-Until` of a release file, such as `Sat, 29 Nov 2025
+/// 08:15:32 UTC`.
+fn good_until(text: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let field = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Valid-Until:"))?;
+    let words: Vec<&str> = field.split_whitespace().collect();
+    let [_, day, month, year, time, ..] = words[..] else {
+        return None;
+    };
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let day: u8 = day.parse().ok()?;
+    humantime::parse_rfc3339(&format!("{year}-{month:02}-{day:02}T{time}Z")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_apt_says_is_told_without_the_address() {
+        let errors = "W: Download is performed unsandboxed\nE: Failed to fetch http://a.test/x  Could not resolve 'a.test'\n";
+        assert_eq!(
+            reason(errors, "http://a.test/x"),
+            "Could not resolve 'a.test'"
+        );
+        assert_eq!(reason("", "http://a.test/x"), "apt failed");
+    }
+
+    #[test]
+    fn a_release_file_says_until_when_it_is_good() {
+        let text = "Suite: sid\nValid-Until: Sat,  1 Nov 2025 08:15:32 UTC\n";
+        let until = humantime::parse_rfc3339("2025-11-01T08:15:32Z").ok();
+        assert_eq!(good_until(text), until);
+        assert_eq!(good_until("Suite: sid\n"), None);
+        assert_eq!(good_until("Valid-Until: tomorrow\n"), None);
+    }
+}
