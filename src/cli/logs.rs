@@ -14,6 +14,8 @@ use crate::server::{Log, LogSource, ServerError, logs as logs_of};
 
 /// How soon a flavour that does not run is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How often in a row a log may not be read.
+const FAILURES: u32 = 30;
 
 /// Shows a server's logs, and goes on with what comes.
 pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Failure> {
@@ -55,22 +57,31 @@ async fn follow(located: &Located, logs: Vec<Log>, mut page: Page) -> Result<Ver
 
 type Said = Result<(LogSource, String), ServerError>;
 
-/// A flavour that is stopped or frozen meanwhile is waited for; one that is gone
-/// is not.
+/// A flavour that is stopped or frozen meanwhile is waited for; one that is gone,
+/// or cannot be read though it runs, is not for long: it may be restarting, or
+/// being made anew.
 async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender<Said>) {
+    let mut failures = 0;
     loop {
         let said = match log.more().await {
-            Ok(text) => Ok((log.source.clone(), text)),
-            Err(error) => match located.look_again().await {
-                Ok(State::Stopped | State::Frozen) => {
+            Ok(text) => {
+                failures = 0;
+                Ok((log.source.clone(), text))
+            }
+            Err(error) => {
+                log.interrupted();
+                match located.look_again().await {
+                    Ok(Some(State::Stopped | State::Frozen)) => failures = 0,
+                    Ok(Some(State::Running) | None) | Err(_) => failures += 1,
+                }
+                if failures < FAILURES {
                     tokio::time::sleep(AGAIN).await;
                     continue;
                 }
-                Ok(State::Running) | Err(_) => Err(error),
-            },
+                Err(error)
+            }
         };
-        let is_over = said.is_err();
-        if texts.send(said).await.is_err() || is_over {
+        if texts.send(said).await.is_err() || failures > 0 {
             return;
         }
     }

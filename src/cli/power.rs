@@ -6,6 +6,7 @@ use super::each::{Runs, each, ready};
 use super::hand::{Chosen, ResetArgs, StopArgs};
 use crate::event::Verdict;
 use crate::nest::{Ending, Located, State};
+use crate::server::revive;
 
 /// Starts flavours, or lets them go on.
 pub(super) async fn start(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
@@ -14,11 +15,16 @@ pub(super) async fn start(place: &Place, chosen: &Chosen) -> Result<Verdict, Fai
 
 async fn go_on(one: &Located) -> Result<String, Failure> {
     one.start().await.map_err(Failure::not_provided)?;
+    // A container may run whose server was ended.
+    let revived = match one.state() {
+        State::Running => revive(&one.child).await.map_err(Failure::not_provided)?,
+        State::Frozen | State::Stopped => false,
+    };
     let ready = ready(one).await?;
     Ok(match one.state() {
-        State::Running => format!("runs already, {ready}"),
+        State::Running if !revived => format!("runs already, {ready}"),
         State::Frozen => format!("thawed, {ready}"),
-        State::Stopped => format!("started, {ready}"),
+        State::Running | State::Stopped => format!("started, {ready}"),
     })
 }
 

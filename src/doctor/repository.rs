@@ -73,6 +73,13 @@ fn mirror(mirrors: &BTreeSet<Archive>, answers: &BTreeMap<Archive, Answer>) -> F
             None => {}
         }
     }
+    if mirrors.is_empty() {
+        return Finding::note(
+            AT,
+            "not looked at: apt on this machine names no Debian mirror",
+        )
+        .remedy("name a `mirror` in `[[image]]`, or see that the builder's own is reached");
+    }
     if !unreached.is_empty() {
         let state = match is_vital || unreached.len() == mirrors.len() {
             true => State::Problem,
@@ -187,7 +194,5 @@ mod tests {
             names,
             ["deb.mariadb.org", "repo.mysql.com", "repo.percona.com"]
         );
-        let mirrors = mirrors();
-        assert!(mirrors.iter().any(|archive| archive.suite == "trixie"));
     }
 }

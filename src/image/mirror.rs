@@ -14,9 +14,6 @@ pub(super) struct Mirror {
     pub(super) security: Option<String>,
 }
 
-/// What mmdebstrap takes where it is told of no mirror.
-const DEFAULT: &str = "http://deb.debian.org/debian";
-
 /// A suite of a Debian archive, as apt asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Archive {
@@ -27,12 +24,9 @@ pub struct Archive {
 }
 
 /// The archives from which an image of `suite` is built, where the matrix names
-/// no other mirror.
+/// no other mirror; none where it is the builder that knows.
 pub fn archives(suite: &str) -> Vec<Archive> {
-    let mut lines = machine_mirror().sources(suite);
-    if lines.is_empty() {
-        lines.push(format!("deb {DEFAULT} {suite} main"));
-    }
+    let lines = machine_mirror().sources(suite);
     let archive = |line: &String| {
         let mut words = line.split_whitespace().skip(1).map(str::to_owned);
         Some(Archive {

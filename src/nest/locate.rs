@@ -34,6 +34,16 @@ pub enum State {
     Stopped,
 }
 
+impl State {
+    fn of(instance: &Instance) -> Self {
+        match instance {
+            _ if instance.is_running() => State::Running,
+            _ if instance.is_frozen() => State::Frozen,
+            _ => State::Stopped,
+        }
+    }
+}
+
 impl Located {
     fn read(nest: &Nest, instance: &Instance) -> Option<Result<Self, NestError>> {
         let Kind::Flavour(flavour) = Kind::of_child(instance) else {
@@ -52,24 +62,16 @@ impl Located {
 
     /// What it was doing when it was located.
     pub fn state(&self) -> State {
-        match &self.instance {
-            instance if instance.is_running() => State::Running,
-            instance if instance.is_frozen() => State::Frozen,
-            _ => State::Stopped,
-        }
+        State::of(&self.instance)
     }
 
-    /// What it is doing now.
+    /// What it is doing now; `None` where it is gone.
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn look_again(&self) -> Result<State, NestError> {
+    pub async fn look_again(&self) -> Result<Option<State>, NestError> {
         let found = self.child.engine.instance(&self.child.name).await?;
-        Ok(match found {
-            Some(instance) if instance.is_running() => State::Running,
-            Some(instance) if instance.is_frozen() => State::Frozen,
-            _ => State::Stopped,
-        })
+        Ok(found.as_ref().map(State::of))
     }
 
     /// Notes that somebody uses it: no run takes it for new.

@@ -95,8 +95,8 @@ impl Located {
     /// As of the engine.
     pub async fn freeze(&self) -> Result<(), UpkeepError> {
         match self.look_again().await? {
-            State::Running => Ok(self.power(Power::Freeze).await?),
-            State::Frozen | State::Stopped => Ok(()),
+            Some(State::Running) => Ok(self.power(Power::Freeze).await?),
+            Some(State::Frozen | State::Stopped) | None => Ok(()),
         }
     }
 

@@ -64,10 +64,14 @@ exec journalctl --unit "$SERVICE" --lines "$LINES" --no-pager --quiet --show-cur
 "#;
 
 const MORE_OF_JOURNAL: &str = r#"
+case "$SEEN" in
+    '') set -- --boot ;;
+    @*) set -- --since "$SEEN" ;;
+    *) set -- --after-cursor "$SEEN" ;;
+esac
 turn=0
 while :; do
-    new=$(journalctl --unit "$SERVICE" ${CURSOR:+--after-cursor "$CURSOR"} \
-        --no-pager --quiet --show-cursor)
+    new=$(journalctl --unit "$SERVICE" "$@" --no-pager --quiet --show-cursor)
     case "$new" in
         '' | "$MARK"*) ;;
         *) break ;;
@@ -110,7 +114,8 @@ pub struct Log {
     child: Child,
     /// Where it is.
     pub source: LogSource,
-    /// How far it was read: inode and size of a file, the journal's cursor.
+    /// How far it was read: inode and size of a file; the journal's cursor, or
+    /// `@` and a time.
     seen: String,
 }
 
@@ -161,7 +166,7 @@ impl Log {
         let read = match &self.source {
             LogSource::Journal(unit) => Exec::script(MORE_OF_JOURNAL)
                 .env("SERVICE", unit)
-                .env("CURSOR", &self.seen)
+                .env("SEEN", &self.seen)
                 .env("MARK", MARK),
             LogSource::File(path) => {
                 let (inode, size) = self.seen.split_once(' ').unwrap_or(("0", "0"));
@@ -170,6 +175,14 @@ impl Log {
             }
         };
         self.read(read).await
+    }
+
+    /// Whoever wrote it was ended, and may be another one now: what comes is told
+    /// by its time, since no journal knows another one's cursor.
+    pub fn interrupted(&mut self) {
+        if let Some(time) = time_of(&self.seen) {
+            self.seen = time;
+        }
     }
 
     async fn read(&mut self, read: Exec) -> Result<String, ServerError> {
@@ -198,9 +211,26 @@ fn split(text: &str) -> (&str, Option<&str>) {
     (&text[..at], cursor)
 }
 
+/// The moment after that of a cursor, as journalctl takes it; a cursor has it in
+/// hexadecimal microseconds.
+fn time_of(cursor: &str) -> Option<String> {
+    let time = cursor.split(';').find_map(|part| part.strip_prefix("t="))?;
+    let after = u64::from_str_radix(time, 16).ok()? + 1;
+    Some(format!("@{}.{:06}", after / 1_000_000, after % 1_000_000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cursor_tells_its_time() {
+        let cursor = "s=0639;i=4f2;b=458d;m=2a;t=60af5c1d3d3bf;x=3f";
+        let time = time_of(cursor);
+        assert_eq!(time.as_deref(), Some("@1700900495.414208"));
+        assert_eq!(time_of("1234 5678"), None);
+        assert_eq!(time_of(""), None);
+    }
 
     #[test]
     fn the_journals_cursor_is_no_line_of_it() {

@@ -31,7 +31,7 @@ pub use spec::{
     Durability, Footprint, Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec,
     Tarball, TarballSource,
 };
-pub use start::{start, started, started_again};
+pub use start::{revive, start, started, started_again};
 
 use crate::engine::{Exec, ExecOutput};
 use crate::nest::Child;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::ServerError;
 use super::settle::unit_of;
 use super::spec::ServerSpec;
+use super::{ServerError, succeed};
 use crate::engine::Exec;
 use crate::nest::Child;
 
@@ -17,6 +17,15 @@ const LOOK: Duration = Duration::from_secs(3);
 const START: &str = r#"
 systemctl daemon-reload
 systemctl restart "$SERVICE"
+"#;
+
+const REVIVE: &str = r#"
+case "$(systemctl is-active "$SERVICE" || true)" in
+    active | activating | reloading) exit 0 ;;
+esac
+systemctl reset-failed "$SERVICE" 2> /dev/null || true
+systemctl start --no-block "$SERVICE"
+echo started
 "#;
 
 /// Where servers write why they end.
@@ -90,6 +99,18 @@ pub async fn started_again<T>(
             service,
         }),
     }
+}
+
+/// Begins to start the server of a child that runs, where somebody has ended it
+/// or it has failed; returns whether it was so.
+///
+/// # Errors
+/// As of the engine.
+pub async fn revive(child: &Child) -> Result<bool, ServerError> {
+    let service = unit_of(child).await?;
+    let revive = Exec::script(REVIVE).env("SERVICE", &service);
+    let output = succeed(child, "start the server", revive).await?;
+    Ok(!output.stdout.is_empty())
 }
 
 /// Ends when the service has failed.

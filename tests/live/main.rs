@@ -92,5 +92,7 @@ fn main() {
         let trial = Trial::test(name, move || run(&Sandbox::shared()));
         trial.with_ignored_flag(!asked_for)
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit();
+    let ended = libtest_mimic::run(&arguments, trials.collect());
+    Sandbox::shared().remove();
+    ended.exit();
 }

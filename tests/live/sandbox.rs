@@ -77,6 +77,11 @@ impl Sandbox {
         Sandbox { folder }
     }
 
+    /// Removes the tests' files.
+    pub(crate) fn remove(&self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dbmatrix"));
         command
