@@ -107,14 +107,20 @@ impl Children {
         })
     }
 
-    /// A server with much to write may take its time.
+    /// A server with much to write may take its time. One that has ended since
+    /// it was asked is not asked again: that is an error to an engine.
     async fn shut_down(&self, name: &str) -> Result<(), NestError> {
+        let engine = &self.nest.engine;
         for _ in 1..ASKED {
-            if self.nest.engine.power(name, Power::Stop).await.is_ok() {
+            if engine.power(name, Power::Stop).await.is_ok() {
+                return Ok(());
+            }
+            let found = engine.instance(name).await?;
+            if found.is_some_and(|found| found.is_stopped()) {
                 return Ok(());
             }
         }
-        Ok(self.nest.engine.power(name, Power::Stop).await?)
+        Ok(engine.power(name, Power::Stop).await?)
     }
 
     /// A child of the flavour that is as its golden child is, held since the

@@ -96,6 +96,16 @@ async fn a_server_that_takes_its_time_to_end_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_has_ended_unheard_is_not_asked_again() {
+    let fake = Stateful::start();
+    let children = children(&fake).await;
+    fake.once("stop golden-k", Trouble::LostAfterwards);
+    golden(&children, &spec(MYSQL, "k")).await;
+    assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
+    assert_eq!(fake.heard("stop golden-k"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_golden_child_of_a_run_that_was_killed_is_made_anew() {
     let fake = Stateful::start();
     let killed = children(&fake).await;
