@@ -254,3 +254,28 @@ async fn a_former_server_that_cannot_be_removed_is_swept_by_the_next_run() {
     assert_eq!(next.current(MYSQL), TWIN_NAME);
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7-twin: running"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flavour_whose_server_is_gone_takes_the_copy_made_ahead() {
+    let fake = Stateful::start();
+    let run = after_a_run(&fake).await;
+    run.remove(MYSQL).await.expect("a removal");
+    let next = children(&fake).await;
+    let taken = renewed(&next, &spec(MYSQL, "k"), Use::Now).await;
+    assert_eq!(taken.name, TWIN_NAME);
+    next.remove_other(MYSQL).await.expect("nothing to remove");
+    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7-twin: running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flavour_of_which_there_is_but_a_copy_leaves_nothing() {
+    let fake = Stateful::start();
+    let run = after_a_run(&fake).await;
+    run.remove(MYSQL).await.expect("a removal");
+    // A run that does not come as far as its server, and leaves none.
+    let next = children(&fake).await;
+    let current = next.current(MYSQL);
+    next.remove(&current).await.expect("nothing to remove");
+    next.remove_other(MYSQL).await.expect("a removal");
+    assert_eq!(fake.there(), [GOLDEN]);
+}
