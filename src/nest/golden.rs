@@ -273,10 +273,15 @@ pub async fn sync(child: &Child) -> Result<(), NestError> {
     succeed(&child.engine, &child.name, "write all to disk", &sync).await
 }
 
-/// Shuts a child down. A server with much to write may take its time.
+/// A server with much to write may take its time. One that has ended since it
+/// was asked is not asked again: that is an error to an engine.
 pub(super) async fn shut_down(engine: &Engine, name: &str) -> Result<(), EngineError> {
     for _ in 1..ASKED {
         if engine.power(name, Power::Stop).await.is_ok() {
+            return Ok(());
+        }
+        let found = engine.instance(name).await?;
+        if found.is_some_and(|found| found.is_stopped()) {
             return Ok(());
         }
     }

@@ -27,7 +27,9 @@ impl Turns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whose turn it is; returns the containers whose turn is over.
+    /// Notes whose turn it is; returns the containers whose turn is over. A
+    /// flavour of which there is only a copy in the second place has its turn in
+    /// the first one, which is empty.
     pub(super) fn note_all(&self, children: &[Instance]) -> Vec<String> {
         let mut latest: HashMap<&str, &Instance> = HashMap::new();
         let mut over = Vec::new();
@@ -44,10 +46,18 @@ impl Turns {
                 None => {}
             }
         }
-        let names = latest
+        let mut turns: HashMap<String, String> = latest
             .into_iter()
-            .map(|(first, child)| (first.to_owned(), child.name.clone()));
-        *self.lock() = names.collect();
+            .map(|(first, child)| (first.to_owned(), child.name.clone()))
+            .collect();
+        let ahead = children
+            .iter()
+            .filter(|child| Kind::of_child(child) == Kind::Ahead);
+        for first in ahead.filter_map(|child| child.name.strip_suffix(TWIN)) {
+            let turn = turns.entry(first.to_owned());
+            turn.or_insert_with(|| first.to_owned());
+        }
+        *self.lock() = turns;
         over
     }
 }

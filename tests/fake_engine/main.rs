@@ -1,113 +1,30 @@
 //! The program against an engine that misbehaves: a clear error, the exit
 //! status for it, and nothing left.
 //!
-//! The fake answers real HTTP on a temporary Unix socket.
+//! The fakes answer real HTTP on a temporary Unix socket: [`fake`] by a script,
+//! [`state`] with containers that it keeps.
 
-use std::path::PathBuf;
+mod act;
+mod child;
+mod copy;
+mod fake;
+mod golden;
+mod http;
+mod listing;
+mod nested;
+mod prune;
+mod state;
+mod trouble;
+mod turn;
+
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dbmatrix::engine::{Engine, EngineError, Exec, FileMode, ImageSource, NewInstance, Power};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
 
-/// What the fake does with a request.
-enum Answer {
-    /// A direct reply.
-    Sync(Value),
-    /// A background operation.
-    Operation,
-    /// An error with an HTTP status.
-    Error(u16, &'static str),
-    /// These bytes in place of JSON.
-    Bytes(&'static str),
-    /// The end of the connection.
-    HangUp,
-}
-
-/// Method, path, and all requests so far.
-type Script = fn(&str, &str, &[String]) -> Answer;
-
-/// An engine on a socket of its own, with all requests that it heard.
-struct Fake {
-    _folder: tempfile::TempDir,
-    socket: PathBuf,
-    heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Fake {
-    fn start(script: Script) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let socket = folder.path().join("engine.socket");
-        let listener = UnixListener::bind(&socket).expect("a socket");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&heard);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, script, Arc::clone(&log)));
-            }
-        });
-        Fake {
-            _folder: folder,
-            socket,
-            heard,
-        }
-    }
-
-    fn engine(&self) -> Engine {
-        Engine::new(&self.socket)
-    }
-
-    fn heard(&self, request: &str) -> bool {
-        let heard = self.heard.lock().expect("no test has panicked");
-        heard.iter().any(|line| line.starts_with(request))
-    }
-}
-
-async fn serve(mut stream: UnixStream, script: Script, heard: Arc<Mutex<Vec<String>>>) {
-    let mut request = Vec::new();
-    let mut chunk = [0; 4096];
-    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
-        match stream.read(&mut chunk).await {
-            Ok(count) if count > 0 => request.extend_from_slice(&chunk[..count]),
-            _ => return,
-        }
-    }
-    let text = String::from_utf8_lossy(&request).into_owned();
-    let mut words = text.split_whitespace();
-    let (method, path) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default(),
-    );
-    let so_far = {
-        let mut heard = heard.lock().expect("no test has panicked");
-        heard.push(format!("{method} {path}"));
-        heard.clone()
-    };
-    let (status, body) = match script(method, path, &so_far) {
-        Answer::Sync(metadata) => (
-            200,
-            json!({ "type": "sync", "metadata": metadata }).to_string(),
-        ),
-        Answer::Operation => (
-            202,
-            json!({ "type": "async", "operation": "/1.0/operations/op-1" }).to_string(),
-        ),
-        Answer::Error(code, text) => (
-            code,
-            json!({ "type": "error", "error": text, "error_code": code }).to_string(),
-        ),
-        Answer::Bytes(text) => (200, text.to_owned()),
-        Answer::HangUp => return,
-    };
-    let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
-}
+use fake::Fake;
+use http::Answer;
 
 /// What a well-behaved engine says, for all that a test does not set.
 fn usual(method: &str, path: &str) -> Answer {

@@ -1,0 +1,199 @@
+//! What is found in nests, and what is left there, when an engine misbehaves.
+
+use dbmatrix::engine::config;
+use dbmatrix::host::Names;
+use dbmatrix::nest::{FindError, Found, find_flavour, list_all, remove_half_made, wake_nests};
+
+use super::state::Stateful;
+use super::trouble::{NOT_DONE, Trouble};
+
+const PROJECT: &str = "dbmatrix-fake";
+const NEST: [(&str, &str); 3] = [
+    ("address", "10.99.0.10"),
+    ("subnet", "10.99.1.0/24"),
+    ("password", "x"),
+];
+
+/// A nest `name` of the host, whose engine is `inner`.
+fn put_nest(host: &Stateful, name: &str, inner: &Stateful) {
+    host.put(name, "Running", &NEST);
+    let listen = format!("unix:{}", inner.socket().display());
+    host.put_device(name, "dbmatrix-engine", config([("listen", &listen)]));
+}
+
+/// A host with a nest `m`, and the nest's engine.
+fn machine() -> (Stateful, Stateful) {
+    let (host, inner) = (Stateful::start(), Stateful::start());
+    put_nest(&host, "m", &inner);
+    (host, inner)
+}
+
+fn put_server(inner: &Stateful, container: &str, status: &'static str, flavour: &str) {
+    let own = [("flavour", flavour), ("address", "10.99.1.10")];
+    inner.put(container, status, &own);
+}
+
+async fn listed(host: &Stateful) -> Vec<String> {
+    let rows = list_all(&host.engine(), PROJECT).await.expect("a list");
+    let row = |row: dbmatrix::nest::Listed| {
+        format!(
+            "{}/{}: {:?}, {}",
+            row.nest, row.container, row.kind, row.state
+        )
+    };
+    rows.into_iter().map(row).collect()
+}
+
+async fn find(host: &Stateful, flavour: &str, nest: Option<&str>) -> Result<Found, FindError> {
+    find_flavour(&host.engine(), &Names::of(PROJECT), flavour, nest).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_tells_what_each_container_is() {
+    let (host, inner) = machine();
+    inner.put("golden-k", "Stopped", &[("golden", "true")]);
+    inner.put("half", "Running", &[("stage", "making")]);
+    put_server(&inner, "mysql-9-7", "Frozen", "mysql-9.7");
+    let ahead = [("flavour", "mysql-9.7"), ("ahead", "true")];
+    inner.put("mysql-9-7-twin", "Stopped", &ahead);
+    host.put("z-half", "Running", &[("stage", "making")]);
+    host.put("z-stopped", "Stopped", &NEST);
+    host.put_foreign("theirs");
+    assert_eq!(
+        listed(&host).await,
+        [
+            "m/m: Nest, Running",
+            "m/golden-k: Golden, Stopped",
+            "m/half: Other, half made",
+            "m/mysql-9-7: Flavour(\"mysql-9.7\"), Frozen",
+            "m/mysql-9-7-twin: Ahead, Stopped",
+            "z-half/z-half: Nest, half made",
+            "z-stopped/z-stopped: Nest, Stopped",
+        ]
+    );
+    assert_eq!(host.changes() + inner.changes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_no_project_nothing_is_listed() {
+    let (host, _inner) = machine();
+    let absent = Trouble::Refused(404, "Project not found");
+    host.always("GET /1.0/projects/dbmatrix-fake", absent);
+    assert!(listed(&host).await.is_empty());
+    let nests = wake_nests(&host.engine(), &Names::of(PROJECT), None).await;
+    assert!(nests.expect("a look").is_empty());
+    let unknown = find(&host, "mysql-9.7", None).await.expect_err("none");
+    assert!(unknown.to_string().contains("there is none"), "{unknown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nest_that_does_not_answer_is_an_error_and_not_an_empty_one() {
+    let (host, inner) = machine();
+    inner.once("list", Trouble::Lost);
+    let failed = list_all(&host.engine(), PROJECT).await;
+    failed.expect_err("a lost answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flavour_that_is_held_goes_on_and_is_not_fresh_any_more() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Frozen", "mysql-9.7");
+    let held = [
+        ("flavour", "mariadb-11"),
+        ("address", "10.99.1.11"),
+        ("fresh", "true"),
+    ];
+    inner.put("mariadb-11", "Frozen", &held);
+    let found = find(&host, "mariadb-11", None).await.expect("a flavour");
+    assert_eq!(found.container, "mariadb-11");
+    assert_eq!(found.address.to_string(), "10.99.1.11");
+    assert_eq!(inner.there(), ["mariadb-11: running", "mysql-9-7: frozen"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_servers_of_a_flavour_the_later_one_is_found() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7-twin", "Running", "mysql-9.7");
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    let ahead = [("flavour", "mysql-9.7"), ("ahead", "true")];
+    inner.put("a-copy-ahead", "Stopped", &ahead);
+    let half = [("flavour", "mysql-9.7"), ("stage", "making")];
+    inner.put("half", "Running", &half);
+    let found = find(&host, "mysql-9.7", None).await.expect("a flavour");
+    assert_eq!(found.container, "mysql-9-7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flavour_of_several_nests_is_found_where_one_is_named() {
+    let (host, inner) = machine();
+    let other = Stateful::start();
+    put_nest(&host, "n", &other);
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    put_server(&other, "mysql-9-7", "Running", "mysql-9.7");
+    let several = find(&host, "mysql-9.7", None).await;
+    let several = several.expect_err("two of them").to_string();
+    assert!(several.contains("(`m`, `n`)"), "{several}");
+    let found = find(&host, "mysql-9.7", Some("n")).await;
+    assert_eq!(found.expect("a flavour").nest.name, "n");
+    let unknown = find(&host, "mysql-8.4", Some("n")).await;
+    let unknown = unknown.expect_err("none").to_string();
+    assert!(unknown.contains("there is `mysql-9.7`"), "{unknown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flavour_that_cannot_go_on_is_told() {
+    for trouble in NOT_DONE {
+        let (host, inner) = machine();
+        put_server(&inner, "mysql-9-7", "Stopped", "mysql-9.7");
+        inner.once("start mysql-9-7", trouble);
+        let failed = find(&host, "mysql-9.7", None).await;
+        let failed = failed.expect_err("a failure").to_string();
+        let expected = "could not start container `mysql-9-7`";
+        assert!(failed.contains(expected), "{failed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_whole_nest_the_half_made_children_go() {
+    let (host, inner) = machine();
+    inner.put("golden-k", "Stopped", &[("golden", "true")]);
+    inner.put("half", "Running", &[("stage", "making")]);
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    inner.put_foreign("theirs");
+    let removed = remove_half_made(&host.engine(), "m", "dbmatrix0").await;
+    removed.expect("a removal");
+    assert_eq!(
+        inner.there(),
+        [
+            "golden-k: stopped, golden",
+            "mysql-9-7: running",
+            "theirs: running"
+        ]
+    );
+    assert_eq!(host.there(), ["m: running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_made_children_that_stay_go_the_next_time() {
+    let (host, inner) = machine();
+    inner.put("half-1", "Stopped", &[("stage", "making")]);
+    inner.put("half-2", "Stopped", &[("stage", "making")]);
+    inner.always("remove half-1", Trouble::Refused(500, "busy"));
+    let failed = remove_half_made(&host.engine(), "m", "dbmatrix0").await;
+    failed.expect_err("a failure");
+    inner.recover();
+    let removed = remove_half_made(&host.engine(), "m", "dbmatrix0").await;
+    removed.expect("a removal");
+    assert!(inner.there().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nest_that_is_absent_or_down_is_left_in_peace() {
+    let (host, inner) = machine();
+    host.put("down", "Stopped", &NEST);
+    for name in ["down", "absent"] {
+        let looked = remove_half_made(&host.engine(), name, "dbmatrix0").await;
+        looked.expect("a look");
+    }
+    assert_eq!(host.changes() + inner.changes(), 0);
+}
