@@ -156,7 +156,7 @@ all of them: what is equal is shown once, what differs by groups.
 
 Examples:
   dbmatrix connect mysql-9.7
-  dbmatrix connect mariadb:lts
+  dbmatrix connect mariadb:11.8
   dbmatrix connect mariadb-10.5 -e 'SELECT @@version'
   dbmatrix connect --all -e \"SELECT CAST('1e500' AS DOUBLE)\"
   dbmatrix connect mysql-9.7 -D shop --format csv < report.sql > report.csv

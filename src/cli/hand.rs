@@ -2,8 +2,10 @@
 //! carries each out.
 
 use clap::Subcommand;
+use clap_complete::engine::ArgValueCandidates;
 
 use super::args::Place;
+use super::completion::flavours;
 use super::copy::Side;
 use super::{Failure, copy, env, logs, power, snapshot, url};
 use crate::event::Verdict;
@@ -165,6 +167,7 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Ve
 #[derive(Debug, clap::Args)]
 pub(super) struct UrlArgs {
     /// The flavour's name
+    #[arg(add = ArgValueCandidates::new(flavours))]
     pub(super) flavour: String,
 
     /// Name this database; it is not made
@@ -180,6 +183,7 @@ pub(super) struct UrlArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct LogsArgs {
     /// The flavour's name
+    #[arg(add = ArgValueCandidates::new(flavours))]
     pub(super) flavour: String,
 
     /// Go on with what comes
@@ -215,7 +219,7 @@ pub(super) struct CpArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct Chosen {
     /// Names or patterns of flavours
-    #[arg(value_name = "FLAVOUR", required_unless_present = "all")]
+    #[arg(value_name = "FLAVOUR", required_unless_present = "all", add = ArgValueCandidates::new(flavours))]
     pub(super) flavours: Vec<String>,
 
     /// All flavours
