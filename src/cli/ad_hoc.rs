@@ -3,15 +3,14 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::Failure;
 use super::args::Place;
 use super::reach::{Meant, flavours_in};
-use super::run::{Task, plan, prepare, provide};
+use super::run::{Task, provide};
+use super::{Failure, run};
 use crate::catalogue;
 use crate::event::Verdict;
 use crate::matrix::Matrix;
 use crate::plan::Selection;
-use crate::run::{Freshness, RunOptions};
 
 /// The nest of flavours that stand in no matrix.
 pub(super) const NEST: &str = "ad-hoc";
@@ -40,17 +39,10 @@ pub(super) async fn bring_up(
     if meant.iter().all(|one| there.contains(one)) {
         return Ok(meant);
     }
-    let mut plan = plan(&matrix, &Selection::default())?;
-    plan.cells.clear();
-    let options = RunOptions {
-        freshness: Freshness::AsLeft,
-        ..RunOptions::default()
-    };
-    let prepared = prepare(&plan, options)?;
     let task = Task {
         yes,
         quiet: true,
-        ..Task::new(matrix, plan, prepared)
+        ..run::bring_up(matrix, &Selection::default())?
     };
     match provide(place, &task).await? {
         Verdict::Passed => Ok(meant),

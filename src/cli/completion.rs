@@ -11,11 +11,10 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
-use super::args::Args;
+use super::args::{Args, Place};
+use super::reach::flavours_in;
 use super::{Failure, say};
 use crate::event::Verdict;
-use crate::host::{EngineChoice, Survey, survey};
-use crate::nest::{Kind, list_all};
 
 /// Options of `completions`.
 #[derive(Debug, clap::Args)]
@@ -92,19 +91,13 @@ pub(super) fn flavours() -> Vec<CompletionCandidate> {
 
 async fn names() -> Vec<String> {
     let variable = |name: &str| std::env::var(name).ok();
-    let engine = variable("DBMATRIX_ENGINE").and_then(|text| text.parse().ok());
-    let engine: EngineChoice = engine.unwrap_or_default();
-    let project = variable("DBMATRIX_PROJECT").unwrap_or_else(|| "dbmatrix".to_owned());
-    let Survey::Running(engine) = survey(&engine).await else {
-        return Vec::new();
+    let place = Place {
+        engine: variable("DBMATRIX_ENGINE").and_then(|text| text.parse().ok()),
+        project: variable("DBMATRIX_PROJECT").unwrap_or_else(|| "dbmatrix".to_owned()),
+        verbose: 0,
     };
-    let rows = list_all(&engine, &project).await.unwrap_or_default();
-    let mut names: Vec<String> = (rows.into_iter())
-        .filter_map(|row| match row.kind {
-            Kind::Flavour(name) => Some(name),
-            _ => None,
-        })
-        .collect();
+    let all = flavours_in(&place, None).await.unwrap_or_default();
+    let mut names: Vec<String> = all.into_iter().map(|one| one.flavour).collect();
     names.sort();
     names.dedup();
     names

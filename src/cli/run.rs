@@ -178,18 +178,21 @@ fn expected_by_ci(caller: &Caller) -> Vec<ReportSpec> {
 /// Brings the flavours up.
 pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.matrix)?;
-    let mut plan = plan(&matrix, &args.selection())?;
+    let task = bring_up(matrix, &args.selection())?;
+    let yes = args.yes;
+    provide(place, &Task { yes, ..task }).await
+}
+
+/// What brings flavours up, as they were left, and runs nothing.
+pub(super) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Failure> {
+    let mut plan = plan(&matrix, selection)?;
     plan.cells.clear();
     let options = RunOptions {
         freshness: Freshness::AsLeft,
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;
-    let task = Task {
-        yes: args.yes,
-        ..Task::new(matrix, plan, prepared)
-    };
-    provide(place, &task).await
+    Ok(Task::new(matrix, plan, prepared))
 }
 
 /// Checks what stands beside the suites' files, and the choice of a baseline.
