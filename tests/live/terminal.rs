@@ -24,7 +24,8 @@ pub(crate) struct Terminal {
 impl Terminal {
     pub(crate) fn open(arguments: &str, home: &std::path::Path) -> Result<Self, Failed> {
         eprintln!("\n$ dbmatrix {arguments} (at a terminal)");
-        let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_dbmatrix"));
+        // A shell that stayed would hear Ctrl-C too, and end with 130 for it.
+        let command = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_dbmatrix"));
         let mut script = Command::new("script")
             .args(["-qec", &command, "/dev/null"])
             .env("DBMATRIX_PROJECT", PROJECT)
