@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 
 use super::args::Place;
 use super::hand::Chosen;
-use super::reach::{lay_route, log_in_to, running};
+use super::reach::{log_in_to, open_way, running};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
 use crate::engine::Engine;
@@ -60,7 +60,7 @@ pub(super) async fn each(
     for (at, one) in flavours.iter().enumerate() {
         let is_first = |other: &Located| other.nest.name != one.nest.name;
         if flavours[..at].iter().all(is_first) {
-            lay_route(&one.nest).await?;
+            open_way(&one.nest).await?;
         }
     }
     let done = flavours.iter().map(async |one| {

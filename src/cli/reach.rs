@@ -9,7 +9,6 @@ use super::args::Place;
 use crate::engine::Engine;
 use crate::host::{Names, Survey, survey};
 use crate::nest::{Found, Kind, Located, Nest, list_all, locate};
-use crate::route::Routes;
 use crate::server::{Login, RoutedUser, Server, log_in, started_again};
 
 /// A flavour that somebody is logged in to.
@@ -61,28 +60,24 @@ pub(super) async fn running(place: &Place) -> Result<Engine, Failure> {
     }
 }
 
-/// Makes sure of the route to a nest's children.
-pub(super) async fn lay_route(nest: &Nest) -> Result<(), Failure> {
-    let routes = Routes::open().map_err(Failure::not_provided)?;
-    let ensured = routes.ensure(nest.subnet, nest.address, &nest.bridge).await;
-    ensured.map_err(Failure::not_provided)
+/// Makes sure of the way to a nest's children.
+pub(super) async fn open_way(nest: &Nest) -> Result<(), Failure> {
+    nest.open_way().await.map_err(Failure::not_provided)
 }
 
 /// Logs in to a flavour that runs, or was started a moment ago.
 pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
     let nest = &located.nest;
-    lay_route(nest).await?;
-    let guard = nest.guard();
-    let address = located.child.address;
-    let checked = guard.check(address).await;
+    open_way(nest).await?;
+    let client = nest.client().await;
     let user = RoutedUser {
-        address: checked.map_err(Failure::not_provided)?,
+        address: client.map_err(Failure::not_provided)?,
         password: nest.password.clone(),
     };
     let login = Login {
-        address,
+        address: located.child.address,
         user: &user,
-        guard: &guard,
+        nest,
         limit: LIMIT,
     };
     let server = started_again(&located.child, log_in(&login)).await;

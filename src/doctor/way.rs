@@ -5,7 +5,7 @@ use ipnet::Ipv4Net;
 
 use super::scene::{Nests, Scene};
 use super::{Finding, Fix};
-use crate::nest::Standing;
+use crate::nest::{Access, Standing};
 use crate::route::{Guard, Neighbour, Routes, overlap};
 
 pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
@@ -40,6 +40,12 @@ async fn route(routes: &Routes, nest: &Standing) -> Finding {
     };
     if !(nest.is_whole && nest.is_running()) {
         return Finding::ok(AT, format!("nest `{name}` does not run and needs none"));
+    }
+    if nest.access == Access::Proxy {
+        return Finding::ok(
+            AT,
+            format!("nest `{name}` is reached by proxies on 127.0.0.1 and needs none"),
+        );
     }
     let bridge = &nest.names.bridge;
     match routes.is_set(subnet, via, bridge).await {

@@ -8,6 +8,7 @@ use super::{flavour, image};
 use crate::config::{Placed, TableReader};
 use crate::host::Storage;
 use crate::image::{BaseImage, ImageOrigin};
+use crate::nest::Access;
 
 /// Size of a new pool where the file names none. The file is sparse.
 const POOL: u64 = 40 << 30;
@@ -23,6 +24,8 @@ pub struct NestSpec {
     pub memory: Option<u64>,
     /// Whether root in the nest is root on the host.
     pub privileged: bool,
+    /// How its children are reached.
+    pub access: Access,
     /// What a new pool is kept on.
     pub storage: Storage,
     /// Its image.
@@ -39,6 +42,7 @@ pub(super) fn read(top: &TableReader<'_>, path: &Path, images: &[BaseImage]) -> 
     let cpus = table.count("cpus").map(|cpus| cpus.value);
     let memory = table.text("memory").and_then(|text| size(table, text));
     let privileged = table.flag("privileged").is_some_and(|flag| flag.value);
+    let access = access(table);
     let pool = table
         .text("size")
         .and_then(|text| size(table, text))
@@ -71,12 +75,29 @@ pub(super) fn read(top: &TableReader<'_>, path: &Path, images: &[BaseImage]) -> 
         cpus,
         memory,
         privileged,
+        access,
         storage,
         image: image.unwrap_or(ImageOrigin::Server {
             server: String::new(),
             alias: String::new(),
         }),
     }
+}
+
+fn access(table: &TableReader<'_>) -> Access {
+    let Some(text) = table.text("access") else {
+        return Access::default();
+    };
+    let mut words = Access::WORDS.into_iter();
+    if let Some((_, access)) = words.find(|(word, _)| *word == text.value) {
+        return access;
+    }
+    let found = text.value;
+    table.problem(
+        text.span,
+        format!("expected `route` or `proxy`; found `{found}`"),
+    );
+    Access::default()
 }
 
 fn size(table: &TableReader<'_>, text: Placed<String>) -> Option<u64> {

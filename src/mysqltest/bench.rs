@@ -14,8 +14,7 @@ use thiserror::Error;
 use super::Tool;
 use super::test::{TestEnd, TestRun};
 use crate::engine::{EngineError, Exec, FileMode, Power};
-use crate::nest::{Child, Children, NestError};
-use crate::route::Guard;
+use crate::nest::{Child, Children, Nest, NestError};
 use crate::server::{Login, RoutedUser, Server, ServerError, ServerSpec, configure, log_in};
 use crate::session::{Connect, Session, SessionError};
 use crate::version::{Family, Version};
@@ -97,8 +96,8 @@ pub struct Source<'a> {
     pub spec: &'a ServerSpec,
     /// The routed user.
     pub user: &'a RoutedUser,
-    /// The way there.
-    pub guard: &'a Guard,
+    /// The nest that all of this is in.
+    pub nest: &'a Nest,
 }
 
 /// A server for tests.
@@ -173,7 +172,7 @@ impl<'a> Bench<'a> {
         let login = Login {
             address: child.address,
             user: source.user,
-            guard: source.guard,
+            nest: source.nest,
             limit: Duration::from_secs(60),
         };
         let server = log_in(&login).await?;

@@ -129,7 +129,7 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
         if !(instance.is_running() && is_ready(&instance)) {
             continue;
         }
-        let nest = Nest::read(&instance, "")?;
+        let nest = Nest::read(&inside, &instance, "")?;
         let children = nest.engine.instances().await?;
         let row = |child| listed(&instance.name, Kind::of_child(child), child, &nest.engine);
         rows.extend(children.iter().map(row));

@@ -208,14 +208,17 @@ fn ambiguous(name: &str, several: &[&Located]) -> FindError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nest::key;
+    use crate::nest::{Access, Proxies, key};
     use crate::session::Secret;
 
     fn located(flavour: &str, nest: &str) -> Located {
         let engine = Engine::new("/nowhere");
         let nest = Nest {
             name: nest.to_owned(),
-            engine,
+            engine: engine.clone(),
+            host: engine,
+            access: Access::Route,
+            proxies: Proxies::default(),
             address: [10, 0, 0, 2].into(),
             subnet: "10.1.0.0/24".parse().expect("a subnet"),
             password: Secret::new("x"),

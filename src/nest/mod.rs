@@ -4,6 +4,7 @@
 //! each flavour is a child container of that one. Knows addresses and life
 //! cycles; knows no server.
 
+mod access;
 mod address;
 mod apt;
 mod child;
@@ -20,6 +21,7 @@ mod turn;
 mod upkeep;
 mod usage;
 
+pub use access::{Access, Endpoint, Proxies};
 pub use apt::PACKAGE_CACHE;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
@@ -46,6 +48,8 @@ mod key {
     pub(super) const ADDRESS: &str = "user.dbmatrix.address";
     /// A nest's inner subnet.
     pub(super) const SUBNET: &str = "user.dbmatrix.subnet";
+    /// How the host reaches a nest's children: `route` or `proxy`.
+    pub(super) const ACCESS: &str = "user.dbmatrix.access";
     /// The routed user's password, one a nest.
     pub(super) const PASSWORD: &str = "user.dbmatrix.password";
     /// The name of a child's flavour.

@@ -10,6 +10,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
+use super::access::{self, Access, Proxies};
 use super::address::{
     UNMANAGED, UNMANAGED_TEXT, first_steps, fixed_address, free_address, gateway,
 };
@@ -40,6 +41,8 @@ pub struct NestSettings {
     pub memory: Option<u64>,
     /// Whether root in the nest is root on the host.
     pub privileged: bool,
+    /// How its children are reached.
+    pub access: Access,
     /// Its image; another one would make another nest.
     pub image: ImageOrigin,
     /// The same, maybe with the inner engine in it.
@@ -53,6 +56,12 @@ pub struct Nest {
     pub name: String,
     /// Its inner engine.
     pub engine: Engine,
+    /// The host's engine, in the nest's project.
+    pub host: Engine,
+    /// How its children are reached.
+    pub access: Access,
+    /// The proxies to its children.
+    pub proxies: Proxies,
     /// Its address on the host's bridge.
     pub address: Ipv4Addr,
     /// The subnet of its children.
@@ -83,19 +92,23 @@ impl Nest {
             engine.destroy_instance(&settings.name).await?;
             found = None;
         }
-        let limits = limits(settings);
+        let changeable = changeable(settings);
         let is_set = |(key, value): (&String, &String)| {
             let instance = found.as_ref();
             let there = instance.and_then(|instance| instance.config.get(key));
             there.map_or("", String::as_str) == value
         };
-        let are_set = limits.iter().all(is_set);
-        let nest = match found {
-            Some(instance) => Self::revive(ground, settings, &instance).await?,
+        let are_set = changeable.iter().all(is_set);
+        let mut nest = match &found {
+            Some(instance) => Self::revive(ground, settings, instance).await?,
             None => Self::make(ground, settings, builder, progress).await?,
         };
         if !are_set {
-            engine.configure_instance(&nest.name, &limits).await?;
+            engine.configure_instance(&nest.name, &changeable).await?;
+            nest.access = settings.access;
+        }
+        if let (Some(instance), Access::Route) = (&found, nest.access) {
+            access::remove_all(engine, instance).await?;
         }
         Ok(nest)
     }
@@ -106,9 +119,11 @@ impl Nest {
         instance: &Instance,
         bridge: &str,
     ) -> Result<Self, NestError> {
-        let nest = Self::read(instance, bridge)?;
+        let mut nest = Self::read(host, instance, bridge)?;
         if instance.status == "Stopped" {
             remove_stale_socket(nest.engine.socket());
+            let left = access::remove_taken(host, instance).await?;
+            nest.proxies = left;
         }
         host.ensure_running(instance).await?;
         if !nest.engine.is_ready().await && instance.is_running() {
@@ -166,7 +181,7 @@ impl Nest {
         engine.create_instance(&new).await?;
         let made = engine.instance(&name).await?;
         let made = made.ok_or_else(|| record_error(&name, key::STAGE, "nothing"))?;
-        let nest = Self::read(&made, &ground.names.bridge)?;
+        let nest = Self::read(engine, &made, &ground.names.bridge)?;
         remove_stale_socket(nest.engine.socket());
         first_start(engine, &name, ground.subnet).await?;
         progress("inner engine");
@@ -192,10 +207,17 @@ impl Nest {
         Self::wake(engine, instance, &ground.names.bridge).await
     }
 
-    pub(super) fn read(instance: &Instance, bridge: &str) -> Result<Self, NestError> {
+    pub(super) fn read(
+        host: &Engine,
+        instance: &Instance,
+        bridge: &str,
+    ) -> Result<Self, NestError> {
         Ok(Nest {
             name: instance.name.clone(),
             engine: Engine::new(socket_of(instance).unwrap_or_default()),
+            host: host.clone(),
+            access: Access::of(instance),
+            proxies: Proxies::read(instance),
             address: read_key(instance, key::ADDRESS)?,
             subnet: read_key(instance, key::SUBNET)?,
             password: Secret::new(&read_key::<String>(instance, key::PASSWORD)?),
@@ -238,7 +260,7 @@ pub async fn remove_half_made(engine: &Engine, name: &str, bridge: &str) -> Resu
     if !instance.is_running() {
         return Ok(());
     }
-    let nest = Nest::read(&instance, bridge)?;
+    let nest = Nest::read(engine, &instance, bridge)?;
     for child in nest.engine.instances().await? {
         if child.config.contains_key(key::OWNER) && !is_ready(&child) {
             nest.engine.destroy_instance(&child.name).await?;
@@ -295,7 +317,8 @@ fn remove_stale_socket(path: &Path) {
     }
 }
 
-fn limits(settings: &NestSettings) -> Config {
+/// What may change while the nest stays as it is.
+fn changeable(settings: &NestSettings) -> Config {
     let cpus = settings
         .cpus
         .map(|cpus| cpus.to_string())
@@ -304,7 +327,11 @@ fn limits(settings: &NestSettings) -> Config {
         .memory
         .map(|bytes| format!("{bytes}B"))
         .unwrap_or_default();
-    config([("limits.cpu", &cpus), ("limits.memory", &memory)])
+    config([
+        ("limits.cpu", &cpus),
+        ("limits.memory", &memory),
+        (key::ACCESS, settings.access.word()),
+    ])
 }
 
 fn settings_key(settings: &NestSettings, ground: &Ground) -> String {

@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use tokio::time::timeout;
 
 use super::outer::{is_ready, read_key, socket_of};
-use super::{existing_nests, key};
+use super::{Access, existing_nests, key};
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::{Names, OWNER};
 
@@ -32,6 +32,8 @@ pub struct Standing {
     pub address: Option<Ipv4Addr>,
     /// The subnet of its children.
     pub subnet: Option<Ipv4Net>,
+    /// How its children are reached.
+    pub access: Access,
     /// Where its engine is reached on the host.
     pub socket: Option<PathBuf>,
     /// Its engine.
@@ -94,6 +96,7 @@ async fn stand(host: &Engine, project: &str, nest: &Instance) -> Standing {
         is_whole,
         address: read_key(nest, key::ADDRESS).ok(),
         subnet: read_key(nest, key::SUBNET).ok(),
+        access: Access::of(nest),
         socket,
         inner,
     }

@@ -257,7 +257,7 @@ impl<'a> BringingUp<'a> {
         let login = Login {
             address: child.address,
             user: &self.user,
-            guard: &self.stand.nest.guard(),
+            nest: &self.stand.nest,
             limit,
         };
         let server = log_in(&login).await?;

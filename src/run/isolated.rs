@@ -51,7 +51,7 @@ impl Isolated {
         let login = Login {
             address: child.address,
             user: &user,
-            guard: &stand.nest.guard(),
+            nest: &stand.nest,
             limit: STARTING,
         };
         let server = started(&child, &cell.server, log_in(&login)).await?;

@@ -121,13 +121,12 @@ impl Suite<'_> {
     ) -> Result<(), BenchError> {
         let stand = self.place.stand;
         let user = stand.user();
-        let guard = stand.nest.guard();
         let source = Source {
             children: &stand.children,
             child: &stand.children.current(&self.cell.container),
             spec: &self.cell.server,
             user: &user,
-            guard: &guard,
+            nest: &stand.nest,
         };
         let next = || {
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);

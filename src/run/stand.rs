@@ -17,7 +17,7 @@ use crate::host::{
 use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder};
 use crate::matrix::NestSpec;
 use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
-use crate::route::{GuardError, RouteError, Routes};
+use crate::route::{GuardError, RouteError};
 use crate::server::RoutedUser;
 
 use super::lock::{Lock, LockError, nest_lock};
@@ -29,7 +29,7 @@ pub struct Stand {
     pub nest: Nest,
     /// Its children.
     pub children: Children,
-    /// The source address that the kernel takes towards the children.
+    /// The address that servers see their user come from.
     pub source: Ipv4Addr,
     /// Permits to install a server: one a processor.
     pub(super) installing: Arc<Semaphore>,
@@ -115,12 +115,9 @@ impl Stand {
         let ground = making.ground(&names).await?;
         let nest = making.nest(&ground).await?;
         let ahead = making.ahead;
-        step(events, "route");
-        let routes = Routes::open()?;
-        routes
-            .ensure(nest.subnet, nest.address, &nest.bridge)
-            .await?;
-        let source = nest.guard().check(nest.gateway()).await?;
+        step(events, "way to the children");
+        nest.open_way().await?;
+        let source = nest.client().await?;
         drop(ground_lock);
         let (info, inner) =
             tokio::try_join!(ground.engine.server_info(), nest.engine.server_info())
@@ -223,6 +220,7 @@ impl Making<'_> {
             cpus: spec.cpus,
             memory: spec.memory,
             privileged: spec.privileged,
+            access: spec.access,
             image: spec.image.clone(),
             made_of: self.nest_image(),
         };

@@ -1,6 +1,6 @@
 //! Ready means: the routed user is logged in over the route and has an answer.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::ServerError;
 use super::facts::{Defaults, QUESTION};
 use super::spec::{RoutedUser, ServerSpec};
+use crate::nest::Nest;
 use crate::route::Guard;
 use crate::session::{Connect, Secret, Session, SessionError, Target};
 use crate::version::Identity;
@@ -20,7 +21,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub struct Server {
     target: Target,
-    guard: Guard,
+    guard: Option<Guard>,
     /// What it says of itself.
     pub identity: Identity,
     /// What it says of its defaults.
@@ -32,13 +33,13 @@ pub struct Server {
 #[derive(Debug, Clone)]
 struct Routed<'a> {
     target: &'a Target,
-    guard: &'a Guard,
+    guard: Option<&'a Guard>,
 }
 
 impl Connect for Routed<'_> {
     async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        if let std::net::IpAddr::V4(address) = self.target.address.ip() {
-            let checked = self.guard.check(address).await;
+        if let (Some(guard), IpAddr::V4(address)) = (self.guard, self.target.address.ip()) {
+            let checked = guard.check(address).await;
             checked.map_err(|error| SessionError::NotRouted(error.to_string()))?;
         }
         self.target.connect(database).await
@@ -49,7 +50,7 @@ impl Connect for Server {
     async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
         let routed = Routed {
             target: &self.target,
-            guard: &self.guard,
+            guard: self.guard.as_ref(),
         };
         routed.connect(database).await
     }
@@ -74,8 +75,8 @@ pub struct Login<'a> {
     pub address: Ipv4Addr,
     /// Who logs in.
     pub user: &'a RoutedUser,
-    /// The way there.
-    pub guard: &'a Guard,
+    /// The nest that it is in.
+    pub nest: &'a Nest,
     /// How long it is tried.
     pub limit: Duration,
 }
@@ -84,16 +85,18 @@ pub struct Login<'a> {
 /// it is.
 ///
 /// # Errors
-/// [`ServerError::Login`] with the last reason.
+/// [`ServerError::Login`] with the last reason; also as of the engine, where a
+/// proxy is made.
 pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
+    let endpoint = login.nest.endpoint(login.address, PORT).await?;
     let target = Target {
-        address: SocketAddr::from((login.address, PORT)),
+        address: endpoint.address,
         user: RoutedUser::NAME.to_owned(),
         password: login.user.password.clone(),
     };
     let routed = Routed {
         target: &target,
-        guard: login.guard,
+        guard: endpoint.guard.as_ref(),
     };
     let deadline = Instant::now() + login.limit;
     let (identity, defaults) = loop {
@@ -110,7 +113,7 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     };
     Ok(Server {
         target,
-        guard: login.guard.clone(),
+        guard: endpoint.guard,
         identity,
         defaults,
     })

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use dbmatrix::engine::Engine;
 use dbmatrix::image::{Builder, ImageOrigin, ImageStore};
-use dbmatrix::nest::{Child, ChildSpec, Children, Golden, Nest, NestError, Use};
+use dbmatrix::nest::{Access, Child, ChildSpec, Children, Golden, Nest, NestError, Proxies, Use};
 use dbmatrix::session::Secret;
 
 use super::state::Stateful;
@@ -16,7 +16,10 @@ pub(crate) const MARIADB: &str = "mariadb-11";
 pub(crate) fn nest(engine: Engine) -> Nest {
     Nest {
         name: "m".to_owned(),
+        host: engine.clone(),
         engine,
+        access: Access::Route,
+        proxies: Proxies::default(),
         address: Ipv4Addr::new(10, 99, 0, 10),
         subnet: "10.99.1.0/24".parse().expect("a subnet"),
         password: Secret::new("x"),

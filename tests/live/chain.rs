@@ -221,7 +221,7 @@ pub(crate) fn guard(sandbox: &Sandbox) -> Outcome {
     let login = Login {
         address: found.address,
         user: &user,
-        guard: &guard,
+        nest: &found.nest,
         limit: Duration::from_secs(30),
     };
     let begun = Instant::now();

@@ -1,0 +1,270 @@
+//! How the host reaches a nest's children: by a route, or through proxies of the
+//! host's engine on loopback, which need no privilege.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use super::{Nest, key};
+use crate::engine::{Config, Engine, EngineError, Instance, config};
+use crate::route::{Guard, GuardError, RouteError, Routes};
+
+/// How the host reaches the children of a nest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// By a route through the nest; servers see the host's address on its bridge.
+    #[default]
+    Route,
+    /// Through a proxy on 127.0.0.1 for each child; servers see the nest's
+    /// address on the inner bridge.
+    Proxy,
+}
+
+impl Access {
+    /// Its words in a matrix file.
+    pub const WORDS: [(&'static str, Access); 2] =
+        [("route", Access::Route), ("proxy", Access::Proxy)];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Access::Route => "route",
+            Access::Proxy => "proxy",
+        }
+    }
+
+    pub(super) fn of(nest: &Instance) -> Self {
+        let noted = nest.config.get(key::ACCESS);
+        let mut words = Access::WORDS.into_iter();
+        let named = words.find(|(word, _)| noted.is_some_and(|noted| noted == word));
+        named.map_or_else(Access::default, |(_, access)| access)
+    }
+}
+
+/// Where a port of a child is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What to connect to.
+    pub address: SocketAddr,
+    /// The way that packets there must go; none on loopback.
+    pub guard: Option<Guard>,
+}
+
+impl Nest {
+    /// Makes sure of the route, where the children are reached by one.
+    ///
+    /// # Errors
+    /// As of [`Routes::ensure`].
+    pub async fn open_way(&self) -> Result<(), RouteError> {
+        match self.access {
+            Access::Proxy => Ok(()),
+            Access::Route => {
+                let routes = Routes::open()?;
+                routes.ensure(self.subnet, self.address, &self.bridge).await
+            }
+        }
+    }
+
+    /// Whether [`Nest::open_way`] would change nothing.
+    pub async fn has_way(&self) -> bool {
+        let is_set = async {
+            let routes = Routes::open()?;
+            routes.is_set(self.subnet, self.address, &self.bridge).await
+        };
+        self.access == Access::Proxy || is_set.await.unwrap_or(false)
+    }
+
+    /// The address that servers see their user come from.
+    ///
+    /// # Errors
+    /// As of [`Guard::check`].
+    pub async fn client(&self) -> Result<Ipv4Addr, GuardError> {
+        match self.access {
+            Access::Route => self.guard().check(self.gateway()).await,
+            Access::Proxy => Ok(self.gateway()),
+        }
+    }
+
+    /// Where `port` of the child at `child` is reached. A proxy that is missing
+    /// is made.
+    ///
+    /// # Errors
+    /// As of the host's engine.
+    pub async fn endpoint(&self, child: Ipv4Addr, port: u16) -> Result<Endpoint, EngineError> {
+        match self.access {
+            Access::Route => Ok(Endpoint {
+                address: (child, port).into(),
+                guard: Some(self.guard()),
+            }),
+            Access::Proxy => Ok(Endpoint {
+                address: self
+                    .proxies
+                    .ensure(&self.host, &self.name, child, port)
+                    .await?,
+                guard: None,
+            }),
+        }
+    }
+}
+
+/// Ports below those that Linux gives to whoever asks for any
+/// (`ip_local_port_range`), so that none of them is in the way later.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// Somebody else may take a port between the look and its use.
+const ATTEMPTS: u16 = 8;
+const PREFIX: &str = "dbmatrix-port-";
+
+/// The proxies of a nest, which its container has as devices.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies(Arc<Mutex<BTreeMap<SocketAddr, SocketAddr>>>);
+
+impl Proxies {
+    /// Those that a nest's container has.
+    pub(super) fn read(nest: &Instance) -> Self {
+        let all = nest.devices.iter().filter_map(|(name, device)| {
+            name.starts_with(PREFIX).then_some(())?;
+            Some((address(device, "connect")?, address(device, "listen")?))
+        });
+        Proxies(Arc::new(Mutex::new(all.collect())))
+    }
+
+    /// The host's end of the proxy to a child's port.
+    async fn ensure(
+        &self,
+        host: &Engine,
+        nest: &str,
+        child: Ipv4Addr,
+        port: u16,
+    ) -> Result<SocketAddr, EngineError> {
+        let to = SocketAddr::from((child, port));
+        // One after the other: each writes all devices of the nest.
+        let mut known = self.0.lock().await;
+        if let Some(from) = known.get(&to) {
+            return Ok(*from);
+        }
+        let name = format!("{PREFIX}{}-{port}", child.to_string().replace('.', "-"));
+        let mut failed = None;
+        for from in free_ports(&format!("{nest}/{to}")).take(ATTEMPTS.into()) {
+            let from = SocketAddr::from((Ipv4Addr::LOCALHOST, from));
+            match host.set_device(nest, &name, Some(&proxy(from, to))).await {
+                Ok(()) => {
+                    known.insert(to, from);
+                    return Ok(from);
+                }
+                Err(error) if is_taken(from) => failed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| EngineError::Unexpected {
+            what: format!("set device `{name}` of container `{nest}`"),
+            expected: format!(
+                "a free port of 127.0.0.1 between {} and {}",
+                PORTS.start, PORTS.end
+            ),
+            found: "none".to_owned(),
+        }))
+    }
+}
+
+/// Removes proxies of a nest that does not run whose ports somebody else has
+/// taken meanwhile: with one of them it would not start. Returns the others.
+///
+/// # Errors
+/// As of the host's engine.
+pub(super) async fn remove_taken(host: &Engine, nest: &Instance) -> Result<Proxies, EngineError> {
+    let is_gone = |device: &Config| address(device, "listen").is_some_and(is_taken);
+    remove(host, nest, is_gone).await?;
+    let mut left = nest.clone();
+    left.devices.retain(|_, device| !is_gone(device));
+    Ok(Proxies::read(&left))
+}
+
+/// Removes all proxies of a nest.
+///
+/// # Errors
+/// As of the host's engine.
+pub(super) async fn remove_all(host: &Engine, nest: &Instance) -> Result<(), EngineError> {
+    remove(host, nest, |_| true).await
+}
+
+async fn remove(
+    host: &Engine,
+    nest: &Instance,
+    goes: impl Fn(&Config) -> bool,
+) -> Result<(), EngineError> {
+    for (name, device) in &nest.devices {
+        if name.starts_with(PREFIX) && goes(device) {
+            host.set_device(&nest.name, name, None).await?;
+        }
+    }
+    Ok(())
+}
+
+fn proxy(from: SocketAddr, to: SocketAddr) -> Config {
+    config([
+        ("type", "proxy"),
+        ("bind", "host"),
+        ("listen", &format!("tcp:{from}")),
+        ("connect", &format!("tcp:{to}")),
+    ])
+}
+
+fn address(device: &Config, end: &str) -> Option<SocketAddr> {
+    device.get(end)?.strip_prefix("tcp:")?.parse().ok()
+}
+
+fn is_taken(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_err()
+}
+
+/// Ports that nobody listens on, in an order that depends on `seed` alone: a
+/// child has the same one as long as nobody else takes it.
+fn free_ports(seed: &str) -> impl Iterator<Item = u16> {
+    let digest = Sha256::digest(seed.as_bytes());
+    let start = u16::from_be_bytes([digest[0], digest[1]]);
+    let count = PORTS.end - PORTS.start;
+    let all = (0..count).map(move |step| {
+        let at = (u32::from(start) + u32::from(step)) % u32::from(count);
+        PORTS.start + u16::try_from(at).unwrap_or_default()
+    });
+    all.filter(|port| !is_taken((Ipv4Addr::LOCALHOST, *port).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_the_same_until_somebody_takes_it() {
+        let first = free_ports("a/10.1.1.10:3306").next().expect("a port");
+        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).expect("it is free");
+        let second = free_ports("a/10.1.1.10:3306").next().expect("a port");
+        assert_ne!(first, second);
+        assert!(PORTS.contains(&first) && PORTS.contains(&second));
+        drop(held);
+        assert_eq!(free_ports("a/10.1.1.10:3306").next(), Some(first));
+    }
+
+    #[test]
+    fn proxies_are_read_from_the_devices() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let from = listener.local_addr().expect("an address");
+        let to = "10.1.1.10:3306".parse().expect("an address");
+        let nest: Instance = serde_json::from_value(serde_json::json!({
+            "name": "n",
+            "status": "Stopped",
+            "config": { key::ACCESS: "proxy" },
+            "devices": {
+                "eth0": { "type": "nic" },
+                "dbmatrix-port-10-1-1-10-3306": proxy(from, to),
+            },
+        }))
+        .expect("a container");
+        assert_eq!(Access::of(&nest), Access::Proxy);
+        let known = Proxies::read(&nest).0;
+        assert_eq!(known.blocking_lock().get(&to), Some(&from));
+        assert!(is_taken(from));
+    }
+}
