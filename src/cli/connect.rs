@@ -74,7 +74,7 @@ enum Client {
 
 /// Opens a prompt on one flavour or several, or runs statements.
 pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict, Failure> {
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let names = chosen(place, args).await?;
     if let Some(program) = args.client.program() {
         if names.len() > 1 {

@@ -49,12 +49,12 @@ pub(super) async fn copy(place: &Place, args: &CpArgs) -> Result<Verdict, Failur
     match (&args.from, &args.to) {
         (Side::Here(from), Side::There { flavour, path }) => {
             is_a_file(from)?;
-            privilege::become_root()?;
+            privilege::suffice(place).await?;
             let located = find(place, flavour, nest).await?;
             push(from, &located, path).await
         }
         (Side::There { flavour, path }, Side::Here(to)) => {
-            privilege::become_root()?;
+            privilege::suffice(place).await?;
             let located = find(place, flavour, nest).await?;
             pull(&located, path, to).await
         }

@@ -17,7 +17,7 @@ use crate::suite::FileKind;
 pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
     // Before standard input is read: sudo begins the program anew.
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
     let (file, title) = source(args, &folder)?;
     matrix.suites = vec![SuiteSpec {

@@ -5,9 +5,12 @@ use super::run::load_matrix;
 use super::{Failure, privilege, say};
 use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
-use crate::host::{EngineKind, Ground, Names, Survey, run_folder, stop_own_daemon, survey};
+use crate::host::{
+    DaemonRecord, EngineKind, Ground, Names, Survey, daemon_record, run_folder, stop_own_daemon,
+    survey,
+};
 use crate::image::{Builder, cache_folder};
-use crate::nest::{destroy_nest, existing_nests};
+use crate::nest::{destroy_nest, existing_nests, subnet_of};
 use crate::report::{Progress, drive};
 use crate::route::Routes;
 use crate::run::{Lock, nest_lock, start_engine};
@@ -18,7 +21,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
         Some(path) => Some(load_matrix(path)?.nest.name),
         None => args.nest.clone(),
     };
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
     let names = Names::of(&place.project);
@@ -99,6 +102,12 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
             "nest `{name}` is not there: nothing to remove"
         ));
     }
+    let routed = Routes::open().map_err(Failure::not_provided)?.ours().await;
+    let routed = routed.map_err(Failure::not_provided)?;
+    let has_route = |nest: &Instance| subnet_of(nest).is_some_and(|net| routed.contains(&net));
+    if chosen.iter().any(|nest| has_route(nest)) {
+        privilege::ask_for_routes()?;
+    }
     for found in chosen {
         destroy_nest(&inside, found)
             .await
@@ -128,6 +137,12 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
     if others {
         say(format_args!(
             "the engine holds other things: its daemon stays as it is"
+        ));
+        return Ok(true);
+    }
+    if !privilege::is_root() && daemon_record() != DaemonRecord::Absent {
+        say(format_args!(
+            "the daemon is root's and stays; `sudo dbmatrix down --all` ends it"
         ));
         return Ok(true);
     }

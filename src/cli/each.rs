@@ -44,7 +44,7 @@ pub(super) async fn each(
     runs: Runs,
     work: impl AsyncFn(&Located) -> Result<String, Failure>,
 ) -> Result<Verdict, Failure> {
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let engine = running(place).await?;
     let names = Names::of(&place.project);
     let (mut flavours, mut unknown) = pick(&engine, &names, chosen).await?;

@@ -9,7 +9,7 @@ use crate::run::environment;
 
 /// Prints what a shell exports for a flavour.
 pub(super) async fn env(place: &Place, args: &UrlArgs) -> Result<Verdict, Failure> {
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let reached = reach(place, &args.flavour, args.nest.as_deref()).await?;
     let all = environment(&reached.server, &reached.flavour, args.database.as_deref());
     for (name, value) in all {

@@ -16,7 +16,7 @@ use crate::server::certificate_authority;
 
 /// Runs a command against one flavour, or against several side by side.
 pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> {
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let all = match args.all {
         true => flavours_up(place, args.nest.as_deref()).await?,
         false => {

@@ -31,7 +31,7 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
         Some(path) => Some(load_matrix(path)?.nest.name),
         None => None,
     };
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let mut looker = Looker {
         place,
         nest,

@@ -19,7 +19,7 @@ const FAILURES: u32 = 30;
 
 /// Shows a server's logs, and goes on with what comes.
 pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Failure> {
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let located = find(place, &args.flavour, args.nest.as_deref()).await?;
     located.start().await.map_err(Failure::not_provided)?;
     let just_started = located.state() == State::Stopped;

@@ -1,17 +1,76 @@
-//! Engines, routes and packages are root's: a user with sudo is taken there.
+//! Engines and packages are root's: a user whom the engine does not trust is
+//! taken there by sudo. One whom it trusts needs sudo for routes alone.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::Failure;
+use super::args::Place;
+use crate::host::{Survey, survey};
 use crate::run::Caller;
 
 /// Names the file with the environment of the user who was taken to root.
 const ENVIRONMENT: &str = "DBMATRIX_CALLER_ENVIRONMENT";
+
+/// Returns where this process is root, or an engine runs that trusts its user;
+/// else runs the same command by sudo, in its place.
+///
+/// # Errors
+/// Where there is no sudo.
+pub(super) async fn suffice(place: &Place) -> Result<(), Failure> {
+    match is_root() || is_trusted(place).await {
+        true => Ok(()),
+        false => become_root(),
+    }
+}
+
+/// Whether this process may do everything.
+pub(super) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+async fn is_trusted(place: &Place) -> bool {
+    let Survey::Running(engine) = survey(&place.engine()).await else {
+        return false;
+    };
+    let info = engine.server_info().await;
+    info.is_ok_and(|info| info.auth == "trusted")
+}
+
+/// Sees to it that sudo sets routes without asking for a password later, when
+/// nobody can type it.
+///
+/// # Errors
+/// Where it would ask and there is nobody.
+pub(super) fn ask_for_routes() -> Result<(), Failure> {
+    if is_root() {
+        return Ok(());
+    }
+    let sudo = |words: &[&str], quiet: bool| {
+        let mut command = Command::new("sudo");
+        command.args(words);
+        if quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        command.status().is_ok_and(|status| status.success())
+    };
+    eprintln!("routes to the children are root's: asking sudo for `ip route`");
+    if sudo(&["-n", "ip", "-V"], true) {
+        return Ok(());
+    }
+    let has_person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if has_person && sudo(&["-v"], false) {
+        return Ok(());
+    }
+    Err(Failure::not_provided(
+        "sudo does not run `ip route` for this user unasked; run `sudo -v` before, run the command \
+         with sudo, or do without routes: `access = \"proxy\"` in the matrix's `[nest]`",
+    ))
+}
 
 /// Returns where this process is root; else runs the same command by sudo, in
 /// its place.
@@ -19,10 +78,10 @@ const ENVIRONMENT: &str = "DBMATRIX_CALLER_ENVIRONMENT";
 /// # Errors
 /// Where there is no sudo.
 pub(super) fn become_root() -> Result<(), Failure> {
-    if rustix::process::geteuid().is_root() {
+    if is_root() {
         return Ok(());
     }
-    eprintln!("dbmatrix needs root for containers and routes; asking sudo");
+    eprintln!("dbmatrix needs root here: no engine runs that trusts this user; asking sudo");
     let program = std::env::current_exe().map_err(Failure::not_provided)?;
     let kept =
         std::env::vars().filter(|(name, _)| name.starts_with("DBMATRIX_") || name == "NO_COLOR");
@@ -56,7 +115,7 @@ fn keep_environment() -> std::io::Result<std::path::PathBuf> {
 pub(super) fn caller() -> Caller {
     let id = |name: &str| std::env::var(name).ok()?.parse().ok();
     let ids = match (id("SUDO_UID"), id("SUDO_GID")) {
-        (Some(user), Some(group)) if rustix::process::geteuid().is_root() => Some((user, group)),
+        (Some(user), Some(group)) if is_root() => Some((user, group)),
         _ => None,
     };
     let kept = std::env::var_os(ENVIRONMENT).and_then(|path| {

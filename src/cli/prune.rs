@@ -18,7 +18,7 @@ pub(super) async fn prune(place: &Place, args: &PruneArgs) -> Result<Verdict, Fa
     for path in &args.keep {
         wanted.extend(load_matrix(path)?.flavours.iter().map(golden_key));
     }
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let found = survey(&place.engine()).await;
     let Survey::Running(engine) = &found else {
         say(format_args!("{found}: nothing to remove"));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::Failure;
 use super::args::Place;
+use super::{Failure, privilege};
 use crate::engine::Engine;
 use crate::host::{Names, Survey, survey};
 use crate::nest::{Found, Kind, Located, Nest, list_all, locate};
@@ -62,6 +62,9 @@ pub(super) async fn running(place: &Place) -> Result<Engine, Failure> {
 
 /// Makes sure of the way to a nest's children.
 pub(super) async fn open_way(nest: &Nest) -> Result<(), Failure> {
+    if !nest.has_way().await {
+        privilege::ask_for_routes()?;
+    }
     nest.open_way().await.map_err(Failure::not_provided)
 }
 

@@ -9,11 +9,12 @@ use super::args::{Place, RunArgs, UpArgs};
 use super::lock::insist;
 use super::signal::asked_to_end;
 use super::{Failure, consent, privilege, say};
+use crate::engine::Engine;
 use crate::event::{Event, SCHEMA, Sender, Verdict};
-use crate::host::{Storage, survey};
+use crate::host::{Names, Storage, Survey, survey};
 use crate::image::ImageOrigin;
-use crate::matrix::{Flavour, Matrix};
-use crate::nest;
+use crate::matrix::{Flavour, Matrix, NestSpec};
+use crate::nest::{self, Access, Nest};
 use crate::plan::{Plan, Selection, Times};
 use crate::report::{
     Audience, Colour, Detail, Differences, Progress, ReportKind, ReportSpec, Reporter, RunRecord,
@@ -238,12 +239,18 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
 
 /// As [`provide`], for who wants to know more than the verdict.
 pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord, Failure> {
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let Task { matrix, plan, .. } = task;
     let reports = open_reports(&task.reports, task.owner).map_err(Failure::misused)?;
     let found = survey(&place.engine()).await;
     let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
-    consent::ask(&packages, task.yes)?;
+    if !packages.is_empty() {
+        privilege::become_root()?;
+        consent::ask(&packages, task.yes)?;
+    }
+    if let Survey::Running(engine) = &found {
+        prepare_way(place, engine, &matrix.nest).await?;
+    }
     let options = StandOptions {
         engine: place.engine(),
         project: place.project.clone(),
@@ -336,6 +343,20 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     Ok(record)
 }
 
+/// Sees that a route can be set, before anything takes long.
+async fn prepare_way(place: &Place, engine: &Engine, spec: &NestSpec) -> Result<(), Failure> {
+    if privilege::is_root() || spec.access == Access::Proxy {
+        return Ok(());
+    }
+    let names = Names::of(&place.project);
+    let inside = engine.in_project(&names.project);
+    let nest = Nest::find(&inside, &spec.name, &names.bridge).await;
+    match nest.map_err(Failure::not_provided)? {
+        Some(nest) if nest.access == Access::Route && nest.has_way().await => Ok(()),
+        _ => privilege::ask_for_routes(),
+    }
+}
+
 /// Puts the servers to rest as the task says. Only such flavours are held for
 /// the next run as this one could have; a run that was cut holds none.
 async fn rest(
@@ -382,10 +403,10 @@ fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
 async fn clean_up(options: &StandOptions, matrix: &Matrix) {
     let cleaned = async {
         let engine = match survey(&options.engine).await {
-            crate::host::Survey::Running(engine) => engine.in_project(&options.project),
+            Survey::Running(engine) => engine.in_project(&options.project),
             _ => return Ok(()),
         };
-        let bridge = crate::host::Names::of(&options.project).bridge;
+        let bridge = Names::of(&options.project).bridge;
         nest::remove_half_made(&engine, &matrix.nest.name, &bridge).await
     };
     tokio::select! {

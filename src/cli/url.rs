@@ -9,7 +9,7 @@ use crate::run::database_url;
 
 /// Prints where a flavour is, for frameworks.
 pub(super) async fn url(place: &Place, args: &UrlArgs) -> Result<Verdict, Failure> {
-    privilege::become_root()?;
+    privilege::suffice(place).await?;
     let reached = reach(place, &args.flavour, args.nest.as_deref()).await?;
     let database = args.database.as_deref().unwrap_or_default();
     say(database_url(&reached.server, database));

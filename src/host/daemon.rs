@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use super::find::EngineKind;
-use super::{capacity, has_systemd, run_folder};
+use super::{capacity, has_systemd, make_run_folder, run_folder};
 use crate::engine::{Engine, EngineError};
 
 /// A daemon on a machine with many containers takes its time.
@@ -143,7 +143,7 @@ pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
         subject: subject.to_owned(),
         source,
     };
-    fs::create_dir_all(run_folder()).map_err(|error| failed("make the run folder", error))?;
+    make_run_folder().map_err(|error| failed("make the run folder", error))?;
     let pid = if has_systemd() {
         start_unit(engine).map_err(|error| failed("systemctl start", error))?;
         None

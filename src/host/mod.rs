@@ -10,26 +10,17 @@ pub(crate) use ground::{OWNER, bridge_config};
 
 mod ground;
 mod package;
+mod run_folder;
 
 pub use capacity::{Cgroups, Limits, cgroups, free_disk, unenforced_limits};
 pub use daemon::{DaemonError, DaemonRecord, daemon_record, forget_dead_daemon, stop_own_daemon};
 pub use find::{EngineChoice, EngineKind, Survey, builds, sockets, survey};
 pub use ground::{Ground, GroundError, Names, Storage, running_engine};
 pub use package::{PackageError, install, refresh_lists};
+pub use run_folder::run_folder;
+pub(crate) use run_folder::{group_of, make_run_folder};
 
 use std::path::PathBuf;
-
-/// Where what lives until the next boot is kept: locks, sockets of nests, the
-/// record of a daemon that dbmatrix started.
-pub fn run_folder() -> PathBuf {
-    if rustix::process::geteuid().is_root() {
-        return PathBuf::from("/run/dbmatrix");
-    }
-    std::env::var_os("XDG_RUNTIME_DIR")
-        .map(PathBuf::from)
-        .unwrap_or_else(std::env::temp_dir)
-        .join("dbmatrix")
-}
 
 /// Whether systemd is the init system, so that units can be started.
 pub fn has_systemd() -> bool {

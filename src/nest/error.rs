@@ -9,6 +9,17 @@ use crate::route::RouteError;
 /// A nest or a child that is not there.
 #[derive(Debug, Error)]
 pub enum NestError {
+    /// Another user's.
+    #[error(
+        "nest `{name}` was made by another user: `{}` may not be used; run the same command with sudo, or make a nest of your own by `--project`",
+        .socket.display()
+    )]
+    Socket {
+        /// The nest.
+        name: String,
+        /// Where its engine is reached.
+        socket: std::path::PathBuf,
+    },
     /// A request to one of the two engines.
     #[error(transparent)]
     Engine(#[from] EngineError),

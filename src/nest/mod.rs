@@ -29,7 +29,7 @@ pub use golden::{Golden, Making, Patience, Use, sync};
 pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
 pub use locate::{Located, State, choose, locate, locate_all};
-pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
+pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made, subnet_of};
 pub use prune::{Pruned, Pruning, prune};
 pub use snapshot::Consistency;
 pub use standing::{Inner, Standing, standing};

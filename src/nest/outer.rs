@@ -18,7 +18,7 @@ use super::{NestError, inner, key};
 use crate::engine::{
     Config, Devices, Engine, EngineError, Exec, FileMode, Instance, NewInstance, Power, config,
 };
-use crate::host::{Ground, run_folder};
+use crate::host::{Ground, group_of, make_run_folder, run_folder};
 use crate::image::{Builder, ImageOrigin, ImageStore};
 use crate::route::{Guard, Routes, pick_subnet};
 use crate::session::Secret;
@@ -82,7 +82,7 @@ impl Nest {
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Self, NestError> {
         let engine = &ground.engine;
-        fs::create_dir_all(run_folder()).map_err(|source| NestError::File {
+        make_run_folder().map_err(|source| NestError::File {
             step: "make the run folder",
             source,
         })?;
@@ -113,6 +113,19 @@ impl Nest {
         Ok(nest)
     }
 
+    /// The nest of that name as it is noted, where it was fully made; it is not
+    /// started.
+    ///
+    /// # Errors
+    /// As of the host's engine.
+    pub async fn find(host: &Engine, name: &str, bridge: &str) -> Result<Option<Self>, NestError> {
+        let found = host.instance(name).await?;
+        let whole = found.filter(is_ready);
+        whole
+            .map(|instance| Self::read(host, &instance, bridge))
+            .transpose()
+    }
+
     /// A nest that was fully made, started where it does not run.
     pub(super) async fn wake(
         host: &Engine,
@@ -126,11 +139,24 @@ impl Nest {
             nest.proxies = left;
         }
         host.ensure_running(instance).await?;
+        nest.check_socket()?;
         if !nest.engine.is_ready().await && instance.is_running() {
             nest.attach_socket(host, instance).await?;
         }
         wait_for_engine(&nest).await?;
         Ok(nest)
+    }
+
+    /// Another user may have made it for themselves.
+    fn check_socket(&self) -> Result<(), NestError> {
+        let socket = self.engine.socket();
+        match rustix::fs::access(socket, rustix::fs::Access::WRITE_OK) {
+            Err(rustix::io::Errno::ACCESS) => Err(NestError::Socket {
+                name: self.name.clone(),
+                socket: socket.to_owned(),
+            }),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Makes the socket anew: whoever passed it on is gone.
@@ -233,9 +259,14 @@ pub async fn existing_nests(engine: &Engine) -> Result<Vec<Instance>, EngineErro
     Ok(all)
 }
 
+/// The subnet of a nest's children, as it is noted.
+pub fn subnet_of(nest: &Instance) -> Option<Ipv4Net> {
+    read_key(nest, key::SUBNET).ok()
+}
+
 /// Removes a nest, its children with it, and the host's route to them.
 pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), NestError> {
-    if let Ok(subnet) = read_key::<Ipv4Net>(instance, key::SUBNET) {
+    if let Some(subnet) = subnet_of(instance) {
         Routes::open()?.remove(subnet).await?;
     }
     engine.destroy_instance(&instance.name).await?;
@@ -354,11 +385,7 @@ async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, 
         .collect();
     let address = free_address(ground.subnet, &taken)?;
     let mut nets = Routes::open()?.taken().await?;
-    nets.extend(
-        others
-            .iter()
-            .filter_map(|nest| read_key::<Ipv4Net>(nest, key::SUBNET).ok()),
-    );
+    nets.extend(others.iter().filter_map(subnet_of));
     let seed = format!("{}/{}", ground.names.project, settings.name);
     let subnet = pick_subnet(&nets, &seed)?;
     let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
@@ -380,7 +407,7 @@ async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, 
 }
 
 /// The nest's own `eth0` with its fixed address, and its engine's socket on the
-/// host, for root alone.
+/// host, for who makes it and for the group that may use the host's engine.
 fn devices(ground: &Ground, settings: &Config, socket: &Path) -> Devices {
     let address = settings.get(key::ADDRESS).cloned().unwrap_or_default();
     let eth0 = config([
@@ -389,12 +416,15 @@ fn devices(ground: &Ground, settings: &Config, socket: &Path) -> Devices {
         ("network", &ground.names.bridge),
         ("ipv4.address", &address),
     ]);
+    let group = group_of(ground.engine.socket()).unwrap_or_default();
     let proxy = config([
         ("type", "proxy"),
         ("bind", "host"),
         ("listen", &format!("unix:{}", socket.display())),
         ("connect", &format!("unix:{INNER_SOCKET}")),
-        ("mode", "0600"),
+        ("mode", "0660"),
+        ("uid", &rustix::process::geteuid().as_raw().to_string()),
+        ("gid", &group.to_string()),
     ]);
     Devices::from([("eth0".to_owned(), eth0), (SOCKET_DEVICE.to_owned(), proxy)])
 }

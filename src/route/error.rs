@@ -15,7 +15,10 @@ pub enum RouteError {
         reason: String,
     },
     /// Only root, or who has the capability `CAP_NET_ADMIN`, sets routes.
-    #[error("routes to `{subnet}` need root; run: {}", .commands.join(" && "))]
+    #[error(
+        "routes to `{subnet}` need root, and sudo does not do it; run: {}; or set `access = \"proxy\"` in the matrix's `[nest]`",
+        by_hand(.commands)
+    )]
     NotPermitted {
         /// Where the route leads.
         subnet: Ipv4Net,
@@ -53,4 +56,13 @@ pub enum RouteError {
         "expected a free private /24 subnet, found all of 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 taken by the machine's routes; `ip route show table all` lists them"
     )]
     NoSubnet,
+}
+
+/// As a shell runs it.
+fn by_hand(commands: &[String]) -> String {
+    let all: Vec<String> = commands
+        .iter()
+        .map(|command| format!("sudo {command}"))
+        .collect();
+    all.join(" && ")
 }

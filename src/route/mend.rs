@@ -17,8 +17,8 @@ impl Change {
     /// As somebody with the privilege would make it by hand.
     pub(super) fn to_command(&self, interface: &str) -> String {
         match self {
-            Change::Add(entry) => format!("sudo ip route add {}", entry.to_words(Some(interface))),
-            Change::Remove(entry) => format!("sudo ip route del {}", entry.to_words(None)),
+            Change::Add(entry) => format!("ip route add {}", entry.to_words(Some(interface))),
+            Change::Remove(entry) => format!("ip route del {}", entry.to_words(None)),
         }
     }
 }
@@ -173,9 +173,9 @@ mod tests {
         assert_eq!(
             commands,
             [
-                "sudo ip route add unreachable 10.1.2.0/24 metric 4000000000 proto 219",
-                "sudo ip route del 10.1.2.0/24 via 10.9.9.77 proto 219",
-                "sudo ip route add 10.1.2.0/24 via 10.9.9.2 dev br0 proto 219",
+                "ip route add unreachable 10.1.2.0/24 metric 4000000000 proto 219",
+                "ip route del 10.1.2.0/24 via 10.9.9.77 proto 219",
+                "ip route add 10.1.2.0/24 via 10.9.9.2 dev br0 proto 219",
             ]
         );
     }

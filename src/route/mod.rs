@@ -13,6 +13,7 @@ mod error;
 mod guard;
 mod mend;
 mod subnet;
+mod sudo;
 mod table;
 
 pub use error::RouteError;

@@ -11,10 +11,10 @@ use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage}
 use rtnetlink::{Handle, RouteMessageBuilder};
 use rustix::io::Errno;
 
-use super::RouteError;
 use super::entry::{Entry, Hop};
 use super::mend::{Change, changes, removals};
 use super::subnet::WIDEST;
+use super::{RouteError, sudo};
 
 /// How often routes are set anew while something else changes them.
 const ROUNDS: usize = 3;
@@ -113,7 +113,8 @@ impl Routes {
 
     /// Makes sure of the route to `subnet` by way of the nest at `via`, and of
     /// the `unreachable` fallback before it. A route of ours by another way is
-    /// replaced. Needs no privilege where all is well.
+    /// replaced. Needs no privilege where all is well; else a user who is not
+    /// root does it by sudo, which must not ask for a password.
     ///
     /// # Errors
     /// [`RouteError::NotPermitted`] with the commands to run;
@@ -242,10 +243,12 @@ impl Routes {
                 Some(Errno::EXIST | Errno::SRCH) => {}
                 Some(Errno::PERM) => {
                     let rest = needed[at..].iter();
-                    return Err(RouteError::NotPermitted {
-                        subnet,
-                        commands: rest.map(|change| change.to_command(interface)).collect(),
-                    });
+                    let commands: Vec<String> =
+                        rest.map(|change| change.to_command(interface)).collect();
+                    return match sudo::carry_out(&commands).await {
+                        true => Ok(()),
+                        false => Err(RouteError::NotPermitted { subnet, commands }),
+                    };
                 }
                 _ => return Err(failed(&format!("{what} the route to `{subnet}`"), &error)),
             }

@@ -1,15 +1,15 @@
 //! One run at a time on a nest.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::event::Sender;
-use crate::host::run_folder;
+use crate::host::{make_run_folder, run_folder};
 
 /// Held as long as it lives; let go by the kernel however the process ends.
 #[derive(Debug)]
@@ -104,10 +104,12 @@ enum Attempt {
 
 fn attempt(path: &Path) -> io::Result<Attempt> {
     loop {
-        std::fs::create_dir_all(run_folder())?;
+        make_run_folder()?;
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path)?;
+        // Others of the group lock it too; only its owner may say so.
+        let _ = file.set_permissions(Permissions::from_mode(0o664));
         match file.try_lock() {
             Ok(()) if is_at(&file, path) => {
                 file.rewind()?;

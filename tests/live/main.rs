@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stderr, reason = "a long test says what it is at")]
 
+mod access;
 mod chain;
 mod compare;
 mod doctor;
@@ -73,6 +74,8 @@ fn main() {
         ("hand_snapshots_and_reset", hand::snapshots),
         ("hand_copies", hand::copies),
         ("hand_logs", hand::logs),
+        ("a_member_of_the_engines_group", access::member),
+        ("without_a_route_or_root", access::proxy),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,

@@ -1,0 +1,75 @@
+//! The folder of what lives until the next boot: locks, sockets of nests, the
+//! record of a daemon that dbmatrix started.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::process::geteuid;
+
+use super::EngineKind;
+
+const SHARED: &str = "/run/dbmatrix";
+/// Of a folder that a group works in: what is made in there is the group's too.
+const OF_A_GROUP: u32 = 0o2775;
+
+/// Where it is. Members of the engine's group work in root's, so that all wait
+/// for each other; before root has made one, each user has one of their own.
+pub fn run_folder() -> PathBuf {
+    let shared = PathBuf::from(SHARED);
+    if geteuid().is_root() || access(&shared, Access::WRITE_OK).is_ok() {
+        return shared;
+    }
+    let name = format!("dbmatrix-{}", geteuid().as_raw());
+    std::env::var_os("XDG_RUNTIME_DIR")
+        .map(|folder| PathBuf::from(folder).join("dbmatrix"))
+        .unwrap_or_else(|| std::env::temp_dir().join(name))
+}
+
+/// Makes sure of it. Root's is also for the engine's group, which may do with
+/// the machine what it likes anyway.
+///
+/// # Errors
+/// As of the file system; where it is somebody else's.
+pub(crate) fn make_run_folder() -> io::Result<()> {
+    let folder = run_folder();
+    fs::create_dir_all(&folder)?;
+    if !geteuid().is_root() {
+        return match folder == Path::new(SHARED) {
+            true => Ok(()),
+            false => keep_private(&folder),
+        };
+    }
+    if let Some(group) = engine_group()
+        && fs::metadata(&folder)?.gid() != group
+    {
+        chown(&folder, None, Some(group))?;
+        fs::set_permissions(&folder, Permissions::from_mode(OF_A_GROUP))?;
+    }
+    Ok(())
+}
+
+fn keep_private(folder: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(folder)?.uid() != geteuid().as_raw() {
+        let told = format!(
+            "`{}` belongs to somebody else; set XDG_RUNTIME_DIR to a folder of yours",
+            folder.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, told));
+    }
+    fs::set_permissions(folder, Permissions::from_mode(0o700))
+}
+
+/// The group that may use an engine of this machine.
+fn engine_group() -> Option<u32> {
+    let kinds = [EngineKind::Incus, EngineKind::Lxd];
+    let mut sockets = kinds.iter().flat_map(|kind| kind.sockets());
+    sockets.find_map(|socket| group_of(Path::new(socket)))
+}
+
+/// The group that a file or a socket belongs to.
+pub(crate) fn group_of(path: &Path) -> Option<u32> {
+    fs::metadata(path).ok().map(|found| found.gid())
+}
