@@ -4,12 +4,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
+use dbmatrix::host::{EngineChoice, sockets};
+
 use super::Outcome;
 use super::sandbox::{PROJECT, Ran, Sandbox, check, text};
 
 /// The user who owns nothing (Debian policy, 9.2.1).
 const NOBODY: &str = "65534";
-const SOCKET: &str = "/var/lib/lxd/unix.socket";
 
 /// A user who is in the engine's group and has neither sudo nor a home.
 struct Member<'a> {
@@ -23,7 +24,9 @@ impl<'a> Member<'a> {
         let program = sandbox.folder.join("dbmatrix");
         std::fs::copy(env!("CARGO_BIN_EXE_dbmatrix"), &program)?;
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
-        let group = std::fs::metadata(SOCKET)?.gid().to_string();
+        let sockets = sockets(&EngineChoice::Any);
+        let socket = sockets.first().ok_or("no engine's socket is there")?;
+        let group = std::fs::metadata(socket)?.gid().to_string();
         Ok(Member { sandbox, group })
     }
 
