@@ -35,7 +35,8 @@ impl ExecOutput {
         self.status == 0
     }
 
-    /// The last `lines` lines of what was written, errors after output.
+    /// The last `lines` lines of what was written, errors after output; the exit
+    /// status where nothing was.
     pub fn tail(&self, lines: usize) -> String {
         let all: Vec<&str> = self
             .stdout
@@ -43,6 +44,9 @@ impl ExecOutput {
             .chain(self.stderr.lines())
             .filter(|line| !line.trim().is_empty())
             .collect();
+        if all.is_empty() {
+            return format!("nothing was written; exit status {}", self.status);
+        }
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 }

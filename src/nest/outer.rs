@@ -443,7 +443,18 @@ pub(super) async fn first_start(
         .push(name, UNMANAGED, FileMode::Public, UNMANAGED_TEXT)
         .await?;
     engine.power(name, Power::Start).await?;
-    succeed(engine, name, "finish the first boot", &first_steps(subnet)).await
+    let steps = first_steps(subnet);
+    // What is run while a container's init has hardly begun was seen to end
+    // without a word.
+    for _ in 0..2 {
+        let output = engine.exec(name, &steps).await?;
+        if output.success() {
+            return Ok(());
+        }
+        tracing::info!(name, status = output.status, "the first boot is looked at again");
+        sleep(Duration::from_millis(300)).await;
+    }
+    succeed(engine, name, "finish the first boot", &steps).await
 }
 
 /// Runs a step in a container; another exit status than 0 is an error.
