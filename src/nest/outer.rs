@@ -451,7 +451,11 @@ pub(super) async fn first_start(
         if output.success() {
             return Ok(());
         }
-        tracing::info!(name, status = output.status, "the first boot is looked at again");
+        tracing::info!(
+            name,
+            status = output.status,
+            "the first boot is looked at again"
+        );
         sleep(Duration::from_millis(300)).await;
     }
     succeed(engine, name, "finish the first boot", &steps).await

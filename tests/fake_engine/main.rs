@@ -4,6 +4,7 @@
 //! The fakes answer real HTTP on a temporary Unix socket: [`fake`] by a script,
 //! [`state`] with containers that it keeps.
 
+mod access;
 mod act;
 mod child;
 mod copy;

@@ -1,0 +1,63 @@
+//! Proxies to children when the host's engine misbehaves.
+
+use std::net::Ipv4Addr;
+
+use dbmatrix::nest::{Access, Nest};
+use futures_util::future::try_join_all;
+
+use super::nested::nest;
+use super::state::Stateful;
+use super::trouble::Trouble;
+
+const FIRST: Ipv4Addr = Ipv4Addr::new(10, 99, 1, 10);
+const SECOND: Ipv4Addr = Ipv4Addr::new(10, 99, 1, 11);
+const CHANGE: &str = "change m";
+
+/// A host's engine with a nest whose children are reached through proxies.
+fn proxied() -> (Stateful, Nest) {
+    let fake = Stateful::start();
+    fake.put("m", "Running", &[]);
+    let nest = Nest {
+        access: Access::Proxy,
+        ..nest(fake.engine())
+    };
+    (fake, nest)
+}
+
+#[tokio::test]
+async fn a_child_has_one_proxy_whoever_asks() {
+    let (fake, nest) = proxied();
+    let asked = [FIRST, SECOND, FIRST, SECOND].map(|child| nest.endpoint(child, 3306));
+    let found = try_join_all(asked).await.expect("proxies");
+    assert_eq!((&found[0], &found[1]), (&found[2], &found[3]));
+    assert_ne!(found[0], found[1]);
+    assert!(found.iter().all(|one| one.address.ip().is_loopback()));
+    assert_eq!(fake.heard(CHANGE), 2);
+    let devices = fake.engine().instance("m").await.expect("an answer");
+    let devices = devices.expect("the nest").devices;
+    for (child, end) in [(FIRST, &found[0]), (SECOND, &found[1])] {
+        let mut ends = devices
+            .values()
+            .map(|device| (&device["connect"], &device["listen"]));
+        let wanted = (format!("tcp:{child}:3306"), format!("tcp:{}", end.address));
+        assert!(ends.any(|(to, from)| (to, from) == (&wanted.0, &wanted.1)));
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_was_not_made_is_told_and_made_later() {
+    for trouble in [
+        Trouble::Refused(403, "not authorized"),
+        Trouble::Failed("no proxy today"),
+        Trouble::LostAfterwards,
+    ] {
+        let (fake, nest) = proxied();
+        fake.once(CHANGE, trouble);
+        let refused = nest.endpoint(FIRST, 3306).await;
+        assert!(refused.is_err(), "{refused:?}");
+        let found = nest.endpoint(FIRST, 3306).await.expect("a proxy");
+        assert!(found.address.ip().is_loopback());
+        let there = fake.engine().instance("m").await.expect("an answer");
+        assert_eq!(there.expect("the nest").devices.len(), 1);
+    }
+}
