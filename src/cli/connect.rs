@@ -140,7 +140,10 @@ async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Meant>, Failure
     Ok(chosen)
 }
 
-async fn talk<S: Connect>(seats: Vec<Seat<S>>, args: &ConnectArgs) -> Result<Verdict, Failure> {
+async fn talk<S: Connect + Clone + 'static>(
+    seats: Vec<Seat<S>>,
+    args: &ConnectArgs,
+) -> Result<Verdict, Failure> {
     let is_person = args.execute.is_none() && std::io::stdin().is_terminal();
     let tone = match (is_person, args.force) {
         (true, _) => Tone::Prompt,
