@@ -441,7 +441,7 @@ pub(super) struct ExecArgs {
     #[arg(long, conflicts_with = "flavour")]
     pub(super) all: bool,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 

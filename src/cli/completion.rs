@@ -12,9 +12,10 @@ use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::args::{Args, Place};
-use super::reach::flavours_in;
+use super::reach::flavours_awake;
 use super::{Failure, say};
 use crate::event::Verdict;
+use crate::nest::labels;
 
 /// Options of `completions`.
 #[derive(Debug, clap::Args)]
@@ -96,9 +97,10 @@ async fn names() -> Vec<String> {
         project: variable("DBMATRIX_PROJECT").unwrap_or_else(|| "dbmatrix".to_owned()),
         verbose: 0,
     };
-    let all = flavours_in(&place, None).await.unwrap_or_default();
-    let mut names: Vec<String> = all.into_iter().map(|one| one.flavour).collect();
-    names.sort();
-    names.dedup();
-    names
+    let all = flavours_awake(&place).await.unwrap_or_default();
+    let all: Vec<(&str, &str)> = all
+        .iter()
+        .map(|(nest, name)| (nest.as_str(), name.as_str()))
+        .collect();
+    labels(&all)
 }

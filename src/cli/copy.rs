@@ -30,17 +30,24 @@ pub(super) enum Side {
 impl FromStr for Side {
     type Err = Infallible;
 
-    /// `FLAVOUR:/PATH` is there; a `/` before it makes it a file of this machine
-    /// (`./a:/b`).
+    /// `FLAVOUR:/PATH` and `NEST/FLAVOUR:/PATH` are there; a `./` before it makes
+    /// it a file of this machine.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text.split_once(":/") {
-            Some((flavour, rest)) if !flavour.is_empty() && !flavour.contains('/') => Side::There {
+            Some((flavour, rest)) if is_name(flavour) => Side::There {
                 flavour: flavour.to_owned(),
                 path: format!("/{rest}"),
             },
             _ => Side::Here(PathBuf::from(text)),
         })
     }
+}
+
+/// Whether it may be a flavour's name, with its nest's or without.
+fn is_name(text: &str) -> bool {
+    let mut parts = text.split('/');
+    let are_names = |part: &str| !part.is_empty() && !part.starts_with('.');
+    parts.clone().count() <= 2 && parts.all(are_names)
 }
 
 /// Copies a file.
@@ -181,11 +188,18 @@ mod tests {
             path: "/tmp/a:/b".to_owned(),
         };
         assert_eq!(side("mysql-9.7:/tmp/a:/b"), there);
+        let there = Side::There {
+            flavour: "ad-hoc/mysql-9.7".to_owned(),
+            path: "/tmp/".to_owned(),
+        };
+        assert_eq!(side("ad-hoc/mysql-9.7:/tmp/"), there);
     }
 
     #[test]
     fn all_else_is_here() {
-        for text in ["dump.sql", "./a:/b", "/a:/b", "a:b", ":/x"] {
+        for text in [
+            "dump.sql", "./a:/b", "../a:/b", "a/b/c:/d", "/a:/b", "a:b", ":/x",
+        ] {
             assert_eq!(side(text), Side::Here(PathBuf::from(text)));
         }
     }

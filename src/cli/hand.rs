@@ -174,7 +174,7 @@ pub(super) struct UrlArgs {
     #[arg(long, value_name = "NAME", value_parser = database_name)]
     pub(super) database: Option<String>,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 }
@@ -194,7 +194,7 @@ pub(super) struct LogsArgs {
     #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
     pub(super) lines: usize,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 }
@@ -210,7 +210,7 @@ pub(super) struct CpArgs {
     #[arg(value_name = "DST")]
     pub(super) to: Side,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 }
