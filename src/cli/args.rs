@@ -108,7 +108,7 @@ Examples:
     #[command(after_help = "\
 A row a container: its nest, its name (a flavour's own), state, address, type
 (`nest`, `flavour`, `golden`, `ahead` for a copy that the next run takes,
-`other`), snapshots, server and exact version; where it runs, how long and with
+`other` for what dbmatrix did not make or not to the end), snapshots, server and exact version; where it runs, how long and with
 how much memory; and what it takes on the disk for itself alone.
 
 As JSON it is an array of objects with the names nest, name, container, type,

@@ -1,6 +1,7 @@
 //! `dbmatrix cp`.
 
 use std::convert::Infallible;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -122,6 +123,14 @@ async fn pull(located: &Located, path: &str, to: &Path) -> Result<Verdict, Failu
         None => return Err(failed(format!("`{shown}` is not there"))),
     };
     let name = path.rsplit('/').next().unwrap_or_default();
+    if to == Path::new("/dev/stdout") {
+        // Behind what was written to it before, where it is a file.
+        let out = std::io::stdout().as_fd().try_clone_to_owned();
+        let out = std::fs::File::from(out.map_err(failed)?);
+        let mut out = tokio::fs::File::from_std(out);
+        content.write_to(&mut out, to).await.map_err(failed)?;
+        return Ok(Verdict::Passed);
+    }
     let to = if to.is_dir() {
         to.join(name)
     } else {

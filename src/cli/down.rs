@@ -55,6 +55,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     nest_locks.into_iter().for_each(Lock::remove);
     if args.all {
         lock.remove();
+        Lock::remove_abandoned();
         remove_empty_folders();
     }
     drop(events);

@@ -57,7 +57,7 @@ pub enum Kind {
     Golden,
     /// A copy that was made for a run that has not begun.
     Ahead,
-    /// Something that runs need beside.
+    /// What is half made, or somebody else's.
     Other,
 }
 
@@ -148,10 +148,10 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
 
 fn listed(nest: &str, kind: Kind, instance: &Instance, engine: &Engine) -> Listed {
     let text = |key: &str| instance.config.get(key).cloned().unwrap_or_default();
-    let state = if is_ready(instance) {
-        instance.status.clone()
-    } else {
-        "half made".to_owned()
+    let is_ours = instance.config.contains_key(key::OWNER);
+    let state = match is_ours && !is_ready(instance) {
+        true => "half made".to_owned(),
+        false => instance.status.clone(),
     };
     Listed {
         nest: nest.to_owned(),

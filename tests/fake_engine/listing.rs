@@ -61,6 +61,7 @@ async fn a_list_tells_what_each_container_is() {
     host.put("z-half", "Running", &[("stage", "making")]);
     host.put("z-stopped", "Stopped", &NEST);
     host.put_foreign("theirs");
+    inner.put_foreign("theirs");
     assert_eq!(
         listed(&host).await,
         [
@@ -69,6 +70,7 @@ async fn a_list_tells_what_each_container_is() {
             "m/half: Other, half made",
             "m/mysql-9-7: Flavour(\"mysql-9.7\"), Frozen",
             "m/mysql-9-7-twin: Ahead, Stopped",
+            "m/theirs: Other, Running",
             "z-half/z-half: Nest, half made",
             "z-stopped/z-stopped: Nest, Stopped",
         ]
