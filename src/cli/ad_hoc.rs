@@ -62,8 +62,9 @@ fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
     for name in servers {
         let wanted = catalogue::find(name).map_err(Failure::misused)?;
         let Some(server) = wanted.server else {
+            let known = catalogue::known(wanted.family, name);
             return Err(Failure::misused(format!(
-                "the catalogue has no `{name}`; `dbmatrix catalogue` tells what it has, and a matrix can name others"
+                "the catalogue has no `{name}`; {known}; a matrix can name others"
             )));
         };
         let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", server.name());
@@ -88,7 +89,7 @@ mod tests {
         let told = matrix_of(&["mysql:4.1"])
             .expect_err("there is none")
             .message;
-        assert!(told.contains("mysql:4.1"), "{told}");
+        assert!(told.contains("there is `mysql:26.7`"), "{told}");
         assert!(is_server("mysql:4.1") && !is_server("mysql-4.1"));
     }
 }

@@ -20,6 +20,11 @@ use crate::shard::Shard;
 /// MariaDB and Percona Server of many versions, each in a container of its own.
 #[derive(Debug, Parser)]
 #[command(name = "dbmatrix", version, propagate_version = true)]
+#[command(after_help = "\
+Examples:
+  dbmatrix run matrices/mysql.toml     # suites on all flavours of a matrix
+  dbmatrix connect mariadb:10.5        # a server, and a prompt on it
+  dbmatrix help connect                # one command, with examples")]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) place: Place,
@@ -193,7 +198,10 @@ Example:
     #[command(flatten)]
     Hand(HandCommand),
     /// Read reports again
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  dbmatrix report merge part-*.jsonl --report html=run.html"
+    )]
     Report(ReportCommand),
 }
 

@@ -3,6 +3,7 @@
 use super::args::{DownArgs, Place};
 use super::run::load_matrix;
 use super::{Failure, privilege, say};
+use crate::config::hint;
 use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
 use crate::host::{EngineKind, Ground, Names, Survey, run_folder, stop_own_daemon, survey};
@@ -96,8 +97,9 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
         .filter(|found| nest.is_none_or(|name| found.name == name))
         .collect();
     if let (Some(name), true) = (nest, chosen.is_empty()) {
+        let there = hint(name, nests.iter().map(|nest| nest.name.as_str()));
         say(format_args!(
-            "nest `{name}` is not there: nothing to remove"
+            "nest `{name}` is not there: nothing to remove; {there}"
         ));
     }
     for found in chosen {

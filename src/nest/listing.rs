@@ -97,7 +97,9 @@ pub enum FindError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// No child of that name.
-    #[error("no flavour `{name}` is up; {hint}; `dbmatrix up MATRIX` brings flavours up")]
+    #[error(
+        "no flavour `{name}` is up; {hint}; `dbmatrix up MATRIX` brings flavours up, `dbmatrix connect mysql:9.7` a server without a matrix"
+    )]
     Unknown {
         /// The name, or the pattern.
         name: String,

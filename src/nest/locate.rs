@@ -290,7 +290,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no flavour `mariadb-11.7` is up; did you mean `mariadb-11.8`? there is `mysql-9.7`, \
-             `mariadb-11.8`; `dbmatrix up MATRIX` brings flavours up"
+             `mariadb-11.8`; `dbmatrix up MATRIX` brings flavours up, `dbmatrix connect \
+             mysql:9.7` a server without a matrix"
         );
         let error = choose(&[], "x").expect_err("none at all");
         assert!(error.to_string().contains("there is none"));
