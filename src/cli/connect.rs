@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap_complete::engine::ArgValueCandidates;
 use console::Term;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::ad_hoc::{bring_up, is_server};
 use super::args::Place;
@@ -87,7 +88,7 @@ pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict
         let [Reached { server, .. }] = reached.as_slice() else {
             return Err(Failure::not_provided("no server was reached"));
         };
-        return run_client(program, server, args);
+        return run_client(program, server, args).await;
     }
     let mut seats = Vec::new();
     for Reached { server, label, .. } in reach_all(&chosen).await? {
@@ -187,20 +188,19 @@ fn history() -> Option<PathBuf> {
     Some(state.join("dbmatrix").join("history"))
 }
 
-/// The password goes by a file that only this user can read: a command line
-/// can be read by all.
-fn run_client(program: &str, server: &Server, args: &ConnectArgs) -> Result<Verdict, Failure> {
-    let mut file = tempfile::NamedTempFile::new().map_err(Failure::not_provided)?;
-    let text = format!(
-        "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
-        server.address().ip(),
-        server.address().port(),
-        RoutedUser::NAME,
-        server.password().reveal()
-    );
-    file.write_all(text.as_bytes())
-        .map_err(Failure::not_provided)?;
-    let mut command = std::process::Command::new(program);
+/// Hands over to another program, and waits for its end: it hears of Ctrl-C at
+/// this terminal by itself.
+async fn run_client(
+    program: &str,
+    server: &Server,
+    args: &ConnectArgs,
+) -> Result<Verdict, Failure> {
+    let heard = |kind| signal(kind).map_err(Failure::not_provided);
+    let mut interrupts = heard(SignalKind::interrupt())?;
+    let mut terminations = heard(SignalKind::terminate())?;
+    let mut hangups = heard(SignalKind::hangup())?;
+    let file = login_file(server).map_err(Failure::not_provided)?;
+    let mut command = tokio::process::Command::new(program);
     command.arg(format!("--defaults-file={}", file.path().display()));
     if let Some(sql) = &args.execute {
         command.arg("--execute").arg(sql);
@@ -208,16 +208,42 @@ fn run_client(program: &str, server: &Server, args: &ConnectArgs) -> Result<Verd
     if let Some(database) = &args.database {
         command.arg(format!("--database={database}"));
     }
-    let status = command.status().map_err(|error| {
+    let mut client = command.spawn().map_err(|error| {
         Failure::not_provided(format!(
             "`{program}` could not be run: {error}; `--client builtin` needs no other program"
         ))
     })?;
-    Ok(if status.success() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed
-    })
+    let status = loop {
+        tokio::select! {
+            status = client.wait() => break Some(status.map_err(Failure::not_provided)?),
+            _ = interrupts.recv() => {}
+            _ = terminations.recv() => break None,
+            _ = hangups.recv() => break None,
+        }
+    };
+    match status {
+        Some(status) if status.success() => Ok(Verdict::Passed),
+        Some(_) => Ok(Verdict::Failed),
+        None => {
+            client.kill().await.map_err(Failure::not_provided)?;
+            Ok(Verdict::Interrupted)
+        }
+    }
+}
+
+/// The password goes by a file that only this user can read: a command line
+/// can be read by all.
+fn login_file(server: &Server) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    write!(
+        file,
+        "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
+        server.address().ip(),
+        server.address().port(),
+        RoutedUser::NAME,
+        server.password().reveal()
+    )?;
+    Ok(file)
 }
 
 impl Client {
