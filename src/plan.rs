@@ -7,6 +7,7 @@ use std::time::Duration;
 use globset::Glob;
 use thiserror::Error;
 
+use crate::config::hint;
 use crate::matrix::{Flavour, Matrix, SuiteSpec};
 use crate::server::ServerSpec;
 use crate::shard::Shard;
@@ -49,11 +50,11 @@ pub struct Plan {
 
 /// A choice that chooses nothing.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("no {kind} `{name}` in the matrix; it has {there}")]
+#[error("no {kind} `{name}` in the matrix; {hint}")]
 pub struct UnknownChoice {
     kind: &'static str,
     name: String,
-    there: String,
+    hint: String,
 }
 
 impl Plan {
@@ -151,24 +152,13 @@ fn choose(
         matchers.push(matcher.ok_or_else(|| UnknownChoice {
             kind,
             name: pattern.clone(),
-            there: listed(names),
+            hint: hint(pattern, names.iter().copied()),
         })?);
     }
     let chosen = names
         .iter()
         .filter(|name| matchers.iter().any(|matcher| matcher.is_match(name)));
     Ok(chosen.map(|&name| name.to_owned()).collect())
-}
-
-fn listed(names: &[&str]) -> String {
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 #[cfg(test)]

@@ -75,10 +75,31 @@ fn a_run_without_suites_names_the_other_command() {
 }
 
 #[test]
-fn an_unknown_flavour_is_told_with_those_that_there_are() {
-    let sandbox = Sandbox::new(&[("m.toml", "flavours = ['mysql:9.7']\n")]);
+fn what_is_misspelled_is_told_with_what_may_be_meant() {
+    let matrix = "flavours = ['mysql:9.7']\n[[suite]]\nname = 'json'\nfiles = ['a.sql']\n";
+    let sandbox = Sandbox::new(&[("m.toml", matrix), ("a.sql", "")]);
     insta::assert_snapshot!(sandbox.run(&["up", "m.toml", "--flavour", "mysql-8"]), @r"
-    error: no flavour `mysql-8` in the matrix; it has `mysql-9.7`
+    error: no flavour `mysql-8` in the matrix; did you mean `mysql-9.7`? there is `mysql-9.7`
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["run", "m.toml", "--suite", "jsn"]), @r"
+    error: no suite `jsn` in the matrix; did you mean `json`? there is `json`
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["run", "m.toml", "--suite", "types"]), @r"
+    error: no suite `types` in the matrix; there is `json`
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["run", "m.toml", "--baseline", "mysql-9.8"]), @r"
+    error: the baseline `mysql-9.8` is none of the chosen flavours; did you mean `mysql-9.7`? there is `mysql-9.7`
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["run", "m.tml"]), @r"
+    error: could not read matrix file `m.tml`: No such file or directory (os error 2); did you mean `m.toml`?
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["run", "quite/another.toml"]), @r"
+    error: could not read matrix file `quite/another.toml`: No such file or directory (os error 2)
     => 2
     ");
 }
@@ -143,11 +164,18 @@ fn a_doctor_looks_at_a_machine_whose_engine_does_not_answer() {
 }
 
 #[test]
-fn help_for_looking_has_examples() {
-    for command in ["list", "doctor"] {
-        let (told, status) = without_an_engine(&[command, "--help"]);
-        assert_eq!(status, Some(0));
-        assert!(told.contains(&format!("dbmatrix {command} --")), "{told}");
+fn help_of_every_command_has_examples() {
+    let (told, status) = without_an_engine(&["--help"]);
+    assert_eq!(status, Some(0));
+    let commands = told.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty());
+    let names = commands.filter_map(|line| line.split_whitespace().next());
+    let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+    assert!(names.len() > 20, "{told}");
+    for name in names {
+        let (told, _) = without_an_engine(&[name, "--help"]);
+        let (_, examples) = told.split_once("\nExample").unwrap_or_default();
+        assert!(examples.contains(&format!("dbmatrix {name}")), "{told}");
     }
 }
 

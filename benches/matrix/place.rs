@@ -7,7 +7,7 @@ use std::time::Duration;
 use dbmatrix::engine::{Engine, Exec, Power};
 use dbmatrix::event::Event;
 use dbmatrix::host::{EngineChoice, Names, refresh_lists, running_engine, survey};
-use dbmatrix::nest::{Found, find_flavour};
+use dbmatrix::nest::{Found, locate};
 use dbmatrix::session::Target;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -117,7 +117,9 @@ impl Place {
     pub(crate) async fn find(&self, flavour: &str) -> Result<Server> {
         let engine = self.engine().await?;
         let names = Names::of(PROJECT);
-        let found = find_flavour(&engine, &names, flavour, Some(NEST)).await?;
+        let located = locate(&engine, &names, flavour, Some(NEST)).await?;
+        located.start().await?;
+        let found = located.found();
         Ok(Server { found })
     }
 

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::config::{hint, nearest};
 use crate::version::{Family, Version, VersionError};
 
 const SERVERS: &str = include_str!("servers.toml");
@@ -62,16 +63,24 @@ pub enum UnknownServer {
     /// It has no colon.
     #[error("expected `family:version`, such as `mysql:9.7`; found `{0}`")]
     Form(String),
-    /// Its family or its version cannot be read.
+    /// Its family is none.
+    #[error("{source}{near}")]
+    Family {
+        /// Which families there are.
+        source: VersionError,
+        /// Which name may be meant.
+        near: String,
+    },
+    /// Its version cannot be read.
     #[error(transparent)]
     Version(#[from] VersionError),
     /// The catalogue has no such word for a version.
-    #[error("the catalogue has no `{name}`; it has {known}")]
+    #[error("the catalogue has no `{name}`; {hint}")]
     Alias {
         /// The name.
         name: String,
-        /// What there is of that family.
-        known: String,
+        /// Which one may be meant, and what there is of that family.
+        hint: String,
     },
 }
 
@@ -95,7 +104,10 @@ pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
     let (family, rest) = name
         .split_once(':')
         .ok_or_else(|| UnknownServer::Form(name.to_owned()))?;
-    let family: Family = family.trim().parse()?;
+    let family: Family = (family.trim().parse()).map_err(|source| UnknownServer::Family {
+        source,
+        near: near(name),
+    })?;
     let rest = rest.trim();
     let of_family = || servers().iter().filter(|server| server.family == family);
     let wanted = |server: &'static Server, version: Version| Wanted {
@@ -114,7 +126,7 @@ pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
         Err(_) => {
             return Err(UnknownServer::Alias {
                 name: name.to_owned(),
-                known: known(family),
+                hint: known(family, name),
             });
         }
     };
@@ -129,17 +141,26 @@ pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
     })
 }
 
-/// The catalogue's names of one family, for a message.
-pub fn known(family: Family) -> String {
+/// What the catalogue has of one family, and which of it may be meant by `name`,
+/// for a message.
+pub fn known(family: Family, name: &str) -> String {
     let of_family = servers().iter().filter(|server| server.family == family);
-    let names = of_family.flat_map(|server| {
-        let aliases = server
-            .aliases
-            .iter()
-            .map(move |alias| format!("`{family}:{alias}`"));
-        std::iter::once(format!("`{}`", server.name())).chain(aliases)
-    });
-    names.collect::<Vec<_>>().join(", ")
+    let names: Vec<String> = of_family.flat_map(names).collect();
+    hint(name, names.iter().map(String::as_str))
+}
+
+fn near(name: &str) -> String {
+    let names: Vec<String> = servers().iter().flat_map(names).collect();
+    let near = nearest(name, names.iter().map(String::as_str));
+    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}
+
+/// All names of a server.
+fn names(server: &Server) -> impl Iterator<Item = String> {
+    let family = server.family;
+    let aliases = server.aliases.iter();
+    let aliases = aliases.map(move |alias| format!("{family}:{alias}"));
+    std::iter::once(server.name()).chain(aliases)
 }
 
 #[cfg(test)]
@@ -193,6 +214,10 @@ mod tests {
             .expect_err("no alias")
             .to_string();
         assert!(told.contains("`mysql:lts`"), "{told}");
+        let told = find("mysql:ltss").expect_err("no alias").to_string();
+        assert!(told.contains("did you mean `mysql:lts`?"), "{told}");
+        let told = find("mysq:9.7").expect_err("no family").to_string();
+        assert!(told.ends_with("; did you mean `mysql:9.7`?"), "{told}");
         assert!(find("mysql").is_err());
         assert!(find("oracle:23").is_err());
         assert!(find("mysql:8.x").is_err());

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::args::Place;
-use super::reach::{Meant, flavours_in};
+use super::reach::flavours_awake;
 use super::run::{Task, provide};
 use super::{Failure, run};
 use crate::catalogue;
@@ -20,24 +20,24 @@ pub(super) fn is_server(name: &str) -> bool {
     name.contains(':')
 }
 
-/// Brings servers of the catalogue up, such as `mysql:9.7`; gives their
-/// flavours.
+/// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
+/// their flavours.
 pub(super) async fn bring_up(
     place: &Place,
     servers: &[&str],
     yes: bool,
-) -> Result<Vec<Meant>, Failure> {
+) -> Result<Vec<String>, Failure> {
     let matrix = matrix_of(servers)?;
+    let there = flavours_awake(place).await?;
+    let is_there = |name: &str| there.iter().any(|one| one.0 == NEST && one.1 == name);
+    let mut flavours = matrix.flavours.iter();
+    let all_there = flavours.all(|flavour| is_there(&flavour.name));
     let flavours = matrix.flavours.iter();
-    let meant: Vec<Meant> = flavours
-        .map(|flavour| Meant {
-            flavour: flavour.name.clone(),
-            nest: Some(NEST.to_owned()),
-        })
+    let names = flavours
+        .map(|flavour| format!("{NEST}/{}", flavour.name))
         .collect();
-    let there = flavours_in(place, Some(NEST)).await?;
-    if meant.iter().all(|one| there.contains(one)) {
-        return Ok(meant);
+    if all_there {
+        return Ok(names);
     }
     let task = Task {
         yes,
@@ -45,7 +45,7 @@ pub(super) async fn bring_up(
         ..run::bring_up(matrix, &Selection::default())?
     };
     match provide(place, &task).await? {
-        Verdict::Passed => Ok(meant),
+        Verdict::Passed => Ok(names),
         verdict => Err(Failure {
             verdict,
             message: format!("{} could not be brought up", servers.join(", ")),
@@ -62,8 +62,9 @@ fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
     for name in servers {
         let wanted = catalogue::find(name).map_err(Failure::misused)?;
         let Some(server) = wanted.server else {
+            let known = catalogue::known(wanted.family, name);
             return Err(Failure::misused(format!(
-                "the catalogue has no `{name}`; `dbmatrix catalogue` tells what it has, and a matrix can name others"
+                "the catalogue has no `{name}`; {known}; a matrix can name others"
             )));
         };
         let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", server.name());
@@ -88,7 +89,7 @@ mod tests {
         let told = matrix_of(&["mysql:4.1"])
             .expect_err("there is none")
             .message;
-        assert!(told.contains("mysql:4.1"), "{told}");
+        assert!(told.contains("there is `mysql:26.7`"), "{told}");
         assert!(is_server("mysql:4.1") && !is_server("mysql-4.1"));
     }
 }

@@ -20,6 +20,11 @@ use crate::shard::Shard;
 /// MariaDB and Percona Server of many versions, each in a container of its own.
 #[derive(Debug, Parser)]
 #[command(name = "dbmatrix", version, propagate_version = true)]
+#[command(after_help = "\
+Examples:
+  dbmatrix run matrices/mysql.toml     # suites on all flavours of a matrix
+  dbmatrix connect mariadb:10.5        # a server, and a prompt on it
+  dbmatrix help connect                # one command, with examples")]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) place: Place,
@@ -108,7 +113,7 @@ Examples:
     #[command(after_help = "\
 A row a container: its nest, its name (a flavour's own), state, address, type
 (`nest`, `flavour`, `golden`, `ahead` for a copy that the next run takes,
-`other`), snapshots, server and exact version; where it runs, how long and with
+`other` for what dbmatrix did not make or not to the end), snapshots, server and exact version; where it runs, how long and with
 how much memory; and what it takes on the disk for itself alone.
 
 As JSON it is an array of objects with the names nest, name, container, type,
@@ -193,7 +198,10 @@ Example:
     #[command(flatten)]
     Hand(HandCommand),
     /// Read reports again
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  dbmatrix report merge part-*.jsonl --report html=run.html"
+    )]
     Report(ReportCommand),
 }
 
@@ -441,7 +449,7 @@ pub(super) struct ExecArgs {
     #[arg(long, conflicts_with = "flavour")]
     pub(super) all: bool,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 

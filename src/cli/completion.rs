@@ -3,18 +3,20 @@
 //! A shell calls this program again for each completion, so that the names of
 //! flavours are those that are up.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::CommandFactory;
 use clap_complete::CompleteEnv;
-use clap_complete::engine::CompletionCandidate;
+use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::args::{Args, Place};
-use super::reach::flavours_in;
+use super::reach::flavours_awake;
 use super::{Failure, say};
 use crate::event::Verdict;
+use crate::nest::labels;
 
 /// Options of `completions`.
 #[derive(Debug, clap::Args)]
@@ -78,6 +80,11 @@ pub(super) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
 /// The flavours that are up. Nothing is asked of sudo and nothing is said: who
 /// may not look sees none.
 pub(super) fn flavours() -> Vec<CompletionCandidate> {
+    let names = names_in_time().into_iter();
+    names.map(CompletionCandidate::new).collect()
+}
+
+fn names_in_time() -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -85,8 +92,16 @@ pub(super) fn flavours() -> Vec<CompletionCandidate> {
         return Vec::new();
     };
     let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, names()).await });
-    let names = names.unwrap_or_default();
-    names.into_iter().map(CompletionCandidate::new).collect()
+    names.unwrap_or_default()
+}
+
+/// Flavours and files of this machine, as sides of a copy.
+pub(super) fn sides(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let files = PathCompleter::any().complete(typed);
+    let typed = typed.to_string_lossy();
+    let sides = names_in_time().into_iter().map(|name| format!("{name}:/"));
+    let sides = sides.filter(|side| side.starts_with(&*typed));
+    sides.map(CompletionCandidate::new).chain(files).collect()
 }
 
 async fn names() -> Vec<String> {
@@ -96,9 +111,10 @@ async fn names() -> Vec<String> {
         project: variable("DBMATRIX_PROJECT").unwrap_or_else(|| "dbmatrix".to_owned()),
         verbose: 0,
     };
-    let all = flavours_in(&place, None).await.unwrap_or_default();
-    let mut names: Vec<String> = all.into_iter().map(|one| one.flavour).collect();
-    names.sort();
-    names.dedup();
-    names
+    let all = flavours_awake(&place).await.unwrap_or_default();
+    let all: Vec<(&str, &str)> = all
+        .iter()
+        .map(|(nest, name)| (nest.as_str(), name.as_str()))
+        .collect();
+    labels(&all)
 }

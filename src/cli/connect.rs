@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use clap_complete::engine::ArgValueCandidates;
 use console::Term;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::ad_hoc::{bring_up, is_server};
 use super::args::Place;
 use super::completion::flavours;
-use super::reach::{Meant, Reached, flavours_up, reach_all};
+use super::reach::{Reached, find_all, find_each, reach_all};
 use super::{Failure, privilege};
 use crate::event::Verdict;
+use crate::nest::Located;
 use crate::prompt::{Ended, Format, Seat, Source, Talk, Tone, View};
 use crate::server::{RoutedUser, Server};
 use crate::session::Connect;
@@ -53,7 +55,7 @@ pub(super) struct ConnectArgs {
     #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
     client: Client,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     nest: Option<String>,
 }
@@ -75,72 +77,58 @@ enum Client {
 /// Opens a prompt on one flavour or several, or runs statements.
 pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict, Failure> {
     privilege::suffice(place).await?;
-    let names = chosen(place, args).await?;
+    let chosen = chosen(place, args).await?;
     if let Some(program) = args.client.program() {
-        if names.len() > 1 {
+        if chosen.len() > 1 {
             return Err(Failure::misused(format!(
                 "`{program}` speaks with one server; the built-in client with several"
             )));
         }
-        let reached = reach_all(place, &names).await?;
+        let reached = reach_all(&chosen).await?;
         let [Reached { server, .. }] = reached.as_slice() else {
             return Err(Failure::not_provided("no server was reached"));
         };
-        return run_client(program, server, args);
+        return run_client(program, server, args).await;
     }
-    let reached = reach_all(place, &names).await?;
-    let names = labels(&reached);
     let mut seats = Vec::new();
-    for (Reached { server, .. }, flavour) in reached.into_iter().zip(names) {
+    for Reached { server, label, .. } in reach_all(&chosen).await? {
         let version = server.identity.full.clone();
-        let seat = Seat::open(&flavour, &version, server, args.database.as_deref()).await;
-        let told = |error| Failure::not_provided(format!("{flavour}: {error}"));
+        let seat = Seat::open(&label, &version, server, args.database.as_deref()).await;
+        let told = |error| Failure::not_provided(format!("{label}: {error}"));
         seats.push(seat.map_err(told)?);
     }
     talk(seats, args).await
 }
 
-/// How servers are called: by flavour, and by nest too where several have one of
-/// that name.
-fn labels(reached: &[Reached]) -> Vec<String> {
-    let label = |one: &Reached| {
-        let same = reached.iter().filter(|other| other.flavour == one.flavour);
-        match same.count() {
-            1 => one.flavour.clone(),
-            _ => format!("{}/{}", one.found.nest.name, one.flavour),
-        }
-    };
-    reached.iter().map(label).collect()
-}
-
-/// The flavours that are meant, each with its nest where that is told; servers of
-/// the catalogue are brought up first.
-async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Meant>, Failure> {
+/// The flavours that are meant; servers of the catalogue are brought up first.
+async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Located>, Failure> {
     if args.all {
-        return flavours_up(place, args.nest.as_deref()).await;
+        return find_all(place, args.nest.as_deref()).await;
     }
-    let named = || args.flavour.iter().map(String::as_str);
-    let servers: Vec<&str> = named().filter(|name| is_server(name)).collect();
+    let named = args.flavour.iter();
+    let servers: Vec<&str> = named
+        .map(String::as_str)
+        .filter(|name| is_server(name))
+        .collect();
     let mut brought = match servers.is_empty() {
         true => Vec::new(),
         false => bring_up(place, &servers, args.yes).await?,
     }
     .into_iter();
-    let mut chosen: Vec<Meant> = Vec::new();
-    for name in named() {
-        let one = match is_server(name) {
+    let named = args.flavour.iter();
+    let names: Vec<String> = named
+        .filter_map(|name| match is_server(name) {
             true => brought.next(),
-            false => Some(Meant {
-                flavour: name.to_owned(),
-                nest: args.nest.clone(),
-            }),
-        };
-        chosen.extend(one.filter(|one| !chosen.contains(one)));
-    }
-    Ok(chosen)
+            false => Some(name.clone()),
+        })
+        .collect();
+    find_each(place, &names, args.nest.as_deref()).await
 }
 
-async fn talk<S: Connect>(seats: Vec<Seat<S>>, args: &ConnectArgs) -> Result<Verdict, Failure> {
+async fn talk<S: Connect + Clone + 'static>(
+    seats: Vec<Seat<S>>,
+    args: &ConnectArgs,
+) -> Result<Verdict, Failure> {
     let is_person = args.execute.is_none() && std::io::stdin().is_terminal();
     let tone = match (is_person, args.force) {
         (true, _) => Tone::Prompt,
@@ -200,20 +188,19 @@ fn history() -> Option<PathBuf> {
     Some(state.join("dbmatrix").join("history"))
 }
 
-/// The password goes by a file that only this user can read: a command line
-/// can be read by all.
-fn run_client(program: &str, server: &Server, args: &ConnectArgs) -> Result<Verdict, Failure> {
-    let mut file = tempfile::NamedTempFile::new().map_err(Failure::not_provided)?;
-    let text = format!(
-        "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
-        server.address().ip(),
-        server.address().port(),
-        RoutedUser::NAME,
-        server.password().reveal()
-    );
-    file.write_all(text.as_bytes())
-        .map_err(Failure::not_provided)?;
-    let mut command = std::process::Command::new(program);
+/// Hands over to another program, and waits for its end: it hears of Ctrl-C at
+/// this terminal by itself.
+async fn run_client(
+    program: &str,
+    server: &Server,
+    args: &ConnectArgs,
+) -> Result<Verdict, Failure> {
+    let heard = |kind| signal(kind).map_err(Failure::not_provided);
+    let mut interrupts = heard(SignalKind::interrupt())?;
+    let mut terminations = heard(SignalKind::terminate())?;
+    let mut hangups = heard(SignalKind::hangup())?;
+    let file = login_file(server).map_err(Failure::not_provided)?;
+    let mut command = tokio::process::Command::new(program);
     command.arg(format!("--defaults-file={}", file.path().display()));
     if let Some(sql) = &args.execute {
         command.arg("--execute").arg(sql);
@@ -221,16 +208,42 @@ fn run_client(program: &str, server: &Server, args: &ConnectArgs) -> Result<Verd
     if let Some(database) = &args.database {
         command.arg(format!("--database={database}"));
     }
-    let status = command.status().map_err(|error| {
+    let mut client = command.spawn().map_err(|error| {
         Failure::not_provided(format!(
             "`{program}` could not be run: {error}; `--client builtin` needs no other program"
         ))
     })?;
-    Ok(if status.success() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed
-    })
+    let status = loop {
+        tokio::select! {
+            status = client.wait() => break Some(status.map_err(Failure::not_provided)?),
+            _ = interrupts.recv() => {}
+            _ = terminations.recv() => break None,
+            _ = hangups.recv() => break None,
+        }
+    };
+    match status {
+        Some(status) if status.success() => Ok(Verdict::Passed),
+        Some(_) => Ok(Verdict::Failed),
+        None => {
+            client.kill().await.map_err(Failure::not_provided)?;
+            Ok(Verdict::Interrupted)
+        }
+    }
+}
+
+/// The password goes by a file that only this user can read: a command line
+/// can be read by all.
+fn login_file(server: &Server) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    write!(
+        file,
+        "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
+        server.address().ip(),
+        server.address().port(),
+        RoutedUser::NAME,
+        server.password().reveal()
+    )?;
+    Ok(file)
 }
 
 impl Client {

@@ -1,6 +1,7 @@
 //! `dbmatrix cp`.
 
 use std::convert::Infallible;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -30,17 +31,24 @@ pub(super) enum Side {
 impl FromStr for Side {
     type Err = Infallible;
 
-    /// `FLAVOUR:/PATH` is there; a `/` before it makes it a file of this machine
-    /// (`./a:/b`).
+    /// `FLAVOUR:/PATH` and `NEST/FLAVOUR:/PATH` are there; a `./` before it makes
+    /// it a file of this machine.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text.split_once(":/") {
-            Some((flavour, rest)) if !flavour.is_empty() && !flavour.contains('/') => Side::There {
+            Some((flavour, rest)) if is_name(flavour) => Side::There {
                 flavour: flavour.to_owned(),
                 path: format!("/{rest}"),
             },
             _ => Side::Here(PathBuf::from(text)),
         })
     }
+}
+
+/// Whether it may be a flavour's name, with its nest's or without.
+fn is_name(text: &str) -> bool {
+    let mut parts = text.split('/');
+    let are_names = |part: &str| !part.is_empty() && !part.starts_with('.');
+    parts.clone().count() <= 2 && parts.all(are_names)
 }
 
 /// Copies a file.
@@ -115,6 +123,14 @@ async fn pull(located: &Located, path: &str, to: &Path) -> Result<Verdict, Failu
         None => return Err(failed(format!("`{shown}` is not there"))),
     };
     let name = path.rsplit('/').next().unwrap_or_default();
+    if to == Path::new("/dev/stdout") {
+        // Behind what was written to it before, where it is a file.
+        let out = std::io::stdout().as_fd().try_clone_to_owned();
+        let out = std::fs::File::from(out.map_err(failed)?);
+        let mut out = tokio::fs::File::from_std(out);
+        content.write_to(&mut out, to).await.map_err(failed)?;
+        return Ok(Verdict::Passed);
+    }
     let to = if to.is_dir() {
         to.join(name)
     } else {
@@ -181,11 +197,18 @@ mod tests {
             path: "/tmp/a:/b".to_owned(),
         };
         assert_eq!(side("mysql-9.7:/tmp/a:/b"), there);
+        let there = Side::There {
+            flavour: "ad-hoc/mysql-9.7".to_owned(),
+            path: "/tmp/".to_owned(),
+        };
+        assert_eq!(side("ad-hoc/mysql-9.7:/tmp/"), there);
     }
 
     #[test]
     fn all_else_is_here() {
-        for text in ["dump.sql", "./a:/b", "/a:/b", "a:b", ":/x"] {
+        for text in [
+            "dump.sql", "./a:/b", "../a:/b", "a/b/c:/d", "/a:/b", "a:b", ":/x",
+        ] {
             assert_eq!(side(text), Side::Here(PathBuf::from(text)));
         }
     }

@@ -3,6 +3,7 @@
 use super::args::{DownArgs, Place};
 use super::run::load_matrix;
 use super::{Failure, privilege, say};
+use crate::config::hint;
 use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
 use crate::host::{
@@ -58,6 +59,7 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     nest_locks.into_iter().for_each(Lock::remove);
     if args.all {
         lock.remove();
+        Lock::remove_abandoned();
         remove_empty_folders();
     }
     drop(events);
@@ -98,8 +100,9 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
         .filter(|found| nest.is_none_or(|name| found.name == name))
         .collect();
     if let (Some(name), true) = (nest, chosen.is_empty()) {
+        let there = hint(name, nests.iter().map(|nest| nest.name.as_str()));
         say(format_args!(
-            "nest `{name}` is not there: nothing to remove"
+            "nest `{name}` is not there: nothing to remove; {there}"
         ));
     }
     let routed = Routes::open().map_err(Failure::not_provided)?.ours().await;

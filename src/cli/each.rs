@@ -5,13 +5,12 @@ use futures_util::future::join_all;
 
 use super::args::Place;
 use super::hand::Chosen;
-use super::reach::{log_in_to, open_way, running};
+use super::reach::{find_all, log_in_to, open_way, running};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
-use crate::engine::Engine;
 use crate::event::{Sender, Verdict};
 use crate::host::Names;
-use crate::nest::{FindError, Located, UpkeepError, choose, locate_all};
+use crate::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
 use crate::report::{Progress, drive};
 use crate::run::{Lock, nest_lock};
 
@@ -45,14 +44,12 @@ pub(super) async fn each(
     work: impl AsyncFn(&Located) -> Result<String, Failure>,
 ) -> Result<Verdict, Failure> {
     privilege::suffice(place).await?;
-    let engine = running(place).await?;
-    let names = Names::of(&place.project);
-    let (mut flavours, mut unknown) = pick(&engine, &names, chosen).await?;
+    let (mut flavours, mut unknown) = pick(place, chosen).await?;
     let mut held = Vec::new();
     if runs == Runs::Awaited {
-        held = lock(&names, &flavours).await?;
+        held = lock(&place.project, &flavours).await?;
         // A run may have replaced them meanwhile.
-        (flavours, unknown) = pick(&engine, &names, chosen).await?;
+        (flavours, unknown) = pick(place, chosen).await?;
     }
     for error in &unknown {
         eprintln!("error: {error}");
@@ -63,9 +60,10 @@ pub(super) async fn each(
             open_way(&one.nest).await?;
         }
     }
-    let done = flavours.iter().map(async |one| {
+    let labels = labels(&flavours.iter().map(Located::names).collect::<Vec<_>>());
+    let done = flavours.iter().zip(labels).map(async |(one, label)| {
         let ended = work(one).await;
-        tell(&label(one, &flavours), ended)
+        tell(&label, ended)
     });
     let missing = match unknown.is_empty() {
         true => Verdict::Passed,
@@ -78,21 +76,14 @@ pub(super) async fn each(
 }
 
 /// The chosen flavours as they are now, and what was not found.
-async fn pick(
-    engine: &Engine,
-    names: &Names,
-    chosen: &Chosen,
-) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
-    let all = locate_all(engine, names, chosen.nest.as_deref()).await;
-    let all = all.map_err(Failure::not_provided)?;
+async fn pick(place: &Place, chosen: &Chosen) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
     if chosen.all {
-        return match all.is_empty() {
-            true => Err(Failure::not_provided(
-                "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
-            )),
-            false => Ok((all, Vec::new())),
-        };
+        return Ok((find_all(place, chosen.nest.as_deref()).await?, Vec::new()));
     }
+    let engine = running(place).await?;
+    let names = Names::of(&place.project);
+    let all = locate_all(&engine, &names, chosen.nest.as_deref()).await;
+    let all = all.map_err(Failure::not_provided)?;
     let mut picked: Vec<Located> = Vec::new();
     let mut unknown = Vec::new();
     for wanted in &chosen.flavours {
@@ -104,10 +95,7 @@ async fn pick(
             }
         };
         for one in found {
-            let is_it = |other: &Located| {
-                other.nest.name == one.nest.name && other.child.name == one.child.name
-            };
-            if !picked.iter().any(is_it) {
+            if !picked.iter().any(|other| other.is(one)) {
                 picked.push(one.clone());
             }
         }
@@ -117,12 +105,12 @@ async fn pick(
 
 /// Waits until nobody else is at work in the flavours' nests. Everybody takes
 /// locks in the order of their names.
-async fn lock(names: &Names, flavours: &[Located]) -> Result<Vec<Lock>, Failure> {
+async fn lock(project: &str, flavours: &[Located]) -> Result<Vec<Lock>, Failure> {
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
     let mut held = Vec::new();
     for nest in distinct(flavours.iter().map(|one| one.nest.name.as_str())) {
-        let lock = Lock::take(&nest_lock(&names.project, nest), &events).await;
+        let lock = Lock::take(&nest_lock(project, nest), &events).await;
         held.push(lock.map_err(Failure::not_provided)?);
     }
     drop(events);
@@ -135,15 +123,6 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// A flavour's name, with its nest's where two of them have it.
-fn label(one: &Located, all: &[Located]) -> String {
-    let named = all.iter().filter(|other| other.flavour == one.flavour);
-    match named.count() {
-        0 | 1 => one.flavour.clone(),
-        _ => format!("{}/{}", one.nest.name, one.flavour),
-    }
 }
 
 fn tell(label: &str, ended: Result<String, Failure>) -> Verdict {

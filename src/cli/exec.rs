@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::args::{ExecArgs, Place};
-use super::reach::{Meant, Reached, flavours_up, reach, reach_all};
+use super::reach::{Reached, find_all, find_each, reach_all};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
 use crate::event::Verdict;
@@ -17,40 +17,32 @@ use crate::server::certificate_authority;
 /// Runs a command against one flavour, or against several side by side.
 pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> {
     privilege::suffice(place).await?;
+    let nest = args.nest.as_deref();
     let all = match args.all {
-        true => flavours_up(place, args.nest.as_deref()).await?,
-        false => {
-            let names = args.flavour.iter().cloned();
-            let nest = args.nest.clone();
-            names
-                .map(|flavour| Meant {
-                    flavour,
-                    nest: nest.clone(),
-                })
-                .collect()
-        }
+        true => find_all(place, nest).await?,
+        false => find_each(place, &args.flavour, nest).await?,
     };
+    let all = reach_all(&all).await?;
     let caller = privilege::caller();
     if let [one] = all.as_slice() {
-        let reached = reach(place, &one.flavour, one.nest.as_deref()).await?;
-        let status = run_one(&reached, &args.command, &caller, Output::Inherited).await?;
+        let status = run_one(one, &args.command, &caller, Output::Inherited).await?;
         return Ok(code(status));
     }
     let mut tasks = JoinSet::new();
-    let width = all.iter().map(|one| one.flavour.len()).max().unwrap_or(0);
-    for reached in reach_all(place, &all).await? {
+    let width = all.iter().map(|one| one.label.len()).max().unwrap_or(0);
+    for reached in all {
         let (command, caller) = (args.command.clone(), caller.clone());
         let (lines, mut heard) = mpsc::channel::<String>(64);
-        let label = format!("{:width$} | ", reached.flavour);
+        let before = format!("{:width$} | ", reached.label);
         tasks.spawn(async move {
             let printer = async {
                 while let Some(line) = heard.recv().await {
-                    say(format_args!("{label}{line}"));
+                    say(format_args!("{before}{line}"));
                 }
             };
             let work = run_one(&reached, &command, &caller, Output::Lines(lines));
             let (status, ()) = tokio::join!(work, printer);
-            (reached.flavour, status)
+            (reached.label, status)
         });
     }
     tokio::select! {
@@ -117,12 +109,12 @@ async fn sum_up(
 ) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::Passed;
     while let Some(ended) = tasks.join_next().await {
-        let (flavour, status) = ended.map_err(Failure::not_provided)?;
+        let (label, status) = ended.map_err(Failure::not_provided)?;
         match status? {
             status if status.success() => {}
             status => {
                 verdict = Verdict::Failed;
-                eprintln!("{flavour}: {status}");
+                eprintln!("{label}: {status}");
             }
         }
     }

@@ -2,10 +2,10 @@
 //! carries each out.
 
 use clap::Subcommand;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::args::Place;
-use super::completion::flavours;
+use super::completion::{flavours, sides};
 use super::copy::Side;
 use super::{Failure, copy, env, logs, power, snapshot, url};
 use crate::event::Verdict;
@@ -174,7 +174,7 @@ pub(super) struct UrlArgs {
     #[arg(long, value_name = "NAME", value_parser = database_name)]
     pub(super) database: Option<String>,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 }
@@ -194,7 +194,7 @@ pub(super) struct LogsArgs {
     #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
     pub(super) lines: usize,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 }
@@ -203,14 +203,14 @@ pub(super) struct LogsArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct CpArgs {
     /// What is copied: a file, or FLAVOUR:/PATH
-    #[arg(value_name = "SRC")]
+    #[arg(value_name = "SRC", add = ArgValueCompleter::new(sides))]
     pub(super) from: Side,
 
     /// Where to: a file or folder, or FLAVOUR:/PATH
-    #[arg(value_name = "DST")]
+    #[arg(value_name = "DST", add = ArgValueCompleter::new(sides))]
     pub(super) to: Side,
 
-    /// The nest, where several have a flavour of that name
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]
     pub(super) nest: Option<String>,
 }

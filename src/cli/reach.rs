@@ -8,13 +8,15 @@ use super::args::Place;
 use super::{Failure, privilege};
 use crate::engine::Engine;
 use crate::host::{Names, Survey, survey};
-use crate::nest::{Found, Kind, Located, Nest, list_all, locate};
+use crate::nest::{Found, Kind, Located, Nest, labels, list_all, locate, locate_all};
 use crate::server::{Login, RoutedUser, Server, log_in, started_again};
 
 /// A flavour that somebody is logged in to.
 pub(super) struct Reached {
     /// The flavour's name.
     pub(super) flavour: String,
+    /// How it is called among those that are reached with it.
+    pub(super) label: String,
     pub(super) server: Server,
     pub(super) found: Found,
 }
@@ -32,7 +34,8 @@ pub(super) async fn reach(
     located.start().await.map_err(Failure::not_provided)?;
     let server = log_in_to(&located).await?;
     Ok(Reached {
-        flavour: flavour.to_owned(),
+        flavour: located.flavour.clone(),
+        label: located.flavour.clone(),
         server,
         found: located.found(),
     })
@@ -87,42 +90,48 @@ pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
     server.map_err(Failure::not_provided)
 }
 
-/// A flavour that is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Meant {
-    /// Its name.
-    pub(super) flavour: String,
-    /// Its nest, where that is told.
-    pub(super) nest: Option<String>,
-}
-
 /// As [`reach`], several side by side, in their order.
-pub(super) async fn reach_all(place: &Place, all: &[Meant]) -> Result<Vec<Reached>, Failure> {
-    let mut found = Vec::new();
-    // One after the other: two would start the same nest.
-    for Meant { flavour, nest } in all {
-        let located = find(place, flavour, nest.as_deref()).await?;
-        located.start().await.map_err(Failure::not_provided)?;
-        found.push(located);
-    }
-    let logins = found.iter().map(async |located| {
+pub(super) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> {
+    let names = labels(&all.iter().map(Located::names).collect::<Vec<_>>());
+    let logins = all.iter().zip(names).map(async |(located, label)| {
         let told = |failure: Failure| Failure {
-            message: format!("{}: {}", located.flavour, failure.message),
+            message: format!("{label}: {}", failure.message),
             ..failure
         };
+        let started = located.start().await.map_err(Failure::not_provided);
+        started.map_err(told)?;
+        let server = log_in_to(located).await.map_err(told)?;
         Ok(Reached {
             flavour: located.flavour.clone(),
-            server: log_in_to(located).await.map_err(told)?,
+            label,
+            server,
             found: located.found(),
         })
     });
     try_join_all(logins).await
 }
 
-/// All flavours that are up, in one nest or all; an error where there is none.
-pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec<Meant>, Failure> {
-    running(place).await?;
-    let all = flavours_in(place, nest).await?;
+/// The flavours of these names, each once.
+pub(super) async fn find_each(
+    place: &Place,
+    names: &[String],
+    nest: Option<&str>,
+) -> Result<Vec<Located>, Failure> {
+    let mut all: Vec<Located> = Vec::new();
+    for name in names {
+        let one = find(place, name, nest).await?;
+        if !all.iter().any(|other| other.is(&one)) {
+            all.push(one);
+        }
+    }
+    Ok(all)
+}
+
+/// All flavours, of one nest or of all of them; an error where there is none.
+pub(super) async fn find_all(place: &Place, nest: Option<&str>) -> Result<Vec<Located>, Failure> {
+    let engine = running(place).await?;
+    let all = locate_all(&engine, &Names::of(&place.project), nest).await;
+    let all = all.map_err(Failure::not_provided)?;
     if all.is_empty() {
         return Err(Failure::not_provided(
             "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
@@ -131,23 +140,22 @@ pub(super) async fn flavours_up(place: &Place, nest: Option<&str>) -> Result<Vec
     Ok(all)
 }
 
-/// The flavours of one nest or all; none where no engine runs.
-pub(super) async fn flavours_in(place: &Place, nest: Option<&str>) -> Result<Vec<Meant>, Failure> {
+/// Nest and name of each flavour in nests that run: nothing is started for it.
+/// None where no engine runs.
+pub(super) async fn flavours_awake(place: &Place) -> Result<Vec<(String, String)>, Failure> {
     let found = survey(&place.engine()).await;
     let Survey::Running(engine) = &found else {
         return Ok(Vec::new());
     };
     let rows = list_all(engine, &place.project).await;
-    let rows = rows.map_err(Failure::not_provided)?;
     let mut all = Vec::new();
-    for row in rows {
-        let is_chosen = nest.is_none_or(|nest| row.nest == nest);
-        if let (Kind::Flavour(flavour), true) = (row.kind, is_chosen && row.state != "half made") {
-            let nest = Some(row.nest);
-            all.push(Meant { flavour, nest });
+    for row in rows.map_err(Failure::not_provided)? {
+        if let (Kind::Flavour(flavour), true) = (row.kind, row.state != "half made") {
+            all.push((row.nest, flavour));
         }
     }
     // While a run is at work, a flavour may have two.
+    all.sort();
     all.dedup();
     Ok(all)
 }

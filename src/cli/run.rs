@@ -9,6 +9,7 @@ use super::args::{Place, RunArgs, UpArgs};
 use super::lock::insist;
 use super::signal::asked_to_end;
 use super::{Failure, consent, privilege, say};
+use crate::config::hint;
 use crate::engine::Engine;
 use crate::event::{Event, SCHEMA, Sender, Verdict};
 use crate::host::{Names, Storage, Survey, survey};
@@ -201,14 +202,10 @@ pub(super) fn prepare(plan: &Plan, options: RunOptions) -> Result<Prepared, Fail
     if let Some(name) = &options.baseline
         && !plan.flavours.iter().any(|flavour| flavour.name == *name)
     {
-        let names: Vec<String> = plan
-            .flavours
-            .iter()
-            .map(|flavour| format!("`{}`", flavour.name))
-            .collect();
+        let chosen = plan.flavours.iter().map(|flavour| flavour.name.as_str());
         return Err(Failure::misused(format!(
-            "the baseline `{name}` is none of the chosen flavours: {}",
-            names.join(", ")
+            "the baseline `{name}` is none of the chosen flavours; {}",
+            hint(name, chosen)
         )));
     }
     Prepared::check(plan, options).map_err(|error| match error {

@@ -4,6 +4,6 @@
 mod problem;
 mod reader;
 
-pub(crate) use problem::Problems;
 pub use problem::{ConfigError, Problem};
-pub(crate) use reader::{Placed, TableReader, nearest};
+pub(crate) use problem::{Problems, read};
+pub(crate) use reader::{Placed, TableReader, hint, nearest};

@@ -9,11 +9,13 @@ use miette::{
 };
 use thiserror::Error;
 
+use super::nearest;
+
 /// A file that cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file system's words.
-    #[error("could not read {what} `{}`: {source}", path.display())]
+    #[error("could not read {what} `{}`: {source}{near}", path.display())]
     Read {
         /// What the file is, for people.
         what: &'static str,
@@ -21,6 +23,8 @@ pub enum ConfigError {
         path: PathBuf,
         /// The system's own words.
         source: std::io::Error,
+        /// Which file beside may be meant.
+        near: String,
     },
     /// All that is wrong with it.
     #[error("{what} `{}` has {} problem(s)", path.display(), problems.len())]
@@ -55,6 +59,36 @@ impl Diagnostic for Problem {
         let label = LabeledSpan::new(None, self.span.start, self.span.len());
         Some(Box::new(std::iter::once(label)))
     }
+}
+
+/// Reads a file of which it is known `what` it is.
+pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        what,
+        path: path.to_owned(),
+        near: match source.kind() {
+            std::io::ErrorKind::NotFound => near(path).unwrap_or_default(),
+            _ => String::new(),
+        },
+        source,
+    })
+}
+
+/// The file beside one that is not there whose name is nearest to its own.
+fn near(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let folder = match path.parent()? {
+        folder if folder.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let files = files.filter(|file| file.file_type().is_ok_and(|kind| !kind.is_dir()));
+    let names: Vec<String> = files
+        .filter_map(|file| file.file_name().into_string().ok())
+        .collect();
+    let near = nearest(wanted, names.iter().map(String::as_str))?;
+    let near = path.with_file_name(near);
+    Some(format!("; did you mean `{}`?", near.display()))
 }
 
 impl ConfigError {

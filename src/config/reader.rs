@@ -215,6 +215,17 @@ pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
     (best.0 > 0.8).then_some(best.1)
 }
 
+/// Which of some names may be meant, and all that there are.
+pub(crate) fn hint<'n>(wanted: &str, there: impl Iterator<Item = &'n str> + Clone) -> String {
+    let listed: Vec<String> = there.clone().map(|name| format!("`{name}`")).collect();
+    let listed = listed.join(", ");
+    match nearest(wanted, there) {
+        _ if listed.is_empty() => "there is none".to_owned(),
+        Some(near) => format!("did you mean `{near}`? there is {listed}"),
+        None => format!("there is {listed}"),
+    }
+}
+
 /// `a`, `b` or `c`.
 fn alternatives(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();

@@ -281,9 +281,9 @@ impl Reading<'_, '_> {
             _ => self.report.problem(
                 server.span.clone(),
                 format!(
-                    "the catalogue has no `{}`; it has {}; or give a `tarball`, or `image` and `packages`",
+                    "the catalogue has no `{}`; {}; or give a `tarball`, or `image` and `packages`",
                     server.value,
-                    catalogue::known(wanted.family)
+                    catalogue::known(wanted.family, &server.value)
                 ),
             ),
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, Problems};
+use crate::config::{ConfigError, Problems, read};
 use crate::server::PackageVersion;
 
 /// For messages.
@@ -57,11 +57,7 @@ impl MatrixLock {
     /// # Errors
     /// [`ConfigError`] with the first problem.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            what: WHAT,
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = read(WHAT, path)?;
         let problems = Problems::default();
         let lock = Self::parse(&text, &problems);
         problems.into_result(WHAT, path, &text)?;

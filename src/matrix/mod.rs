@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::config::{ConfigError, Problems, TableReader};
+use crate::config::{ConfigError, Problems, TableReader, read};
 
 /// For messages.
 const WHAT: &str = "matrix file";
@@ -47,12 +47,7 @@ impl Matrix {
     /// # Errors
     /// [`ConfigError`] with all problems of the file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            what: WHAT,
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse(path, &text)
+        Self::parse(path, &read(WHAT, path)?)
     }
 
     /// Reads and checks a text, as that of a file at `path`.

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::golden::is_golden;
 use super::outer::is_ready;
-use super::{Nest, NestError, existing_nests, key, locate};
+use super::{Nest, NestError, existing_nests, key};
+use crate::config::hint;
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::Names;
 
@@ -56,7 +57,7 @@ pub enum Kind {
     Golden,
     /// A copy that was made for a run that has not begun.
     Ahead,
-    /// Something that runs need beside.
+    /// What is half made, or somebody else's.
     Other,
 }
 
@@ -96,7 +97,9 @@ pub enum FindError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// No child of that name.
-    #[error("no flavour `{name}` is up; {hint}; `dbmatrix up MATRIX` brings flavours up")]
+    #[error(
+        "no flavour `{name}` is up; {hint}; `dbmatrix up MATRIX` brings flavours up, `dbmatrix connect mysql:9.7` a server without a matrix"
+    )]
     Unknown {
         /// The name, or the pattern.
         name: String,
@@ -104,12 +107,20 @@ pub enum FindError {
         hint: String,
     },
     /// Several nests have one.
-    #[error("flavour `{name}` is in several nests ({nests}); choose one with `--nest`")]
+    #[error("flavour `{name}` is in several nests; name {names}")]
     Ambiguous {
         /// The name.
         name: String,
-        /// The nests.
-        nests: String,
+        /// Its names with those of the nests.
+        names: String,
+    },
+    /// No nest of that name.
+    #[error("no nest `{name}` is there; {hint}; `dbmatrix up MATRIX` makes that of a matrix")]
+    NoNest {
+        /// The name.
+        name: String,
+        /// Which one may be meant, and what there is.
+        hint: String,
     },
 }
 
@@ -139,10 +150,10 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
 
 fn listed(nest: &str, kind: Kind, instance: &Instance, engine: &Engine) -> Listed {
     let text = |key: &str| instance.config.get(key).cloned().unwrap_or_default();
-    let state = if is_ready(instance) {
-        instance.status.clone()
-    } else {
-        "half made".to_owned()
+    let is_ours = instance.config.contains_key(key::OWNER);
+    let state = match is_ours && !is_ready(instance) {
+        true => "half made".to_owned(),
+        false => instance.status.clone(),
     };
     Listed {
         nest: nest.to_owned(),
@@ -163,36 +174,29 @@ fn listed(nest: &str, kind: Kind, instance: &Instance, engine: &Engine) -> Liste
 /// not run.
 ///
 /// # Errors
-/// As of the engines.
+/// As of the engines; [`FindError::NoNest`] where one is named that is not there.
 pub async fn wake_nests(
     engine: &Engine,
     names: &Names,
     nest: Option<&str>,
-) -> Result<Vec<Nest>, NestError> {
+) -> Result<Vec<Nest>, FindError> {
     let inside = engine.in_project(&names.project);
-    if engine.project(&names.project).await?.is_none() {
-        return Ok(Vec::new());
+    let there = match engine.project(&names.project).await? {
+        Some(_) => existing_nests(&inside).await?,
+        None => Vec::new(),
+    };
+    let is_there = |name: &str| there.iter().any(|nest| nest.name == name);
+    if let Some(name) = nest.filter(|name| !is_there(name)) {
+        return Err(FindError::NoNest {
+            name: name.to_owned(),
+            hint: hint(name, there.iter().map(|nest| nest.name.as_str())),
+        });
     }
     let mut nests = Vec::new();
-    for instance in existing_nests(&inside).await? {
+    for instance in there {
         if is_ready(&instance) && nest.is_none_or(|name| instance.name == name) {
             nests.push(Nest::wake(&inside, &instance, &names.bridge).await?);
         }
     }
     Ok(nests)
-}
-
-/// Finds a flavour by name and starts it where it does not run.
-///
-/// # Errors
-/// [`FindError`].
-pub async fn find_flavour(
-    engine: &Engine,
-    names: &Names,
-    flavour: &str,
-    nest: Option<&str>,
-) -> Result<Found, FindError> {
-    let located = locate(engine, names, flavour, nest).await?;
-    located.start().await?;
-    Ok(located.found())
 }

@@ -7,7 +7,7 @@ use super::golden::mark_used;
 use super::listing::Kind;
 use super::outer::is_ready;
 use super::{FindError, Found, Nest, NestError, wake_nests};
-use crate::config::nearest;
+use crate::config::hint;
 use crate::engine::{Engine, Instance};
 use crate::host::Names;
 
@@ -60,6 +60,29 @@ impl Located {
         }))
     }
 
+    /// Its nest's name and its own.
+    pub fn names(&self) -> (&str, &str) {
+        (&self.nest.name, &self.flavour)
+    }
+
+    /// `NEST/FLAVOUR`, which no other one has.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.nest.name, self.flavour)
+    }
+
+    /// Whether it is the same child.
+    pub fn is(&self, other: &Located) -> bool {
+        self.nest.name == other.nest.name && self.child.name == other.child.name
+    }
+
+    /// The name by which it goes if it is `wanted`, or fits it.
+    fn name_for(&self, wanted: &str) -> String {
+        match wanted.contains('/') {
+            true => self.full_name(),
+            false => self.flavour.clone(),
+        }
+    }
+
     /// What it was doing when it was located.
     pub fn state(&self) -> State {
         State::of(&self.instance)
@@ -106,12 +129,12 @@ impl Located {
 /// they do not run.
 ///
 /// # Errors
-/// As of the engines.
+/// As of the engines; [`FindError::NoNest`] where one is named that is not there.
 pub async fn locate_all(
     engine: &Engine,
     names: &Names,
     nest: Option<&str>,
-) -> Result<Vec<Located>, NestError> {
+) -> Result<Vec<Located>, FindError> {
     let mut all: Vec<Located> = Vec::new();
     for nest in wake_nests(engine, names, nest).await? {
         for child in nest.engine.instances().await? {
@@ -132,7 +155,7 @@ pub async fn locate_all(
     Ok(all)
 }
 
-/// The flavour of that name.
+/// The flavour of that name, which may be `NEST/FLAVOUR`.
 ///
 /// # Errors
 /// [`FindError`].
@@ -142,8 +165,12 @@ pub async fn locate(
     flavour: &str,
     nest: Option<&str>,
 ) -> Result<Located, FindError> {
-    let all = locate_all(engine, names, nest).await?;
-    let named: Vec<&Located> = all.iter().filter(|one| one.flavour == flavour).collect();
+    let told = flavour.split_once('/').map(|(nest, _)| nest);
+    let all = locate_all(engine, names, nest.or(told)).await?;
+    let named: Vec<&Located> = all
+        .iter()
+        .filter(|one| one.name_for(flavour) == flavour)
+        .collect();
     match named.as_slice() {
         [one] => Ok((*one).clone()),
         [] => Err(unknown(flavour, &all)),
@@ -151,12 +178,16 @@ pub async fn locate(
     }
 }
 
-/// Those of a name, of which there is one, or of a pattern.
+/// Those of a name, of which there is one, or of a pattern; with a `/` either is
+/// of `NEST/FLAVOUR`.
 ///
 /// # Errors
 /// [`FindError`], where there is none or the name is in several nests.
 pub fn choose<'a>(all: &'a [Located], wanted: &str) -> Result<Vec<&'a Located>, FindError> {
-    let named: Vec<&Located> = all.iter().filter(|one| one.flavour == wanted).collect();
+    let named: Vec<&Located> = all
+        .iter()
+        .filter(|one| one.name_for(wanted) == wanted)
+        .collect();
     match named.len() {
         0 => {}
         1 => return Ok(named),
@@ -165,7 +196,7 @@ pub fn choose<'a>(all: &'a [Located], wanted: &str) -> Result<Vec<&'a Located>, 
     let matcher = Glob::new(wanted).ok().map(|glob| glob.compile_matcher());
     let fits = |one: &&Located| {
         let matcher = matcher.as_ref();
-        matcher.is_some_and(|matcher| matcher.is_match(&one.flavour))
+        matcher.is_some_and(|matcher| matcher.is_match(one.name_for(wanted)))
     };
     let chosen: Vec<&Located> = all.iter().filter(fits).collect();
     match chosen.is_empty() {
@@ -175,34 +206,35 @@ pub fn choose<'a>(all: &'a [Located], wanted: &str) -> Result<Vec<&'a Located>, 
 }
 
 fn unknown(wanted: &str, all: &[Located]) -> FindError {
+    let there: Vec<String> = match wanted.contains('/') {
+        true => all.iter().map(Located::full_name).collect(),
+        false => labels(&all.iter().map(Located::names).collect::<Vec<_>>()),
+    };
     FindError::Unknown {
         name: wanted.to_owned(),
-        hint: hint(wanted, all.iter().map(|one| one.flavour.as_str()).collect()),
-    }
-}
-
-/// Which name may be meant, and all that there are.
-fn hint(wanted: &str, there: Vec<&str>) -> String {
-    if there.is_empty() {
-        return "there is none".to_owned();
-    }
-    let listed: Vec<String> = there.iter().map(|name| format!("`{name}`")).collect();
-    let listed = listed.join(", ");
-    match nearest(wanted, there.into_iter()) {
-        Some(near) => format!("did you mean `{near}`? there is {listed}"),
-        None => format!("there is {listed}"),
+        hint: hint(wanted, there.iter().map(String::as_str)),
     }
 }
 
 fn ambiguous(name: &str, several: &[&Located]) -> FindError {
-    let nests: Vec<String> = several
-        .iter()
-        .map(|one| format!("`{}`", one.nest.name))
-        .collect();
+    let names = several.iter().map(|one| format!("`{}`", one.full_name()));
     FindError::Ambiguous {
         name: name.to_owned(),
-        nests: nests.join(", "),
+        names: names.collect::<Vec<_>>().join(" or "),
     }
+}
+
+/// How flavours are called, each given by its nest and its name: by the name,
+/// and with the nest's before it where several have it.
+pub fn labels(all: &[(&str, &str)]) -> Vec<String> {
+    let label = |&(nest, name): &(&str, &str)| {
+        let same = all.iter().filter(|(_, other)| *other == name);
+        match same.count() {
+            0 | 1 => name.to_owned(),
+            _ => format!("{nest}/{name}"),
+        }
+    };
+    all.iter().map(label).collect()
 }
 
 #[cfg(test)]
@@ -261,7 +293,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no flavour `mariadb-11.7` is up; did you mean `mariadb-11.8`? there is `mysql-9.7`, \
-             `mariadb-11.8`; `dbmatrix up MATRIX` brings flavours up"
+             `mariadb-11.8`; `dbmatrix up MATRIX` brings flavours up, `dbmatrix connect \
+             mysql:9.7` a server without a matrix"
         );
         let error = choose(&[], "x").expect_err("none at all");
         assert!(error.to_string().contains("there is none"));
@@ -271,6 +304,27 @@ mod tests {
     fn a_name_in_several_nests_is_ambiguous() {
         let all = [located("mysql-9.7", "a"), located("mysql-9.7", "b")];
         let error = choose(&all, "mysql-9.7").expect_err("two");
-        assert!(matches!(error, FindError::Ambiguous { .. }));
+        assert_eq!(
+            error.to_string(),
+            "flavour `mysql-9.7` is in several nests; name `a/mysql-9.7` or `b/mysql-9.7`"
+        );
+        let chosen = choose(&all, "b/mysql-9.7").expect("one");
+        assert_eq!(
+            chosen
+                .iter()
+                .map(|one| one.nest.name.as_str())
+                .collect::<Vec<_>>(),
+            ["b"]
+        );
+        assert_eq!(choose(&all, "*/mysql-*").expect("both").len(), 2);
+        assert_eq!(choose(&all, "mysql-*").expect("both").len(), 2);
+        let error = choose(&all, "b/mysql-9.8").expect_err("none").to_string();
+        assert!(error.contains("did you mean `b/mysql-9.7`?"), "{error}");
+    }
+
+    #[test]
+    fn a_nest_is_told_where_a_name_alone_does_not_do() {
+        let all = [("a", "mysql-9.7"), ("b", "mysql-9.7"), ("b", "mysql-8.4")];
+        assert_eq!(labels(&all), ["a/mysql-9.7", "b/mysql-9.7", "mysql-8.4"]);
     }
 }

@@ -22,6 +22,11 @@ pub(super) enum Command {
     Warnings(bool),
 }
 
+/// All of them, as they are typed.
+pub(super) const SHORT: [&str; 9] = [
+    "\\.", "\\W", "\\c", "\\d", "\\h", "\\q", "\\s", "\\u", "\\w",
+];
+
 /// What can be typed, for `\h`.
 pub(super) const HELP: &str = "\
 statement;        run it; \\G in place of ; shows a line a column
@@ -33,6 +38,7 @@ statement;        run it; \\G in place of ; shows a line a column
 \\u DATABASE       another database (use)
 \\W, \\w            show warnings, or only their number (warnings, nowarning)
 \\. FILE           run the statements of a file (source)
+Tab               complete a word: keywords, and names that the server has
 Ctrl-C            end the statement on the server; a second time, the session";
 
 impl Command {

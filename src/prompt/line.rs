@@ -7,8 +7,10 @@ use std::sync::mpsc;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{Config, Editor};
+use rustyline::{CompletionType, Config, Editor};
 use tokio::sync::mpsc::{Receiver, channel};
+
+use super::complete::Completion;
 
 /// Entries of the history that are kept.
 const KEPT: usize = 2000;
@@ -53,14 +55,16 @@ enum Ask {
 }
 
 impl Lines {
-    pub(super) fn of(source: Source) -> Self {
+    /// A terminal's words are completed by `completion`.
+    pub(super) fn of(source: Source, completion: Completion) -> Self {
         let (asks, asked) = mpsc::channel();
         let (given, lines) = channel(1);
         // It ends with the source or with the program, which does not wait.
         std::thread::spawn(move || match source {
-            Source::Terminal { history } => read_terminal(history.as_deref(), &asked, |line| {
-                given.blocking_send(line).is_ok()
-            }),
+            Source::Terminal { history } => {
+                let give = |line| given.blocking_send(line).is_ok();
+                read_terminal(history.as_deref(), completion, &asked, give);
+            }
             Source::Text(text) => read_text(text, &asked, |line| given.blocking_send(line).is_ok()),
         });
         Lines {
@@ -112,8 +116,15 @@ fn read_text(
     }
 }
 
-fn read_terminal(history: Option<&Path>, asked: &mpsc::Receiver<Ask>, give: impl Fn(Line) -> bool) {
-    let mut editor = match editor(history) {
+type Prompting = Editor<Completion, FileHistory>;
+
+fn read_terminal(
+    history: Option<&Path>,
+    completion: Completion,
+    asked: &mpsc::Receiver<Ask>,
+    give: impl Fn(Line) -> bool,
+) {
+    let mut editor = match editor(history, completion) {
         Ok(editor) => editor,
         Err(error) => {
             give(Line::Broken(error.to_string()));
@@ -140,12 +151,14 @@ fn read_terminal(history: Option<&Path>, asked: &mpsc::Receiver<Ask>, give: impl
     }
 }
 
-fn editor(history: Option<&Path>) -> rustyline::Result<Editor<(), FileHistory>> {
+fn editor(history: Option<&Path>, completion: Completion) -> rustyline::Result<Prompting> {
     let config = Config::builder()
         .max_history_size(KEPT)?
         .history_ignore_space(true)
+        .completion_type(CompletionType::List)
         .build();
     let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(completion));
     if let Some(path) = history
         && let Err(error) = editor.load_history(path)
     {
@@ -155,7 +168,7 @@ fn editor(history: Option<&Path>) -> rustyline::Result<Editor<(), FileHistory>> 
 }
 
 /// Keeps an entry, unless a password may be in it.
-fn keep(editor: &mut Editor<(), FileHistory>, history: Option<&Path>, entry: &str) {
+fn keep(editor: &mut Prompting, history: Option<&Path>, entry: &str) {
     let lower = entry.to_lowercase();
     if lower.contains("identified") || lower.contains("password") {
         return;

@@ -5,6 +5,7 @@
 //! to what it is given; knows no nest and no command line.
 
 mod command;
+mod complete;
 mod format;
 mod gather;
 mod line;

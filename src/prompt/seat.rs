@@ -63,6 +63,14 @@ impl<S: Connect> Seat<S> {
         self.database.as_deref()
     }
 
+    /// The server, for a session beside, and the database in use.
+    pub(super) fn beside(&self) -> (S, Option<String>)
+    where
+        S: Clone,
+    {
+        (self.server.clone(), self.database.clone())
+    }
+
     /// Sends a statement. One press of Ctrl-C ends it on the server, a second one
     /// the session.
     pub(super) async fn ask(

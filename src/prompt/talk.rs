@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::command::{Command, HELP};
+use super::complete::{Inquiry, changes_names};
 use super::format::{View, summary};
 use super::gather::Gathered;
 use super::line::{Line, Lines, Source};
@@ -51,6 +52,9 @@ pub struct Talk<'a, S> {
     err: &'a mut (dyn Write + Send),
     shows_warnings: bool,
     refused: bool,
+    inquiry: Inquiry,
+    /// Whether what is known of the servers' names may hold no more.
+    is_stale: bool,
 }
 
 /// What is to be done next, and how deep in files it stood.
@@ -64,7 +68,7 @@ enum Then {
     End,
 }
 
-impl<'a, S: Connect> Talk<'a, S> {
+impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
     /// A conversation with those on the seats; results go to `out`, errors to
     /// `err`.
     pub fn new(
@@ -82,6 +86,8 @@ impl<'a, S: Connect> Talk<'a, S> {
             err,
             shows_warnings: false,
             refused: false,
+            inquiry: Inquiry::default(),
+            is_stale: true,
         }
     }
 
@@ -91,7 +97,7 @@ impl<'a, S: Connect> Talk<'a, S> {
     /// Where Ctrl-C cannot be heard, or nothing can be written.
     pub async fn lead(mut self, source: Source) -> std::io::Result<Ended> {
         let mut interrupts = signal(SignalKind::interrupt())?;
-        let mut lines = Lines::of(source);
+        let mut lines = Lines::of(source, self.inquiry.completion());
         let ended = self.take_lines(&mut lines, &mut interrupts).await;
         for seat in self.seats {
             seat.close().await;
@@ -107,6 +113,10 @@ impl<'a, S: Connect> Talk<'a, S> {
         let mut typed = Typed::default();
         let mut entry = String::new();
         loop {
+            if self.tone == Tone::Prompt && std::mem::take(&mut self.is_stale) {
+                let servers = self.seats.iter().map(Seat::beside);
+                self.inquiry.begin(servers.collect());
+            }
             let prompt = self.prompt(&typed);
             let line = tokio::select! {
                 line = lines.next(&prompt) => line,
@@ -254,6 +264,7 @@ impl<'a, S: Connect> Talk<'a, S> {
                 Err(error) => self.lost(at, &error)?,
             }
         }
+        self.is_stale |= changes_names(sql);
         let all_refused = self.show(statement, &replies)?;
         Ok(match self.tone {
             _ if was_pressed => Then::Drop,

@@ -82,6 +82,21 @@ impl Lock {
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
+    /// Removes the files of locks that nobody holds: whoever was killed has left
+    /// them, and who needs one makes it anew.
+    pub fn remove_abandoned() {
+        let Ok(files) = std::fs::read_dir(run_folder()) else {
+            return;
+        };
+        for file in files.flatten() {
+            let name = file.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".lock"));
+            if let Some(Ok(Some(lock))) = name.map(Self::try_take) {
+                lock.remove();
+            }
+        }
+    }
+
     /// Lets go of the lock and removes its file.
     pub fn remove(self) {
         if let Err(error) = std::fs::remove_file(&self.path) {

@@ -103,6 +103,7 @@ impl Known {
                 what: WHAT,
                 path,
                 source,
+                near: String::new(),
             }),
         }
     }

@@ -2,7 +2,7 @@
 
 use dbmatrix::engine::config;
 use dbmatrix::host::Names;
-use dbmatrix::nest::{FindError, Found, find_flavour, list_all, remove_half_made, wake_nests};
+use dbmatrix::nest::{FindError, Found, list_all, locate, remove_half_made, wake_nests};
 
 use super::state::Stateful;
 use super::trouble::{NOT_DONE, Trouble};
@@ -45,7 +45,9 @@ async fn listed(host: &Stateful) -> Vec<String> {
 }
 
 async fn find(host: &Stateful, flavour: &str, nest: Option<&str>) -> Result<Found, FindError> {
-    find_flavour(&host.engine(), &Names::of(PROJECT), flavour, nest).await
+    let located = locate(&host.engine(), &Names::of(PROJECT), flavour, nest).await?;
+    located.start().await?;
+    Ok(located.found())
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,6 +61,7 @@ async fn a_list_tells_what_each_container_is() {
     host.put("z-half", "Running", &[("stage", "making")]);
     host.put("z-stopped", "Stopped", &NEST);
     host.put_foreign("theirs");
+    inner.put_foreign("theirs");
     assert_eq!(
         listed(&host).await,
         [
@@ -67,6 +70,7 @@ async fn a_list_tells_what_each_container_is() {
             "m/half: Other, half made",
             "m/mysql-9-7: Flavour(\"mysql-9.7\"), Frozen",
             "m/mysql-9-7-twin: Ahead, Stopped",
+            "m/theirs: Other, Running",
             "z-half/z-half: Nest, half made",
             "z-stopped/z-stopped: Nest, Stopped",
         ]
@@ -132,9 +136,22 @@ async fn a_flavour_of_several_nests_is_found_where_one_is_named() {
     put_server(&other, "mysql-9-7", "Running", "mysql-9.7");
     let several = find(&host, "mysql-9.7", None).await;
     let several = several.expect_err("two of them").to_string();
-    assert!(several.contains("(`m`, `n`)"), "{several}");
-    let found = find(&host, "mysql-9.7", Some("n")).await;
-    assert_eq!(found.expect("a flavour").nest.name, "n");
+    assert!(
+        several.contains("name `m/mysql-9.7` or `n/mysql-9.7`"),
+        "{several}"
+    );
+    for (name, nest) in [("mysql-9.7", Some("n")), ("n/mysql-9.7", None)] {
+        let found = find(&host, name, nest).await;
+        assert_eq!(found.expect("a flavour").nest.name, "n");
+    }
+    for (name, nest) in [("mysql-9.7", Some("zz")), ("zz/mysql-9.7", None)] {
+        let unknown = find(&host, name, nest).await;
+        let unknown = unknown.expect_err("no such nest").to_string();
+        assert!(
+            unknown.contains("no nest `zz` is there; there is `m`, `n`"),
+            "{unknown}"
+        );
+    }
     let unknown = find(&host, "mysql-8.4", Some("n")).await;
     let unknown = unknown.expect_err("none").to_string();
     assert!(unknown.contains("there is `mysql-9.7`"), "{unknown}");

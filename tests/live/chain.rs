@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use dbmatrix::engine::{Engine, Exec, Power};
 use dbmatrix::host::{EngineChoice, Names, Survey, survey};
-use dbmatrix::nest::{Found, find_flavour};
+use dbmatrix::nest::{Found, locate};
 use dbmatrix::route::{GuardError, Routes};
 use dbmatrix::server::{Login, RoutedUser, log_in};
 use dbmatrix::session::Secret;
@@ -354,8 +354,9 @@ pub(crate) fn down(sandbox: &Sandbox) -> Outcome {
 pub(crate) fn find(flavour: &str) -> Result<Found, libtest_mimic::Failed> {
     block_on(async {
         let engine = running().await?;
-        let found = find_flavour(&engine, &Names::of(PROJECT), flavour, None).await?;
-        Ok(found)
+        let located = locate(&engine, &Names::of(PROJECT), flavour, None).await?;
+        located.start().await?;
+        Ok(located.found())
     })
 }
 

@@ -80,6 +80,21 @@ impl Terminal {
         }
     }
 
+    /// Types keys again and again until the screen shows `text`.
+    pub(crate) fn types_until(&mut self, keys: &str, text: &str) -> Result<(), Failed> {
+        let deadline = Instant::now() + PATIENCE;
+        self.seen = self.screen().len();
+        while !self.screen()[self.seen..].contains(text) {
+            if Instant::now() > deadline {
+                return self.shows(text);
+            }
+            self.keys.write_all(keys.as_bytes())?;
+            self.keys.flush()?;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
     /// The exit status after the last keys.
     pub(crate) fn leaves(mut self, keys: &str) -> Result<Option<i32>, Failed> {
         self.keys.write_all(keys.as_bytes())?;

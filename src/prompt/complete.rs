@@ -1,0 +1,461 @@
+//! Completion of words by Tab: keywords, commands of the prompt, and names that
+//! the servers have.
+//!
+//! Names are asked for in the background, by sessions of their own; a word is
+//! completed by those that are known by then, and waits for nobody.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rustyline::completion::Completer;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::validate::Validator;
+use rustyline::{Context, Helper};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::command::SHORT;
+use crate::outcome::Row;
+use crate::session::{Connect, Session, SessionError};
+
+/// How long servers may take to tell their names.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Rows that are taken of each kind of name.
+const MOST: usize = 20_000;
+
+const KEYWORDS: &str = "\
+ADD AFTER ALTER ANALYZE AND AS ASC AUTO_INCREMENT BEGIN BETWEEN BIGINT BLOB BY \
+CALL CASE CAST CHAR CHARACTER CHECK COLLATE COLUMN COMMIT CONSTRAINT CONVERT \
+COUNT CREATE CROSS DATABASE DATABASES DATE DATETIME DECIMAL DEFAULT DELETE \
+DESC DESCRIBE DISTINCT DOUBLE DROP ELSE END ENGINE EXCEPT EXISTS EXPLAIN FLUSH \
+FOREIGN FROM FULL FUNCTION GLOBAL GRANT GROUP HAVING IF IN INDEX INNER INSERT \
+INT INTERSECT INTERVAL INTO IS JOIN JSON KEY LEFT LIKE LIMIT LOCK MODIFY \
+NATURAL NOT NULL OFFSET ON OR ORDER OUTER OVER PARTITION PREPARE PRIMARY \
+PROCEDURE PROCESSLIST REFERENCES RENAME REPLACE RETURNING RIGHT ROLLBACK \
+SELECT SESSION SET SHOW STATUS TABLE TABLES TEXT THEN TRUNCATE UNION UNIQUE \
+UPDATE USE USING VALUES VARCHAR WHERE";
+
+/// What servers have, by name.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The database in use: its tables need not be told by it.
+    database: Option<String>,
+    databases: BTreeSet<String>,
+    /// Each with its database.
+    tables: BTreeSet<(String, String)>,
+    /// Each with its table.
+    columns: BTreeSet<(String, String)>,
+}
+
+/// Asks servers for their names; what it knows is given to [`Completion`].
+#[derive(Debug, Default)]
+pub(super) struct Inquiry {
+    names: watch::Sender<Names>,
+    /// The one before ends where another one begins.
+    asking: Option<AbortOnDropHandle<()>>,
+}
+
+impl Inquiry {
+    /// Begins to ask servers, each with the database in use there. One that does
+    /// not answer has no names.
+    pub(super) fn begin<S: Connect + 'static>(&mut self, servers: Vec<(S, Option<String>)>) {
+        let told = self.names.clone();
+        let task = tokio::spawn(async move {
+            let asked = servers.iter().map(async |(server, database)| {
+                let asked = tokio::time::timeout(PATIENCE, ask(server, database.as_deref()));
+                match asked.await {
+                    Ok(Ok(names)) => names,
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "no names to complete");
+                        Names::default()
+                    }
+                    Err(_) => Names::default(),
+                }
+            });
+            let mut all = Names::default();
+            join_all(asked)
+                .await
+                .into_iter()
+                .for_each(|names| all.join(names));
+            told.send_replace(all);
+        });
+        self.asking = Some(AbortOnDropHandle::new(task));
+    }
+
+    /// Who completes words by what is known at the time.
+    pub(super) fn completion(&self) -> Completion {
+        Completion {
+            names: self.names.subscribe(),
+        }
+    }
+}
+
+/// Whether a statement may have changed what there is.
+pub(super) fn changes_names(sql: &str) -> bool {
+    let word = sql.split_whitespace().next().unwrap_or_default();
+    let words = ["CREATE", "DROP", "ALTER", "RENAME", "USE"];
+    words.iter().any(|one| one.eq_ignore_ascii_case(word))
+}
+
+async fn ask(server: &impl Connect, database: Option<&str>) -> Result<Names, SessionError> {
+    let mut session = server.connect(database).await?;
+    // Who holds tables is not waited for.
+    session.run("SET SESSION lock_wait_timeout = 2").await?;
+    let mut names = Names {
+        database: database.map(str::to_owned),
+        ..Names::default()
+    };
+    let databases = "SELECT schema_name, '' FROM information_schema.schemata";
+    let databases = pairs(&mut session, databases).await?;
+    names.databases = databases.into_iter().map(|(name, _)| name).collect();
+    let tables = "SELECT table_schema, table_name FROM information_schema.tables";
+    names.tables = pairs(&mut session, tables).await?;
+    let columns = "SELECT table_name, column_name FROM information_schema.columns \
+         WHERE table_schema = DATABASE() OR table_schema NOT IN \
+         ('information_schema', 'mysql', 'performance_schema', 'sys')";
+    names.columns = pairs(&mut session, columns).await?;
+    session.close().await;
+    Ok(names)
+}
+
+async fn pairs(
+    session: &mut Session,
+    sql: &str,
+) -> Result<BTreeSet<(String, String)>, SessionError> {
+    let outcome = session.run(&format!("{sql} LIMIT {MOST}")).await?;
+    let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
+    let pair = |texts: Vec<Option<String>>| {
+        let mut texts = texts.into_iter().flatten();
+        Some((texts.next()?, texts.next()?))
+    };
+    Ok(rows.map(Row::texts).filter_map(pair).collect())
+}
+
+impl Names {
+    fn join(&mut self, other: Names) {
+        self.database = self.database.take().or(other.database);
+        self.databases.extend(other.databases);
+        self.tables.extend(other.tables);
+        self.columns.extend(other.columns);
+    }
+
+    /// Those that may stand at a place.
+    fn at(&self, place: &Place<'_>) -> BTreeSet<&str> {
+        if let Some(owner) = place.owner {
+            let inside = of(&self.tables, owner).chain(of(&self.columns, owner));
+            let inside: BTreeSet<&str> = inside.collect();
+            // It may be an alias.
+            return match inside.is_empty() {
+                true => self.columns.iter().map(|(_, name)| name.as_str()).collect(),
+                false => inside,
+            };
+        }
+        let mut names: BTreeSet<&str> = self.databases.iter().map(String::as_str).collect();
+        if place.wants == Wants::Database {
+            return names;
+        }
+        if let Some(database) = &self.database {
+            names.extend(of(&self.tables, database));
+        }
+        if place.wants == Wants::Any {
+            names.extend(self.columns.iter().map(|(_, name)| name.as_str()));
+        }
+        names
+    }
+}
+
+/// What belongs to a database or a table.
+fn of<'a>(pairs: &'a BTreeSet<(String, String)>, owner: &str) -> impl Iterator<Item = &'a str> {
+    let its = pairs
+        .iter()
+        .filter(move |(whose, _)| whose.eq_ignore_ascii_case(owner));
+    its.map(|(_, name)| name.as_str())
+}
+
+/// Where the cursor is.
+#[derive(Debug, PartialEq, Eq)]
+struct Place<'a> {
+    /// Where the word begins.
+    begin: usize,
+    /// What is typed of it, without the quote.
+    typed: &'a str,
+    is_quoted: bool,
+    /// The name before the dot.
+    owner: Option<&'a str>,
+    wants: Wants,
+}
+
+/// What the word before asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    Database,
+    Table,
+    Any,
+}
+
+impl<'a> Place<'a> {
+    /// The end of `text`; `None` in a comment and where a value is quoted.
+    fn at_end_of(text: &'a str) -> Option<Self> {
+        let quote = open_quote(text)?;
+        let (begin, typed) = match quote {
+            Some(at) => (at, &text[at + 1..]),
+            None => last_word(text),
+        };
+        let mut before = &text[..begin];
+        let mut owner = None;
+        if let Some(front) = before.strip_suffix('.') {
+            let (at, name) = match front.strip_suffix('`') {
+                Some(inner) => {
+                    let at = inner.rfind('`')?;
+                    (at, &inner[at + 1..])
+                }
+                None => last_word(front),
+            };
+            (before, owner) = (&front[..at], Some(name));
+        }
+        let (_, word) = last_word(before.trim_end());
+        let wants = match word.to_ascii_uppercase().as_str() {
+            "USE" | "DATABASE" | "SCHEMA" => Wants::Database,
+            "U" if before.trim() == "\\u" => Wants::Database,
+            "FROM" | "JOIN" | "INTO" | "UPDATE" | "TABLE" | "TRUNCATE" | "DESCRIBE" => Wants::Table,
+            _ => Wants::Any,
+        };
+        Some(Place {
+            begin,
+            typed,
+            is_quoted: quote.is_some(),
+            owner,
+            wants,
+        })
+    }
+}
+
+/// Where a name's quote is open at the end of `text`, if one is; `None` where it
+/// is a value's, or in a comment.
+fn open_quote(text: &str) -> Option<Option<usize>> {
+    let mut open: Option<(usize, char)> = None;
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match open {
+            Some((_, quote)) if letter == quote => open = None,
+            Some((_, '\'' | '"')) if letter == '\\' => {
+                letters.next();
+            }
+            Some(_) => {}
+            None if letter == '#' || text[at..].starts_with("-- ") => return None,
+            None if matches!(letter, '\'' | '"' | '`') => open = Some((at, letter)),
+            None => {}
+        }
+    }
+    match open {
+        Some((_, '\'' | '"')) => None,
+        quote => Some(quote.map(|(at, _)| at)),
+    }
+}
+
+/// The word at the end of `text`, and where it begins.
+fn last_word(text: &str) -> (usize, &str) {
+    let word = text.trim_end_matches(is_plain);
+    (word.len(), &text[word.len()..])
+}
+
+/// Whether a letter of a name needs no quotes.
+fn is_plain(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_' || letter == '$'
+}
+
+/// Completes words; waits for nobody.
+pub(super) struct Completion {
+    names: watch::Receiver<Names>,
+}
+
+impl Completion {
+    /// Where the word at the end of `text` begins, and what it may become.
+    fn candidates(&self, text: &str) -> (usize, Vec<String>) {
+        // Pasted lines keep how far they are indented.
+        if text.trim().is_empty() {
+            return (text.len(), vec!["\t".to_owned()]);
+        }
+        if text.starts_with('\\') && !text.contains(' ') {
+            let commands = SHORT.iter().filter(|command| command.starts_with(text));
+            return (0, commands.map(|&command| command.to_owned()).collect());
+        }
+        let Some(place) = Place::at_end_of(text) else {
+            return (text.len(), Vec::new());
+        };
+        let names = self.names.borrow();
+        let names = names.at(&place).into_iter();
+        // What moves a terminal's cursor is not shown.
+        let is_shown = |name: &str| !name.contains(char::is_control);
+        let fits = |name: &&str| is_shown(name) && begins_with(name, place.typed);
+        let mut found: Vec<String> = names
+            .filter(fits)
+            .map(|name| quoted(name, &place))
+            .collect();
+        let is_keyword = !place.typed.is_empty() && !place.is_quoted && place.owner.is_none();
+        if is_keyword && place.wants != Wants::Database {
+            let words = keywords().filter(|word| begins_with(word, place.typed));
+            found.extend(words.map(|word| in_case_of(place.typed, word)));
+        }
+        (place.begin, found)
+    }
+}
+
+fn keywords() -> impl Iterator<Item = &'static str> {
+    KEYWORDS.split(' ')
+}
+
+fn begins_with(name: &str, typed: &str) -> bool {
+    let head = name.chars().flat_map(char::to_lowercase);
+    let mut head = head.take(typed.chars().flat_map(char::to_lowercase).count());
+    typed
+        .chars()
+        .flat_map(char::to_lowercase)
+        .all(|letter| head.next() == Some(letter))
+}
+
+/// A name as it must be written.
+fn quoted(name: &str, place: &Place<'_>) -> String {
+    let is_number = name.chars().all(|letter| letter.is_ascii_digit());
+    let is_keyword = keywords().any(|word| word.eq_ignore_ascii_case(name));
+    match place.is_quoted || is_number || is_keyword || !name.chars().all(is_plain) {
+        true => format!("`{}`", name.replace('`', "``")),
+        false => name.to_owned(),
+    }
+}
+
+/// A keyword in small letters where it was begun so.
+fn in_case_of(typed: &str, word: &str) -> String {
+    match typed.starts_with(char::is_lowercase) {
+        true => word.to_lowercase(),
+        false => word.to_owned(),
+    }
+}
+
+impl Completer for Completion {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        at: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(self.candidates(&line[..at]))
+    }
+}
+
+impl Hinter for Completion {
+    type Hint = String;
+}
+
+impl Highlighter for Completion {}
+impl Validator for Completion {}
+impl Helper for Completion {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(text: &str) -> Vec<String> {
+        let pairs = |all: &[(&str, &str)]| {
+            let all = all.iter();
+            all.map(|&(owner, name)| (owner.to_owned(), name.to_owned()))
+                .collect()
+        };
+        let names = Names {
+            database: Some("shop".to_owned()),
+            databases: ["mysql", "shop"].map(str::to_owned).into(),
+            tables: pairs(&[("shop", "Orders"), ("shop", "my table"), ("mysql", "user")]),
+            columns: pairs(&[
+                ("Orders", "order_id"),
+                ("Orders", "key"),
+                ("my table", "größe"),
+            ]),
+        };
+        let inquiry = Inquiry::default();
+        let completion = inquiry.completion();
+        inquiry.names.send_replace(names);
+        let (begin, found) = completion.candidates(text);
+        found
+            .into_iter()
+            .map(|one| format!("{}{one}", &text[..begin]))
+            .collect()
+    }
+
+    #[test]
+    fn keywords_come_in_the_case_in_which_they_are_begun() {
+        assert_eq!(completed("sel"), ["select"]);
+        assert_eq!(
+            completed("SELECT 1 UNI"),
+            ["SELECT 1 UNION", "SELECT 1 UNIQUE"]
+        );
+    }
+
+    #[test]
+    fn names_come_as_the_server_has_them() {
+        assert_eq!(completed("TABLE ord"), ["TABLE Orders", "TABLE order"]);
+        assert_eq!(completed("SELECT order_"), ["SELECT order_id"]);
+        assert_eq!(
+            completed("SELECT gr"),
+            ["SELECT größe", "SELECT grant", "SELECT group"]
+        );
+    }
+
+    #[test]
+    fn what_may_be_no_plain_word_is_quoted() {
+        assert_eq!(
+            completed("SELECT * FROM my"),
+            ["SELECT * FROM `my table`", "SELECT * FROM mysql"]
+        );
+        assert_eq!(completed("FROM `my t"), ["FROM `my table`"]);
+        assert_eq!(completed("SELECT Orders.k"), ["SELECT Orders.`key`"]);
+    }
+
+    #[test]
+    fn a_dot_leads_into_a_database_or_a_table() {
+        assert_eq!(
+            completed("SELECT * FROM mysql."),
+            ["SELECT * FROM mysql.user"]
+        );
+        assert_eq!(completed("FROM `shop`.o"), ["FROM `shop`.Orders"]);
+        assert_eq!(completed("WHERE `my table`."), ["WHERE `my table`.größe"]);
+        assert_eq!(completed("WHERE alias.o"), ["WHERE alias.order_id"]);
+    }
+
+    #[test]
+    fn the_word_before_tells_what_is_wanted() {
+        assert_eq!(completed("use "), ["use mysql", "use shop"]);
+        assert_eq!(completed("\\u s"), ["\\u shop"]);
+        let tables = ["FROM Orders", "FROM `my table`", "FROM mysql", "FROM shop"];
+        assert_eq!(completed("FROM "), tables);
+    }
+
+    #[test]
+    fn commands_are_completed_and_indents_kept() {
+        assert_eq!(completed("\\W"), ["\\W"]);
+        assert!(completed("\\").len() > 5);
+        assert_eq!(completed("  "), ["  \t"]);
+    }
+
+    #[test]
+    fn values_and_comments_are_left_alone() {
+        for text in [
+            "SELECT 'sel",
+            "SELECT \"it\\\"s sel",
+            "SELECT 1 -- sel",
+            "# sel",
+        ] {
+            assert!(completed(text).is_empty(), "{text}");
+        }
+        assert_eq!(completed("SELECT 'it''s' fro"), ["SELECT 'it''s' from"]);
+    }
+
+    #[test]
+    fn statements_that_change_names_are_known() {
+        assert!(changes_names("create table t (a int)") && changes_names("USE `a`"));
+        assert!(!changes_names("SELECT 1") && !changes_names(""));
+    }
+}
