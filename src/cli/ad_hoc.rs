@@ -9,7 +9,9 @@ use super::run::{Task, provide};
 use super::{Failure, run};
 use crate::catalogue;
 use crate::event::Verdict;
+use crate::host::{Names, Survey, survey};
 use crate::matrix::Matrix;
+use crate::nest::{Access, Nest};
 use crate::plan::Selection;
 
 /// The nest of flavours that stand in no matrix.
@@ -21,13 +23,16 @@ pub(super) fn is_server(name: &str) -> bool {
 }
 
 /// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
-/// their flavours.
+/// their flavours. Where no `access` is told, the nest keeps the one it has.
 pub(super) async fn bring_up(
     place: &Place,
     servers: &[&str],
+    access: Option<Access>,
     yes: bool,
 ) -> Result<Vec<String>, Failure> {
-    let matrix = matrix_of(servers)?;
+    let mut matrix = matrix_of(servers)?;
+    let noted = noted_access(place).await?;
+    matrix.nest.access = access.or(noted).unwrap_or_default();
     let there = flavours_awake(place).await?;
     let is_there = |name: &str| there.iter().any(|one| one.0 == NEST && one.1 == name);
     let mut flavours = matrix.flavours.iter();
@@ -36,7 +41,7 @@ pub(super) async fn bring_up(
     let names = flavours
         .map(|flavour| format!("{NEST}/{}", flavour.name))
         .collect();
-    if all_there {
+    if all_there && noted == Some(matrix.nest.access) {
         return Ok(names);
     }
     let task = Task {
@@ -51,6 +56,17 @@ pub(super) async fn bring_up(
             message: format!("{} could not be brought up", servers.join(", ")),
         }),
     }
+}
+
+/// How the nest is reached, where there is one.
+async fn noted_access(place: &Place) -> Result<Option<Access>, Failure> {
+    let Survey::Running(engine) = survey(&place.engine()).await else {
+        return Ok(None);
+    };
+    let names = Names::of(&place.project);
+    let inside = engine.in_project(&names.project);
+    let nest = Nest::find(&inside, NEST, &names.bridge).await;
+    Ok(nest.map_err(Failure::not_provided)?.map(|nest| nest.access))
 }
 
 /// A matrix of servers, as somebody would write it.

@@ -13,7 +13,7 @@ use super::completion::flavours;
 use super::reach::{Reached, find_all, find_each, reach_all};
 use super::{Failure, privilege};
 use crate::event::Verdict;
-use crate::nest::Located;
+use crate::nest::{Access, Located};
 use crate::prompt::{Ended, Format, Seat, Source, Talk, Tone, View};
 use crate::server::{RoutedUser, Server};
 use crate::session::Connect;
@@ -51,6 +51,11 @@ pub(super) struct ConnectArgs {
     #[arg(long, short)]
     yes: bool,
 
+    /// How servers of the catalogue are reached: by a `route`, or through a
+    /// `proxy` on 127.0.0.1, which needs no root [default: as before, else `route`]
+    #[arg(long, value_name = "HOW", value_parser = access)]
+    access: Option<Access>,
+
     /// Who speaks with the server
     #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
     client: Client,
@@ -72,6 +77,14 @@ enum Client {
     Mariadb,
     /// The one with completion
     Mycli,
+}
+
+fn access(text: &str) -> Result<Access, String> {
+    let mut words = Access::WORDS.into_iter();
+    let named = words.find(|(word, _)| *word == text);
+    named
+        .map(|(_, access)| access)
+        .ok_or_else(|| "expected `route` or `proxy`".to_owned())
 }
 
 /// Opens a prompt on one flavour or several, or runs statements.
@@ -112,7 +125,7 @@ async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Located>, Failu
         .collect();
     let mut brought = match servers.is_empty() {
         true => Vec::new(),
-        false => bring_up(place, &servers, args.yes).await?,
+        false => bring_up(place, &servers, args.access, args.yes).await?,
     }
     .into_iter();
     let named = args.flavour.iter();

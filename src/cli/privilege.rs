@@ -68,7 +68,8 @@ pub(super) fn ask_for_routes() -> Result<(), Failure> {
     }
     Err(Failure::not_provided(
         "sudo does not run `ip route` for this user unasked; run `sudo -v` before, run the command \
-         with sudo, or do without routes: `access = \"proxy\"` in the matrix's `[nest]`",
+         with sudo, or do without routes: `access = \"proxy\"` in the matrix's `[nest]`, `--access \
+         proxy` of `connect mysql:9.7`",
     ))
 }
 
