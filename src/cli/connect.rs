@@ -70,7 +70,7 @@ enum Client {
     Mysql,
     /// MariaDB's classic one
     Mariadb,
-    /// The one with completion
+    /// The one that completes while you type
     Mycli,
 }
 
