@@ -75,7 +75,7 @@ enum Client {
     Mysql,
     /// MariaDB's classic one
     Mariadb,
-    /// The one with completion
+    /// The one that completes while you type
     Mycli,
 }
 

@@ -299,8 +299,25 @@ impl Completion {
             let words = keywords().filter(|word| begins_with(word, place.typed));
             found.extend(words.map(|word| in_case_of(place.typed, word)));
         }
-        (place.begin, found)
+        // As far as they go together, whatever their case.
+        let there = text[place.begin..].chars().count();
+        let head = common(&found).filter(|head| head.chars().count() > there);
+        let head = head.map(|head| vec![head.to_owned()]);
+        (place.begin, head.unwrap_or(found))
     }
+}
+
+/// How several words begin alike but for their case, as the last one has it.
+fn common(words: &[String]) -> Option<&str> {
+    let [others @ .., last] = words else {
+        return None;
+    };
+    let ends = last
+        .char_indices()
+        .map(|(at, letter)| at + letter.len_utf8());
+    let alike = |head: &&str| others.iter().all(|other| begins_with(other, head));
+    let heads = ends.map(|end| &last[..end]);
+    heads.take_while(alike).last()
 }
 
 fn keywords() -> impl Iterator<Item = &'static str> {
@@ -368,7 +385,12 @@ mod tests {
         let names = Names {
             database: Some("shop".to_owned()),
             databases: ["mysql", "shop"].map(str::to_owned).into(),
-            tables: pairs(&[("shop", "Orders"), ("shop", "my table"), ("mysql", "user")]),
+            tables: pairs(&[
+                ("shop", "Orders"),
+                ("shop", "my table"),
+                ("shop", "me too"),
+                ("mysql", "user"),
+            ]),
             columns: pairs(&[
                 ("Orders", "order_id"),
                 ("Orders", "key"),
@@ -395,8 +417,15 @@ mod tests {
     }
 
     #[test]
+    fn what_several_begin_with_comes_first() {
+        assert_eq!(completed("FROM `m").len(), 3);
+        assert_eq!(completed("TABLE ord"), ["TABLE order"]);
+        assert_eq!(completed("TABLE order"), ["TABLE Orders", "TABLE order"]);
+        assert_eq!(completed("TABLE Orders"), ["TABLE Orders"]);
+    }
+
+    #[test]
     fn names_come_as_the_server_has_them() {
-        assert_eq!(completed("TABLE ord"), ["TABLE Orders", "TABLE order"]);
         assert_eq!(completed("SELECT order_"), ["SELECT order_id"]);
         assert_eq!(
             completed("SELECT gr"),
@@ -429,7 +458,13 @@ mod tests {
     fn the_word_before_tells_what_is_wanted() {
         assert_eq!(completed("use "), ["use mysql", "use shop"]);
         assert_eq!(completed("\\u s"), ["\\u shop"]);
-        let tables = ["FROM Orders", "FROM `my table`", "FROM mysql", "FROM shop"];
+        let tables = [
+            "FROM Orders",
+            "FROM `me too`",
+            "FROM `my table`",
+            "FROM mysql",
+            "FROM shop",
+        ];
         assert_eq!(completed("FROM "), tables);
     }
 

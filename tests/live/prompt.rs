@@ -86,13 +86,11 @@ pub(crate) fn terminal(sandbox: &Sandbox) -> Outcome {
     terminal.types("SELECT 'half a statement\r", "-> ")?;
     terminal.types(CTRL_C, "mysql-9.7> ")?;
     terminal.types("use mysql\r", "mysql-9.7 [mysql]> ")?;
-    terminal.types("sel", "sel")?;
-    terminal.types(
-        "\t COUNT(*) fro\t time_zone_na",
-        "select COUNT(*) from time_zone_na",
-    )?;
+    terminal.types("sel\t", "select")?;
+    terminal.types(" COUNT(*) fro\t", "from")?;
     // The server tells its names in the background.
-    terminal.types_until("\t", "from time_zone_name")?;
+    terminal.types(" time_zone_na", "time_zone_na")?;
+    terminal.types_until("\t", "time_zone_name")?;
     terminal.types(" WHERE Name = '';\r", "1 row (")?;
     terminal.types("\\s\r", "cipher in use is TLS")?;
     terminal.types("\\x\r", "there is no command")?;

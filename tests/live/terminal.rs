@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The program at a terminal of its own.
 pub(crate) struct Terminal {
     script: Child,
-    keys: ChildStdin,
+    keys: Option<ChildStdin>,
     screen: Arc<Mutex<String>>,
     /// How much of the screen was waited for.
     seen: usize,
@@ -51,7 +51,7 @@ impl Terminal {
         });
         Ok(Terminal {
             script,
-            keys,
+            keys: Some(keys),
             screen,
             seen: 0,
         })
@@ -60,9 +60,14 @@ impl Terminal {
     /// Types keys and waits until the screen shows `text` after that.
     pub(crate) fn types(&mut self, keys: &str, text: &str) -> Result<(), Failed> {
         self.seen = self.screen().len();
-        self.keys.write_all(keys.as_bytes())?;
-        self.keys.flush()?;
+        self.send(keys)?;
         self.shows(text)
+    }
+
+    fn send(&mut self, keys: &str) -> Result<(), Failed> {
+        let way = self.keys.as_mut().ok_or("no way to type")?;
+        way.write_all(keys.as_bytes())?;
+        Ok(way.flush()?)
     }
 
     /// Waits until the screen shows `text` after what was typed last.
@@ -88,8 +93,7 @@ impl Terminal {
             if Instant::now() > deadline {
                 return self.shows(text);
             }
-            self.keys.write_all(keys.as_bytes())?;
-            self.keys.flush()?;
+            self.send(keys)?;
             std::thread::sleep(Duration::from_millis(200));
         }
         Ok(())
@@ -97,12 +101,20 @@ impl Terminal {
 
     /// The exit status after the last keys.
     pub(crate) fn leaves(mut self, keys: &str) -> Result<Option<i32>, Failed> {
-        self.keys.write_all(keys.as_bytes())?;
-        drop(self.keys);
+        self.send(keys)?;
+        self.keys = None;
         Ok(self.script.wait()?.code())
     }
 
     fn screen(&self) -> String {
         self.screen.lock().expect("nobody panicked").clone()
+    }
+}
+
+impl Drop for Terminal {
+    /// Where a trial fails, the program ends with its terminal.
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+        let _ = self.script.wait();
     }
 }
