@@ -12,6 +12,7 @@ mod engine;
 mod finding;
 mod firewall;
 mod fix;
+mod inotify;
 mod leftover;
 mod nesting;
 mod network;

@@ -3,9 +3,9 @@
 
 use std::fs;
 
-use super::Finding;
 use super::scene::Scene;
 use super::subordinate::{NEEDED, is_mapped, of_root};
+use super::{Finding, inotify};
 use crate::host::{
     Cgroups, DaemonRecord, Limits, Survey, cgroups, daemon_record, has_systemd, unenforced_limits,
 };
@@ -16,6 +16,7 @@ pub(super) fn look(scene: &Scene) -> Vec<Finding> {
         control_groups(scene),
         limits(),
         subordinate_ids(scene),
+        inotify::look(),
         copies(),
     ]
 }
