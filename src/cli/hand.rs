@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 use super::args::Place;
 use super::completion::flavours;
 use super::copy::Side;
-use super::{Failure, copy, env, logs, power, snapshot, url};
+use super::{Failure, copy, env, logs, power, shell, snapshot, url};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -34,6 +34,21 @@ Examples:
   eval \"$(dbmatrix env mysql-9.7)\"
   eval \"$(dbmatrix env mysql-9.7 --database app)\" && rails db:prepare")]
     Env(UrlArgs),
+    /// Open a root shell in a flavour's container, or run a command there
+    #[command(after_help = "\
+The container is started where it does not run; its server need not come up. At a
+terminal all keys go there, Ctrl-C too, and the window's size with them. Without
+one, input, output and errors are passed on byte by byte, and so are signals.
+
+Examples:
+  dbmatrix shell mysql-9.7
+  dbmatrix shell mysql-9.7 -- top
+  dbmatrix shell mysql-9.7 -- mysqldump --all-databases > dump.sql
+  echo 'SELECT 1' | dbmatrix shell mysql-9.7 -- mysql -N
+
+Exit status: the shell's or the command's own, 128 and the signal's number where
+it was killed; 3 where the container or its engine is not there.")]
+    Shell(ShellArgs),
     /// Show a server's error log
     #[command(after_help = "\
 Shown are the file that the server logs to and the journal of its unit, the latter
@@ -146,8 +161,9 @@ Examples:
 }
 
 /// Does what was asked for.
-pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Verdict, Failure> {
-    match command {
+pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<u8, Failure> {
+    let verdict = match command {
+        HandCommand::Shell(args) => return shell::shell(place, args).await,
         HandCommand::Url(args) => url::url(place, args).await,
         HandCommand::Env(args) => env::env(place, args).await,
         HandCommand::Logs(args) => logs::logs(place, args).await,
@@ -160,7 +176,8 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Ve
         HandCommand::Reset(args) => power::reset(place, args).await,
         HandCommand::Snapshot(args) => snapshot::snapshot(place, args).await,
         HandCommand::Restore(args) => snapshot::restore(place, args).await,
-    }
+    };
+    verdict.map(Verdict::code)
 }
 
 /// Options of `url` and `env`.
@@ -177,6 +194,22 @@ pub(super) struct UrlArgs {
     /// The nest, where several have a flavour of that name
     #[arg(long)]
     pub(super) nest: Option<String>,
+}
+
+/// Options of `shell`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ShellArgs {
+    /// The flavour's name
+    #[arg(add = ArgValueCandidates::new(flavours))]
+    pub(super) flavour: String,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+
+    /// A command with its arguments, in place of a shell
+    #[arg(last = true)]
+    pub(super) command: Vec<String>,
 }
 
 /// Options of `logs`.

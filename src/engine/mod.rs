@@ -15,6 +15,7 @@ mod project;
 mod snapshot;
 mod state;
 mod storage;
+mod stream;
 mod transport;
 
 pub use error::EngineError;
@@ -27,6 +28,7 @@ pub use project::Project;
 pub use snapshot::Snapshot;
 pub use state::InstanceState;
 pub use storage::{Pool, Space};
+pub use stream::{Ending, Order, Size, Streams};
 pub use transport::{Engine, ServerInfo};
 
 /// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.
