@@ -214,12 +214,12 @@ impl Streams {
     ) -> Result<Ending, EngineError> {
         let what = self.what.as_str();
         let at_terminal = self.errors.is_none();
-        let ended = CancellationToken::new();
+        let (ended, enough) = (CancellationToken::new(), CancellationToken::new());
         let mut control = self.control;
         let mut left_to_send = true;
         let mut left_to_show = true;
         tokio::pin! {
-            let sending = send(what, input, self.input);
+            let sending = send(what, input, self.input, &enough);
             let status = status(&self.engine, what, &self.operation);
             let showing = async {
                 let output = show(what, self.output, output, "/dev/stdout", &ended);
@@ -238,13 +238,20 @@ impl Streams {
                     }
                 }
                 shown = &mut showing, if left_to_show => match shown {
-                    Ok(()) => left_to_show = false,
+                    Ok(()) => {
+                        left_to_show = false;
+                        // Of a terminal, both directions end before the program
+                        // has ended to the engine.
+                        if at_terminal { enough.cancel() }
+                    }
                     Err(hindrance) => break hindrance,
                 },
                 sent = &mut sending, if left_to_send => {
                     left_to_send = false;
                     match sent {
-                        Ok(Sent::All) | Err(_) if at_terminal => return Ok(Ending::Gone),
+                        Ok(Sent::All) | Err(_) if at_terminal && left_to_show => {
+                            return Ok(Ending::Gone);
+                        }
                         sent => sent.map(drop)?,
                     }
                 }
@@ -265,15 +272,19 @@ impl Streams {
     }
 }
 
-/// Sends what is read, and its end.
+/// Sends what is read, until its end or until it is enough; then that end.
 async fn send(
     what: &str,
     mut from: impl AsyncRead + Unpin,
     mut to: Input,
+    enough: &CancellationToken,
 ) -> Result<Sent, EngineError> {
     let mut chunk = vec![0; CHUNK];
     loop {
-        let read = from.read(&mut chunk).await;
+        let read = tokio::select! {
+            read = from.read(&mut chunk) => read,
+            () = enough.cancelled() => Ok(0),
+        };
         let message = match read.map_err(|error| local(what, "/dev/stdin", &error))? {
             0 => Message::text(""),
             count => Message::binary(Bytes::copy_from_slice(&chunk[..count])),
