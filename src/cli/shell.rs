@@ -2,11 +2,14 @@
 
 mod tty;
 
+use std::time::Duration;
+
 use futures_util::future::select_all;
 use rustix::process::Signal;
 use tokio::io::{stderr, stdin, stdout};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::args::Place;
 use super::hand::ShellArgs;
@@ -27,9 +30,8 @@ if command -v bash > /dev/null; then exec bash --login; fi
 exec sh -l
 "#;
 
-/// Exit statuses of a program that was ended by these.
-const HUNG_UP: u8 = 128 + 1;
-const BROKEN_PIPE: u8 = 128 + 13;
+/// How long is looked for what became of a flavour whose engine may be gone too.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Signals that are passed on. The keys of a raw terminal raise none.
 const PASSED: [Signal; 6] = [
@@ -57,13 +59,16 @@ pub(super) async fn shell(place: &Place, args: &ShellArgs) -> Result<u8, Failure
     let (orders, heard) = mpsc::channel(16);
     let ending = tokio::select! {
         ending = streams.pass(stdin(), stdout(), stderr(), heard) => ending,
-        () = pass_signals(orders, raw.as_ref()) => Ok(Ending::Gone),
+        signal = pass_signals(orders, raw.as_ref()) => Ok(Ending::Exited(killed_by(signal))),
     };
-    if let (Some(raw), Ok(Ending::Gone | Ending::Unread) | Err(_)) = (&raw, &ending) {
+    let ended = told(ending, &located).await;
+    if let (Some(raw), Err(_) | Ok(128..)) = (&raw, &ended) {
         raw.clean();
+        if ended.is_err() {
+            eprintln!("\r");
+        }
     }
-    drop(raw);
-    told(ending, &located).await
+    ended
 }
 
 fn program(command: &[String], at_terminal: bool) -> Exec {
@@ -78,9 +83,14 @@ fn program(command: &[String], at_terminal: bool) -> Exec {
     ["dbmatrix"].into_iter().chain(words).fold(exec, Exec::arg)
 }
 
-/// Passes signals on, and the size of the terminal. Returns when somebody asks
-/// for the end a second time.
-async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) {
+/// As a shell tells it.
+fn killed_by(signal: Signal) -> i64 {
+    128 + i64::from(signal.as_raw())
+}
+
+/// Passes signals on, and the size of the terminal. Returns the signal by which
+/// somebody asks for the end a second time, and means it.
+async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal {
     let kind = |signal: Signal| SignalKind::from_raw(signal.as_raw());
     let own = [Signal::WINCH, Signal::CONT];
     let heard = PASSED
@@ -89,7 +99,7 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) {
     let mut streams: Vec<_> = heard
         .filter_map(|one| Some((one, signal(kind(one)).ok()?)))
         .collect();
-    let mut asked = 0;
+    let mut asked = Vec::new();
     loop {
         let waits = streams.iter_mut().map(|(one, stream)| {
             Box::pin(async {
@@ -98,9 +108,11 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) {
             })
         });
         let (signal, ..) = select_all(waits).await;
-        asked += u32::from([Signal::INT, Signal::TERM, Signal::HUP].contains(&signal));
-        if asked > 1 {
-            return;
+        if asked.contains(&signal) {
+            return signal;
+        }
+        if [Signal::INT, Signal::TERM, Signal::HUP].contains(&signal) {
+            asked.push(signal);
         }
         let order = match (signal, raw) {
             (Signal::WINCH | Signal::CONT, Some(raw)) => {
@@ -117,30 +129,48 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) {
 
 /// The exit status, or what came between.
 async fn told(ending: Result<Ending, EngineError>, located: &Located) -> Result<u8, Failure> {
-    let failed = match ending {
-        Ok(Ending::Gone) => return Ok(HUNG_UP),
-        Ok(Ending::Unread) => return Ok(BROKEN_PIPE),
-        Ok(Ending::Exited(status @ 0..128)) => return Ok(code(status)),
-        // Killed, perhaps with its container.
-        Ok(Ending::Exited(status)) => Ok(code(status)),
+    let status = match ending {
+        Ok(Ending::Exited(status)) => Ok(status),
+        Ok(Ending::Unread) => Ok(killed_by(Signal::PIPE)),
+        Ok(Ending::Gone) => Ok(killed_by(Signal::HUP)),
         Err(error @ EngineError::LocalFile { .. }) => Err(Failure {
             verdict: Verdict::Failed,
             message: error.to_string(),
         }),
         Err(error) => Err(Failure::not_provided(error)),
     };
-    let flavour = &located.flavour;
-    match located.look_again().await {
-        Ok(Some(State::Stopped)) => Err(Failure::not_provided(format!(
-            "`{flavour}` was stopped meanwhile; `dbmatrix start {flavour}` starts it again"
-        ))),
-        Ok(None) => Err(Failure::not_provided(format!(
-            "the container of `{flavour}` was removed meanwhile; `dbmatrix list` shows what there is"
-        ))),
-        Ok(Some(State::Running | State::Frozen)) | Err(_) => failed,
+    let status = status.map(|status| u8::try_from(status).unwrap_or(1));
+    match status {
+        Ok(0..128) => status,
+        // Killed, perhaps with its container.
+        Ok(_) | Err(_) => match timeout(PATIENCE, what_befell(located)).await {
+            Ok(Some(befell)) => Err(Failure::not_provided(befell)),
+            Ok(None) | Err(_) => status,
+        },
     }
 }
 
-fn code(status: i64) -> u8 {
-    u8::try_from(status).unwrap_or(1)
+/// What became of a flavour under whoever is in it, if anything did.
+async fn what_befell(located: &Located) -> Option<String> {
+    let flavour = &located.flavour;
+    let child = &located.child;
+    let stopped = || {
+        Some(format!(
+            "`{flavour}` was stopped or restarted meanwhile; the same command can be run again"
+        ))
+    };
+    match located.look_again().await.ok()? {
+        Some(State::Stopped) => stopped(),
+        None => Some(format!(
+            "the container of `{flavour}` was removed meanwhile; `dbmatrix list` shows what there is"
+        )),
+        Some(State::Frozen) => None,
+        Some(State::Running) => {
+            let ask = Exec::new("systemctl", ["is-system-running"]);
+            match child.engine.exec(&child.name, &ask).await {
+                Ok(output) if output.stdout.trim() != "stopping" => None,
+                Ok(_) | Err(_) => stopped(),
+            }
+        }
+    }
 }

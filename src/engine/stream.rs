@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exec::ExecResult;
 use super::operation::Operation;
-use super::transport::{Reply, escaped, typed, unexpected};
+use super::transport::{Reply, escaped, read_reply, typed, unexpected};
 use super::{Engine, EngineError, Exec};
 
 /// How much is read at a time.
@@ -160,6 +160,11 @@ impl Engine {
         let address = format!("ws://engine{}", self.with_project(&path));
         match client_async(address, stream).await {
             Ok((socket, _)) => Ok(socket),
+            Err(SocketError::Http(response)) => {
+                let said = response.into_body().unwrap_or_default();
+                let refused = read_reply(what, &said.into()).err();
+                Err(refused.unwrap_or_else(|| unexpected(what, "a websocket", "a reply")))
+            }
             Err(error) => Err(lost(what, &error.to_string())),
         }
     }
@@ -337,7 +342,7 @@ async fn show(
             Some(Ok(Message::Close(_))) | None => {
                 return Err(Hindrance::Lost(lost(what, "a stream ended halfway")));
             }
-            Some(Err(error)) => return Err(Hindrance::Lost(broken(what, &error))),
+            Some(Err(error)) => return Err(Hindrance::Lost(lost(what, &error.to_string()))),
         };
         let written = async {
             to.write_all(&bytes).await?;
@@ -377,10 +382,6 @@ fn lost(what: &str, reason: &str) -> EngineError {
         what: what.to_owned(),
         reason: reason.to_owned(),
     }
-}
-
-fn broken(what: &str, error: &SocketError) -> EngineError {
-    lost(what, &error.to_string())
 }
 
 fn local(what: &str, path: &str, error: &io::Error) -> EngineError {

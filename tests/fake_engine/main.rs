@@ -14,6 +14,7 @@ mod listing;
 mod nested;
 mod prune;
 mod state;
+mod stream;
 mod trouble;
 mod turn;
 

@@ -8,7 +8,7 @@ use crate::engine::Size;
 
 /// Undoes what a program at the terminal may have set and had no time to take
 /// back: another screen, bracketed paste, mouse, colours, a hidden cursor.
-const PLAIN: &str = "\x1b[?1047l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1006l\x1b[m\x1b[?25h\r\n";
+const PLAIN: &str = "\x1b[?1047l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1006l\x1b[m\x1b[?25h";
 
 /// Whether standard input and output are both a terminal.
 pub(super) fn is_there() -> bool {
