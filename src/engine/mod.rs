@@ -13,6 +13,7 @@ mod network;
 mod operation;
 mod project;
 mod snapshot;
+mod socket;
 mod state;
 mod storage;
 mod stream;

@@ -17,16 +17,15 @@ use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::UnixStream;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use super::exec::ExecResult;
 use super::operation::Operation;
-use super::transport::{Reply, escaped, read_reply, typed, unexpected};
+use super::socket::{Socket, Way, lost};
+use super::transport::{Reply, escaped, typed, unexpected};
 use super::{Engine, EngineError, Exec};
 
 /// How much is read at a time.
@@ -81,7 +80,6 @@ pub struct Streams {
     control: Socket,
 }
 
-type Socket = WebSocketStream<UnixStream>;
 type Input = SplitSink<Socket, Message>;
 
 /// What an `exec` operation says at its beginning.
@@ -116,20 +114,20 @@ impl Engine {
             return Err(unexpected(&what, "an operation", "a direct reply"));
         };
         let begun: Begun = typed(&what, begun)?;
-        let open = async |name: &str| {
+        let open = async |name: &str, way: Way| {
             let secret = begun.metadata.fds.get(name);
             let secret = secret.ok_or_else(|| {
                 unexpected(&what, &format!("a websocket `{name}`"), "none of that name")
             })?;
-            self.websocket(&what, &operation, secret).await
+            self.websocket(&what, &operation, secret, way).await
         };
-        let control = open("control").await?;
-        let (input, both) = open("0").await?.split();
+        let control = open("control", Way::Both).await?;
+        let (input, both) = open("0", Way::Both).await?.split();
         let (output, errors) = match terminal {
             Some(_) => (both, None),
             None => {
-                let (_, output) = open("1").await?.split();
-                let (_, errors) = open("2").await?.split();
+                let (_, output) = open("1", Way::Out).await?.split();
+                let (_, errors) = open("2", Way::Out).await?.split();
                 (output, Some(errors))
             }
         };
@@ -142,31 +140,6 @@ impl Engine {
             errors,
             control,
         })
-    }
-
-    async fn websocket(
-        &self,
-        what: &str,
-        operation: &Operation,
-        secret: &str,
-    ) -> Result<Socket, EngineError> {
-        let path = operation.address() + "/websocket?secret=" + &escaped(secret);
-        let stream = UnixStream::connect(self.socket()).await;
-        let stream = stream.map_err(|error| EngineError::Unreachable {
-            what: what.to_owned(),
-            socket: self.socket().to_owned(),
-            reason: error.to_string(),
-        })?;
-        let address = format!("ws://engine{}", self.with_project(&path));
-        match client_async(address, stream).await {
-            Ok((socket, _)) => Ok(socket),
-            Err(SocketError::Http(response)) => {
-                let said = response.into_body().unwrap_or_default();
-                let refused = read_reply(what, &said.into()).err();
-                Err(refused.unwrap_or_else(|| unexpected(what, "a websocket", "a reply")))
-            }
-            Err(error) => Err(lost(what, &error.to_string())),
-        }
     }
 }
 
@@ -193,6 +166,10 @@ enum Hindrance {
     /// This side cannot be written to.
     Local(EngineError),
 }
+
+/// A stream to its end; an error where the engine has cut it, which leaves the
+/// other one as it is.
+type Shown = Result<(), EngineError>;
 
 /// Why no more is sent.
 enum Sent {
@@ -229,7 +206,8 @@ impl Streams {
             let showing = async {
                 let output = show(what, self.output, output, "/dev/stdout", &ended);
                 let errors = show_if(what, self.errors, errors, "/dev/stderr", &ended);
-                tokio::try_join!(output, errors).map(drop)
+                let (output, errors) = tokio::try_join!(output, errors)?;
+                output.and(errors).map_err(Hindrance::Lost)
             };
         }
         let hindrance = loop {
@@ -309,22 +287,22 @@ async fn show_if(
     to: impl AsyncWrite + Unpin,
     path: &str,
     ended: &CancellationToken,
-) -> Result<(), Hindrance> {
+) -> Result<Shown, Hindrance> {
     match from {
         Some(from) => show(what, from, to, path, ended).await,
-        None => Ok(()),
+        None => Ok(Ok(())),
     }
 }
 
-/// Writes what comes until its end. What a program wrote is on its way when its
-/// end is known; whoever reads here may take their time.
+/// Writes what comes until its end, or until it is cut. What a program wrote is
+/// on its way when its end is known; whoever reads here may take their time.
 async fn show(
     what: &str,
     mut from: SplitStream<Socket>,
     mut to: impl AsyncWrite + Unpin,
     path: &str,
     ended: &CancellationToken,
-) -> Result<(), Hindrance> {
+) -> Result<Shown, Hindrance> {
     loop {
         let late = async {
             ended.cancelled().await;
@@ -337,12 +315,12 @@ async fn show(
         };
         let bytes = match message {
             Some(Ok(Message::Binary(bytes))) => bytes,
-            Some(Ok(Message::Text(_))) => return Ok(()),
+            Some(Ok(Message::Text(_))) => return Ok(Ok(())),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
             Some(Ok(Message::Close(_))) | None => {
-                return Err(Hindrance::Lost(lost(what, "a stream ended halfway")));
+                return Ok(Err(lost(what, "a stream ended halfway")));
             }
-            Some(Err(error)) => return Err(Hindrance::Lost(lost(what, &error.to_string()))),
+            Some(Err(error)) => return Ok(Err(lost(what, &error.to_string()))),
         };
         let written = async {
             to.write_all(&bytes).await?;
@@ -375,13 +353,6 @@ fn worded(order: Order) -> String {
         Order::Signal(number) => json!({ "command": "signal", "signal": number }),
     };
     order.to_string()
-}
-
-fn lost(what: &str, reason: &str) -> EngineError {
-    EngineError::Lost {
-        what: what.to_owned(),
-        reason: reason.to_owned(),
-    }
 }
 
 fn local(what: &str, path: &str, error: &io::Error) -> EngineError {

@@ -52,6 +52,8 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Said {
     Bytes(&'static [u8]),
+    /// A question whether anybody is there.
+    Ping,
     /// The end of a stream.
     End,
     /// The end of the connection.
@@ -133,6 +135,7 @@ async fn talk(upgraded: OnUpgrade, all: &[Said]) {
     for said in all {
         let message = match said {
             Said::Bytes(bytes) => Message::binary(Bytes::from_static(bytes)),
+            Said::Ping => Message::Ping(Bytes::new()),
             Said::End => Message::text(""),
             Said::HangUp => return,
         };

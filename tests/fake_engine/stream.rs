@@ -43,6 +43,9 @@ fn ended(status: i64) -> Answer {
     Answer::Sync(json!({ "status_code": 200, "metadata": { "return": status } }))
 }
 
+/// All at once, and gone.
+const HASTY: &[Said] = &[Said::Ping, Said::Bytes(b"out"), Said::End, Said::HangUp];
+
 /// Passes nothing in; returns how it ended, and what came out.
 async fn pass(fake: &Fake) -> (Result<Ending, EngineError>, Vec<u8>, Vec<u8>) {
     let exec = Exec::new("true", []);
@@ -63,6 +66,17 @@ async fn bytes_come_as_they_are_and_errors_apart_from_output() {
     let (ending, output, errors) = pass(&fake).await;
     assert_eq!(ending.expect("an end"), Ending::Exited(7));
     assert_eq!((&*output, &*errors), (&b"\0out\r\n"[..], &b"\xfferr"[..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_engine_said_is_read_though_it_has_gone() {
+    let fake = Fake::start(|method, path, _| match path.contains("/wait") {
+        true => ended(0),
+        false => program(method, path, HASTY),
+    });
+    let (ending, output, _) = pass(&fake).await;
+    assert_eq!(ending.expect("an end"), Ending::Exited(0));
+    assert_eq!(output, b"out");
 }
 
 #[tokio::test(start_paused = true)]

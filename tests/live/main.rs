@@ -73,6 +73,7 @@ fn main() {
         ("hand_snapshots_and_reset", hand::snapshots),
         ("hand_copies", hand::copies),
         ("hand_logs", hand::logs),
+        ("hand_shell", hand::shell),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,
