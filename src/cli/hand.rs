@@ -38,26 +38,31 @@ Examples:
     #[command(after_help = "\
 The container is started where it does not run; its server need not come up. At a
 terminal all keys go there, Ctrl-C too, and the window's size with them. Without
-one, input, output and errors are passed on byte by byte, and so are signals.
+one, input, output and errors are passed on byte by byte, and so are signals; the
+second SIGINT, SIGTERM or SIGHUP ends the command in any case.
 
 Examples:
   dbmatrix shell mysql-9.7
-  dbmatrix shell mysql-9.7 -- top
+  dbmatrix shell mysql-9.7 -- journalctl --follow
   dbmatrix shell mysql-9.7 -- mysqldump --all-databases > dump.sql
   echo 'SELECT 1' | dbmatrix shell mysql-9.7 -- mysql -N
 
 Exit status: the shell's or the command's own, 128 and the signal's number where
 it was killed; 3 where the container or its engine is not there.")]
     Shell(ShellArgs),
-    /// Show a server's error log
+    /// Show a server's error log, or what its installation printed
     #[command(after_help = "\
 Shown are the file that the server logs to and the journal of its unit, the latter
 first. They are read in the flavour's container, which is started where it does
 not run; the server itself need not come up. -f ends with Ctrl-C.
 
+--install shows what apt, dpkg or a tarball's own programs printed while the
+golden child was made that the flavour is a copy of. Nothing is started for it.
+
 Examples:
   dbmatrix logs mysql-9.7
-  dbmatrix logs mariadb-11.8 -f -n 5")]
+  dbmatrix logs mariadb-11.8 -f -n 5
+  dbmatrix logs mysql-9.7 --install")]
     Logs(LogsArgs),
     /// Copy a file to or from a flavour's container
     #[command(after_help = "\
@@ -223,9 +228,13 @@ pub(super) struct LogsArgs {
     #[arg(short, long)]
     pub(super) follow: bool,
 
-    /// So many lines of what there is
-    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
-    pub(super) lines: usize,
+    /// So many lines of what there is [default: 100; of --install all]
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub(super) lines: Option<usize>,
+
+    /// What was printed when the server was installed, instead
+    #[arg(long, conflicts_with = "follow")]
+    pub(super) install: bool,
 
     /// The nest, where several have a flavour of that name
     #[arg(long)]

@@ -244,7 +244,18 @@ impl Streams {
                 }
             }
         };
-        match hindrance {
+        hindrance.ending(status).await
+    }
+}
+
+impl Hindrance {
+    /// How it ends for that. Of a program whose streams are lost the engine may
+    /// yet say how it ended.
+    async fn ending(
+        self,
+        status: impl Future<Output = Result<i64, EngineError>>,
+    ) -> Result<Ending, EngineError> {
+        match self {
             Hindrance::Unread => Ok(Ending::Unread),
             Hindrance::Local(error) => Err(error),
             Hindrance::Lost(error) => match timeout(GRACE, status).await {

@@ -260,6 +260,14 @@ pub(crate) fn logs(sandbox: &Sandbox) -> Outcome {
         .run(&["logs", KEPT])
         .expect(0)?
         .says("no_such_setting")?;
+    // Of the installation the golden child's is shown; nothing is started.
+    sandbox.run(&["stop", KEPT]).expect(0)?;
+    sandbox
+        .run(&["logs", KEPT, "--install"])
+        .expect(0)?
+        .says("UTC: install mariadb-server\n")?
+        .says("Setting up mariadb-server")?;
+    is(sandbox, "Stopped")?;
     sandbox.run(&["reset", KEPT]).expect(0)?;
     ask(sandbox, "SELECT 1").expect(0)?;
     // One that logs to a file.
