@@ -33,6 +33,10 @@ exec sh -l
 /// How long is looked for what became of a flavour whose engine may be gone too.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// What systemctl says while the container is shut down: at first, and when there
+/// is nobody left to ask.
+const GOING: [&str; 4] = ["stopping", "offline", "unknown", ""];
+
 /// Signals that are passed on. The keys of a raw terminal raise none.
 const PASSED: [Signal; 6] = [
     Signal::INT,
@@ -168,7 +172,7 @@ async fn what_befell(located: &Located) -> Option<String> {
         Some(State::Running) => {
             let ask = Exec::new("systemctl", ["is-system-running"]);
             match child.engine.exec(&child.name, &ask).await {
-                Ok(output) if output.stdout.trim() != "stopping" => None,
+                Ok(output) if !GOING.contains(&output.stdout.trim()) => None,
                 Ok(_) | Err(_) => stopped(),
             }
         }
