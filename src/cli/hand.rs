@@ -7,7 +7,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use super::args::Place;
 use super::completion::{flavours, sides};
 use super::copy::Side;
-use super::{Failure, copy, env, logs, power, snapshot, url};
+use super::{Failure, copy, env, logs, power, shell, snapshot, url};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -34,15 +34,35 @@ Examples:
   eval \"$(dbmatrix env mysql-9.7)\"
   eval \"$(dbmatrix env mysql-9.7 --database app)\" && rails db:prepare")]
     Env(UrlArgs),
-    /// Show a server's error log
+    /// Open a root shell in a flavour's container, or run a command there
+    #[command(after_help = "\
+The container is started where it does not run; its server need not come up. At a
+terminal all keys go there, Ctrl-C too, and the window's size with them. Without
+one, input, output and errors are passed on byte by byte, and so are signals; the
+second SIGINT, SIGTERM or SIGHUP ends the command in any case.
+
+Examples:
+  dbmatrix shell mysql-9.7
+  dbmatrix shell mysql-9.7 -- journalctl --follow
+  dbmatrix shell mysql-9.7 -- mysqldump --all-databases > dump.sql
+  echo 'SELECT 1' | dbmatrix shell mysql-9.7 -- mysql -N
+
+Exit status: the shell's or the command's own, 128 and the signal's number where
+it was killed; 3 where the container or its engine is not there.")]
+    Shell(ShellArgs),
+    /// Show a server's error log, or what its installation printed
     #[command(after_help = "\
 Shown are the file that the server logs to and the journal of its unit, the latter
 first. They are read in the flavour's container, which is started where it does
 not run; the server itself need not come up. -f ends with Ctrl-C.
 
+--install shows what apt, dpkg or a tarball's own programs printed while the
+golden child was made that the flavour is a copy of. Nothing is started for it.
+
 Examples:
   dbmatrix logs mysql-9.7
-  dbmatrix logs mariadb-11.8 -f -n 5")]
+  dbmatrix logs mariadb-11.8 -f -n 5
+  dbmatrix logs mysql-9.7 --install")]
     Logs(LogsArgs),
     /// Copy a file to or from a flavour's container
     #[command(after_help = "\
@@ -146,8 +166,9 @@ Examples:
 }
 
 /// Does what was asked for.
-pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Verdict, Failure> {
-    match command {
+pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<u8, Failure> {
+    let verdict = match command {
+        HandCommand::Shell(args) => return shell::shell(place, args).await,
         HandCommand::Url(args) => url::url(place, args).await,
         HandCommand::Env(args) => env::env(place, args).await,
         HandCommand::Logs(args) => logs::logs(place, args).await,
@@ -160,7 +181,8 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Ve
         HandCommand::Reset(args) => power::reset(place, args).await,
         HandCommand::Snapshot(args) => snapshot::snapshot(place, args).await,
         HandCommand::Restore(args) => snapshot::restore(place, args).await,
-    }
+    };
+    verdict.map(Verdict::code)
 }
 
 /// Options of `url` and `env`.
@@ -179,6 +201,22 @@ pub(super) struct UrlArgs {
     pub(super) nest: Option<String>,
 }
 
+/// Options of `shell`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ShellArgs {
+    /// The flavour's name
+    #[arg(add = ArgValueCandidates::new(flavours))]
+    pub(super) flavour: String,
+
+    /// The nest, where several have a flavour of that name
+    #[arg(long)]
+    pub(super) nest: Option<String>,
+
+    /// A command with its arguments, in place of a shell
+    #[arg(last = true)]
+    pub(super) command: Vec<String>,
+}
+
 /// Options of `logs`.
 #[derive(Debug, clap::Args)]
 pub(super) struct LogsArgs {
@@ -190,9 +228,13 @@ pub(super) struct LogsArgs {
     #[arg(short, long)]
     pub(super) follow: bool,
 
-    /// So many lines of what there is
-    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
-    pub(super) lines: usize,
+    /// So many lines of what there is [default: 100; of --install all]
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub(super) lines: Option<usize>,
+
+    /// What was printed when the server was installed, instead
+    #[arg(long, conflicts_with = "follow")]
+    pub(super) install: bool,
 
     /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]

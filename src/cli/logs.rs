@@ -10,8 +10,10 @@ use super::signal::asked_to_end;
 use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::nest::{Located, State};
-use crate::server::{Log, LogSource, ServerError, logs as logs_of};
+use crate::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
 
+/// So many lines of each log are shown where nobody says.
+const LINES: usize = 100;
 /// How soon a flavour that does not run is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often in a row a log may not be read.
@@ -21,6 +23,9 @@ const FAILURES: u32 = 30;
 pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Failure> {
     privilege::suffice(place).await?;
     let located = find(place, &args.flavour, args.nest.as_deref()).await?;
+    if args.install {
+        return installation(&located, args.lines).await;
+    }
     located.start().await.map_err(Failure::not_provided)?;
     let just_started = located.state() == State::Stopped;
     let mut logs = logs_of(&located.child, just_started)
@@ -28,7 +33,10 @@ pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Fail
         .map_err(Failure::not_provided)?;
     let mut page = Page::default();
     for log in &mut logs {
-        let text = log.last(args.lines).await.map_err(Failure::not_provided)?;
+        let text = log
+            .last(args.lines.unwrap_or(LINES))
+            .await
+            .map_err(Failure::not_provided)?;
         page.show(&log.source, &text);
     }
     if !args.follow {
@@ -38,6 +46,25 @@ pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Fail
         ended = follow(&located, logs, page) => ended,
         () = asked_to_end() => Ok(Verdict::Interrupted),
     }
+}
+
+/// Shows what the installation of the server printed; nothing is started for it.
+async fn installation(located: &Located, lines: Option<usize>) -> Result<Verdict, Failure> {
+    let text = install_log(&located.child).await;
+    let Some(text) = text.map_err(Failure::not_provided)? else {
+        return Err(Failure {
+            verdict: Verdict::Failed,
+            message: format!(
+                "nothing is kept of the installation of `{}`; `dbmatrix shell {}` looks into it",
+                located.flavour, located.flavour
+            ),
+        });
+    };
+    let all: Vec<&str> = text.split_inclusive('\n').collect();
+    let begins = all.len().saturating_sub(lines.unwrap_or(all.len()));
+    // Who reads no more is no error.
+    let _ = std::io::stdout().write_all(all[begins..].concat().as_bytes());
+    Ok(Verdict::Passed)
 }
 
 /// Shows what comes in any of the logs, until something fails.

@@ -26,6 +26,7 @@ mod prune;
 mod reach;
 mod report;
 mod run;
+mod shell;
 mod signal;
 mod snapshot;
 mod url;
@@ -103,7 +104,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Catalogue(command) => catalogue::catalogue(command).await,
         Command::Completions(command) => completion::completions(command),
         Command::Man(command) => completion::man(command),
-        Command::Hand(command) => hand::carry_out(&args.place, command).await,
+        Command::Hand(command) => return hand::carry_out(&args.place, command).await,
         Command::Report(command) => report::report(&args.place, command).await,
         Command::Exec(command) => return exec::exec(&args.place, command).await,
     };

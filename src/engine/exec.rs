@@ -13,8 +13,8 @@ use super::{Config, Engine, EngineError};
 /// A program to run in a container, as root, with nothing on standard input.
 #[derive(Debug, Clone)]
 pub struct Exec {
-    command: Vec<String>,
-    environment: Config,
+    pub(super) command: Vec<String>,
+    pub(super) environment: Config,
     limit: Duration,
 }
 
@@ -91,9 +91,9 @@ impl Exec {
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[derive(Deserialize)]
-struct ExecResult {
+pub(super) struct ExecResult {
     #[serde(rename = "return")]
-    status: i64,
+    pub(super) status: i64,
     #[serde(default)]
     output: std::collections::BTreeMap<String, String>,
 }

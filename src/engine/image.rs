@@ -91,7 +91,7 @@ impl Engine {
         let bytes = self
             .exchange(&what, Method::POST, "/1.0/images", headers, body)
             .await?;
-        let Reply::Async(operation) = read_reply(&what, &bytes)? else {
+        let Reply::Async(operation, _) = read_reply(&what, &bytes)? else {
             return Err(unexpected(&what, "an operation", "a direct reply"));
         };
         let done = self.wait(&what, &operation, LIMIT).await?;

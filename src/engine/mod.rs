@@ -13,8 +13,10 @@ mod network;
 mod operation;
 mod project;
 mod snapshot;
+mod socket;
 mod state;
 mod storage;
+mod stream;
 mod transport;
 
 pub use error::EngineError;
@@ -27,6 +29,7 @@ pub use project::Project;
 pub use snapshot::Snapshot;
 pub use state::InstanceState;
 pub use storage::{Pool, Space};
+pub use stream::{Ending, Order, Size, Streams};
 pub use transport::{Engine, ServerInfo};
 
 /// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.

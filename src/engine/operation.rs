@@ -40,6 +40,10 @@ impl Operation {
         let id = rest.split(['?', '/']).next().filter(|id| !id.is_empty())?;
         Some(Operation { id: id.to_owned() })
     }
+
+    pub(super) fn address(&self) -> String {
+        format!("/1.0/operations/{}", self.id)
+    }
 }
 
 impl Engine {
@@ -97,7 +101,7 @@ impl Engine {
         operation: &Operation,
         seconds: u64,
     ) -> Result<OperationState, EngineError> {
-        let path = format!("/1.0/operations/{}", operation.id);
+        let path = operation.address();
         match self
             .get(what, &format!("{path}/wait?timeout={seconds}"))
             .await
@@ -110,7 +114,7 @@ impl Engine {
     /// Asks for an end of `operation`; many kinds cannot be cancelled, and the
     /// caller cleans up what it made in any case.
     async fn cancel(&self, operation: &Operation) {
-        let path = format!("/1.0/operations/{}", operation.id);
+        let path = operation.address();
         let asked = self
             .send("cancel an operation", hyper::Method::DELETE, &path, None)
             .await;

@@ -103,7 +103,8 @@ struct Envelope {
 /// A reply that is not an error.
 pub(super) enum Reply {
     Sync(Value),
-    Async(Operation),
+    /// An operation, and what it says of itself at its beginning.
+    Async(Operation, Value),
 }
 
 impl Engine {
@@ -159,7 +160,7 @@ impl Engine {
     ) -> Result<T, EngineError> {
         match self.send(what, Method::GET, path, None).await? {
             Reply::Sync(metadata) => typed(what, metadata),
-            Reply::Async(_) => Err(unexpected(what, "a direct reply", "an operation")),
+            Reply::Async(..) => Err(unexpected(what, "a direct reply", "an operation")),
         }
     }
 
@@ -188,7 +189,7 @@ impl Engine {
     ) -> Result<Value, EngineError> {
         match self.send(what, method, path, body).await? {
             Reply::Sync(metadata) => Ok(metadata),
-            Reply::Async(operation) => self.wait(what, &operation, limit).await,
+            Reply::Async(operation, _) => self.wait(what, &operation, limit).await,
         }
     }
 
@@ -274,7 +275,7 @@ impl Engine {
         })
     }
 
-    fn with_project(&self, path: &str) -> String {
+    pub(super) fn with_project(&self, path: &str) -> String {
         match &self.project {
             Some(project) if !path.starts_with("/1.0/projects") => {
                 let joint = if path.contains('?') { '&' } else { '?' };
@@ -343,7 +344,7 @@ pub(super) fn read_reply(what: &str, bytes: &Bytes) -> Result<Reply, EngineError
     match envelope.kind.as_str() {
         "sync" => Ok(Reply::Sync(envelope.metadata)),
         "async" => Operation::read(&envelope.operation)
-            .map(Reply::Async)
+            .map(|operation| Reply::Async(operation, envelope.metadata))
             .ok_or_else(|| unexpected(what, "the address of an operation", &envelope.operation)),
         // Some errors come with the HTTP status of a success.
         "error" => Err(EngineError::Refused {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::packages::{PackageVersion, installed};
 use super::spec::{Installation, KeySource, Packages, Repository, ServerSpec};
+use super::transcript::{self, TOLD};
 use super::{ServerError, succeed, tarball};
 use crate::engine::{Exec, ExecOutput, FileMode};
 use crate::nest::{Child, PACKAGE_CACHE};
@@ -28,19 +29,14 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PERCONA_TELEMETRY_DISABLE=1
 if command -v eatmydata > /dev/null; then export LD_PRELOAD=libeatmydata.so; fi
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
-trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+undo() { rm -f /usr/sbin/policy-rc.d; }
 archives=/var/cache/apt/archives
 mkdir -p "$CACHE"
 # A copy costs nothing on a copy-on-write pool; apt takes what has the right size.
 cp --no-clobber --reflink=auto "$CACHE"/*.deb "$archives" 2> /dev/null || true
 if [ -n "$DEBCONF" ]; then printf '%s\n' "$DEBCONF" | debconf-set-selections; fi
 apt-get -q -o Acquire::Retries=2 -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 \
-    install --yes --no-install-recommends --allow-downgrades $PACKAGES > /var/log/dbmatrix-install.log 2>&1 || {
-    status=$?
-    grep -E '^(E|W): |rror|No space' /var/log/dbmatrix-install.log | tail -n 5 || true
-    tail -n 12 /var/log/dbmatrix-install.log
-    exit $status
-}
+    install --yes --no-install-recommends --allow-downgrades $PACKAGES
 for file in "$archives"/*.deb; do
     kept="$CACHE/${file##*/}"
     if [ -e "$file" ] && ! [ -e "$kept" ]; then
@@ -149,7 +145,8 @@ async fn pin(child: &Child, version: Version) -> Result<(), ServerError> {
 
 /// Reads the package lists, of the image's own mirror too.
 pub(super) async fn update(child: &Child, url: &str) -> Result<(), ServerError> {
-    let update = Exec::script(UPDATE).limit(LIMIT);
+    // What is wrong may be told at its beginning.
+    let update = transcript::kept("read the package lists", UPDATE, 500).limit(LIMIT);
     let output = child.engine.exec(&child.name, &update).await?;
     if output.success() {
         return Ok(());
@@ -162,7 +159,8 @@ pub(super) async fn install_debs(
     names: &[String],
     debconf: &[String],
 ) -> Result<(), ServerError> {
-    let install = Exec::script(INSTALL)
+    let step = format!("install {}", names.join(" "));
+    let install = transcript::kept(&step, INSTALL, TOLD)
         .env("PACKAGES", &names.join(" "))
         .env("CACHE", PACKAGE_CACHE)
         .env("HOSTNAME", &child.name)

@@ -17,6 +17,7 @@ mod spec;
 mod start;
 mod tarball;
 mod tls;
+mod transcript;
 
 pub use certificate::certificate_authority;
 pub use configure::configure;
@@ -32,6 +33,7 @@ pub use spec::{
     Tarball, TarballSource,
 };
 pub use start::{revive, start, started, started_again};
+pub use transcript::install_log;
 
 use crate::engine::{Exec, ExecOutput};
 use crate::nest::Child;
@@ -45,6 +47,7 @@ pub fn recipe(spec: &ServerSpec) -> String {
         tarball::recipe(),
         tls::recipe(),
         settle::recipe(),
+        transcript::recipe(),
     ]
     .concat()
 }

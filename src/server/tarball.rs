@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::install::{LIMIT, install_debs, install_locked, update};
 use super::packages::PackageVersion;
 use super::spec::{ServerSpec, Tarball, TarballSource};
+use super::transcript::{TOLD, kept};
 use super::{ServerError, succeed};
 use crate::engine::{Exec, FileMode};
 use crate::nest::Child;
@@ -100,9 +101,10 @@ pub(super) async fn install(
     }
     engine.push_folder(&child.name, "/opt/dbmatrix").await?;
     bring(child, &archive.source).await?;
-    let unpack = Exec::script(UNPACK).env("ARCHIVE", ARCHIVE).limit(LIMIT);
+    let unpack = kept("unpack the tarball", UNPACK, TOLD);
+    let unpack = unpack.env("ARCHIVE", ARCHIVE).limit(LIMIT);
     succeed(child, "unpack the tarball", unpack).await?;
-    let initialise = Exec::script(INITIALISE)
+    let initialise = kept("initialise the data folder", INITIALISE, TOLD)
         .env("FAMILY", spec.family.as_str())
         .limit(LIMIT);
     succeed(child, "initialise the data folder", initialise).await?;
@@ -134,7 +136,7 @@ pub(super) async fn base_settings(child: &Child) -> Result<String, ServerError> 
 async fn bring(child: &Child, source: &TarballSource) -> Result<(), ServerError> {
     match source {
         TarballSource::Url { url, sha256 } => {
-            let fetch = Exec::script(FETCH)
+            let fetch = kept(&format!("download {url}"), FETCH, TOLD)
                 .env("URL", url)
                 .env("SHA256", sha256)
                 .env("ARCHIVE", ARCHIVE)

@@ -1,17 +1,26 @@
 //! HTTP as an engine speaks it, on a Unix socket. Knows no container.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
+use hyper::StatusCode;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// What a fake does with a request.
 #[derive(Debug)]
@@ -28,6 +37,25 @@ pub(crate) enum Answer {
     Bytes(&'static str),
     /// The same, not known before.
     Text(String),
+    /// The end of the connection.
+    HangUp,
+    /// No answer at all.
+    Silence,
+    /// A program that was begun in a container; the secrets of its websockets
+    /// are their names.
+    Program,
+    /// A websocket on which this is said.
+    Websocket(&'static [Said]),
+}
+
+/// What is said on a websocket, which then stays open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Said {
+    Bytes(&'static [u8]),
+    /// A question whether anybody is there.
+    Ping,
+    /// The end of a stream.
+    End,
     /// The end of the connection.
     HangUp,
 }
@@ -66,14 +94,55 @@ where
             let answer = answer.clone();
             let service = service_fn(move |request| {
                 let answer = answer.clone();
-                async move { reply(answer(Request::read(request).await).await) }
+                async move { respond(request, answer).await }
             });
-            let mut connection = http1::Builder::new();
-            connection.keep_alive(false);
+            let connection = http1::Builder::new();
+            let connection = connection.serve_connection(TokioIo::new(stream), service);
             // One that hangs up ends in an error, as it should.
-            tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(connection.with_upgrades());
         }
     });
+}
+
+async fn respond<F, A>(
+    mut request: hyper::Request<Incoming>,
+    answer: F,
+) -> io::Result<hyper::Response<Full<Bytes>>>
+where
+    F: Fn(Request) -> A,
+    A: Future<Output = Answer>,
+{
+    let upgraded = hyper::upgrade::on(&mut request);
+    let key = request.headers().get(SEC_WEBSOCKET_KEY).cloned();
+    match (answer(Request::read(request).await).await, key) {
+        (Answer::Silence, _) => std::future::pending().await,
+        (Answer::Websocket(all), Some(key)) => {
+            tokio::spawn(talk(upgraded, all));
+            let response = hyper::Response::builder()
+                .status(StatusCode::SWITCHING_PROTOCOLS)
+                .header(CONNECTION, "Upgrade")
+                .header(UPGRADE, "websocket")
+                .header(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()));
+            response.body(Full::default()).map_err(io::Error::other)
+        }
+        (answer, _) => reply(answer),
+    }
+}
+
+async fn talk(upgraded: OnUpgrade, all: &[Said]) {
+    let stream = TokioIo::new(upgraded.await.expect("a websocket"));
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+    for said in all {
+        let message = match said {
+            Said::Bytes(bytes) => Message::binary(Bytes::from_static(bytes)),
+            Said::Ping => Message::Ping(Bytes::new()),
+            Said::End => Message::text(""),
+            Said::HangUp => return,
+        };
+        // Who has gone hears no more.
+        let _ = socket.send(message).await;
+    }
+    while let Some(Ok(_)) = socket.next().await {}
 }
 
 fn reply(answer: Answer) -> io::Result<hyper::Response<Full<Bytes>>> {
@@ -94,7 +163,18 @@ fn reply(answer: Answer) -> io::Result<hyper::Response<Full<Bytes>>> {
         ),
         Answer::Bytes(text) => (200, text.to_owned()),
         Answer::Text(text) => (200, text),
-        Answer::HangUp => return Err(io::ErrorKind::ConnectionAborted.into()),
+        Answer::Program => {
+            let names = ["0", "1", "2", "control"].map(|name| (name, name));
+            let fds = BTreeMap::from(names);
+            let begun = json!({
+                "type": "async", "operation": "/1.0/operations/op-1",
+                "metadata": { "metadata": { "fds": fds } },
+            });
+            (202, begun.to_string())
+        }
+        Answer::HangUp | Answer::Silence | Answer::Websocket(_) => {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
     };
     let response = hyper::Response::builder().status(status);
     response.body(Full::from(body)).map_err(io::Error::other)

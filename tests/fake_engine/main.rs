@@ -15,6 +15,7 @@ mod listing;
 mod nested;
 mod prune;
 mod state;
+mod stream;
 mod trouble;
 mod turn;
 

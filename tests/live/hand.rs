@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use super::Outcome;
 use super::chain::{block_on, find};
 use super::sandbox::{Ran, Sandbox, check, text};
+use super::terminal::Terminal;
 
 const KEPT: &str = "kept";
 
@@ -259,6 +260,14 @@ pub(crate) fn logs(sandbox: &Sandbox) -> Outcome {
         .run(&["logs", KEPT])
         .expect(0)?
         .says("no_such_setting")?;
+    // Of the installation the golden child's is shown; nothing is started.
+    sandbox.run(&["stop", KEPT]).expect(0)?;
+    sandbox
+        .run(&["logs", KEPT, "--install"])
+        .expect(0)?
+        .says("UTC: install mariadb-server\n")?
+        .says("Setting up mariadb-server")?;
+    is(sandbox, "Stopped")?;
     sandbox.run(&["reset", KEPT]).expect(0)?;
     ask(sandbox, "SELECT 1").expect(0)?;
     // One that logs to a file.
@@ -288,4 +297,75 @@ fn followed(sandbox: &Sandbox) -> Outcome {
     }
     let status = following.end_by(Signal::INT)?;
     check(status == Some(130), format!("ended with {status:?}"))
+}
+
+pub(crate) fn shell(sandbox: &Sandbox) -> Outcome {
+    up(sandbox)?;
+    // It is started, and has the command's own status.
+    sandbox.run(&["stop", KEPT]).expect(0)?;
+    let script = "echo out; echo err >&2; exit 7";
+    let ran = sandbox.run(&["shell", KEPT, "--", "sh", "-c", script]);
+    let ran = ran.expect(7)?;
+    check(
+        (&*ran.stdout, &*ran.stderr) == ("out\n", "err\n"),
+        ran.stderr,
+    )?;
+    let ran = sandbox.run(&["shell", KEPT, "--", "no-such-program"]);
+    ran.expect(127)?.says("no-such-program: not found")?;
+    // Bytes go in and come out, to the last.
+    let here = sandbox.folder.join("bytes");
+    let bytes: Vec<u8> = (0..=255).cycle().take(3_000_001).collect();
+    fs::write(&here, &bytes)?;
+    let ran = sandbox.feed(&["shell", KEPT, "--", "cat"], &here)?;
+    check(ran.stdout == bytes, "other bytes came back")?;
+    let typed = sandbox.file("typed", "cd /tmp\npwd\nexit 3\n");
+    let ran = sandbox.feed(&["shell", KEPT], &typed)?;
+    check(
+        ran.stdout == b"/tmp\n",
+        String::from_utf8_lossy(&ran.stdout),
+    )?;
+    check(ran.status.code() == Some(3), ran.status.to_string())?;
+    signals(sandbox)?;
+    at_a_terminal(sandbox)
+}
+
+/// A signal is passed on; who can pass none on leaves nothing there.
+fn signals(sandbox: &Sandbox) -> Outcome {
+    let output = sandbox.folder.join("waited");
+    let script = "trap 'exit 5' TERM; echo begun; while :; do sleep 0.1; done; : waits";
+    for (signal, expected) in [(Signal::TERM, Some(5)), (Signal::KILL, None)] {
+        let waiting = sandbox.start(&["shell", KEPT, "--", "sh", "-c", script], &output)?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while fs::read_to_string(&output)? != "begun\n" {
+            check(Instant::now() < deadline, "it does not begin")?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let status = waiting.end_by(signal)?;
+        check(status == expected, format!("ended with {status:?}"))?;
+        let left = "grep --files-with-matches ': wait[s]' /proc/[0-9]*/cmdline || true";
+        while !inside(left)?.is_empty() {
+            check(Instant::now() < deadline, "the command goes on")?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    Ok(())
+}
+
+fn at_a_terminal(sandbox: &Sandbox) -> Outcome {
+    let mut terminal = Terminal::open("shell kept", &sandbox.folder)?;
+    terminal.shows("root@kept")?;
+    terminal.types("tty\r", "/dev/pts/")?;
+    terminal.resize("33", "99")?;
+    terminal.types("stty size\r", "33 99")?;
+    terminal.types("echo be''gun; sleep 1000\r", "begun")?;
+    terminal.types("\x03", "root@kept")?;
+    terminal.types("echo it was $?\r", "it was 130")?;
+    let status = terminal.leaves("exit 7\r")?;
+    check(status == Some(7), format!("left with {status:?}"))?;
+    let mut terminal = Terminal::open("shell kept", &sandbox.folder)?;
+    terminal.shows("root@kept")?;
+    sandbox.run(&["stop", KEPT]).expect(0)?;
+    terminal.shows("`kept` was stopped or restarted meanwhile")?;
+    let status = terminal.leaves("")?;
+    check(status == Some(3), format!("left with {status:?}"))
 }

@@ -74,6 +74,7 @@ fn main() {
         ("hand_snapshots_and_reset", hand::snapshots),
         ("hand_copies", hand::copies),
         ("hand_logs", hand::logs),
+        ("hand_shell", hand::shell),
         ("a_member_of_the_engines_group", access::member),
         ("without_a_route_or_root", access::proxy),
         (

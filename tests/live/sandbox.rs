@@ -113,6 +113,13 @@ impl Sandbox {
         ran
     }
 
+    /// Runs the program with a file as its input; what it wrote, byte by byte.
+    pub(crate) fn feed(&self, arguments: &[&str], input: &Path) -> Result<Output, Failed> {
+        eprintln!("\n$ dbmatrix {} (fed)", arguments.join(" "));
+        let input = std::fs::File::open(input)?;
+        Ok(self.command(arguments).stdin(input).output()?)
+    }
+
     /// Starts the program, with its output into a file.
     pub(crate) fn start(&self, arguments: &[&str], output: &Path) -> Result<Running, Failed> {
         eprintln!("\n$ dbmatrix {} (started)", arguments.join(" "));

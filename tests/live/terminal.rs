@@ -99,6 +99,20 @@ impl Terminal {
         Ok(())
     }
 
+    /// Makes the window another size.
+    pub(crate) fn resize(&self, rows: &str, columns: &str) -> Result<(), Failed> {
+        let script = self.script.id();
+        let program = std::fs::read_to_string(format!("/proc/{script}/task/{script}/children"))?;
+        let window = std::fs::read_link(format!("/proc/{}/fd/0", program.trim()))?;
+        let mut set = Command::new("stty");
+        set.arg("-F").arg(window);
+        let status = set.args(["rows", rows, "columns", columns]).status()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(format!("`stty`: {status}").into()),
+        }
+    }
+
     /// The exit status after the last keys.
     pub(crate) fn leaves(mut self, keys: &str) -> Result<Option<i32>, Failed> {
         self.send(keys)?;

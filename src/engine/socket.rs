@@ -1,0 +1,112 @@
+//! Websockets of an operation. An engine closes them as soon as it has said all,
+//! and what it said last is still to be read then: writing to one that is closed
+//! is no error here, since its end is read.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::operation::Operation;
+use super::transport::{escaped, read_reply, unexpected};
+use super::{Engine, EngineError};
+
+pub(super) type Socket = WebSocketStream<Line>;
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Both,
+    /// Nothing is sent once it is open, not even the answers to an engine's
+    /// `ping`, which asks for none. Where the engine has gone, a proxy in between
+    /// would drop what it has not yet passed on as soon as something is sent.
+    Out,
+}
+
+/// A connection that can be written to for as long as it can be read.
+#[derive(Debug)]
+pub(super) struct Line {
+    stream: UnixStream,
+    way: Way,
+}
+
+impl Engine {
+    /// Opens the websocket of an operation that has this secret.
+    pub(super) async fn websocket(
+        &self,
+        what: &str,
+        operation: &Operation,
+        secret: &str,
+        way: Way,
+    ) -> Result<Socket, EngineError> {
+        let path = operation.address() + "/websocket?secret=" + &escaped(secret);
+        let stream = UnixStream::connect(self.socket()).await;
+        let stream = stream.map_err(|error| EngineError::Unreachable {
+            what: what.to_owned(),
+            socket: self.socket().to_owned(),
+            reason: error.to_string(),
+        })?;
+        let line = Line {
+            stream,
+            way: Way::Both,
+        };
+        let address = format!("ws://engine{}", self.with_project(&path));
+        match client_async(address, line).await {
+            Ok((mut socket, _)) => {
+                socket.get_mut().way = way;
+                Ok(socket)
+            }
+            Err(Error::Http(response)) => {
+                let said = response.into_body().unwrap_or_default();
+                let refused = read_reply(what, &said.into()).err();
+                Err(refused.unwrap_or_else(|| unexpected(what, "a websocket", "a reply")))
+            }
+            Err(error) => Err(lost(what, &error.to_string())),
+        }
+    }
+}
+
+pub(super) fn lost(what: &str, reason: &str) -> EngineError {
+    EngineError::Lost {
+        what: what.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(context, bytes)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let line = self.get_mut();
+        if line.way == Way::Out {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = Pin::new(&mut line.stream).poll_write(context, bytes);
+        written.map(|written| Ok(written.unwrap_or(bytes.len())))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let _ = ready!(Pin::new(&mut self.get_mut().stream).poll_flush(context));
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}

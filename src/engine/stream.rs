@@ -1,0 +1,375 @@
+//! Running a program in a container with its streams passed through, over the
+//! websockets of an `exec` operation. Speaks of streams; knows no terminal.
+//!
+//! What a program reads and writes are binary messages; an empty text message
+//! is the end of a stream. Orders to it go as JSON over a websocket of their
+//! own (`control`), and an engine that loses that one ends the program.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+
+use super::exec::ExecResult;
+use super::operation::Operation;
+use super::socket::{Socket, Way, lost};
+use super::transport::{Reply, escaped, typed, unexpected};
+use super::{Engine, EngineError, Exec};
+
+/// How much is read at a time.
+const CHUNK: usize = 32 * 1024;
+/// A program that somebody types to has no limit; some years.
+const ENDLESS: Duration = Duration::from_secs(100_000_000);
+/// How long is waited for one half of the engine's word where the other half is
+/// there: the end of the streams after that of the program, and its status after
+/// that of the streams.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Columns and rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+/// What a running program is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Its terminal has another size.
+    Resize(Size),
+    /// A signal, by its number.
+    Signal(i32),
+}
+
+/// How a program's streams came to their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It ended, with this status; 128 and the signal's number where it was
+    /// killed.
+    Exited(i64),
+    /// Nobody reads what it writes (a closed pipe).
+    Unread,
+    /// The terminal on this side is gone.
+    Gone,
+}
+
+/// A program at work in a container, with its streams. Dropped, it is ended by
+/// the engine.
+#[derive(Debug)]
+pub struct Streams {
+    engine: Engine,
+    what: String,
+    operation: Operation,
+    input: Input,
+    output: SplitStream<Socket>,
+    errors: Option<SplitStream<Socket>>,
+    control: Socket,
+}
+
+type Input = SplitSink<Socket, Message>;
+
+/// What an `exec` operation says at its beginning.
+#[derive(Deserialize)]
+struct Begun {
+    metadata: Secrets,
+}
+
+/// The secrets that open its websockets, by their names.
+#[derive(Deserialize)]
+struct Secrets {
+    fds: BTreeMap<String, String>,
+}
+
+impl Engine {
+    /// Runs a program in a running container and opens its streams: one for all,
+    /// at a terminal of the engine's where `terminal` gives its size; else three.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn attach(
+        &self,
+        instance: &str,
+        exec: &Exec,
+        terminal: Option<Size>,
+    ) -> Result<Streams, EngineError> {
+        let what = format!("stay with a program in `{instance}`");
+        let path = format!("/1.0/instances/{}/exec", escaped(instance));
+        let body = request(exec, terminal);
+        let reply = self.send(&what, Method::POST, &path, Some(body)).await?;
+        let Reply::Async(operation, begun) = reply else {
+            return Err(unexpected(&what, "an operation", "a direct reply"));
+        };
+        let begun: Begun = typed(&what, begun)?;
+        let open = async |name: &str, way: Way| {
+            let secret = begun.metadata.fds.get(name);
+            let secret = secret.ok_or_else(|| {
+                unexpected(&what, &format!("a websocket `{name}`"), "none of that name")
+            })?;
+            self.websocket(&what, &operation, secret, way).await
+        };
+        let control = open("control", Way::Both).await?;
+        let (input, both) = open("0", Way::Both).await?.split();
+        let (output, errors) = match terminal {
+            Some(_) => (both, None),
+            None => {
+                let (_, output) = open("1", Way::Out).await?.split();
+                let (_, errors) = open("2", Way::Out).await?.split();
+                (output, Some(errors))
+            }
+        };
+        Ok(Streams {
+            engine: self.clone(),
+            what,
+            operation,
+            input,
+            output,
+            errors,
+            control,
+        })
+    }
+}
+
+fn request(exec: &Exec, terminal: Option<Size>) -> Value {
+    let mut body = json!({
+        "command": exec.command,
+        "environment": exec.environment,
+        "wait-for-websocket": true,
+        "interactive": terminal.is_some(),
+    });
+    if let Some(Size { width, height }) = terminal {
+        body["width"] = width.into();
+        body["height"] = height.into();
+    }
+    body
+}
+
+/// Why no more is shown.
+enum Hindrance {
+    /// The engine's side.
+    Lost(EngineError),
+    /// Nobody reads on this side.
+    Unread,
+    /// This side cannot be written to.
+    Local(EngineError),
+}
+
+/// A stream to its end; an error where the engine has cut it, which leaves the
+/// other one as it is.
+type Shown = Result<(), EngineError>;
+
+/// Why no more is sent.
+enum Sent {
+    /// All there is.
+    All,
+    /// The engine takes no more.
+    Unwanted,
+}
+
+impl Streams {
+    /// Passes bytes both ways until the program ends; meanwhile it is told the
+    /// orders that come.
+    ///
+    /// # Errors
+    /// [`EngineError::Lost`] and the like where the engine goes before the
+    /// program's end is known; where a stream of this side cannot be read or
+    /// written.
+    pub async fn pass(
+        self,
+        input: impl AsyncRead + Unpin,
+        output: impl AsyncWrite + Unpin,
+        errors: impl AsyncWrite + Unpin,
+        mut orders: Receiver<Order>,
+    ) -> Result<Ending, EngineError> {
+        let what = self.what.as_str();
+        let at_terminal = self.errors.is_none();
+        let (ended, enough) = (CancellationToken::new(), CancellationToken::new());
+        let mut control = self.control;
+        let mut left_to_send = true;
+        let mut left_to_show = true;
+        tokio::pin! {
+            let sending = send(what, input, self.input, &enough);
+            let status = status(&self.engine, what, &self.operation);
+            let showing = async {
+                let output = show(what, self.output, output, "/dev/stdout", &ended);
+                let errors = show_if(what, self.errors, errors, "/dev/stderr", &ended);
+                let (output, errors) = tokio::try_join!(output, errors)?;
+                output.and(errors).map_err(Hindrance::Lost)
+            };
+        }
+        let hindrance = loop {
+            tokio::select! {
+                status = &mut status => {
+                    let status = status?;
+                    ended.cancel();
+                    match if left_to_show { showing.await } else { Ok(()) } {
+                        Ok(()) | Err(Hindrance::Lost(_)) => return Ok(Ending::Exited(status)),
+                        Err(hindrance) => break hindrance,
+                    }
+                }
+                shown = &mut showing, if left_to_show => match shown {
+                    Ok(()) => {
+                        left_to_show = false;
+                        // Of a terminal, both directions end before the program
+                        // has ended to the engine.
+                        if at_terminal { enough.cancel() }
+                    }
+                    Err(hindrance) => break hindrance,
+                },
+                sent = &mut sending, if left_to_send => {
+                    left_to_send = false;
+                    match sent {
+                        Ok(Sent::All) | Err(_) if at_terminal && left_to_show => {
+                            return Ok(Ending::Gone);
+                        }
+                        sent => sent.map(drop)?,
+                    }
+                }
+                Some(order) = orders.recv() => {
+                    // An engine that does not hear is noticed by the others.
+                    let _ = control.send(Message::text(worded(order))).await;
+                }
+            }
+        };
+        hindrance.ending(status).await
+    }
+}
+
+impl Hindrance {
+    /// How it ends for that. Of a program whose streams are lost the engine may
+    /// yet say how it ended.
+    async fn ending(
+        self,
+        status: impl Future<Output = Result<i64, EngineError>>,
+    ) -> Result<Ending, EngineError> {
+        match self {
+            Hindrance::Unread => Ok(Ending::Unread),
+            Hindrance::Local(error) => Err(error),
+            Hindrance::Lost(error) => match timeout(GRACE, status).await {
+                Ok(status) => status.map(Ending::Exited),
+                Err(_) => Err(error),
+            },
+        }
+    }
+}
+
+/// Sends what is read, until its end or until it is enough; then that end.
+async fn send(
+    what: &str,
+    mut from: impl AsyncRead + Unpin,
+    mut to: Input,
+    enough: &CancellationToken,
+) -> Result<Sent, EngineError> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let read = tokio::select! {
+            read = from.read(&mut chunk) => read,
+            () = enough.cancelled() => Ok(0),
+        };
+        let message = match read.map_err(|error| local(what, "/dev/stdin", &error))? {
+            0 => Message::text(""),
+            count => Message::binary(Bytes::copy_from_slice(&chunk[..count])),
+        };
+        let is_end = message.is_text();
+        match to.send(message).await {
+            Ok(()) if is_end => return Ok(Sent::All),
+            Ok(()) => {}
+            Err(_) => return Ok(Sent::Unwanted),
+        }
+    }
+}
+
+async fn show_if(
+    what: &str,
+    from: Option<SplitStream<Socket>>,
+    to: impl AsyncWrite + Unpin,
+    path: &str,
+    ended: &CancellationToken,
+) -> Result<Shown, Hindrance> {
+    match from {
+        Some(from) => show(what, from, to, path, ended).await,
+        None => Ok(Ok(())),
+    }
+}
+
+/// Writes what comes until its end, or until it is cut. What a program wrote is
+/// on its way when its end is known; whoever reads here may take their time.
+async fn show(
+    what: &str,
+    mut from: SplitStream<Socket>,
+    mut to: impl AsyncWrite + Unpin,
+    path: &str,
+    ended: &CancellationToken,
+) -> Result<Shown, Hindrance> {
+    loop {
+        let late = async {
+            ended.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let message = tokio::select! {
+            biased;
+            message = from.next() => message,
+            () = late => None,
+        };
+        let bytes = match message {
+            Some(Ok(Message::Binary(bytes))) => bytes,
+            Some(Ok(Message::Text(_))) => return Ok(Ok(())),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+            Some(Ok(Message::Close(_))) | None => {
+                return Ok(Err(lost(what, "a stream ended halfway")));
+            }
+            Some(Err(error)) => return Ok(Err(lost(what, &error.to_string()))),
+        };
+        let written = async {
+            to.write_all(&bytes).await?;
+            to.flush().await
+        };
+        written.await.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Hindrance::Unread,
+            _ => Hindrance::Local(local(what, path, &error)),
+        })?;
+    }
+}
+
+/// The program's exit status, when it ends. Incus 6.0 calls these two failures
+/// of its own; a shell gives them too.
+async fn status(engine: &Engine, what: &str, operation: &Operation) -> Result<i64, EngineError> {
+    match engine.wait(what, operation, ENDLESS).await {
+        Ok(ended) => Ok(typed::<ExecResult>(what, ended)?.status),
+        Err(EngineError::Failed { message, .. }) if message == "Command not executable" => Ok(126),
+        Err(EngineError::Failed { message, .. }) if message == "Command not found" => Ok(127),
+        Err(error) => Err(error),
+    }
+}
+
+fn worded(order: Order) -> String {
+    let order = match order {
+        Order::Resize(Size { width, height }) => json!({
+            "command": "window-resize",
+            "args": { "width": width.to_string(), "height": height.to_string() },
+        }),
+        Order::Signal(number) => json!({ "command": "signal", "signal": number }),
+    };
+    order.to_string()
+}
+
+fn local(what: &str, path: &str, error: &io::Error) -> EngineError {
+    EngineError::LocalFile {
+        what: what.to_owned(),
+        path: Path::new(path).to_owned(),
+        reason: error.to_string(),
+    }
+}

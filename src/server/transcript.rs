@@ -1,0 +1,61 @@
+//! What an installation printed, kept in the child: its copies have it too.
+
+use super::ServerError;
+use crate::engine::{Exec, Opened};
+use crate::nest::Child;
+
+/// Where it is.
+const FILE: &str = "/var/log/dbmatrix-install.log";
+
+/// Begins a script of which all that it prints is kept. Where it fails, what
+/// looks like errors is told, and the last `$TOLD` lines; `undo` is done in any
+/// case.
+const BEGIN: &str = r#"
+echo "==> $(date --utc '+%F %T') UTC: $STEP" >> "$LOG"
+from=$(($(wc -l < "$LOG") + 1))
+undo() { :; }
+tell() {
+    status=$?
+    undo
+    if [ "$status" -ne 0 ]; then
+        tail -n "+$from" "$LOG" | grep -E '^(E|W): |rror|No space' | tail -n 5 >&3 || true
+        tail -n "+$from" "$LOG" | tail -n "$TOLD" >&3
+        echo "failed with status $status"
+    fi
+    exit "$status"
+}
+exec 3>&1 >> "$LOG" 2>&1
+trap tell EXIT
+"#;
+
+/// So many lines are told of a script that fails.
+pub(super) const TOLD: usize = 12;
+
+/// A script whose output is kept, under the heading of its step.
+pub(super) fn kept(step: &str, script: &str, told: usize) -> Exec {
+    Exec::script(&[BEGIN, script].concat())
+        .env("LOG", FILE)
+        .env("STEP", step)
+        .env("TOLD", &told.to_string())
+}
+
+/// The text of how output is kept.
+pub(super) fn recipe() -> String {
+    BEGIN.to_owned()
+}
+
+/// What the installation of a child's server printed, whether it runs or not;
+/// `None` where nothing was installed in it.
+///
+/// # Errors
+/// As of the engine.
+pub async fn install_log(child: &Child) -> Result<Option<String>, ServerError> {
+    match child.engine.open(&child.name, FILE).await? {
+        Some(Opened::File(content)) => {
+            let mut bytes = Vec::new();
+            content.write_to(&mut bytes, FILE.as_ref()).await?;
+            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        Some(Opened::Folder) | None => Ok(None),
+    }
+}
