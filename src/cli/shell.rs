@@ -54,7 +54,7 @@ pub(super) async fn shell(place: &Place, args: &ShellArgs) -> Result<u8, Failure
     let located = find(place, &args.flavour, args.nest.as_deref()).await?;
     located.start().await.map_err(Failure::not_provided)?;
     let size = tty::is_there().then(tty::size);
-    let exec = program(&args.command, size.is_some());
+    let exec = program(&args.command, &located.flavour, size.is_some());
     let child = &located.child;
     let streams = child.engine.attach(&child.name, &exec, size).await;
     let streams = streams.map_err(Failure::not_provided)?;
@@ -75,8 +75,11 @@ pub(super) async fn shell(place: &Place, args: &ShellArgs) -> Result<u8, Failure
     ended
 }
 
-fn program(command: &[String], at_terminal: bool) -> Exec {
+fn program(command: &[String], flavour: &str, at_terminal: bool) -> Exec {
     let mut exec = Exec::script(BEGIN)
+        // Debian's shells show it before the container's name, which may be that
+        // of the flavour's twin.
+        .env("debian_chroot", flavour)
         .env("HOME", "/root")
         .env("USER", "root")
         .env("LANG", "C.UTF-8");
