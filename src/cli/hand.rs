@@ -7,7 +7,9 @@ use clap_complete::engine::ArgValueCandidates;
 use super::args::Place;
 use super::completion::flavours;
 use super::copy::Side;
-use super::{Failure, copy, env, logs, power, snapshot, url};
+use super::export::ExportArgs;
+use super::import::ImportArgs;
+use super::{Failure, copy, env, export, import, logs, power, snapshot, url};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -143,6 +145,39 @@ Examples:
   dbmatrix restore --all --name before
   dbmatrix restore mysql-9.7")]
     Restore(RestoreArgs),
+    /// Write flavours into files, for `import` on another machine
+    #[command(
+        override_usage = "dbmatrix export [OPTIONS] <FLAVOUR>... <FILE>\n       dbmatrix export [OPTIONS] --all <FOLDER>",
+        after_help = "\
+A server that runs is shut down for it, cleanly, and started again after some two
+seconds; the rest is done on a copy. With --live it is only held for a moment, and
+imported it is as after a crash. Snapshots stay behind. Of several flavours each
+gets a file of its own in a folder, FLAVOUR.tar.zst.
+
+The file is a backup as Incus and LXD write it, compressed by zstd. It holds all
+that the server holds, passwords too, and can be read by its owner alone.
+
+Examples:
+  dbmatrix export mysql-9.7 shop.tar.zst
+  dbmatrix export --all exported/
+  scp shop.tar.zst there: && ssh there dbmatrix import shop.tar.zst --yes"
+    )]
+    Export(ExportArgs),
+    /// Bring a flavour up from a file that `export` wrote
+    #[command(after_help = "\
+An engine and a nest are made where there are none. The flavour comes with all that
+its server holds and gets an address of this nest; `connect`, `url`, `snapshot` and
+the like work with it. It belongs to no matrix, and no run touches it. `reset`
+works where the nest has its golden child. It goes with its nest:
+`dbmatrix down --nest imported`.
+
+Only import what you trust: a packed container has settings too.
+
+Examples:
+  dbmatrix import shop.tar.zst --yes
+  dbmatrix import shop.tar.zst --name shop
+  dbmatrix connect shop")]
+    Import(ImportArgs),
 }
 
 /// Does what was asked for.
@@ -160,6 +195,8 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Ve
         HandCommand::Reset(args) => power::reset(place, args).await,
         HandCommand::Snapshot(args) => snapshot::snapshot(place, args).await,
         HandCommand::Restore(args) => snapshot::restore(place, args).await,
+        HandCommand::Export(args) => export::export(place, args).await,
+        HandCommand::Import(args) => import::import(place, args).await,
     }
 }
 

@@ -16,7 +16,9 @@ mod down;
 mod each;
 mod env;
 mod exec;
+mod export;
 mod hand;
+mod import;
 mod list;
 mod lock;
 mod logs;
@@ -28,6 +30,7 @@ mod report;
 mod run;
 mod signal;
 mod snapshot;
+mod transfer;
 mod url;
 
 use std::io::Write;

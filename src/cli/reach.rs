@@ -8,7 +8,7 @@ use super::Failure;
 use super::args::Place;
 use crate::engine::Engine;
 use crate::host::{Names, Survey, survey};
-use crate::nest::{Found, Kind, Located, Nest, list_all, locate};
+use crate::nest::{Child, Found, Kind, Located, Nest, list_all, locate};
 use crate::route::Routes;
 use crate::server::{Login, RoutedUser, Server, log_in, started_again};
 
@@ -70,10 +70,14 @@ pub(super) async fn lay_route(nest: &Nest) -> Result<(), Failure> {
 
 /// Logs in to a flavour that runs, or was started a moment ago.
 pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
-    let nest = &located.nest;
+    log_in_at(&located.nest, &located.child).await
+}
+
+/// Logs in to a nest's child that was started a moment ago.
+pub(super) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Failure> {
     lay_route(nest).await?;
     let guard = nest.guard();
-    let address = located.child.address;
+    let address = child.address;
     let checked = guard.check(address).await;
     let user = RoutedUser {
         address: checked.map_err(Failure::not_provided)?,
@@ -85,7 +89,7 @@ pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
         guard: &guard,
         limit: LIMIT,
     };
-    let server = started_again(&located.child, log_in(&login)).await;
+    let server = started_again(child, log_in(&login)).await;
     server.map_err(Failure::not_provided)
 }
 

@@ -27,6 +27,14 @@ pub enum EngineError {
         /// The transport's own words.
         reason: String,
     },
+    /// What was being sent to the engine could not be read to its end.
+    #[error("could not {what}: {reason}")]
+    Source {
+        /// What was asked.
+        what: String,
+        /// Why it breaks off.
+        reason: String,
+    },
     /// The engine answered with an error.
     #[error(
         "could not {what}: the engine answered {code}: {message}{}",

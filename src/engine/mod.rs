@@ -4,6 +4,7 @@
 //! and the one inside a nest. A file a resource around one transport. Knows
 //! containers, images, networks and pools; knows no database and no matrix.
 
+mod backup;
 mod error;
 mod exec;
 mod file;
@@ -23,6 +24,7 @@ pub use file::{Content, FileMode, Opened};
 pub use image::{Image, ImageSource, SplitImage};
 pub use instance::{Instance, NewInstance, Power};
 pub use network::Network;
+pub use operation::Operation;
 pub use project::Project;
 pub use snapshot::Snapshot;
 pub use state::InstanceState;

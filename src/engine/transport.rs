@@ -296,6 +296,11 @@ impl Engine {
                 socket: self.socket.clone(),
                 reason,
             }
+        } else if is_of_body(error) {
+            EngineError::Source {
+                what: what.to_owned(),
+                reason,
+            }
         } else {
             EngineError::Lost {
                 what: what.to_owned(),
@@ -303,6 +308,21 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether what was to be sent could not be read.
+fn is_of_body(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut current = Some(error);
+    while let Some(one) = current {
+        if one
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_user)
+        {
+            return true;
+        }
+        current = one.source();
+    }
+    false
 }
 
 /// The whole of a reply.

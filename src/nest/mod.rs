@@ -8,11 +8,14 @@ mod address;
 mod apt;
 mod child;
 mod error;
+mod export;
 mod golden;
+mod import;
 mod inner;
 mod listing;
 mod locate;
 mod outer;
+mod packed;
 mod prune;
 mod snapshot;
 mod standing;
@@ -23,11 +26,14 @@ mod usage;
 pub use apt::PACKAGE_CACHE;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
+pub use export::Package;
 pub use golden::{Golden, Making, Patience, Use, sync};
+pub use import::Import;
 pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, find_flavour, list_all, wake_nests};
 pub use locate::{Located, State, choose, locate, locate_all};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made};
+pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
 pub use snapshot::Consistency;
 pub use standing::{Inner, Standing, standing};
@@ -62,6 +68,8 @@ mod key {
     pub(super) const GOLDEN: &str = "user.dbmatrix.golden";
     /// Set on a copy that was made for a run that has not begun.
     pub(super) const AHEAD: &str = "user.dbmatrix.ahead";
+    /// Set on a child that came in a file: no matrix has it.
+    pub(super) const IMPORTED: &str = "user.dbmatrix.imported";
     /// Set on a child that is as its golden child is: nobody has used it.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

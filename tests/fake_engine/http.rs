@@ -40,17 +40,23 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Null where it is no JSON.
     pub(crate) body: Value,
+    /// The name that a packed container is to have.
+    pub(crate) unpacked_as: Option<String>,
 }
 
 impl Request {
-    async fn read(request: hyper::Request<Incoming>) -> Self {
+    /// One whose body breaks off is an error, as it is to an engine.
+    async fn read(request: hyper::Request<Incoming>) -> io::Result<Self> {
         let (head, body) = request.into_parts();
-        let body = body.collect().await.map(|body| body.to_bytes());
-        Request {
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let name = head.headers.get("x-incus-name");
+        let name = name.and_then(|name| name.to_str().ok());
+        Ok(Request {
             method: head.method.to_string(),
             path: head.uri.to_string(),
-            body: serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default(),
-        }
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+            unpacked_as: name.map(str::to_owned),
+        })
     }
 }
 
@@ -66,7 +72,7 @@ where
             let answer = answer.clone();
             let service = service_fn(move |request| {
                 let answer = answer.clone();
-                async move { reply(answer(Request::read(request).await).await) }
+                async move { reply(answer(Request::read(request).await?).await) }
             });
             let mut connection = http1::Builder::new();
             connection.keep_alive(false);

@@ -13,6 +13,7 @@ mod doctor;
 mod fast;
 mod hand;
 mod interrupt;
+mod moved;
 mod mysqltest;
 mod prompt;
 mod report;
@@ -73,6 +74,7 @@ fn main() {
         ("hand_snapshots_and_reset", hand::snapshots),
         ("hand_copies", hand::copies),
         ("hand_logs", hand::logs),
+        ("hand_export_and_import", moved::export_and_import),
         (
             "the_routed_user_is_refused_from_elsewhere",
             chain::refused_elsewhere,
