@@ -1,4 +1,4 @@
-//! A REST client for Incus and LXD over a Unix socket.
+//! A REST client for Incus and LXD, over a Unix socket or the network.
 //!
 //! Both speak the same `/1.0` API, so one [`Engine`] serves the host's engine
 //! and the one inside a nest. A file a resource around one transport. Knows
@@ -17,6 +17,7 @@ mod snapshot;
 mod state;
 mod storage;
 mod transport;
+mod way;
 
 pub use error::EngineError;
 pub use exec::{Exec, ExecOutput};
@@ -30,6 +31,7 @@ pub use snapshot::Snapshot;
 pub use state::InstanceState;
 pub use storage::{Pool, Space};
 pub use transport::{Engine, ServerInfo};
+pub use way::{Remote, RemoteError};
 
 /// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.
 pub type Config = std::collections::BTreeMap<String, String>;
