@@ -149,43 +149,60 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Returns the file's size. Whatever comes of it, nothing is left in the nest.
+/// Returns the file's size.
 async fn export_one(
     one: &Located,
     file: &Path,
     args: &ExportArgs,
     bar: &ProgressBar,
 ) -> Result<u64, Failure> {
-    // The server is not left shut down: who asks for the end is heard after that.
-    let asked = AbortOnDropHandle::new(tokio::spawn(asked_to_end()));
     let half = half_file(file)?;
-    let consistency = match args.live {
+    let save = async |package: &mut Package| save(package, &half, bar).await;
+    let size = packed(one, consistency(args.live), "", bar, save).await?;
+    put(half, file, args.force)?;
+    Ok(size)
+}
+
+pub(super) fn consistency(live: bool) -> Consistency {
+    match live {
         true => Consistency::Crash,
         false => Consistency::Clean,
-    };
+    }
+}
+
+/// Does something with a packed copy of a flavour. Whatever comes of it, nothing is
+/// left in the nest, and the server is as it was.
+pub(super) async fn packed<T>(
+    one: &Located,
+    consistency: Consistency,
+    mark: &str,
+    bar: &ProgressBar,
+    work: impl AsyncFnOnce(&mut Package) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    // The server is not left shut down: who asks for the end is heard after that.
+    let asked = AbortOnDropHandle::new(tokio::spawn(asked_to_end()));
     bar.set_message("copying");
-    let mut package = one.package(consistency).await?;
-    let saved = async {
+    let mut package = one.package(consistency, mark).await?;
+    let done = async {
         if consistency == Consistency::Clean {
             go_on(one).await?;
         }
-        save(&mut package, &half, bar).await
+        bar.set_message("packing");
+        work(&mut package).await
     };
-    let saved = tokio::select! {
-        saved = saved => saved,
+    let done = tokio::select! {
+        done = done => done,
         _ = asked => Err(Failure {
             verdict: Verdict::Interrupted,
             message: "interrupted; nothing is left of it".to_owned(),
         }),
     };
-    bar.set_message("clearing up");
+    transfer::wait(bar, "clearing up");
     if let Err(left) = package.remove().await {
         let name = &one.flavour;
         eprintln!("warning: {name}: the nest's next run removes what was packed: {left}");
     }
-    let size = saved?;
-    put(half, file, args.force)?;
-    Ok(size)
+    done
 }
 
 /// A file beside the one that it becomes when it is whole.
@@ -216,7 +233,6 @@ async fn save(
         Some(lost) => Failure::not_provided(lost),
         None => failed(format!("could not write the file: {error}")),
     };
-    bar.set_message("packing");
     let content = package.open().await.map_err(Failure::not_provided)?;
     transfer::begin(bar, content.length);
     let mut packed = bar.wrap_async_read(content.into_reader());

@@ -7,9 +7,10 @@ use clap_complete::engine::ArgValueCandidates;
 use super::args::Place;
 use super::completion::flavours;
 use super::copy::Side;
+use super::deliver::DeliverArgs;
 use super::export::ExportArgs;
 use super::import::ImportArgs;
-use super::{Failure, copy, env, export, import, logs, power, snapshot, url};
+use super::{Failure, copy, deliver, env, export, import, logs, power, snapshot, url};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -178,6 +179,26 @@ Examples:
   dbmatrix import shop.tar.zst --name shop
   dbmatrix connect shop")]
     Import(ImportArgs),
+    /// Hand a flavour to another engine over the network
+    #[command(after_help = "\
+There it is a stopped container like others: it gets its address from that engine's
+network, and nothing says that dbmatrix looks after it. Its root logs in as before,
+inside it. The flavour here stays; see `export` for what becomes of its server.
+
+Engines stand in ~/.config/dbmatrix/remotes.toml (or $XDG_CONFIG_HOME). Paths are
+relative to it; `project` and `pool` may be left out:
+  [lab]
+  address = \"https://lab.example:8443\"
+  certificate = \"lab.crt\"           # that engine's own, taken as it is
+  client-certificate = \"me.crt\"     # trusted there: incus config trust add-certificate
+  client-key = \"me.key\"
+  project = \"databases\"
+  pool = \"fast\"
+
+Examples:
+  dbmatrix copy mysql-9.7 --to lab
+  dbmatrix copy mysql-9.7 --to lab --name shop")]
+    Copy(DeliverArgs),
 }
 
 /// Does what was asked for.
@@ -197,6 +218,7 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<Ve
         HandCommand::Restore(args) => snapshot::restore(place, args).await,
         HandCommand::Export(args) => export::export(place, args).await,
         HandCommand::Import(args) => import::import(place, args).await,
+        HandCommand::Copy(args) => deliver::deliver(place, args).await,
     }
 }
 

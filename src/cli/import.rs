@@ -244,7 +244,7 @@ async fn clear(options: &StandOptions, nest: &str, begun: Option<&Import>) {
 impl From<NestError> for Failure {
     fn from(error: NestError) -> Self {
         match error {
-            NestError::Taken { .. } => failed(error.to_string()),
+            NestError::Taken { .. } | NestError::There { .. } => failed(error.to_string()),
             other => Failure::not_provided(other),
         }
     }

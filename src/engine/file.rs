@@ -79,6 +79,28 @@ impl Engine {
             .await
     }
 
+    /// Makes a symbolic link to `target`; what is there is replaced.
+    pub async fn push_link(
+        &self,
+        instance: &str,
+        path: &str,
+        target: &str,
+    ) -> Result<(), EngineError> {
+        self.remove_file(instance, path).await?;
+        self.push_whole(instance, path, "symlink", FileMode::Public, target)
+            .await
+    }
+
+    /// Removes a file or a link; absent is fine.
+    pub async fn remove_file(&self, instance: &str, path: &str) -> Result<(), EngineError> {
+        let what = format!("remove `{path}` in `{instance}`");
+        let path = address(instance, path);
+        match self.send(&what, Method::DELETE, &path, None).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     async fn push_whole(
         &self,
         instance: &str,

@@ -46,6 +46,12 @@ pub enum NestError {
         /// The name.
         flavour: String,
     },
+    /// A container of that name is there.
+    #[error("that engine has a container `{name}`; give this one another name by `--name`")]
+    There {
+        /// The name.
+        name: String,
+    },
     /// What stands in the way of a flavour of a matrix.
     #[error(
         "nest `{nest}` has one of that name that was imported; give this one another `name` in the matrix, or the matrix another nest"

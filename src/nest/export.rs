@@ -21,20 +21,27 @@ const BACKUP: &str = "export";
 pub struct Package {
     engine: Engine,
     container: String,
+    mark: String,
     /// Packing, as long as it goes on.
     packing: Option<Operation>,
 }
 
 impl Located {
     /// Copies it to be packed. A server that ran or was held runs after a copy that
-    /// is [`Consistency::Clean`], started anew; else it is as it was.
+    /// is [`Consistency::Clean`], started anew; else it is as it was. It bears `mark`
+    /// wherever it goes.
     ///
     /// # Errors
     /// As of the engine; nothing is left then.
-    pub async fn package(&self, consistency: Consistency) -> Result<Package, UpkeepError> {
+    pub async fn package(
+        &self,
+        consistency: Consistency,
+        mark: &str,
+    ) -> Result<Package, UpkeepError> {
         let package = Package {
             engine: self.child.engine.clone(),
             container: format!("{}{ENDING}", self.child.name),
+            mark: mark.to_owned(),
             packing: None,
         };
         let copied = self
@@ -56,7 +63,7 @@ impl Package {
     async fn copy(&self, of: &str) -> Result<(), UpkeepError> {
         let (engine, name) = (&self.engine, &self.container);
         engine.destroy_instance(name).await?;
-        let mut noted = config([(key::STAGE, "making")]);
+        let mut noted = config([(key::STAGE, "making"), (key::PARCEL, &self.mark)]);
         let nobodys = [key::ADDRESS, key::AHEAD, key::FRESH, key::IMPORTED, RUNTIME];
         noted.extend(nobodys.map(|key| (key.to_owned(), String::new())));
         let none = config([("type", "none")]);

@@ -9,11 +9,12 @@ use std::net::Ipv4Addr;
 use tokio::io::AsyncRead;
 
 use super::address::{fixed_address, free_address};
+use super::arrival::Arrival;
 use super::child::Child;
 use super::listing::Kind;
 use super::outer::{RUNTIME, config_stage_ready, is_ready, read_key};
 use super::{Nest, NestError, inner, key};
-use crate::engine::{FileMode, Operation, Power, config};
+use crate::engine::{FileMode, Power, config};
 
 /// Begins the names of containers that came from elsewhere.
 const PREFIX: &str = "imported-";
@@ -25,10 +26,8 @@ const RESOLVER: &str = "/etc/resolv.conf";
 pub struct Import {
     nest: Nest,
     flavour: String,
-    container: String,
+    arrival: Arrival,
     address: Ipv4Addr,
-    /// Unpacking, as long as it goes on.
-    unpacking: Option<Operation>,
 }
 
 impl Import {
@@ -59,8 +58,7 @@ impl Import {
             address: free_address(nest.subnet, &taken)?,
             nest: nest.clone(),
             flavour: flavour.to_owned(),
-            container,
-            unpacking: None,
+            arrival: Arrival::new(nest.engine.clone(), container),
         })
     }
 
@@ -72,14 +70,7 @@ impl Import {
         &mut self,
         packed: impl AsyncRead + Send + Sync + 'static,
     ) -> Result<(), NestError> {
-        let engine = &self.nest.engine;
-        let unpacking = engine
-            .begin_import(&self.container, Some(inner::POOL), packed)
-            .await?;
-        let unpacking = self.unpacking.insert(unpacking);
-        engine.ended("unpack the container", unpacking).await?;
-        self.unpacking = None;
-        Ok(())
+        Ok(self.arrival.receive(Some(inner::POOL), packed).await?)
     }
 
     /// Gives it its place: name, address and name server. Its server lets `client`
@@ -88,7 +79,10 @@ impl Import {
     /// # Errors
     /// As of the engine.
     pub async fn fit(&self, client: Ipv4Addr) -> Result<Child, NestError> {
-        let (engine, name, subnet) = (&self.nest.engine, &self.container, self.nest.subnet);
+        let Arrival {
+            engine, container, ..
+        } = &self.arrival;
+        let (name, subnet) = (container, self.nest.subnet);
         let noted = config([
             (key::OWNER, "dbmatrix"),
             (key::STAGE, "making"),
@@ -96,6 +90,7 @@ impl Import {
             (key::FLAVOUR, &self.flavour),
             (key::ADDRESS, &self.address.to_string()),
             (key::CLIENT, &client.to_string()),
+            (key::PARCEL, ""),
             (RUNTIME, &fixed_address(self.address, subnet)),
         ]);
         engine.configure_instance(name, &noted).await?;
@@ -118,11 +113,10 @@ impl Import {
     /// # Errors
     /// As of the engine.
     pub async fn start(&self) -> Result<(), NestError> {
-        Ok(self
-            .nest
-            .engine
-            .power(&self.container, Power::Start)
-            .await?)
+        let Arrival {
+            engine, container, ..
+        } = &self.arrival;
+        Ok(engine.power(container, Power::Start).await?)
     }
 
     /// Notes that it is whole.
@@ -130,9 +124,11 @@ impl Import {
     /// # Errors
     /// As of the engine.
     pub async fn finish(&self) -> Result<(), NestError> {
+        let Arrival {
+            engine, container, ..
+        } = &self.arrival;
         let ready = config_stage_ready();
-        let engine = &self.nest.engine;
-        Ok(engine.configure_instance(&self.container, &ready).await?)
+        Ok(engine.configure_instance(container, &ready).await?)
     }
 
     /// Removes what has come of it so far.
@@ -140,11 +136,6 @@ impl Import {
     /// # Errors
     /// As of the engine; the nest's next run removes what is left.
     pub async fn abandon(&self) -> Result<(), NestError> {
-        let engine = &self.nest.engine;
-        if let Some(unpacking) = &self.unpacking {
-            // However it ends: an engine does not leave it off when it is asked to.
-            let _ = engine.ended("unpack the container", unpacking).await;
-        }
-        Ok(engine.destroy_instance(&self.container).await?)
+        self.arrival.abandon().await
     }
 }

@@ -6,6 +6,7 @@
 
 mod address;
 mod apt;
+mod arrival;
 mod child;
 mod error;
 mod export;
@@ -24,6 +25,7 @@ mod upkeep;
 mod usage;
 
 pub use apt::PACKAGE_CACHE;
+pub use arrival::Arrival;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
 pub use export::Package;
@@ -70,6 +72,8 @@ mod key {
     pub(super) const AHEAD: &str = "user.dbmatrix.ahead";
     /// Set on a child that came in a file: no matrix has it.
     pub(super) const IMPORTED: &str = "user.dbmatrix.imported";
+    /// Tells one packed child from another.
+    pub(super) const PARCEL: &str = "user.dbmatrix.parcel";
     /// Set on a child that is as its golden child is: nobody has used it.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

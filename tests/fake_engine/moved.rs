@@ -39,7 +39,10 @@ async fn read(package: &mut Package) -> Result<String, EngineError> {
 /// What leaves and nothing but that: packed, read and removed.
 async fn packed() -> String {
     let (_host, inner, located) = shop().await;
-    let mut package = located.package(Consistency::Clean).await.expect("a copy");
+    let mut package = located
+        .package(Consistency::Clean, "")
+        .await
+        .expect("a copy");
     assert_eq!(
         inner.there(),
         ["shop: running", "shop-packed: stopped, half made"]
@@ -64,7 +67,7 @@ async fn a_copy_that_cannot_be_made_leaves_the_server_as_it_was() {
         for trouble in NOT_DONE.into_iter().chain([Trouble::LostAfterwards]) {
             let (_host, inner, located) = shop().await;
             inner.once(step, trouble);
-            let failed = located.package(Consistency::Clean).await;
+            let failed = located.package(Consistency::Clean, "").await;
             assert!(matches!(failed, Err(UpkeepError::Engine(_))), "{step}");
             assert_eq!(inner.there(), ["shop: running"], "{step}: {trouble:?}");
         }
@@ -84,7 +87,10 @@ async fn a_child_that_cannot_be_packed_or_read_leaves_nothing() {
     for (step, troubles) in [packing, reading] {
         for trouble in troubles {
             let (_host, inner, located) = shop().await;
-            let mut package = located.package(Consistency::Crash).await.expect("a copy");
+            let mut package = located
+                .package(Consistency::Crash, "")
+                .await
+                .expect("a copy");
             inner.once(step, trouble);
             read(&mut package).await.expect_err("a failure");
             package.remove().await.expect("a removal");
@@ -96,7 +102,10 @@ async fn a_child_that_cannot_be_packed_or_read_leaves_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_package_that_a_killed_export_has_left_is_swept() {
     let (_host, inner, located) = shop().await;
-    located.package(Consistency::Crash).await.expect("a copy");
+    located
+        .package(Consistency::Crash, "")
+        .await
+        .expect("a copy");
     children(&inner).await;
     assert_eq!(inner.there(), ["shop: running"]);
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use dbmatrix::engine::{Engine, Exec, FileMode};
+use dbmatrix::host::{EngineChoice, Survey, survey};
 use dbmatrix::nest::list_all;
 use libtest_mimic::Failed;
 use rustix::process::Signal;
@@ -19,15 +21,18 @@ const FILLED: &str = "CREATE DATABASE shop; \
 /// A function and a view are whoever's who made them.
 const ASKED: &str = "SELECT CONCAT('top ', shop.f()) AS top";
 
+/// The host's engine.
+fn host() -> Result<Engine, Failed> {
+    match block_on(async { survey(&EngineChoice::Any).await }) {
+        Survey::Running(engine) => Ok(engine.in_project(PROJECT)),
+        found => Err(found.to_string().into()),
+    }
+}
+
 /// Containers of a nest; none where there is no nest.
 fn containers(nest: &str) -> Result<Vec<String>, Failed> {
-    let host = dbmatrix::host::survey(&dbmatrix::host::EngineChoice::Any);
-    let rows = block_on(async {
-        match host.await {
-            dbmatrix::host::Survey::Running(engine) => list_all(&engine, PROJECT).await,
-            found => panic!("{found}"),
-        }
-    })?;
+    let host = host()?;
+    let rows = block_on(async { list_all(&host, PROJECT).await })?;
     let rows = rows.into_iter().filter(|row| row.nest == nest);
     Ok(rows.map(|row| row.container).collect())
 }
@@ -76,6 +81,7 @@ pub(crate) fn export_and_import(sandbox: &Sandbox) -> Outcome {
     sandbox.run(&import).expect(1)?.says("--name")?;
     not_imported(sandbox, &file)?;
     left_alone(sandbox)?;
+    copied(sandbox)?;
     sandbox.run(&["down", "--nest", "imported"]).expect(0)?;
     sandbox.run(&["reset", KEPT]).expect(0)?;
     Ok(())
@@ -132,4 +138,76 @@ fn left_alone(sandbox: &Sandbox) -> Outcome {
     let asked = ["connect", KEPT, "--nest", "imported", "-e", ASKED];
     sandbox.run(&asked).expect(0)?.says("top 42")?;
     Ok(())
+}
+
+/// Runs a script in the other nest.
+fn over_there(script: &str) -> Result<String, Failed> {
+    let host = host()?;
+    let ran = block_on(async { host.exec("imported", &Exec::script(script)).await })?;
+    check(ran.success(), ran.tail(10))?;
+    Ok(ran.stdout)
+}
+
+/// The engine of the other nest is one that is reached over the network.
+fn copied(sandbox: &Sandbox) -> Outcome {
+    let folder = sandbox.folder.join("settings/dbmatrix");
+    fs::create_dir_all(&folder)?;
+    let own = |name: &str| folder.join(name);
+    let (key, certificate) = (own("me.key"), own("me.crt"));
+    let make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=me";
+    let make = make
+        .split(' ')
+        .chain(["-keyout", text(&key), "-out", text(&certificate)]);
+    sandbox.system("openssl", &make.collect::<Vec<_>>())?;
+    let theirs =
+        over_there("incus config set core.https_address :8443; cat /var/lib/incus/server.crt")?;
+    fs::write(own("lab.crt"), theirs)?;
+    let address = over_there("ip -4 -o address show eth0 | awk '{print $4}'")?;
+    let address = address.trim().split('/').next().unwrap_or_default();
+    let entry = |name: &str, pinned: &str| {
+        format!(
+            "[{name}]\naddress = \"https://{address}:8443\"\ncertificate = \"{pinned}\"\nclient-certificate = \"me.crt\"\nclient-key = \"me.key\"\n"
+        )
+    };
+    fs::write(
+        own("remotes.toml"),
+        entry("lab", "lab.crt") + &entry("fake", "me.crt"),
+    )?;
+    let settings = sandbox.folder.join("settings");
+    let settings = [("XDG_CONFIG_HOME", text(&settings))];
+    let copy = |to: &str| {
+        let words = ["copy", KEPT, "--nest", NEST, "--to", to, "--name", "shop"];
+        sandbox.run_with(&words, &settings)
+    };
+    copy("lob").expect(2)?.says("no remote `lob`")?;
+    copy("fake").expect(3)?.says("another certificate")?;
+    copy("lab").expect(3)?.says("does not trust")?;
+    let host = host()?;
+    let mine = fs::read_to_string(&certificate)?;
+    let file = FileMode::Public;
+    block_on(async { host.push("imported", "/root/me.crt", file, &mine).await })?;
+    over_there("incus config trust add-certificate /root/me.crt")?;
+    copy("lab")
+        .expect(0)?
+        .says("container `shop`, which is stopped")?;
+    copy("lab").expect(1)?.says("has a container `shop`")?;
+    check(
+        !containers(NEST)?
+            .iter()
+            .any(|name| name.ends_with("-packed")),
+        "something is left in the nest",
+    )?;
+    // It is one like others there: it starts, has an address and its data.
+    let found = over_there(
+        "incus start shop
+        for _ in $(seq 100); do
+            incus list --format csv --columns 4 shop | grep -q eth0 && break; sleep 0.2
+        done
+        for _ in $(seq 100); do
+            incus exec shop -- mariadb -e 'SELECT shop.f()' 2> /dev/null && break; sleep 0.2
+        done
+        incus list --format csv --columns 4 shop
+        incus config get shop user.dbmatrix.owner",
+    )?;
+    check(found.contains("42") && found.contains("(eth0)"), found)
 }
