@@ -5,7 +5,9 @@ use super::run::load_matrix;
 use super::{Failure, privilege, say};
 use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
-use crate::host::{EngineKind, Ground, Names, Survey, run_folder, stop_own_daemon, survey};
+use crate::host::{
+    EngineKind, Ground, Names, Survey, is_usual, run_folder, stop_own_daemon, survey,
+};
 use crate::image::{Builder, cache_folder};
 use crate::nest::{destroy_nest, existing_nests};
 use crate::report::{Progress, drive};
@@ -112,7 +114,8 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
 }
 
 /// Removes project, bridge, pool and images, and ends a daemon of ours that
-/// nobody else uses. Returns whether somebody else keeps something there.
+/// nobody else uses. Returns whether somebody else may keep something, there or in
+/// another engine.
 async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
     Ground::clear(engine, names)
         .await
@@ -121,6 +124,12 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
         "removed project `{}` with its bridge, pool and images",
         names.project
     ));
+    if !is_usual(engine) {
+        say(format_args!(
+            "the engine is not the machine's usual one: its daemon stays as it is"
+        ));
+        return Ok(true);
+    }
     let others = engine
         .has_projects_or_instances()
         .await
