@@ -18,6 +18,7 @@ mod mysqltest;
 mod prompt;
 mod report;
 mod sandbox;
+mod second;
 mod terminal;
 mod vendor;
 

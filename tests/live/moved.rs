@@ -13,6 +13,7 @@ use super::Outcome;
 use super::chain::block_on;
 use super::hand::{KEPT, ask, up};
 use super::sandbox::{NEST, PROJECT, Sandbox, check, text};
+use super::second::Second;
 
 const FILLED: &str = "CREATE DATABASE shop; \
     CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (41), (42); \
@@ -48,6 +49,14 @@ fn holds(folder: &Path, expected: &[&str]) -> Outcome {
 }
 
 pub(crate) fn export_and_import(sandbox: &Sandbox) -> Outcome {
+    let ended = moved(sandbox);
+    // Later trials know but one flavour of that name.
+    sandbox.run(&["down", "--nest", "imported"]).expect(0)?;
+    sandbox.run(&["reset", KEPT]).expect(0)?;
+    ended
+}
+
+fn moved(sandbox: &Sandbox) -> Outcome {
     up(sandbox)?;
     ask(sandbox, FILLED).expect(0)?;
     let folder = sandbox.folder.join("exported");
@@ -82,9 +91,7 @@ pub(crate) fn export_and_import(sandbox: &Sandbox) -> Outcome {
     not_imported(sandbox, &file)?;
     left_alone(sandbox)?;
     copied(sandbox)?;
-    sandbox.run(&["down", "--nest", "imported"]).expect(0)?;
-    sandbox.run(&["reset", KEPT]).expect(0)?;
-    Ok(())
+    second_engine(sandbox, &file)
 }
 
 /// Who asks for the end while it is packed has nothing of it, and a server that
@@ -137,6 +144,32 @@ fn left_alone(sandbox: &Sandbox) -> Outcome {
         .says("was imported")?;
     let asked = ["connect", KEPT, "--nest", "imported", "-e", ASKED];
     sandbox.run(&asked).expect(0)?.says("top 42")?;
+    Ok(())
+}
+
+/// An engine that has nothing yet, in a folder of its own: all is made there, and
+/// all of it goes, and nothing here does.
+fn second_engine(sandbox: &Sandbox, file: &Path) -> Outcome {
+    let second = Second::start(sandbox.folder.join("second"))?;
+    let socket = second.socket();
+    let project = format!("{PROJECT}-2");
+    let there = |words: &[&str]| {
+        let place = ["--engine", text(&socket), "--project", &project];
+        sandbox.run(&[&place, words].concat())
+    };
+    let here = containers(NEST)?;
+    let imported = there(&["import", text(file), "--yes"]).expect(0);
+    let asked = imported.and_then(|_| {
+        let asked = there(&["connect", KEPT, "-e", ASKED]).expect(0)?;
+        asked.says("top 42")
+    });
+    there(&["down", "--all"])
+        .expect(0)?
+        .says("its daemon stays as it is")?;
+    asked?;
+    check(containers(NEST)? == here, "something has gone here")?;
+    let still = ["connect", KEPT, "--nest", NEST, "-e", "SELECT 1"];
+    sandbox.run(&still).expect(0)?;
     Ok(())
 }
 
