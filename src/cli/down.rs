@@ -7,8 +7,8 @@ use crate::config::hint;
 use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
 use crate::host::{
-    DaemonRecord, EngineKind, Ground, Names, Survey, daemon_record, run_folder, stop_own_daemon,
-    survey,
+    DaemonRecord, EngineKind, Ground, Names, Survey, daemon_record, is_usual, run_folder,
+    stop_own_daemon, survey,
 };
 use crate::image::{Builder, cache_folder};
 use crate::nest::{destroy_nest, existing_nests, subnet_of};
@@ -124,7 +124,8 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
 }
 
 /// Removes project, bridge, pool and images, and ends a daemon of ours that
-/// nobody else uses. Returns whether somebody else keeps something there.
+/// nobody else uses. Returns whether somebody else may keep something, there or in
+/// another engine.
 async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
     Ground::clear(engine, names)
         .await
@@ -133,6 +134,12 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
         "removed project `{}` with its bridge, pool and images",
         names.project
     ));
+    if !is_usual(engine) {
+        say(format_args!(
+            "the engine is not the machine's usual one: its daemon stays as it is"
+        ));
+        return Ok(true);
+    }
     let others = engine
         .has_projects_or_instances()
         .await

@@ -7,7 +7,10 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use super::args::Place;
 use super::completion::{flavours, sides};
 use super::copy::Side;
-use super::{Failure, copy, env, logs, power, shell, snapshot, url};
+use super::deliver::DeliverArgs;
+use super::export::ExportArgs;
+use super::import::ImportArgs;
+use super::{Failure, copy, deliver, env, export, import, logs, power, shell, snapshot, url};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -163,6 +166,59 @@ Examples:
   dbmatrix restore --all --name before
   dbmatrix restore mysql-9.7")]
     Restore(RestoreArgs),
+    /// Write flavours into files, for `import` on another machine
+    #[command(
+        override_usage = "dbmatrix export [OPTIONS] <FLAVOUR>... <FILE>\n       dbmatrix export [OPTIONS] --all <FOLDER>",
+        after_help = "\
+A server that runs is shut down for it, cleanly, and started again after some two
+seconds; the rest is done on a copy. With --live it is only held for a moment, and
+imported it is as after a crash. Snapshots stay behind. Of several flavours each
+gets a file of its own in a folder, FLAVOUR.tar.zst.
+
+The file is a backup as Incus and LXD write it, compressed by zstd. It holds all
+that the server holds, passwords too, and can be read by its owner alone.
+
+Examples:
+  dbmatrix export mysql-9.7 shop.tar.zst
+  dbmatrix export --all exported/
+  scp shop.tar.zst there: && ssh there dbmatrix import shop.tar.zst --yes"
+    )]
+    Export(ExportArgs),
+    /// Bring a flavour up from a file that `export` wrote
+    #[command(after_help = "\
+An engine and a nest are made where there are none. The flavour comes with all that
+its server holds and gets an address of this nest; `connect`, `url`, `snapshot` and
+the like work with it. It belongs to no matrix, and no run touches it. `reset`
+works where the nest has its golden child. It goes with its nest:
+`dbmatrix down --nest imported`.
+
+Only import what you trust: a packed container has settings too.
+
+Examples:
+  dbmatrix import shop.tar.zst --yes
+  dbmatrix import shop.tar.zst --name shop
+  dbmatrix connect shop")]
+    Import(ImportArgs),
+    /// Hand a flavour to another engine over the network
+    #[command(after_help = "\
+There it is a stopped container like others: it gets its address from that engine's
+network, and nothing says that dbmatrix looks after it. Its root logs in as before,
+inside it. The flavour here stays; see `export` for what becomes of its server.
+
+Engines stand in ~/.config/dbmatrix/remotes.toml (or $XDG_CONFIG_HOME). Paths are
+relative to it; `project` and `pool` may be left out:
+  [lab]
+  address = \"https://lab.example:8443\"
+  certificate = \"lab.crt\"           # that engine's own, taken as it is
+  client-certificate = \"me.crt\"     # trusted there: incus config trust add-certificate
+  client-key = \"me.key\"
+  project = \"databases\"
+  pool = \"fast\"
+
+Examples:
+  dbmatrix copy mysql-9.7 --to lab
+  dbmatrix copy mysql-9.7 --to lab --name shop")]
+    Copy(DeliverArgs),
 }
 
 /// Does what was asked for.
@@ -181,6 +237,9 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<u8
         HandCommand::Reset(args) => power::reset(place, args).await,
         HandCommand::Snapshot(args) => snapshot::snapshot(place, args).await,
         HandCommand::Restore(args) => snapshot::restore(place, args).await,
+        HandCommand::Export(args) => export::export(place, args).await,
+        HandCommand::Import(args) => import::import(place, args).await,
+        HandCommand::Copy(args) => deliver::deliver(place, args).await,
     };
     verdict.map(Verdict::code)
 }

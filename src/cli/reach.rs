@@ -8,7 +8,7 @@ use super::args::Place;
 use super::{Failure, privilege};
 use crate::engine::Engine;
 use crate::host::{Names, Survey, survey};
-use crate::nest::{Found, Kind, Located, Nest, labels, list_all, locate, locate_all};
+use crate::nest::{Child, Found, Kind, Located, Nest, labels, list_all, locate, locate_all};
 use crate::server::{Login, RoutedUser, Server, log_in, started_again};
 
 /// A flavour that somebody is logged in to.
@@ -73,7 +73,11 @@ pub(super) async fn open_way(nest: &Nest) -> Result<(), Failure> {
 
 /// Logs in to a flavour that runs, or was started a moment ago.
 pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
-    let nest = &located.nest;
+    log_in_at(&located.nest, &located.child).await
+}
+
+/// Logs in to a nest's child that was started a moment ago.
+pub(super) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Failure> {
     open_way(nest).await?;
     let client = nest.client().await;
     let user = RoutedUser {
@@ -81,12 +85,12 @@ pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
         password: nest.password.clone(),
     };
     let login = Login {
-        address: located.child.address,
+        address: child.address,
         user: &user,
         nest,
         limit: LIMIT,
     };
-    let server = started_again(&located.child, log_in(&login)).await;
+    let server = started_again(child, log_in(&login)).await;
     server.map_err(Failure::not_provided)
 }
 

@@ -312,7 +312,7 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         if ended.is_none() {
             eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
         }
-        clean_up(&options, matrix).await;
+        clean_up(&options, &matrix.nest.name).await;
     }
     if let Some(Err(failure)) = ended {
         rest(stand.get(), task, Patience::None, |_| false).await;
@@ -397,14 +397,14 @@ fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
 }
 
 /// What is half made goes; what is whole stays for the next run.
-async fn clean_up(options: &StandOptions, matrix: &Matrix) {
+pub(super) async fn clean_up(options: &StandOptions, nest: &str) {
     let cleaned = async {
         let engine = match survey(&options.engine).await {
             Survey::Running(engine) => engine.in_project(&options.project),
             _ => return Ok(()),
         };
         let bridge = Names::of(&options.project).bridge;
-        nest::remove_half_made(&engine, &matrix.nest.name, &bridge).await
+        nest::remove_half_made(&engine, nest, &bridge).await
     };
     tokio::select! {
         cleaned = cleaned => if let Err(error) = cleaned {

@@ -42,7 +42,7 @@ pub(super) async fn snapshot(place: &Place, args: &SnapshotArgs) -> Result<Verdi
 }
 
 /// As it was before its server was shut down for the snapshot.
-async fn go_on(one: &Located) -> Result<(), Failure> {
+pub(super) async fn go_on(one: &Located) -> Result<(), Failure> {
     if one.state() != State::Stopped {
         ready(one).await?;
     }

@@ -7,15 +7,27 @@ use thiserror::Error;
 /// A request to an engine that did not do what was asked.
 #[derive(Debug, Error)]
 pub enum EngineError {
-    /// Nothing answers on the socket.
-    #[error("could not {what}: nothing answers on `{}` ({reason}); is the engine's daemon running?", socket.display())]
+    /// Nothing answers there.
+    #[error(
+        "could not {what}: nothing answers on `{at}` ({reason}); is the engine's daemon running?"
+    )]
     Unreachable {
         /// What was asked, as a verb and its subject.
         what: String,
-        /// The engine's Unix socket.
-        socket: PathBuf,
+        /// The engine's socket or address.
+        at: String,
         /// The system's own words.
         reason: String,
+    },
+    /// Another one than is known answers there.
+    #[error(
+        "could not {what}: what answers on `{at}` shows another certificate than the one that is configured for it; if the engine has a new one, fetch it by a way that you trust"
+    )]
+    Stranger {
+        /// What was asked.
+        what: String,
+        /// The engine's address.
+        at: String,
     },
     /// The connection ended before a whole reply was read.
     #[error(
@@ -25,6 +37,14 @@ pub enum EngineError {
         /// What was asked.
         what: String,
         /// The transport's own words.
+        reason: String,
+    },
+    /// What was being sent to the engine could not be read to its end.
+    #[error("could not {what}: {reason}")]
+    Source {
+        /// What was asked.
+        what: String,
+        /// Why it breaks off.
         reason: String,
     },
     /// The engine answered with an error.

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
+use tokio_util::io::StreamReader;
 
 use super::transport::{Body, collect, escaped, unexpected, whole};
 use super::{Engine, EngineError};
@@ -77,6 +79,28 @@ impl Engine {
             .await
     }
 
+    /// Makes a symbolic link to `target`; what is there is replaced.
+    pub async fn push_link(
+        &self,
+        instance: &str,
+        path: &str,
+        target: &str,
+    ) -> Result<(), EngineError> {
+        self.remove_file(instance, path).await?;
+        self.push_whole(instance, path, "symlink", FileMode::Public, target)
+            .await
+    }
+
+    /// Removes a file or a link; absent is fine.
+    pub async fn remove_file(&self, instance: &str, path: &str) -> Result<(), EngineError> {
+        let what = format!("remove `{path}` in `{instance}`");
+        let path = address(instance, path);
+        match self.send(&what, Method::DELETE, &path, None).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     async fn push_whole(
         &self,
         instance: &str,
@@ -120,9 +144,8 @@ impl Engine {
                     let mode = said("mode");
                     let mode = mode.and_then(|text| u32::from_str_radix(&text, 8).ok());
                     return Ok(Some(Opened::File(Content {
-                        what,
                         mode,
-                        body: response.into_body(),
+                        ..Content::of(what, response)
                     })));
                 }
             }
@@ -187,10 +210,37 @@ pub struct Content {
     what: String,
     /// Its permissions, where the engine tells them.
     pub mode: Option<u32>,
+    /// How many bytes there are, where the engine tells it.
+    pub length: Option<u64>,
     body: Incoming,
 }
 
 impl Content {
+    /// What a reply brings.
+    pub(super) fn of(what: String, response: Response<Incoming>) -> Self {
+        let length = response.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        Content {
+            what,
+            mode: None,
+            length,
+            body: response.into_body(),
+        }
+    }
+
+    /// The same, to be read. Where the engine hangs up, the error tells it in the
+    /// words of [`EngineError::Lost`].
+    pub fn into_reader(self) -> impl AsyncBufRead + Send + Sync + Unpin + use<> {
+        let what = self.what;
+        let lost = move |error: hyper::Error| {
+            std::io::Error::other(EngineError::Lost {
+                what: what.clone(),
+                reason: error.to_string(),
+            })
+        };
+        StreamReader::new(self.body.into_data_stream().map_err(lost))
+    }
+
     /// Writes all of it to `file`, which is at `path`; returns how many bytes
     /// there were.
     ///

@@ -1,9 +1,10 @@
-//! A REST client for Incus and LXD over a Unix socket.
+//! A REST client for Incus and LXD, over a Unix socket or the network.
 //!
 //! Both speak the same `/1.0` API, so one [`Engine`] serves the host's engine
 //! and the one inside a nest. A file a resource around one transport. Knows
 //! containers, images, networks and pools; knows no database and no matrix.
 
+mod backup;
 mod error;
 mod exec;
 mod file;
@@ -18,6 +19,7 @@ mod state;
 mod storage;
 mod stream;
 mod transport;
+mod way;
 
 pub use error::EngineError;
 pub use exec::{Exec, ExecOutput};
@@ -25,12 +27,14 @@ pub use file::{Content, FileMode, Opened};
 pub use image::{Image, ImageSource, SplitImage};
 pub use instance::{Instance, NewInstance, Power};
 pub use network::Network;
+pub use operation::Operation;
 pub use project::Project;
 pub use snapshot::Snapshot;
 pub use state::InstanceState;
 pub use storage::{Pool, Space};
 pub use stream::{Ending, Order, Size, Streams};
 pub use transport::{Engine, ServerInfo};
+pub use way::{Remote, RemoteError};
 
 /// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.
 pub type Config = std::collections::BTreeMap<String, String>;

@@ -15,7 +15,7 @@ const HELD: Duration = Duration::from_secs(20);
 
 /// Names a background operation of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Operation {
+pub struct Operation {
     id: String,
 }
 

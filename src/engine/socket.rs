@@ -47,7 +47,7 @@ impl Engine {
         let stream = UnixStream::connect(self.socket()).await;
         let stream = stream.map_err(|error| EngineError::Unreachable {
             what: what.to_owned(),
-            socket: self.socket().to_owned(),
+            at: self.socket().display().to_string(),
             reason: error.to_string(),
         })?;
         let line = Line {

@@ -1,4 +1,4 @@
-//! Requests and replies: HTTP over the engine's Unix socket.
+//! Requests and replies: HTTP over the way to an engine.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,11 +7,10 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use hyperlocal::UnixConnector;
+use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 
 use super::EngineError;
 use super::operation::Operation;
+use super::way::{Remote, RemoteError, Way};
 
 /// How long an engine that says it is starting up or shutting down is asked
 /// again. A socket-activated daemon that is just going to rest answers 503
@@ -30,9 +30,8 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 /// A client of one engine, within one of its projects.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    socket: PathBuf,
+    way: Way,
     project: Option<String>,
-    client: Client<UnixConnector, Body>,
 }
 
 /// What an engine says of itself (`GET /1.0`).
@@ -115,12 +114,21 @@ impl Engine {
     /// to accept those of its own start hooks, which then time out after 30 s.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Engine {
-            socket: socket.into(),
+            way: Way::Socket(socket.into()),
             project: None,
-            client: Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build(UnixConnector),
         }
+    }
+
+    /// A client of an engine that is reached over the network. Nothing is sent
+    /// yet.
+    ///
+    /// # Errors
+    /// [`RemoteError`] of what it is made of.
+    pub fn remote(remote: &Remote) -> Result<Self, RemoteError> {
+        Ok(Engine {
+            way: Way::to(remote)?,
+            project: None,
+        })
     }
 
     /// The same engine, speaking of what is in `project`.
@@ -131,9 +139,13 @@ impl Engine {
         }
     }
 
-    /// The socket on which the engine listens.
+    /// The socket on which the engine listens; empty of one that is reached over
+    /// the network.
     pub fn socket(&self) -> &Path {
-        &self.socket
+        match &self.way {
+            Way::Socket(path) => path,
+            Way::Network(_) => Path::new(""),
+        }
     }
 
     /// Asks the engine what it is.
@@ -202,10 +214,7 @@ impl Engine {
     ) -> Result<Reply, EngineError> {
         let text = body.map(|value| value.to_string()).unwrap_or_default();
         let mut headers = HeaderMap::new();
-        headers.insert(
-            CONTENT_TYPE,
-            hyper::header::HeaderValue::from_static("application/json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let deadline = Instant::now() + UNSETTLED;
         loop {
             let outcome = self
@@ -250,16 +259,25 @@ impl Engine {
         headers: HeaderMap,
         body: Body,
     ) -> Result<Response<Incoming>, EngineError> {
+        let path = self.with_project(path);
+        tracing::debug!(uri = path, what, "engine request");
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = hyperlocal::Uri::new(&self.socket, &self.with_project(path)).into();
+        *request.uri_mut() = path
+            .parse()
+            .map_err(|_| unexpected(what, "an address without blanks", &path))?;
         *request.headers_mut() = headers;
-        tracing::debug!(uri = self.with_project(path), what, "engine request");
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| self.transport_error(what, &error))?;
+        let host = HeaderValue::from_str(self.way.host());
+        let host = host.map_err(|_| unexpected(what, "a plain host", self.way.host()))?;
+        request.headers_mut().insert(HOST, host);
+        let stream = self.way.open(what).await?;
+        let response = async {
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+            // It ends with the reply, or when nobody waits for that any more.
+            tokio::spawn(connection);
+            sender.send_request(request).await
+        };
+        let response = response.await.map_err(|error| failed(what, &error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -284,25 +302,15 @@ impl Engine {
             _ => path.to_owned(),
         }
     }
+}
 
-    fn transport_error(
-        &self,
-        what: &str,
-        error: &hyper_util::client::legacy::Error,
-    ) -> EngineError {
-        let reason = innermost(error);
-        if error.is_connect() {
-            EngineError::Unreachable {
-                what: what.to_owned(),
-                socket: self.socket.clone(),
-                reason,
-            }
-        } else {
-            EngineError::Lost {
-                what: what.to_owned(),
-                reason,
-            }
-        }
+/// What is told of a request that has no reply.
+fn failed(what: &str, error: &hyper::Error) -> EngineError {
+    let (what, reason) = (what.to_owned(), innermost(error));
+    match error.is_user() {
+        // What was to be sent could not be read.
+        true => EngineError::Source { what, reason },
+        false => EngineError::Lost { what, reason },
     }
 }
 

@@ -124,6 +124,15 @@ pub fn sockets(choice: &EngineChoice) -> Vec<PathBuf> {
     paths.filter(|path| path.exists()).collect()
 }
 
+/// Whether an engine listens where its packages have it: a daemon that dbmatrix
+/// starts does, and another one may be on the same machine.
+pub fn is_usual(engine: &Engine) -> bool {
+    let usual = [EngineKind::Incus.sockets(), EngineKind::Lxd.sockets()].concat();
+    usual
+        .iter()
+        .any(|socket| Path::new(socket) == engine.socket())
+}
+
 /// Looks for an engine; changes nothing.
 pub async fn survey(choice: &EngineChoice) -> Survey {
     let kinds: &[EngineKind] = match choice {

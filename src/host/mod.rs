@@ -14,7 +14,7 @@ mod run_folder;
 
 pub use capacity::{Cgroups, Limits, cgroups, free_disk, unenforced_limits};
 pub use daemon::{DaemonError, DaemonRecord, daemon_record, forget_dead_daemon, stop_own_daemon};
-pub use find::{EngineChoice, EngineKind, Survey, builds, sockets, survey};
+pub use find::{EngineChoice, EngineKind, Survey, builds, is_usual, sockets, survey};
 pub use ground::{Ground, GroundError, Names, Storage, running_engine};
 pub use package::{PackageError, install, refresh_lists};
 pub use run_folder::run_folder;

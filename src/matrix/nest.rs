@@ -32,6 +32,19 @@ pub struct NestSpec {
     pub image: ImageOrigin,
 }
 
+impl NestSpec {
+    /// The nest of a matrix that says nothing of it.
+    pub fn usual(name: &str) -> Self {
+        let empty = toml::de::DeTable::default();
+        let unset = crate::config::Problems::default();
+        let none = TableReader::new(&empty, 0..0, &unset);
+        NestSpec {
+            name: name.to_owned(),
+            ..read(&none, Path::new(name), &[])
+        }
+    }
+}
+
 pub(super) fn read(top: &TableReader<'_>, path: &Path, images: &[BaseImage]) -> NestSpec {
     let empty = toml::de::DeTable::default();
     let table = top.table("nest");

@@ -1,7 +1,7 @@
 //! Child containers: made from an image or as a copy, each with an address of
 //! its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -64,6 +64,8 @@ pub struct Children {
     images: ImageStore,
     /// Addresses by container, also of those that are gone.
     addresses: Arc<Mutex<HashMap<String, Ipv4Addr>>>,
+    /// Flavours that came in files.
+    imported: Arc<Mutex<HashSet<String>>>,
     /// Which of a flavour's two containers is its own.
     pub(super) turns: Turns,
     /// Golden children that are being made, by key.
@@ -77,6 +79,7 @@ impl Children {
             nest,
             images,
             addresses: Arc::default(),
+            imported: Arc::default(),
             turns: Turns::default(),
             making: KeyedLocks::default(),
         }
@@ -115,13 +118,32 @@ impl Children {
         for child in gone {
             self.nest.engine.destroy_instance(&child.name).await?;
         }
+        let mut imported = self.imported.lock().await;
+        imported.clear();
         for child in left {
+            if child.is_marked(key::IMPORTED) {
+                imported.extend(child.config.get(key::FLAVOUR).cloned());
+            }
             if let Ok(address) = read_key(&child, key::ADDRESS) {
                 known.insert(child.name, address);
             }
         }
         *addresses = known;
         Ok(())
+    }
+
+    /// Fails where a flavour of that name came in a file: people would take one
+    /// for the other.
+    ///
+    /// # Errors
+    /// [`NestError::Imported`].
+    pub async fn ensure_not_imported(&self, flavour: &str) -> Result<(), NestError> {
+        match self.imported.lock().await.contains(flavour) {
+            true => Err(NestError::Imported {
+                nest: self.nest.name.clone(),
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Removes a child that was not fully made; one that was stays.

@@ -47,6 +47,30 @@ pub enum NestError {
         /// The end of its output.
         output: String,
     },
+    /// A flavour of that name is there.
+    #[error(
+        "nest `{nest}` has a flavour `{flavour}`; give this one another name by `--name`, or another nest by `--nest`"
+    )]
+    Taken {
+        /// The nest.
+        nest: String,
+        /// The name.
+        flavour: String,
+    },
+    /// A container of that name is there.
+    #[error("that engine has a container `{name}`; give this one another name by `--name`")]
+    There {
+        /// The name.
+        name: String,
+    },
+    /// What stands in the way of a flavour of a matrix.
+    #[error(
+        "nest `{nest}` has one of that name that was imported; give this one another `name` in the matrix, or the matrix another nest"
+    )]
+    Imported {
+        /// The nest.
+        nest: String,
+    },
     /// The nest was made with settings that cannot be changed in place.
     #[error(
         "nest `{name}` was made with another image, storage or `privileged`; `dbmatrix down` removes it, the next run makes it anew"

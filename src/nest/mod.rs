@@ -7,13 +7,17 @@
 mod access;
 mod address;
 mod apt;
+mod arrival;
 mod child;
 mod error;
+mod export;
 mod golden;
+mod import;
 mod inner;
 mod listing;
 mod locate;
 mod outer;
+mod packed;
 mod prune;
 mod snapshot;
 mod standing;
@@ -23,13 +27,17 @@ mod usage;
 
 pub use access::{Access, Endpoint, Proxies};
 pub use apt::PACKAGE_CACHE;
+pub use arrival::Arrival;
 pub use child::{Child, ChildSpec, Children, Stage};
 pub use error::NestError;
+pub use export::Package;
 pub use golden::{Golden, Making, Patience, Use, sync};
+pub use import::Import;
 pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, list_all, wake_nests};
 pub use locate::{Located, State, choose, labels, locate, locate_all};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made, subnet_of};
+pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
 pub use snapshot::Consistency;
 pub use standing::{Inner, Standing, standing};
@@ -66,6 +74,10 @@ mod key {
     pub(super) const GOLDEN: &str = "user.dbmatrix.golden";
     /// Set on a copy that was made for a run that has not begun.
     pub(super) const AHEAD: &str = "user.dbmatrix.ahead";
+    /// Set on a child that came in a file: no matrix has it.
+    pub(super) const IMPORTED: &str = "user.dbmatrix.imported";
+    /// Tells one packed child from another.
+    pub(super) const PARCEL: &str = "user.dbmatrix.parcel";
     /// Set on a child that is as its golden child is: nobody has used it.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

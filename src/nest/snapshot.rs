@@ -35,16 +35,7 @@ impl Located {
                 name: name.to_owned(),
             });
         }
-        self.mark_used().await?;
-        match (self.state(), consistency) {
-            (State::Stopped, _) | (State::Frozen, Consistency::Crash) => self.take(name).await,
-            (State::Running, Consistency::Crash) => self.take_held(name).await,
-            (State::Running, Consistency::Clean) => self.take_stopped(name).await,
-            (State::Frozen, Consistency::Clean) => {
-                self.power(Power::Thaw).await?;
-                self.take_stopped(name).await
-            }
-        }
+        self.at_rest(consistency, || self.take(name)).await
     }
 
     async fn take(&self, name: &str) -> Result<(), UpkeepError> {
@@ -55,23 +46,52 @@ impl Located {
             .await?)
     }
 
+    /// Does something while nothing changes what is on its disk. A server that
+    /// ran or was held runs afterwards where it was shut down, started anew; else
+    /// it is as it was.
+    pub(super) async fn at_rest<F>(
+        &self,
+        consistency: Consistency,
+        work: impl FnOnce() -> F,
+    ) -> Result<(), UpkeepError>
+    where
+        F: Future<Output = Result<(), UpkeepError>>,
+    {
+        self.mark_used().await?;
+        match (self.state(), consistency) {
+            (State::Stopped, _) | (State::Frozen, Consistency::Crash) => work().await,
+            (State::Running, Consistency::Crash) => self.while_held(work).await,
+            (State::Running, Consistency::Clean) => self.while_stopped(work).await,
+            (State::Frozen, Consistency::Clean) => {
+                self.power(Power::Thaw).await?;
+                self.while_stopped(work).await
+            }
+        }
+    }
+
     /// Whatever comes of it, the server goes on.
-    async fn take_held(&self, name: &str) -> Result<(), UpkeepError> {
+    async fn while_held<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
+    where
+        F: Future<Output = Result<(), UpkeepError>>,
+    {
         let (engine, container) = (&self.child.engine, &self.child.name);
         let sync = Exec::new("sync", ["--file-system", "/"]).limit(SYNC);
         succeed(engine, container, "write all to disk", &sync).await?;
         self.power(Power::Freeze).await?;
-        let taken = self.take(name).await;
+        let done = work().await;
         self.power(Power::Thaw).await?;
-        taken
+        done
     }
 
     /// Whatever comes of it, the server is started again.
-    async fn take_stopped(&self, name: &str) -> Result<(), UpkeepError> {
+    async fn while_stopped<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
+    where
+        F: Future<Output = Result<(), UpkeepError>>,
+    {
         self.shut_down().await?;
-        let taken = self.take(name).await;
+        let done = work().await;
         self.power(Power::Start).await?;
-        taken
+        done
     }
 
     /// Brings it back to a snapshot, or to the latest one; returns which. What

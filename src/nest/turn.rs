@@ -34,7 +34,9 @@ impl Turns {
         let mut latest: HashMap<&str, &Instance> = HashMap::new();
         let mut over = Vec::new();
         for child in children {
-            if !matches!(Kind::of_child(child), Kind::Flavour(_)) {
+            // One that came in a file has no second place.
+            let is_ours = !child.is_marked(key::IMPORTED);
+            if !(is_ours && matches!(Kind::of_child(child), Kind::Flavour(_))) {
                 continue;
             }
             match latest.insert(first_of(&child.name), child) {

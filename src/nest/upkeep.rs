@@ -125,11 +125,13 @@ impl Located {
             });
         }
         engine.destroy_instance(name).await?;
+        let imported = self.instance.config.get(key::IMPORTED);
         let noted = config([
             (key::STAGE, "making"),
             (key::AHEAD, ""),
             (key::FRESH, ""),
             (key::GOLDEN, ""),
+            (key::IMPORTED, imported.map_or("", String::as_str)),
             (key::FLAVOUR, &self.flavour),
         ]);
         let (at, source) = (self.child.address, ImageSource::Container(golden));

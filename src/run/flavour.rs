@@ -141,6 +141,8 @@ impl<'a> BringingUp<'a> {
 
     async fn bring_up(&self, freshness: Freshness) -> Result<(Server, ServerFacts), FlavourError> {
         self.phase(Phase::Creating);
+        let (children, name) = (&self.stand.children, &self.flavour.name);
+        children.ensure_not_imported(name).await?;
         let there = match freshness {
             Freshness::Fresh => self.take_fresh().await,
             Freshness::AsLeft => self.take_left().await?,

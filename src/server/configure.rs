@@ -6,6 +6,7 @@ use super::{ServerError, footprint, succeed, tarball, tls};
 use crate::engine::{Exec, FileMode};
 use crate::nest::Child;
 use crate::session::Secret;
+use crate::version::Identity;
 
 /// Statements that make the routed user at each start.
 const INIT_FILE: &str = "/etc/mysql/dbmatrix-init.sql";
@@ -54,6 +55,28 @@ pub async fn configure(
     let text = settings_file(&base, spec, tls);
     engine
         .push(&child.name, &path, FileMode::Public, &text)
+        .await?;
+    Ok(())
+}
+
+/// Lets users in to a server that was set up before, elsewhere, and does not run:
+/// it makes them at its next start.
+///
+/// # Errors
+/// As the engine's.
+pub async fn let_in(
+    child: &Child,
+    identity: &Identity,
+    users: &[RoutedUser],
+) -> Result<(), ServerError> {
+    let statements: Vec<String> = users
+        .iter()
+        .map(|user| user.statements(identity.family, identity.version))
+        .collect();
+    let (engine, text) = (&child.engine, statements.concat());
+    // The file is there, and keeps its owner and who may read it.
+    engine
+        .push(&child.name, INIT_FILE, FileMode::Private, &text)
         .await?;
     Ok(())
 }

@@ -20,7 +20,7 @@ mod tls;
 mod transcript;
 
 pub use certificate::certificate_authority;
-pub use configure::configure;
+pub use configure::{configure, let_in};
 pub use error::ServerError;
 pub use facts::Defaults;
 pub use install::{install, install_debian_packages};

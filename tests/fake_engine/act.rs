@@ -19,6 +19,9 @@ pub(crate) enum Kind {
     LookAt,
     Make,
     Copy,
+    Pack,
+    ReadPacked,
+    Unpack,
     Set,
     Change,
     Power(&'static str),
@@ -42,10 +45,15 @@ impl Act {
         let (kind, words, name) = match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["instances"]) => (Kind::List, "list".to_owned(), ""),
             ("GET", ["instances", name]) => (Kind::LookAt, format!("look at {name}"), *name),
-            ("POST", ["instances"]) => match source["source"].as_str() {
-                Some(of) => (Kind::Copy, format!("copy {of} as {named}"), named),
-                None => (Kind::Make, format!("make {named}"), named),
+            ("POST", ["instances"]) => match (source["source"].as_str(), &request.unpacked_as) {
+                (_, Some(name)) => (Kind::Unpack, format!("unpack {name}"), name.as_str()),
+                (Some(of), None) => (Kind::Copy, format!("copy {of} as {named}"), named),
+                (None, None) => (Kind::Make, format!("make {named}"), named),
             },
+            ("POST", ["instances", name, "backups"]) => (Kind::Pack, format!("pack {name}"), *name),
+            ("GET", ["instances", name, "backups", _, "export"]) => {
+                (Kind::ReadPacked, format!("read packed {name}"), *name)
+            }
             ("PATCH", ["instances", name]) => (Kind::Set, format!("set {name}"), *name),
             ("PUT", ["instances", name]) => (Kind::Change, format!("change {name}"), *name),
             ("PUT", ["instances", name, "state"]) => {

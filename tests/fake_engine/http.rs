@@ -68,17 +68,23 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Null where it is no JSON.
     pub(crate) body: Value,
+    /// The name that a packed container is to have.
+    pub(crate) unpacked_as: Option<String>,
 }
 
 impl Request {
-    async fn read(request: hyper::Request<Incoming>) -> Self {
+    /// One whose body breaks off is an error, as it is to an engine.
+    async fn read(request: hyper::Request<Incoming>) -> io::Result<Self> {
         let (head, body) = request.into_parts();
-        let body = body.collect().await.map(|body| body.to_bytes());
-        Request {
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let name = head.headers.get("x-incus-name");
+        let name = name.and_then(|name| name.to_str().ok());
+        Ok(Request {
             method: head.method.to_string(),
             path: head.uri.to_string(),
-            body: serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default(),
-        }
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+            unpacked_as: name.map(str::to_owned),
+        })
     }
 }
 
@@ -114,7 +120,7 @@ where
 {
     let upgraded = hyper::upgrade::on(&mut request);
     let key = request.headers().get(SEC_WEBSOCKET_KEY).cloned();
-    match (answer(Request::read(request).await).await, key) {
+    match (answer(Request::read(request).await?).await, key) {
         (Answer::Silence, _) => std::future::pending().await,
         (Answer::Websocket(all), Some(key)) => {
             tokio::spawn(talk(upgraded, all));

@@ -7,7 +7,7 @@ use dbmatrix::nest::{FindError, Found, list_all, locate, remove_half_made, wake_
 use super::state::Stateful;
 use super::trouble::{NOT_DONE, Trouble};
 
-const PROJECT: &str = "dbmatrix-fake";
+pub(crate) const PROJECT: &str = "dbmatrix-fake";
 const NEST: [(&str, &str); 3] = [
     ("address", "10.99.0.10"),
     ("subnet", "10.99.1.0/24"),
@@ -22,7 +22,7 @@ fn put_nest(host: &Stateful, name: &str, inner: &Stateful) {
 }
 
 /// A host with a nest `m`, and the nest's engine.
-fn machine() -> (Stateful, Stateful) {
+pub(crate) fn machine() -> (Stateful, Stateful) {
     let (host, inner) = (Stateful::start(), Stateful::start());
     put_nest(&host, "m", &inner);
     (host, inner)

@@ -12,6 +12,7 @@ mod fake;
 mod golden;
 mod http;
 mod listing;
+mod moved;
 mod nested;
 mod prune;
 mod state;

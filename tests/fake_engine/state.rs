@@ -51,6 +51,7 @@ struct Container {
     created_at: String,
     config: Config,
     devices: Devices,
+    is_packed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -259,6 +260,7 @@ impl State {
             created_at,
             config,
             devices,
+            is_packed: false,
         };
         self.containers.insert(name.to_owned(), container);
     }
@@ -267,11 +269,15 @@ impl State {
         let name = act.name.as_str();
         let direct = || Answer::Sync(json!({}));
         match act.kind {
-            Kind::Make | Kind::Copy if self.containers.contains_key(name) => {
+            Kind::Make | Kind::Copy | Kind::Unpack if self.containers.contains_key(name) => {
                 Answer::Error(409, "This \"Instance\" entry already exists")
             }
             Kind::Make => self.make(name, body),
             Kind::Copy => self.copy(name, body),
+            Kind::Unpack => {
+                self.add(name, "Stopped", settings(body), Devices::new());
+                self.done()
+            }
             Kind::List => {
                 let shown = self.containers.iter().map(|(name, one)| one.shown(name));
                 Answer::Sync(shown.collect())
@@ -355,6 +361,10 @@ impl State {
         let up = container.status != "Stopped";
         match act.kind {
             Kind::LookAt => return Answer::Sync(container.shown(&act.name)),
+            Kind::ReadPacked if container.is_packed => {
+                return Answer::Text(json!(container.config).to_string());
+            }
+            Kind::Pack => container.is_packed = true,
             Kind::WriteIn => return Answer::Sync(json!({})),
             Kind::Set => {
                 container.config.extend(settings::<Config>(&body["config"]));

@@ -13,10 +13,10 @@ use super::chain::{block_on, find};
 use super::sandbox::{Ran, Sandbox, check, text};
 use super::terminal::Terminal;
 
-const KEPT: &str = "kept";
+pub(crate) const KEPT: &str = "kept";
 
 /// The flavour is there and runs.
-fn up(sandbox: &Sandbox) -> Result<PathBuf, Failed> {
+pub(crate) fn up(sandbox: &Sandbox) -> Result<PathBuf, Failed> {
     let flavour = "[[flavour]]\nname = \"kept\"\nserver = \"mariadb:10.11\"\n";
     let matrix = sandbox.matrix("kept.toml", flavour);
     sandbox.run(&["up", text(&matrix), "--yes"]).expect(0)?;
@@ -24,7 +24,7 @@ fn up(sandbox: &Sandbox) -> Result<PathBuf, Failed> {
 }
 
 /// What a statement gives on the flavour, as the client prints it.
-fn ask(sandbox: &Sandbox, sql: &str) -> Ran {
+pub(crate) fn ask(sandbox: &Sandbox, sql: &str) -> Ran {
     sandbox.run(&["connect", KEPT, "-e", sql])
 }
 

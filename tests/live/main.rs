@@ -14,10 +14,12 @@ mod doctor;
 mod fast;
 mod hand;
 mod interrupt;
+mod moved;
 mod mysqltest;
 mod prompt;
 mod report;
 mod sandbox;
+mod second;
 mod terminal;
 mod vendor;
 
@@ -75,6 +77,7 @@ fn main() {
         ("hand_copies", hand::copies),
         ("hand_logs", hand::logs),
         ("hand_shell", hand::shell),
+        ("hand_export_and_import", moved::export_and_import),
         ("a_member_of_the_engines_group", access::member),
         ("without_a_route_or_root", access::proxy),
         (

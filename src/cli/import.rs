@@ -1,0 +1,274 @@
+//! `dbmatrix import`.
+
+use std::cell::OnceCell;
+use std::io::IsTerminal;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+use tokio::fs::File;
+use tokio::io::BufReader;
+
+use super::args::Place;
+use super::reach::{log_in_at, open_way};
+use super::run::clean_up;
+use super::signal::asked_to_end;
+use super::{Failure, consent, privilege, say, transfer};
+use crate::engine::EngineError;
+use crate::event::{Sender, Verdict};
+use crate::host::{Names, Survey, survey};
+use crate::matrix::NestSpec;
+use crate::nest::{Import, Manifest, Nest, NestError, Unpacked, unpacked, wake_nests};
+use crate::report::{Progress, drive};
+use crate::run::{Lock, Stand, StandOptions, start_engine};
+use crate::server::{RoutedUser, Server, let_in};
+
+/// The nest of flavours that came in files, where no other one is named.
+const NEST: &str = "imported";
+/// How much of a file is read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// Options of `import`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportArgs {
+    /// What `export` wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The nest that it comes into; made where there is none
+    #[arg(long, default_value = NEST, value_parser = plain_name)]
+    nest: String,
+
+    /// The flavour's name [default: the one that it had]
+    #[arg(long, value_name = "FLAVOUR", value_parser = plain_name)]
+    name: Option<String>,
+
+    /// Install missing system packages without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// A file that was looked at.
+struct Packed<'a> {
+    file: &'a Path,
+    manifest: Manifest,
+    /// The name that the flavour gets.
+    flavour: String,
+}
+
+/// Brings a flavour up from a file.
+pub(super) async fn import(place: &Place, args: &ImportArgs) -> Result<Verdict, Failure> {
+    privilege::suffice(place).await?;
+    let packed = Packed::read(args).await?;
+    let spec = NestSpec::usual(&args.nest);
+    let found = survey(&place.engine()).await;
+    let packages = match is_there(&found, place, &spec.name).await? {
+        true => Vec::new(),
+        false => found.missing_packages(true, true),
+    };
+    consent::ask(&packages, args.yes)?;
+    let options = StandOptions {
+        engine: place.engine(),
+        project: place.project.clone(),
+        survey: found,
+        packages,
+        images: Vec::new(),
+    };
+    let lock = OnceCell::new();
+    let mut begun = None;
+    let ended = tokio::select! {
+        ended = bring_in(&options, &spec, &packed, &lock, &mut begun) => Some(ended),
+        () = asked_to_end() => None,
+    };
+    if let Some(Ok(server)) = ended {
+        let (flavour, nest) = (&packed.flavour, &spec.name);
+        let (version, address) = (&server.identity.full, server.address());
+        say(format_args!(
+            "{flavour}: imported into nest `{nest}`, {version} at {address}"
+        ));
+        return Ok(Verdict::Passed);
+    }
+    if ended.is_none() {
+        eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
+    }
+    if lock.get().is_some() {
+        tokio::select! {
+            () = clear(&options, &spec.name, begun.as_ref()) => {}
+            () = asked_to_end() => {}
+        }
+    }
+    match ended {
+        Some(Err(failure)) => Err(failure),
+        _ => Ok(Verdict::Interrupted),
+    }
+}
+
+impl<'a> Packed<'a> {
+    async fn read(args: &'a ImportArgs) -> Result<Self, Failure> {
+        let file = args.file.as_path();
+        let told = |error: &dyn std::fmt::Display| {
+            failed(format!("`{}` is not imported: {error}", file.display()))
+        };
+        let unpacked = open(file, &ProgressBar::hidden()).await?;
+        let manifest = Manifest::read(unpacked)
+            .await
+            .map_err(|error| told(&error))?;
+        let machine = std::env::consts::ARCH;
+        if manifest.architecture != machine {
+            let other = &manifest.architecture;
+            let why = format!("its programs are for `{other}`, and this machine is `{machine}`");
+            return Err(told(&why));
+        }
+        let flavour = match &args.name {
+            Some(name) => name.clone(),
+            None => plain_name(&manifest.flavour).map_err(|error| {
+                told(&format!(
+                    "its flavour's name: {error}; `--name` gives another one"
+                ))
+            })?,
+        };
+        Ok(Packed {
+            file,
+            manifest,
+            flavour,
+        })
+    }
+
+    /// Who is let in: this nest's user; and that of the former one, to whom views
+    /// and procedures may belong, now with this nest's password.
+    fn users(&self, nest: &Nest, source: Ipv4Addr) -> Vec<RoutedUser> {
+        let user = |address| RoutedUser {
+            address,
+            password: nest.password.clone(),
+        };
+        let former = self.manifest.client.filter(|former| *former != source);
+        std::iter::once(source).chain(former).map(user).collect()
+    }
+}
+
+/// Opens a file and counts what is read of it.
+async fn open(file: &Path, bar: &ProgressBar) -> Result<Unpacked, Failure> {
+    let could_not =
+        |error: std::io::Error| failed(format!("could not read `{}`: {error}", file.display()));
+    let opened = File::open(file).await.map_err(could_not)?;
+    let length = opened.metadata().await.map_err(could_not)?.len();
+    transfer::begin(bar, Some(length));
+    let counted = BufReader::with_capacity(CHUNK, bar.wrap_async_read(opened));
+    unpacked(counted).await.map_err(could_not)
+}
+
+/// Whether there is a nest of that name, whole or not.
+async fn is_there(found: &Survey, place: &Place, nest: &str) -> Result<bool, Failure> {
+    let Survey::Running(engine) = found else {
+        return Ok(false);
+    };
+    let inside = engine.in_project(&place.project);
+    let there = inside.instance(nest).await;
+    Ok(there.map_err(Failure::not_provided)?.is_some())
+}
+
+/// Leaves what has begun in `begun`, for who is interrupted.
+async fn bring_in(
+    options: &StandOptions,
+    spec: &NestSpec,
+    packed: &Packed<'_>,
+    lock: &OnceCell<Arc<Lock>>,
+    begun: &mut Option<Import>,
+) -> Result<Server, Failure> {
+    let (events, heard) = Sender::channel();
+    let progress = Progress::new(std::io::stderr().is_terminal(), &[]);
+    let reporter = tokio::spawn(drive(heard, progress));
+    let nest = ensure(options, spec, lock, &events).await;
+    drop(events);
+    reporter.await.map_err(Failure::not_provided)?;
+    let nest = nest?;
+    open_way(&nest).await?;
+    let source = nest.client().await;
+    let source = source.map_err(Failure::not_provided)?;
+    let import = begun.insert(Import::begin(&nest, &packed.flavour).await?);
+    let bar = transfer::bar(&packed.flavour);
+    let received = import.receive(open(packed.file, &bar).await?).await;
+    received.map_err(|error| match error {
+        NestError::Engine(EngineError::Source { reason, .. }) => failed(format!(
+            "`{}` is truncated or damaged ({reason}); copy it once more",
+            packed.file.display()
+        )),
+        other => other.into(),
+    })?;
+    transfer::wait(&bar, "starting");
+    let child = import.fit(source).await?;
+    let users = packed.users(&nest, source);
+    let allowed = let_in(&child, &packed.manifest.identity, &users).await;
+    allowed.map_err(Failure::not_provided)?;
+    import.start().await?;
+    let server = log_in_at(&nest, &child).await?;
+    import.finish().await?;
+    bar.finish_and_clear();
+    Ok(server)
+}
+
+/// The nest, made where there is none. One that is there stays as it was made.
+async fn ensure(
+    options: &StandOptions,
+    spec: &NestSpec,
+    lock: &OnceCell<Arc<Lock>>,
+    events: &Sender,
+) -> Result<Nest, Failure> {
+    let taken = Stand::lock(options, spec, events).await;
+    let taken = taken.map_err(Failure::not_provided)?;
+    let lock = lock.get_or_init(|| taken);
+    if !matches!(options.survey, Survey::Absent(_)) {
+        let engine = start_engine(&options.engine, events).await;
+        let engine = engine.map_err(Failure::not_provided)?;
+        let names = Names::of(&options.project);
+        let inside = engine.in_project(&names.project);
+        let there = Nest::find(&inside, &spec.name, &names.bridge).await?;
+        if let Some(there) = there {
+            let awake = wake_nests(&engine, &names, Some(&spec.name)).await;
+            let awake = awake.map_err(Failure::not_provided)?;
+            return Ok(awake.into_iter().next().unwrap_or(there));
+        }
+    }
+    let stand = Stand::ensure(options, spec, lock, events).await;
+    Ok(stand.map_err(Failure::not_provided)?.nest)
+}
+
+/// What is half made goes; what is whole stays.
+async fn clear(options: &StandOptions, nest: &str, begun: Option<&Import>) {
+    if let Some(begun) = begun
+        && let Err(left) = begun.abandon().await
+    {
+        eprintln!("the nest's next run removes what is left: {left}");
+    }
+    clean_up(options, nest).await;
+}
+
+impl From<NestError> for Failure {
+    fn from(error: NestError) -> Self {
+        match error {
+            NestError::Taken { .. } | NestError::There { .. } => failed(error.to_string()),
+            other => Failure::not_provided(other),
+        }
+    }
+}
+
+fn failed(message: String) -> Failure {
+    Failure {
+        verdict: Verdict::Failed,
+        message,
+    }
+}
+
+/// A name that a nest or a flavour can have.
+fn plain_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    let ends = text.ends_with(|c: char| c.is_ascii_alphanumeric());
+    if begins && ends && text.len() <= 45 && text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected at most 45 letters, digits, hyphens and `.`, a letter first; found `{text}`"
+    ))
+}

@@ -1,0 +1,104 @@
+//! A flavour's child as one file, for another nest or another engine.
+//!
+//! What is packed is a copy: the server is at rest while that is made, and not
+//! while it is packed and read. The copy has no address and counts as half made,
+//! here as well as where it arrives.
+
+use super::outer::RUNTIME;
+use super::{Consistency, Located, NestError, UpkeepError, key};
+use crate::engine::{
+    Content, Devices, Engine, EngineError, ImageSource, NewInstance, Operation, config,
+};
+
+/// Ends the name of the copy that is packed.
+const ENDING: &str = "-packed";
+/// The file's name in the engine; each copy has but one.
+const BACKUP: &str = "export";
+
+/// A child that is to leave its nest. Nothing of it is left in the nest after
+/// [`Package::remove`].
+#[derive(Debug)]
+pub struct Package {
+    engine: Engine,
+    container: String,
+    mark: String,
+    /// Packing, as long as it goes on.
+    packing: Option<Operation>,
+}
+
+impl Located {
+    /// Copies it to be packed. A server that ran or was held runs after a copy that
+    /// is [`Consistency::Clean`], started anew; else it is as it was. It bears `mark`
+    /// wherever it goes.
+    ///
+    /// # Errors
+    /// As of the engine; nothing is left then.
+    pub async fn package(
+        &self,
+        consistency: Consistency,
+        mark: &str,
+    ) -> Result<Package, UpkeepError> {
+        let package = Package {
+            engine: self.child.engine.clone(),
+            container: format!("{}{ENDING}", self.child.name),
+            mark: mark.to_owned(),
+            packing: None,
+        };
+        let copied = self
+            .at_rest(consistency, || package.copy(&self.child.name))
+            .await;
+        match copied {
+            Ok(()) => Ok(package),
+            Err(error) => {
+                if let Err(left) = package.remove().await {
+                    tracing::debug!(%left, "the next run removes it");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Package {
+    async fn copy(&self, of: &str) -> Result<(), UpkeepError> {
+        let (engine, name) = (&self.engine, &self.container);
+        engine.destroy_instance(name).await?;
+        let mut noted = config([(key::STAGE, "making"), (key::PARCEL, &self.mark)]);
+        let nobodys = [key::ADDRESS, key::AHEAD, key::FRESH, key::IMPORTED, RUNTIME];
+        noted.extend(nobodys.map(|key| (key.to_owned(), String::new())));
+        let none = config([("type", "none")]);
+        let new = NewInstance {
+            name: name.clone(),
+            image: ImageSource::Container(of.to_owned()),
+            config: noted,
+            devices: Devices::from([("eth0".to_owned(), none)]),
+        };
+        engine.create_instance(&new).await?;
+        Ok(engine.set_device(name, "eth0", None).await?)
+    }
+
+    /// Packs it, and opens what comes of it.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn open(&mut self) -> Result<Content, EngineError> {
+        let (engine, name) = (&self.engine, &self.container);
+        let packing = engine.begin_backup(name, BACKUP).await?;
+        let packing = self.packing.insert(packing);
+        engine.ended("pack the container", packing).await?;
+        self.packing = None;
+        engine.open_backup(name, BACKUP).await
+    }
+
+    /// Removes the copy, and what it was packed into with it.
+    ///
+    /// # Errors
+    /// As of the engine; the nest's next run removes what is left.
+    pub async fn remove(self) -> Result<(), NestError> {
+        if let Some(packing) = &self.packing {
+            // However it ends: an engine does not leave it off when it is asked to.
+            let _ = self.engine.ended("pack the container", packing).await;
+        }
+        Ok(self.engine.destroy_instance(&self.container).await?)
+    }
+}

@@ -1,0 +1,141 @@
+//! A child that comes from elsewhere: it gets an address of this nest, and its
+//! server lets this nest's user in. Nobody else may be at work in the nest.
+//!
+//! Its container has a name that no flavour of a matrix has, so that no run takes
+//! it for its own. Until [`Import::finish`] it counts as half made.
+
+use std::net::Ipv4Addr;
+
+use tokio::io::AsyncRead;
+
+use super::address::{fixed_address, free_address};
+use super::arrival::Arrival;
+use super::child::Child;
+use super::listing::Kind;
+use super::outer::{RUNTIME, config_stage_ready, is_ready, read_key};
+use super::{Nest, NestError, inner, key};
+use crate::engine::{FileMode, Power, config};
+
+/// Begins the names of containers that came from elsewhere.
+const PREFIX: &str = "imported-";
+/// Where a child looks for its name server.
+const RESOLVER: &str = "/etc/resolv.conf";
+
+/// A child that is being brought in.
+#[derive(Debug)]
+pub struct Import {
+    nest: Nest,
+    flavour: String,
+    arrival: Arrival,
+    address: Ipv4Addr,
+}
+
+impl Import {
+    /// Finds a place in the nest.
+    ///
+    /// # Errors
+    /// [`NestError::Taken`]; as of the engine.
+    pub async fn begin(nest: &Nest, flavour: &str) -> Result<Self, NestError> {
+        let there = nest.engine.instances().await?;
+        let wanted = Kind::Flavour(flavour.to_owned());
+        let container = format!("{PREFIX}{}", flavour.replace('.', "-"));
+        let has_it = there.iter().filter(|child| is_ready(child));
+        if has_it
+            .into_iter()
+            .any(|child| child.name == container || Kind::of_child(child) == wanted)
+        {
+            return Err(NestError::Taken {
+                nest: nest.name.clone(),
+                flavour: flavour.to_owned(),
+            });
+        }
+        nest.engine.destroy_instance(&container).await?;
+        let taken: Vec<Ipv4Addr> = there
+            .iter()
+            .filter_map(|child| read_key(child, key::ADDRESS).ok())
+            .collect();
+        Ok(Import {
+            address: free_address(nest.subnet, &taken)?,
+            nest: nest.clone(),
+            flavour: flavour.to_owned(),
+            arrival: Arrival::new(nest.engine.clone(), container),
+        })
+    }
+
+    /// Sends what another engine has packed, and waits until it is unpacked.
+    ///
+    /// # Errors
+    /// As of the engine; where `packed` breaks off.
+    pub async fn receive(
+        &mut self,
+        packed: impl AsyncRead + Send + Sync + 'static,
+    ) -> Result<(), NestError> {
+        Ok(self.arrival.receive(Some(inner::POOL), packed).await?)
+    }
+
+    /// Gives it its place: name, address and name server. Its server lets `client`
+    /// in from now on, which the caller sees to.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn fit(&self, client: Ipv4Addr) -> Result<Child, NestError> {
+        let Arrival {
+            engine, container, ..
+        } = &self.arrival;
+        let (name, subnet) = (container, self.nest.subnet);
+        let noted = config([
+            (key::OWNER, "dbmatrix"),
+            (key::STAGE, "making"),
+            (key::IMPORTED, "true"),
+            (key::FLAVOUR, &self.flavour),
+            (key::ADDRESS, &self.address.to_string()),
+            (key::CLIENT, &client.to_string()),
+            (key::PARCEL, ""),
+            (RUNTIME, &fixed_address(self.address, subnet)),
+        ]);
+        engine.configure_instance(name, &noted).await?;
+        let nic = inner::child_nic(self.address);
+        engine.set_device(name, "eth0", Some(&nic)).await?;
+        let resolver = format!("nameserver {}\n", self.nest.gateway());
+        engine
+            .push(name, RESOLVER, FileMode::Public, &resolver)
+            .await?;
+        Ok(Child {
+            name: name.clone(),
+            engine: engine.clone(),
+            address: self.address,
+            packages: String::new(),
+        })
+    }
+
+    /// Starts it; its server starts with it.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn start(&self) -> Result<(), NestError> {
+        let Arrival {
+            engine, container, ..
+        } = &self.arrival;
+        Ok(engine.power(container, Power::Start).await?)
+    }
+
+    /// Notes that it is whole.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn finish(&self) -> Result<(), NestError> {
+        let Arrival {
+            engine, container, ..
+        } = &self.arrival;
+        let ready = config_stage_ready();
+        Ok(engine.configure_instance(container, &ready).await?)
+    }
+
+    /// Removes what has come of it so far.
+    ///
+    /// # Errors
+    /// As of the engine; the nest's next run removes what is left.
+    pub async fn abandon(&self) -> Result<(), NestError> {
+        self.arrival.abandon().await
+    }
+}
