@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use dbmatrix::engine::EngineError;
 use dbmatrix::host::Names;
 use dbmatrix::nest::{
-    Consistency, Import, Located, NestError, Package, Pruning, UpkeepError, locate, prune,
+    Arrival, Consistency, Import, Located, NestError, Package, Pruning, UpkeepError, locate, prune,
 };
 use tokio::io::AsyncReadExt;
 
@@ -181,6 +181,58 @@ async fn what_a_killed_import_has_left_is_swept_or_replaced() {
     }
     children(&inner).await;
     assert!(inner.there().is_empty());
+}
+
+/// Sends a flavour to another engine, up to the step that fails.
+async fn send(arrival: &mut Arrival) -> Result<(), NestError> {
+    let (_host, _inner, located) = shop().await;
+    let package = located.package(Consistency::Crash, arrival.mark()).await;
+    let mut package = package.expect("a copy");
+    let content = package.open().await?;
+    arrival.receive(None, content.into_reader()).await?;
+    arrival.settle_alone().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_is_a_container_like_others_there() {
+    let lab = Stateful::start();
+    let mut arrival = Arrival::at(&lab.engine(), SHOP).await.expect("a place");
+    send(&mut arrival).await.expect("it arrives");
+    assert_eq!(lab.there(), ["shop: stopped"]);
+    assert_eq!(lab.record(SHOP, "flavour"), SHOP);
+    for forgotten in ["owner", "stage", "parcel", "address"] {
+        assert_eq!(lab.record(SHOP, forgotten), "", "{forgotten}");
+    }
+    let taken = Arrival::at(&lab.engine(), SHOP).await;
+    assert!(matches!(taken, Err(NestError::There { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_sent_leaves_nothing_there_and_takes_nobody_elses() {
+    for step in ["unpack shop", "write in shop", "set shop"] {
+        for trouble in [
+            Trouble::Refused(403, "not authorized"),
+            Trouble::LostAfterwards,
+        ] {
+            let lab = Stateful::start();
+            let mut arrival = Arrival::at(&lab.engine(), SHOP).await.expect("a place");
+            lab.once(step, trouble);
+            let failed = send(&mut arrival).await;
+            failed.expect_err(step);
+            // By then it is a container like others.
+            let is_whole = step == "set shop" && matches!(trouble, Trouble::LostAfterwards);
+            arrival.abandon().await.expect("a removal");
+            assert_eq!(lab.there().is_empty(), !is_whole, "{step}: {trouble:?}");
+        }
+    }
+    let lab = Stateful::start();
+    let mut arrival = Arrival::at(&lab.engine(), SHOP).await.expect("a place");
+    lab.put_foreign(SHOP);
+    send(&mut arrival)
+        .await
+        .expect_err("somebody else was faster");
+    arrival.abandon().await.expect("a look");
+    assert_eq!(lab.there(), ["shop: running"]);
 }
 
 #[tokio::test]
