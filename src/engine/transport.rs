@@ -1,16 +1,15 @@
 //! Requests and replies: HTTP over the way to an engine.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,7 +29,7 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 /// A client of one engine, within one of its projects.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    way: Way,
+    way: Arc<Way>,
     project: Option<String>,
 }
 
@@ -109,12 +108,9 @@ pub(super) enum Reply {
 impl Engine {
     /// A client of the engine that listens on `socket`, in its default
     /// project. Nothing is sent yet.
-    ///
-    /// Connections are not kept: with an idle one open, LXD 5.0.2 was seen not
-    /// to accept those of its own start hooks, which then time out after 30 s.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Engine {
-            way: Way::Socket(socket.into()),
+            way: Arc::new(Way::socket(socket.into())),
             project: None,
         }
     }
@@ -126,7 +122,7 @@ impl Engine {
     /// [`RemoteError`] of what it is made of.
     pub fn remote(remote: &Remote) -> Result<Self, RemoteError> {
         Ok(Engine {
-            way: Way::to(remote)?,
+            way: Arc::new(Way::to(remote)?),
             project: None,
         })
     }
@@ -142,9 +138,9 @@ impl Engine {
     /// The socket on which the engine listens; empty of one that is reached over
     /// the network.
     pub fn socket(&self) -> &Path {
-        match &self.way {
-            Way::Socket(path) => path,
-            Way::Network(_) => Path::new(""),
+        match &*self.way {
+            Way::Socket { path, .. } => path,
+            Way::Network { .. } => Path::new(""),
         }
     }
 
@@ -263,21 +259,8 @@ impl Engine {
         tracing::debug!(uri = path, what, "engine request");
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = path
-            .parse()
-            .map_err(|_| unexpected(what, "an address without blanks", &path))?;
         *request.headers_mut() = headers;
-        let host = HeaderValue::from_str(self.way.host());
-        let host = host.map_err(|_| unexpected(what, "a plain host", self.way.host()))?;
-        request.headers_mut().insert(HOST, host);
-        let stream = self.way.open(what).await?;
-        let response = async {
-            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            // It ends with the reply, or when nobody waits for that any more.
-            tokio::spawn(connection);
-            sender.send_request(request).await
-        };
-        let response = response.await.map_err(|error| failed(what, &error))?;
+        let response = self.way.request(what, &path, request).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -301,16 +284,6 @@ impl Engine {
             }
             _ => path.to_owned(),
         }
-    }
-}
-
-/// What is told of a request that has no reply.
-fn failed(what: &str, error: &hyper::Error) -> EngineError {
-    let (what, reason) = (what.to_owned(), innermost(error));
-    match error.is_user() {
-        // What was to be sent could not be read.
-        true => EngineError::Source { what, reason },
-        false => EngineError::Lost { what, reason },
     }
 }
 
@@ -380,12 +353,4 @@ pub(super) fn unexpected(what: &str, expected: &str, found: &str) -> EngineError
 fn beginning(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
     text.trim().replace('\n', " ")
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
 }

@@ -7,18 +7,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hyper::body::Incoming;
+use hyper::{Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use hyperlocal::UnixConnector;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::{TlsConnector, rustls};
 
 use super::EngineError;
+use super::transport::{Body, unexpected};
 
 /// What an engine answers on where its address names none.
 const PORT: u16 = 8443;
@@ -63,29 +67,34 @@ pub enum RemoteError {
 }
 
 /// How an engine is reached.
+///
+/// Connections are not kept: with an idle one open, LXD 5.0.2 was seen not to
+/// accept those of its own start hooks, which then time out after 30 s.
 #[derive(Debug, Clone)]
 pub(super) enum Way {
-    Socket(PathBuf),
-    Network(Arc<Network>),
+    Socket {
+        path: PathBuf,
+        client: Client<UnixConnector, Body>,
+    },
+    Network {
+        /// Such as `https://db.example:8443`.
+        address: String,
+        client: Client<HttpsConnector<HttpConnector>, Body>,
+    },
 }
-
-/// Reached over the network.
-#[derive(Debug)]
-pub(super) struct Network {
-    host: String,
-    port: u16,
-    name: ServerName<'static>,
-    tls: Arc<ClientConfig>,
-}
-
-/// A connection to an engine.
-pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 impl Way {
+    /// The way to the engine that listens on `path`. Nothing is sent yet.
+    pub(super) fn socket(path: PathBuf) -> Self {
+        Way::Socket {
+            path,
+            client: client(UnixConnector),
+        }
+    }
+
     /// The way to a remote engine. Nothing is sent yet.
     pub(super) fn to(remote: &Remote) -> Result<Self, RemoteError> {
-        let (host, port, name) = split(&remote.address)?;
+        let address = whole(&remote.address)?;
         let provider = Arc::new(ring::default_provider());
         let pinned = Pinned {
             certificate: first_certificate(&remote.certificate)?,
@@ -110,80 +119,82 @@ impl Way {
             key: remote.client_key.clone(),
             source,
         })?;
-        Ok(Way::Network(Arc::new(Network {
-            host,
-            port,
-            name,
-            tls: Arc::new(tls),
-        })))
-    }
-
-    /// Opens a connection.
-    ///
-    /// # Errors
-    /// [`EngineError::Unreachable`], [`EngineError::Stranger`].
-    pub(super) async fn open(&self, what: &str) -> Result<Box<dyn Connection>, EngineError> {
-        let opened: std::io::Result<Box<dyn Connection>> = match self {
-            Way::Socket(path) => match UnixStream::connect(path).await {
-                Ok(stream) => Ok(Box::new(stream)),
-                Err(error) => Err(error),
-            },
-            Way::Network(network) => match network.open().await {
-                Ok(stream) => Ok(Box::new(stream)),
-                Err(error) => Err(error),
-            },
-        };
-        opened.map_err(|error| match is_stranger(&error) {
-            true => EngineError::Stranger {
-                what: what.to_owned(),
-                at: self.to_string(),
-            },
-            false => EngineError::Unreachable {
-                what: what.to_owned(),
-                at: self.to_string(),
-                reason: error.to_string(),
-            },
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_only()
+            .enable_http1();
+        Ok(Way::Network {
+            address,
+            client: client(connector.build()),
         })
     }
 
-    /// The name that requests are for, which HTTP/1.1 wants to be told.
-    pub(super) fn host(&self) -> &str {
-        match self {
-            Way::Socket(_) => "engine",
-            Way::Network(network) => &network.host,
+    /// Sends a request for `path`; its reply is still to be read.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreachable`], [`EngineError::Stranger`],
+    /// [`EngineError::Lost`]; [`EngineError::Source`] where what was to be sent
+    /// could not be read.
+    pub(super) async fn request(
+        &self,
+        what: &str,
+        path: &str,
+        mut request: Request<Body>,
+    ) -> Result<Response<Incoming>, EngineError> {
+        let uri: Result<Uri, _> = match self {
+            Way::Socket { path: socket, .. } => Ok(hyperlocal::Uri::new(socket, path).into()),
+            Way::Network { address, .. } => format!("{address}{path}").parse(),
+        };
+        *request.uri_mut() =
+            uri.map_err(|_| unexpected(what, "an address without blanks", path))?;
+        let response = match self {
+            Way::Socket { client, .. } => client.request(request).await,
+            Way::Network { client, .. } => client.request(request).await,
+        };
+        response.map_err(|error| self.failed(what, &error))
+    }
+
+    fn failed(&self, what: &str, error: &hyper_util::client::legacy::Error) -> EngineError {
+        let (what, at, reason) = (what.to_owned(), self.to_string(), innermost(error));
+        let is_of_the_source =
+            |error: &Cause<'_>| error.downcast_ref().is_some_and(hyper::Error::is_user);
+        match error.is_connect() {
+            true if causes(error).any(is_stranger) => EngineError::Stranger { what, at },
+            true => EngineError::Unreachable { what, at, reason },
+            false if causes(error).any(|cause| is_of_the_source(&cause)) => {
+                EngineError::Source { what, reason }
+            }
+            false => EngineError::Lost { what, reason },
         }
     }
+}
+
+fn client<C: Connect + Clone>(connector: C) -> Client<C, Body> {
+    Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(connector)
 }
 
 impl std::fmt::Display for Way {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Way::Socket(path) => write!(f, "{}", path.display()),
-            Way::Network(network) => write!(f, "https://{}:{}", network.host, network.port),
+            Way::Socket { path, .. } => write!(f, "{}", path.display()),
+            Way::Network { address, .. } => f.write_str(address),
         }
     }
 }
 
-impl Network {
-    async fn open(&self) -> std::io::Result<TlsStream<TcpStream>> {
-        // As it stands in addresses: IPv6 in brackets.
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, self.port)).await?;
-        let connector = TlsConnector::from(Arc::clone(&self.tls));
-        connector.connect(self.name.clone(), stream).await
-    }
-}
-
-/// Host, port, and the name by which TLS knows it.
-fn split(address: &str) -> Result<(String, u16, ServerName<'static>), RemoteError> {
+/// An address with its port.
+fn whole(address: &str) -> Result<String, RemoteError> {
     let wrong = || RemoteError::Address(address.to_owned());
     let rest = address.strip_prefix("https://").ok_or_else(wrong)?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let uri: hyper::http::uri::Authority = rest.parse().map_err(|_| wrong())?;
-    let host = uri.host();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(bare.to_owned()).map_err(|_| wrong())?;
-    Ok((host.to_owned(), uri.port_u16().unwrap_or(PORT), name))
+    let authority: hyper::http::uri::Authority = rest.parse().map_err(|_| wrong())?;
+    let port = authority.port_u16().unwrap_or(PORT);
+    match authority.host() {
+        "" => Err(wrong()),
+        host => Ok(format!("https://{host}:{port}")),
+    }
 }
 
 fn first_certificate(path: &Path) -> Result<CertificateDer<'static>, RemoteError> {
@@ -193,12 +204,24 @@ fn first_certificate(path: &Path) -> Result<CertificateDer<'static>, RemoteError
     })
 }
 
+type Cause<'a> = &'a (dyn std::error::Error + 'static);
+
+/// What an error came of, itself first.
+fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
+    std::iter::successors(Some(error), |cause| cause.source())
+}
+
+fn innermost(error: Cause<'_>) -> String {
+    let last = causes(error).last();
+    last.map(ToString::to_string).unwrap_or_default()
+}
+
 /// Whether another certificate was shown than the one that is known.
-fn is_stranger(error: &std::io::Error) -> bool {
-    let inner = error.get_ref();
-    let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+fn is_stranger(cause: Cause<'_>) -> bool {
+    let wrapped = cause.downcast_ref().and_then(std::io::Error::get_ref);
+    let wrapped = wrapped.and_then(|inner| inner.downcast_ref());
     matches!(
-        inner,
+        wrapped.or_else(|| cause.downcast_ref()),
         Some(rustls::Error::InvalidCertificate(
             CertificateError::ApplicationVerificationFailure
         ))
@@ -259,11 +282,10 @@ mod tests {
 
     #[test]
     fn an_address_is_https_with_a_host() {
-        let read = |address: &str| split(address).map(|(host, port, _)| (host, port)).ok();
-        let db = || "db.example".to_owned();
-        assert_eq!(read("https://db.example"), Some((db(), PORT)));
-        assert_eq!(read("https://db.example:443/"), Some((db(), 443)));
-        assert_eq!(read("https://[::1]:1"), Some(("[::1]".to_owned(), 1)));
+        let read = |address: &str| whole(address).unwrap_or_default();
+        assert_eq!(read("https://db.example"), "https://db.example:8443");
+        assert_eq!(read("https://db.example:443/"), "https://db.example:443");
+        assert_eq!(read("https://[::1]:1"), "https://[::1]:1");
         for wrong in [
             "db.example:8443",
             "http://x",
@@ -271,7 +293,7 @@ mod tests {
             "https://a/b",
             "https://a b",
         ] {
-            assert_eq!(read(wrong), None, "{wrong}");
+            assert_eq!(read(wrong), "", "{wrong}");
         }
     }
 }
