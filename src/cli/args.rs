@@ -12,6 +12,7 @@ use super::hand::HandCommand;
 use super::list::Format as ListFormat;
 use crate::host::EngineChoice;
 use crate::matrix::After;
+use crate::nest::Access;
 use crate::plan::Selection;
 use crate::report::ReportSpec;
 use crate::shard::Shard;
@@ -456,6 +457,15 @@ pub(super) struct ExecArgs {
     /// The command with its arguments
     #[arg(last = true, required = true)]
     pub(super) command: Vec<String>,
+}
+
+/// How servers are reached, by its word.
+pub(super) fn access(text: &str) -> Result<Access, String> {
+    let mut words = Access::WORDS.into_iter();
+    let named = words.find(|(word, _)| *word == text);
+    named
+        .map(|(_, access)| access)
+        .ok_or_else(|| "expected `route` or `proxy`".to_owned())
 }
 
 fn project_name(text: &str) -> Result<String, String> {

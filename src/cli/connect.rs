@@ -8,7 +8,7 @@ use console::Term;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ad_hoc::{bring_up, is_server};
-use super::args::Place;
+use super::args::{Place, access};
 use super::completion::flavours;
 use super::reach::{Reached, find_all, find_each, reach_all};
 use super::{Failure, privilege};
@@ -77,14 +77,6 @@ enum Client {
     Mariadb,
     /// The one that completes while you type
     Mycli,
-}
-
-fn access(text: &str) -> Result<Access, String> {
-    let mut words = Access::WORDS.into_iter();
-    let named = words.find(|(word, _)| *word == text);
-    named
-        .map(|(_, access)| access)
-        .ok_or_else(|| "expected `route` or `proxy`".to_owned())
 }
 
 /// Opens a prompt on one flavour or several, or runs statements.

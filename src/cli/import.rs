@@ -10,16 +10,16 @@ use indicatif::ProgressBar;
 use tokio::fs::File;
 use tokio::io::BufReader;
 
-use super::args::Place;
+use super::args::{Place, access};
 use super::reach::{log_in_at, open_way};
-use super::run::clean_up;
+use super::run::{clean_up, prepare_way};
 use super::signal::asked_to_end;
 use super::{Failure, consent, privilege, say, transfer};
 use crate::engine::EngineError;
 use crate::event::{Sender, Verdict};
 use crate::host::{Names, Survey, survey};
 use crate::matrix::NestSpec;
-use crate::nest::{Import, Manifest, Nest, NestError, Unpacked, unpacked, wake_nests};
+use crate::nest::{Access, Import, Manifest, Nest, NestError, Unpacked, unpacked, wake_nests};
 use crate::report::{Progress, drive};
 use crate::run::{Lock, Stand, StandOptions, start_engine};
 use crate::server::{RoutedUser, Server, let_in};
@@ -39,6 +39,11 @@ pub(super) struct ImportArgs {
     /// The nest that it comes into; made where there is none
     #[arg(long, default_value = NEST, value_parser = plain_name)]
     nest: String,
+
+    /// How a nest that is made is reached: by a `route`, or through a `proxy` on
+    /// 127.0.0.1, which needs no root [default: `route`]
+    #[arg(long, value_name = "HOW", value_parser = access)]
+    access: Option<Access>,
 
     /// The flavour's name [default: the one that it had]
     #[arg(long, value_name = "FLAVOUR", value_parser = plain_name)]
@@ -61,13 +66,23 @@ struct Packed<'a> {
 pub(super) async fn import(place: &Place, args: &ImportArgs) -> Result<Verdict, Failure> {
     privilege::suffice(place).await?;
     let packed = Packed::read(args).await?;
-    let spec = NestSpec::usual(&args.nest);
+    let spec = NestSpec {
+        access: args.access.unwrap_or_default(),
+        ..NestSpec::usual(&args.nest)
+    };
     let found = survey(&place.engine()).await;
-    let packages = match is_there(&found, place, &spec.name).await? {
+    let is_there = is_there(&found, place, &spec.name).await?;
+    let packages = match is_there {
         true => Vec::new(),
         false => found.missing_packages(true, true),
     };
-    consent::ask(&packages, args.yes)?;
+    if !packages.is_empty() {
+        privilege::become_root()?;
+        consent::ask(&packages, args.yes)?;
+    }
+    if let (Survey::Running(engine), false) = (&found, is_there) {
+        prepare_way(place, engine, &spec).await?;
+    }
     let options = StandOptions {
         engine: place.engine(),
         project: place.project.clone(),

@@ -341,7 +341,11 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
 }
 
 /// Sees that a route can be set, before anything takes long.
-async fn prepare_way(place: &Place, engine: &Engine, spec: &NestSpec) -> Result<(), Failure> {
+pub(super) async fn prepare_way(
+    place: &Place,
+    engine: &Engine,
+    spec: &NestSpec,
+) -> Result<(), Failure> {
     if privilege::is_root() || spec.access == Access::Proxy {
         return Ok(());
     }

@@ -1,29 +1,17 @@
 //! Completion of words by Tab: keywords, commands of the prompt, and names that
-//! the servers have.
-//!
-//! Names are asked for in the background, by sessions of their own; a word is
-//! completed by those that are known by then, and waits for nobody.
+//! the servers have, as far as they are known by then.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use futures_util::future::join_all;
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::command::SHORT;
-use crate::outcome::Row;
-use crate::session::{Connect, Session, SessionError};
-
-/// How long servers may take to tell their names.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Rows that are taken of each kind of name.
-const MOST: usize = 20_000;
+use super::names::Names;
 
 const KEYWORDS: &str = "\
 ADD AFTER ALTER ANALYZE AND AS ASC AUTO_INCREMENT BEGIN BETWEEN BIGINT BLOB BY \
@@ -37,110 +25,7 @@ PROCEDURE PROCESSLIST REFERENCES RENAME REPLACE RETURNING RIGHT ROLLBACK \
 SELECT SESSION SET SHOW STATUS TABLE TABLES TEXT THEN TRUNCATE UNION UNIQUE \
 UPDATE USE USING VALUES VARCHAR WHERE";
 
-/// What servers have, by name.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    /// The database in use: its tables need not be told by it.
-    database: Option<String>,
-    databases: BTreeSet<String>,
-    /// Each with its database.
-    tables: BTreeSet<(String, String)>,
-    /// Each with its table.
-    columns: BTreeSet<(String, String)>,
-}
-
-/// Asks servers for their names; what it knows is given to [`Completion`].
-#[derive(Debug, Default)]
-pub(super) struct Inquiry {
-    names: watch::Sender<Names>,
-    /// The one before ends where another one begins.
-    asking: Option<AbortOnDropHandle<()>>,
-}
-
-impl Inquiry {
-    /// Begins to ask servers, each with the database in use there. One that does
-    /// not answer has no names.
-    pub(super) fn begin<S: Connect + 'static>(&mut self, servers: Vec<(S, Option<String>)>) {
-        let told = self.names.clone();
-        let task = tokio::spawn(async move {
-            let asked = servers.iter().map(async |(server, database)| {
-                let asked = tokio::time::timeout(PATIENCE, ask(server, database.as_deref()));
-                match asked.await {
-                    Ok(Ok(names)) => names,
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "no names to complete");
-                        Names::default()
-                    }
-                    Err(_) => Names::default(),
-                }
-            });
-            let mut all = Names::default();
-            join_all(asked)
-                .await
-                .into_iter()
-                .for_each(|names| all.join(names));
-            told.send_replace(all);
-        });
-        self.asking = Some(AbortOnDropHandle::new(task));
-    }
-
-    /// Who completes words by what is known at the time.
-    pub(super) fn completion(&self) -> Completion {
-        Completion {
-            names: self.names.subscribe(),
-        }
-    }
-}
-
-/// Whether a statement may have changed what there is.
-pub(super) fn changes_names(sql: &str) -> bool {
-    let word = sql.split_whitespace().next().unwrap_or_default();
-    let words = ["CREATE", "DROP", "ALTER", "RENAME", "USE"];
-    words.iter().any(|one| one.eq_ignore_ascii_case(word))
-}
-
-async fn ask(server: &impl Connect, database: Option<&str>) -> Result<Names, SessionError> {
-    let mut session = server.connect(database).await?;
-    // Who holds tables is not waited for.
-    session.run("SET SESSION lock_wait_timeout = 2").await?;
-    let mut names = Names {
-        database: database.map(str::to_owned),
-        ..Names::default()
-    };
-    let databases = "SELECT schema_name, '' FROM information_schema.schemata";
-    let databases = pairs(&mut session, databases).await?;
-    names.databases = databases.into_iter().map(|(name, _)| name).collect();
-    let tables = "SELECT table_schema, table_name FROM information_schema.tables";
-    names.tables = pairs(&mut session, tables).await?;
-    let columns = "SELECT table_name, column_name FROM information_schema.columns \
-         WHERE table_schema = DATABASE() OR table_schema NOT IN \
-         ('information_schema', 'mysql', 'performance_schema', 'sys')";
-    names.columns = pairs(&mut session, columns).await?;
-    session.close().await;
-    Ok(names)
-}
-
-async fn pairs(
-    session: &mut Session,
-    sql: &str,
-) -> Result<BTreeSet<(String, String)>, SessionError> {
-    let outcome = session.run(&format!("{sql} LIMIT {MOST}")).await?;
-    let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
-    let pair = |texts: Vec<Option<String>>| {
-        let mut texts = texts.into_iter().flatten();
-        Some((texts.next()?, texts.next()?))
-    };
-    Ok(rows.map(Row::texts).filter_map(pair).collect())
-}
-
 impl Names {
-    fn join(&mut self, other: Names) {
-        self.database = self.database.take().or(other.database);
-        self.databases.extend(other.databases);
-        self.tables.extend(other.tables);
-        self.columns.extend(other.columns);
-    }
-
     /// Those that may stand at a place.
     fn at(&self, place: &Place<'_>) -> BTreeSet<&str> {
         if let Some(owner) = place.owner {
@@ -272,6 +157,10 @@ pub(super) struct Completion {
 }
 
 impl Completion {
+    pub(super) fn of(names: watch::Receiver<Names>) -> Self {
+        Completion { names }
+    }
+
     /// Where the word at the end of `text` begins, and what it may become.
     fn candidates(&self, text: &str) -> (usize, Vec<String>) {
         // Pasted lines keep how far they are indented.
@@ -397,9 +286,7 @@ mod tests {
                 ("my table", "größe"),
             ]),
         };
-        let inquiry = Inquiry::default();
-        let completion = inquiry.completion();
-        inquiry.names.send_replace(names);
+        let completion = Completion::of(watch::channel(names).1);
         let (begin, found) = completion.candidates(text);
         found
             .into_iter()
@@ -486,11 +373,5 @@ mod tests {
             assert!(completed(text).is_empty(), "{text}");
         }
         assert_eq!(completed("SELECT 'it''s' fro"), ["SELECT 'it''s' from"]);
-    }
-
-    #[test]
-    fn statements_that_change_names_are_known() {
-        assert!(changes_names("create table t (a int)") && changes_names("USE `a`"));
-        assert!(!changes_names("SELECT 1") && !changes_names(""));
     }
 }

@@ -9,6 +9,7 @@ mod complete;
 mod format;
 mod gather;
 mod line;
+mod names;
 mod seat;
 mod status;
 mod talk;

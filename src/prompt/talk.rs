@@ -8,10 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::command::{Command, HELP};
-use super::complete::{Inquiry, changes_names};
+use super::complete::Completion;
 use super::format::{View, summary};
 use super::gather::Gathered;
 use super::line::{Line, Lines, Source};
+use super::names::{Inquiry, changes_names};
 use super::seat::{Presses, Reply, Seat};
 use super::status;
 use super::typed::{Item, Typed};
@@ -97,7 +98,7 @@ impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
     /// Where Ctrl-C cannot be heard, or nothing can be written.
     pub async fn lead(mut self, source: Source) -> std::io::Result<Ended> {
         let mut interrupts = signal(SignalKind::interrupt())?;
-        let mut lines = Lines::of(source, self.inquiry.completion());
+        let mut lines = Lines::of(source, Completion::of(self.inquiry.known()));
         let ended = self.take_lines(&mut lines, &mut interrupts).await;
         for seat in self.seats {
             seat.close().await;
