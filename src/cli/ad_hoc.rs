@@ -33,6 +33,11 @@ pub(super) async fn bring_up(
     let mut matrix = matrix_of(servers)?;
     let noted = noted_access(place).await?;
     matrix.nest.access = access.or(noted).unwrap_or_default();
+    if noted.is_some_and(|noted| noted != matrix.nest.access) {
+        return Err(Failure::misused(format!(
+            "nest `{NEST}` is reached in the other way, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"
+        )));
+    }
     let there = flavours_awake(place).await?;
     let is_there = |name: &str| there.iter().any(|one| one.0 == NEST && one.1 == name);
     let mut flavours = matrix.flavours.iter();
@@ -41,7 +46,7 @@ pub(super) async fn bring_up(
     let names = flavours
         .map(|flavour| format!("{NEST}/{}", flavour.name))
         .collect();
-    if all_there && noted == Some(matrix.nest.access) {
+    if all_there {
         return Ok(names);
     }
     let task = Task {

@@ -56,10 +56,8 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
             .map_err(Failure::not_provided)?;
         remove_routes().await?;
     }
-    nest_locks.into_iter().for_each(Lock::remove);
+    drop((nest_locks, lock));
     if args.all {
-        lock.remove();
-        Lock::remove_abandoned();
         remove_empty_folders();
     }
     drop(events);
@@ -174,7 +172,11 @@ fn remove_empty_folders() {
 /// Routes of ours whose nest is long gone.
 async fn remove_routes() -> Result<(), Failure> {
     let routes = Routes::open().map_err(Failure::not_provided)?;
-    for subnet in routes.ours().await.map_err(Failure::not_provided)? {
+    let ours = routes.ours().await.map_err(Failure::not_provided)?;
+    if !ours.is_empty() {
+        privilege::ask_for_routes()?;
+    }
+    for subnet in ours {
         routes.remove(subnet).await.map_err(Failure::not_provided)?;
     }
     Ok(())

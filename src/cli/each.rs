@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 
 use super::args::Place;
 use super::hand::Chosen;
-use super::reach::{find_all, log_in_to, open_way, running};
+use super::reach::{find_all, log_in_to, open_ways, running};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
 use crate::event::{Sender, Verdict};
@@ -54,12 +54,7 @@ pub(super) async fn each(
     for error in &unknown {
         eprintln!("error: {error}");
     }
-    for (at, one) in flavours.iter().enumerate() {
-        let is_first = |other: &Located| other.nest.name != one.nest.name;
-        if flavours[..at].iter().all(is_first) {
-            open_way(&one.nest).await?;
-        }
-    }
+    open_ways(&flavours).await?;
     let labels = labels(&flavours.iter().map(Located::names).collect::<Vec<_>>());
     let done = flavours.iter().zip(labels).map(async |(one, label)| {
         let ended = work(one).await;

@@ -173,14 +173,15 @@ async fn open(file: &Path, bar: &ProgressBar) -> Result<Unpacked, Failure> {
     unpacked(counted).await.map_err(could_not)
 }
 
-/// Whether there is a nest of that name, whole or not.
+/// Whether there is a whole nest of that name.
 async fn is_there(found: &Survey, place: &Place, nest: &str) -> Result<bool, Failure> {
     let Survey::Running(engine) = found else {
         return Ok(false);
     };
-    let inside = engine.in_project(&place.project);
-    let there = inside.instance(nest).await;
-    Ok(there.map_err(Failure::not_provided)?.is_some())
+    let names = Names::of(&place.project);
+    let inside = engine.in_project(&names.project);
+    let there = Nest::find(&inside, nest, &names.bridge).await?;
+    Ok(there.is_some())
 }
 
 /// Leaves what has begun in `begun`, for who is interrupted.

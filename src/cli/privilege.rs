@@ -59,7 +59,7 @@ pub(super) fn ask_for_routes() -> Result<(), Failure> {
         command.status().is_ok_and(|status| status.success())
     };
     eprintln!("routes to the children are root's: asking sudo for `ip route`");
-    if sudo(&["-n", "ip", "-V"], true) {
+    if sudo(&["-n", "ip", "route", "show"], true) {
         return Ok(());
     }
     let has_person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();

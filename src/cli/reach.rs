@@ -94,8 +94,20 @@ pub(super) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Fail
     server.map_err(Failure::not_provided)
 }
 
+/// As [`open_way`], once a nest.
+pub(super) async fn open_ways(flavours: &[Located]) -> Result<(), Failure> {
+    for (at, one) in flavours.iter().enumerate() {
+        let is_other = |other: &Located| other.nest.name != one.nest.name;
+        if flavours[..at].iter().all(is_other) {
+            open_way(&one.nest).await?;
+        }
+    }
+    Ok(())
+}
+
 /// As [`reach`], several side by side, in their order.
 pub(super) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> {
+    open_ways(all).await?;
     let names = labels(&all.iter().map(Located::names).collect::<Vec<_>>());
     let logins = all.iter().zip(names).map(async |(located, label)| {
         let told = |failure: Failure| Failure {

@@ -133,11 +133,10 @@ async fn remove_routes(subnets: &[Ipv4Net]) -> Result<Vec<String>, FixError> {
 /// Who makes something holds the nest's lock all the while.
 async fn remove_half(host: &Engine, names: &Names, nest: &str) -> Result<Vec<String>, FixError> {
     let lock = Lock::try_take(&nest_lock(&names.project, nest))?;
-    let lock = lock.ok_or_else(|| FixError::Busy {
+    let _lock = lock.ok_or_else(|| FixError::Busy {
         nest: nest.to_owned(),
     })?;
     remove_half_made(host, nest, &names.bridge).await?;
-    lock.remove();
     Ok(vec![format!("removed what was half made of nest `{nest}`")])
 }
 

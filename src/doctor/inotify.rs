@@ -1,11 +1,12 @@
-//! Inotify instances, of which the kernel gives each user so many. To the host,
-//! init of every container of a nest is the same user's, and takes some; a
-//! container that gets none does not boot.
+//! Inotify instances, of which the kernel gives each user so many. Those in all
+//! containers count as root's too, who made their user namespaces; a container
+//! that gets none does not boot.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use rustix::process::geteuid;
 
 use super::Finding;
 
@@ -21,14 +22,17 @@ pub(super) fn look() -> Finding {
     let Ok(limit) = limit.trim().parse::<usize>() else {
         return Finding::ok(AT, "this kernel names no limit");
     };
-    finding(AT, limit, busiest(Path::new("/proc")))
+    if !geteuid().is_root() {
+        return Finding::note(AT, "not looked at: only root can").remedy("sudo dbmatrix doctor");
+    }
+    finding(AT, limit, taken(Path::new("/proc")))
 }
 
 fn finding(at: &str, limit: usize, taken: usize) -> Finding {
     let room = limit.saturating_sub(taken) / PER_SERVER;
-    let found = format!("{taken} of {limit} instances of one user are taken");
+    let found = format!("root and its containers have {taken} of {limit} instances");
     match room >= ROOM {
-        true => Finding::ok(at, format!("{found}: room for some {room} servers at a time")),
+        true => Finding::ok(at, format!("{found}: room for some {room} more servers at a time")),
         false => Finding::problem(
             at,
             format!("{found}: with room for {room} more servers at a time, others do not boot"),
@@ -37,22 +41,29 @@ fn finding(at: &str, limit: usize, taken: usize) -> Finding {
     }
 }
 
-/// How many the busiest user has, as far as we may see.
-fn busiest(processes: &Path) -> usize {
-    let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
+/// How many root has, those in other user namespaces included.
+fn taken(processes: &Path) -> usize {
+    let namespace = |process: &Path| fs::read_link(process.join("ns/user")).ok();
+    let own = namespace(&processes.join("self"));
+    let mut taken = 0;
     for process in fs::read_dir(processes).into_iter().flatten().flatten() {
-        let Ok(owner) = process.metadata() else {
+        let process = process.path();
+        let is_roots = fs::metadata(&process).is_ok_and(|found| found.uid() == 0);
+        let is_a_number = process
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit));
+        if !is_a_number || !(is_roots || namespace(&process) != own) {
             continue;
-        };
-        let files = fs::read_dir(process.path().join("fd"));
+        }
+        let files = fs::read_dir(process.join("fd"));
         let files = files.into_iter().flatten().flatten();
         let watchers = files.filter(|file| {
             let target = fs::read_link(file.path());
             target.is_ok_and(|target| target == Path::new("anon_inode:inotify"))
         });
-        *taken.entry(owner.uid()).or_default() += watchers.count();
+        taken += watchers.count();
     }
-    taken.into_values().max().unwrap_or(0)
+    taken
 }
 
 #[cfg(test)]
@@ -68,15 +79,19 @@ mod tests {
     }
 
     #[test]
-    fn instances_are_counted_by_user() {
+    fn instances_of_other_namespaces_count() {
+        use std::os::unix::fs::symlink;
         let processes = tempfile::tempdir().expect("a folder");
         for (process, target) in [("1", "anon_inode:inotify"), ("2", "/dev/null")] {
-            let files = processes.path().join(process).join("fd");
-            fs::create_dir_all(&files).expect("a folder");
+            let process = processes.path().join(process);
+            for folder in ["fd", "ns"] {
+                fs::create_dir_all(process.join(folder)).expect("a folder");
+            }
+            symlink("user:[2]", process.join("ns/user")).expect("a link");
             for file in ["3", "4"] {
-                std::os::unix::fs::symlink(target, files.join(file)).expect("a link");
+                symlink(target, process.join("fd").join(file)).expect("a link");
             }
         }
-        assert_eq!(busiest(processes.path()), 2);
+        assert_eq!(taken(processes.path()), 2);
     }
 }

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::transport::{escaped, unexpected};
+use super::transport::{escaped, typed, unexpected};
 use super::{Config, Devices, Engine, EngineError, ImageSource};
 
 /// Creating unpacks an image; on a slow disk that takes minutes.
 const CREATE: Duration = Duration::from_secs(900);
 const CHANGE: Duration = Duration::from_secs(120);
+/// How often a change is tried while somebody else changes the same container.
+const ATTEMPTS: u32 = 8;
 
 /// A container as the engine shows it.
 #[derive(Debug, Clone, Deserialize)]
@@ -163,18 +165,55 @@ impl Engine {
         settings: Option<&Config>,
     ) -> Result<(), EngineError> {
         let what = format!("set device `{device}` of container `{name}`");
+        self.change_devices(&what, name, |devices| {
+            match settings {
+                Some(settings) => devices.insert(device.to_owned(), json!(settings)),
+                None => devices.remove(device),
+            };
+        })
+        .await
+    }
+
+    /// Adds a device to a container, unless one of that name is there; returns the
+    /// one that is there then.
+    pub async fn add_device(
+        &self,
+        name: &str,
+        device: &str,
+        settings: &Config,
+    ) -> Result<Config, EngineError> {
+        let what = format!("add device `{device}` to container `{name}`");
+        let mut there = json!(settings);
+        self.change_devices(&what, name, |devices| {
+            let entry = devices.entry(device.to_owned());
+            there = entry.or_insert_with(|| json!(settings)).clone();
+        })
+        .await?;
+        typed(&what, there)
+    }
+
+    /// Changes the devices of a container as they are; somebody else may do so at
+    /// the same time.
+    async fn change_devices(
+        &self,
+        what: &str,
+        name: &str,
+        mut change: impl FnMut(&mut Map<String, Value>),
+    ) -> Result<(), EngineError> {
         let path = format!("/1.0/instances/{}", escaped(name));
-        let mut whole: Value = self.get(&what, &path).await?;
-        let devices = whole.get_mut("devices").and_then(Value::as_object_mut);
-        let devices =
-            devices.ok_or_else(|| unexpected(&what, "a container's `devices`", "none"))?;
-        match settings {
-            Some(settings) => devices.insert(device.to_owned(), json!(settings)),
-            None => devices.remove(device),
-        };
-        self.change(&what, Method::PUT, &path, Some(whole), CHANGE)
-            .await
-            .map(drop)
+        for attempt in 1.. {
+            let (mut whole, tag): (Value, _) = self.get_tagged(what, &path).await?;
+            let devices = whole.get_mut("devices").and_then(Value::as_object_mut);
+            let devices =
+                devices.ok_or_else(|| unexpected(what, "a container's `devices`", "none"))?;
+            change(devices);
+            let changed = self.put_tagged(what, &path, whole, tag, CHANGE).await;
+            match changed {
+                Err(EngineError::Refused { code: 412, .. }) if attempt < ATTEMPTS => {}
+                other => return other,
+            }
+        }
+        Ok(())
     }
 
     /// Starts, stops, freezes or thaws a container.

@@ -19,7 +19,7 @@ pub(super) type Socket = WebSocketStream<Line>;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Direction {
     Both,
     /// Nothing is sent once it is open, not even the answers to an engine's
     /// `ping`, which asks for none. Where the engine has gone, a proxy in between
@@ -31,7 +31,7 @@ pub(super) enum Way {
 #[derive(Debug)]
 pub(super) struct Line {
     stream: UnixStream,
-    way: Way,
+    direction: Direction,
 }
 
 impl Engine {
@@ -41,7 +41,7 @@ impl Engine {
         what: &str,
         operation: &Operation,
         secret: &str,
-        way: Way,
+        direction: Direction,
     ) -> Result<Socket, EngineError> {
         let path = operation.address() + "/websocket?secret=" + &escaped(secret);
         let stream = UnixStream::connect(self.socket()).await;
@@ -52,12 +52,12 @@ impl Engine {
         })?;
         let line = Line {
             stream,
-            way: Way::Both,
+            direction: Direction::Both,
         };
         let address = format!("ws://engine{}", self.with_project(&path));
         match client_async(address, line).await {
             Ok((mut socket, _)) => {
-                socket.get_mut().way = way;
+                socket.get_mut().direction = direction;
                 Ok(socket)
             }
             Err(Error::Http(response)) => {
@@ -94,7 +94,7 @@ impl AsyncWrite for Line {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let line = self.get_mut();
-        if line.way == Way::Out {
+        if line.direction == Direction::Out {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut line.stream).poll_write(context, bytes);

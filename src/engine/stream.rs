@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exec::ExecResult;
 use super::operation::Operation;
-use super::socket::{Socket, Way, lost};
+use super::socket::{Direction, Socket, lost};
 use super::transport::{Reply, escaped, typed, unexpected};
 use super::{Engine, EngineError, Exec};
 
@@ -114,20 +114,20 @@ impl Engine {
             return Err(unexpected(&what, "an operation", "a direct reply"));
         };
         let begun: Begun = typed(&what, begun)?;
-        let open = async |name: &str, way: Way| {
+        let open = async |name: &str, direction: Direction| {
             let secret = begun.metadata.fds.get(name);
             let secret = secret.ok_or_else(|| {
                 unexpected(&what, &format!("a websocket `{name}`"), "none of that name")
             })?;
-            self.websocket(&what, &operation, secret, way).await
+            self.websocket(&what, &operation, secret, direction).await
         };
-        let control = open("control", Way::Both).await?;
-        let (input, both) = open("0", Way::Both).await?.split();
+        let control = open("control", Direction::Both).await?;
+        let (input, both) = open("0", Direction::Both).await?.split();
         let (output, errors) = match terminal {
             Some(_) => (both, None),
             None => {
-                let (_, output) = open("1", Way::Out).await?.split();
-                let (_, errors) = open("2", Way::Out).await?.split();
+                let (_, output) = open("1", Direction::Out).await?.split();
+                let (_, errors) = open("2", Direction::Out).await?.split();
                 (output, Some(errors))
             }
         };

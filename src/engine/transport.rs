@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH};
 use hyper::{Method, Request, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -135,6 +135,11 @@ impl Engine {
         }
     }
 
+    /// The project that it speaks of, unless that is the default one.
+    pub fn project_name(&self) -> Option<&str> {
+        self.project.as_deref()
+    }
+
     /// The socket on which the engine listens; empty of one that is reached over
     /// the network.
     pub fn socket(&self) -> &Path {
@@ -169,6 +174,45 @@ impl Engine {
         match self.send(what, Method::GET, path, None).await? {
             Reply::Sync(metadata) => typed(what, metadata),
             Reply::Async(..) => Err(unexpected(what, "a direct reply", "an operation")),
+        }
+    }
+
+    /// As [`Engine::get`], with the tag that tells this state from others.
+    pub(super) async fn get_tagged<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+    ) -> Result<(T, Option<HeaderValue>), EngineError> {
+        let response = self
+            .respond(what, Method::GET, path, HeaderMap::new(), whole(""))
+            .await?;
+        let tag = response.headers().get(ETAG).cloned();
+        match read_reply(what, &collect(what, response).await?)? {
+            Reply::Sync(metadata) => Ok((typed(what, metadata)?, tag)),
+            Reply::Async(..) => Err(unexpected(what, "a direct reply", "an operation")),
+        }
+    }
+
+    /// Replaces something that is as it was when it had this tag; the engine
+    /// refuses with code 412 where it is not.
+    pub(super) async fn put_tagged(
+        &self,
+        what: &str,
+        path: &str,
+        body: Value,
+        tag: Option<HeaderValue>,
+        limit: Duration,
+    ) -> Result<(), EngineError> {
+        let mut headers = json_headers();
+        if let Some(tag) = tag {
+            headers.insert(IF_MATCH, tag);
+        }
+        let bytes = self
+            .exchange(what, Method::PUT, path, headers, whole(body.to_string()))
+            .await?;
+        match read_reply(what, &bytes)? {
+            Reply::Sync(_) => Ok(()),
+            Reply::Async(operation, _) => self.wait(what, &operation, limit).await.map(drop),
         }
     }
 
@@ -209,8 +253,7 @@ impl Engine {
         body: Option<Value>,
     ) -> Result<Reply, EngineError> {
         let text = body.map(|value| value.to_string()).unwrap_or_default();
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let headers = json_headers();
         let deadline = Instant::now() + UNSETTLED;
         loop {
             let outcome = self
@@ -285,6 +328,12 @@ impl Engine {
             _ => path.to_owned(),
         }
     }
+}
+
+fn json_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers
 }
 
 /// The whole of a reply.

@@ -218,10 +218,11 @@ fn innermost(error: Cause<'_>) -> String {
 
 /// Whether another certificate was shown than the one that is known.
 fn is_stranger(cause: Cause<'_>) -> bool {
-    let wrapped = cause.downcast_ref().and_then(std::io::Error::get_ref);
-    let wrapped = wrapped.and_then(|inner| inner.downcast_ref());
+    if let Some(wrapper) = cause.downcast_ref::<std::io::Error>() {
+        return wrapper.get_ref().is_some_and(|inner| is_stranger(inner));
+    }
     matches!(
-        wrapped.or_else(|| cause.downcast_ref()),
+        cause.downcast_ref(),
         Some(rustls::Error::InvalidCertificate(
             CertificateError::ApplicationVerificationFailure
         ))

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use rustix::process::geteuid;
+
 use super::package::{has_candidate, os_release};
 use super::{has_program, program};
 use crate::engine::Engine;
@@ -192,6 +194,7 @@ pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool
         (!runs, "dnsmasq", "dnsmasq-base"),
         (btrfs, "mkfs.btrfs", "btrfs-progs"),
         (builds_images, "mmdebstrap", BUILDER),
+        (builds_images && !geteuid().is_root(), "newuidmap", "uidmap"),
     ];
     let wanted = programs
         .into_iter()

@@ -10,7 +10,7 @@ use tokio::process::Child;
 
 use super::BaseImage;
 use super::error::{ImageError, cache_error};
-use super::scratch::Scratch;
+use super::scratch::{OPEN, Scratch, open_folder};
 
 /// Packages of every image: an init system, a network, a way to get more, and to
 /// get it without waiting for the disk.
@@ -62,6 +62,11 @@ pub(super) async fn bootstrap(
     work: &Path,
     rootfs: &Path,
 ) -> Result<(), ImageError> {
+    let open = open_folder().map_err(|error| {
+        let folder = std::path::PathBuf::from(OPEN);
+        cache_error(image, "make a folder in", &folder, error)
+    })?;
+    let work = open.as_ref().map_or(work, |folder| folder.path());
     let mut scratch = Scratch::fitting();
     loop {
         let Err(text) = run_mmdebstrap(image, work, rootfs, scratch).await? else {

@@ -1,8 +1,11 @@
 //! Where an image is unpacked while it is made.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use tempfile::TempDir;
 use tokio::process::Command;
 
 /// Memory that must be there for a build in memory, in KiB: of its tree, of that
@@ -14,6 +17,22 @@ const PLENTY: u64 = 4 << 20;
 /// disk, which takes half of all the time there. The mount ends with it.
 const IN_MEMORY: &str =
     r#"mount -t tmpfs -o size=3g,mode=0755 dbmatrix-image "$TMPDIR"; exec "$0" "$@""#;
+
+/// Where who is not root unpacks.
+pub(super) const OPEN: &str = "/var/tmp";
+
+/// A folder for who is not root: in a user namespace of theirs, their own folders
+/// are a stranger's (mmdebstrap(1), TMPDIR).
+pub(super) fn open_folder() -> io::Result<Option<TempDir>> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    tempfile::Builder::new()
+        .prefix("dbmatrix-image-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir_in(OPEN)
+        .map(Some)
+}
 
 /// Where temporary files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,6 +76,24 @@ impl Nest {
         self.access == Access::Proxy || is_set.await.unwrap_or(false)
     }
 
+    /// Removes what the other way to the children is made of. A route that this
+    /// user may not remove leads to its nest all the same.
+    ///
+    /// # Errors
+    /// As of the host's engine.
+    pub(super) async fn leave_other_way(&self, nest: &Instance) -> Result<(), EngineError> {
+        match self.access {
+            Access::Route => remove_all(&self.host, nest).await,
+            Access::Proxy => {
+                let removed = async { Routes::open()?.remove(self.subnet).await };
+                if let Err(error) = removed.await {
+                    tracing::info!(%error, "a route stays");
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// The address that servers see their user come from.
     ///
     /// # Errors
@@ -139,7 +157,6 @@ impl Proxies {
         port: u16,
     ) -> Result<SocketAddr, EngineError> {
         let to = SocketAddr::from((child, port));
-        // One after the other: each writes all devices of the nest.
         let mut known = self.0.lock().await;
         if let Some(from) = known.get(&to) {
             return Ok(*from);
@@ -148,8 +165,10 @@ impl Proxies {
         let mut failed = None;
         for from in free_ports(&format!("{nest}/{to}")).take(ATTEMPTS.into()) {
             let from = SocketAddr::from((Ipv4Addr::LOCALHOST, from));
-            match host.set_device(nest, &name, Some(&proxy(from, to))).await {
-                Ok(()) => {
+            match host.add_device(nest, &name, &proxy(from, to)).await {
+                // Somebody else may have been sooner.
+                Ok(device) => {
+                    let from = address(&device, "listen").unwrap_or(from);
                     known.insert(to, from);
                     return Ok(from);
                 }
@@ -181,11 +200,7 @@ pub(super) async fn remove_taken(host: &Engine, nest: &Instance) -> Result<Proxi
     Ok(Proxies::read(&left))
 }
 
-/// Removes all proxies of a nest.
-///
-/// # Errors
-/// As of the host's engine.
-pub(super) async fn remove_all(host: &Engine, nest: &Instance) -> Result<(), EngineError> {
+async fn remove_all(host: &Engine, nest: &Instance) -> Result<(), EngineError> {
     remove(host, nest, |_| true).await
 }
 

@@ -141,6 +141,9 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
             continue;
         }
         let nest = Nest::read(&inside, &instance, "")?;
+        if nest.check_socket().is_err() {
+            continue;
+        }
         let children = nest.engine.instances().await?;
         let row = |child| listed(&instance.name, Kind::of_child(child), child, &nest.engine);
         rows.extend(children.iter().map(row));
@@ -194,8 +197,16 @@ pub async fn wake_nests(
     }
     let mut nests = Vec::new();
     for instance in there {
-        if is_ready(&instance) && nest.is_none_or(|name| instance.name == name) {
-            nests.push(Nest::wake(&inside, &instance, &names.bridge).await?);
+        if !is_ready(&instance) || nest.is_some_and(|name| instance.name != name) {
+            continue;
+        }
+        match Nest::wake(&inside, &instance, &names.bridge).await {
+            Ok(awake) => nests.push(awake),
+            // Another user's nest is none of ours, unless it is asked for.
+            Err(error @ NestError::Socket { .. }) if nest.is_none() => {
+                tracing::info!(%error, "left out");
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(nests)

@@ -20,6 +20,7 @@ mod outer;
 mod packed;
 mod prune;
 mod snapshot;
+mod socket;
 mod standing;
 mod turn;
 mod upkeep;

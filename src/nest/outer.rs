@@ -1,8 +1,7 @@
 //! The nest as a container of the host's engine.
 
-use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
@@ -14,11 +13,12 @@ use super::access::{self, Access, Proxies};
 use super::address::{
     UNMANAGED, UNMANAGED_TEXT, first_steps, fixed_address, free_address, gateway,
 };
+use super::socket::{SOCKET_DEVICE, remove_stale_socket, socket_device, socket_of, socket_path};
 use super::{NestError, inner, key};
 use crate::engine::{
     Config, Devices, Engine, EngineError, Exec, FileMode, Instance, NewInstance, Power, config,
 };
-use crate::host::{Ground, group_of, make_run_folder, run_folder};
+use crate::host::{Ground, make_run_folder};
 use crate::image::{Builder, ImageOrigin, ImageStore};
 use crate::route::{Guard, Routes, pick_subnet};
 use crate::session::Secret;
@@ -26,9 +26,6 @@ use crate::session::Secret;
 /// Settings that the engine hands to the container's runtime as they are.
 pub(super) const RUNTIME: &str = "raw.lxc";
 const ENGINE_LIMIT: Duration = Duration::from_secs(90);
-const SOCKET_DEVICE: &str = "dbmatrix-engine";
-/// Where an engine that was installed in the nest listens.
-const INNER_SOCKET: &str = "/var/lib/incus/unix.socket";
 
 /// What a nest is to be like.
 #[derive(Debug, Clone)]
@@ -107,8 +104,8 @@ impl Nest {
             engine.configure_instance(&nest.name, &changeable).await?;
             nest.access = settings.access;
         }
-        if let (Some(instance), Access::Route) = (&found, nest.access) {
-            access::remove_all(engine, instance).await?;
+        if let Some(instance) = &found {
+            nest.leave_other_way(instance).await?;
         }
         Ok(nest)
     }
@@ -133,6 +130,7 @@ impl Nest {
         bridge: &str,
     ) -> Result<Self, NestError> {
         let mut nest = Self::read(host, instance, bridge)?;
+        nest.move_socket(instance).await?;
         if instance.status == "Stopped" {
             remove_stale_socket(nest.engine.socket());
             let left = access::remove_taken(host, instance).await?;
@@ -141,33 +139,10 @@ impl Nest {
         host.ensure_running(instance).await?;
         nest.check_socket()?;
         if !nest.engine.is_ready().await && instance.is_running() {
-            nest.attach_socket(host, instance).await?;
+            nest.attach_socket().await?;
         }
         wait_for_engine(&nest).await?;
         Ok(nest)
-    }
-
-    /// Another user may have made it for themselves.
-    fn check_socket(&self) -> Result<(), NestError> {
-        let socket = self.engine.socket();
-        match rustix::fs::access(socket, rustix::fs::Access::WRITE_OK) {
-            Err(rustix::io::Errno::ACCESS) => Err(NestError::Socket {
-                name: self.name.clone(),
-                socket: socket.to_owned(),
-            }),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-
-    /// Makes the socket anew: whoever passed it on is gone.
-    async fn attach_socket(&self, host: &Engine, instance: &Instance) -> Result<(), NestError> {
-        let device = instance.devices.get(SOCKET_DEVICE);
-        let device = device.ok_or_else(|| record_error(&self.name, SOCKET_DEVICE, "no device"))?;
-        host.set_device(&self.name, SOCKET_DEVICE, None).await?;
-        remove_stale_socket(self.engine.socket());
-        host.set_device(&self.name, SOCKET_DEVICE, Some(device))
-            .await?;
-        Ok(())
     }
 
     /// The way that packets to the children must go.
@@ -197,7 +172,7 @@ impl Nest {
         progress("container");
         let config = new_config(ground, settings).await?;
         let name = settings.name.clone();
-        let socket = socket_path(ground, &name);
+        let socket = socket_path(&ground.names.project, &name);
         let new = NewInstance {
             name: name.clone(),
             image,
@@ -300,12 +275,6 @@ pub async fn remove_half_made(engine: &Engine, name: &str, bridge: &str) -> Resu
     Ok(())
 }
 
-/// Where a nest's inner engine is reached on the host.
-pub(super) fn socket_of(instance: &Instance) -> Option<&str> {
-    let device = instance.devices.get(SOCKET_DEVICE)?;
-    device.get("listen")?.strip_prefix("unix:")
-}
-
 pub(super) fn is_ready(instance: &Instance) -> bool {
     instance
         .config
@@ -332,19 +301,6 @@ fn record_error(name: &str, key: &'static str, found: &str) -> NestError {
         name: name.to_owned(),
         key,
         found: found.to_owned(),
-    }
-}
-
-fn socket_path(ground: &Ground, name: &str) -> PathBuf {
-    run_folder().join(format!("{}-{name}.socket", ground.names.project))
-}
-
-/// A socket file without a listener keeps the next one from being made.
-fn remove_stale_socket(path: &Path) {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::debug!(%error, "the old socket stays");
     }
 }
 
@@ -416,16 +372,7 @@ fn devices(ground: &Ground, settings: &Config, socket: &Path) -> Devices {
         ("network", &ground.names.bridge),
         ("ipv4.address", &address),
     ]);
-    let group = group_of(ground.engine.socket()).unwrap_or_default();
-    let proxy = config([
-        ("type", "proxy"),
-        ("bind", "host"),
-        ("listen", &format!("unix:{}", socket.display())),
-        ("connect", &format!("unix:{INNER_SOCKET}")),
-        ("mode", "0660"),
-        ("uid", &rustix::process::geteuid().as_raw().to_string()),
-        ("gid", &group.to_string()),
-    ]);
+    let proxy = socket_device(&ground.engine, socket);
     Devices::from([("eth0".to_owned(), eth0), (SOCKET_DEVICE.to_owned(), proxy)])
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use tokio::time::timeout;
 
-use super::outer::{is_ready, read_key, socket_of};
+use super::outer::{is_ready, read_key};
+use super::socket::socket_of;
 use super::{Access, existing_nests, key};
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::{Names, OWNER};

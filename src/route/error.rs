@@ -16,7 +16,7 @@ pub enum RouteError {
     },
     /// Only root, or who has the capability `CAP_NET_ADMIN`, sets routes.
     #[error(
-        "routes to `{subnet}` need root, and sudo does not do it; run: {}; or set `access = \"proxy\"` in the matrix's `[nest]`",
+        "routes to `{subnet}` need root, and sudo does not do it; run: {}",
         by_hand(.commands)
     )]
     NotPermitted {

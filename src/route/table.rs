@@ -134,7 +134,13 @@ impl Routes {
                 Ok(needed) => needed,
                 Err(foreign) => return Err(self.foreign(&foreign).await),
             };
-            self.carry_out(subnet, &needed, interface).await?;
+            match self.carry_out(subnet, &needed, interface).await {
+                Ok(()) => {}
+                // By sudo, what somebody else did meanwhile is refused.
+                Err(RouteError::NotPermitted { .. })
+                    if changes(&self.entries().await?, &real).is_ok_and(|now| now != needed) => {}
+                Err(error) => return Err(error),
+            }
         }
         Err(RouteError::Unsettled { subnet })
     }

@@ -1,28 +1,34 @@
-//! One run at a time on a nest.
+//! One run at a time on a nest, whoever runs it.
+//!
+//! A lock is a Unix socket that is bound to an abstract name (unix(7)): the kernel
+//! gives a name to one process at a time and takes it back however that ends, so
+//! nothing is left and no user needs a folder for it.
 
-use std::fs::{File, Permissions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::Duration;
 
+use rustix::net::sockopt::socket_peercred;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::event::Sender;
-use crate::host::{make_run_folder, run_folder};
 
-/// Held as long as it lives; let go by the kernel however the process ends.
+/// Bytes that an abstract name may have.
+const LONGEST: usize = 107;
+
+/// Held as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
-    path: PathBuf,
-    file: File,
+    _listener: UnixListener,
 }
 
 /// Why there is no lock.
 #[derive(Debug, Error)]
-#[error("could not lock `{}`: {source}", path.display())]
+#[error("could not lock `{name}`: {source}")]
 pub struct LockError {
-    path: PathBuf,
+    name: String,
     source: io::Error,
 }
 
@@ -36,24 +42,18 @@ impl Lock {
     /// Waits until nobody else holds the lock of that name, and says so.
     ///
     /// # Errors
-    /// As of the file system.
+    /// As of the kernel.
     pub async fn take(name: &str, events: &Sender) -> Result<Self, LockError> {
-        let path = path_of(name);
-        let failed = |source: io::Error| LockError {
-            path: path.clone(),
-            source,
-        };
         let mut told = false;
         loop {
-            let mut file = match attempt(&path).map_err(failed)? {
-                Attempt::Held(lock) => return Ok(lock),
-                Attempt::Busy(file) => file,
-            };
+            if let Some(lock) = Self::try_take(name)? {
+                return Ok(lock);
+            }
             if !told {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(failed)?;
+                let holder =
+                    holder(name).map_or_else(String::new, |pid| format!(" (process {pid})"));
                 events.warn(format!(
-                    "another dbmatrix (process {holder}) is at work on `{name}`; waiting for it"
+                    "another dbmatrix{holder} is at work on `{name}`; waiting for it"
                 ));
                 told = true;
             }
@@ -64,87 +64,67 @@ impl Lock {
     /// The lock of that name, unless somebody else holds it.
     ///
     /// # Errors
-    /// As of the file system.
+    /// As of the kernel.
     pub fn try_take(name: &str) -> Result<Option<Self>, LockError> {
-        let path = path_of(name);
-        match attempt(&path) {
-            Ok(Attempt::Held(lock)) => Ok(Some(lock)),
-            Ok(Attempt::Busy(_)) => Ok(None),
-            Err(source) => Err(LockError { path, source }),
+        let bound = address(name).and_then(|address| UnixListener::bind_addr(&address));
+        match bound {
+            Ok(listener) => Ok(Some(Lock {
+                _listener: listener,
+            })),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(None),
+            Err(source) => Err(LockError {
+                name: name.to_owned(),
+                source,
+            }),
         }
     }
 
-    /// Whether somebody holds the lock of that name. Makes no file.
+    /// Whether somebody holds the lock of that name.
     pub fn is_held(name: &str) -> bool {
-        let Ok(file) = File::open(path_of(name)) else {
-            return false;
-        };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
-    }
-
-    /// Removes the files of locks that nobody holds: whoever was killed has left
-    /// them, and who needs one makes it anew.
-    pub fn remove_abandoned() {
-        let Ok(files) = std::fs::read_dir(run_folder()) else {
-            return;
-        };
-        for file in files.flatten() {
-            let name = file.file_name();
-            let name = name.to_str().and_then(|name| name.strip_suffix(".lock"));
-            if let Some(Ok(Some(lock))) = name.map(Self::try_take) {
-                lock.remove();
-            }
-        }
-    }
-
-    /// Lets go of the lock and removes its file.
-    pub fn remove(self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "a lock's file stays");
-        }
-        drop(self.file);
+        holder(name).is_some()
     }
 }
 
-fn path_of(name: &str) -> PathBuf {
-    run_folder().join(format!("{name}.lock"))
+/// The process that holds a lock.
+fn holder(name: &str) -> Option<u32> {
+    let stream = UnixStream::connect_addr(&address(name).ok()?).ok()?;
+    let process = socket_peercred(&stream).ok()?.pid;
+    u32::try_from(process.as_raw_nonzero().get()).ok()
 }
 
-/// What comes of an attempt to take a lock.
-enum Attempt {
-    Held(Lock),
-    /// Somebody else holds it.
-    Busy(File),
-}
-
-fn attempt(path: &Path) -> io::Result<Attempt> {
-    loop {
-        make_run_folder()?;
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(path)?;
-        // Others of the group lock it too; only its owner may say so.
-        let _ = file.set_permissions(Permissions::from_mode(0o664));
-        match file.try_lock() {
-            Ok(()) if is_at(&file, path) => {
-                file.rewind()?;
-                file.set_len(0)?;
-                write!(file, "{}", std::process::id())?;
-                let path = path.to_owned();
-                return Ok(Attempt::Held(Lock { path, file }));
-            }
-            // Whoever held it has removed the file since it was opened.
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy(file)),
-            Err(TryLockError::Error(source)) => return Err(source),
-        }
+fn address(name: &str) -> io::Result<SocketAddr> {
+    let mut whole = format!("dbmatrix/{name}");
+    if whole.len() > LONGEST {
+        let digest = Sha256::digest(name.as_bytes());
+        let hex = digest.iter().map(|byte| format!("{byte:02x}"));
+        whole = format!("dbmatrix/{}", hex.collect::<String>());
     }
+    SocketAddr::from_abstract_name(whole)
 }
 
-/// Whether `path` still leads to the open file.
-fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        _ => false,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_by_one_at_a_time() {
+        let name = format!("test-{}", std::process::id());
+        assert!(!Lock::is_held(&name));
+        let held = Lock::try_take(&name).expect("no error");
+        assert!(held.is_some());
+        assert!(Lock::try_take(&name).expect("no error").is_none());
+        assert_eq!(holder(&name), Some(std::process::id()));
+        drop(held);
+        assert!(!Lock::is_held(&name));
+        assert!(Lock::try_take(&name).expect("no error").is_some());
+    }
+
+    #[test]
+    fn a_long_name_is_a_lock_of_its_own() {
+        let long = |end: &str| format!("{}-{end}-{}", "x".repeat(200), std::process::id());
+        let one = Lock::try_take(&long("a")).expect("no error");
+        let other = Lock::try_take(&long("b")).expect("no error");
+        assert!(one.is_some() && other.is_some());
+        assert!(Lock::try_take(&long("a")).expect("no error").is_none());
     }
 }

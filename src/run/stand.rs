@@ -165,10 +165,8 @@ pub async fn start_engine(choice: &EngineChoice, events: &Sender) -> Result<Engi
     if let found @ Survey::Running(_) = survey(choice).await {
         return Ok(running_engine(&found).await?);
     }
-    let starting = Lock::take("engine", events).await?;
-    let engine = running_engine(&survey(choice).await).await;
-    starting.remove();
-    Ok(engine?)
+    let _starting = Lock::take("engine", events).await?;
+    Ok(running_engine(&survey(choice).await).await?)
 }
 
 fn step(events: &Sender, step: &str) {

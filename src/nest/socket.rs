@@ -1,0 +1,100 @@
+//! The socket on the host by which a nest's engine is reached: a proxy device of
+//! the nest's container.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::{Nest, NestError};
+use crate::engine::{Config, Engine, Instance, config};
+use crate::host::{group_of, make_run_folder, run_folder};
+
+pub(super) const SOCKET_DEVICE: &str = "dbmatrix-engine";
+/// Where an engine that was installed in the nest listens.
+const INNER_SOCKET: &str = "/var/lib/incus/unix.socket";
+
+impl Nest {
+    /// Another user may have made it for themselves.
+    pub(super) fn check_socket(&self) -> Result<(), NestError> {
+        let socket = self.engine.socket();
+        match rustix::fs::access(socket, rustix::fs::Access::WRITE_OK) {
+            Err(rustix::io::Errno::ACCESS) => Err(NestError::Socket {
+                name: self.name.clone(),
+                socket: socket.to_owned(),
+            }),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Sees that the socket has a folder: that of a user who has left, or of the
+    /// machine's last boot, is gone.
+    pub(super) async fn move_socket(&mut self, instance: &Instance) -> Result<(), NestError> {
+        let folder = self.engine.socket().parent().map(Path::to_owned);
+        let is_gone = folder.is_none_or(|folder| {
+            fs::metadata(folder).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        });
+        if !(is_gone || socket_of(instance).is_none()) {
+            return Ok(());
+        }
+        make_run_folder().map_err(|source| NestError::File {
+            step: "make the run folder",
+            source,
+        })?;
+        let project = self.host.project_name().unwrap_or_default();
+        let socket = socket_path(project, &self.name);
+        remove_stale_socket(&socket);
+        let device = socket_device(&self.host, &socket);
+        self.host
+            .set_device(&self.name, SOCKET_DEVICE, Some(&device))
+            .await?;
+        self.engine = Engine::new(socket);
+        Ok(())
+    }
+
+    /// Makes the socket anew: whoever passed it on is gone.
+    pub(super) async fn attach_socket(&self) -> Result<(), NestError> {
+        let device = socket_device(&self.host, self.engine.socket());
+        let set = async |device: Option<&Config>| {
+            self.host
+                .set_device(&self.name, SOCKET_DEVICE, device)
+                .await
+        };
+        set(None).await?;
+        remove_stale_socket(self.engine.socket());
+        Ok(set(Some(&device)).await?)
+    }
+}
+
+/// Where a nest's inner engine is reached on the host.
+pub(super) fn socket_of(instance: &Instance) -> Option<&str> {
+    let device = instance.devices.get(SOCKET_DEVICE)?;
+    device.get("listen")?.strip_prefix("unix:")
+}
+
+pub(super) fn socket_path(project: &str, name: &str) -> PathBuf {
+    run_folder().join(format!("{project}-{name}.socket"))
+}
+
+/// A socket file without a listener keeps the next one from being made.
+pub(super) fn remove_stale_socket(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::debug!(%error, "the old socket stays");
+    }
+}
+
+/// Passes the nest's engine on to a socket of the host, for who makes it and for
+/// the group that may use the host's engine.
+pub(super) fn socket_device(host: &Engine, socket: &Path) -> Config {
+    let group = group_of(host.socket()).unwrap_or_default();
+    config([
+        ("type", "proxy"),
+        ("bind", "host"),
+        ("listen", &format!("unix:{}", socket.display())),
+        ("connect", &format!("unix:{INNER_SOCKET}")),
+        ("mode", "0660"),
+        ("uid", &rustix::process::geteuid().as_raw().to_string()),
+        ("gid", &group.to_string()),
+    ])
+}
