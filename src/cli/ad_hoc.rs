@@ -33,9 +33,10 @@ pub(super) async fn bring_up(
     let mut matrix = matrix_of(servers)?;
     let noted = noted_access(place).await?;
     matrix.nest.access = access.or(noted).unwrap_or_default();
-    if noted.is_some_and(|noted| noted != matrix.nest.access) {
+    if let Some(noted) = noted.filter(|noted| *noted != matrix.nest.access) {
+        let noted = noted.word();
         return Err(Failure::misused(format!(
-            "nest `{NEST}` is reached in the other way, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"
+            "nest `{NEST}` was made with access `{noted}`, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"
         )));
     }
     let there = flavours_awake(place).await?;

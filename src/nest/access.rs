@@ -28,7 +28,8 @@ impl Access {
     pub const WORDS: [(&'static str, Access); 2] =
         [("route", Access::Route), ("proxy", Access::Proxy)];
 
-    pub(super) fn word(self) -> &'static str {
+    /// Its word.
+    pub fn word(self) -> &'static str {
         match self {
             Access::Route => "route",
             Access::Proxy => "proxy",
@@ -148,6 +149,24 @@ impl Proxies {
         Proxies(Arc::new(Mutex::new(all.collect())))
     }
 
+    /// Removes those that lead to none of `children`: the engine runs a program for
+    /// each.
+    pub(super) async fn keep(
+        &self,
+        host: &Engine,
+        nest: &str,
+        children: &[Ipv4Addr],
+    ) -> Result<(), EngineError> {
+        let mut known = self.0.lock().await;
+        let is_over = |to: &&SocketAddr| children.iter().all(|child| to.ip() != *child);
+        let over: Vec<SocketAddr> = known.keys().filter(is_over).copied().collect();
+        for to in over {
+            host.set_device(nest, &device_name(to), None).await?;
+            known.remove(&to);
+        }
+        Ok(())
+    }
+
     /// The host's end of the proxy to a child's port.
     async fn ensure(
         &self,
@@ -161,7 +180,7 @@ impl Proxies {
         if let Some(from) = known.get(&to) {
             return Ok(*from);
         }
-        let name = format!("{PREFIX}{}-{port}", child.to_string().replace('.', "-"));
+        let name = device_name(to);
         let mut failed = None;
         for from in free_ports(&format!("{nest}/{to}")).take(ATTEMPTS.into()) {
             let from = SocketAddr::from((Ipv4Addr::LOCALHOST, from));
@@ -215,6 +234,11 @@ async fn remove(
         }
     }
     Ok(())
+}
+
+fn device_name(to: SocketAddr) -> String {
+    let child = to.ip().to_string().replace('.', "-");
+    format!("{PREFIX}{child}-{}", to.port())
 }
 
 fn proxy(from: SocketAddr, to: SocketAddr) -> Config {

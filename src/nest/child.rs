@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
+use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
 use super::turn::Turns;
 use super::{Nest, NestError, apt, inner, key};
@@ -120,15 +121,26 @@ impl Children {
         }
         let mut imported = self.imported.lock().await;
         imported.clear();
+        let mut reached = Vec::new();
         for child in left {
             if child.is_marked(key::IMPORTED) {
                 imported.extend(child.config.get(key::FLAVOUR).cloned());
             }
             if let Ok(address) = read_key(&child, key::ADDRESS) {
+                if !is_golden(&child) {
+                    reached.push(address);
+                }
                 known.insert(child.name, address);
             }
         }
         *addresses = known;
+        let Nest {
+            proxies,
+            host,
+            name,
+            ..
+        } = &self.nest;
+        proxies.keep(host, name, &reached).await?;
         Ok(())
     }
 

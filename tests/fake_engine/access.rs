@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use dbmatrix::nest::{Access, Nest};
 use futures_util::future::try_join_all;
 
-use super::nested::nest;
+use super::nested::{nest, unswept};
 use super::state::Stateful;
 use super::trouble::Trouble;
 
@@ -42,6 +42,22 @@ async fn a_child_has_one_proxy_whoever_asks() {
         let wanted = (format!("tcp:{child}:3306"), format!("tcp:{}", end.address));
         assert!(ends.any(|(to, from)| (to, from) == (&wanted.0, &wanted.1)));
     }
+}
+
+#[tokio::test]
+async fn proxies_to_nobody_go_with_the_next_run() {
+    let (fake, nest) = proxied();
+    fake.put("one", "Stopped", &[("address", &FIRST.to_string())]);
+    for child in [FIRST, SECOND] {
+        nest.endpoint(child, 3306).await.expect("a proxy");
+    }
+    unswept(nest.clone()).sweep().await.expect("a sweep");
+    let there = fake.engine().instance("m").await.expect("an answer");
+    let names: Vec<String> = there.expect("the nest").devices.into_keys().collect();
+    assert_eq!(names, ["dbmatrix-port-10-99-1-10-3306"]);
+    // One that is needed again is made again.
+    nest.endpoint(SECOND, 3306).await.expect("a proxy");
+    assert_eq!(fake.heard(CHANGE), 4);
 }
 
 #[tokio::test]
