@@ -73,7 +73,7 @@ pub enum Event {
         /// Which phase.
         phase: Phase,
     },
-    /// Somebody is logged in over the route.
+    /// Somebody is logged in from the host.
     FlavourReady {
         /// Which one.
         flavour: String,

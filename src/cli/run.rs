@@ -236,29 +236,9 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
 
 /// As [`provide`], for who wants to know more than the verdict.
 pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord, Failure> {
-    privilege::suffice(place).await?;
     let Task { matrix, plan, .. } = task;
+    let options = options(place, task).await?;
     let reports = open_reports(&task.reports, task.owner).map_err(Failure::misused)?;
-    let found = survey(&place.engine()).await;
-    let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
-    if !packages.is_empty() {
-        privilege::become_root()?;
-        consent::ask(&packages, task.yes)?;
-    }
-    if let Survey::Running(engine) = &found {
-        prepare_way(place, engine, &matrix.nest).await?;
-    }
-    let options = StandOptions {
-        engine: place.engine(),
-        project: place.project.clone(),
-        survey: found,
-        packages,
-        images: plan
-            .flavours
-            .iter()
-            .map(|flavour| flavour.image.clone())
-            .collect(),
-    };
     let names: Vec<String> = plan
         .flavours
         .iter()
@@ -271,15 +251,7 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     let timings = Timings::default();
     audience.push(Box::new(timings.clone()));
     let reporter = tokio::spawn(drive(heard, Audience::new(audience)));
-    events.send(Event::RunStarted {
-        schema: SCHEMA,
-        program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")).to_owned(),
-        began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        matrix: matrix.path.clone(),
-        flavours: names.clone(),
-        shard: task.shard.map(|shard| shard.to_string()),
-        strict: task.strict,
-    });
+    events.send(beginning(task, &names));
     let stand = OnceCell::new();
     let lock = OnceCell::new();
     let work = async {
@@ -319,7 +291,54 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         return Err(failure);
     }
     let interrupted = ended.is_none();
-    let mut summary = Summary::of(&record);
+    tell(place, task, &record, &timings);
+    let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
+    let patience = match interrupted {
+        true => Patience::None,
+        false => Patience::Some,
+    };
+    rest(stand.get(), task, patience, is_held).await;
+    Ok(record)
+}
+
+/// Sees to all that needs somebody's consent or password, before anything takes
+/// long.
+async fn options(place: &Place, task: &Task) -> Result<StandOptions, Failure> {
+    privilege::suffice(place).await?;
+    let Task { matrix, plan, .. } = task;
+    let found = survey(&place.engine()).await;
+    let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
+    if !packages.is_empty() {
+        privilege::become_root()?;
+        consent::ask(&packages, task.yes)?;
+    }
+    if let Survey::Running(engine) = &found {
+        prepare_way(place, engine, &matrix.nest).await?;
+    }
+    let images = plan.flavours.iter().map(|flavour| flavour.image.clone());
+    Ok(StandOptions {
+        engine: place.engine(),
+        project: place.project.clone(),
+        survey: found,
+        packages,
+        images: images.collect(),
+    })
+}
+
+fn beginning(task: &Task, flavours: &[String]) -> Event {
+    Event::RunStarted {
+        schema: SCHEMA,
+        program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")).to_owned(),
+        began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        matrix: task.matrix.path.clone(),
+        flavours: flavours.to_vec(),
+        shard: task.shard.map(|shard| shard.to_string()),
+        strict: task.strict,
+    }
+}
+
+fn tell(place: &Place, task: &Task, record: &RunRecord, timings: &Timings) {
+    let mut summary = Summary::of(record);
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(task.differences.clone());
     if place.verbose > 0 {
@@ -331,13 +350,6 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     if task.timings {
         say(timings.render().trim_end());
     }
-    let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
-    let patience = match interrupted {
-        true => Patience::None,
-        false => Patience::Some,
-    };
-    rest(stand.get(), task, patience, is_held).await;
-    Ok(record)
 }
 
 /// Sees that a route can be set, before anything takes long.

@@ -147,7 +147,7 @@ impl Stand {
 }
 
 impl Stand {
-    /// Who is reached over the route in all children.
+    /// Who is reached in all children.
     pub fn user(&self) -> RoutedUser {
         RoutedUser {
             address: self.source,

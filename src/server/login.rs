@@ -1,4 +1,4 @@
-//! Ready means: the routed user is logged in over the route and has an answer.
+//! Ready means: the routed user is logged in from the host and has an answer.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -163,7 +163,7 @@ impl Installation {
     }
 }
 
-/// The user that is reached over the route.
+/// The user who is reached from the host.
 #[derive(Debug, Clone)]
 pub struct RoutedUser {
     /// The address that the kernel uses as source towards the children.
