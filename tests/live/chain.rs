@@ -330,11 +330,7 @@ pub(crate) fn down(sandbox: &Sandbox) -> Outcome {
     if !ran.stdout.contains("the engine holds other things") {
         let routes = block_on(async { Routes::open()?.ours().await })?;
         check(routes.is_empty(), format!("routes are left: {routes:?}"))?;
-        for path in [
-            "/var/cache/dbmatrix/images",
-            "/run/dbmatrix/daemon.json",
-            "/run/dbmatrix/engine.lock",
-        ] {
+        for path in ["/var/cache/dbmatrix", "/run/dbmatrix"] {
             check(
                 !std::path::Path::new(path).exists(),
                 format!("`{path}` is left"),
