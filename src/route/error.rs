@@ -15,10 +15,7 @@ pub enum RouteError {
         reason: String,
     },
     /// Only root, or who has the capability `CAP_NET_ADMIN`, sets routes.
-    #[error(
-        "routes to `{subnet}` need root, and sudo does not do it; run: {}",
-        by_hand(.commands)
-    )]
+    #[error("routes to `{subnet}` need root; run: {}", by_hand(.commands))]
     NotPermitted {
         /// Where the route leads.
         subnet: Ipv4Net,
