@@ -183,11 +183,18 @@ impl Engine {
         what: &str,
         path: &str,
     ) -> Result<(T, Option<HeaderValue>), EngineError> {
-        let response = self
-            .respond(what, Method::GET, path, HeaderMap::new(), whole(""))
-            .await?;
+        let patience = Patience::begin();
+        let response = loop {
+            let got = self
+                .respond(what, Method::GET, path, HeaderMap::new(), whole(""))
+                .await;
+            if !patience.again(got.as_ref().err()).await {
+                break got?;
+            }
+        };
         let tag = response.headers().get(ETAG).cloned();
-        match read_reply(what, &collect(what, response).await?)? {
+        let reply = read_reply(what, &collect(what, response).await?)?;
+        match reply {
             Reply::Sync(metadata) => Ok((typed(what, metadata)?, tag)),
             Reply::Async(..) => Err(unexpected(what, "a direct reply", "an operation")),
         }
@@ -207,10 +214,8 @@ impl Engine {
         if let Some(tag) = tag {
             headers.insert(IF_MATCH, tag);
         }
-        let bytes = self
-            .exchange(what, Method::PUT, path, headers, whole(body.to_string()))
-            .await?;
-        match read_reply(what, &bytes)? {
+        let text = body.to_string();
+        match self.ask(what, Method::PUT, path, headers, text).await? {
             Reply::Sync(_) => Ok(()),
             Reply::Async(operation, _) => self.wait(what, &operation, limit).await.map(drop),
         }
@@ -253,24 +258,27 @@ impl Engine {
         body: Option<Value>,
     ) -> Result<Reply, EngineError> {
         let text = body.map(|value| value.to_string()).unwrap_or_default();
-        let headers = json_headers();
-        let deadline = Instant::now() + UNSETTLED;
+        self.ask(what, method, path, json_headers(), text).await
+    }
+
+    /// Sends a text and reads the reply.
+    async fn ask(
+        &self,
+        what: &str,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        text: String,
+    ) -> Result<Reply, EngineError> {
+        let patience = Patience::begin();
         loop {
-            let outcome = self
-                .exchange(
-                    what,
-                    method.clone(),
-                    path,
-                    headers.clone(),
-                    whole(text.clone()),
-                )
-                .await
-                .and_then(|bytes| read_reply(what, &bytes));
-            match outcome {
-                Err(EngineError::Refused { code: 503, .. }) if Instant::now() < deadline => {
-                    tokio::time::sleep(Duration::from_millis(300)).await;
-                }
-                other => return other,
+            let body = whole(text.clone());
+            let sent = self
+                .exchange(what, method.clone(), path, headers.clone(), body)
+                .await;
+            let outcome = sent.and_then(|bytes| read_reply(what, &bytes));
+            if !patience.again(outcome.as_ref().err()).await {
+                return outcome;
             }
         }
     }
@@ -327,6 +335,30 @@ impl Engine {
             }
             _ => path.to_owned(),
         }
+    }
+}
+
+/// How long an engine that says that it is starting up or shutting down is asked
+/// again.
+struct Patience {
+    deadline: Instant,
+}
+
+impl Patience {
+    fn begin() -> Self {
+        Patience {
+            deadline: Instant::now() + UNSETTLED,
+        }
+    }
+
+    /// Whether to ask again, after a moment.
+    async fn again(&self, error: Option<&EngineError>) -> bool {
+        let is_unsettled = matches!(error, Some(EngineError::Refused { code: 503, .. }));
+        let again = is_unsettled && Instant::now() < self.deadline;
+        if again {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        again
     }
 }
 

@@ -77,3 +77,14 @@ async fn a_proxy_that_was_not_made_is_told_and_made_later() {
         assert_eq!(there.expect("the nest").devices.len(), 1);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_starting_up_is_asked_again_for_a_proxy() {
+    let (fake, nest) = proxied();
+    for act in ["look at m", CHANGE] {
+        fake.once(act, Trouble::Refused(503, "starting up"));
+    }
+    let found = nest.endpoint(FIRST, 3306).await.expect("a proxy");
+    assert!(found.address.ip().is_loopback());
+    assert_eq!(fake.heard(CHANGE), 2);
+}
