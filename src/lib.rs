@@ -3,7 +3,7 @@
 //! The rooms, top to bottom; each may use those below it, never those above:
 //! `cli`, `prompt`, `report`, `doctor`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
-//! `catalogue`, `engine`, `session`, `outcome`, `config`, `shard`, `version`.
+//! `catalogue`, `engine`, `session`, `outcome`, `sql_text`, `config`, `shard`, `version`.
 
 pub mod catalogue;
 pub mod cli;
@@ -26,5 +26,6 @@ pub mod run;
 pub mod server;
 pub mod session;
 pub mod shard;
+pub mod sql_text;
 pub mod suite;
 pub mod version;

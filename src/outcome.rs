@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sql_text::escape_bytes;
+
 /// A column of a result set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -109,9 +111,9 @@ impl<'a> Row<'a> {
         (self.first..self.first + self.rows.width).map(|at| self.rows.value(at))
     }
 
-    /// Its values as text, where bytes that are no UTF-8 are replaced.
+    /// Its values in the text form of [`crate::sql_text`].
     pub fn texts(self) -> Vec<Option<String>> {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let text = |bytes| escape_bytes(bytes).into_owned();
         self.iter().map(|value| value.map(text)).collect()
     }
 }

@@ -40,7 +40,8 @@ pub(crate) fn write_statements(
             if let Some(sql) = step.action.sql()
                 && step.conditions.hold(facts)
             {
-                writeln!(text, "{sql};")?;
+                text.write_all(sql.bytes())?;
+                writeln!(text, ";")?;
             }
         }
         text.into_inner()?;

@@ -7,6 +7,7 @@ use super::format::{Format, View, json_rows, quoted, summary};
 use super::seat::Reply;
 use crate::compare::{Agreement, Answer, Kinds, Lens, Rules, split};
 use crate::outcome::{Column, Outcome, RowSet, Rows};
+use crate::sql_text::Sql;
 use crate::suite::asks_for_order;
 
 /// The answers to one statement, with the names of who gave them.
@@ -21,7 +22,7 @@ pub(super) struct Gathered<'a> {
 
 impl<'a> Gathered<'a> {
     /// Groups answers to `sql`.
-    pub(super) fn of(sql: &str, given: Vec<(&'a str, &'a Reply)>) -> Self {
+    pub(super) fn of(sql: &Sql, given: Vec<(&'a str, &'a Reply)>) -> Self {
         let (names, replies): (Vec<_>, Vec<_>) = given.into_iter().unzip();
         let answers: Vec<Answer> = (replies.iter())
             .map(|reply| Answer::of(&reply.outcome, &reply.notices))
@@ -56,7 +57,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// Writes what is equal once, and what differs by groups.
-    pub(super) fn write(&self, view: &View, sql: &str, vertical: bool) -> String {
+    pub(super) fn write(&self, view: &View, sql: &Sql, vertical: bool) -> String {
         match view.format {
             Format::Json => self.json(sql),
             Format::Csv | Format::Tsv => self.lines(view),
@@ -81,7 +82,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// A line a statement.
-    fn json(&self, sql: &str) -> String {
+    fn json(&self, sql: &Sql) -> String {
         let groups: Vec<String> = (self.groups.iter())
             .map(|group| {
                 let names: Vec<String> = self.members(group).map(quoted).collect();
@@ -100,7 +101,7 @@ impl<'a> Gathered<'a> {
             .collect();
         format!(
             "{{\"statement\":{},\"groups\":[{}]}}\n",
-            quoted(sql),
+            quoted(&sql.text()),
             groups.join(",")
         )
     }
@@ -221,7 +222,7 @@ mod tests {
             width: None,
             colour: false,
         };
-        Gathered::of("SELECT a", given).write(&view, "SELECT a", false)
+        Gathered::of(&"SELECT a".into(), given).write(&view, &"SELECT a".into(), false)
     }
 
     #[test]

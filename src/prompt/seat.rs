@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use crate::outcome::{Notice, Outcome};
 use crate::session::{Connect, Session, SessionError};
+use crate::sql_text::Sql;
 
 /// How long a request to end a statement may take.
 const KILLING: Duration = Duration::from_secs(5);
@@ -75,7 +76,7 @@ impl<S: Connect> Seat<S> {
     /// the session.
     pub(super) async fn ask(
         &mut self,
-        sql: &str,
+        sql: &Sql,
         wants_notices: bool,
         presses: &mut Presses,
     ) -> Result<Reply, SessionError> {
@@ -114,7 +115,7 @@ impl<S: Connect> Seat<S> {
             _ => Vec::new(),
         };
         if outcome.refusal().is_none()
-            && let Some(database) = used(sql)
+            && let Some(database) = used(&sql.text())
         {
             self.database = Some(database);
         }

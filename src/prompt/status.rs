@@ -25,11 +25,11 @@ pub(super) async fn page<S: Connect>(
     seat: &mut Seat<S>,
     presses: &mut Presses,
 ) -> Result<String, SessionError> {
-    let session = seat.ask(SESSION, false, presses).await?.outcome;
+    let session = seat.ask(&SESSION.into(), false, presses).await?.outcome;
     let cipher = "SHOW STATUS LIKE 'Ssl_cipher'";
-    let cipher = seat.ask(cipher, false, presses).await?.outcome;
+    let cipher = seat.ask(&cipher.into(), false, presses).await?.outcome;
     let counters = "SHOW GLOBAL STATUS";
-    let counters = seat.ask(counters, false, presses).await?.outcome;
+    let counters = seat.ask(&counters.into(), false, presses).await?.outcome;
     if let Some(refusal) = session.refusal().or(counters.refusal()) {
         return Ok(format!("{refusal}\n"));
     }

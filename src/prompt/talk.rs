@@ -214,7 +214,7 @@ impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
             Command::Use(name) => {
                 let statement = Statement {
                     line: 1,
-                    text: format!("USE `{}`", name.replace('`', "``")),
+                    sql: format!("USE `{}`", name.replace('`', "``")).into(),
                     vertical: false,
                     remarks: Vec::new(),
                 };
@@ -249,7 +249,7 @@ impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
         statement: &Statement,
         interrupts: &mut Signal,
     ) -> std::io::Result<Then> {
-        let sql = &statement.text;
+        let sql = &statement.sql;
         let (pressed, presses) = watch::channel(0);
         let wants_notices = self.shows_warnings;
         let asked = self.seats.iter_mut().map(|seat| {
@@ -265,7 +265,7 @@ impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
                 Err(error) => self.lost(at, &error)?,
             }
         }
-        self.is_stale |= changes_names(sql);
+        self.is_stale |= changes_names(&sql.text());
         let all_refused = self.show(statement, &replies)?;
         Ok(match self.tone {
             _ if was_pressed => Then::Drop,
@@ -307,8 +307,8 @@ impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
                 refusal.is_some()
             }
             _ => {
-                let gathered = Gathered::of(&statement.text, given);
-                let text = gathered.write(&self.view, &statement.text, statement.vertical);
+                let gathered = Gathered::of(&statement.sql, given);
+                let text = gathered.write(&self.view, &statement.sql, statement.vertical);
                 self.out.write_all(text.as_bytes())?;
                 gathered.all_refused()
             }

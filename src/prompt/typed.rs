@@ -37,8 +37,8 @@ impl Typed {
             return Vec::new();
         }
         // A statement of many lines is not read anew with each of them.
-        let delimiter = self.splitter.delimiter();
-        match line.contains(delimiter) || line.contains("\\g") || line.contains("\\G") {
+        let delimiter = String::from_utf8_lossy(self.splitter.delimiter());
+        match line.contains(&*delimiter) || line.contains("\\g") || line.contains("\\G") {
             true => self.cut(false),
             false => Vec::new(),
         }
@@ -75,7 +75,7 @@ impl Typed {
         match command {
             Ok(command) => {
                 if let Command::Delimiter(word) = &command {
-                    self.splitter.set_delimiter(word);
+                    self.splitter.set_delimiter(word.as_bytes());
                 }
                 Item::Command(command)
             }
@@ -86,14 +86,16 @@ impl Typed {
     fn cut(&mut self, is_last: bool) -> Vec<Item> {
         let mut items = Vec::new();
         let mut done = 0;
-        while let Some((statement, length)) = self.splitter.cut(&self.text[done..], is_last) {
+        while let Some((statement, length)) =
+            self.splitter.cut(&self.text.as_bytes()[done..], is_last)
+        {
             done += length;
             items.push(Item::Statement(statement));
         }
         self.text.drain(..done);
         // A comment behind the last statement is the begin of none.
         let mut behind = self.splitter.clone();
-        if !self.text.contains("/*") && behind.cut(&self.text, true).is_none() {
+        if !self.text.contains("/*") && behind.cut(self.text.as_bytes(), true).is_none() {
             self.clear();
         }
         items
@@ -106,7 +108,7 @@ mod tests {
 
     fn statements(items: Vec<Item>) -> Vec<(String, bool)> {
         let text = |item| match item {
-            Item::Statement(statement) => (statement.text, statement.vertical),
+            Item::Statement(statement) => (statement.sql.text().into_owned(), statement.vertical),
             other => (format!("{other:?}"), false),
         };
         items.into_iter().map(text).collect()

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::sql_text::Sql;
 use crate::suite::{Step, SuiteError};
 
 /// Steps that go from thread to thread at once.
@@ -52,7 +53,7 @@ impl StepsAhead {
     }
 
     /// The statement of the step after that, where there is one.
-    pub(super) async fn peek(&mut self) -> Option<&str> {
+    pub(super) async fn peek(&mut self) -> Option<&Sql> {
         self.fill().await;
         let step = self.next.front()?.as_ref().ok()?;
         step.action.sql()
@@ -82,7 +83,7 @@ fn batch(steps: &mut impl Iterator<Item = Result<Step, SuiteError>>) -> Batch {
             break;
         };
         if let Ok(step) = &step {
-            bytes += step.action.sql().map_or(0, str::len);
+            bytes += step.action.sql().map_or(0, |sql| sql.bytes().len());
         }
         batch.push(step);
     }
@@ -100,7 +101,7 @@ mod tests {
             conditions: Conditions::default(),
             connection: None,
             action: Action::Record {
-                sql: line.to_string(),
+                sql: line.to_string().into(),
             },
             retry: None,
         })
@@ -111,7 +112,7 @@ mod tests {
         let mut steps = StepsAhead::of((0..1000).map(step));
         let mut lines = Vec::new();
         while let Some(step) = steps.next().await.expect("they are read") {
-            let next = steps.peek().await.map(str::to_owned);
+            let next = steps.peek().await.map(|sql| sql.text().into_owned());
             let expected = (step.line < 999).then(|| (step.line + 1).to_string());
             assert_eq!(next, expected);
             lines.push(step.line);

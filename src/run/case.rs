@@ -23,6 +23,7 @@ use super::tally::{Judged, Tally};
 use crate::event::CaseResult;
 use crate::matrix::{Expect, FilesSpec};
 use crate::session::{Connect, Session};
+use crate::sql_text::Sql;
 use crate::suite::{
     Action, Expectation, Facts, FileKind, Known, Recorded, SltSteps, SqlSteps, Step,
     asks_for_counts, expectation_path,
@@ -192,7 +193,8 @@ impl<S: Connect> Runner<'_, S> {
     /// work.
     async fn send(&mut self, step: &Step, wants_notices: bool) -> Result<Reply, String> {
         let until = self.until();
-        let sql = step.action.sql().unwrap_or_default();
+        let none = Sql::default();
+        let sql = step.action.sql().unwrap_or(&none);
         let sent = self
             .sessions
             .send(&step.connection, sql, until, wants_notices);

@@ -107,7 +107,7 @@ impl<'a> Judge<'a> {
                     .iter()
                     .try_for_each(|label| self.check_label(label, written.hashed()))
             }
-            Action::Record { sql } => self.check_record(ordinal, sql, outcome),
+            Action::Record { sql } => self.check_record(ordinal, &sql.text(), outcome),
             Action::Sleep(_) | Action::Halt => Ok(()),
         }
     }

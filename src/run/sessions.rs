@@ -9,6 +9,7 @@ use tokio::time::{Instant, Sleep, timeout, timeout_at};
 use super::judge::Wrong;
 use crate::outcome::{Notice, Outcome};
 use crate::session::{Connect, Session, SessionError};
+use crate::sql_text::Sql;
 
 /// How long a killed statement may take to end before its session is ended too.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -76,7 +77,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
     pub(super) async fn send(
         &mut self,
         name: &Option<String>,
-        sql: &str,
+        sql: &Sql,
         until: Until,
         wanted: bool,
     ) -> Result<Reply, String> {
@@ -159,7 +160,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
 
 async fn answer(
     session: &mut Session,
-    sql: &str,
+    sql: &Sql,
     wanted: bool,
 ) -> Result<(Outcome, Vec<Notice>), SessionError> {
     let outcome = session.run(sql).await?;

@@ -13,6 +13,7 @@ use crate::compare::{Kind, record_lines};
 use crate::event::{CaseResult, Failure};
 use crate::matrix::Expect;
 use crate::outcome::Notice;
+use crate::sql_text::Sql;
 use crate::suite::{Recorded, Step, asks_for_order, one_line};
 
 /// Failures that are kept whole; the others are counted.
@@ -131,7 +132,7 @@ impl<'a> Tally<'a> {
             && let Some(sql) = step.action.sql()
         {
             let lines = came.as_ref().map(|(came, _)| record_lines(&came.outcome));
-            self.recorded.push((sql.to_owned(), lines));
+            self.recorded.push((sql.text().into_owned(), lines));
         }
         let nth = self.nth(step);
         let mut failed = None;
@@ -151,7 +152,7 @@ impl<'a> Tally<'a> {
         let stored = self.case.suite.expect == Expect::Stored && !self.case.update;
         let facts = StepFacts {
             line: step.line,
-            statement: shortened(sql),
+            statement: shortened(&sql.text()),
             nth,
             ordered: asks_for_order(sql),
             settled: step.action.settles(stored),
@@ -185,7 +186,7 @@ impl<'a> Tally<'a> {
         if self.case.known.entries.is_empty() && !self.case.course.update {
             return 0;
         }
-        let count = self.statements.entry(one_line(sql)).or_default();
+        let count = self.statements.entry(one_line(&sql.text())).or_default();
         *count += 1;
         *count
     }
@@ -198,7 +199,7 @@ impl<'a> Tally<'a> {
         if self.case.known.entries.is_empty() {
             return Vec::new();
         }
-        let mut about = self.case.known.about(&one_line(sql), nth);
+        let mut about = self.case.known.about(&one_line(&sql.text()), nth);
         about.retain(|entry| {
             let entry = &self.case.known.entries[*entry];
             let is_valid = entry.expired.is_none() && entry.kinds.contains(kind);
@@ -217,9 +218,10 @@ impl<'a> Tally<'a> {
             }
         }
         if self.result.failures.len() < KEPT {
+            let statement = step.action.sql().map(Sql::text).unwrap_or_default();
             self.result.failures.push(Failure {
                 line: step.line,
-                statement: shortened(step.action.sql().unwrap_or_default()),
+                statement: shortened(&statement),
                 expected: shortened(&wrong.expected),
                 found: shortened(&wrong.found),
                 why: wrong.why.to_owned(),

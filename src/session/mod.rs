@@ -63,13 +63,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// Runs one statement.
+    /// Runs one statement, byte for byte.
     ///
     /// # Errors
     /// [`SessionError::Lost`]; what the server refuses is an [`Outcome`].
-    pub async fn run(&mut self, sql: &str) -> Result<Outcome, SessionError> {
+    pub async fn run(&mut self, sql: impl AsRef<[u8]>) -> Result<Outcome, SessionError> {
         let mut parts = Vec::new();
-        let mut result = match self.conn.query_iter(sql).await {
+        let mut result = match self.conn.query_iter(sql.as_ref()).await {
             Ok(result) => result,
             Err(error) => return refused(error).map(Outcome::Refused),
         };

@@ -36,11 +36,28 @@ impl Lines {
         })
     }
 
-    /// The next line; `None` at the end.
+    /// The next line as text; `None` at the end.
     ///
     /// # Errors
     /// [`SuiteError`] where it cannot be read or is no UTF-8.
     pub(super) fn next(&mut self) -> Result<Option<&str>, SuiteError> {
+        if self.next_bytes()?.is_none() {
+            return Ok(None);
+        }
+        match std::str::from_utf8(&self.line) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(self.at(
+                self.read,
+                "expected UTF-8 text; found other bytes".to_owned(),
+            )),
+        }
+    }
+
+    /// The next line as bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// [`SuiteError::Read`].
+    pub(super) fn next_bytes(&mut self) -> Result<Option<&[u8]>, SuiteError> {
         self.line.clear();
         let count = self.file.read_until(b'\n', &mut self.line);
         let count = count.map_err(|source| SuiteError::Read {
@@ -51,13 +68,7 @@ impl Lines {
             return Ok(None);
         }
         self.read += 1;
-        match std::str::from_utf8(&self.line) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(self.at(
-                self.read,
-                "expected UTF-8 text; found other bytes".to_owned(),
-            )),
-        }
+        Ok(Some(&self.line))
     }
 
     /// Number of lines read so far.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::Regex;
 
 use super::split::hidden;
 
@@ -16,32 +16,33 @@ fn pattern(text: &str) -> Regex {
 
 /// Whether a statement asks for an order: `ORDER BY` outside of parentheses,
 /// quotes and comments. One inside orders a window, an aggregate or a part.
-pub fn asks_for_order(sql: &str) -> bool {
+pub fn asks_for_order(sql: impl AsRef<[u8]>) -> bool {
+    let sql = sql.as_ref();
     if !ORDER.is_match(sql) {
         return false;
     }
     let mut rest = sql;
     let mut depth = 0usize;
     let mut before_by = false;
-    while let Some(letter) = rest.chars().next() {
+    while let Some(&letter) = rest.first() {
         let length = match hidden(rest) {
             Some(length) => length,
-            None if letter.is_alphabetic() || letter == '_' => {
-                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            None if is_word(letter) => {
+                let end = rest.iter().position(|byte| !is_word(*byte));
                 let word = &rest[..end.unwrap_or(rest.len())];
-                if depth == 0 && before_by && word.eq_ignore_ascii_case("by") {
+                if depth == 0 && before_by && word.eq_ignore_ascii_case(b"by") {
                     return true;
                 }
-                before_by = word.eq_ignore_ascii_case("order");
+                before_by = word.eq_ignore_ascii_case(b"order");
                 word.len()
             }
             None => {
                 match letter {
-                    '(' => depth += 1,
-                    ')' => depth = depth.saturating_sub(1),
+                    b'(' => depth += 1,
+                    b')' => depth = depth.saturating_sub(1),
                     _ => {}
                 }
-                letter.len_utf8()
+                1
             }
         };
         rest = &rest[length..];
@@ -51,8 +52,13 @@ pub fn asks_for_order(sql: &str) -> bool {
 
 /// Whether a statement asks for counts of the statement before it, which a
 /// question for that one's warnings would have overwritten.
-pub fn asks_for_counts(sql: &str) -> bool {
-    COUNTS.is_match(sql)
+pub fn asks_for_counts(sql: impl AsRef<[u8]>) -> bool {
+    COUNTS.is_match(sql.as_ref())
+}
+
+/// Letters of words; those beyond ASCII are more than a byte.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
 #[cfg(test)]

@@ -188,6 +188,7 @@ impl SltSteps {
     }
 
     fn query(&self, sql: String, expected: QueryExpect<RawLetter>) -> Action {
+        let sql = sql.into();
         match expected {
             QueryExpect::Results {
                 types,
@@ -322,6 +323,7 @@ fn sort_mode(raw: RawSort) -> SortMode {
 }
 
 fn statement(sql: String, expected: StatementExpect) -> Action {
+    let sql = sql.into();
     match expected {
         StatementExpect::Ok => Action::Succeeds {
             sql,

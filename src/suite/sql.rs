@@ -21,7 +21,7 @@ pub struct SqlSteps {
     conditions: ConditionReader,
     splitter: Splitter,
     /// What was read; statements before `at` have been cut off.
-    text: String,
+    text: Vec<u8>,
     at: usize,
     /// Whether there is nothing behind `text`.
     is_last: bool,
@@ -39,7 +39,7 @@ impl SqlSteps {
             lines: Lines::open(path)?,
             conditions: ConditionReader::default(),
             splitter: Splitter::default(),
-            text: String::new(),
+            text: Vec::new(),
             at: 0,
             is_last: false,
             ended: false,
@@ -68,11 +68,11 @@ impl SqlSteps {
         self.at = 0;
         let wanted = self.text.len() * 2 + CHUNK;
         while self.text.len() < wanted {
-            let Some(line) = self.lines.next()? else {
+            let Some(line) = self.lines.next_bytes()? else {
                 self.is_last = true;
                 break;
             };
-            self.text.push_str(line);
+            self.text.extend_from_slice(line);
         }
         Ok(())
     }
@@ -99,9 +99,7 @@ impl SqlSteps {
             line: statement.line,
             conditions,
             connection: None,
-            action: Action::Record {
-                sql: statement.text,
-            },
+            action: Action::Record { sql: statement.sql },
             retry: None,
         })
     }
@@ -127,11 +125,16 @@ impl Iterator for SqlSteps {
 mod tests {
     use super::super::split;
     use super::*;
+    use crate::sql_text::Sql;
 
     fn steps(text: &[u8]) -> Vec<Result<Step, SuiteError>> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("its text");
         SqlSteps::open(file.path()).expect("it opens").collect()
+    }
+
+    fn text_of(sql: Option<&Sql>) -> String {
+        sql.map(|sql| sql.text().into_owned()).unwrap_or_default()
     }
 
     #[test]
@@ -151,17 +154,17 @@ mod tests {
         let found: Vec<(usize, String)> = steps(text.as_bytes())
             .into_iter()
             .map(|step| step.expect("it is read"))
-            .map(|step| (step.line, step.action.sql().unwrap_or_default().to_owned()))
+            .map(|step| (step.line, text_of(step.action.sql())))
             .collect();
-        let whole: Vec<(usize, String)> = split(&text)
+        let whole: Vec<(usize, String)> = split(text.as_bytes())
             .into_iter()
-            .map(|statement| (statement.line, statement.text))
+            .map(|statement| (statement.line, text_of(Some(&statement.sql))))
             .collect();
         assert!(found == whole, "{} and {}", found.len(), whole.len());
     }
 
     #[test]
-    fn a_wrong_condition_or_text_is_told_at_its_line_and_ends_the_file() {
+    fn a_wrong_condition_is_told_at_its_line_and_ends_the_file() {
         let wrong = |text: &[u8]| {
             let mut all = steps(text);
             let last = all.pop().expect("something").expect_err("an error");
@@ -170,7 +173,14 @@ mod tests {
         let (before, told) = wrong(b"SELECT 1;\n-- onlyif mysql>=x\nSELECT 2;\nSELECT 3;");
         assert_eq!(before, 1);
         assert!(told.contains(":2: "), "{told}");
-        let (_, told) = wrong(b"SELECT 1;\n\nSELECT '\xff';\n");
-        assert!(told.contains(":3: "), "{told}");
+    }
+
+    #[test]
+    fn a_file_is_bytes() {
+        let all = steps(b"SET NAMES latin1;\nSELECT 'caf\xe9';\n");
+        let last = all.last().expect("two").as_ref().expect("it is read");
+        let sql = last.action.sql().expect("a statement");
+        assert_eq!(sql.bytes(), b"SELECT 'caf\xe9'");
+        assert_eq!(sql.text(), "SELECT 'caf\\xE9'");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::condition::Conditions;
 use crate::compare::{ErrorPattern, ExpectedRows, Kind, Kinds};
+use crate::sql_text::Sql;
 
 /// One step, where it stands and when it holds.
 #[derive(Debug, Clone)]
@@ -26,21 +27,21 @@ pub enum Action {
     /// A statement that must succeed.
     Succeeds {
         /// The statement.
-        sql: String,
+        sql: Sql,
         /// Number of affected rows, where it matters.
         affected: Option<u64>,
     },
     /// A statement that must be refused.
     Fails {
         /// The statement.
-        sql: String,
+        sql: Sql,
         /// How.
         error: ErrorPattern,
     },
     /// A query with its rows.
     Query {
         /// The statement.
-        sql: String,
+        sql: Sql,
         /// What is expected.
         expected: ExpectedRows,
         /// Queries with the same label have the same rows.
@@ -49,7 +50,7 @@ pub enum Action {
     /// A statement whose outcome is recorded, and compared with the record.
     Record {
         /// The statement.
-        sql: String,
+        sql: Sql,
     },
     /// A pause.
     Sleep(Duration),
@@ -81,7 +82,7 @@ impl Action {
     }
 
     /// The statement, where there is one.
-    pub fn sql(&self) -> Option<&str> {
+    pub fn sql(&self) -> Option<&Sql> {
         match self {
             Action::Succeeds { sql, .. }
             | Action::Fails { sql, .. }

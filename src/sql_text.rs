@@ -1,0 +1,182 @@
+//! A statement as bytes, and bytes as text that can be turned back.
+//!
+//! What a server is sent is bytes, whatever the file holds. Reports, events and
+//! stored expectations are text: there a byte that is not UTF-8 is written
+//! `\xHH`, and a backslash that would read as such an escape is written `\x5C`.
+//! Everything else stands as it is.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// One statement: the bytes that a server is sent, and where in them the
+/// statement itself begins behind comments.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Sql {
+    bytes: Vec<u8>,
+    /// At most the length of `bytes`.
+    start: usize,
+}
+
+impl Sql {
+    /// A statement with so many bytes of comments and blanks before it.
+    pub fn with_comments(bytes: Vec<u8>, comments: usize) -> Self {
+        let start = comments.min(bytes.len());
+        Sql { bytes, start }
+    }
+
+    /// What a server is sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The statement without the comments before it, in the text form. This is
+    /// what people see and what files store.
+    pub fn text(&self) -> Cow<'_, str> {
+        escape_bytes(&self.bytes[self.start..])
+    }
+}
+
+impl AsRef<[u8]> for Sql {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<Vec<u8>> for Sql {
+    fn from(bytes: Vec<u8>) -> Self {
+        Sql { bytes, start: 0 }
+    }
+}
+
+impl From<String> for Sql {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl From<&str> for Sql {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", escape_bytes(&self.bytes))
+    }
+}
+
+/// Writes bytes as text: what is not UTF-8 as `\xHH`.
+pub fn escape_bytes(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && !text.contains("\\x")
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        escape_backslashes(chunk.valid(), &mut text);
+        for byte in chunk.invalid() {
+            push_escape(*byte, &mut text);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Turns text of [`escape_bytes`] back into the bytes.
+pub fn unescape_bytes(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains("\\x") {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        match read_escape(rest) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &rest[ESCAPE_LENGTH..];
+            }
+            None => {
+                bytes.push(first);
+                rest = behind;
+            }
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+/// Length of `\xHH`.
+const ESCAPE_LENGTH: usize = 4;
+
+fn escape_backslashes(valid: &str, text: &mut String) {
+    let mut rest = valid;
+    while let Some(at) = rest.find("\\x") {
+        text.push_str(&rest[..at]);
+        match read_escape(&rest.as_bytes()[at..]) {
+            Some(_) => push_escape(b'\\', text),
+            None => text.push('\\'),
+        }
+        rest = &rest[at + 1..];
+    }
+    text.push_str(rest);
+}
+
+fn push_escape(byte: u8, text: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    text.push_str("\\x");
+    text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+    text.push(char::from(DIGITS[usize::from(byte & 15)]));
+}
+
+/// The byte that an escape at the head of a text stands for. Only those that
+/// [`escape_bytes`] writes are escapes: `\x80` to `\xFF`, and `\x5C`.
+fn read_escape(text: &[u8]) -> Option<u8> {
+    let [b'\\', b'x', high, low, ..] = text else {
+        return None;
+    };
+    let digit = |byte: &u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let byte = digit(high)? << 4 | digit(low)?;
+    (byte >= 0x80 || byte == b'\\').then_some(byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_escaped() {
+        for (bytes, text) in [
+            (&b"caf\xc3\xa9 \\n \\x41 \\xff"[..], "café \\n \\x41 \\xff"),
+            (b"a\xffb\xc3", "a\\xFFb\\xC3"),
+            (b"\\xFF \\x5C \\x5c", "\\x5CxFF \\x5Cx5C \\x5c"),
+            (b"\\\xff", "\\\\xFF"),
+        ] {
+            assert_eq!(escape_bytes(bytes), text);
+            assert_eq!(unescape_bytes(text), bytes);
+        }
+    }
+
+    #[test]
+    fn comments_before_a_statement_are_sent_and_not_shown() {
+        let sql = Sql::with_comments(b"/* a */ SELECT 1".to_vec(), 8);
+        assert_eq!(sql.bytes(), b"/* a */ SELECT 1");
+        assert_eq!(sql.text(), "SELECT 1");
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_form_gives_the_bytes_back(
+            bytes in proptest::collection::vec(
+                prop_oneof![any::<u8>(), proptest::sample::select(b"\\x5CF89".to_vec())], 0..40)
+        ) {
+            let text = escape_bytes(&bytes).into_owned();
+            prop_assert_eq!(unescape_bytes(&text), &bytes[..]);
+        }
+    }
+}
