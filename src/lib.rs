@@ -3,7 +3,8 @@
 //! The rooms, top to bottom; each may use those below it, never those above:
 //! `cli`, `prompt`, `report`, `doctor`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
-//! `catalogue`, `engine`, `session`, `outcome`, `sql_text`, `config`, `shard`, `version`.
+//! `catalogue`, `engine`, `session`, `outcome`, `sql_text`, `config`, `shard`,
+//! `file`, `version`.
 
 pub mod catalogue;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod config;
 pub mod doctor;
 pub mod engine;
 pub mod event;
+pub mod file;
 pub mod host;
 pub mod image;
 pub mod matrix;

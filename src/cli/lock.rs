@@ -5,6 +5,7 @@ use super::run::{Task, load_matrix, plan, prepare, provide_for};
 use super::{Failure, privilege, say};
 use crate::config::ConfigError;
 use crate::event::Verdict;
+use crate::file::{Replaced, replace_file};
 use crate::matrix::{Matrix, MatrixLock};
 use crate::plan::Plan;
 use crate::run::{Freshness, RunOptions};
@@ -40,12 +41,14 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
         lock.set(name, server.version.clone(), server.packages.clone());
     }
     lock.retain(|name| names.iter().any(|known| known == name));
-    let written = std::fs::write(&path, lock.to_text());
-    written.map_err(|error| {
+    let owner = privilege::caller().ids;
+    let written = replace_file(&path, lock.to_text().as_bytes(), owner).map_err(|error| {
         Failure::not_provided(format!("could not write `{}`: {error}", path.display()))
     })?;
-    privilege::caller().hand_over(&path);
-    say(format_args!("wrote {}", path.display()));
+    match written {
+        Replaced::Unchanged => say(format_args!("{} is as it was", path.display())),
+        Replaced::Created | Replaced::Changed => say(format_args!("wrote {}", path.display())),
+    }
     Ok(Verdict::Passed)
 }
 

@@ -261,9 +261,8 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         let ensured = Stand::ensure(&options, &matrix.nest, lock, &events);
         let ensured = ensured.await.map_err(Failure::not_provided)?;
         let stand = stand.get_or_init(|| ensured);
-        run_plan(stand, plan, &task.prepared, &events)
-            .await
-            .map_err(Failure::misused)
+        run_plan(stand, plan, &task.prepared, &events).await;
+        Ok::<(), Failure>(())
     };
     let ended = tokio::select! {
         ended = work => Some(ended),

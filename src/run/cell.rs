@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Joint;
 use super::case::{Case, CaseEnd, run_case};
 use super::comparison::{Comparison, Sink};
-use super::{Answers, Joint};
+use super::expectations::Answers;
 use crate::event::{Event, Failure};
 use crate::matrix::FilesSpec;
 use crate::plan::Cell;

@@ -14,6 +14,7 @@ mod comparison;
 mod course;
 mod database;
 mod excuses;
+mod expectations;
 mod flavour;
 mod isolated;
 mod judge;
@@ -51,6 +52,7 @@ use tokio::task::JoinSet;
 
 use comparison::Comparison;
 use course::Course;
+use expectations::{Answers, write_expectations};
 use isolated::Isolated;
 use mysqltest_cell::Tools;
 use pool::work_through;
@@ -61,14 +63,7 @@ use crate::event::{Event, Sender};
 use crate::matrix::{Expect, FilesSpec, Isolation, SuiteKind};
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::suite::{Expectation, Facts, Known, Recorded, SuiteError, expectation_path};
-
-/// What one flavour recorded of one file.
-struct Answers {
-    path: PathBuf,
-    facts: Facts,
-    recorded: Recorded,
-}
+use crate::suite::Known;
 
 /// What the flavours of a run have in common.
 #[derive(Debug, Clone)]
@@ -103,15 +98,8 @@ impl Joint {
 }
 
 /// Provides all flavours of the plan and runs their cells, side by side.
-///
-/// # Errors
-/// Where an expectation cannot be written; what fails elsewhere is an event.
-pub async fn run(
-    stand: &Stand,
-    plan: &Plan,
-    prepared: &Prepared,
-    events: &Sender,
-) -> Result<(), SuiteError> {
+/// How that goes, and what fails, are events.
+pub async fn run(stand: &Stand, plan: &Plan, prepared: &Prepared, events: &Sender) {
     let begun = Instant::now();
     let joint = prepared.join(plan, events);
     let plan = Arc::new(plan.clone());
@@ -149,7 +137,7 @@ pub async fn run(
             "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
         ));
     }
-    write_expectations(answers, &prepared.options.caller, events)
+    write_expectations(answers, &plan, &prepared.options.caller, events);
 }
 
 /// Runs a flavour's units; gives what was recorded of its files.
@@ -239,33 +227,4 @@ async fn run_on(
         }
     }
     Vec::new()
-}
-
-/// Writes what was recorded; nothing where expectations are not written.
-fn write_expectations(
-    mut answers: Vec<Answers>,
-    caller: &Caller,
-    events: &Sender,
-) -> Result<(), SuiteError> {
-    answers.sort_by(|a, b| (&a.path, &a.facts.flavour).cmp(&(&b.path, &b.facts.flavour)));
-    for of_file in answers.chunk_by(|a, b| a.path == b.path) {
-        let sql = &of_file[0].path;
-        let file = expectation_path(sql);
-        let old = Expectation::load(&file)?.unwrap_or_default();
-        let recorded: Vec<_> = of_file
-            .iter()
-            .map(|one| (one.facts.clone(), one.recorded.clone()))
-            .collect();
-        let text = old.updated(&recorded).to_text(sql);
-        let is_new = !file.exists();
-        std::fs::write(&file, text).map_err(|source| SuiteError::Read {
-            path: file.clone(),
-            source,
-        })?;
-        if is_new {
-            caller.hand_over(&file);
-        }
-        events.send(Event::ExpectationWritten { file });
-    }
-    Ok(())
 }

@@ -1,14 +1,23 @@
 //! Entries for a file of known divergences, proposed for review.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::command::Caller;
 use super::comparison::StepFacts;
 use crate::compare::{Kind, Kinds};
-use crate::event::{Event, Sender};
+use crate::event::{Event, Sender, Verdict};
+use crate::file::replace_file;
 use crate::suite::{one_line, proposal};
+
+/// Begins a new file.
+const HEAD: &str =
+    "# Known divergences; proposed by `dbmatrix run --update`, with reasons by people.\n";
+
+/// One at a time adds to a file.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// What is to be proposed of one file.
 #[derive(Debug, Default)]
@@ -72,12 +81,30 @@ impl Proposals {
         if self.found.is_empty() {
             return;
         }
-        let is_new = !path.exists();
-        let mut text = match std::fs::metadata(path).map_or(0, |file| file.len()) {
-            0 => "# Known divergences; proposed by `dbmatrix run --update`, with reasons by people.\n"
-                .to_owned(),
-            _ => String::new(),
+        // Suites may share a file, and flavours do.
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = match std::fs::read(path) {
+            Ok(before) => self.append_to(before, path, caller),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.append_to(Vec::new(), path, caller)
+            }
+            Err(error) => Err(error),
         };
+        match written {
+            Ok(()) => events.send(Event::ExpectationWritten {
+                file: path.to_owned(),
+            }),
+            Err(error) => events.send(Event::Aborted {
+                verdict: Verdict::NotProvided,
+                reason: format!("could not write `{}`: {error}", path.display()),
+            }),
+        }
+    }
+
+    fn append_to(&mut self, mut text: Vec<u8>, path: &Path, caller: &Caller) -> io::Result<()> {
+        if text.is_empty() {
+            text.extend_from_slice(HEAD.as_bytes());
+        }
         for found in self.found.drain(..) {
             let several = self
                 .steps
@@ -85,23 +112,10 @@ impl Proposals {
                 .is_some_and(|count| *count > 1);
             let names: Vec<&str> = found.flavours.iter().map(String::as_str).collect();
             let nth = several.then_some(found.nth);
-            text.push('\n');
-            text.push_str(&proposal(&found.statement, nth, &names, found.kinds));
+            text.push(b'\n');
+            let entry = proposal(&found.statement, nth, &names, found.kinds);
+            text.extend_from_slice(entry.as_bytes());
         }
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path);
-        match file.and_then(|mut file| file.write_all(text.as_bytes())) {
-            Ok(()) => {
-                if is_new {
-                    caller.hand_over(path);
-                }
-                events.send(Event::ExpectationWritten {
-                    file: path.to_owned(),
-                });
-            }
-            Err(error) => events.warn(format!("could not write `{}`: {error}", path.display())),
-        }
+        replace_file(path, &text, caller.ids).map(drop)
     }
 }

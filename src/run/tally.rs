@@ -149,7 +149,8 @@ impl<'a> Tally<'a> {
         let (Some(sql), true) = (step.action.sql(), self.sink.is_some()) else {
             return;
         };
-        let stored = self.case.suite.expect == Expect::Stored && !self.case.update;
+        // What is recorded now is what the next run expects.
+        let stored = self.case.suite.expect == Expect::Stored;
         let facts = StepFacts {
             line: step.line,
             statement: shortened(&sql.text()),

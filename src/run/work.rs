@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Joint;
 use super::cell::{FileUnit, run_file};
+use super::expectations::{Answers, write_expectations};
 use super::pool::work_through;
 use super::prepared::Prepared;
 use super::thread::on_own_thread;
 use super::units::{Cut, Unit, Units};
-use super::{Answers, Joint, write_expectations};
 use crate::event::{CaseResult, Event, Sender};
 use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use crate::plan::{Cell, Plan};
 use crate::session::Connect;
-use crate::suite::{Facts, SuiteError};
+use crate::suite::Facts;
 use crate::version::Identity;
 
 /// A flavour that somebody is logged in to, with what is to be run on it.
@@ -197,9 +198,7 @@ pub(super) fn jobs(chosen: Option<u32>, flavours: usize) -> usize {
 
 /// Runs a plan's files on a server that is there already, whatever provides it;
 /// suites of other kinds are left out.
-///
-/// # Errors
-/// Where an expectation cannot be written; what fails elsewhere is an event.
+/// How that goes, and what fails, are events.
 pub async fn run_files_on<S: Connect + Clone + 'static>(
     server: S,
     flavour: &str,
@@ -207,7 +206,7 @@ pub async fn run_files_on<S: Connect + Clone + 'static>(
     plan: &Plan,
     prepared: &Prepared,
     events: &Sender,
-) -> Result<(), SuiteError> {
+) {
     let joint = prepared.join(plan, events);
     let mut plan = plan.clone();
     plan.cells
@@ -230,5 +229,5 @@ pub async fn run_files_on<S: Connect + Clone + 'static>(
         work.lost(unit, &reason)
     });
     let answers = given.await.into_iter().flatten().collect();
-    write_expectations(answers, &prepared.options.caller, events)
+    write_expectations(answers, &plan, &prepared.options.caller, events);
 }

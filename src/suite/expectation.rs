@@ -13,12 +13,15 @@
 //!
 //! The first block of which a condition holds is used.
 
+mod update;
+
+pub use update::{Absent, UnlikeStatements};
+
 use std::path::{Path, PathBuf};
 
 use super::condition::{Condition, Facts};
 use super::error::SuiteError;
 use super::known::one_line;
-use crate::compare::{Tolerance, same_record};
 
 /// The file of expectations beside `sql`: `x.sql.expected`.
 pub fn expectation_path(sql: &Path) -> PathBuf {
@@ -27,23 +30,29 @@ pub fn expectation_path(sql: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Records are told apart to the letter where they are written.
-const EXACT: Tolerance = Tolerance::EXACT;
+/// The first words of the first line, which is written anew each time.
+const HEAD: &str = "# What servers answer to ";
 
 /// Expectations of one file.
 #[derive(Debug, Clone, Default)]
 pub struct Expectation {
     entries: Vec<Entry>,
+    /// What people remark behind the last entry.
+    remarks: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
+    /// What people remark before it.
+    remarks: Vec<String>,
     statement: String,
     blocks: Vec<Block>,
 }
 
 #[derive(Debug, Clone)]
 struct Block {
+    /// What people remark before it.
+    remarks: Vec<String>,
     conditions: Vec<Condition>,
     lines: Vec<String>,
 }
@@ -89,6 +98,7 @@ impl Expectation {
 
     fn parse(path: &Path, text: &str) -> Result<Self, SuiteError> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut remarks = Vec::new();
         for (at, line) in text.lines().enumerate() {
             let wrong = |message: &str| SuiteError::At {
                 path: path.to_owned(),
@@ -97,6 +107,7 @@ impl Expectation {
             };
             if let Some(statement) = line.strip_prefix("== ") {
                 entries.push(Entry {
+                    remarks: std::mem::take(&mut remarks),
                     statement: statement.to_owned(),
                     blocks: Vec::new(),
                 });
@@ -109,6 +120,7 @@ impl Expectation {
                 let entry =
                     entry.ok_or_else(|| wrong("expected `== STATEMENT` before the first `--`"))?;
                 entry.blocks.push(Block {
+                    remarks: std::mem::take(&mut remarks),
                     conditions,
                     lines: Vec::new(),
                 });
@@ -117,13 +129,17 @@ impl Expectation {
                 let block = block
                     .ok_or_else(|| wrong("expected `-- FLAVOURS` before the first outcome"))?;
                 block.lines.push(content.to_owned());
-            } else if !line.is_empty() && !line.starts_with('#') {
+            } else if line.starts_with('#') {
+                if !(at == 0 && line.starts_with(HEAD)) {
+                    remarks.push(line.to_owned());
+                }
+            } else if !line.is_empty() {
                 return Err(wrong(
                     "expected `== STATEMENT`, `-- FLAVOURS`, an indented outcome or `# a remark`",
                 ));
             }
         }
-        Ok(Expectation { entries })
+        Ok(Expectation { entries, remarks })
     }
 
     /// What is expected of the statement at `ordinal` (from 0).
@@ -157,112 +173,35 @@ impl Expectation {
         Ok(&block.lines)
     }
 
-    /// The expectations after a run that recorded what each flavour answered.
-    /// An entry that fits all of them stays as it is, with conditions that
-    /// people wrote; blocks that speak of none of these flavours stay too.
-    pub fn updated(&self, recorded: &[(Facts, Recorded)]) -> Self {
-        let count = recorded
-            .iter()
-            .map(|(_, answers)| answers.len())
-            .max()
-            .unwrap_or(0);
-        let entries = (0..count).map(|ordinal| {
-            let statement = recorded
-                .iter()
-                .find_map(|(_, answers)| answers.get(ordinal))
-                .map(|(statement, _)| one_line(statement))
-                .unwrap_or_default();
-            let old = self
-                .entries
-                .iter()
-                .find(|entry| entry.statement == statement);
-            let answers: Vec<(&Facts, &Vec<String>)> = recorded
-                .iter()
-                .filter_map(|(facts, answers)| Some((facts, answers.get(ordinal)?.1.as_ref()?)))
-                .collect();
-            updated_entry(statement, old, &answers)
-        });
-        Expectation {
-            entries: entries.collect(),
-        }
-    }
-
     /// The whole file.
     pub fn to_text(&self, sql: &Path) -> String {
         let name = sql.file_name().unwrap_or_default().to_string_lossy();
-        let mut text =
-            format!("# What servers answer to {name}; written by `dbmatrix run --update`.\n");
+        let mut text = format!("{HEAD}{name}; written by `dbmatrix run --update`.\n");
+        let mut push = |line: &str| {
+            text.push_str(line);
+            text.push('\n');
+        };
         for entry in &self.entries {
-            text.push_str(&format!("\n== {}\n", entry.statement));
+            push("");
+            entry.remarks.iter().for_each(|remark| push(remark));
+            push(&format!("== {}", entry.statement));
             for block in &entry.blocks {
+                block.remarks.iter().for_each(|remark| push(remark));
                 let conditions: Vec<&str> =
                     block.conditions.iter().map(Condition::as_str).collect();
-                text.push_str(&format!("-- {}\n", conditions.join(" ")));
-                for line in &block.lines {
-                    text.push_str(&format!("  {line}\n"));
-                }
+                push(&format!("-- {}", conditions.join(" ")));
+                block
+                    .lines
+                    .iter()
+                    .for_each(|line| push(&format!("  {line}")));
             }
+        }
+        if !self.remarks.is_empty() {
+            push("");
+            self.remarks.iter().for_each(|remark| push(remark));
         }
         text
     }
-}
-
-fn updated_entry(
-    statement: String,
-    old: Option<&Entry>,
-    answers: &[(&Facts, &Vec<String>)],
-) -> Entry {
-    let fits = |entry: &&Entry| {
-        answers.iter().all(|(facts, lines)| {
-            entry
-                .block(facts)
-                .is_some_and(|block| same_record(&block.lines, lines, EXACT))
-        })
-    };
-    if let Some(entry) = old.filter(fits) {
-        return entry.clone();
-    }
-    let mut groups: Vec<(Vec<String>, &Vec<String>)> = Vec::new();
-    for (facts, lines) in answers {
-        match groups
-            .iter_mut()
-            .find(|(_, known)| same_record(known, lines, EXACT))
-        {
-            Some((names, _)) => names.push(facts.flavour.clone()),
-            None => groups.push((vec![facts.flavour.clone()], lines)),
-        }
-    }
-    let largest = groups
-        .iter()
-        .map(|(names, _)| names.len())
-        .max()
-        .unwrap_or(0);
-    let default = groups.iter().position(|(names, _)| names.len() == largest);
-    let kept = old.into_iter().flat_map(|entry| &entry.blocks);
-    let kept = kept.filter(|block| {
-        !block.is_default() && !answers.iter().any(|(facts, _)| block.holds(facts))
-    });
-    let mut blocks: Vec<Block> = kept.cloned().collect();
-    let mut last = None;
-    for (at, (names, lines)) in groups.into_iter().enumerate() {
-        let is_default = Some(at) == default;
-        let names = if is_default {
-            vec!["*".to_owned()]
-        } else {
-            names
-        };
-        let block = Block {
-            conditions: names.iter().filter_map(|name| name.parse().ok()).collect(),
-            lines: lines.clone(),
-        };
-        if is_default {
-            last = Some(block);
-        } else {
-            blocks.push(block);
-        }
-    }
-    blocks.extend(last);
-    Entry { statement, blocks }
 }
 
 #[cfg(test)]
@@ -279,71 +218,14 @@ mod tests {
         }
     }
 
-    fn answered(name: &str, lines: &[&str]) -> (Facts, Recorded) {
-        let lines = lines.iter().map(|&line| line.to_owned()).collect();
-        (facts(name), vec![("SELECT\n 1".to_owned(), Some(lines))])
-    }
-
     fn parse(text: &str) -> Expectation {
         Expectation::parse(Path::new("x.sql.expected"), text).expect("it parses")
     }
 
     #[test]
-    fn an_update_groups_equal_answers_and_reads_back() {
-        let answers = [
-            answered("mysql-9.7", &["a", "1"]),
-            answered("mariadb-10.5", &["ERROR 1064 (42000): x"]),
-            answered("mariadb-11.8", &["a", "1"]),
-        ];
-        let text = Expectation::default()
-            .updated(&answers)
-            .to_text(Path::new("x.sql"));
-        insta::assert_snapshot!(text, @r"
-        # What servers answer to x.sql; written by `dbmatrix run --update`.
-
-        == SELECT 1
-        -- mariadb-10.5
-          ERROR 1064 (42000): x
-        -- *
-          a
-          1
-        ");
-        let read = parse(&text);
-        assert_eq!(
-            read.lines(0, "SELECT 1", &facts("mysql-9.7")),
-            Ok(&["a".to_owned(), "1".to_owned()][..])
-        );
-        let other = read
-            .lines(0, "SELECT 1", &facts("mariadb-10.5"))
-            .expect("a block");
-        assert_eq!(other, ["ERROR 1064 (42000): x"]);
-    }
-
-    #[test]
-    fn what_people_wrote_stays_while_it_fits() {
-        let text = "# mine\n\n== SELECT 1\n-- mariadb<10.6\n  ERROR 1064 (42000): old words\n-- *\n  a\n  1\n";
-        let old = parse(text);
-        let answers = [answered("mariadb-10.5", &["ERROR 1064 (42000): new words"])];
-        let new = old.updated(&answers);
-        assert!(
-            new.to_text(Path::new("x.sql"))
-                .contains("-- mariadb<10.6\n  ERROR 1064 (42000): old words")
-        );
-    }
-
-    #[test]
-    fn blocks_of_absent_flavours_stay() {
-        let old = parse("== SELECT 1\n-- mariadb<10.6\n  old\n-- *\n  a\n");
-        let new = old.updated(&[answered("mysql-9.7", &["b"])]);
-        let lines = new
-            .lines(0, "SELECT 1", &facts("mariadb-10.5"))
-            .expect("a block");
-        assert_eq!(lines, ["old"]);
-        assert_eq!(
-            new.lines(0, "SELECT 1", &facts("mysql-9.7"))
-                .expect("a block"),
-            ["b"]
-        );
+    fn a_file_reads_back_with_the_remarks_of_people() {
+        let text = "# What servers answer to x.sql; written by `dbmatrix run --update`.\n\n# mine\n== SELECT 1\n# so it was\n-- mariadb<10.6 mysql-5.6\n  a\n-- *\n  b\n\n# the end\n";
+        assert_eq!(parse(text).to_text(Path::new("x.sql")), text);
     }
 
     #[test]

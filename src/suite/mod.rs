@@ -16,7 +16,7 @@ mod step;
 
 pub use condition::{Condition, Conditions, Facts};
 pub use error::SuiteError;
-pub use expectation::{Expectation, Recorded, expectation_path};
+pub use expectation::{Absent, Expectation, Recorded, UnlikeStatements, expectation_path};
 pub(crate) use known::read_kinds;
 pub use known::{Known, KnownEntry, Reason, known_path, one_line, proposal};
 pub use order::{asks_for_counts, asks_for_order};
