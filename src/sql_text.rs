@@ -7,21 +7,44 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
-/// One statement: the bytes that a server is sent, and where in them the
-/// statement itself begins behind comments.
+/// One statement: the bytes that a server is sent, and what people see of them.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Sql {
     bytes: Vec<u8>,
-    /// At most the length of `bytes`.
-    start: usize,
+    /// Which of the bytes are the statement itself, without comments around it.
+    shown: Range<usize>,
+    /// What is shown where it is no part of what is sent.
+    written: Option<Box<[u8]>>,
 }
 
 impl Sql {
-    /// A statement with so many bytes of comments and blanks before it.
-    pub fn with_comments(bytes: Vec<u8>, comments: usize) -> Self {
-        let start = comments.min(bytes.len());
-        Sql { bytes, start }
+    /// A statement that stands at `shown` among comments. The reader of the file
+    /// has put a blank at each place in `padding`, which is sent and not shown.
+    pub fn within_comments(bytes: Vec<u8>, shown: Range<usize>, padding: &[usize]) -> Self {
+        let end = shown.end.min(bytes.len());
+        let start = shown.start.min(end);
+        let text = &bytes[start..end];
+        let blanks = text.len() - text.trim_ascii_end().len();
+        let shown = start..end - blanks;
+        let written = (!padding.is_empty()).then(|| {
+            let places = shown.clone().filter(|at| !padding.contains(at));
+            places.map(|at| bytes[at]).collect()
+        });
+        Sql {
+            bytes,
+            shown,
+            written,
+        }
+    }
+
+    /// A statement that stands for what is `written` in a file.
+    pub fn in_place_of(bytes: Vec<u8>, written: &[u8]) -> Self {
+        Sql {
+            written: Some(written.into()),
+            ..bytes.into()
+        }
     }
 
     /// What a server is sent.
@@ -29,10 +52,13 @@ impl Sql {
         &self.bytes
     }
 
-    /// The statement without the comments before it, in the text form. This is
+    /// The statement without the comments around it, in the text form. This is
     /// what people see and what files store.
     pub fn text(&self) -> Cow<'_, str> {
-        escape_bytes(&self.bytes[self.start..])
+        match &self.written {
+            Some(written) => escape_bytes(written),
+            None => escape_bytes(&self.bytes[self.shown.clone()]),
+        }
     }
 }
 
@@ -44,7 +70,11 @@ impl AsRef<[u8]> for Sql {
 
 impl From<Vec<u8>> for Sql {
     fn from(bytes: Vec<u8>) -> Self {
-        Sql { bytes, start: 0 }
+        Sql {
+            shown: 0..bytes.len(),
+            bytes,
+            written: None,
+        }
     }
 }
 
@@ -163,10 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn comments_before_a_statement_are_sent_and_not_shown() {
-        let sql = Sql::with_comments(b"/* a */ SELECT 1".to_vec(), 8);
-        assert_eq!(sql.bytes(), b"/* a */ SELECT 1");
-        assert_eq!(sql.text(), "SELECT 1");
+    fn comments_around_a_statement_are_sent_and_not_shown() {
+        let sent = b"/* a */ SELECT 1 -- b".to_vec();
+        let sql = Sql::within_comments(sent.clone(), 8..17, &[]);
+        assert_eq!((sql.bytes(), &*sql.text()), (&sent[..], "SELECT 1"));
+        let sql = Sql::within_comments(sent, 8..17, &[14]);
+        assert_eq!(sql.text(), "SELECT1");
+        let sql = Sql::in_place_of(b"USE `w`".to_vec(), b"use w");
+        assert_eq!((sql.bytes(), &*sql.text()), (&b"USE `w`"[..], "use w"));
     }
 
     proptest! {

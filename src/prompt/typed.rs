@@ -1,7 +1,8 @@
 //! Lines as they are typed, cut into what is to be done.
 
 use super::command::Command;
-use crate::suite::{Splitter, Statement};
+use crate::sql_text::Sql;
+use crate::suite::{self, Lexer, Piece, Statement};
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +18,7 @@ pub(super) enum Item {
 /// What was typed and is not done yet.
 #[derive(Debug, Default)]
 pub(super) struct Typed {
-    text: String,
-    splitter: Splitter,
+    lexer: Lexer,
 }
 
 impl Typed {
@@ -27,79 +27,91 @@ impl Typed {
         if self.is_empty()
             && let Some(command) = Command::read(line)
         {
-            self.text.clear();
             return vec![self.told(command)];
         }
-        self.text.push_str(line);
-        self.text.push('\n');
         if line.trim_end().ends_with("\\c") {
             self.clear();
             return Vec::new();
         }
-        // A statement of many lines is not read anew with each of them.
-        let delimiter = String::from_utf8_lossy(self.splitter.delimiter());
-        match line.contains(&*delimiter) || line.contains("\\g") || line.contains("\\G") {
-            true => self.cut(false),
-            false => Vec::new(),
+        self.lexer.feed(line.as_bytes());
+        let mut items = Vec::new();
+        while let Some(piece) = self.lexer.next_piece() {
+            items.extend(item_of(piece));
         }
+        items
     }
 
     /// What is left where nothing follows.
     pub(super) fn rest(&mut self) -> Vec<Item> {
-        let items = self.cut(true);
+        let last = self.lexer.finish().and_then(item_of);
         self.clear();
-        items
+        last.into_iter().collect()
     }
 
     /// Whether a statement has begun and not ended.
     pub(super) fn is_empty(&self) -> bool {
-        self.text.trim().is_empty()
+        self.lexer.is_empty()
     }
 
     /// Nothing typed yet, with the same delimiter.
     pub(super) fn fresh(&self) -> Self {
-        let mut splitter = Splitter::default();
-        splitter.set_delimiter(self.splitter.delimiter());
-        Typed {
-            text: String::new(),
-            splitter,
-        }
+        let mut lexer = Lexer::default();
+        lexer.set_delimiter(self.lexer.delimiter());
+        Typed { lexer }
     }
 
     /// Forgets what was typed.
     pub(super) fn clear(&mut self) {
-        self.text.clear();
+        self.lexer.clear();
     }
 
     fn told(&mut self, command: Result<Command, String>) -> Item {
         match command {
             Ok(command) => {
                 if let Command::Delimiter(word) = &command {
-                    self.splitter.set_delimiter(word.as_bytes());
+                    self.lexer.set_delimiter(word.as_bytes());
                 }
                 Item::Command(command)
             }
             Err(why) => Item::Wrong(why),
         }
     }
+}
 
-    fn cut(&mut self, is_last: bool) -> Vec<Item> {
-        let mut items = Vec::new();
-        let mut done = 0;
-        while let Some((statement, length)) =
-            self.splitter.cut(&self.text.as_bytes()[done..], is_last)
-        {
-            done += length;
-            items.push(Item::Statement(statement));
+/// What a piece asks for; nothing where that has no meaning here.
+fn item_of(piece: Piece) -> Option<Item> {
+    let (line, text, command) = match piece {
+        Piece::Statement(statement) => return Some(Item::Statement(statement)),
+        Piece::Wrong { message, .. } => return Some(Item::Wrong(message)),
+        Piece::Command {
+            line,
+            text,
+            command,
+        } => (line, text, command),
+    };
+    let sent = |sql: Vec<u8>| {
+        Item::Statement(Statement {
+            line,
+            sql: Sql::in_place_of(sql, &text),
+            vertical: false,
+            remarks: Vec::new(),
+        })
+    };
+    Some(match command {
+        suite::Command::Use(sql) => sent(sql),
+        suite::Command::Charset(name) => sent(format!("SET NAMES {name}").into_bytes()),
+        suite::Command::Source(name) => match String::from_utf8(name) {
+            Ok(name) => Item::Command(Command::Source(name)),
+            Err(_) => Item::Wrong("expected a file's name in UTF-8 after `source`".to_owned()),
+        },
+        suite::Command::Quit => Item::Command(Command::Quit),
+        suite::Command::Help => Item::Command(Command::Help),
+        suite::Command::Status => Item::Command(Command::Status),
+        suite::Command::Warnings(shown) => Item::Command(Command::Warnings(shown)),
+        suite::Command::Connect(_) | suite::Command::ResetConnection => {
+            Item::Wrong("a prompt keeps its sessions; leave it and begin another".to_owned())
         }
-        self.text.drain(..done);
-        // A comment behind the last statement is the begin of none.
-        let mut behind = self.splitter.clone();
-        if !self.text.contains("/*") && behind.cut(self.text.as_bytes(), true).is_none() {
-            self.clear();
-        }
-        items
-    }
+    })
 }
 
 #[cfg(test)]

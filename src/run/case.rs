@@ -25,9 +25,10 @@ use crate::matrix::{Expect, FilesSpec};
 use crate::session::{Connect, Session};
 use crate::sql_text::Sql;
 use crate::suite::{
-    Action, Expectation, Facts, FileKind, Known, Recorded, SltSteps, SqlSteps, Step,
+    Action, Expectation, Facts, FileKind, Known, Modes, Recorded, SltSteps, SqlSteps, Step,
     asks_for_counts, expectation_path,
 };
+use crate::version::{Family, Version};
 
 /// Steps that wait to be judged; skipped ones wait behind the last that was run.
 const MOST_WAITING: usize = 64;
@@ -117,7 +118,7 @@ async fn open(
                     Some(stored.unwrap_or_default())
                 }
             };
-            (StepsAhead::of(steps), stored)
+            (StepsAhead::of_sql(steps), stored)
         }
     };
     let first = database::create(server, database).await?;
@@ -154,6 +155,7 @@ impl<S: Connect> Runner<'_, S> {
     }
 
     async fn run_steps(&mut self, mut steps: StepsAhead) -> Result<(), String> {
+        steps.assume(self.modes());
         for ordinal in 0.. {
             let Some(step) = steps.next().await? else {
                 break;
@@ -174,6 +176,12 @@ impl<S: Connect> Runner<'_, S> {
             }
             match &step.action {
                 Action::Halt => break,
+                Action::ResetConnection | Action::Connect { .. } => {
+                    self.change_session(&step).await?;
+                    steps.assume(self.modes());
+                    self.judge_waiting();
+                    self.tally.note(&step, Judged::SLEPT);
+                }
                 Action::Sleep(duration) => {
                     self.judge_waiting();
                     tokio::time::sleep(*duration).await;
@@ -182,11 +190,32 @@ impl<S: Connect> Runner<'_, S> {
                 _ if step.retry.is_some() => self.retry(ordinal, step, wants_notices).await?,
                 _ => {
                     let reply = self.send(&step, wants_notices).await?;
+                    steps.assume(self.modes());
                     self.came(ordinal, step, Some(reply));
                 }
             }
         }
         Ok(())
+    }
+
+    /// How the session of a `.sql` file reads text now.
+    fn modes(&self) -> Modes {
+        let facts = &self.case.facts;
+        Modes {
+            no_backslash_escapes: self.sessions.no_backslash_escapes(),
+            dollar_quotes: facts.family != Family::Mariadb
+                && facts.version >= Version::release(9, 0),
+        }
+    }
+
+    /// Resets or replaces the session.
+    async fn change_session(&mut self, step: &Step) -> Result<(), String> {
+        let until = self.until();
+        let changed = match &step.action {
+            Action::Connect { database } => self.sessions.replace(database.as_deref(), until).await,
+            _ => self.sessions.reset(until).await,
+        };
+        changed.map_err(|error| format!("line {}: {error}", step.line))
     }
 
     /// Sends a statement, and judges the steps before it while the server is at

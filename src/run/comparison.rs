@@ -1,8 +1,10 @@
 //! Answers of all flavours to the same file, compared step by step as they
 //! come. What all have answered is told and forgotten.
 
+mod cuts;
 mod sink;
 
+use cuts::{cuts_differ, cuts_divergence};
 pub(super) use sink::Sink;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +19,7 @@ use super::command::Caller;
 use super::proposal::Proposals;
 use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split};
 use crate::event::{Divergence, Event, Group, Sender, Stale, Standing, Verdict};
-use crate::suite::{Facts, Known, one_line};
+use crate::suite::{Facts, FileKind, Known, one_line};
 
 /// Differences of a file that do not count and are told one by one.
 const SHOWN: usize = 200;
@@ -86,8 +88,11 @@ struct State {
     about: About,
     events: Sender,
     depot: Depot,
-    /// Whether answers were lost, so that nothing is compared any more.
+    /// Whether answers were lost, or are those to other statements, so that
+    /// nothing is compared any more.
     failed: bool,
+    /// Whether a server's modes decide where the file's statements end.
+    is_cut: bool,
     flavours: Vec<Member>,
     told: usize,
     /// Steps that differ in what does not count and are not told, by kind.
@@ -125,6 +130,7 @@ impl Comparison {
             events: events.clone(),
             depot: depot.clone(),
             failed: false,
+            is_cut: FileKind::of(&about.file) == Some(FileKind::Sql),
             told: 0,
             untold: (0, BTreeMap::new()),
             proposals: Proposals::default(),
@@ -207,19 +213,26 @@ impl State {
     fn settle(&mut self) {
         let waits_for = |member: &Member| !member.ended && member.waiting.is_empty();
         while !self.flavours.iter().any(waits_for) {
-            let mut step = None;
+            let mut steps = Vec::with_capacity(self.flavours.len());
             let mut came = Vec::with_capacity(self.flavours.len());
             for at in 0..self.flavours.len() {
                 match self.flavours[at].waiting.pop() {
                     Ok(Some(item)) => {
-                        step.get_or_insert(item.step);
+                        steps.push((at, item.step));
                         came.push(item.came);
                     }
                     Ok(None) => came.push(None),
                     Err(error) => return self.fail(&error),
                 }
             }
-            let Some(step) = step else {
+            if self.is_cut && cuts_differ(&steps) {
+                self.failed = true;
+                let name = |at: usize| self.flavours[at].name.clone();
+                let steps = steps.into_iter().map(|(at, step)| (name(at), step));
+                let divergence = cuts_divergence(&self.about, steps.collect());
+                return self.events.send(Event::Diverged(divergence));
+            }
+            let Some((_, step)) = steps.into_iter().next() else {
                 return;
             };
             self.compare(&step, &came);

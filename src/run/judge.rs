@@ -108,7 +108,9 @@ impl<'a> Judge<'a> {
                     .try_for_each(|label| self.check_label(label, written.hashed()))
             }
             Action::Record { sql } => self.check_record(ordinal, &sql.text(), outcome),
-            Action::Sleep(_) | Action::Halt => Ok(()),
+            Action::Sleep(_) | Action::Halt | Action::ResetConnection | Action::Connect { .. } => {
+                Ok(())
+            }
         }
     }
 

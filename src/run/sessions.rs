@@ -114,6 +114,47 @@ impl<'a, S: Connect> Sessions<'a, S> {
         Ok(Reply::Failed(wrong))
     }
 
+    /// Whether a backslash is a letter like others on the first session.
+    pub(super) fn no_backslash_escapes(&self) -> bool {
+        let first = self.open.get(&None);
+        first.is_some_and(Session::no_backslash_escapes)
+    }
+
+    /// Resets the first session on the server.
+    pub(super) async fn reset(&mut self, until: Until) -> Result<(), String> {
+        let Some(session) = self.open.get_mut(&None) else {
+            return Ok(());
+        };
+        let reset = timeout_at(until.when, session.reset()).await;
+        let reset = reset.map_err(|_| "the server does not answer".to_owned())?;
+        reset.map_err(|error| error.to_string())
+    }
+
+    /// Replaces the first session by a new one, in the database that is named, or
+    /// else in the one in use.
+    pub(super) async fn replace(
+        &mut self,
+        database: Option<&[u8]>,
+        until: Until,
+    ) -> Result<(), String> {
+        let replaced = async {
+            let mut database = database.map(<[u8]>::to_vec);
+            if let Some(mut former) = self.open.remove(&None) {
+                if database.is_none() {
+                    database = former.database().await?;
+                }
+                former.close().await;
+            }
+            let database = database.map(|name| String::from_utf8_lossy(&name).into_owned());
+            let session = self.server.connect(database.as_deref()).await?;
+            self.open.insert(None, session);
+            Ok::<(), SessionError>(())
+        };
+        let replaced = timeout_at(until.when, replaced).await;
+        let replaced = replaced.map_err(|_| "the server does not answer".to_owned())?;
+        replaced.map_err(|error| error.to_string())
+    }
+
     /// Ends a statement that takes too long, with its session: an answer that
     /// comes too late would be taken for that of the next statement.
     async fn end(&self, id: u32, until: Until) -> Wrong {

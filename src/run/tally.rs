@@ -225,7 +225,10 @@ impl<'a> Tally<'a> {
                 statement: shortened(&statement),
                 expected: shortened(&wrong.expected),
                 found: shortened(&wrong.found),
-                why: wrong.why.to_owned(),
+                why: match &step.within {
+                    Some(place) => format!("{} (at {place})", wrong.why),
+                    None => wrong.why.to_owned(),
+                },
                 kind: wrong.kind,
                 known,
             });

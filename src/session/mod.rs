@@ -11,9 +11,9 @@ pub use target::{Connect, Secret, Target};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use mysql_async::consts::{ColumnFlags, ColumnType};
+use mysql_async::consts::{ColumnFlags, ColumnType, StatusFlags};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error};
+use mysql_async::{ChangeUserOpts, Conn, Error};
 use thiserror::Error as ThisError;
 
 use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet, Rows};
@@ -60,16 +60,48 @@ pub enum SessionError {
 #[derive(Debug)]
 pub struct Session {
     conn: Conn,
+    /// What the server said of backslashes in its last good answer.
+    no_backslash_escapes: bool,
 }
 
 impl Session {
+    fn of(conn: Conn) -> Self {
+        let mut session = Session {
+            conn,
+            no_backslash_escapes: false,
+        };
+        session.note_status();
+        session
+    }
+
+    /// Keeps what the server said of itself with its last good answer; an error
+    /// says nothing of it.
+    fn note_status(&mut self) {
+        if let Some(ok) = self.conn.last_ok_packet() {
+            self.no_backslash_escapes = ok
+                .status_flags()
+                .contains(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES);
+        }
+    }
+
+    /// Whether the server takes a backslash in a string for a letter like others.
+    pub fn no_backslash_escapes(&self) -> bool {
+        self.no_backslash_escapes
+    }
+
     /// Runs one statement, byte for byte.
     ///
     /// # Errors
     /// [`SessionError::Lost`]; what the server refuses is an [`Outcome`].
     pub async fn run(&mut self, sql: impl AsRef<[u8]>) -> Result<Outcome, SessionError> {
+        let outcome = self.answer(sql.as_ref()).await;
+        self.note_status();
+        outcome
+    }
+
+    async fn answer(&mut self, sql: &[u8]) -> Result<Outcome, SessionError> {
         let mut parts = Vec::new();
-        let mut result = match self.conn.query_iter(sql.as_ref()).await {
+        let mut result = match self.conn.query_iter(sql).await {
             Ok(result) => result,
             Err(error) => return refused(error).map(Outcome::Refused),
         };
@@ -108,6 +140,32 @@ impl Session {
             },
         })?;
         Ok(row.texts())
+    }
+
+    /// Resets the session on the server: variables, temporary tables and the
+    /// transaction go, the login and the database stay. A server that does not
+    /// know how (before MySQL 5.7.3, MariaDB 10.2.4) logs the user in again.
+    ///
+    /// # Errors
+    /// [`SessionError::Lost`].
+    pub async fn reset(&mut self) -> Result<(), SessionError> {
+        let lost = |error: Error| SessionError::Lost(error.to_string());
+        if !self.conn.reset().await.map_err(lost)? {
+            let again = self.conn.change_user(ChangeUserOpts::default()).await;
+            again.map_err(lost)?;
+        }
+        self.note_status();
+        Ok(())
+    }
+
+    /// The database in use.
+    ///
+    /// # Errors
+    /// [`SessionError::Lost`].
+    pub async fn database(&mut self) -> Result<Option<Vec<u8>>, SessionError> {
+        let outcome = self.run("SELECT DATABASE()").await?;
+        let name = outcome.rows().and_then(|set| set.rows.values().next());
+        Ok(name.flatten().map(<[u8]>::to_vec))
     }
 
     /// The server's number of this connection, which `KILL` takes.

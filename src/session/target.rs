@@ -66,13 +66,13 @@ impl Connect for Target {
             .with_danger_accept_invalid_certs(true)
             .with_danger_skip_domain_validation(true);
         match self.open(database, Some(tls)).await {
-            Ok(conn) => Ok(Session { conn }),
+            Ok(conn) => Ok(Session::of(conn)),
             Err(
                 Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)),
             ) => {
                 let conn = self.open(database, None).await;
                 let conn = conn.map_err(|error| self.no_session(error))?;
-                Ok(Session { conn })
+                Ok(Session::of(conn))
             }
             Err(error) => Err(self.no_session(error)),
         }

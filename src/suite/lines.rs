@@ -1,8 +1,9 @@
 //! A file of steps, line by line: one of any size needs little memory.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::error::SuiteError;
 
@@ -12,10 +13,21 @@ const BUFFER: usize = 64 * 1024;
 /// Lines of a file, each with its end.
 #[derive(Debug)]
 pub(super) struct Lines {
-    path: PathBuf,
+    path: Arc<Path>,
     file: BufReader<File>,
     line: Vec<u8>,
     read: usize,
+    /// Bytes read so far.
+    offset: u64,
+    /// Whether the rest is passed over.
+    skips: bool,
+}
+
+/// A place between two lines, to which a reader can go back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LineMark {
+    read: usize,
+    offset: u64,
 }
 
 impl Lines {
@@ -29,10 +41,12 @@ impl Lines {
             source,
         })?;
         Ok(Lines {
-            path: path.to_owned(),
+            path: path.into(),
             file: BufReader::with_capacity(BUFFER, file),
             line: Vec::new(),
             read: 0,
+            offset: 0,
+            skips: false,
         })
     }
 
@@ -59,16 +73,59 @@ impl Lines {
     /// [`SuiteError::Read`].
     pub(super) fn next_bytes(&mut self) -> Result<Option<&[u8]>, SuiteError> {
         self.line.clear();
+        if self.skips {
+            return Ok(None);
+        }
         let count = self.file.read_until(b'\n', &mut self.line);
         let count = count.map_err(|source| SuiteError::Read {
-            path: self.path.clone(),
+            path: self.path.to_path_buf(),
             source,
         })?;
         if count == 0 {
             return Ok(None);
         }
         self.read += 1;
+        self.offset += count as u64;
         Ok(Some(&self.line))
+    }
+
+    /// The place behind the last line.
+    pub(super) fn mark(&self) -> LineMark {
+        LineMark {
+            read: self.read,
+            offset: self.offset,
+        }
+    }
+
+    /// Goes to a place.
+    ///
+    /// # Errors
+    /// [`SuiteError::Read`].
+    pub(super) fn go_to(&mut self, mark: LineMark) -> Result<(), SuiteError> {
+        let moved = self.file.seek(SeekFrom::Start(mark.offset));
+        moved.map_err(|source| SuiteError::Read {
+            path: self.path.to_path_buf(),
+            source,
+        })?;
+        self.read = mark.read;
+        self.offset = mark.offset;
+        self.skips = false;
+        Ok(())
+    }
+
+    /// Passes over the rest of the file.
+    pub(super) fn skip_all(&mut self) {
+        self.skips = true;
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file, for somebody else to keep.
+    pub(super) fn shared_path(&self) -> Arc<Path> {
+        Arc::clone(&self.path)
     }
 
     /// Number of lines read so far.
@@ -79,7 +136,7 @@ impl Lines {
     /// What is wrong at a line.
     pub(super) fn at(&self, line: usize, message: String) -> SuiteError {
         SuiteError::At {
-            path: self.path.clone(),
+            path: self.path.to_path_buf(),
             line,
             message,
         }

@@ -3,6 +3,7 @@
 //! Owns the two kinds of files (`.slt` and `.sql`), conditions, the stored
 //! expectations of `.sql` files, and known divergences. Knows no connection.
 
+mod client;
 mod condition;
 mod error;
 mod expectation;
@@ -10,10 +11,10 @@ mod known;
 mod lines;
 mod order;
 mod slt;
-mod split;
 mod sql;
 mod step;
 
+pub use client::{Command, Lexer, Modes, Piece, Statement};
 pub use condition::{Condition, Conditions, Facts};
 pub use error::SuiteError;
 pub use expectation::{Absent, Expectation, Recorded, UnlikeStatements, expectation_path};
@@ -21,8 +22,7 @@ pub(crate) use known::read_kinds;
 pub use known::{Known, KnownEntry, Reason, known_path, one_line, proposal};
 pub use order::{asks_for_counts, asks_for_order};
 pub use slt::SltSteps;
-pub use split::{Splitter, Statement, split};
-pub use sql::SqlSteps;
+pub use sql::{SqlMark, SqlSteps};
 pub use step::{Action, Step};
 
 use std::path::Path;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::split::hidden;
+use super::client::hidden_length;
 
 /// Most statements have none of these words and need no closer look.
 static ORDER: LazyLock<Regex> = LazyLock::new(|| pattern("(?i)order"));
@@ -25,7 +25,7 @@ pub fn asks_for_order(sql: impl AsRef<[u8]>) -> bool {
     let mut depth = 0usize;
     let mut before_by = false;
     while let Some(&letter) = rest.first() {
-        let length = match hidden(rest) {
+        let length = match hidden_length(rest) {
             Some(length) => length,
             None if is_word(letter) => {
                 let end = rest.iter().position(|byte| !is_word(*byte));

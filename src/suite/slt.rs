@@ -152,6 +152,7 @@ impl SltSteps {
         };
         Ok(Some(Step {
             line: first + line as usize,
+            within: None,
             conditions: std::mem::take(&mut self.conditions),
             connection: self.connection.take(),
             action,

@@ -1,32 +1,51 @@
 //! `.sql` files: every statement is a step whose outcome is recorded.
 //!
-//! A file is read a chunk at a time, so that one of any size needs little
-//! memory; one statement is held whole.
+//! A file is read a line at a time, so that one of any size needs little
+//! memory; one statement is held whole. How a statement is cut may depend on
+//! what those before it do on the server, so the reader can go back to the end
+//! of any statement and read on otherwise.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::client::{Command, Lexer, Modes, Piece, Place, Statement};
 use super::condition::{ConditionReader, Conditions};
 use super::error::SuiteError;
-use super::lines::Lines;
-use super::split::{Splitter, Statement};
+use super::lines::{LineMark, Lines};
 use super::step::{Action, Step};
-
-/// Bytes that are read ahead, at least.
-const CHUNK: usize = 256 * 1024;
+use crate::sql_text::{Sql, escape_bytes};
 
 /// Steps of a `.sql` file, in order.
 #[derive(Debug)]
 pub struct SqlSteps {
+    lexer: Lexer,
     lines: Lines,
+    /// Files that have named the one that is read, from the case's own on.
+    named_by: Arc<Vec<Outer>>,
     conditions: ConditionReader,
-    splitter: Splitter,
-    /// What was read; statements before `at` have been cut off.
-    text: Vec<u8>,
-    at: usize,
-    /// Whether there is nothing behind `text`.
-    is_last: bool,
     /// Whether no more is cut: at the end, or behind what cannot be read.
     ended: bool,
+}
+
+/// A file that waits for one that it names.
+#[derive(Debug, Clone)]
+struct Outer {
+    path: PathBuf,
+    mark: LineMark,
+    place: Place,
+    /// Where it names the other.
+    line: usize,
+}
+
+/// The end of a step in its file, from where reading can go on.
+#[derive(Debug, Clone)]
+pub struct SqlMark {
+    lexer: Lexer,
+    path: Arc<Path>,
+    mark: LineMark,
+    named_by: Arc<Vec<Outer>>,
 }
 
 impl SqlSteps {
@@ -36,73 +55,240 @@ impl SqlSteps {
     /// [`SuiteError::Read`].
     pub fn open(path: &Path) -> Result<Self, SuiteError> {
         Ok(SqlSteps {
+            lexer: Lexer::default(),
             lines: Lines::open(path)?,
+            named_by: Arc::default(),
             conditions: ConditionReader::default(),
-            splitter: Splitter::default(),
-            text: Vec::new(),
-            at: 0,
-            is_last: false,
             ended: false,
         })
     }
 
-    /// The next statement; `None` at the end.
-    fn cut(&mut self) -> Result<Option<Statement>, SuiteError> {
-        loop {
-            let rest = &self.text[self.at..];
-            if let Some((statement, length)) = self.splitter.cut(rest, self.is_last) {
-                self.at += length;
-                return Ok(Some(statement));
-            }
-            if self.is_last {
-                return Ok(None);
-            }
-            self.read()?;
+    /// The end of the last step.
+    pub fn mark(&self) -> SqlMark {
+        SqlMark {
+            lexer: self.lexer.clone(),
+            path: self.lines.shared_path(),
+            mark: self.lines.mark(),
+            named_by: Arc::clone(&self.named_by),
         }
     }
 
-    /// Reads as much again as there is, so that a long statement is not looked
-    /// through once for each of its chunks.
-    fn read(&mut self) -> Result<(), SuiteError> {
-        self.text.drain(..self.at);
-        self.at = 0;
-        let wanted = self.text.len() * 2 + CHUNK;
-        while self.text.len() < wanted {
-            let Some(line) = self.lines.next_bytes()? else {
-                self.is_last = true;
-                break;
-            };
-            self.text.extend_from_slice(line);
+    /// Goes back to the end of a step, to read on with other modes.
+    ///
+    /// # Errors
+    /// [`SuiteError::Read`].
+    pub fn resume(&mut self, from: SqlMark, modes: Modes) -> Result<(), SuiteError> {
+        if self.lines.path() != &*from.path {
+            self.lines = Lines::open(&from.path)?;
         }
+        self.lines.go_to(from.mark)?;
+        self.lexer = from.lexer;
+        self.lexer.set_modes(modes);
+        self.named_by = from.named_by;
+        self.ended = false;
         Ok(())
+    }
+
+    /// The next step; `None` at the end.
+    fn read_step(&mut self) -> Result<Option<Step>, SuiteError> {
+        loop {
+            let piece = match self.lexer.next_piece() {
+                Some(piece) => piece,
+                None if self.read_line()? => continue,
+                None => match self.lexer.finish() {
+                    Some(piece) => piece,
+                    None if self.leave_file()? => continue,
+                    None => return Ok(None),
+                },
+            };
+            if let Some(step) = self.step_of(piece)? {
+                return Ok(Some(step));
+            }
+        }
+    }
+
+    /// Feeds the next line; false at the end of the file.
+    fn read_line(&mut self) -> Result<bool, SuiteError> {
+        let Some(line) = self.lines.next_bytes()? else {
+            return Ok(false);
+        };
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if line.contains(&0) {
+            let message = "expected text without a byte 0, as the client does; found one; write it as `\\0` in a string, or as `0x00`";
+            return Err(self.wrong(self.lines.read(), message.to_owned()));
+        }
+        self.lexer.feed(line);
+        Ok(true)
+    }
+
+    /// The step that a piece is, if it is one.
+    fn step_of(&mut self, piece: Piece) -> Result<Option<Step>, SuiteError> {
+        let (line, text, command) = match piece {
+            Piece::Statement(statement) => return self.step(statement).map(Some),
+            Piece::Wrong { line, message } => return Err(self.wrong(line, message)),
+            Piece::Command {
+                line,
+                text,
+                command,
+            } => (line, text, command),
+        };
+        let sql = match command {
+            Command::Use(sql) => sql,
+            Command::Charset(name) => format!("SET NAMES {name}").into_bytes(),
+            Command::Help | Command::Status | Command::Warnings(_) => return Ok(None),
+            other => return self.do_command(line, &text, other),
+        };
+        let statement = Statement {
+            line,
+            sql: Sql::in_place_of(sql, &text),
+            vertical: false,
+            remarks: self.lexer.take_remarks(),
+        };
+        self.step(statement).map(Some)
+    }
+
+    /// Does a command that no condition can hold back.
+    fn do_command(
+        &mut self,
+        line: usize,
+        text: &[u8],
+        command: Command,
+    ) -> Result<Option<Step>, SuiteError> {
+        let remarks = self.lexer.take_remarks();
+        if let Some((at, _)) = remarks.iter().find(|(_, remark)| label(remark).is_some()) {
+            let found = escape_bytes(text);
+            let message = format!(
+                "expected a statement behind the condition; found the client's command `{found}`, which no condition holds for"
+            );
+            return Err(self.wrong(*at, message));
+        }
+        let action = match command {
+            Command::Source(name) => return self.enter_file(line, &name).map(|()| None),
+            Command::ResetConnection => Action::ResetConnection,
+            Command::Connect(database) => Action::Connect { database },
+            // `quit`: nothing more of this file is read, but the last statement
+            // is sent.
+            _ => {
+                let last = self.lexer.finish();
+                self.lines.skip_all();
+                return match last {
+                    Some(Piece::Statement(statement)) => self.step(statement).map(Some),
+                    _ => Ok(None),
+                };
+            }
+        };
+        Ok(Some(self.new_step(line, Conditions::default(), action)))
+    }
+
+    /// Begins to read a file that this one names.
+    fn enter_file(&mut self, line: usize, name: &[u8]) -> Result<(), SuiteError> {
+        let here = self.lines.path();
+        let name = Path::new(OsStr::from_bytes(name));
+        let path = here.parent().unwrap_or(Path::new("")).join(name);
+        self.refuse_cycle(line, &path)?;
+        let lines = match Lines::open(&path) {
+            Ok(lines) => lines,
+            Err(SuiteError::Read { source, .. }) => {
+                let path = path.display();
+                return Err(
+                    self.wrong(line, format!("expected a file to read; `{path}`: {source}"))
+                );
+            }
+            Err(other) => return Err(other),
+        };
+        let outer = Outer {
+            path: here.to_owned(),
+            mark: self.lines.mark(),
+            place: self.lexer.enter(),
+            line,
+        };
+        Arc::make_mut(&mut self.named_by).push(outer);
+        self.lines = lines;
+        Ok(())
+    }
+
+    fn refuse_cycle(&self, line: usize, path: &Path) -> Result<(), SuiteError> {
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        let outer = self.named_by.iter().map(|outer| outer.path.as_path());
+        let chain: Vec<&Path> = outer.chain([self.lines.path()]).collect();
+        let Some(target) = real(path) else {
+            return Ok(());
+        };
+        if !chain
+            .iter()
+            .any(|open| real(open).as_ref() == Some(&target))
+        {
+            return Ok(());
+        }
+        let names = chain.iter().chain([&path]);
+        let names: Vec<String> = names.map(|path| path.display().to_string()).collect();
+        let message = format!(
+            "expected a file that is not being read; found a cycle: {}",
+            names.join(" names ")
+        );
+        Err(self.wrong(line, message))
+    }
+
+    /// Goes on in the file that named this one; false where none did.
+    fn leave_file(&mut self) -> Result<bool, SuiteError> {
+        let Some(outer) = Arc::make_mut(&mut self.named_by).pop() else {
+            return Ok(false);
+        };
+        self.lines = Lines::open(&outer.path)?;
+        self.lines.go_to(outer.mark)?;
+        self.lexer.leave(outer.place);
+        Ok(true)
     }
 
     fn step(&mut self, statement: Statement) -> Result<Step, SuiteError> {
         let mut conditions = Conditions::default();
         for (line, remark) in &statement.remarks {
-            let Some((word, rest)) = remark.split_once(char::is_whitespace) else {
+            let Some((word, label)) = label(remark) else {
                 continue;
             };
-            if word != "onlyif" && word != "skipif" {
-                continue;
-            }
-            let label = rest.split('#').next().unwrap_or(rest).trim();
             let condition = self.conditions.read(label);
-            let condition = condition.map_err(|message| self.lines.at(*line, message))?;
+            let condition = condition.map_err(|message| self.wrong(*line, message))?;
             if word == "onlyif" {
                 conditions.only_if(condition);
             } else {
                 conditions.skip_if(condition);
             }
         }
-        Ok(Step {
-            line: statement.line,
+        let action = Action::Record { sql: statement.sql };
+        Ok(self.new_step(statement.line, conditions, action))
+    }
+
+    /// A step at a line of the file that is read.
+    fn new_step(&self, line: usize, conditions: Conditions, action: Action) -> Step {
+        let (line, within) = match self.named_by.first() {
+            None => (line, None),
+            Some(outer) => {
+                let path = self.lines.path();
+                let base = outer.path.parent().unwrap_or(Path::new(""));
+                let path = path.strip_prefix(base).unwrap_or(path);
+                (outer.line, Some(format!("{}:{line}", path.display())))
+            }
+        };
+        Step {
+            line,
+            within,
             conditions,
             connection: None,
-            action: Action::Record { sql: statement.sql },
+            action,
             retry: None,
-        })
+        }
     }
+
+    fn wrong(&self, line: usize, message: String) -> SuiteError {
+        self.lines.at(line, message)
+    }
+}
+
+/// The word and the label of a condition, where a comment line is one.
+fn label(remark: &str) -> Option<(&str, &str)> {
+    let (word, rest) = remark.split_once(char::is_whitespace)?;
+    let label = rest.split('#').next().unwrap_or(rest).trim();
+    (word == "onlyif" || word == "skipif").then_some((word, label))
 }
 
 impl Iterator for SqlSteps {
@@ -112,75 +298,12 @@ impl Iterator for SqlSteps {
         if self.ended {
             return None;
         }
-        let step = match self.cut() {
-            Ok(statement) => self.step(statement?),
-            Err(error) => Err(error),
-        };
-        self.ended = step.is_err();
-        Some(step)
+        let step = self.read_step().transpose();
+        self.ended = !matches!(step, Some(Ok(_)));
+        step
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::split;
-    use super::*;
-    use crate::sql_text::Sql;
-
-    fn steps(text: &[u8]) -> Vec<Result<Step, SuiteError>> {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), text).expect("its text");
-        SqlSteps::open(file.path()).expect("it opens").collect()
-    }
-
-    fn text_of(sql: Option<&Sql>) -> String {
-        sql.map(|sql| sql.text().into_owned()).unwrap_or_default()
-    }
-
-    #[test]
-    fn a_large_file_is_cut_as_if_it_were_read_whole() {
-        let mut text = String::from("\u{feff}DELIMITER //\n");
-        for number in 0..2_000 {
-            let long = "x;".repeat(number % 700);
-            text.push_str(&format!(
-                "-- remark {number}\nSELECT '{long}'; -- é //\n//\n"
-            ));
-        }
-        text.push_str(&format!(
-            "DELIMITER ;\nSELECT '{}';\nSELECT 2",
-            "y".repeat(CHUNK * 3)
-        ));
-        assert!(text.len() > 5 * CHUNK);
-        let found: Vec<(usize, String)> = steps(text.as_bytes())
-            .into_iter()
-            .map(|step| step.expect("it is read"))
-            .map(|step| (step.line, text_of(step.action.sql())))
-            .collect();
-        let whole: Vec<(usize, String)> = split(text.as_bytes())
-            .into_iter()
-            .map(|statement| (statement.line, text_of(Some(&statement.sql))))
-            .collect();
-        assert!(found == whole, "{} and {}", found.len(), whole.len());
-    }
-
-    #[test]
-    fn a_wrong_condition_is_told_at_its_line_and_ends_the_file() {
-        let wrong = |text: &[u8]| {
-            let mut all = steps(text);
-            let last = all.pop().expect("something").expect_err("an error");
-            (all.len(), last.to_string())
-        };
-        let (before, told) = wrong(b"SELECT 1;\n-- onlyif mysql>=x\nSELECT 2;\nSELECT 3;");
-        assert_eq!(before, 1);
-        assert!(told.contains(":2: "), "{told}");
-    }
-
-    #[test]
-    fn a_file_is_bytes() {
-        let all = steps(b"SET NAMES latin1;\nSELECT 'caf\xe9';\n");
-        let last = all.last().expect("two").as_ref().expect("it is read");
-        let sql = last.action.sql().expect("a statement");
-        assert_eq!(sql.bytes(), b"SELECT 'caf\xe9'");
-        assert_eq!(sql.text(), "SELECT 'caf\\xE9'");
-    }
-}
+#[path = "sql/tests.rs"]
+mod tests;

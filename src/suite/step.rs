@@ -9,8 +9,11 @@ use crate::sql_text::Sql;
 /// One step, where it stands and when it holds.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Line in the file, from 1.
+    /// Line in the case's own file, from 1: where the step stands, or where the
+    /// file is named in which it does.
     pub line: usize,
+    /// The place in another file, such as `part.sql:3`.
+    pub within: Option<String>,
     /// When it is run.
     pub conditions: Conditions,
     /// The name of another session than the first.
@@ -56,6 +59,14 @@ pub enum Action {
     Sleep(Duration),
     /// The end of the case.
     Halt,
+    /// The session is reset on the server, without another login.
+    ResetConnection,
+    /// The session is replaced by a new one, in the database that is named or in
+    /// use.
+    Connect {
+        /// The database.
+        database: Option<Vec<u8>>,
+    },
 }
 
 impl Action {
@@ -76,7 +87,11 @@ impl Action {
                 Kind::ErrorCode,
                 Kind::ColumnName,
             ],
-            Action::Record { .. } | Action::Sleep(_) | Action::Halt => &[],
+            Action::Record { .. }
+            | Action::Sleep(_)
+            | Action::Halt
+            | Action::ResetConnection
+            | Action::Connect { .. } => &[],
         };
         kinds.iter().copied().collect()
     }
@@ -88,7 +103,9 @@ impl Action {
             | Action::Fails { sql, .. }
             | Action::Query { sql, .. }
             | Action::Record { sql } => Some(sql),
-            Action::Sleep(_) | Action::Halt => None,
+            Action::Sleep(_) | Action::Halt | Action::ResetConnection | Action::Connect { .. } => {
+                None
+            }
         }
     }
 }

@@ -113,25 +113,6 @@ impl Sandbox {
         ran
     }
 
-    /// Runs the program where another one of the system cannot be found.
-    pub(crate) fn run_without(&self, hidden: &str, arguments: &[&str]) -> Ran {
-        const SCRIPT: &str = r#"
-            if path=$(command -v "$0"); then mount --bind /dev/null "$path"; fi
-            exec "$@""#;
-        eprintln!("\n$ dbmatrix {} (without {hidden})", arguments.join(" "));
-        let program = self.command(arguments);
-        let mut command = Command::new("unshare");
-        command
-            .args(["--mount", "--propagation", "private", "sh", "-euc", SCRIPT])
-            .arg(hidden)
-            .arg(program.get_program())
-            .args(program.get_args())
-            .env("DBMATRIX_PROJECT", PROJECT)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdin(Stdio::null());
-        Ran::of(command.output().expect("unshare runs"))
-    }
-
     /// Runs the program with a file as its input; what it wrote, byte by byte.
     pub(crate) fn feed(&self, arguments: &[&str], input: &Path) -> Result<Output, Failed> {
         eprintln!("\n$ dbmatrix {} (fed)", arguments.join(" "));

@@ -279,3 +279,19 @@ fn a_try_that_is_not_the_last_is_forgotten() {
     bench.end();
     assert!(bench.told().is_empty());
 }
+
+#[test]
+fn other_statements_at_the_same_place_are_one_failure_of_the_file() {
+    let mut bench = Bench::new("");
+    for flavour in 0..3 {
+        bench.answers_to("SET sql_mode = ''", flavour, Some(0));
+    }
+    bench.answers_to("SELECT 'a\\'", 0, Some(1));
+    bench.answers_to("SELECT 'a\\'; SELECT 2", 1, Some(2));
+    bench.answers_to("SELECT 'a\\'", 2, Some(1));
+    // What follows is not compared.
+    bench.answers_to("SELECT 2", 0, Some(1));
+    bench.answers_to("SELECT 3", 1, Some(2));
+    bench.answers_to("SELECT 2", 2, Some(3));
+    assert_eq!(bench.told(), ["new: mysql-9.7+mariadb-11.8 | mariadb-10.5"]);
+}

@@ -1,0 +1,53 @@
+//! What each flavour was asked at the same place of a file.
+//!
+//! A `.sql` file is cut by what the sessions say: where `NO_BACKSLASH_ESCAPES`
+//! or strings in dollars hold on some flavours only, the same text can be other
+//! statements. Their answers say nothing about each other.
+
+use super::{About, StepFacts};
+use crate::compare::Kind;
+use crate::event::{Divergence, Group, Standing};
+
+/// Whether flavours came to different statements.
+pub(super) fn cuts_differ(steps: &[(usize, StepFacts)]) -> bool {
+    steps
+        .windows(2)
+        .any(|pair| !is_same(&pair[0].1, &pair[1].1))
+}
+
+fn is_same(a: &StepFacts, b: &StepFacts) -> bool {
+    a.line == b.line && a.statement == b.statement
+}
+
+/// The failure of the file that this is.
+pub(super) fn cuts_divergence(about: &About, steps: Vec<(String, StepFacts)>) -> Divergence {
+    let mut groups: Vec<(StepFacts, Vec<String>)> = Vec::new();
+    for (flavour, step) in steps {
+        match groups.iter_mut().find(|(other, _)| is_same(other, &step)) {
+            Some((_, flavours)) => flavours.push(flavour),
+            None => groups.push((step, vec![flavour])),
+        }
+    }
+    let first = groups.first().map(|(step, _)| step.clone());
+    let (line, statement) = first.map_or_else(Default::default, |step| (step.line, step.statement));
+    let groups = groups.into_iter().enumerate().map(|(at, (step, flavours))| Group {
+        flavours,
+        outcome: format!(
+            "was asked, at line {}: {}\n(the file is cut into other statements here, as by NO_BACKSLASH_ESCAPES; nothing from here on is compared)",
+            step.line, step.statement
+        ),
+        kinds: match at {
+            0 => Vec::new(),
+            _ => vec![Kind::Acceptance],
+        },
+    });
+    Divergence {
+        suite: about.suite.clone(),
+        file: about.file.clone(),
+        line,
+        statement,
+        kinds: vec![Kind::Acceptance],
+        standing: Standing::New,
+        groups: groups.collect(),
+    }
+}
