@@ -268,4 +268,23 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
         assert!(suite("['b.txt']").is_err(), "is no suite");
         assert!(suite("[]").is_err(), "names nothing");
     }
+
+    #[test]
+    fn local_files_are_of_a_folder_that_is_there() {
+        let suite = |folder: &str| {
+            let text = format!(
+                "flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nfiles = ['sql/types.slt']\nlocal-files = '{folder}'\n"
+            );
+            let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/m.toml"));
+            Matrix::parse(path, &text)
+        };
+        let matrix = suite("sql").expect("a matrix");
+        let crate::matrix::SuiteKind::Files(files) = &matrix.suites[0].kind else {
+            panic!("a suite of files");
+        };
+        let folder = files.local_files.as_ref().expect("a folder");
+        assert!(folder.ends_with("sql"));
+        let told = suite("sql/types.slt").expect_err("no folder").lines();
+        assert!(told[0].contains("m.toml:5: expected a folder"), "{told:?}");
+    }
 }

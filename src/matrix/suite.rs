@@ -72,6 +72,9 @@ pub struct FilesSpec {
     pub step_limit: Duration,
     /// How many of the files run at a time on a flavour, at most.
     pub jobs: Option<usize>,
+    /// The folder whose files servers may read with `LOAD DATA LOCAL`, in place
+    /// of that of each file.
+    pub local_files: Option<PathBuf>,
 }
 
 /// What outcomes of `.sql` files are held against.
@@ -226,6 +229,15 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     let rules = read_rules(table);
     let step_limit = table.duration("step-limit");
     let jobs = table.count("jobs");
+    let local_files = table.text("local-files").and_then(|name| {
+        let path = folder.join(&name.value);
+        if !path.is_dir() {
+            let found = format!("expected a folder; `{}` is none", path.display());
+            table.problem(name.span, found);
+            return None;
+        }
+        Some(path)
+    });
     let Some(patterns) = patterns.filter(|patterns| !patterns.value.is_empty()) else {
         let expected = "expected `files`, a list of patterns, a `command`, or `mysqltest`";
         table.problem(table.span(), expected);
@@ -241,6 +253,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         rules,
         step_limit: step_limit.map_or(STEP_LIMIT, |limit| limit.value),
         jobs: jobs.map(|jobs| jobs.value as usize),
+        local_files,
     })))
 }
 

@@ -1,12 +1,13 @@
 //! One server that takes part: its session, opened again where it is lost.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::outcome::{Notice, Outcome};
-use crate::session::{Connect, Session, SessionError};
+use crate::session::{Connect, LocalFolder, Session, SessionError};
 use crate::sql_text::Sql;
 
 /// How long a request to end a statement may take.
@@ -49,7 +50,7 @@ impl<S: Connect> Seat<S> {
         server: S,
         database: Option<&str>,
     ) -> Result<Self, SessionError> {
-        let session = server.connect(database).await?;
+        let session = connect(&server, database).await?;
         Ok(Seat {
             name: name.to_owned(),
             version: version.to_owned(),
@@ -130,11 +131,11 @@ impl<S: Connect> Seat<S> {
 
     /// A session in the database of the one before; without where that is gone.
     async fn reopen(&mut self) -> Result<Session, SessionError> {
-        match self.server.connect(self.database.as_deref()).await {
+        match connect(&self.server, self.database.as_deref()).await {
             // 1049, unknown database.
             Err(SessionError::Denied { refusal, .. }) if refusal.code == 1049 => {
                 self.database = None;
-                self.server.connect(None).await
+                connect(&self.server, None).await
             }
             other => other,
         }
@@ -157,6 +158,13 @@ impl<S: Connect> Seat<S> {
             session.close().await;
         }
     }
+}
+
+/// Opens a session whose server may read files of the working folder.
+async fn connect(server: &impl Connect, database: Option<&str>) -> Result<Session, SessionError> {
+    let mut session = server.connect(database).await?;
+    session.allow_local_files(LocalFolder::beside(Path::new("")));
+    Ok(session)
 }
 
 /// The database of a `USE` statement.

@@ -22,7 +22,7 @@ use super::sessions::{Reply, Sessions, Until};
 use super::tally::{Judged, Tally};
 use crate::event::CaseResult;
 use crate::matrix::{Expect, FilesSpec};
-use crate::session::{Connect, Session};
+use crate::session::{Connect, LocalFolder, Session};
 use crate::sql_text::Sql;
 use crate::suite::{
     Action, Expectation, Facts, FileKind, Known, Modes, Recorded, SltSteps, SqlSteps, Step,
@@ -74,11 +74,15 @@ pub(super) async fn run_case(
     let begun = Instant::now();
     let database = database::database_name();
     let tally = Tally::new(case, sink, &database);
+    let mut folder = LocalFolder::beside(&case.path);
+    if let Some(root) = &case.suite.local_files {
+        folder.root.clone_from(root);
+    }
     let (ended, mut end) = match open(server, case, &database).await {
         Ok((steps, stored, first)) => {
             let runner = Runner {
                 case,
-                sessions: Sessions::new(server, &database, first),
+                sessions: Sessions::new(server, &database, &folder, first),
                 judge: Judge::new(&case.facts, &case.suite.rules, stored),
                 tally,
                 waiting: Vec::new(),

@@ -8,7 +8,7 @@ use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::judge::Wrong;
 use crate::outcome::{Notice, Outcome};
-use crate::session::{Connect, Session, SessionError};
+use crate::session::{Connect, LocalFolder, Session, SessionError};
 use crate::sql_text::Sql;
 
 /// How long a killed statement may take to end before its session is ended too.
@@ -35,6 +35,8 @@ pub(super) struct Until {
 pub(super) struct Sessions<'a, S> {
     server: &'a S,
     database: &'a str,
+    /// What servers may read of this machine.
+    folder: &'a LocalFolder,
     open: HashMap<Option<String>, Session>,
     alarm: Alarm,
 }
@@ -63,10 +65,17 @@ impl Alarm {
 }
 
 impl<'a, S: Connect> Sessions<'a, S> {
-    pub(super) fn new(server: &'a S, database: &'a str, first: Session) -> Self {
+    pub(super) fn new(
+        server: &'a S,
+        database: &'a str,
+        folder: &'a LocalFolder,
+        mut first: Session,
+    ) -> Self {
+        first.allow_local_files(folder.clone());
         Sessions {
             server,
             database,
+            folder,
             open: HashMap::from([(None, first)]),
             alarm: Alarm::new(),
         }
@@ -146,7 +155,8 @@ impl<'a, S: Connect> Sessions<'a, S> {
                 former.close().await;
             }
             let database = database.map(|name| String::from_utf8_lossy(&name).into_owned());
-            let session = self.server.connect(database.as_deref()).await?;
+            let mut session = self.server.connect(database.as_deref()).await?;
+            session.allow_local_files(self.folder.clone());
             self.open.insert(None, session);
             Ok::<(), SessionError>(())
         };
@@ -185,7 +195,9 @@ impl<'a, S: Connect> Sessions<'a, S> {
     }
 
     async fn connect(&self) -> Result<Session, SessionError> {
-        self.server.connect(Some(self.database)).await
+        let mut session = self.server.connect(Some(self.database)).await?;
+        session.allow_local_files(self.folder.clone());
+        Ok(session)
     }
 
     /// Closes all sessions; the first one last, since an open transaction of

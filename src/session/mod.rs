@@ -4,8 +4,10 @@
 //! errors are data, only a lost connection is an error. Knows no suite and no
 //! route: who opens sessions to a nest's children checks the way before.
 
+mod local_file;
 mod target;
 
+pub use local_file::LocalFolder;
 pub use target::{Connect, Secret, Target};
 
 use std::fmt::Write;
@@ -13,9 +15,10 @@ use std::net::SocketAddr;
 
 use mysql_async::consts::{ColumnFlags, ColumnType, StatusFlags};
 use mysql_async::prelude::Queryable;
-use mysql_async::{ChangeUserOpts, Conn, Error};
+use mysql_async::{ChangeUserOpts, Conn, DriverError, Error};
 use thiserror::Error as ThisError;
 
+use self::local_file::LocalFiles;
 use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet, Rows};
 
 /// Character set of blobs and other bytes that are no text (`binary`).
@@ -62,13 +65,16 @@ pub struct Session {
     conn: Conn,
     /// What the server said of backslashes in its last good answer.
     no_backslash_escapes: bool,
+    local_files: LocalFiles,
 }
 
 impl Session {
-    fn of(conn: Conn) -> Self {
+    /// A session over a connection whose server gets `local_files`.
+    fn new(conn: Conn, local_files: LocalFiles) -> Self {
         let mut session = Session {
             conn,
             no_backslash_escapes: false,
+            local_files,
         };
         session.note_status();
         session
@@ -82,6 +88,12 @@ impl Session {
                 .status_flags()
                 .contains(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES);
         }
+    }
+
+    /// Lets the server read files of a folder (`LOAD DATA LOCAL INFILE`); without
+    /// this it reads none.
+    pub fn allow_local_files(&mut self, folder: LocalFolder) {
+        self.local_files.allow(folder);
     }
 
     /// Whether the server takes a backslash in a string for a letter like others.
@@ -103,13 +115,14 @@ impl Session {
         let mut parts = Vec::new();
         let mut result = match self.conn.query_iter(sql).await {
             Ok(result) => result,
-            Err(error) => return refused(error).map(Outcome::Refused),
+            Err(error) => return self.refused(error).map(Outcome::Refused),
         };
         loop {
             let (outcome, more) = match read_part(&mut result).await {
                 Ok(part) => part,
                 Err(error) => {
-                    parts.push(Outcome::Refused(refused(error)?));
+                    drop(result);
+                    parts.push(Outcome::Refused(self.refused(error)?));
                     break;
                 }
             };
@@ -122,6 +135,17 @@ impl Session {
             1 => parts.remove(0),
             _ => Outcome::Several(parts),
         })
+    }
+
+    /// The server's error, or that of a file that it did not get; anything else
+    /// means that the session is gone.
+    fn refused(&self, error: Error) -> Result<Refusal, SessionError> {
+        let file = self.local_files.take_refusal();
+        match (error, file) {
+            (Error::Server(error), _) => Ok(refusal(error)),
+            (Error::Driver(DriverError::LocalInfile(_)), Some(refusal)) => Ok(refusal),
+            (other, _) => Err(SessionError::Lost(other.to_string())),
+        }
     }
 
     /// Runs a query of which the first row's columns are wanted as text.
@@ -265,14 +289,6 @@ fn kind(column: &mysql_async::Column) -> String {
         base.push_str(" UNSIGNED");
     }
     base
-}
-
-/// The server's error; anything else means that the session is gone.
-fn refused(error: Error) -> Result<Refusal, SessionError> {
-    match error {
-        Error::Server(error) => Ok(refusal(error)),
-        other => Err(SessionError::Lost(other.to_string())),
-    }
 }
 
 fn refusal(error: mysql_async::ServerError) -> Refusal {

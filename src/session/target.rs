@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
 
+use super::local_file::LocalFiles;
 use super::{Session, SessionError, refusal};
 
 /// How long a connection, with its handshake, may take.
@@ -66,13 +67,12 @@ impl Connect for Target {
             .with_danger_accept_invalid_certs(true)
             .with_danger_skip_domain_validation(true);
         match self.open(database, Some(tls)).await {
-            Ok(conn) => Ok(Session::of(conn)),
+            Ok(session) => Ok(session),
             Err(
                 Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)),
             ) => {
-                let conn = self.open(database, None).await;
-                let conn = conn.map_err(|error| self.no_session(error))?;
-                Ok(Session::of(conn))
+                let session = self.open(database, None).await;
+                session.map_err(|error| self.no_session(error))
             }
             Err(error) => Err(self.no_session(error)),
         }
@@ -80,7 +80,8 @@ impl Connect for Target {
 }
 
 impl Target {
-    async fn open(&self, database: Option<&str>, tls: Option<SslOpts>) -> Result<Conn, Error> {
+    async fn open(&self, database: Option<&str>, tls: Option<SslOpts>) -> Result<Session, Error> {
+        let local_files = LocalFiles::default();
         let options = OptsBuilder::default()
             .ip_or_hostname(self.address.ip().to_string())
             .tcp_port(self.address.port())
@@ -89,6 +90,7 @@ impl Target {
             .db_name(database)
             .ssl_opts(tls)
             .prefer_socket(false)
+            .local_infile_handler(Some(local_files.clone()))
             .stmt_cache_size(0)
             // Values that are given are not asked of the server.
             .max_allowed_packet(Some(LARGEST_PACKET))
@@ -97,7 +99,7 @@ impl Target {
             // than the one that the driver names in its handshake.
             .setup(vec!["SET NAMES utf8mb4"]);
         match tokio::time::timeout(CONNECT, Conn::new(options)).await {
-            Ok(opened) => opened,
+            Ok(opened) => Ok(Session::new(opened?, local_files)),
             Err(_) => Err(Error::Io(IoError::Io(std::io::Error::from(
                 std::io::ErrorKind::TimedOut,
             )))),

@@ -1,0 +1,234 @@
+//! Files of this machine that a server may ask for with `LOAD DATA LOCAL`.
+//!
+//! A server is only given files of one folder and below. Whatever else it asks
+//! for is an error of that statement, with the number that the classic client
+//! gives; the session goes on.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use mysql_async::InfileData;
+use mysql_async::prelude::GlobalHandler;
+use rustix::fs::OFlags;
+use tokio_util::io::ReaderStream;
+
+use crate::outcome::Refusal;
+use crate::sql_text::escape_bytes;
+
+/// The client's number for a file that is not there or cannot be read.
+const NOT_FOUND: u16 = 2;
+/// `CR_LOAD_DATA_LOCAL_INFILE_REJECTED`.
+const REJECTED: u16 = 2068;
+/// Bytes that are sent at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// The folders of a file with statements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalFolder {
+    /// What relative names are relative to.
+    pub base: PathBuf,
+    /// Only what is below this is read.
+    pub root: PathBuf,
+}
+
+impl LocalFolder {
+    /// The folder of a file, and what is below it.
+    pub fn beside(file: &Path) -> Self {
+        let folder = match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        LocalFolder {
+            base: folder.to_owned(),
+            root: folder.to_owned(),
+        }
+    }
+
+    /// Opens a file that a server asks for.
+    fn open(&self, name: &[u8]) -> Result<std::fs::File, Refusal> {
+        let path = self.base.join(OsStr::from_bytes(name));
+        let missing = |error: io::Error| not_found(name, &error);
+        let real = path.canonicalize().map_err(missing)?;
+        let root = self.root.canonicalize().map_err(missing)?;
+        if !real.starts_with(&root) {
+            return Err(rejected(name, &self.root));
+        }
+        // No link was left in the path; one that has come meanwhile is not
+        // followed, and a pipe is not waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&real, flags, rustix::fs::Mode::empty());
+        let file = std::fs::File::from(file.map_err(|error| missing(error.into()))?);
+        let is_file = file.metadata().map_err(missing)?.is_file();
+        if !is_file {
+            let error = io::Error::other("it is no regular file");
+            return Err(not_found(name, &error));
+        }
+        Ok(file)
+    }
+}
+
+fn refusal(code: u16, message: String) -> Refusal {
+    Refusal {
+        code,
+        state: "HY000".to_owned(),
+        message,
+    }
+}
+
+fn not_found(name: &[u8], error: &io::Error) -> Refusal {
+    let name = escape_bytes(name);
+    let words = match error.raw_os_error() {
+        Some(2) => format!("File '{name}' not found (OS errno 2 - No such file or directory)"),
+        _ => format!("Error reading file '{name}' ({error})"),
+    };
+    refusal(NOT_FOUND, words)
+}
+
+fn rejected(name: &[u8], root: &Path) -> Refusal {
+    let name = escape_bytes(name);
+    let root = root.display();
+    refusal(
+        REJECTED,
+        format!(
+            "LOAD DATA LOCAL INFILE file request rejected due to restrictions on access: '{name}' is not below '{root}'; `local-files` in the suite can name another folder"
+        ),
+    )
+}
+
+/// What a session gives to its server. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LocalFiles(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    folder: Option<LocalFolder>,
+    /// Why the server did not get the last file that it asked for.
+    refused: Option<Refusal>,
+}
+
+impl LocalFiles {
+    pub(super) fn allow(&self, folder: LocalFolder) {
+        self.lock().folder = Some(folder);
+    }
+
+    /// Why the server did not get the last file that it asked for.
+    pub(super) fn take_refusal(&self) -> Option<Refusal> {
+        self.lock().refused.take()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self, name: &[u8]) -> Result<std::fs::File, Refusal> {
+        let folder = self.lock().folder.clone();
+        match folder {
+            Some(folder) => folder.open(name),
+            None => Err(refusal(
+                REJECTED,
+                "LOAD DATA LOCAL INFILE file request rejected due to restrictions on access."
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+impl GlobalHandler for LocalFiles {
+    /// Always gives a stream: the server waits for one in any case. Where it
+    /// fails, the server gets an empty file.
+    fn handle(&self, file_name: &[u8]) -> HandlerFuture {
+        let files = self.clone();
+        let name = file_name.to_vec();
+        async move {
+            let opened = {
+                let (files, name) = (files.clone(), name.clone());
+                tokio::task::spawn_blocking(move || files.open(&name)).await
+            };
+            let opened = opened.unwrap_or_else(|error| {
+                Err(refusal(
+                    NOT_FOUND,
+                    format!("the file was not read: {error}"),
+                ))
+            });
+            let data: InfileData = match opened {
+                Ok(file) => {
+                    let chunks =
+                        ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+                    chunks
+                        .map(move |chunk| {
+                            chunk.inspect_err(|error| {
+                                files.lock().refused = Some(not_found(&name, error));
+                            })
+                        })
+                        .boxed()
+                }
+                Err(refusal) => {
+                    let error = io::Error::other(refusal.to_string());
+                    files.lock().refused = Some(refusal);
+                    stream::once(async { Err(error) }).boxed()
+                }
+            };
+            Ok(data)
+        }
+        .boxed()
+    }
+}
+
+/// What the driver waits for.
+type HandlerFuture =
+    futures_util::future::BoxFuture<'static, Result<InfileData, mysql_async::LocalInfileError>>;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn code(folder: &LocalFolder, name: &str) -> Result<String, u16> {
+        let mut file = folder.open(name.as_bytes()).map_err(|error| error.code)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).expect("it is read");
+        Ok(text)
+    }
+
+    #[test]
+    fn only_files_of_the_folder_and_below_are_read() {
+        let around = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| around.path().join(name);
+        std::fs::create_dir_all(path("suite/sub")).expect("a folder");
+        for name in ["out.csv", "suite/in.csv", "suite/sub/deep.csv"] {
+            std::fs::write(path(name), name).expect("a file");
+        }
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, path(at)).expect("a link");
+        link("sub/deep.csv", "suite/inner.csv");
+        link("../out.csv", "suite/outer.csv");
+        link("..", "suite/up");
+        let folder = LocalFolder::beside(&path("suite/a.sql"));
+        assert_eq!(code(&folder, "in.csv").as_deref(), Ok("suite/in.csv"));
+        assert_eq!(
+            code(&folder, "./sub/deep.csv").as_deref(),
+            Ok("suite/sub/deep.csv")
+        );
+        assert_eq!(
+            code(&folder, "inner.csv").as_deref(),
+            Ok("suite/sub/deep.csv")
+        );
+        let whole = path("suite/in.csv").display().to_string();
+        assert_eq!(code(&folder, &whole).as_deref(), Ok("suite/in.csv"));
+        for name in ["../out.csv", "outer.csv", "up/out.csv", "/etc/passwd"] {
+            assert_eq!(code(&folder, name), Err(REJECTED), "{name}");
+        }
+        for name in ["none.csv", "sub", "/nonexistent/words.csv"] {
+            assert_eq!(code(&folder, name), Err(NOT_FOUND), "{name}");
+        }
+        let wide = LocalFolder {
+            root: around.path().to_owned(),
+            ..folder
+        };
+        assert_eq!(code(&wide, "../out.csv").as_deref(), Ok("out.csv"));
+    }
+}
