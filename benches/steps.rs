@@ -30,7 +30,7 @@ use dbmatrix::event::{CaseResult, Event, Sender};
 use dbmatrix::matrix::Matrix;
 use dbmatrix::plan::{Plan, Selection};
 use dbmatrix::run::{Prepared, RunOptions, run_files_on};
-use dbmatrix::session::{Connect, Secret, Target};
+use dbmatrix::session::{Connect, Secret, Target, TlsPolicy};
 use dbmatrix::suite::Facts;
 use dbmatrix::version::Identity;
 
@@ -150,6 +150,7 @@ fn read_args() -> Result<Option<Args>> {
             address,
             user,
             password: Secret::new(&password),
+            tls: TlsPolicy::Offered,
         },
         client,
         rounds,

@@ -153,7 +153,7 @@ impl Server {
     /// Runs a script in the child; `$SERVICE` is the server's unit.
     pub(crate) async fn exec(&self, service: &str, script: &str) -> Result<String> {
         let script = Exec::script(script).env("SERVICE", service);
-        let name = &self.found.container;
+        let name = &self.found.child.name;
         let output = self.found.nest.engine.exec(name, &script).await?;
         match output.success() {
             true => Ok(output.stdout),
@@ -164,18 +164,19 @@ impl Server {
     /// Who logs in and where, once it is certain that the way leads there.
     pub(crate) async fn target(&self) -> Result<Target> {
         let nest = &self.found.nest;
-        nest.guard().check(self.found.address).await?;
+        nest.guard().check(self.found.child.address).await?;
         Ok(Target {
-            address: (self.found.address, PORT).into(),
+            address: (self.found.child.address, PORT).into(),
             user: "root".to_owned(),
-            password: nest.password.clone(),
+            password: self.found.child.credentials.password.clone(),
+            tls: self.found.child.credentials.tls.clone(),
         })
     }
 
     /// Shuts the child down.
     pub(crate) async fn stop(&self) -> Result<()> {
         let engine = &self.found.nest.engine;
-        Ok(engine.power(&self.found.container, Power::Stop).await?)
+        Ok(engine.power(&self.found.child.name, Power::Stop).await?)
     }
 }
 

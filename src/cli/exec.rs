@@ -92,7 +92,7 @@ async fn authority(
     folder: &tempfile::TempDir,
 ) -> Result<Option<PathBuf>, Failure> {
     let found = &reached.found;
-    let text = certificate_authority(&reached.server, &found.nest.engine, &found.container).await;
+    let text = certificate_authority(&reached.server, &found.nest.engine, &found.child.name).await;
     let Some(text) = text.map_err(Failure::not_provided)? else {
         return Ok(None);
     };

@@ -151,11 +151,11 @@ impl<'a> Packed<'a> {
     }
 
     /// Who is let in: this nest's user; and that of the former one, to whom views
-    /// and procedures may belong, now with this nest's password.
+    /// and procedures may belong, now with the same password.
     fn users(&self, nest: &Nest, source: Ipv4Addr) -> Vec<RoutedUser> {
         let user = |address| RoutedUser {
             address,
-            password: nest.password.clone(),
+            password: nest.password_of(&self.flavour),
         };
         let former = self.manifest.client.filter(|former| *former != source);
         std::iter::once(source).chain(former).map(user).collect()

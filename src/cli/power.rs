@@ -6,7 +6,7 @@ use super::each::{Runs, each, ready};
 use super::hand::{Chosen, ResetArgs, StopArgs};
 use crate::event::Verdict;
 use crate::nest::{Ending, Located, State};
-use crate::server::revive;
+use crate::server::{ACCESS_FILE, revive};
 
 /// Starts flavours, or lets them go on.
 pub(super) async fn start(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
@@ -84,7 +84,7 @@ pub(super) async fn restart(place: &Place, chosen: &Chosen) -> Result<Verdict, F
 /// Makes flavours as new.
 pub(super) async fn reset(place: &Place, args: &ResetArgs) -> Result<Verdict, Failure> {
     let reset = async |one: &Located| {
-        one.reset(args.drop_snapshots).await?;
+        one.reset(args.drop_snapshots, ACCESS_FILE).await?;
         let after = after(one).await?;
         Ok(format!("as new, {after}"))
     };

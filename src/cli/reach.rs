@@ -9,7 +9,7 @@ use super::{Failure, privilege};
 use crate::engine::Engine;
 use crate::host::{Names, Survey, survey};
 use crate::nest::{Child, Found, Kind, Located, Nest, labels, list_all, locate, locate_all};
-use crate::server::{Login, RoutedUser, Server, log_in, started_again};
+use crate::server::{Login, Server, log_in, started_again};
 
 /// A flavour that somebody is logged in to.
 pub(super) struct Reached {
@@ -79,14 +79,8 @@ pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
 /// Logs in to a nest's child that was started a moment ago.
 pub(super) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Failure> {
     open_way(nest).await?;
-    let client = nest.client().await;
-    let user = RoutedUser {
-        address: client.map_err(Failure::not_provided)?,
-        password: nest.password.clone(),
-    };
     let login = Login {
-        address: child.address,
-        user: &user,
+        child,
         nest,
         limit: LIMIT,
     };

@@ -154,6 +154,28 @@ impl Engine {
         Err(unexpected(&what, "a file", &found))
     }
 
+    /// The text of a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// As of [`Engine::open`].
+    pub async fn read_text(
+        &self,
+        instance: &str,
+        path: &str,
+    ) -> Result<Option<String>, EngineError> {
+        let Some(Opened::File(content)) = self.open(instance, path).await? else {
+            return Ok(None);
+        };
+        let whole = content.body.collect().await;
+        let whole = whole.map_err(|error| EngineError::Lost {
+            what: content.what,
+            reason: error.to_string(),
+        })?;
+        Ok(Some(
+            String::from_utf8_lossy(&whole.to_bytes()).into_owned(),
+        ))
+    }
+
     async fn fetch(&self, what: &str, path: &str) -> Result<Response<Incoming>, EngineError> {
         let get = || self.respond(what, Method::GET, path, HeaderMap::new(), whole(""));
         for _ in 1..TRIES {

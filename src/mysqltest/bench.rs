@@ -15,7 +15,9 @@ use super::Tool;
 use super::test::{TestEnd, TestRun};
 use crate::engine::{EngineError, Exec, FileMode, Power};
 use crate::nest::{Child, Children, Nest, NestError};
-use crate::server::{Login, RoutedUser, Server, ServerError, ServerSpec, configure, log_in};
+use crate::server::{
+    Login, RoutedUser, Server, ServerError, ServerSpec, access_of, configure, log_in,
+};
 use crate::session::{Connect, Session, SessionError};
 use crate::version::{Family, Version};
 
@@ -139,7 +141,11 @@ impl<'a> Bench<'a> {
         tool: &'a Tool,
         name: String,
     ) -> Result<Self, BenchError> {
-        let child = source.children.throwaway(source.child, &name).await?;
+        let access = access_of(source.spec, source.user);
+        let child = source
+            .children
+            .throwaway(source.child, &name, &access)
+            .await?;
         let engine = &child.engine;
         let hosts = hosts(tool.child.address, source.user.address);
         engine
@@ -170,8 +176,7 @@ impl<'a> Bench<'a> {
             });
         }
         let login = Login {
-            address: child.address,
-            user: source.user,
+            child: &child,
             nest: source.nest,
             limit: Duration::from_secs(60),
         };

@@ -44,6 +44,7 @@ impl Tool {
             image: image.clone(),
             packages: None,
             client: None,
+            access: None,
         };
         let (child, stage) = children.ensure(&spec).await?;
         let tool = Tool { child, program };

@@ -101,6 +101,7 @@ impl Arrival {
             (key::STAGE, ""),
             (key::KEY, ""),
             (key::CLIENT, ""),
+            (key::PASSWORD, ""),
             (key::PARCEL, ""),
             (key::ADDRESS, ""),
             (RUNTIME, ""),

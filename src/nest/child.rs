@@ -8,12 +8,14 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
+use super::credential::Credentials;
 use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
 use super::turn::Turns;
 use super::{Nest, NestError, apt, inner, key};
 use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
 use crate::image::{ImageOrigin, ImageStore, KeyedLocks};
+use crate::session::Secret;
 
 /// What a child is to be.
 #[derive(Debug, Clone)]
@@ -33,6 +35,26 @@ pub struct ChildSpec {
     pub packages: Option<String>,
     /// The address that its server lets in, where it lets somebody in.
     pub client: Option<Ipv4Addr>,
+    /// How somebody logs in to its server, where it has one.
+    pub access: Option<ChildAccess>,
+}
+
+/// What is a child's own, and not its golden child's: who logs in, and how.
+#[derive(Debug, Clone)]
+pub struct ChildAccess {
+    /// The routed user's password.
+    pub password: Secret,
+    /// The file by which the server knows it.
+    pub file: ChildFile,
+}
+
+/// A file of a container that is there and gets another content.
+#[derive(Debug, Clone)]
+pub struct ChildFile {
+    /// Where it is.
+    pub path: &'static str,
+    /// The whole of it; it may hold a password.
+    pub content: Secret,
 }
 
 /// Whether a child was made now or before.
@@ -55,6 +77,8 @@ pub struct Child {
     pub address: Ipv4Addr,
     /// The packages that make its server, as they were noted when it was whole.
     pub packages: String,
+    /// How somebody logs in to its server.
+    pub credentials: Credentials,
 }
 
 /// The children of one nest. A container that is made again under its name has
@@ -185,11 +209,14 @@ impl Children {
     pub(super) async fn make(&self, name: &str, spec: &ChildSpec) -> Result<Child, NestError> {
         let image = self.images.provide(&spec.image).await?;
         let client = spec.client.map(|client| client.to_string());
+        // No flavour's name has a blank.
+        let password = self.nest.password_of(&format!("golden {}", spec.key));
         let noted = config([
             (key::STAGE, "making"),
             (key::KEY, &spec.key),
             (key::SERVER, &spec.server),
             (key::CLIENT, &client.unwrap_or_default()),
+            (key::PASSWORD, password.reveal()),
         ]);
         let packages = apt::device(&self.nest.engine, &spec.image).await?;
         let devices = Devices::from([packages]);
@@ -235,6 +262,7 @@ impl Child {
             engine: nest.engine.clone(),
             address: read_key(instance, key::ADDRESS)?,
             packages: packages.cloned().unwrap_or_default(),
+            credentials: Credentials::read(nest, instance),
         })
     }
 }
@@ -254,6 +282,7 @@ pub(super) async fn create_at(
         (RUNTIME, &fixed_address(address, nest.subnet)),
     ]));
     devices.insert("eth0".to_owned(), inner::child_nic(address));
+    let credentials = Credentials::of_config(nest, &noted);
     let new = NewInstance {
         name: name.to_owned(),
         image,
@@ -266,6 +295,7 @@ pub(super) async fn create_at(
         engine: nest.engine.clone(),
         address,
         packages: String::new(),
+        credentials,
     })
 }
 

@@ -7,12 +7,14 @@
 
 use std::time::Duration;
 
-use super::child::{Child, ChildSpec, Children, fits};
+use super::child::{Child, ChildAccess, ChildSpec, Children, fits};
+use super::credential::Credentials;
 use super::outer::{is_ready, succeed};
 use super::{NestError, apt, key};
 use crate::engine::{
-    Config, Devices, Engine, EngineError, Exec, ImageSource, Instance, Power, config,
+    Config, Devices, Engine, EngineError, Exec, FileMode, ImageSource, Instance, Power, config,
 };
+use crate::session::TlsPolicy;
 
 /// Writes that were not waited for while the server was installed.
 const SYNC: Duration = Duration::from_secs(300);
@@ -25,6 +27,7 @@ const ASKED: usize = 5;
 pub struct Golden {
     name: String,
     packages: String,
+    tls: TlsPolicy,
 }
 
 /// When a copy is used.
@@ -60,7 +63,8 @@ impl Children {
     /// As of the engine.
     pub async fn golden(&self, spec: &ChildSpec) -> Result<Option<Golden>, NestError> {
         let found = self.nest.engine.instance(&golden_name(&spec.key)).await?;
-        Ok(found.filter(|found| fits(found, spec)).map(Golden::read))
+        let found = found.filter(|found| fits(found, spec));
+        Ok(found.map(|found| self.read_golden(found)))
     }
 
     /// Begins a golden child: a container fresh from its image, which runs. One
@@ -83,7 +87,7 @@ impl Children {
     }
 
     /// Shuts a child down and keeps it as golden, with what its server said of
-    /// itself and the packages that make it.
+    /// itself, the packages that make it and how connections to it are protected.
     ///
     /// # Errors
     /// As of the engine.
@@ -92,20 +96,27 @@ impl Children {
         child: Child,
         version: &str,
         packages: &str,
+        tls: TlsPolicy,
     ) -> Result<Golden, NestError> {
         let engine = &self.nest.engine;
         shut_down(engine, &child.name).await?;
         apt::detach(engine, &child.name).await?;
-        let noted = config([
+        let credentials = Credentials {
+            password: child.credentials.password,
+            tls,
+        };
+        let mut noted = credentials.noted();
+        noted.extend(config([
             (key::STAGE, "ready"),
             (key::GOLDEN, "true"),
             (key::VERSION, version),
             (key::PACKAGES, packages),
-        ]);
+        ]));
         engine.configure_instance(&child.name, &noted).await?;
         Ok(Golden {
             name: child.name,
             packages: packages.to_owned(),
+            tls: credentials.tls,
         })
     }
 
@@ -158,8 +169,7 @@ impl Children {
         spec: &ChildSpec,
         use_of: Use,
     ) -> Result<Child, NestError> {
-        let mut child = self.turn(golden, spec, use_of).await?;
-        child.packages = golden.packages.clone();
+        let child = self.turn(golden, spec, use_of).await?;
         self.start(&child).await?;
         Ok(child)
     }
@@ -177,9 +187,15 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn throwaway(&self, of: &str, name: &str) -> Result<Child, NestError> {
+    pub async fn throwaway(
+        &self,
+        of: &str,
+        name: &str,
+        access: &ChildAccess,
+    ) -> Result<Child, NestError> {
         let found = self.nest.engine.instance(of).await?;
-        let key = found.and_then(|found| found.config.get(key::KEY).cloned());
+        let found = found.map(|found| found.config).unwrap_or_default();
+        let key = found.get(key::KEY).cloned();
         let title = format!("copy of {of}");
         let noted = config([
             (key::STAGE, "making"),
@@ -189,8 +205,9 @@ impl Children {
         let golden = Golden {
             name: golden_name(&key.unwrap_or_default()),
             packages: String::new(),
+            tls: Credentials::of_config(&self.nest, &found).tls,
         };
-        self.copy(&golden, name, noted).await
+        self.copy(&golden, name, noted, Some(access)).await
     }
 
     /// Holds a child that was copied for later, unless somebody has come to use
@@ -246,20 +263,37 @@ impl Children {
         &self,
         of: &Golden,
         name: &str,
-        noted: Config,
+        mut noted: Config,
+        access: Option<&ChildAccess>,
     ) -> Result<Child, NestError> {
-        self.nest.engine.destroy_instance(name).await?;
+        let engine = &self.nest.engine;
+        engine.destroy_instance(name).await?;
         let golden = ImageSource::Container(of.name.clone());
-        self.create(name, golden, noted, Devices::new()).await
+        if let Some(access) = access {
+            let credentials = Credentials {
+                password: access.password.clone(),
+                tls: of.tls.clone(),
+            };
+            noted.extend(credentials.noted());
+        }
+        let mut child = self.create(name, golden, noted, Devices::new()).await?;
+        child.packages = of.packages.clone();
+        if let Some(ChildAccess { file, .. }) = access {
+            // The file is there, and keeps its owner and who may read it.
+            let content = file.content.reveal();
+            engine
+                .push(name, file.path, FileMode::Private, content)
+                .await?;
+        }
+        Ok(child)
     }
-}
 
-impl Golden {
-    fn read(found: Instance) -> Self {
+    fn read_golden(&self, found: Instance) -> Golden {
         let packages = found.config.get(key::PACKAGES).cloned();
         Golden {
-            name: found.name,
             packages: packages.unwrap_or_default(),
+            tls: Credentials::read(&self.nest, &found).tls,
+            name: found.name,
         }
     }
 }

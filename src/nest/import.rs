@@ -11,6 +11,7 @@ use tokio::io::AsyncRead;
 use super::address::{fixed_address, free_address};
 use super::arrival::Arrival;
 use super::child::Child;
+use super::credential::Credentials;
 use super::listing::Kind;
 use super::outer::{RUNTIME, config_stage_ready, is_ready, read_key};
 use super::{Nest, NestError, inner, key};
@@ -83,6 +84,7 @@ impl Import {
             engine, container, ..
         } = &self.arrival;
         let (name, subnet) = (container, self.nest.subnet);
+        let password = self.nest.password_of(&self.flavour);
         let noted = config([
             (key::OWNER, "dbmatrix"),
             (key::STAGE, "making"),
@@ -90,6 +92,7 @@ impl Import {
             (key::FLAVOUR, &self.flavour),
             (key::ADDRESS, &self.address.to_string()),
             (key::CLIENT, &client.to_string()),
+            (key::PASSWORD, password.reveal()),
             (key::PARCEL, ""),
             (RUNTIME, &fixed_address(self.address, subnet)),
         ]);
@@ -100,11 +103,14 @@ impl Import {
         engine
             .push(name, RESOLVER, FileMode::Public, &resolver)
             .await?;
+        let whole = engine.instance(name).await?;
+        let noted = whole.map(|whole| whole.config).unwrap_or_default();
         Ok(Child {
             name: name.clone(),
             engine: engine.clone(),
             address: self.address,
             packages: String::new(),
+            credentials: Credentials::of_config(&self.nest, &noted),
         })
     }
 

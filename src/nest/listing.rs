@@ -1,10 +1,10 @@
 //! What there is: nests and children, for people and for `connect`.
 
-use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
 use thiserror::Error;
 
+use super::child::Child;
 use super::golden::is_golden;
 use super::outer::is_ready;
 use super::{Nest, NestError, existing_nests, key};
@@ -82,9 +82,7 @@ pub struct Found {
     /// Its nest.
     pub nest: Nest,
     /// Its container in the nest.
-    pub container: String,
-    /// Its address.
-    pub address: Ipv4Addr,
+    pub child: Child,
 }
 
 /// Why a flavour was not found.

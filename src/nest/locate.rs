@@ -119,8 +119,7 @@ impl Located {
     pub fn found(&self) -> Found {
         Found {
             nest: self.nest.clone(),
-            container: self.child.name.clone(),
-            address: self.child.address,
+            child: self.child.clone(),
         }
     }
 }

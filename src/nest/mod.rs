@@ -9,6 +9,7 @@ mod address;
 mod apt;
 mod arrival;
 mod child;
+mod credential;
 mod error;
 mod export;
 mod golden;
@@ -29,7 +30,8 @@ mod usage;
 pub use access::{Access, Endpoint, Proxies};
 pub use apt::PACKAGE_CACHE;
 pub use arrival::Arrival;
-pub use child::{Child, ChildSpec, Children, Stage};
+pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
+pub use credential::Credentials;
 pub use error::NestError;
 pub use export::Package;
 pub use golden::{Golden, Making, Patience, Use, sync};
@@ -59,8 +61,12 @@ mod key {
     pub(super) const SUBNET: &str = "user.dbmatrix.subnet";
     /// How the host reaches a nest's children: `route` or `proxy`.
     pub(super) const ACCESS: &str = "user.dbmatrix.access";
-    /// The routed user's password, one a nest.
+    /// Of a nest, the secret of which its flavours' passwords are made; of a child,
+    /// the routed user's password.
     pub(super) const PASSWORD: &str = "user.dbmatrix.password";
+    /// How connections to a child's server are protected: `plain`, or the
+    /// certificate (PEM) that vouches for it.
+    pub(super) const TLS: &str = "user.dbmatrix.tls";
     /// The name of a child's flavour.
     pub(super) const FLAVOUR: &str = "user.dbmatrix.flavour";
     /// What a child's server is, such as `mysql:9.7`.

@@ -96,7 +96,10 @@ impl Children {
                 engine.configure_instance(&name, &noted).await?;
                 self.read(&found)?
             }
-            None => self.copy(golden, &name, noted).await?,
+            None => {
+                self.copy(golden, &name, noted, spec.access.as_ref())
+                    .await?
+            }
         };
         self.turns.lock().insert(spec.name.clone(), name);
         Ok(child)
@@ -121,8 +124,9 @@ impl Children {
             return Ok(());
         }
         let name = self.other(&spec.name);
+        let noted = noted(spec, "true", Use::Now);
         let child = self
-            .copy(golden, &name, noted(spec, "true", Use::Now))
+            .copy(golden, &name, noted, spec.access.as_ref())
             .await?;
         self.mark_ready(&child).await
     }

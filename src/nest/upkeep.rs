@@ -7,7 +7,7 @@ use super::child::create_at;
 use super::golden::{golden_name, is_golden, shut_down};
 use super::outer::config_stage_ready;
 use super::{Located, NestError, State, key};
-use crate::engine::{Devices, EngineError, ImageSource, Power, config};
+use crate::engine::{Devices, EngineError, FileMode, ImageSource, Power, config};
 
 /// How a server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,13 +109,13 @@ impl Located {
         Ok(self.power(Power::Start).await?)
     }
 
-    /// Makes it anew as a copy of its golden child, at the address that it has.
-    /// One that was stopped is not started.
+    /// Makes it anew as a copy of its golden child, at the address that it has and
+    /// with its own file at `access`. One that was stopped is not started.
     ///
     /// # Errors
     /// [`UpkeepError::NoGolden`]; [`UpkeepError::HasSnapshots`], unless they
     /// `may_go`.
-    pub async fn reset(&self, may_go: bool) -> Result<(), UpkeepError> {
+    pub async fn reset(&self, may_go: bool, access: &str) -> Result<(), UpkeepError> {
         let (engine, name) = (&self.child.engine, &self.child.name);
         let golden = self.golden().await?;
         let snapshots = engine.snapshots(name).await?;
@@ -124,18 +124,23 @@ impl Located {
                 names: super::snapshot::listed(&snapshots),
             });
         }
+        let kept = engine.read_text(name, access).await?;
         engine.destroy_instance(name).await?;
         let imported = self.instance.config.get(key::IMPORTED);
-        let noted = config([
+        let mut noted = self.child.credentials.noted();
+        noted.extend(config([
             (key::STAGE, "making"),
             (key::AHEAD, ""),
             (key::FRESH, ""),
             (key::GOLDEN, ""),
             (key::IMPORTED, imported.map_or("", String::as_str)),
             (key::FLAVOUR, &self.flavour),
-        ]);
+        ]));
         let (at, source) = (self.child.address, ImageSource::Container(golden));
         create_at(&self.nest, name, at, source, noted, Devices::new()).await?;
+        if let Some(text) = kept {
+            engine.push(name, access, FileMode::Private, &text).await?;
+        }
         let ready = config_stage_ready();
         engine.configure_instance(name, &ready).await?;
         if self.state() != State::Stopped {

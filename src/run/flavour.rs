@@ -14,13 +14,14 @@ use crate::matrix::Flavour;
 use crate::nest::{Child, ChildSpec, Golden, NestError, Use, sync};
 use crate::server::{
     Installation, KeySource, Login, PackageVersion, RoutedUser, Server, ServerError, TarballSource,
-    check_identity, check_locked, configure, install, log_in, recipe, settle, start, started,
+    access_of, check_identity, check_locked, configure, install, log_in, pin, recipe, settle,
+    start, started,
 };
 use crate::session::SessionError;
 
 /// Raised whenever a golden child is made in another way that neither the texts
 /// of scripts nor those of settings tell.
-const RECIPE: u32 = 3;
+const RECIPE: u32 = 4;
 /// How long a server that starts may take until somebody can log in.
 pub(super) const STARTING: Duration = Duration::from_secs(120);
 /// The same for one that may well be beyond help.
@@ -111,7 +112,7 @@ pub(super) async fn hold_fresh(
 /// # Errors
 /// As of the engine.
 pub(super) async fn copy_ahead(stand: &Stand, flavour: &Flavour) -> Result<(), NestError> {
-    let spec = child_spec(flavour, &stand.user());
+    let spec = child_spec(flavour, &stand.user_of(&flavour.name));
     match stand.children.golden(&spec).await? {
         Some(golden) => stand.children.copy_ahead(&golden, &spec).await,
         None => Ok(()),
@@ -123,18 +124,15 @@ struct BringingUp<'a> {
     stand: &'a Stand,
     flavour: &'a Flavour,
     spec: ChildSpec,
-    user: RoutedUser,
     events: &'a Sender,
 }
 
 impl<'a> BringingUp<'a> {
     fn new(stand: &'a Stand, flavour: &'a Flavour, events: &'a Sender) -> Self {
-        let user = stand.user();
         BringingUp {
-            spec: child_spec(flavour, &user),
+            spec: child_spec(flavour, &stand.user_of(&flavour.name)),
             stand,
             flavour,
-            user,
             events,
         }
     }
@@ -225,12 +223,14 @@ impl<'a> BringingUp<'a> {
         let added = install(&child, &self.flavour.spec, locked).await?;
         drop(permit);
         let server = self.set_up(&child).await?;
+        let tls = pin(&server, &child).await?;
         self.phase(Phase::Settling);
         settle(&child, &self.flavour.spec).await?;
         sync(&child).await?;
         let packages = lines_of(&added);
         let version = &server.identity.full;
-        Ok(children.keep_golden(child, version, &packages).await?)
+        let kept = children.keep_golden(child, version, &packages, tls);
+        Ok(kept.await?)
     }
 
     /// A child of an earlier run: logged in as it is, else set up once more,
@@ -248,7 +248,8 @@ impl<'a> BringingUp<'a> {
 
     async fn set_up(&self, child: &Child) -> Result<Server, FlavourError> {
         self.phase(Phase::Configuring);
-        configure(child, &self.flavour.spec, &self.user).await?;
+        let user = self.stand.user_with(child.credentials.password.clone());
+        configure(child, &self.flavour.spec, &user).await?;
         self.phase(Phase::Starting);
         start(child, &self.flavour.spec).await?;
         Ok(self.log_in(child, STARTING).await?)
@@ -257,8 +258,7 @@ impl<'a> BringingUp<'a> {
     async fn log_in(&self, child: &Child, limit: Duration) -> Result<Server, ServerError> {
         self.phase(Phase::LoggingIn);
         let login = Login {
-            address: child.address,
-            user: &self.user,
+            child,
             nest: &self.stand.nest,
             limit,
         };
@@ -299,6 +299,7 @@ fn child_spec(flavour: &Flavour, user: &RoutedUser) -> ChildSpec {
             .as_ref()
             .map(|locked| lines_of(&locked.packages)),
         client: Some(user.address),
+        access: Some(access_of(&flavour.spec, user)),
     }
 }
 

@@ -8,7 +8,7 @@ use super::stand::Stand;
 use crate::event::Sender;
 use crate::nest::{Child, NestError};
 use crate::plan::Cell;
-use crate::server::{Login, Server, ServerError, log_in, started};
+use crate::server::{Login, Server, ServerError, access_of, log_in, started};
 
 /// Why a suite has no server of its own.
 #[derive(Debug, Error)]
@@ -45,12 +45,11 @@ impl Isolated {
 
     async fn try_provide(stand: &Stand, cell: &Cell, name: &str) -> Result<Self, IsolationError> {
         let of = stand.children.current(&cell.container);
-        let child = stand.children.throwaway(&of, name).await?;
+        let access = access_of(&cell.server, &stand.user_of(&cell.flavour));
+        let child = stand.children.throwaway(&of, name, &access).await?;
         stand.children.start(&child).await?;
-        let user = stand.user();
         let login = Login {
-            address: child.address,
-            user: &user,
+            child: &child,
             nest: &stand.nest,
             limit: STARTING,
         };

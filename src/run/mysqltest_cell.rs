@@ -120,7 +120,7 @@ impl Suite<'_> {
         queue: &Mutex<VecDeque<String>>,
     ) -> Result<(), BenchError> {
         let stand = self.place.stand;
-        let user = stand.user();
+        let user = stand.user_of(&self.cell.flavour);
         let source = Source {
             children: &stand.children,
             child: &stand.children.current(&self.cell.container),

@@ -19,6 +19,7 @@ use crate::matrix::NestSpec;
 use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
 use crate::route::{GuardError, RouteError};
 use crate::server::RoutedUser;
+use crate::session::Secret;
 
 use super::lock::{Lock, LockError, nest_lock};
 
@@ -147,11 +148,16 @@ impl Stand {
 }
 
 impl Stand {
-    /// Who is reached in all children.
-    pub fn user(&self) -> RoutedUser {
+    /// Who is reached in a flavour's server.
+    pub fn user_of(&self, flavour: &str) -> RoutedUser {
+        self.user_with(self.nest.password_of(flavour))
+    }
+
+    /// Who is reached, with a password.
+    pub(super) fn user_with(&self, password: Secret) -> RoutedUser {
         RoutedUser {
             address: self.source,
-            password: self.nest.password.clone(),
+            password,
         }
     }
 }

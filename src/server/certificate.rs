@@ -1,15 +1,59 @@
-//! The authority that vouches for a server's certificate, for clients that
-//! want to check it.
+//! The certificate by which a server is known: read in its container, pinned for
+//! dbmatrix's own logins, and handed to clients that want to check it.
 
-use super::ServerError;
+use super::login::Server;
+use super::{ServerError, succeed};
 use crate::engine::{Engine, Exec};
-use crate::session::{Connect, SessionError};
+use crate::nest::Child;
+use crate::session::{Connect, SessionError, TlsPolicy};
 
 /// Prints a file whose path may be relative to the data folder.
 const SHOW: &str = r#"
 cd "$DATADIR"
-cat "$CA"
+cat "$FILE"
 "#;
+
+/// Where a server keeps its certificates.
+struct Files {
+    data_folder: String,
+    authority: Option<String>,
+    certificate: Option<String>,
+    /// Whether this very session is encrypted.
+    is_encrypted: bool,
+}
+
+/// How connections to a server that was just made are protected from now on: by
+/// its certificate, as it stands in its container; a server that speaks no TLS is
+/// reached in plain text ever after.
+///
+/// # Errors
+/// [`ServerError::Certificate`] where the server shows another one; as of the
+/// session and the engine.
+pub async fn pin(server: &Server, child: &Child) -> Result<TlsPolicy, ServerError> {
+    let files = files(server).await.map_err(ServerError::Session)?;
+    if !files.is_encrypted {
+        return Ok(TlsPolicy::Plain);
+    }
+    let Some(file) = &files.certificate else {
+        return Err(ServerError::Certificate {
+            reason: "the server names no file of it (`ssl-cert`)".to_owned(),
+        });
+    };
+    let show = Exec::script(SHOW)
+        .env("DATADIR", &files.data_folder)
+        .env("FILE", file);
+    let output = succeed(child, "read the server's certificate", show).await?;
+    let policy = TlsPolicy::Pinned(output.stdout.into());
+    match server.protected(policy.clone()).connect(None).await {
+        Ok(session) => {
+            session.close().await;
+            Ok(policy)
+        }
+        Err(error) => Err(ServerError::Certificate {
+            reason: format!("`{file}`: {error}"),
+        }),
+    }
+}
 
 /// The authority's certificate in PEM, read in the server's container; `None`
 /// where the server offers no TLS, or TLS without one (MariaDB since 11.4 makes
@@ -22,20 +66,34 @@ pub async fn certificate_authority(
     engine: &Engine,
     container: &str,
 ) -> Result<Option<String>, ServerError> {
-    let Some((folder, file)) = paths(server).await.map_err(ServerError::Session)? else {
+    let files = files(server).await.map_err(ServerError::Session)?;
+    let Some(file) = files.authority else {
         return Ok(None);
     };
-    let show = Exec::script(SHOW).env("DATADIR", &folder).env("CA", &file);
+    let show = Exec::script(SHOW)
+        .env("DATADIR", &files.data_folder)
+        .env("FILE", &file);
     let output = engine.exec(container, &show).await?;
     Ok(output.success().then_some(output.stdout))
 }
 
-async fn paths(server: &impl Connect) -> Result<Option<(String, String)>, SessionError> {
+async fn files(server: &impl Connect) -> Result<Files, SessionError> {
     let mut session = server.connect(None).await?;
-    let row = session.first_row("SELECT @@datadir, @@ssl_ca").await?;
+    let row = session
+        .first_row("SELECT @@datadir, @@ssl_ca, @@ssl_cert")
+        .await?;
+    let cipher = session
+        .first_row("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        .await?;
     session.close().await;
-    match row.as_slice() {
-        [Some(folder), Some(file)] if !file.is_empty() => Ok(Some((folder.clone(), file.clone()))),
-        _ => Ok(None),
-    }
+    let mut named = row
+        .into_iter()
+        .map(|value| value.filter(|name| !name.is_empty()));
+    let mut next = || named.next().flatten();
+    Ok(Files {
+        data_folder: next().unwrap_or_default(),
+        authority: next(),
+        certificate: next(),
+        is_encrypted: matches!(cipher.as_slice(), [_, Some(cipher)] if !cipher.is_empty()),
+    })
 }

@@ -4,12 +4,12 @@
 use super::spec::{Footprint, Installation, RoutedUser, ServerSpec};
 use super::{ServerError, footprint, succeed, tarball, tls};
 use crate::engine::{Exec, FileMode};
-use crate::nest::Child;
+use crate::nest::{Child, ChildAccess, ChildFile};
 use crate::session::Secret;
 use crate::version::Identity;
 
 /// Statements that make the routed user at each start.
-const INIT_FILE: &str = "/etc/mysql/dbmatrix-init.sql";
+pub const ACCESS_FILE: &str = "/etc/mysql/dbmatrix-init.sql";
 
 const PROTECT: &str = r#"
 chown root:mysql "$INIT_FILE"
@@ -29,9 +29,9 @@ pub async fn configure(
     engine.push_folder(&child.name, "/etc/mysql").await?;
     let statements = user.statements(spec.family, spec.version);
     engine
-        .push(&child.name, INIT_FILE, FileMode::Private, &statements)
+        .push(&child.name, ACCESS_FILE, FileMode::Private, &statements)
         .await?;
-    let protect = Exec::script(PROTECT).env("INIT_FILE", INIT_FILE);
+    let protect = Exec::script(PROTECT).env("INIT_FILE", ACCESS_FILE);
     succeed(
         child,
         "let only the server read the routed user's password",
@@ -76,9 +76,21 @@ pub async fn let_in(
     let (engine, text) = (&child.engine, statements.concat());
     // The file is there, and keeps its owner and who may read it.
     engine
-        .push(&child.name, INIT_FILE, FileMode::Private, &text)
+        .push(&child.name, ACCESS_FILE, FileMode::Private, &text)
         .await?;
     Ok(())
+}
+
+/// What of a copy of a server is not its golden child's: the routed user.
+pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
+    let statements = user.statements(spec.family, spec.version);
+    ChildAccess {
+        password: user.password.clone(),
+        file: ChildFile {
+            path: ACCESS_FILE,
+            content: Secret::new(&statements),
+        },
+    }
 }
 
 /// What goes into a server's key here.
@@ -99,7 +111,7 @@ pub(super) fn recipe(spec: &ServerSpec) -> String {
 /// nothing but the nest's bridge leads there.
 fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
     let mut text = format!(
-        "# Written by dbmatrix.\n[mysqld]\n{base}bind-address = 0.0.0.0\ninit-file = {INIT_FILE}\n{tls}"
+        "# Written by dbmatrix.\n[mysqld]\n{base}bind-address = 0.0.0.0\ninit-file = {ACCESS_FILE}\n{tls}"
     );
     // MySQL heeds a later `= OFF` only in what it shows of it.
     if !spec.sets("skip-name-resolve") {

@@ -95,6 +95,12 @@ pub enum ServerError {
         /// The last reason.
         source: SessionError,
     },
+    /// The server's certificate is not known.
+    #[error("the server's certificate cannot be pinned: {reason}")]
+    Certificate {
+        /// Why not.
+        reason: String,
+    },
     /// Another server than the matrix says.
     #[error(
         "expected {expected_family} {expected_version}, found {found_family} {found}; correct `server` in the matrix file, or choose another `source`"

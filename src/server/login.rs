@@ -1,6 +1,6 @@
 //! Ready means: the routed user is logged in from the host and has an answer.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep};
 use super::ServerError;
 use super::facts::{Defaults, QUESTION};
 use super::spec::{RoutedUser, ServerSpec};
-use crate::nest::Nest;
+use crate::nest::{Child, Nest};
 use crate::route::Guard;
-use crate::session::{Connect, Secret, Session, SessionError, Target};
+use crate::session::{Connect, Secret, Session, SessionError, Target, TlsPolicy};
 use crate::version::Identity;
 
 const PORT: u16 = 3306;
@@ -62,6 +62,13 @@ impl Server {
         self.target.address
     }
 
+    /// The same server, reached with another protection.
+    pub(super) fn protected(&self, tls: TlsPolicy) -> Self {
+        let mut other = self.clone();
+        other.target.tls = tls;
+        other
+    }
+
     /// The routed user's password, for programs that log in by themselves.
     pub fn password(&self) -> &Secret {
         &self.target.password
@@ -71,10 +78,8 @@ impl Server {
 /// A login to be tried.
 #[derive(Debug, Clone, Copy)]
 pub struct Login<'a> {
-    /// The child's address.
-    pub address: Ipv4Addr,
-    /// Who logs in.
-    pub user: &'a RoutedUser,
+    /// Whose server it is.
+    pub child: &'a Child,
     /// The nest that it is in.
     pub nest: &'a Nest,
     /// How long it is tried.
@@ -88,11 +93,13 @@ pub struct Login<'a> {
 /// [`ServerError::Login`] with the last reason; also as of the engine, where a
 /// proxy is made.
 pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
-    let endpoint = login.nest.endpoint(login.address, PORT).await?;
+    let endpoint = login.nest.endpoint(login.child.address, PORT).await?;
+    let credentials = &login.child.credentials;
     let target = Target {
         address: endpoint.address,
         user: RoutedUser::NAME.to_owned(),
-        password: login.user.password.clone(),
+        password: credentials.password.clone(),
+        tls: credentials.tls.clone(),
     };
     let routed = Routed {
         target: &target,

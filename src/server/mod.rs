@@ -19,8 +19,8 @@ mod tarball;
 mod tls;
 mod transcript;
 
-pub use certificate::certificate_authority;
-pub use configure::{configure, let_in};
+pub use certificate::{certificate_authority, pin};
+pub use configure::{ACCESS_FILE, access_of, configure, let_in};
 pub use error::ServerError;
 pub use facts::Defaults;
 pub use install::{install, install_debian_packages};

@@ -6,7 +6,8 @@ use crate::nest::Child;
 use crate::version::{Family, Version};
 
 /// MariaDB makes a key of 4096 bits at each start since 11.4 (MDEV-31856), which
-/// was seen to take from 0.2 to 1.5 s. One that is there once is enough.
+/// was seen to take from 0.2 to 1.5 s. One that is there once is enough, and only
+/// such a one can be pinned.
 const MAKE: &str = r#"
 command -v openssl > /dev/null || exit 3
 mkdir -p /etc/mysql/dbmatrix
@@ -35,7 +36,10 @@ pub(super) async fn ensure(child: &Child, spec: &ServerSpec) -> Result<&'static 
     let output = child.engine.exec(&child.name, &Exec::script(MAKE)).await?;
     match output.status {
         0 => Ok(SETTINGS),
-        NO_OPENSSL => Ok(""),
+        NO_OPENSSL => Err(ServerError::Step {
+            step: "make a key for TLS",
+            output: "the image has no `openssl`; add it to the image's `packages`".to_owned(),
+        }),
         _ => Err(ServerError::Step {
             step: "make a key for TLS",
             output: output.tail(5),

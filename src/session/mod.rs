@@ -5,10 +5,11 @@
 //! route: who opens sessions to a nest's children checks the way before.
 
 mod local_file;
+mod pin;
 mod target;
 
 pub use local_file::LocalFolder;
-pub use target::{Connect, Secret, Target};
+pub use target::{Connect, Secret, Target, TlsPolicy};
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -42,6 +43,18 @@ pub enum SessionError {
         address: SocketAddr,
         /// The server's error.
         refusal: Refusal,
+    },
+    /// Who listens is not the server whose certificate was pinned.
+    #[error(
+        "the server at {address} is not the one that dbmatrix made: {reason}; no password and no \
+         statement was sent to it. Look for another program on that address, or make the server \
+         anew with `dbmatrix run MATRIX`"
+    )]
+    Certificate {
+        /// Where to.
+        address: SocketAddr,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The kernel would send packets somewhere else; nothing was sent.
     #[error("{0}")]

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
+use rustls::CertificateError;
 
 use super::local_file::LocalFiles;
-use super::{Session, SessionError, refusal};
+use super::{Session, SessionError, pin, refusal};
 
 /// How long a connection, with its handshake, may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -38,6 +39,19 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// How a connection to a server is protected.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum TlsPolicy {
+    /// TLS where the server offers it, whoever it is: while a server is made, and
+    /// for servers of dbmatrix versions that pinned no certificate.
+    #[default]
+    Offered,
+    /// TLS alone, and only with a server for which this certificate (PEM) vouches.
+    Pinned(Arc<str>),
+    /// Plain text: the server spoke no TLS when it was made.
+    Plain,
+}
+
 /// A server and a user of it.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -47,6 +61,8 @@ pub struct Target {
     pub user: String,
     /// The user's password.
     pub password: Secret,
+    /// How the connection is protected.
+    pub tls: TlsPolicy,
 }
 
 /// Opens sessions to one server.
@@ -59,24 +75,61 @@ pub trait Connect: Send + Sync {
 }
 
 impl Connect for Target {
-    /// With TLS where the server offers it. Servers make their certificates
-    /// themselves and nobody vouches for them, so they are not checked: the
-    /// way leads through a private bridge.
     async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        let tls = SslOpts::default()
-            .with_danger_accept_invalid_certs(true)
-            .with_danger_skip_domain_validation(true);
-        match self.open(database, Some(tls)).await {
-            Ok(session) => Ok(session),
-            Err(
-                Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)),
-            ) => {
-                let session = self.open(database, None).await;
-                session.map_err(|error| self.no_session(error))
+        let opened = match &self.tls {
+            TlsPolicy::Plain => self.open(database, None).await,
+            TlsPolicy::Pinned(certificate) => {
+                let opening = self.open(database, Some(unchecked()));
+                let opened = pin::with_server_of(certificate, opening).await;
+                opened.map_err(|error| SessionError::Certificate {
+                    address: self.address,
+                    reason: format!("the pinned certificate cannot be read: {error}"),
+                })?
             }
-            Err(error) => Err(self.no_session(error)),
-        }
+            TlsPolicy::Offered => match self.open(database, Some(unchecked())).await {
+                Err(error) if is_without_tls(&error) => self.open(database, None).await,
+                other => other,
+            },
+        };
+        opened.map_err(|error| self.no_session(error))
     }
+}
+
+/// TLS in which the driver itself checks no certificate.
+fn unchecked() -> SslOpts {
+    pin::watch_handshakes();
+    SslOpts::default()
+        .with_danger_accept_invalid_certs(true)
+        .with_danger_skip_domain_validation(true)
+}
+
+/// Whether a server offers no TLS, or none that this program speaks.
+fn is_without_tls(error: &Error) -> bool {
+    matches!(error, Error::Driver(DriverError::NoClientSslFlagFromServer))
+        || tls_error(error).is_some()
+}
+
+/// What is wrong with the TLS of a connection.
+fn tls_error(error: &Error) -> Option<&rustls::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // The source of an I/O error is that of the error in it, which is skipped.
+        let inner = error.downcast_ref::<std::io::Error>();
+        cause = match inner.and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// Whether a certificate is another one than the pinned one, or a server shows none.
+fn is_stranger(error: &Error) -> bool {
+    matches!(error, Error::Driver(DriverError::NoClientSslFlagFromServer))
+        || matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 impl Target {
@@ -113,6 +166,18 @@ impl Target {
                 address,
                 refusal: refusal(error),
             },
+            error if matches!(self.tls, TlsPolicy::Pinned(_)) && is_stranger(&error) => {
+                SessionError::Certificate {
+                    address,
+                    reason: match tls_error(&error) {
+                        Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature)) => {
+                            "it shows another certificate".to_owned()
+                        }
+                        Some(other) => other.to_string(),
+                        None => "it offers no TLS".to_owned(),
+                    },
+                }
+            }
             other => SessionError::Connect {
                 address,
                 reason: other.to_string(),
@@ -131,6 +196,7 @@ mod tests {
             address: SocketAddr::from(([127, 0, 0, 1], 3306)),
             user: "root".to_owned(),
             password: Secret::new("hidden"),
+            tls: TlsPolicy::Plain,
         };
         assert!(!format!("{target:?}").contains("hidden"));
     }
@@ -144,8 +210,110 @@ mod tests {
             address,
             user: "root".to_owned(),
             password: Secret::new(""),
+            tls: TlsPolicy::Offered,
         };
         let opened = target.connect(None).await;
         assert!(matches!(opened, Err(SessionError::Connect { .. })));
+    }
+
+    /// A port on which somebody greets as a server does; what the client sends
+    /// before TLS, and whether it then took the certificate, comes by the channel.
+    struct Greeter {
+        address: SocketAddr,
+        certificate: String,
+        heard: tokio::sync::oneshot::Receiver<(Vec<u8>, bool)>,
+    }
+
+    /// Capabilities of a server that speaks the protocol of 4.1, with or without TLS.
+    const PROTOCOL: u32 = 0x0000_0200 | 0x0000_8000 | 0x0008_0000;
+    const OFFERS_TLS: u32 = 0x0000_0800;
+
+    fn greeting(capabilities: u32) -> Vec<u8> {
+        let [a, b, c, d] = capabilities.to_le_bytes();
+        let mut text = b"\x0a9.7.0\0\x01\0\0\0abcdefgh\0".to_vec();
+        text.extend([a, b, 45, 2, 0, c, d, 21]);
+        text.extend([0; 10]);
+        text.extend(b"ijklmnopqrst\0mysql_native_password\0");
+        let length = u8::try_from(text.len()).expect("a short greeting");
+        [&[length, 0, 0, 0], text.as_slice()].concat()
+    }
+
+    async fn greeter(capabilities: u32) -> Greeter {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let made = rcgen::generate_simple_self_signed(["dbmatrix".to_owned()]);
+        let made = made.expect("a certificate");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der());
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .expect("usual versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.expect("a key"));
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config.expect("a pair")));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let (tell, heard) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            stream
+                .write_all(&greeting(capabilities))
+                .await
+                .expect("it reads");
+            let mut sent = vec![0; 36];
+            let count = stream.read(&mut sent).await.unwrap_or(0);
+            sent.truncate(count);
+            let mut byte = [0];
+            let is_taken = match acceptor.accept(stream).await {
+                Ok(mut tls) => matches!(tls.read(&mut byte).await, Ok(1)),
+                Err(_) => false,
+            };
+            let _ = tell.send((sent, is_taken));
+        });
+        Greeter {
+            address,
+            certificate: made.cert.pem(),
+            heard,
+        }
+    }
+
+    async fn connect_to(greeter: &Greeter, tls: TlsPolicy) -> SessionError {
+        let target = Target {
+            address: greeter.address,
+            user: "root".to_owned(),
+            password: Secret::new("hidden"),
+            tls,
+        };
+        target.connect(None).await.expect_err("no real server")
+    }
+
+    #[tokio::test]
+    async fn a_stranger_on_the_port_hears_neither_user_nor_password() {
+        let server = greeter(PROTOCOL | OFFERS_TLS).await;
+        let stranger = greeter(PROTOCOL | OFFERS_TLS).await;
+        let pinned = TlsPolicy::Pinned(server.certificate.as_str().into());
+        let error = connect_to(&stranger, pinned).await;
+        assert!(matches!(error, SessionError::Certificate { .. }), "{error}");
+        let (sent, is_taken) = stranger.heard.await.expect("it was asked");
+        // The request for TLS, which names nobody.
+        assert_eq!((sent.len(), is_taken), (36, false));
+    }
+
+    #[tokio::test]
+    async fn a_pinned_server_that_offers_no_tls_is_sent_nothing() {
+        let server = greeter(PROTOCOL).await;
+        let pinned = TlsPolicy::Pinned(server.certificate.as_str().into());
+        let error = connect_to(&server, pinned).await;
+        assert!(error.to_string().contains("it offers no TLS"), "{error}");
+        assert_eq!(server.heard.await.expect("it was asked").0, b"");
+    }
+
+    #[tokio::test]
+    async fn the_pinned_certificate_is_taken_whatever_its_name() {
+        let server = greeter(PROTOCOL | OFFERS_TLS).await;
+        let pinned = TlsPolicy::Pinned(server.certificate.as_str().into());
+        let error = connect_to(&server, pinned).await;
+        assert!(matches!(error, SessionError::Connect { .. }), "{error}");
+        assert!(server.heard.await.expect("it was asked").1);
     }
 }

@@ -2,7 +2,9 @@
 
 use dbmatrix::nest::{Patience, Stage, Use, sync};
 
-use super::nested::{MARIADB, MYSQL, children, nest, renewed, spec, unswept};
+use dbmatrix::session::TlsPolicy;
+
+use super::nested::{MARIADB, MYSQL, access, children, nest, renewed, spec, unswept};
 use super::state::Stateful;
 use super::trouble::Trouble;
 
@@ -111,9 +113,14 @@ async fn a_container_has_its_address_again_and_no_other_has_it() {
     let second = renewed(&children, &spec(MARIADB, "k"), Use::Now).await;
     assert_ne!(first.address, second.address);
     children.remove(MYSQL).await.expect("a removal");
-    let copy = children.throwaway(MARIADB, "suite-1").await;
-    assert_ne!(copy.expect("a copy").address, first.address);
-    let again = children.throwaway(MARIADB, MYSQL).await;
+    let copy = children
+        .throwaway(MARIADB, "suite-1", &access(MARIADB))
+        .await;
+    let copy = copy.expect("a copy");
+    assert_ne!(copy.address, first.address);
+    assert_eq!(copy.credentials.password, access(MARIADB).password);
+    assert_eq!(copy.credentials.tls, TlsPolicy::Pinned("PEM".into()));
+    let again = children.throwaway(MARIADB, MYSQL, &access(MARIADB)).await;
     assert_eq!(again.expect("a copy").address, first.address);
 }
 

@@ -4,7 +4,7 @@
 use dbmatrix::engine::EngineError;
 use dbmatrix::nest::{NestError, Use};
 
-use super::nested::{MYSQL, children, golden, renewed, spec};
+use super::nested::{MYSQL, access, children, golden, renewed, spec};
 use super::state::Stateful;
 use super::trouble::{NOT_DONE, Trouble};
 
@@ -56,7 +56,9 @@ async fn a_throwaway_copy_that_fails_leaves_nothing() {
             renewed(&children, &spec(MYSQL, "k"), Use::Now).await;
             fake.once(step, trouble);
             let made = async {
-                let copy = children.throwaway(MYSQL, "mysql-9-7-suite-1").await?;
+                let copy = children
+                    .throwaway(MYSQL, "mysql-9-7-suite-1", &access(MYSQL))
+                    .await?;
                 children.start(&copy).await
             };
             made.await.expect_err("a failure");
@@ -76,7 +78,9 @@ async fn a_throwaway_copy_is_nobodys_child_and_is_swept() {
     let fake = Stateful::start();
     let before = children(&fake).await;
     renewed(&before, &spec(MYSQL, "k"), Use::Now).await;
-    let copy = before.throwaway(MYSQL, "mysql-9-7-suite-1").await;
+    let copy = before
+        .throwaway(MYSQL, "mysql-9-7-suite-1", &access(MYSQL))
+        .await;
     before.start(&copy.expect("a copy")).await.expect("a start");
     let after = children(&fake).await;
     assert_eq!(after.current(MYSQL), MYSQL);

@@ -109,8 +109,8 @@ async fn a_flavour_that_is_held_goes_on_and_is_not_fresh_any_more() {
     ];
     inner.put("mariadb-11", "Frozen", &held);
     let found = find(&host, "mariadb-11", None).await.expect("a flavour");
-    assert_eq!(found.container, "mariadb-11");
-    assert_eq!(found.address.to_string(), "10.99.1.11");
+    assert_eq!(found.child.name, "mariadb-11");
+    assert_eq!(found.child.address.to_string(), "10.99.1.11");
     assert_eq!(inner.there(), ["mariadb-11: running", "mysql-9-7: frozen"]);
 }
 
@@ -124,7 +124,7 @@ async fn of_two_servers_of_a_flavour_the_later_one_is_found() {
     let half = [("flavour", "mysql-9.7"), ("stage", "making")];
     inner.put("half", "Running", &half);
     let found = find(&host, "mysql-9.7", None).await.expect("a flavour");
-    assert_eq!(found.container, "mysql-9-7");
+    assert_eq!(found.child.name, "mysql-9-7");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,11 @@ use std::net::Ipv4Addr;
 
 use dbmatrix::engine::Engine;
 use dbmatrix::image::{Builder, ImageOrigin, ImageStore};
-use dbmatrix::nest::{Access, Child, ChildSpec, Children, Golden, Nest, NestError, Proxies, Use};
-use dbmatrix::session::Secret;
+use dbmatrix::nest::{
+    Access, Child, ChildAccess, ChildFile, ChildSpec, Children, Golden, Nest, NestError, Proxies,
+    Use,
+};
+use dbmatrix::session::{Secret, TlsPolicy};
 
 use super::state::Stateful;
 
@@ -54,6 +57,18 @@ pub(crate) fn spec(name: &str, key: &str) -> ChildSpec {
         },
         packages: None,
         client: Some(Ipv4Addr::new(10, 99, 0, 1)),
+        access: Some(access(name)),
+    }
+}
+
+/// Who logs in to a server, with a password of its own.
+pub(crate) fn access(flavour: &str) -> ChildAccess {
+    ChildAccess {
+        password: Secret::new(&format!("of {flavour}")),
+        file: ChildFile {
+            path: "/etc/mysql/access.sql",
+            content: Secret::new("CREATE USER"),
+        },
     }
 }
 
@@ -70,7 +85,12 @@ pub(crate) async fn golden(children: &Children, spec: &ChildSpec) -> Golden {
 /// Ends the making of a golden child.
 pub(crate) async fn keep(children: &Children, child: Child) -> Result<Golden, NestError> {
     children
-        .keep_golden(child, "9.7.1", "mysql-server 9.7.1")
+        .keep_golden(
+            child,
+            "9.7.1",
+            "mysql-server 9.7.1",
+            TlsPolicy::Pinned("PEM".into()),
+        )
         .await
 }
 

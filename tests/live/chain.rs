@@ -7,8 +7,7 @@ use dbmatrix::engine::{Engine, Exec, Power};
 use dbmatrix::host::{EngineChoice, Names, Survey, survey};
 use dbmatrix::nest::{Found, locate};
 use dbmatrix::route::{GuardError, Routes};
-use dbmatrix::server::{Login, RoutedUser, log_in};
-use dbmatrix::session::Secret;
+use dbmatrix::server::{Login, log_in};
 
 use super::Outcome;
 use super::sandbox::{MATRIX, PROJECT, Sandbox, check, text};
@@ -165,7 +164,7 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
         .says("mysql-9.7")?;
     // A child that was stopped is started again.
     let found = find("mariadb-11.8")?;
-    let stop = found.nest.engine.power(&found.container, Power::Stop);
+    let stop = found.nest.engine.power(&found.child.name, Power::Stop);
     block_on(stop)?;
     sandbox
         .run(&["connect", "mariadb-11.8", "-e", "SELECT 7 * 6"])
@@ -179,9 +178,9 @@ pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
     let found = find("mysql-9.7")?;
     let sibling = find("mariadb-11.8")?;
     let script = Exec::script(r#"mariadb --skip-ssl-verify-server-cert --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
-        .env("HOST", &found.address.to_string())
-        .env("PASSWORD", found.nest.password.reveal());
-    let output = block_on(async { found.nest.engine.exec(&sibling.container, &script).await })?;
+        .env("HOST", &found.child.address.to_string())
+        .env("PASSWORD", found.child.credentials.password.reveal());
+    let output = block_on(async { found.nest.engine.exec(&sibling.child.name, &script).await })?;
     eprintln!("{}", output.stdout.trim());
     check(
         output.stdout.contains("1130") || output.stdout.contains("1045"),
@@ -192,7 +191,7 @@ pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
 pub(crate) fn guard(sandbox: &Sandbox) -> Outcome {
     let found = find("mysql-9.7")?;
     let guard = found.nest.guard();
-    block_on(async { guard.check(found.address).await })?;
+    block_on(async { guard.check(found.child.address).await })?;
     let subnet = found.nest.subnet.to_string();
     // Without the route the fallback keeps packets here.
     sandbox.system(
@@ -205,22 +204,17 @@ pub(crate) fn guard(sandbox: &Sandbox) -> Outcome {
             &found.nest.address.to_string(),
         ],
     )?;
-    let refused = block_on(async { guard.check(found.address).await });
+    let refused = block_on(async { guard.check(found.child.address).await });
     check(
         matches!(&refused, Err(GuardError::OtherWay { found, .. }) if found == "nowhere"),
         format!("{refused:?}"),
     )?;
     // Without that too, the default gateway would be next: nothing is sent.
     sandbox.system("ip", &["route", "del", "unreachable", &subnet])?;
-    let refused = block_on(async { guard.check(found.address).await });
+    let refused = block_on(async { guard.check(found.child.address).await });
     check(refused.is_err(), "the guard must refuse another way")?;
-    let user = RoutedUser {
-        address: found.nest.address,
-        password: Secret::new("x"),
-    };
     let login = Login {
-        address: found.address,
-        user: &user,
+        child: &found.child,
         nest: &found.nest,
         limit: Duration::from_secs(30),
     };

@@ -165,7 +165,7 @@ files = [\"other*.slt\"]
         let script = Exec::script(
             r#"cat "/proc/$(systemctl show --property MainPID --value mariadb)/maps""#,
         );
-        let maps = block_on(async { found.nest.engine.exec(&found.container, &script).await })?;
+        let maps = block_on(async { found.nest.engine.exec(&found.child.name, &script).await })?;
         check(
             maps.stdout.contains("libeatmydata") == preloaded,
             format!("{flavour}: expected preloaded = {preloaded}"),

@@ -43,7 +43,7 @@ fn is(sandbox: &Sandbox, state: &str) -> Outcome {
 fn inside(script: &str) -> Result<String, Failed> {
     let found = find(KEPT)?;
     let exec = Exec::script(script);
-    let ran = block_on(async { found.nest.engine.exec(&found.container, &exec).await })?;
+    let ran = block_on(async { found.nest.engine.exec(&found.child.name, &exec).await })?;
     Ok(ran.stdout)
 }
 
@@ -52,8 +52,8 @@ pub(crate) fn url_and_env(sandbox: &Sandbox) -> Outcome {
     let url = sandbox.run(&["url", KEPT, "--database", "app"]).expect(0)?;
     let url = url.stdout.trim().to_owned();
     let found = find(KEPT)?;
-    let password = found.nest.password.reveal();
-    let expected = format!("mysql://root:{password}@{}:3306/app", found.address);
+    let password = found.child.credentials.password.reveal();
+    let expected = format!("mysql://root:{password}@{}:3306/app", found.child.address);
     check(url == expected, "another address than that of the flavour")?;
     let env = sandbox.run(&["env", KEPT, "--database", "app"]).expect(0)?;
     let script =
@@ -137,7 +137,7 @@ pub(crate) fn power(sandbox: &Sandbox) -> Outcome {
 
 pub(crate) fn snapshots(sandbox: &Sandbox) -> Outcome {
     up(sandbox)?;
-    let address = find(KEPT)?.address;
+    let address = find(KEPT)?.child.address;
     let count = "SELECT CONCAT('rows ', COUNT(*)) FROM app.t";
     ask(
         sandbox,
@@ -194,7 +194,10 @@ pub(crate) fn snapshots(sandbox: &Sandbox) -> Outcome {
         .run(&["reset", KEPT, "--drop-snapshots"])
         .expect(0)?
         .says("kept: as new, 10.11.")?;
-    check(find(KEPT)?.address == address, "it has another address")?;
+    check(
+        find(KEPT)?.child.address == address,
+        "it has another address",
+    )?;
     let left = "SELECT CONCAT('left ', COUNT(*)) AS n FROM information_schema.schemata WHERE schema_name = 'app'";
     ask(sandbox, left).expect(0)?.says("left 0")?;
     sandbox

@@ -39,7 +39,7 @@ gpg --batch --with-colons --list-keys right@vendor.test | awk -F: '$1 == "fpr" {
 pub(crate) fn repository(sandbox: &Sandbox) -> Outcome {
     let maker = find("mariadb-10.11")?;
     let make = Exec::script(MAKE).limit(Duration::from_secs(300));
-    let made = block_on(async { maker.nest.engine.exec(&maker.container, &make).await })?;
+    let made = block_on(async { maker.nest.engine.exec(&maker.child.name, &make).await })?;
     check(
         made.success(),
         format!("the repository was not made:\n{}", made.tail(20)),
@@ -53,10 +53,10 @@ pub(crate) fn repository(sandbox: &Sandbox) -> Outcome {
         .to_owned();
     for name in ["right.asc", "wrong.asc"] {
         let read = Exec::new("cat", [&format!("/srv/vendor/{name}")]);
-        let key = block_on(async { maker.nest.engine.exec(&maker.container, &read).await })?;
+        let key = block_on(async { maker.nest.engine.exec(&maker.child.name, &read).await })?;
         sandbox.file(name, &key.stdout);
     }
-    let url = format!("http://{}:8000", maker.address);
+    let url = format!("http://{}:8000", maker.child.address);
     sandbox.file("right.slt", "statement ok\nSELECT 1\n");
     let run = |name: &str, repository: &str| {
         let flavour = format!(
@@ -85,7 +85,7 @@ pub(crate) fn repository(sandbox: &Sandbox) -> Outcome {
         ["--show", "--showformat=${Version}", "mariadb-server"],
     );
     let found = find("vendor")?;
-    let installed = block_on(async { found.nest.engine.exec(&found.container, &query).await })?;
+    let installed = block_on(async { found.nest.engine.exec(&found.child.name, &query).await })?;
     check(
         installed.stdout.ends_with("+vendor1"),
         format!("not the vendor's: {}", installed.stdout),
