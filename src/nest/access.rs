@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{Nest, key};
 use crate::engine::{Config, Engine, EngineError, Instance, config};
-use crate::route::{Guard, GuardError, RouteError, Routes};
+use crate::route::{GuardError, Reach, RouteError, Routes};
 
 /// How the host reaches the children of a nest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,8 +49,8 @@ impl Access {
 pub struct Endpoint {
     /// What to connect to.
     pub address: SocketAddr,
-    /// The way that packets there must go; none on loopback.
-    pub guard: Option<Guard>,
+    /// What has to hold before something is sent there.
+    pub reach: Reach,
 }
 
 impl Nest {
@@ -115,14 +115,14 @@ impl Nest {
         match self.access {
             Access::Route => Ok(Endpoint {
                 address: (child, port).into(),
-                guard: Some(self.guard()),
+                reach: Reach::Route(self.guard()),
             }),
             Access::Proxy => Ok(Endpoint {
                 address: self
                     .proxies
                     .ensure(&self.host, &self.name, child, port)
                     .await?,
-                guard: None,
+                reach: Reach::Proxy,
             }),
         }
     }
@@ -137,14 +137,27 @@ const PREFIX: &str = "dbmatrix-port-";
 
 /// The proxies of a nest, which its container has as devices.
 #[derive(Debug, Clone, Default)]
-pub struct Proxies(Arc<Mutex<BTreeMap<SocketAddr, SocketAddr>>>);
+pub struct Proxies(Arc<Mutex<BTreeMap<SocketAddr, Proxy>>>);
+
+/// A proxy to a child's port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Proxy {
+    /// The host's end.
+    listen: SocketAddr,
+    /// Whether this process has seen that it is there.
+    is_checked: bool,
+}
 
 impl Proxies {
     /// Those that a nest's container has.
-    pub(super) fn read(nest: &Instance) -> Self {
+    pub fn read(nest: &Instance) -> Self {
         let all = nest.devices.iter().filter_map(|(name, device)| {
             name.starts_with(PREFIX).then_some(())?;
-            Some((address(device, "connect")?, address(device, "listen")?))
+            let proxy = Proxy {
+                listen: address(device, "listen")?,
+                is_checked: false,
+            };
+            Some((address(device, "connect")?, proxy))
         });
         Proxies(Arc::new(Mutex::new(all.collect())))
     }
@@ -177,10 +190,17 @@ impl Proxies {
     ) -> Result<SocketAddr, EngineError> {
         let to = SocketAddr::from((child, port));
         let mut known = self.0.lock().await;
-        if let Some(from) = known.get(&to) {
-            return Ok(*from);
-        }
         let name = device_name(to);
+        if let Some(proxy) = known.get_mut(&to) {
+            let is_there = proxy.is_checked || Reach::Proxy.check(proxy.listen).await.is_ok();
+            if is_there {
+                proxy.is_checked = true;
+                return Ok(proxy.listen);
+            }
+            // The engine does not start a proxy again that has ended.
+            host.set_device(nest, &name, None).await?;
+            known.remove(&to);
+        }
         let mut failed = None;
         for from in free_ports(&format!("{nest}/{to}")).take(ATTEMPTS.into()) {
             let from = SocketAddr::from((Ipv4Addr::LOCALHOST, from));
@@ -188,7 +208,11 @@ impl Proxies {
                 // Somebody else may have been sooner.
                 Ok(device) => {
                     let from = address(&device, "listen").unwrap_or(from);
-                    known.insert(to, from);
+                    let proxy = Proxy {
+                        listen: from,
+                        is_checked: true,
+                    };
+                    known.insert(to, proxy);
                     return Ok(from);
                 }
                 Err(error) if is_taken(from) => failed = Some(error),
@@ -303,7 +327,8 @@ mod tests {
         .expect("a container");
         assert_eq!(Access::of(&nest), Access::Proxy);
         let known = Proxies::read(&nest).0;
-        assert_eq!(known.blocking_lock().get(&to), Some(&from));
+        let read = known.blocking_lock().get(&to).map(|proxy| proxy.listen);
+        assert_eq!(read, Some(from));
         assert!(is_taken(from));
     }
 }

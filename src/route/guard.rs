@@ -1,12 +1,12 @@
 //! Nothing is sent to a child unless the way leads through its nest.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
 use super::entry::PROTOCOL;
-use super::{RouteError, Routes};
+use super::{RouteError, Routes, port};
 
 /// The way that packets to a nest's children must go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +38,44 @@ pub enum GuardError {
         /// Sets the route by hand.
         command: String,
     },
+    /// Another program listens where a proxy of the engine should.
+    #[error(
+        "refused to connect to {address}: expected the engine's proxy to listen there, found {found}; nothing was sent; the same command again takes another port"
+    )]
+    OtherListener {
+        /// Where to.
+        address: SocketAddr,
+        /// Who listens.
+        found: String,
+    },
     /// The kernel could not be asked.
     #[error(transparent)]
     Route(#[from] RouteError),
+}
+
+/// What has to hold before something is sent to a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// The way leads through the nest.
+    Route(Guard),
+    /// The engine's proxy listens on the port.
+    Proxy,
+}
+
+impl Reach {
+    /// Sees that nothing goes to a stranger.
+    ///
+    /// # Errors
+    /// [`GuardError`], which names who would get it.
+    pub async fn check(&self, address: SocketAddr) -> Result<(), GuardError> {
+        match (self, address) {
+            (Reach::Route(guard), SocketAddr::V4(address)) => {
+                guard.check(*address.ip()).await.map(drop)
+            }
+            (Reach::Route(_), SocketAddr::V6(_)) => Ok(()),
+            (Reach::Proxy, address) => port::check(address),
+        }
+    }
 }
 
 impl Guard {

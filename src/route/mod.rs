@@ -6,17 +6,19 @@
 //! A private address that is not routed leads to a stranger by the default
 //! gateway. So an `unreachable` route with a large metric is put in before the
 //! real one and stays when that vanishes with its bridge; and before each
-//! connection the [`Guard`] asks the kernel for the way.
+//! connection the [`Guard`] asks the kernel for the way. Where a proxy of the engine
+//! leads to a child, the kernel is asked who listens on its port.
 
 mod entry;
 mod error;
 mod guard;
 mod mend;
+mod port;
 mod subnet;
 mod sudo;
 mod table;
 
 pub use error::RouteError;
-pub use guard::{Guard, GuardError};
+pub use guard::{Guard, GuardError, Reach};
 pub use subnet::{overlap, pick_subnet};
 pub use table::{Neighbour, Routes, Way};

@@ -1,6 +1,6 @@
 //! Ready means: the routed user is logged in from the host and has an answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -9,7 +9,7 @@ use super::ServerError;
 use super::facts::{Defaults, QUESTION};
 use super::spec::{RoutedUser, ServerSpec};
 use crate::nest::{Child, Nest};
-use crate::route::Guard;
+use crate::route::Reach;
 use crate::session::{Connect, Secret, Session, SessionError, Target, TlsPolicy};
 use crate::version::Identity;
 
@@ -21,38 +21,36 @@ const AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub struct Server {
     target: Target,
-    guard: Option<Guard>,
+    reach: Reach,
     /// What it says of itself.
     pub identity: Identity,
     /// What it says of its defaults.
     pub defaults: Defaults,
 }
 
-/// Asks the kernel for the way before each connection: an address that is not
-/// routed to the nest belongs to a stranger.
+/// Sees before each connection that it leads to the nest: an address that is not
+/// routed there, or a port that is not the proxy's, belongs to a stranger.
 #[derive(Debug, Clone)]
-struct Routed<'a> {
+struct Guarded<'a> {
     target: &'a Target,
-    guard: Option<&'a Guard>,
+    reach: &'a Reach,
 }
 
-impl Connect for Routed<'_> {
+impl Connect for Guarded<'_> {
     async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        if let (Some(guard), IpAddr::V4(address)) = (self.guard, self.target.address.ip()) {
-            let checked = guard.check(address).await;
-            checked.map_err(|error| SessionError::NotRouted(error.to_string()))?;
-        }
+        let checked = self.reach.check(self.target.address).await;
+        checked.map_err(|error| SessionError::NotRouted(error.to_string()))?;
         self.target.connect(database).await
     }
 }
 
 impl Connect for Server {
     async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        let routed = Routed {
+        let guarded = Guarded {
             target: &self.target,
-            guard: self.guard.as_ref(),
+            reach: &self.reach,
         };
-        routed.connect(database).await
+        guarded.connect(database).await
     }
 }
 
@@ -101,13 +99,13 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
         password: credentials.password.clone(),
         tls: credentials.tls.clone(),
     };
-    let routed = Routed {
+    let guarded = Guarded {
         target: &target,
-        guard: endpoint.guard.as_ref(),
+        reach: &endpoint.reach,
     };
     let deadline = Instant::now() + login.limit;
     let (identity, defaults) = loop {
-        match ask(&routed).await {
+        match ask(&guarded).await {
             Ok(answers) => break answers,
             Err(source) if !is_worth_waiting(&source) || Instant::now() > deadline => {
                 return Err(ServerError::Login {
@@ -120,7 +118,7 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     };
     Ok(Server {
         target,
-        guard: endpoint.guard,
+        reach: endpoint.reach,
         identity,
         defaults,
     })

@@ -88,3 +88,21 @@ async fn an_engine_that_is_starting_up_is_asked_again_for_a_proxy() {
     assert!(found.address.ip().is_loopback());
     assert_eq!(fake.heard(CHANGE), 2);
 }
+
+#[tokio::test]
+async fn a_noted_proxy_on_whose_port_somebody_else_listens_is_made_anew() {
+    let (fake, nest) = proxied();
+    nest.endpoint(FIRST, 3306).await.expect("a proxy");
+    let there = fake.engine().instance("m").await.expect("an answer");
+    let there = there.expect("the nest");
+    let before = there.devices.values().next().expect("a device")["listen"].clone();
+    let port = before.strip_prefix("tcp:").expect("a port");
+    let _stranger = std::net::TcpListener::bind(port).expect("no real proxy holds it");
+    // Another process reads the devices.
+    let next = Nest {
+        proxies: dbmatrix::nest::Proxies::read(&there),
+        ..nest.clone()
+    };
+    let found = next.endpoint(FIRST, 3306).await.expect("a proxy");
+    assert_ne!(format!("tcp:{}", found.address), before);
+}
