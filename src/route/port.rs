@@ -99,10 +99,11 @@ mod tests {
 
     #[test]
     fn a_proxy_is_known_by_the_address_that_it_passes_on() {
-        let line = b"/usr/bin/lxd\0forkproxy\0--\0115\04\0tcp:127.0.0.1:24497\0266\03\0tcp:10.2.1.11:3306\0";
-        assert!(is_proxy(line, port(24497)));
-        assert!(!is_proxy(line, port(2449)));
-        assert!(!is_proxy(b"nc\0-l\0tcp:127.0.0.1:24497\0", port(24497)));
+        let words = "/usr/bin/lxd forkproxy -- 115 4 tcp:127.0.0.1:24497 266 3 tcp:10.2.1.11:3306";
+        let line = words.replace(' ', "\0").into_bytes();
+        assert!(is_proxy(&line, port(24497)));
+        assert!(!is_proxy(&line, port(2449)));
+        assert!(!is_proxy(b"nc\x00-l\x00tcp:127.0.0.1:24497", port(24497)));
     }
 
     #[test]
