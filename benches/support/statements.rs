@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use dbmatrix::session::Connect;
-use dbmatrix::suite::{Facts, FileKind, SltSteps, SqlSteps, Step, SuiteError};
+use dbmatrix::suite::{Facts, FileKind, SltOptions, SltSteps, SqlSteps, Step, SuiteError};
 use dbmatrix::version::Identity;
 
 /// Asks a server what it is.
@@ -29,7 +29,7 @@ pub(crate) fn write_statements(
     let mut written = Vec::new();
     for (at, file) in files.iter().enumerate() {
         let steps: Box<dyn Iterator<Item = Result<Step, SuiteError>>> = match FileKind::of(file) {
-            Some(FileKind::Slt) => Box::new(SltSteps::open(file)?),
+            Some(FileKind::Slt) => Box::new(SltSteps::open(file, SltOptions::default())?),
             Some(FileKind::Sql) => Box::new(SqlSteps::open(file)?),
             None => return Err(format!("`{}` is no file of steps", file.display()).into()),
         };

@@ -114,6 +114,7 @@ impl Answer {
         let mut sets = Vec::new();
         result_sets(outcome, &mut sets);
         let mut lines = LineReader::default();
+        let written = written.with_text().unwrap_or(written);
         written.each_row('\t', |line| lines.read(line));
         Answer::new(outcome, &sets, lines.finish(), notices)
     }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod divergence;
+mod error_pattern;
 mod expected;
 mod kind;
 mod record;
@@ -14,8 +15,9 @@ mod written;
 
 pub use answer::Answer;
 pub use divergence::{Agreement, Lens, Split, difference, split};
-pub use expected::{ErrorPattern, ExpectedRows, LineMode, Mismatch, check_error, check_rows};
+pub use error_pattern::{ErrorPattern, ErrorText};
+pub use expected::{ExpectedRows, LineMode, Mismatch, check_error, check_rows};
 pub use kind::{Kind, Kinds};
 pub use record::{record_kind, record_lines, same_record};
 pub use rules::{Replacement, Rules, Tolerance};
-pub use written::{Letter, SortMode, Written, written};
+pub use written::{Letter, SortMode, Written};

@@ -75,6 +75,8 @@ pub struct FilesSpec {
     /// The folder whose files servers may read with `LOAD DATA LOCAL`, in place
     /// of that of each file.
     pub local_files: Option<PathBuf>,
+    /// Whether `.slt` files may run commands on this machine.
+    pub allow_system: bool,
 }
 
 /// What outcomes of `.sql` files are held against.
@@ -238,6 +240,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         }
         Some(path)
     });
+    let allow_system = table.flag("allow-system");
     let Some(patterns) = patterns.filter(|patterns| !patterns.value.is_empty()) else {
         let expected = "expected `files`, a list of patterns, a `command`, or `mysqltest`";
         table.problem(table.span(), expected);
@@ -254,6 +257,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         step_limit: step_limit.map_or(STEP_LIMIT, |limit| limit.value),
         jobs: jobs.map(|jobs| jobs.value as usize),
         local_files,
+        allow_system: allow_system.is_some_and(|allowed| allowed.value),
     })))
 }
 

@@ -220,6 +220,7 @@ mod tests {
         Ok(Step {
             line,
             within: None,
+            substitutes: false,
             conditions: Conditions::default(),
             connection: None,
             action: Action::Record {

@@ -5,6 +5,7 @@
 //! for the other. It is judged before that where its verdict decides what
 //! follows: a step with retries, or a run that ends at its first failure.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -14,19 +15,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ahead::StepsAhead;
+use super::command::Caller;
 use super::comparison::Sink;
 use super::course::Course;
 use super::database;
-use super::judge::Judge;
+use super::judge::{Judge, Wrong};
 use super::sessions::{Reply, Sessions, Until};
+use super::system::Commands;
 use super::tally::{Judged, Tally};
+use super::variables::Variables;
 use crate::event::CaseResult;
 use crate::matrix::{Expect, FilesSpec};
 use crate::session::{Connect, LocalFolder, Session};
 use crate::sql_text::Sql;
 use crate::suite::{
-    Action, Expectation, Facts, FileKind, Known, Modes, Recorded, SltSteps, SqlSteps, Step,
-    asks_for_counts, expectation_path,
+    Action, Expectation, Facts, FileKind, Known, Modes, Recorded, SltOptions, SltSteps, SqlSteps,
+    Step, SystemCommand, asks_for_counts, expectation_path,
 };
 use crate::version::{Family, Version};
 
@@ -51,6 +55,8 @@ pub(super) struct Case {
     pub(super) deadline: Option<(Instant, Duration)>,
     /// Whether the run goes on.
     pub(super) course: Course,
+    /// As whom commands run.
+    pub(super) caller: Caller,
     /// Counts the steps done, for a progress line.
     pub(super) steps_done: Arc<AtomicUsize>,
 }
@@ -86,6 +92,8 @@ pub(super) async fn run_case(
                 judge: Judge::new(&case.facts, &case.suite.rules, stored),
                 tally,
                 waiting: Vec::new(),
+                variables: Variables::new(&database),
+                commands: Commands::new(case.caller.clone()),
             };
             runner.run(steps).await
         }
@@ -109,7 +117,10 @@ async fn open(
     let path = &case.path;
     let (steps, stored) = match case.kind {
         FileKind::Slt => {
-            let steps = SltSteps::open(path).map_err(|error| error.to_string())?;
+            let options = SltOptions {
+                allow_system: case.suite.allow_system,
+            };
+            let steps = SltSteps::open(path, options).map_err(|error| error.to_string())?;
             (StepsAhead::of(steps), None)
         }
         FileKind::Sql => {
@@ -137,6 +148,8 @@ struct Runner<'a, S> {
     tally: Tally<'a>,
     /// Steps that have come to their end and are not judged yet, in order.
     waiting: Vec<Waiting>,
+    variables: Variables,
+    commands: Commands,
 }
 
 /// A step that is to be judged while the server is at the next one.
@@ -191,6 +204,11 @@ impl<S: Connect> Runner<'_, S> {
                     tokio::time::sleep(*duration).await;
                     self.tally.note(&step, Judged::SLEPT);
                 }
+                Action::System(command) => {
+                    self.judge_waiting();
+                    let judged = self.run_command(&step, command).await;
+                    self.tally.note(&step, judged);
+                }
                 _ if step.retry.is_some() => self.retry(ordinal, step, wants_notices).await?,
                 _ => {
                     let reply = self.send(&step, wants_notices).await?;
@@ -226,17 +244,62 @@ impl<S: Connect> Runner<'_, S> {
     /// work.
     async fn send(&mut self, step: &Step, wants_notices: bool) -> Result<Reply, String> {
         let until = self.until();
-        let none = Sql::default();
-        let sql = step.action.sql().unwrap_or(&none);
+        let sql = match self.statement(step) {
+            Ok(sql) => sql,
+            Err(wrong) => return Ok(Reply::Failed(wrong)),
+        };
         let sent = self
             .sessions
-            .send(&step.connection, sql, until, wants_notices);
+            .send(&step.connection, &sql, until, wants_notices);
         tokio::pin!(sent);
-        if let Poll::Ready(reply) = futures_util::poll!(&mut sent) {
-            return reply;
+        let reply = match futures_util::poll!(&mut sent) {
+            Poll::Ready(reply) => reply?,
+            Poll::Pending => {
+                judge_all(&mut self.waiting, &mut self.judge, &mut self.tally);
+                sent.await?
+            }
+        };
+        if let (Action::Let { variables, .. }, Reply::Outcome(outcome, _)) = (&step.action, &reply)
+            && let Err(found) = self.variables.bind(variables, outcome)
+        {
+            // The step is judged by the same rule, and fails.
+            tracing::debug!(found, "nothing to bind");
         }
-        judge_all(&mut self.waiting, &mut self.judge, &mut self.tally);
-        sent.await
+        Ok(reply)
+    }
+
+    /// The statement of a step, with its variables replaced.
+    fn statement<'a>(&self, step: &'a Step) -> Result<Cow<'a, Sql>, Wrong> {
+        let sql = match step.action.sql() {
+            Some(sql) if step.substitutes => sql,
+            Some(sql) => return Ok(Cow::Borrowed(sql)),
+            None => return Ok(Cow::Owned(Sql::default())),
+        };
+        let replaced = self.variables.replace_in_statement(sql);
+        replaced.map(Cow::Owned).map_err(|found| Wrong {
+            expected: "variables with values, as `control substitution on` asks".to_owned(),
+            found,
+            why: "a variable could not be replaced",
+            kind: None,
+        })
+    }
+
+    /// Runs a command, again while it fails, as often as its step says.
+    async fn run_command(&mut self, step: &Step, command: &SystemCommand) -> Judged {
+        let (mut attempts, backoff) = step.retry.unwrap_or((0, Duration::ZERO));
+        loop {
+            let text = match step.substitutes {
+                true => self.variables.replace_in_command(command.text.bytes()),
+                false => command.text.bytes().to_vec(),
+            };
+            let until = self.until();
+            let ended = self.commands.run(command, text, until).await;
+            if attempts == 0 || ended.is_ok() {
+                return Judged::without_answer(ended);
+            }
+            attempts -= 1;
+            tokio::time::sleep(backoff).await;
+        }
     }
 
     fn came(&mut self, ordinal: usize, step: Step, reply: Option<Reply>) {

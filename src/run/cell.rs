@@ -59,6 +59,7 @@ pub(super) async fn run_file(
         update: joint.updates(files) && kind == FileKind::Sql,
         deadline: unit.deadline,
         course: joint.course.clone(),
+        caller: joint.caller.clone(),
         steps_done: Arc::new(AtomicUsize::new(0)),
     };
     let ended = run_told(server, unit, &case, comparison, joint).await;

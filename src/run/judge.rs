@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::variables::only_row;
 use crate::compare::{
     Answer, ErrorPattern, Kind, Mismatch, Rules, Written, check_error, check_rows, record_kind,
     record_lines, same_record,
@@ -101,16 +102,24 @@ impl<'a> Judge<'a> {
                 else {
                     return Err(accepted("rows", outcome));
                 };
-                check_rows(expected, rows, written, self.rules.tolerance)
-                    .map_err(|mismatch| Wrong::new(mismatch, "other rows"))?;
+                check_rows(expected, rows, written, self.rules.tolerance).map_err(|mismatch| {
+                    let why = match mismatch.kind {
+                        Kind::ColumnName => "other names of columns",
+                        _ => "other rows",
+                    };
+                    Wrong::new(mismatch, why)
+                })?;
                 label
                     .iter()
-                    .try_for_each(|label| self.check_label(label, written.hashed()))
+                    .try_for_each(|label| self.check_label(label, hashed(written)))
             }
             Action::Record { sql } => self.check_record(ordinal, &sql.text(), outcome),
-            Action::Sleep(_) | Action::Halt | Action::ResetConnection | Action::Connect { .. } => {
-                Ok(())
-            }
+            Action::Let { variables, .. } => bound(variables, outcome),
+            Action::System(_)
+            | Action::Sleep(_)
+            | Action::Halt
+            | Action::ResetConnection
+            | Action::Connect { .. } => Ok(()),
         }
     }
 
@@ -151,6 +160,10 @@ impl<'a> Judge<'a> {
     }
 }
 
+fn hashed(written: &Written) -> String {
+    written.with_text().unwrap_or(written).hashed()
+}
+
 fn succeeded(outcome: &Outcome, affected: Option<u64>) -> Result<(), Wrong> {
     if outcome.refusal().is_some() {
         return Err(accepted("success", outcome));
@@ -164,6 +177,20 @@ fn succeeded(outcome: &Outcome, affected: Option<u64>) -> Result<(), Wrong> {
         }),
         _ => Ok(()),
     }
+}
+
+fn bound(variables: &[String], outcome: &Outcome) -> Result<(), Wrong> {
+    if outcome.refusal().is_some() {
+        return Err(accepted("rows", outcome));
+    }
+    only_row(variables, outcome)
+        .map(drop)
+        .map_err(|found| Wrong {
+            expected: format!("one row of {} columns", variables.len()),
+            found,
+            why: "no row to bind variables to",
+            kind: Some(Kind::Rows),
+        })
 }
 
 fn refused(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Wrong> {

@@ -25,9 +25,11 @@ mod prepared;
 mod proposal;
 mod sessions;
 mod stand;
+mod system;
 mod tally;
 mod thread;
 mod units;
+mod variables;
 mod work;
 
 pub use after::{After, Patience, put_to_rest};

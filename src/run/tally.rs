@@ -13,7 +13,6 @@ use crate::compare::{Kind, record_lines};
 use crate::event::{CaseResult, Failure};
 use crate::matrix::Expect;
 use crate::outcome::Notice;
-use crate::sql_text::Sql;
 use crate::suite::{Recorded, Step, asks_for_order, one_line};
 
 /// Failures that are kept whole; the others are counted.
@@ -55,6 +54,17 @@ impl Judged {
         ended: Ended::Passed,
         came: None,
     };
+
+    /// A step that asks no server.
+    pub(super) fn without_answer(ended: Result<(), Wrong>) -> Self {
+        Judged {
+            ended: match ended {
+                Ok(()) => Ended::Passed,
+                Err(wrong) => Ended::Failed(wrong),
+            },
+            came: None,
+        }
+    }
 
     pub(super) fn has_failed(&self) -> bool {
         matches!(self.ended, Ended::Failed(_))
@@ -219,10 +229,9 @@ impl<'a> Tally<'a> {
             }
         }
         if self.result.failures.len() < KEPT {
-            let statement = step.action.sql().map(Sql::text).unwrap_or_default();
             self.result.failures.push(Failure {
                 line: step.line,
-                statement: shortened(&statement),
+                statement: shortened(&step.action.shown()),
                 expected: shortened(&wrong.expected),
                 found: shortened(&wrong.found),
                 why: match &step.within {

@@ -185,6 +185,12 @@ impl Conditions {
         self.skip.push(condition);
     }
 
+    /// Those of another record too.
+    pub fn add(&mut self, other: Conditions) {
+        self.only.extend(other.only);
+        self.skip.extend(other.skip);
+    }
+
     /// Whether the step is run for these facts.
     pub fn hold(&self, facts: &Facts) -> bool {
         self.only.iter().all(|condition| condition.holds(facts))

@@ -50,23 +50,6 @@ impl Lines {
         })
     }
 
-    /// The next line as text; `None` at the end.
-    ///
-    /// # Errors
-    /// [`SuiteError`] where it cannot be read or is no UTF-8.
-    pub(super) fn next(&mut self) -> Result<Option<&str>, SuiteError> {
-        if self.next_bytes()?.is_none() {
-            return Ok(None);
-        }
-        match std::str::from_utf8(&self.line) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(self.at(
-                self.read,
-                "expected UTF-8 text; found other bytes".to_owned(),
-            )),
-        }
-    }
-
     /// The next line as bytes; `None` at the end.
     ///
     /// # Errors

@@ -21,9 +21,9 @@ pub use expectation::{Absent, Expectation, Recorded, UnlikeStatements, expectati
 pub(crate) use known::read_kinds;
 pub use known::{Known, KnownEntry, Reason, known_path, one_line, proposal};
 pub use order::{asks_for_counts, asks_for_order};
-pub use slt::SltSteps;
+pub use slt::{SltOptions, SltSteps};
 pub use sql::{SqlMark, SqlSteps};
-pub use step::{Action, Step};
+pub use step::{Action, Step, SystemCommand};
 
 use std::path::Path;
 

@@ -272,6 +272,7 @@ impl SqlSteps {
         Step {
             line,
             within,
+            substitutes: false,
             conditions,
             connection: None,
             action,

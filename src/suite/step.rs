@@ -1,5 +1,7 @@
 //! One step of a case.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::condition::Conditions;
@@ -20,6 +22,8 @@ pub struct Step {
     pub connection: Option<String>,
     /// What is done.
     pub action: Action,
+    /// Whether variables are replaced in what is done.
+    pub substitutes: bool,
     /// How often a failing step is tried again, and how long is waited.
     pub retry: Option<(usize, Duration)>,
 }
@@ -55,6 +59,15 @@ pub enum Action {
         /// The statement.
         sql: Sql,
     },
+    /// A query whose only row is bound to variables.
+    Let {
+        /// The statement.
+        sql: Sql,
+        /// Their names, one a column.
+        variables: Vec<String>,
+    },
+    /// A command on this machine.
+    System(SystemCommand),
     /// A pause.
     Sleep(Duration),
     /// The end of the case.
@@ -69,6 +82,19 @@ pub enum Action {
     },
 }
 
+/// A command on this machine.
+#[derive(Debug, Clone)]
+pub struct SystemCommand {
+    /// What a shell reads.
+    pub text: Sql,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// Whether it is to fail.
+    pub must_fail: bool,
+    /// What it is to write, without blanks at both ends.
+    pub output: Option<String>,
+}
+
 impl Action {
     /// Kinds of difference of which the file itself says what is right, so that
     /// its expectation judges them. `stored` says whether the outcomes of a
@@ -78,6 +104,9 @@ impl Action {
             Action::Succeeds { affected: None, .. } => &[Kind::Acceptance],
             Action::Succeeds { .. } => &[Kind::Acceptance, Kind::Affected],
             Action::Fails { .. } => &[Kind::Acceptance, Kind::ErrorCode],
+            Action::Query { expected, .. } if expected.names.is_some() => {
+                &[Kind::Acceptance, Kind::Rows, Kind::Order, Kind::ColumnName]
+            }
             Action::Query { .. } => &[Kind::Acceptance, Kind::Rows, Kind::Order],
             Action::Record { .. } if stored => &[
                 Kind::Acceptance,
@@ -87,7 +116,10 @@ impl Action {
                 Kind::ErrorCode,
                 Kind::ColumnName,
             ],
+            // Whatever it is, the file only asks for it.
+            Action::Let { .. } => &[Kind::Acceptance, Kind::Rows, Kind::Order],
             Action::Record { .. }
+            | Action::System(_)
             | Action::Sleep(_)
             | Action::Halt
             | Action::ResetConnection
@@ -102,10 +134,22 @@ impl Action {
             Action::Succeeds { sql, .. }
             | Action::Fails { sql, .. }
             | Action::Query { sql, .. }
+            | Action::Let { sql, .. }
             | Action::Record { sql } => Some(sql),
-            Action::Sleep(_) | Action::Halt | Action::ResetConnection | Action::Connect { .. } => {
-                None
-            }
+            Action::System(_)
+            | Action::Sleep(_)
+            | Action::Halt
+            | Action::ResetConnection
+            | Action::Connect { .. } => None,
+        }
+    }
+
+    /// What is run, for people.
+    pub fn shown(&self) -> Cow<'_, str> {
+        match (self, self.sql()) {
+            (_, Some(sql)) => sql.text(),
+            (Action::System(command), None) => command.text.text(),
+            (_, None) => Cow::Borrowed(""),
         }
     }
 }

@@ -1,0 +1,244 @@
+//! Commands that a file runs on this machine (`system`), where its suite allows
+//! them.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::time::{timeout, timeout_at};
+
+use super::command::Caller;
+use super::judge::Wrong;
+use super::sessions::Until;
+use crate::sql_text::escape_bytes;
+use crate::suite::SystemCommand;
+
+/// Bytes of a command's output that are kept.
+const KEPT: u64 = 1 << 20;
+/// How long a command that is asked to end may take before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The commands of one case. Those in the background end with it.
+#[derive(Debug)]
+pub(super) struct Commands {
+    caller: Caller,
+    background: Vec<Group>,
+}
+
+/// How a command ended.
+struct End {
+    status: ExitStatus,
+    output: Vec<u8>,
+    errors: Vec<u8>,
+}
+
+impl Commands {
+    pub(super) fn new(caller: Caller) -> Self {
+        Commands {
+            caller,
+            background: Vec::new(),
+        }
+    }
+
+    /// Runs a command by `bash`, as whoever called dbmatrix; one that ends with
+    /// `&` goes on until the case ends.
+    pub(super) async fn run(
+        &mut self,
+        command: &SystemCommand,
+        text: Vec<u8>,
+        until: Until,
+    ) -> Result<(), Wrong> {
+        let text = text.trim_ascii_end();
+        if let Some(text) = text.strip_suffix(b"&")
+            && !text.ends_with(b"&")
+        {
+            let started = self.start(text, &command.folder, Stdio::null);
+            let group = started.map_err(|error| not_started(&error))?;
+            self.background.push(group);
+            return Ok(());
+        }
+        let started = self.start(text, &command.folder, Stdio::piped);
+        let mut group = started.map_err(|error| not_started(&error))?;
+        match timeout_at(until.when, group.wait()).await {
+            Ok(end) => judge(command, &end.map_err(|error| not_started(&error))?),
+            Err(_) => {
+                group.end().await;
+                let limit = humantime::format_duration(until.limit);
+                Err(Wrong {
+                    expected: format!("an end within {limit}, the limit of the {}", until.of),
+                    found: "the command was still running; it was ended".to_owned(),
+                    why: "it took too long",
+                    kind: None,
+                })
+            }
+        }
+    }
+
+    fn start(&self, text: &[u8], folder: &Path, output: fn() -> Stdio) -> io::Result<Group> {
+        let mut command = Command::new("bash");
+        command
+            .arg("-c")
+            .arg(OsString::from_vec(text.to_vec()))
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(output())
+            .stderr(output())
+            .process_group(0);
+        if let Some((user, group)) = self.caller.ids {
+            command.uid(user).gid(group);
+        }
+        command.spawn().map(Group)
+    }
+}
+
+/// A command with all that it has started; it is ended when it is dropped.
+#[derive(Debug)]
+struct Group(Child);
+
+impl Group {
+    async fn wait(&mut self) -> io::Result<End> {
+        let (out, err) = (self.0.stdout.take(), self.0.stderr.take());
+        let (output, errors) = tokio::join!(keep(out), keep(err));
+        Ok(End {
+            status: self.0.wait().await?,
+            output,
+            errors,
+        })
+    }
+
+    async fn end(&mut self) {
+        self.signal(Signal::TERM);
+        if timeout(GRACE, self.0.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            let _ = self.0.wait().await;
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.0.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(id) = id.and_then(Pid::from_raw) {
+            let _ = kill_process_group(id, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+    }
+}
+
+/// Reads to the end and keeps the beginning.
+async fn keep(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    if let Some(mut pipe) = pipe {
+        let _ = (&mut pipe).take(KEPT).read_to_end(&mut kept).await;
+        let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
+    }
+    kept
+}
+
+fn judge(command: &SystemCommand, end: &End) -> Result<(), Wrong> {
+    let text = |bytes: &[u8]| escape_bytes(bytes).trim().to_owned();
+    if end.status.success() == command.must_fail {
+        let shown = [text(&end.output), text(&end.errors)].join("\n");
+        return Err(Wrong {
+            expected: match command.must_fail {
+                true => "a command that fails".to_owned(),
+                false => "a command that succeeds".to_owned(),
+            },
+            found: format!("{}\n{}", end.status, shown.trim())
+                .trim()
+                .to_owned(),
+            why: "another end of the command",
+            kind: None,
+        });
+    }
+    match &command.output {
+        Some(expected) if *expected != text(&end.output) => Err(Wrong {
+            expected: expected.clone(),
+            found: text(&end.output),
+            why: "another output of the command",
+            kind: None,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn not_started(error: &io::Error) -> Wrong {
+    Wrong {
+        expected: "a command that `bash` runs".to_owned(),
+        found: format!("it could not be run: {error}"),
+        why: "the command could not be run",
+        kind: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn run(text: &str, output: Option<&str>, limit: Duration) -> Result<(), String> {
+        let command = SystemCommand {
+            text: text.into(),
+            folder: PathBuf::from("/"),
+            must_fail: text.starts_with("false"),
+            output: output.map(str::to_owned),
+        };
+        let until = Until {
+            when: Instant::now() + limit,
+            limit,
+            of: "step",
+        };
+        let mut commands = Commands::new(Caller::default());
+        let ended = commands.run(&command, text.into(), until).await;
+        ended.map_err(|wrong| format!("{}: {}", wrong.why, wrong.found))
+    }
+
+    #[tokio::test]
+    async fn a_command_is_judged_by_its_end_and_its_output() {
+        let long = Duration::from_secs(60);
+        assert_eq!(run("pwd", Some("/"), long).await, Ok(()));
+        assert_eq!(run("false", None, long).await, Ok(()));
+        assert_eq!(
+            run("printf 'a\\n\\nb\\n'", Some("a\n\nb"), long).await,
+            Ok(())
+        );
+        assert_eq!(run("true && true", None, long).await, Ok(()));
+        let told = run("echo a; echo b >&2; exit 3", None, long).await;
+        assert_eq!(
+            told,
+            Err("another end of the command: exit status: 3\na\nb".to_owned())
+        );
+        let told = run("echo b", Some("a"), long).await;
+        assert_eq!(told, Err("another output of the command: b".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_takes_too_long_is_ended_with_what_it_started() {
+        let begun = Instant::now();
+        let told = run("sleep 61 | cat", None, Duration::from_millis(100)).await;
+        assert!(told.expect_err("too long").contains("took too long"));
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+
+    #[tokio::test]
+    async fn one_in_the_background_is_not_waited_for() {
+        let begun = Instant::now();
+        assert_eq!(
+            run("sleep 62 &", None, Duration::from_secs(60)).await,
+            Ok(())
+        );
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+}

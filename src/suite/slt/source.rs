@@ -1,0 +1,292 @@
+//! sqllogictest files as records, cut line by line; files that others include
+//! in their places.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::head::{Body, Head};
+use crate::sql_text::escape_bytes;
+use crate::suite::condition::Conditions;
+use crate::suite::error::SuiteError;
+use crate::suite::lines::Lines;
+
+/// What stands between a statement and what is expected of it.
+pub(super) const DELIMITER: &str = "----";
+
+/// A record as it stands in a file.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// Its first line.
+    pub(super) head: Head,
+    /// The lines below, each with its end, in the text form of bytes.
+    pub(super) body: String,
+}
+
+/// A file that is being read, with those that include it.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// The innermost file is the last; files that wait for it stand before it.
+    stack: Vec<Source>,
+}
+
+/// A file.
+#[derive(Debug)]
+struct Source {
+    path: Arc<Path>,
+    /// `None` until the files before it have been read.
+    lines: Option<Lines>,
+    /// Line of the last record.
+    line: usize,
+    /// Where the outermost file includes it, and what holds for all of it.
+    included: Option<Included>,
+}
+
+#[derive(Debug, Clone)]
+struct Included {
+    /// Line in the outermost file.
+    line: usize,
+    conditions: Conditions,
+}
+
+impl Sources {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`SuiteError::Read`].
+    pub(super) fn open(path: &Path) -> Result<Self, SuiteError> {
+        Ok(Sources {
+            stack: vec![Source {
+                path: path.into(),
+                lines: Some(Lines::open(path)?),
+                line: 0,
+                included: None,
+            }],
+        })
+    }
+
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// [`SuiteError`].
+    pub(super) fn next(&mut self) -> Result<Option<Block>, SuiteError> {
+        while let Some(source) = self.stack.last_mut() {
+            let lines = match &mut source.lines {
+                Some(lines) => lines,
+                closed => closed.insert(Lines::open(&source.path)?),
+            };
+            match next_block(lines, &mut source.line) {
+                Ok(Some(block)) => return Ok(Some(block)),
+                Ok(None) => {
+                    self.stack.pop();
+                }
+                Err(BlockError::Read(error)) => return Err(error),
+                Err(BlockError::Head(message)) => return Err(self.at(0, message)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The line in the outermost file, and the place in the file that it
+    /// includes there.
+    pub(super) fn place(&self) -> (usize, Option<String>) {
+        let source = self.innermost();
+        let Some(included) = &source.included else {
+            return (source.line, None);
+        };
+        let base = self
+            .stack
+            .first()
+            .and_then(|outermost| outermost.path.parent());
+        let path = source.path.strip_prefix(base.unwrap_or(Path::new("")));
+        let path = path.unwrap_or(&source.path).display();
+        (included.line, Some(format!("{path}:{}", source.line)))
+    }
+
+    /// The folder of the file.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self.innermost().path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+
+    /// What holds for all records of the file.
+    pub(super) fn conditions(&self) -> Option<&Conditions> {
+        let included = self.stack.last()?.included.as_ref()?;
+        Some(&included.conditions)
+    }
+
+    /// What is wrong with the last record, so many lines below its head.
+    pub(super) fn at(&self, below: usize, mut message: String) -> SuiteError {
+        let source = self.innermost();
+        if source.included.is_some() {
+            message.push_str(&format!(" (included by {})", self.chain(" by ")));
+        }
+        SuiteError::At {
+            path: source.path.to_path_buf(),
+            line: source.line + below,
+            message,
+        }
+    }
+
+    /// Reads the files that match a pattern before the file goes on.
+    ///
+    /// # Errors
+    /// [`SuiteError::At`] where none matches, or one is being read.
+    pub(super) fn include(
+        &mut self,
+        pattern: &str,
+        conditions: Conditions,
+    ) -> Result<(), SuiteError> {
+        let (line, _) = self.place();
+        let mut all = self.conditions().cloned().unwrap_or_default();
+        all.add(conditions);
+        let folder = self.innermost().path.parent();
+        let whole = folder.unwrap_or(Path::new("")).join(pattern);
+        let found = match glob::glob(&whole.to_string_lossy()) {
+            Ok(found) => found.collect::<Result<Vec<_>, _>>(),
+            Err(error) => {
+                let expected = format!("expected a pattern of files; found `{pattern}`: {error}");
+                return Err(self.at(0, expected));
+            }
+        };
+        let found = found.map_err(|error| self.at(0, error.to_string()))?;
+        if found.is_empty() {
+            let expected =
+                format!("expected a file beside this one; found none that matches `{pattern}`");
+            return Err(self.at(0, expected));
+        }
+        for path in &found {
+            self.check_cycle(path)?;
+        }
+        let included = Included {
+            line,
+            conditions: all,
+        };
+        self.stack
+            .extend(found.into_iter().rev().map(|path| Source {
+                path: path.into(),
+                lines: None,
+                line: 0,
+                included: Some(included.clone()),
+            }));
+        Ok(())
+    }
+
+    fn check_cycle(&self, path: &Path) -> Result<(), SuiteError> {
+        let real = |path: &Path| -> PathBuf { path.canonicalize().unwrap_or(path.to_owned()) };
+        let wanted = real(path);
+        if !self.being_read().any(|source| real(&source.path) == wanted) {
+            return Ok(());
+        }
+        let source = self.innermost();
+        let mut chain = format!("{}:{}", source.path.display(), source.line);
+        let outer = self.chain(" from ");
+        if !outer.is_empty() {
+            chain.push_str(&format!(" from {outer}"));
+        }
+        Err(SuiteError::At {
+            path: source.path.to_path_buf(),
+            line: source.line,
+            message: format!(
+                "expected files that do not include themselves; found `{}` again: {chain}",
+                path.display()
+            ),
+        })
+    }
+
+    /// The file of the last record.
+    fn innermost(&self) -> &Source {
+        self.stack
+            .last()
+            .expect("a file is open from the first record to the end")
+    }
+
+    /// Files that are being read, the innermost first.
+    fn being_read(&self) -> impl Iterator<Item = &Source> {
+        self.stack
+            .iter()
+            .rev()
+            .filter(|source| source.lines.is_some())
+    }
+
+    /// Where the innermost file is included, the nearest first.
+    fn chain(&self, by: &str) -> String {
+        let places: Vec<String> = self
+            .being_read()
+            .skip(1)
+            .map(|source| format!("{}:{}", source.path.display(), source.line))
+            .collect();
+        places.join(by)
+    }
+}
+
+enum BlockError {
+    Read(SuiteError),
+    /// The head is not as it should be.
+    Head(String),
+}
+
+impl From<SuiteError> for BlockError {
+    fn from(error: SuiteError) -> Self {
+        BlockError::Read(error)
+    }
+}
+
+/// Reads one record; `at` becomes its line.
+fn next_block(lines: &mut Lines, at: &mut usize) -> Result<Option<Block>, BlockError> {
+    loop {
+        let Some(line) = next_line(lines)? else {
+            return Ok(None);
+        };
+        if line.is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        *at = lines.read();
+        let head = Head::read(&line).map_err(BlockError::Head)?;
+        let body = match head.body {
+            Body::None => String::new(),
+            Body::Lines | Body::Paragraphs => read_body(lines, head.body)?,
+        };
+        return Ok(Some(Block { head, body }));
+    }
+}
+
+fn read_body(lines: &mut Lines, kind: Body) -> Result<String, SuiteError> {
+    let mut body = String::new();
+    let mut has_delimiter = false;
+    let mut after_empty = false;
+    while let Some(line) = next_line(lines)? {
+        if line.is_empty() {
+            let goes_on = kind == Body::Paragraphs && has_delimiter && !after_empty;
+            if !goes_on {
+                break;
+            }
+        }
+        after_empty = line.is_empty();
+        has_delimiter |= line == DELIMITER;
+        body.push_str(&line);
+        body.push('\n');
+    }
+    Ok(body)
+}
+
+/// The next line without its end. One of blanks alone is empty, as it is to the
+/// classic runner.
+fn next_line(lines: &mut Lines) -> Result<Option<String>, SuiteError> {
+    let is_first = lines.read() == 0;
+    let Some(line) = lines.next_bytes()? else {
+        return Ok(None);
+    };
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = match is_first {
+        true => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+        false => line,
+    };
+    let is_blank = line.iter().all(u8::is_ascii_whitespace);
+    Ok(Some(match is_blank {
+        true => String::new(),
+        false => escape_bytes(line).into_owned(),
+    }))
+}
