@@ -3,12 +3,16 @@
 //! Plain data that is written to files and read back; times are seconds.
 //! Knows neither who sends nor who listens.
 
+mod channel;
+mod in_files;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::channel::{Receiver, Sender, WeakSender};
+use self::in_files::{path_text, seconds};
 use crate::compare::Kind;
 pub use crate::server::PackageVersion;
 pub use crate::suite::Reason;
@@ -30,6 +34,7 @@ pub enum Event {
         /// When, in UTC, such as `2026-11-23T17:45:39Z`.
         began: String,
         /// The matrix file.
+        #[serde(with = "path_text")]
         matrix: PathBuf,
         /// The chosen flavours, in the order in which they are shown.
         flavours: Vec<String>,
@@ -101,6 +106,7 @@ pub enum Event {
         /// Which suite.
         suite: String,
         /// Which file, or the command as it is written.
+        #[serde(with = "path_text")]
         file: PathBuf,
     },
     /// A case has come so far; often said.
@@ -110,6 +116,7 @@ pub enum Event {
         /// Which suite.
         suite: String,
         /// Which file.
+        #[serde(with = "path_text")]
         file: PathBuf,
         /// Steps done.
         steps: usize,
@@ -121,6 +128,7 @@ pub enum Event {
         /// Which suite.
         suite: String,
         /// Which file, or the command as it is written.
+        #[serde(with = "path_text")]
         file: PathBuf,
         /// How.
         result: CaseResult,
@@ -133,6 +141,7 @@ pub enum Event {
         /// Which suite.
         suite: String,
         /// Which file.
+        #[serde(with = "path_text")]
         file: PathBuf,
         /// How many steps.
         steps: usize,
@@ -144,6 +153,7 @@ pub enum Event {
     /// Expectations were written.
     ExpectationWritten {
         /// The file.
+        #[serde(with = "path_text")]
         file: PathBuf,
     },
     /// All cases of a flavour have ended.
@@ -211,6 +221,7 @@ pub struct Divergence {
     /// Which suite.
     pub suite: String,
     /// Which file.
+    #[serde(with = "path_text")]
     pub file: PathBuf,
     /// Line in the file, from 1.
     pub line: usize,
@@ -255,6 +266,7 @@ pub struct Stale {
     /// Which suite.
     pub suite: String,
     /// The file of known divergences.
+    #[serde(with = "path_text")]
     pub file: PathBuf,
     /// The entry's line in it, from 1.
     pub line: usize,
@@ -434,69 +446,6 @@ impl Verdict {
     }
 }
 
-/// Times in files.
-mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_f64(time.as_secs_f64())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
-    }
-}
-
-/// Where events are sent. A listener that is gone stops no run.
-#[derive(Debug, Clone)]
-pub struct Sender(tokio::sync::mpsc::UnboundedSender<Event>);
-
-impl Sender {
-    /// A sender with its other end.
-    pub fn channel() -> (Self, tokio::sync::mpsc::UnboundedReceiver<Event>) {
-        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        (Sender(sender), receiver)
-    }
-
-    /// Says what happened.
-    pub fn send(&self, event: Event) {
-        let _ = self.0.send(event);
-    }
-
-    /// A sender that keeps nobody waiting for what it may still say.
-    pub fn downgrade(&self) -> WeakSender {
-        WeakSender(self.0.downgrade())
-    }
-
-    /// Says what a flavour is at.
-    pub fn phase(&self, flavour: &str, phase: Phase) {
-        self.send(Event::FlavourPhase {
-            flavour: flavour.to_owned(),
-            phase,
-        });
-    }
-
-    /// Warns people.
-    pub fn warn(&self, text: impl Into<String>) {
-        self.send(Event::Warning { text: text.into() });
-    }
-}
-
-/// A sender for what outlives a run: once the others are gone, nobody hears it.
-#[derive(Debug, Clone)]
-pub struct WeakSender(tokio::sync::mpsc::WeakUnboundedSender<Event>);
-
-impl WeakSender {
-    /// Says what happened, where somebody still listens.
-    pub fn send(&self, event: Event) {
-        if let Some(sender) = self.0.upgrade() {
-            let _ = sender.send(event);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -539,9 +488,13 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_is_gone_stops_no_sender() {
-        let (sender, listener) = Sender::channel();
-        drop(listener);
-        sender.warn("nobody hears this");
+    fn a_path_that_is_not_utf_8_is_written_and_read_back() {
+        use std::os::unix::ffi::OsStringExt;
+        let path = std::ffi::OsString::from_vec(b"caf\xe9/a.sql".to_vec());
+        let event = Event::ExpectationWritten { file: path.into() };
+        let written = serde_json::to_string(&event).expect("plain data");
+        assert!(written.contains(r"caf\\xE9/a.sql"), "{written}");
+        let read: Event = serde_json::from_str(&written).expect("what was written");
+        assert_eq!(read, event);
     }
 }

@@ -202,3 +202,58 @@ fn flavours_are_named_or_all() {
         assert!(both.ends_with("=> 2"), "{command}");
     }
 }
+
+#[test]
+fn a_full_disk_behind_standard_output_is_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let output = Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+        .arg("catalogue")
+        .stdout(full.expect("the device is there"))
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the program runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        told,
+        "error: could not write to standard output: No space left on device (os error 28)\n"
+    );
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn readers_that_have_gone_are_no_reason_to_panic() {
+    let run = |arguments: &[&str]| {
+        let (out, err) = (std::io::pipe(), std::io::pipe());
+        let (_, out) = out.expect("a pipe");
+        let (_, err) = err.expect("a pipe");
+        Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+            .args(arguments)
+            .stdout(out)
+            .stderr(err)
+            .status()
+            .expect("the program runs")
+            .code()
+    };
+    assert_eq!(run(&["catalogue"]), Some(0));
+    assert_eq!(run(&["run", "/nowhere.toml"]), Some(2));
+}
+
+#[test]
+fn an_environment_and_a_path_that_are_not_utf_8_are_taken_as_they_are() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&inner).expect("it is made");
+    let matrix = inner.join("m.toml");
+    std::fs::write(&matrix, "flavours = ['mariadb:11.8']\n").expect("a matrix");
+    let output = Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+        .arg("run")
+        .arg(&matrix)
+        .env("CAF\u{e9}", std::ffi::OsStr::from_bytes(b"\xff"))
+        .env("DBMATRIX_LOG", std::ffi::OsStr::from_bytes(b"\xff"))
+        .output()
+        .expect("the program runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("has no `[[suite]]`"), "{told}");
+    assert_eq!(output.status.code(), Some(2));
+}

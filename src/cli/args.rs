@@ -17,6 +17,9 @@ use crate::plan::Selection;
 use crate::report::ReportSpec;
 use crate::shard::Shard;
 
+/// The engine project that holds everything, unless another one is named.
+pub(super) const USUAL_PROJECT: &str = "dbmatrix";
+
 /// Does it hold on every version? Runs SQL suites side by side on MySQL,
 /// MariaDB and Percona Server of many versions, each in a container of its own.
 #[derive(Debug, Parser)]
@@ -42,7 +45,7 @@ pub(super) struct Place {
     pub(super) engine: Option<EngineChoice>,
 
     /// Engine project that holds everything; two projects share nothing
-    #[arg(long, global = true, env = "DBMATRIX_PROJECT", default_value = "dbmatrix", value_parser = project_name)]
+    #[arg(long, global = true, env = "DBMATRIX_PROJECT", default_value = USUAL_PROJECT, value_parser = project_name)]
     pub(super) project: String,
 
     /// Show each file and say what is done (-v), or every request (-vv)

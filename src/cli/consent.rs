@@ -22,8 +22,9 @@ pub(super) fn ask(packages: &[String], yes: bool) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(refused());
     }
-    eprint!("dbmatrix needs these system packages: {names}\nInstall them now? [y/N] ");
-    let _ = std::io::stderr().flush();
+    eprintln!("dbmatrix needs these system packages: {names}");
+    let mut terminal = std::io::stderr();
+    let _ = write!(terminal, "Install them now? [y/N] ").and_then(|()| terminal.flush());
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     let consents = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());

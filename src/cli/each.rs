@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use super::args::Place;
 use super::hand::Chosen;
 use super::reach::{find_all, log_in_to, open_ways, running};
-use super::signal::asked_to_end;
+use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::{Failure, privilege, say};
 use crate::event::{Sender, Verdict};
 use crate::host::Names;
@@ -148,10 +148,10 @@ async fn to_the_end(work: impl Future<Output = Verdict>) -> Verdict {
         verdict = &mut work => return verdict,
         () = asked_to_end() => eprintln!("ending what was begun; once more leaves it half done"),
     }
-    tokio::select! {
-        _ = &mut work => {}
-        () = asked_to_end() => {}
-    }
+    let left = "ended at once: servers may be left shut down or held; `dbmatrix list` shows them, \
+        and `dbmatrix start` starts them again";
+    end_at_once_when_asked_again(left.to_owned());
+    work.await;
     Verdict::Interrupted
 }
 

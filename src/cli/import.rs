@@ -13,7 +13,7 @@ use tokio::io::BufReader;
 use super::args::{Place, access};
 use super::reach::{log_in_at, open_way};
 use super::run::{clean_up, prepare_way};
-use super::signal::asked_to_end;
+use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::{Failure, consent, privilege, say, transfer};
 use crate::engine::EngineError;
 use crate::event::{Sender, Verdict};
@@ -106,12 +106,14 @@ pub(super) async fn import(place: &Place, args: &ImportArgs) -> Result<Verdict, 
     }
     if ended.is_none() {
         eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
+        end_at_once_when_asked_again(format!(
+            "ended at once: what was half imported may be left in nest `{}`; the next run of its \
+             matrix removes it",
+            spec.name
+        ));
     }
     if lock.get().is_some() {
-        tokio::select! {
-            () = clear(&options, &spec.name, begun.as_ref()) => {}
-            () = asked_to_end() => {}
-        }
+        clear(&options, &spec.name, begun.as_ref()).await;
     }
     match ended {
         Some(Err(failure)) => Err(failure),

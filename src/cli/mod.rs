@@ -1,7 +1,14 @@
 //! The command line: one file a command, and the only place that wires rooms
 //! together.
 
-#![expect(clippy::print_stderr, reason = "the command line speaks to people")]
+/// Writes a line to standard error, as the one of the standard library; one that
+/// cannot be written is no reason to panic.
+macro_rules! eprintln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr().lock(), $($text)*);
+    }};
+}
 
 mod ad_hoc;
 mod args;
@@ -36,7 +43,8 @@ mod snapshot;
 mod transfer;
 mod url;
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use clap::Parser;
 
@@ -67,10 +75,17 @@ impl Failure {
     }
 }
 
+/// Why standard output could not be written.
+static UNSAID: OnceLock<io::Error> = OnceLock::new();
+
 /// Writes a line to standard output. A reader that has gone (`| head`) is no
-/// error.
+/// error; whatever else keeps a line from being written decides the exit status.
 fn say(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    if let Err(error) = writeln!(io::stdout().lock(), "{text}")
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = UNSAID.set(error);
+    }
 }
 
 /// Parses the command line, carries it out, and returns the exit status.
@@ -92,7 +107,14 @@ pub fn main() -> std::process::ExitCode {
         eprintln!("error: {}", failure.message);
         failure.verdict.code()
     });
-    code.into()
+    match (UNSAID.get(), code) {
+        (Some(error), code) => {
+            eprintln!("error: could not write to standard output: {error}");
+            code.max(Verdict::NotProvided.code())
+        }
+        (None, code) => code,
+    }
+    .into()
 }
 
 async fn carry_out(args: &Args) -> Result<u8, Failure> {
@@ -128,5 +150,6 @@ fn start_log(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .init();
 }

@@ -3,15 +3,18 @@
 use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use super::args::{Place, RunArgs, UpArgs};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::args::{Place, RunArgs, USUAL_PROJECT, UpArgs};
 use super::lock::insist;
-use super::signal::asked_to_end;
+use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::{Failure, consent, privilege, say};
 use crate::config::hint;
 use crate::engine::Engine;
-use crate::event::{Event, SCHEMA, Sender, Verdict};
+use crate::event::{Event, Receiver, SCHEMA, Sender, Verdict};
 use crate::host::{Names, Storage, Survey, survey};
 use crate::image::ImageOrigin;
 use crate::matrix::{Flavour, Matrix, NestSpec};
@@ -26,6 +29,10 @@ use crate::run::{
     put_to_rest, run as run_plan,
 };
 use crate::shard::Shard;
+
+/// How long reporters may take over what they have not written yet, once a run
+/// is interrupted.
+const UNREAD: Duration = Duration::from_secs(3);
 
 /// What is to be done with a matrix that is up.
 pub(super) struct Task {
@@ -250,7 +257,7 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     audience.extend(reports);
     let timings = Timings::default();
     audience.push(Box::new(timings.clone()));
-    let reporter = tokio::spawn(drive(heard, Audience::new(audience)));
+    let reporter = in_background(heard, Audience::new(audience));
     events.send(beginning(task, &names));
     let stand = OnceCell::new();
     let lock = OnceCell::new();
@@ -277,10 +284,14 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         Some(Ok(())) => {}
     }
     drop(events);
-    let record = reporter.await.map_err(Failure::not_provided)?;
+    let interrupted = ended.is_none();
+    if interrupted {
+        end_at_once_when_asked_again(left_by(place, task));
+    }
+    let heard = heard_by(reporter, interrupted).await?;
     // Without the lock, what is half made is somebody else's.
     if lock.get().is_some() && !matches!(ended, Some(Ok(()))) {
-        if ended.is_none() {
+        if interrupted {
             eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
         }
         clean_up(&options, &matrix.nest.name).await;
@@ -289,8 +300,13 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         rest(stand.get(), task, Patience::None, |_| false).await;
         return Err(failure);
     }
-    let interrupted = ended.is_none();
-    tell(place, task, &record, &timings);
+    let record = match heard {
+        Some(record) => {
+            tell(place, task, &record, &timings);
+            record
+        }
+        None => interrupted_record().await,
+    };
     let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
     let patience = match interrupted {
         true => Patience::None,
@@ -298,6 +314,52 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     };
     rest(stand.get(), task, patience, is_held).await;
     Ok(record)
+}
+
+/// Hears on a thread of its own: a reporter may wait for somebody who reads.
+fn in_background(heard: Receiver, audience: Audience) -> JoinHandle<RunRecord> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(drive(heard, audience)))
+}
+
+/// What the reporters have heard. A run that is over waits for who reads what
+/// they write; one that was interrupted does not, and nothing is known then.
+async fn heard_by(
+    reporter: JoinHandle<RunRecord>,
+    interrupted: bool,
+) -> Result<Option<RunRecord>, Failure> {
+    if !interrupted {
+        return reporter.await.map(Some).map_err(Failure::not_provided);
+    }
+    match tokio::time::timeout(UNREAD, reporter).await {
+        Ok(record) => record.map(Some).map_err(Failure::not_provided),
+        Err(_) => {
+            eprintln!("warning: nobody reads what is reported: the reports are not whole");
+            Ok(None)
+        }
+    }
+}
+
+/// The record of a run of which nothing is known but that it was interrupted.
+async fn interrupted_record() -> RunRecord {
+    let (events, heard) = Sender::channel();
+    events.send(Event::Interrupted);
+    drop(events);
+    drive(heard, Audience::default()).await
+}
+
+/// What a run that ends in the midst of it may leave, and how it goes.
+fn left_by(place: &Place, task: &Task) -> String {
+    let project = match place.project.as_str() {
+        USUAL_PROJECT => String::new(),
+        other => format!(" --project {other}"),
+    };
+    format!(
+        "ended at once: what was half made in nest `{}`, and databases of the suites' files, may be \
+         left; the next run removes them, and `dbmatrix{project} down {}` the whole nest",
+        task.matrix.nest.name,
+        task.matrix.path.display()
+    )
 }
 
 /// Sees to all that needs somebody's consent or password, before anything takes

@@ -1,6 +1,16 @@
 //! Ctrl-C and its like.
 
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::event::Verdict;
+
+/// How long the last words may take: nobody may be reading them.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Returns when the program is asked to end.
 pub(super) async fn asked_to_end() {
@@ -15,4 +25,21 @@ pub(super) async fn asked_to_end() {
         .collect();
     let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
     futures_util::future::select_all(waits).await;
+}
+
+/// Ends the program at once when it is asked to end once more, whatever it is
+/// at; says what may be left. A thread of its own sees to it, since all others
+/// may wait for somebody who does not read.
+pub(super) fn end_at_once_when_asked_again(left: String) {
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(asked_to_end());
+        let begun = Instant::now();
+        let told = thread::spawn(move || eprintln!("{left}"));
+        while !told.is_finished() && begun.elapsed() < LAST_WORDS {
+            thread::sleep(Duration::from_millis(10));
+        }
+        process::exit(Verdict::Interrupted.code().into());
+    });
 }

@@ -8,6 +8,7 @@ mod flavour;
 mod image;
 mod locked;
 mod nest;
+mod pattern;
 mod run;
 mod suite;
 

@@ -1,6 +1,6 @@
 //! `[[suite]]`: what to run, and on which flavours.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use regex::Regex;
 
 use super::flavour::Flavour;
 use super::image;
+use super::pattern::{expand, plain};
 use crate::compare::{Replacement, Rules, Tolerance};
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
 use crate::mysqltest::Program;
-use crate::suite::{FileKind, read_kinds};
+use crate::suite::read_kinds;
 
 /// How long a step may take unless its suite says otherwise: long enough for
 /// any that comes to an end.
@@ -414,52 +415,6 @@ fn read_globs(table: &TableReader<'_>, patterns: Placed<Vec<Placed<String>>>) ->
 fn plain_texts(list: Option<Placed<Vec<Placed<String>>>>) -> Vec<String> {
     let items = list.into_iter().flat_map(|list| list.value);
     items.map(|item| item.value).collect()
-}
-
-fn expand(table: &TableReader<'_>, folder: &Path, pattern: &Placed<String>) -> Vec<PathBuf> {
-    let whole = folder.join(&pattern.value);
-    let problem = |message: String| table.problem(pattern.span.clone(), message);
-    let found = match glob::glob(&whole.to_string_lossy()) {
-        Ok(found) => found.filter_map(Result::ok).collect::<Vec<_>>(),
-        Err(error) => {
-            problem(format!(
-                "expected a pattern of files; found `{}`: {error}",
-                pattern.value
-            ));
-            return Vec::new();
-        }
-    };
-    if found.is_empty() {
-        problem(format!("`{}` matches no file", pattern.value));
-        return found;
-    }
-    let suites: Vec<PathBuf> = found
-        .iter()
-        .filter(|path| FileKind::of(path).is_some())
-        .map(|path| plain(path))
-        .collect();
-    if suites.is_empty() {
-        problem(format!(
-            "expected files that end in `.slt`, `.test` or `.sql`; found `{}`",
-            found[0].display()
-        ));
-    }
-    suites
-}
-
-/// Without `x/..`, for people to read. A link among the folders is theirs.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        let before = plain.components().next_back();
-        match (part, before) {
-            (Component::ParentDir, Some(Component::Normal(_))) => {
-                plain.pop();
-            }
-            _ => plain.push(part),
-        }
-    }
-    plain
 }
 
 fn choose(

@@ -37,18 +37,13 @@ pub use timings::Timings;
 
 use std::time::Instant;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
-use crate::event::Event;
+use crate::event::{Event, Receiver};
 
 /// Tells events to an audience and records them, until all senders are gone.
 ///
 /// The record is no part of the audience: what goes wrong with it must not
 /// pass for a good end of the run.
-pub async fn drive(
-    mut events: UnboundedReceiver<Event>,
-    audience: impl Into<Audience>,
-) -> RunRecord {
+pub async fn drive(mut events: Receiver, audience: impl Into<Audience>) -> RunRecord {
     let begun = Instant::now();
     let mut audience = audience.into();
     let mut record = RunRecord::default();

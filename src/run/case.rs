@@ -24,7 +24,7 @@ use super::sessions::{Reply, Sessions, Until};
 use super::system::Commands;
 use super::tally::{Judged, Tally};
 use super::variables::Variables;
-use crate::event::CaseResult;
+use crate::event::{CaseResult, Sender};
 use crate::matrix::{Expect, FilesSpec};
 use crate::session::{Connect, LocalFolder, Session};
 use crate::sql_text::Sql;
@@ -55,6 +55,8 @@ pub(super) struct Case {
     pub(super) deadline: Option<(Instant, Duration)>,
     /// Whether the run goes on.
     pub(super) course: Course,
+    /// Where what comes of its steps is told in the end.
+    pub(super) events: Sender,
     /// As whom commands run.
     pub(super) caller: Caller,
     /// Counts the steps done, for a progress line.
@@ -186,6 +188,7 @@ impl<S: Connect> Runner<'_, S> {
                 self.tally.cut();
                 break;
             }
+            self.case.events.wait_for_room().await;
             self.check_deadline()?;
             if !step.conditions.hold(&self.case.facts) {
                 self.came(ordinal, step, None);

@@ -60,6 +60,7 @@ pub(super) async fn run_file(
         deadline: unit.deadline,
         course: joint.course.clone(),
         caller: joint.caller.clone(),
+        events: joint.events.clone(),
         steps_done: Arc::new(AtomicUsize::new(0)),
     };
     let ended = run_told(server, unit, &case, comparison, joint).await;

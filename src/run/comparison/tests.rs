@@ -1,8 +1,7 @@
 //! Comparisons of made-up answers.
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use super::*;
+use crate::event::Receiver;
 use crate::outcome::Outcome;
 use crate::suite::known_path;
 use crate::version::Family;
@@ -17,7 +16,7 @@ const FLAVOURS: [(&str, Family, &str); 3] = [
 struct Bench {
     comparison: Comparison,
     sinks: Vec<Option<Sink>>,
-    heard: UnboundedReceiver<Event>,
+    heard: Receiver,
     _folder: tempfile::TempDir,
     file: PathBuf,
 }

@@ -141,9 +141,11 @@ impl Sources {
         let (line, _) = self.place();
         let mut all = self.conditions().cloned().unwrap_or_default();
         all.add(conditions);
-        let folder = self.innermost().path.parent();
-        let whole = folder.unwrap_or(Path::new("")).join(pattern);
-        let found = match glob::glob(&whole.to_string_lossy()) {
+        let whole = match self.whole_pattern(pattern) {
+            Ok(whole) => whole,
+            Err(message) => return Err(self.at(0, message)),
+        };
+        let found = match glob::glob(&whole) {
             Ok(found) => found.collect::<Result<Vec<_>, _>>(),
             Err(error) => {
                 let expected = format!("expected a pattern of files; found `{pattern}`: {error}");
@@ -171,6 +173,20 @@ impl Sources {
                 included: Some(included.clone()),
             }));
         Ok(())
+    }
+
+    /// A pattern from the folder of the innermost file on.
+    fn whole_pattern(&self, pattern: &str) -> Result<String, String> {
+        let folder = self.folder();
+        match folder.to_str() {
+            _ if pattern.starts_with('/') => Ok(pattern.to_owned()),
+            Some(".") => Ok(pattern.to_owned()),
+            Some(folder) => Ok(format!("{}/{pattern}", glob::Pattern::escape(folder))),
+            None => Err(format!(
+                "expected a folder whose name is UTF-8; found `{}`",
+                folder.display()
+            )),
+        }
     }
 
     fn check_cycle(&self, path: &Path) -> Result<(), SuiteError> {

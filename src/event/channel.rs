@@ -1,0 +1,187 @@
+//! The way of events from those at work to who hears of them.
+//!
+//! Sending never waits, since not all who send can. Those who send much ask for
+//! room before they go on: a reporter that does not get on, since nobody reads
+//! what it writes, then holds up the run and not its memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{
+    UnboundedReceiver, UnboundedSender, WeakUnboundedSender, error::TryRecvError, unbounded_channel,
+};
+
+use super::{Event, Phase};
+
+/// Events that may wait to be heard before those who send them wait too.
+const MOST: usize = 256;
+
+/// What waits to be heard.
+#[derive(Debug, Default)]
+struct Backlog {
+    events: AtomicUsize,
+    /// Nobody hears any more, so nothing is to be waited for.
+    closed: AtomicBool,
+    room: Notify,
+}
+
+impl Backlog {
+    fn has_room(&self) -> bool {
+        self.events.load(Ordering::Relaxed) < MOST || self.closed.load(Ordering::Relaxed)
+    }
+}
+
+/// Where events are sent. A listener that is gone stops no run.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    events: UnboundedSender<Event>,
+    backlog: Arc<Backlog>,
+}
+
+impl Sender {
+    /// A sender with its other end.
+    pub fn channel() -> (Self, Receiver) {
+        let (sender, events) = unbounded_channel();
+        let backlog = Arc::new(Backlog::default());
+        let sender = Sender {
+            events: sender,
+            backlog: Arc::clone(&backlog),
+        };
+        (sender, Receiver { events, backlog })
+    }
+
+    /// Says what happened.
+    pub fn send(&self, event: Event) {
+        self.backlog.events.fetch_add(1, Ordering::Relaxed);
+        let _ = self.events.send(event);
+    }
+
+    /// Waits while too much waits to be heard.
+    pub async fn wait_for_room(&self) {
+        while !self.backlog.has_room() {
+            let room = self.backlog.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if self.backlog.has_room() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// A sender that keeps nobody waiting for what it may still say.
+    pub fn downgrade(&self) -> WeakSender {
+        WeakSender {
+            events: self.events.downgrade(),
+            backlog: Arc::clone(&self.backlog),
+        }
+    }
+
+    /// Says what a flavour is at.
+    pub fn phase(&self, flavour: &str, phase: Phase) {
+        self.send(Event::FlavourPhase {
+            flavour: flavour.to_owned(),
+            phase,
+        });
+    }
+
+    /// Warns people.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.send(Event::Warning { text: text.into() });
+    }
+}
+
+/// A sender for what outlives a run: once the others are gone, nobody hears it.
+#[derive(Debug, Clone)]
+pub struct WeakSender {
+    events: WeakUnboundedSender<Event>,
+    backlog: Arc<Backlog>,
+}
+
+impl WeakSender {
+    /// Says what happened, where somebody still listens.
+    pub fn send(&self, event: Event) {
+        if let Some(events) = self.events.upgrade() {
+            self.backlog.events.fetch_add(1, Ordering::Relaxed);
+            let _ = events.send(event);
+        }
+    }
+}
+
+/// Where events come out, in the order in which they were sent.
+#[derive(Debug)]
+pub struct Receiver {
+    events: UnboundedReceiver<Event>,
+    backlog: Arc<Backlog>,
+}
+
+impl Receiver {
+    /// The next event; `None` once all senders are gone.
+    pub async fn recv(&mut self) -> Option<Event> {
+        let event = self.events.recv().await;
+        self.note(event.is_some());
+        event
+    }
+
+    /// The next event that is there.
+    ///
+    /// # Errors
+    /// Where none is, now or for ever.
+    pub fn try_recv(&mut self) -> Result<Event, TryRecvError> {
+        let event = self.events.try_recv();
+        self.note(event.is_ok());
+        event
+    }
+
+    fn note(&self, is_heard: bool) {
+        if is_heard && self.backlog.events.fetch_sub(1, Ordering::Relaxed) == MOST {
+            self.backlog.room.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.backlog.closed.store(true, Ordering::Relaxed);
+        self.backlog.room.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(20);
+
+    fn fill(sender: &Sender) {
+        (0..MOST).for_each(|_| sender.send(Event::Interrupted));
+    }
+
+    #[tokio::test]
+    async fn who_sends_much_waits_for_who_hears() {
+        let (sender, mut receiver) = Sender::channel();
+        sender.wait_for_room().await;
+        fill(&sender);
+        assert!(timeout(MOMENT, sender.wait_for_room()).await.is_err());
+        let waiting = tokio::spawn(async move { sender.wait_for_room().await });
+        tokio::task::yield_now().await;
+        assert_eq!(receiver.recv().await, Some(Event::Interrupted));
+        let waited = timeout(Duration::from_secs(10), waiting).await;
+        waited.expect("there is room").expect("no panic");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_listener_that_is_gone() {
+        let (sender, receiver) = Sender::channel();
+        fill(&sender);
+        drop(receiver);
+        sender.warn("nobody hears this");
+        let waited = timeout(Duration::from_secs(10), sender.wait_for_room()).await;
+        waited.expect("nothing is to be waited for");
+    }
+}
