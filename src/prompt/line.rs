@@ -30,7 +30,7 @@ pub enum Source {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A line without its end.
-    Typed(String),
+    Typed(Vec<u8>),
     /// Ctrl-C.
     Interrupted,
     /// Nothing comes any more.
@@ -102,10 +102,7 @@ fn read_text(
             continue;
         }
         let line = match lines.next() {
-            Some(Ok(bytes)) => match String::from_utf8(bytes) {
-                Ok(text) => Line::Typed(text.trim_end_matches('\r').to_owned()),
-                Err(error) => Line::Broken(format!("expected UTF-8: {error}")),
-            },
+            Some(Ok(line)) => Line::Typed(line),
             Some(Err(error)) => Line::Broken(error.to_string()),
             None => Line::End,
         };
@@ -140,7 +137,7 @@ fn read_terminal(
             }
         };
         let line = match editor.readline(&prompt) {
-            Ok(line) => Line::Typed(line),
+            Ok(line) => Line::Typed(line.into_bytes()),
             Err(ReadlineError::Interrupted) => Line::Interrupted,
             Err(ReadlineError::Eof) => Line::End,
             Err(error) => Line::Broken(error.to_string()),

@@ -17,6 +17,7 @@ use super::seat::{Presses, Reply, Seat};
 use super::status;
 use super::typed::{Item, Typed};
 use crate::session::{Connect, SessionError};
+use crate::sql_text::escape_bytes;
 use crate::suite::Statement;
 
 /// How deep files may name files (`\.`).
@@ -126,7 +127,7 @@ impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
             let (items, is_over) = match line {
                 Line::Typed(line) => {
                     entry.push_str(if entry.is_empty() { "" } else { "\n" });
-                    entry.push_str(&line);
+                    entry.push_str(&escape_bytes(&line));
                     (typed.take(&line), false)
                 }
                 Line::Interrupted if self.tone != Tone::Prompt => return Ok(Ended::Interrupted),
@@ -387,9 +388,11 @@ fn statements_of(path: &str, depth: usize, typed: &Typed) -> Result<Vec<Item>, S
             "`{path}` is not read: files name files more than {DEEPEST} deep"
         ));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("`{path}`: {error}"))?;
+    let text = std::fs::read(path).map_err(|error| format!("`{path}`: {error}"))?;
     let mut inside = typed.fresh();
-    let mut items: Vec<Item> = text.lines().flat_map(|line| inside.take(line)).collect();
+    let text = text.strip_suffix(b"\n").unwrap_or(&text);
+    let lines = text.split(|byte| *byte == b'\n');
+    let mut items: Vec<Item> = lines.flat_map(|line| inside.take(line)).collect();
     items.extend(inside.rest());
     Ok(items)
 }

@@ -23,17 +23,19 @@ pub(super) struct Typed {
 
 impl Typed {
     /// Takes the next line, without its end; gives what can be done now.
-    pub(super) fn take(&mut self, line: &str) -> Vec<Item> {
+    pub(super) fn take(&mut self, line: impl AsRef<[u8]>) -> Vec<Item> {
+        let line = line.as_ref();
         if self.is_empty()
-            && let Some(command) = Command::read(line)
+            && let Ok(text) = std::str::from_utf8(line)
+            && let Some(command) = Command::read(text)
         {
             return vec![self.told(command)];
         }
-        if line.trim_end().ends_with("\\c") {
+        if line.trim_ascii_end().ends_with(b"\\c") {
             self.clear();
             return Vec::new();
         }
-        self.lexer.feed(line.as_bytes());
+        self.lexer.feed(line);
         let mut items = Vec::new();
         while let Some(piece) = self.lexer.next_piece() {
             items.extend(item_of(piece));

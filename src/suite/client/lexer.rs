@@ -261,10 +261,7 @@ impl Lexer {
     fn take_backslash(&mut self, rest: &[u8]) -> Option<Piece> {
         let quote = self.place.quote;
         let Some(&letter) = rest.get(1) else {
-            // Outside of a string the client drops it.
-            if quote.is_some() {
-                self.push(b"\\");
-            }
+            // The client drops it, also in a string.
             self.place.at += 1;
             return None;
         };

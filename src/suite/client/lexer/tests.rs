@@ -77,7 +77,7 @@ fn statements_are_sent_as_the_client_sends_them() {
             "SELECT ';', \"a\\\";\", `x\\`, 'it''s;';\n",
             &["SELECT ';', \"a\\\";\", `x\\`, 'it''s;'"],
         ),
-        ("SELECT 'a\\\nb', 3 \\\n+1;\n", &["SELECT 'a\\\nb', 3 \n+1"]),
+        ("SELECT 'a\\\nb', 3 \\\n+1;\n", &["SELECT 'a\nb', 3 \n+1"]),
         ("SELECT /* x */é1, 'é;';\n", &["SELECT /* x */é 1, 'é;'"]),
         (
             "/*! SELECT 1; SELECT 2 */;\n/*+ ; */ SELECT 3;\n",
