@@ -52,7 +52,7 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
 /// The file with the statements, and how it is called to people.
 fn source(args: &DiffArgs, folder: &tempfile::TempDir) -> Result<(PathBuf, String), Failure> {
     let (text, title) = match (&args.execute, &args.file) {
-        (Some(sql), _) => (sql.clone(), "-e"),
+        (Some(sql), _) => (sql.clone().into_bytes(), "-e"),
         (None, Some(file)) if file.as_os_str() != "-" => {
             if FileKind::of(file).is_none() {
                 return Err(Failure::misused(format!(
@@ -66,15 +66,15 @@ fn source(args: &DiffArgs, folder: &tempfile::TempDir) -> Result<(PathBuf, Strin
             return Ok((file.clone(), file.display().to_string()));
         }
         (None, _) => {
-            let mut text = String::new();
+            let mut text = Vec::new();
             std::io::stdin()
-                .read_to_string(&mut text)
+                .read_to_end(&mut text)
                 .map_err(Failure::misused)?;
             (text, "standard input")
         }
     };
     let path = folder.path().join("statements.sql");
-    let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(&text));
     written.map_err(Failure::not_provided)?;
     Ok((path, title.to_owned()))
 }

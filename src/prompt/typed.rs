@@ -25,6 +25,7 @@ impl Typed {
     /// Takes the next line, without its end; gives what can be done now.
     pub(super) fn take(&mut self, line: impl AsRef<[u8]>) -> Vec<Item> {
         let line = line.as_ref();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if self.is_empty()
             && let Ok(text) = std::str::from_utf8(line)
             && let Some(command) = Command::read(text)
