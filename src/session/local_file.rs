@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 use mysql_async::InfileData;
 use mysql_async::prelude::GlobalHandler;
@@ -120,6 +121,10 @@ impl LocalFiles {
         self.lock().refused.take()
     }
 
+    fn refuse(&self, refusal: Refusal) {
+        self.lock().refused = Some(refusal);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,8 +143,9 @@ impl LocalFiles {
 }
 
 impl GlobalHandler for LocalFiles {
-    /// Always gives a stream: the server waits for one in any case. Where it
-    /// fails, the server gets an empty file.
+    /// Never fails: the driver would end the session. Where a file is not given,
+    /// or cannot be read to its end, the server gets what there is, and the
+    /// refusal is kept for the session to tell.
     fn handle(&self, file_name: &[u8]) -> HandlerFuture {
         let files = self.clone();
         let name = file_name.to_vec();
@@ -156,20 +162,19 @@ impl GlobalHandler for LocalFiles {
             });
             let data: InfileData = match opened {
                 Ok(file) => {
-                    let chunks =
-                        ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
-                    chunks
-                        .map(move |chunk| {
-                            chunk.inspect_err(|error| {
-                                files.lock().refused = Some(not_found(&name, error));
-                            })
-                        })
-                        .boxed()
+                    let file = tokio::fs::File::from_std(file);
+                    let chunks = ReaderStream::with_capacity(file, CHUNK);
+                    let is_read = move |chunk: &io::Result<Bytes>| {
+                        if let Err(error) = chunk {
+                            files.refuse(not_found(&name, error));
+                        }
+                        std::future::ready(chunk.is_ok())
+                    };
+                    chunks.take_while(is_read).boxed()
                 }
                 Err(refusal) => {
-                    let error = io::Error::other(refusal.to_string());
-                    files.lock().refused = Some(refusal);
-                    stream::once(async { Err(error) }).boxed()
+                    files.refuse(refusal);
+                    stream::empty().boxed()
                 }
             };
             Ok(data)
@@ -230,5 +235,28 @@ mod tests {
             ..folder
         };
         assert_eq!(code(&wide, "../out.csv").as_deref(), Ok("out.csv"));
+    }
+
+    #[tokio::test]
+    async fn a_server_always_gets_an_answer_and_the_refusal_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "0123456789".repeat(20_000);
+        std::fs::write(folder.path().join("in.csv"), &text).expect("a file");
+        let files = LocalFiles::default();
+        let given = async |name: &str| {
+            let data = files.handle(name.as_bytes()).await.expect("a stream");
+            let chunks = data
+                .map(|chunk| chunk.expect("no error"))
+                .collect::<Vec<_>>();
+            String::from_utf8(chunks.await.concat()).expect("text")
+        };
+        assert_eq!(given("in.csv").await, "", "nobody has allowed a folder");
+        let code = || files.take_refusal().map(|refusal| refusal.code);
+        assert_eq!((code(), code()), (Some(REJECTED), None));
+        files.allow(LocalFolder::beside(&folder.path().join("a.sql")));
+        assert_eq!(given("none.csv").await, "");
+        assert_eq!(code(), Some(NOT_FOUND));
+        assert_eq!(given("in.csv").await, text);
+        assert_eq!(code(), None);
     }
 }

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 use mysql_async::consts::{ColumnFlags, ColumnType, StatusFlags};
 use mysql_async::prelude::Queryable;
-use mysql_async::{ChangeUserOpts, Conn, DriverError, Error};
+use mysql_async::{ChangeUserOpts, Conn, Error};
 use thiserror::Error as ThisError;
 
 use self::local_file::LocalFiles;
@@ -121,21 +121,25 @@ impl Session {
     pub async fn run(&mut self, sql: impl AsRef<[u8]>) -> Result<Outcome, SessionError> {
         let outcome = self.answer(sql.as_ref()).await;
         self.note_status();
-        outcome
+        match (outcome?, self.local_files.take_refusal()) {
+            (outcome, Some(refusal)) if outcome.refusal().is_none() => {
+                Ok(Outcome::Refused(refusal))
+            }
+            (outcome, _) => Ok(outcome),
+        }
     }
 
     async fn answer(&mut self, sql: &[u8]) -> Result<Outcome, SessionError> {
         let mut parts = Vec::new();
         let mut result = match self.conn.query_iter(sql).await {
             Ok(result) => result,
-            Err(error) => return self.refused(error).map(Outcome::Refused),
+            Err(error) => return refused(error).map(Outcome::Refused),
         };
         loop {
             let (outcome, more) = match read_part(&mut result).await {
                 Ok(part) => part,
                 Err(error) => {
-                    drop(result);
-                    parts.push(Outcome::Refused(self.refused(error)?));
+                    parts.push(Outcome::Refused(refused(error)?));
                     break;
                 }
             };
@@ -148,17 +152,6 @@ impl Session {
             1 => parts.remove(0),
             _ => Outcome::Several(parts),
         })
-    }
-
-    /// The server's error, or that of a file that it did not get; anything else
-    /// means that the session is gone.
-    fn refused(&self, error: Error) -> Result<Refusal, SessionError> {
-        let file = self.local_files.take_refusal();
-        match (error, file) {
-            (Error::Server(error), _) => Ok(refusal(error)),
-            (Error::Driver(DriverError::LocalInfile(_)), Some(refusal)) => Ok(refusal),
-            (other, _) => Err(SessionError::Lost(other.to_string())),
-        }
     }
 
     /// Runs a query of which the first row's columns are wanted as text.
@@ -302,6 +295,14 @@ fn kind(column: &mysql_async::Column) -> String {
         base.push_str(" UNSIGNED");
     }
     base
+}
+
+/// The server's error; anything else means that the session is gone.
+fn refused(error: Error) -> Result<Refusal, SessionError> {
+    match error {
+        Error::Server(error) => Ok(refusal(error)),
+        other => Err(SessionError::Lost(other.to_string())),
+    }
 }
 
 fn refusal(error: mysql_async::ServerError) -> Refusal {
