@@ -175,10 +175,11 @@ impl<S: Connect> Runner<'_, S> {
 
     async fn run_steps(&mut self, mut steps: StepsAhead) -> Result<(), String> {
         steps.assume(self.modes());
-        for ordinal in 0.. {
-            let Some(step) = steps.next().await? else {
-                break;
-            };
+        let mut statements = 0;
+        while let Some(step) = steps.next().await? {
+            // Stored expectations are of statements alone.
+            let ordinal = statements;
+            statements += usize::from(step.action.sql().is_some());
             let wants_notices =
                 self.tally.is_compared() && !steps.peek().await.is_some_and(asks_for_counts);
             if self.waiting.len() >= MOST_WAITING || self.case.course.fails_fast() {
