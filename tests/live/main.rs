@@ -20,6 +20,7 @@ mod prompt;
 mod report;
 mod sandbox;
 mod second;
+mod slt;
 mod terminal;
 mod vendor;
 
@@ -58,6 +59,7 @@ fn main() {
         ("a_known_failure_is_well", compare::known_failure),
         ("diff_tells_who_agrees_with_whom", compare::diff),
         ("a_suite_chooses_what_is_compared", compare::rules),
+        ("sqllogictest_in_all_its_forms", slt::forms),
         ("a_hanging_statement_is_killed", compare::limits),
         ("retries_and_fail_fast_are_told", compare::flaky),
         ("a_command_is_run_against_each_flavour", compare::command),
