@@ -181,3 +181,26 @@ fn reading_goes_back_to_the_end_of_a_step() {
     ];
     assert_eq!(texts, expected);
 }
+
+/// Files that were written by an earlier reader must fit this one.
+#[test]
+fn statements_are_those_of_the_stored_expectations() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("an entry").path();
+        let Ok(stored) = std::fs::read_to_string(crate::suite::expectation_path(&path)) else {
+            continue;
+        };
+        let stored: Vec<&str> = stored
+            .lines()
+            .filter_map(|line| line.strip_prefix("== "))
+            .collect();
+        let steps = SqlSteps::open(&path).expect("it opens");
+        let texts = steps.map(|step| text_of(&step.expect("it is read")));
+        let found: Vec<String> = texts.map(|text| crate::suite::one_line(&text)).collect();
+        assert_eq!(found, stored, "{}", path.display());
+        checked += stored.len();
+    }
+    assert!(checked > 0, "no expectation was found");
+}
