@@ -14,6 +14,8 @@ pub mod doctor;
 pub mod engine;
 pub mod event;
 pub mod file;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod host;
 pub mod image;
 pub mod matrix;

@@ -107,16 +107,18 @@ fn what_is_misspelled_is_told_with_what_may_be_meant() {
 #[test]
 fn a_wrong_engine_or_project_is_refused() {
     let sandbox = Sandbox::new(&[]);
-    assert!(
-        sandbox
-            .run(&["list", "--engine", "docker"])
-            .ends_with("=> 2")
-    );
-    assert!(
-        sandbox
-            .run(&["list", "--project", "No Good"])
-            .ends_with("=> 2")
-    );
+    insta::assert_snapshot!(sandbox.run(&["list", "--engine", "docker"]), @r"
+    error: invalid value 'docker' for '--engine <ENGINE>': expected `incus`, `lxd` or the absolute path of a socket; found `docker`
+
+    For more information, try '--help'.
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["list", "--project", "No Good"]), @r"
+    error: invalid value 'No Good' for '--project <PROJECT>': expected lower-case letters, digits and hyphens; found `No Good`
+
+    For more information, try '--help'.
+    => 2
+    ");
 }
 
 /// Standard output and the exit status of a command that asks an engine which is
@@ -197,9 +199,12 @@ fn a_copy_without_a_flavour_is_refused() {
 fn flavours_are_named_or_all() {
     let sandbox = Sandbox::new(&[]);
     for command in ["start", "stop", "freeze", "thaw", "restart", "reset"] {
-        assert!(sandbox.run(&[command]).ends_with("=> 2"), "{command}");
+        let none = sandbox.run(&[command]);
+        let asks = none.contains("required arguments were not provided:\n  <FLAVOUR>");
+        assert!(asks && none.ends_with("=> 2"), "{command}: {none}");
         let both = sandbox.run(&[command, "--all", "mysql-9.7"]);
-        assert!(both.ends_with("=> 2"), "{command}");
+        let refuses = both.contains("'--all' cannot be used with");
+        assert!(refuses && both.ends_with("=> 2"), "{command}: {both}");
     }
 }
 

@@ -6,11 +6,12 @@ use dbmatrix::nest::disk_usage;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
 
+use crate::PROJECT;
 use crate::Result;
 use crate::corpus::Corpus;
 use crate::figure::{Figure, Section};
 use crate::matrix::{DEBIAN, Flavour, NEST, ONE, Service, plain, services, tiny, write};
-use crate::place::{PROJECT, Place};
+use crate::place::Place;
 use crate::process::{Interrupted, kilobytes};
 
 const ABOUT: &str = "memory is what is resident of a server two seconds after its login. The disk \

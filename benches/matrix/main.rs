@@ -39,18 +39,19 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use args::{Args, Part};
 use corpus::Corpus;
 use figure::Section;
 use machine::Machine;
-use place::{PROJECT, Place, check_machine};
-use process::Interrupted;
+use place::{Place, check_machine};
+use process::{Interrupted, cancel_when_asked};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// The engine project; nothing else is touched in the engine.
+const PROJECT: &str = "dbmatrix-bench";
 /// The version of the JSON file's form.
 const SCHEMA: u32 = 1;
 
@@ -138,18 +139,4 @@ fn write(report: &Report, args: &Args) -> Result<()> {
     let text = serde_json::to_string_pretty(report)?;
     std::fs::write(&args.json, text + "\n")
         .map_err(|error| format!("could not write `{}`: {error}", args.json.display()).into())
-}
-
-/// Ctrl-C and its like end what runs, and then the benchmark.
-async fn cancel_when_asked(stop: CancellationToken) {
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let streams = kinds.into_iter().filter_map(|kind| signal(kind).ok());
-    let mut streams: Vec<_> = streams.collect();
-    let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
-    futures_util::future::select_all(waits).await;
-    stop.cancel();
 }

@@ -12,13 +12,11 @@ use dbmatrix::session::Target;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::Result;
 use crate::course::Course;
 use crate::matrix::NEST;
 use crate::process::follow;
+use crate::{PROJECT, Result};
 
-/// The engine project; nothing else is touched in the engine.
-pub(crate) const PROJECT: &str = "dbmatrix-bench";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dbmatrix");
 /// The server's port.
 const PORT: u16 = 3306;

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::Result;
@@ -126,4 +127,18 @@ pub(crate) fn kilobytes(status: &str, field: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let number: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(number * 1024)
+}
+
+/// Ctrl-C and its like end what runs, and then the benchmark.
+pub(crate) async fn cancel_when_asked(stop: CancellationToken) {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let streams = kinds.into_iter().filter_map(|kind| signal(kind).ok());
+    let mut streams: Vec<_> = streams.collect();
+    let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
+    futures_util::future::select_all(waits).await;
+    stop.cancel();
 }

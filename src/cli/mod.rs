@@ -34,7 +34,7 @@ mod power;
 mod privilege;
 mod prune;
 mod reach;
-mod remotes;
+pub(crate) mod remotes;
 mod report;
 mod run;
 mod shell;

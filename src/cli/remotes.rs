@@ -14,7 +14,7 @@ use crate::run::Caller;
 /// One of them as it stands in the file. Paths are relative to that.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Entry {
+pub(crate) struct Entry {
     address: String,
     certificate: PathBuf,
     client_certificate: PathBuf,
@@ -92,7 +92,7 @@ fn read(file: &Path, name: &str) -> Result<Entry, String> {
     Err(format!("no remote `{name}`; {meant}`{shown}` has {there}"))
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, Entry>, toml::de::Error> {
+pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Entry>, toml::de::Error> {
     toml::from_str(text)
 }
 

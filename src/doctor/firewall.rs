@@ -29,7 +29,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// Reads `iptables -S`.
-pub(super) fn read_iptables(text: &str) -> Ruleset {
+pub(crate) fn read_iptables(text: &str) -> Ruleset {
     let mut ruleset = Ruleset::default();
     for line in text.lines() {
         let words = words(line);
@@ -115,7 +115,7 @@ fn states(list: &str) -> Vec<String> {
 const FAMILIES: [&str; 2] = ["ip", "inet"];
 
 /// Reads `nft list ruleset`.
-pub(super) fn read_nft(text: &str) -> Ruleset {
+pub(crate) fn read_nft(text: &str) -> Ruleset {
     let mut ruleset = Ruleset::default();
     let mut table: Option<String> = None;
     let mut chain: Option<Chain> = None;

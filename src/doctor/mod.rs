@@ -23,7 +23,9 @@ mod subordinate;
 mod way;
 
 pub use finding::{Finding, State};
+pub(crate) use firewall::{read_iptables, read_nft};
 pub use fix::{Fix, FixError};
+pub(crate) use ruleset::{Packet, Ruleset};
 
 use crate::host::{EngineChoice, Names};
 use scene::Scene;

@@ -1,45 +1,42 @@
 //! A packet filter's rules, as far as they matter for what is forwarded, and
 //! what becomes of a packet. Pure; knows no tool's words.
 
-/// How deep chains are followed: rules cannot loop, but a parser may err.
-const DEEPEST: usize = 16;
-
 /// Chains of one packet filter, in the order in which they are asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ruleset {
-    pub(super) chains: Vec<Chain>,
+pub(crate) struct Ruleset {
+    pub(crate) chains: Vec<Chain>,
 }
 
 /// A chain of rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Chain {
+pub(crate) struct Chain {
     /// The table that it is in, such as `inet filter`.
-    pub(super) table: String,
-    pub(super) name: String,
+    pub(crate) table: String,
+    pub(crate) name: String,
     /// Whether forwarded packets come here first.
-    pub(super) is_first: bool,
+    pub(crate) is_first: bool,
     /// Whether those that no rule decides on are dropped.
-    pub(super) drops: bool,
-    pub(super) rules: Vec<Rule>,
+    pub(crate) drops: bool,
+    pub(crate) rules: Vec<Rule>,
 }
 
 /// One rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// Interfaces that packets come in by.
-    pub(super) input: Interfaces,
+    pub(crate) input: Interfaces,
     /// Interfaces that they leave by.
-    pub(super) output: Interfaces,
+    pub(crate) output: Interfaces,
     /// Only packets of connections in these states; all where it is empty.
-    pub(super) states: Vec<String>,
+    pub(crate) states: Vec<String>,
     /// Whether it has conditions that are none of the above.
-    pub(super) has_more: bool,
-    pub(super) target: Target,
+    pub(crate) has_more: bool,
+    pub(crate) target: Target,
 }
 
 /// A condition on an interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Interfaces {
+pub(crate) enum Interfaces {
     #[default]
     Any,
     /// One of these; `*` at the end stands for anything.
@@ -50,7 +47,7 @@ pub(super) enum Interfaces {
 
 /// What a rule does with a packet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Counts it, marks it, writes it down.
     #[default]
     Nothing,
@@ -64,16 +61,16 @@ pub(super) enum Target {
 
 /// A packet that is forwarded.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Packet<'a> {
-    pub(super) input: &'a str,
-    pub(super) output: &'a str,
+pub(crate) struct Packet<'a> {
+    pub(crate) input: &'a str,
+    pub(crate) output: &'a str,
     /// `new` or `established`.
-    pub(super) state: &'a str,
+    pub(crate) state: &'a str,
 }
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     Passes,
     /// This chain of this table drops it.
     Dropped {
@@ -88,9 +85,19 @@ pub(super) enum Fate {
 }
 
 /// What the rules of a chain say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Accept,
     Drop,
+}
+
+/// What the rules of a chain say of one packet.
+#[derive(Debug, Clone, Copy, Default)]
+struct Saying {
+    /// `None` where they leave it to who asked.
+    end: Option<End>,
+    /// Whether a rule accepts some packets by conditions that are not known.
+    may_pass: bool,
 }
 
 enum Fit {
@@ -101,11 +108,14 @@ enum Fit {
 
 impl Ruleset {
     /// Every first chain must let a packet through.
-    pub(super) fn fate(&self, packet: Packet<'_>) -> Fate {
+    pub(crate) fn fate(&self, packet: Packet<'_>) -> Fate {
         let mut unclear = None;
-        for chain in self.chains.iter().filter(|chain| chain.is_first) {
-            let mut may_pass = false;
-            let end = self.walk(chain, packet, &mut may_pass, DEEPEST);
+        let mut known = vec![None; self.chains.len()];
+        for (at, chain) in self.chains.iter().enumerate() {
+            if !chain.is_first {
+                continue;
+            }
+            let Saying { end, may_pass } = self.ask(at, packet, &mut known);
             let is_dropped = match end {
                 Some(End::Accept) => false,
                 Some(End::Drop) => true,
@@ -121,43 +131,53 @@ impl Ruleset {
         unclear.unwrap_or(Fate::Passes)
     }
 
-    /// What the rules say; `None` where they leave it to who asked. A rule that
-    /// drops some packets by conditions that are not known is taken to mean
-    /// others.
-    fn walk(
-        &self,
-        chain: &Chain,
-        packet: Packet<'_>,
-        may_pass: &mut bool,
-        left: usize,
-    ) -> Option<End> {
-        for rule in &chain.rules {
+    /// What the rules of the chain at that place say. A rule that drops some
+    /// packets by conditions that are not known is taken to mean others.
+    ///
+    /// Each chain is asked once, whoever jumps to it: many rules may, and those
+    /// of that chain to the next. A chain that is being asked says nothing, since
+    /// rules cannot loop, though text may.
+    fn ask(&self, at: usize, packet: Packet<'_>, known: &mut [Option<Saying>]) -> Saying {
+        if let Some(saying) = known[at] {
+            return saying;
+        }
+        let mut saying = Saying::default();
+        known[at] = Some(saying);
+        for rule in &self.chains[at].rules {
             let fit = rule.fit(packet);
             if matches!(fit, Fit::No) {
                 continue;
             }
             let end = match &rule.target {
                 Target::Nothing => None,
-                Target::Return if matches!(fit, Fit::Yes) => return None,
+                Target::Return if matches!(fit, Fit::Yes) => break,
                 Target::Return => None,
                 Target::Accept => Some(End::Accept),
                 Target::Drop => Some(End::Drop),
                 Target::Jump(name) => {
-                    let next = self
-                        .chains
-                        .iter()
-                        .find(|next| next.table == chain.table && next.name == *name);
-                    next.filter(|_| left > 0)
-                        .and_then(|next| self.walk(next, packet, may_pass, left - 1))
+                    let next = self.find(&self.chains[at].table, name);
+                    let next = next.map(|next| self.ask(next, packet, known));
+                    let next = next.unwrap_or_default();
+                    saying.may_pass |= next.may_pass;
+                    next.end
                 }
             };
             match (end, fit) {
-                (Some(end), Fit::Yes) => return Some(end),
-                (Some(End::Accept), _) => *may_pass = true,
+                (Some(end), Fit::Yes) => {
+                    saying.end = Some(end);
+                    break;
+                }
+                (Some(End::Accept), _) => saying.may_pass = true,
                 _ => {}
             }
         }
-        None
+        known[at] = Some(saying);
+        saying
+    }
+
+    fn find(&self, table: &str, name: &str) -> Option<usize> {
+        let mut chains = self.chains.iter();
+        chains.position(|chain| chain.table == table && chain.name == name)
     }
 }
 
@@ -185,5 +205,59 @@ impl Interfaces {
             Interfaces::Among(patterns) => patterns.iter().any(fits),
             Interfaces::Except(patterns) => !patterns.iter().any(fits),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(name: &str, is_first: bool, targets: &[Target]) -> Chain {
+        let rule = |target: &Target| Rule {
+            target: target.clone(),
+            ..Rule::default()
+        };
+        Chain {
+            name: name.to_owned(),
+            is_first,
+            drops: is_first,
+            rules: targets.iter().map(rule).collect(),
+            ..Chain::default()
+        }
+    }
+
+    fn fate(chains: Vec<Chain>) -> Fate {
+        let packet = Packet {
+            input: "br0",
+            output: "eth0",
+            state: "new",
+        };
+        Ruleset { chains }.fate(packet)
+    }
+
+    #[test]
+    fn follows_each_chain_once_however_many_rules_jump_to_it() {
+        // 10 to the 15th ways lead to the last chain.
+        let jumps = |number: usize| vec![Target::Jump(format!("c{number}")); 10];
+        let mut chains: Vec<Chain> = (0..15)
+            .map(|at| chain(&format!("c{at}"), at == 0, &jumps(at + 1)))
+            .collect();
+        chains.push(chain("c15", false, &[]));
+        assert!(matches!(fate(chains.clone()), Fate::Dropped { .. }));
+        chains[15].rules.push(Rule {
+            target: Target::Accept,
+            ..Rule::default()
+        });
+        assert_eq!(fate(chains), Fate::Passes);
+    }
+
+    #[test]
+    fn ends_where_chains_jump_to_each_other() {
+        let jump = |name: &str| Target::Jump(name.to_owned());
+        let loops = vec![
+            chain("a", true, &[jump("b"), jump("a")]),
+            chain("b", false, &[jump("a"), jump("b"), Target::Accept]),
+        ];
+        assert_eq!(fate(loops), Fate::Passes);
     }
 }

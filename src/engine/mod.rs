@@ -34,6 +34,7 @@ pub use state::InstanceState;
 pub use storage::{Pool, Space};
 pub use stream::{Ending, Order, Size, Streams};
 pub use transport::{Engine, ServerInfo};
+pub(crate) use transport::{Reply, read_reply, typed};
 pub use way::{Remote, RemoteError};
 
 /// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.

@@ -99,7 +99,7 @@ struct Envelope {
 }
 
 /// A reply that is not an error.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Sync(Value),
     /// An operation, and what it says of itself at its beginning.
     Async(Operation, Value),
@@ -400,7 +400,7 @@ pub(super) fn escaped(text: &str) -> String {
         .collect()
 }
 
-pub(super) fn read_reply(what: &str, bytes: &Bytes) -> Result<Reply, EngineError> {
+pub(crate) fn read_reply(what: &str, bytes: &Bytes) -> Result<Reply, EngineError> {
     let envelope: Envelope = serde_json::from_slice(bytes)
         .map_err(|_| unexpected(what, "a JSON reply with a `type`", &beginning(bytes)))?;
     match envelope.kind.as_str() {
@@ -418,7 +418,7 @@ pub(super) fn read_reply(what: &str, bytes: &Bytes) -> Result<Reply, EngineError
     }
 }
 
-pub(super) fn typed<T: DeserializeOwned>(what: &str, value: Value) -> Result<T, EngineError> {
+pub(crate) fn typed<T: DeserializeOwned>(what: &str, value: Value) -> Result<T, EngineError> {
     serde_json::from_value(value)
         .map_err(|error| unexpected(what, "a reply as documented", &error.to_string()))
 }

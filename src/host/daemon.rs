@@ -1,5 +1,6 @@
 //! Starting an installed engine, and stopping one that dbmatrix started.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -190,13 +191,28 @@ fn start_unit(engine: EngineKind) -> io::Result<()> {
     )))
 }
 
+/// Variables that the daemon keeps of whoever starts it: it outlives them, passes
+/// its environment on to what it starts, and other users can find it there.
+fn is_for_daemon(name: &OsStr) -> bool {
+    const NAMES: [&str; 4] = ["PATH", "HOME", "LANG", "LC_ALL"];
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    NAMES.contains(&name)
+        || name.starts_with("INCUS_")
+        || name.starts_with("LXD_")
+        || name.to_ascii_lowercase().ends_with("_proxy")
+}
+
 /// Starts the daemon in a session and a mount namespace of its own, so that
-/// neither Ctrl-C nor the end of the terminal reaches it, and notes its id.
+/// neither Ctrl-C nor the end of the terminal reaches it, and notes its id. Files
+/// that the caller had open, such as that of `flock`, are closed: the daemon would
+/// hold them, and their locks, as long as it lives.
 fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
     const SCRIPT: &str = r#"
         if [ "$CGROUP_VIEW" = private ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
         echo "$$" > "$PID_FILE"
-        exec "$DAEMON" --group "$GROUP"
+        exec "$DAEMON" --group "$GROUP" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     "#;
     let daemon = engine
         .daemon()
@@ -212,6 +228,8 @@ fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
     let mut starter = Command::new("setsid")
         .args(["--fork", "unshare", "--mount", "--propagation", "private"])
         .args(["/bin/sh", "-eu", "-c", SCRIPT])
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| is_for_daemon(name)))
         .env("CGROUP_VIEW", view)
         .env("PID_FILE", &pid_file)
         .env("DAEMON", daemon)
@@ -289,6 +307,16 @@ fn last_lines(log: &PathBuf) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daemon_gets_no_secrets_of_its_caller() {
+        for name in ["PATH", "https_proxy", "NO_PROXY", "LXD_DIR"] {
+            assert!(is_for_daemon(OsStr::new(name)), "{name}");
+        }
+        for name in ["MYSQL_PWD", "TMPDIR", "DBMATRIX_PROJECT", "SSH_AUTH_SOCK"] {
+            assert!(!is_for_daemon(OsStr::new(name)), "{name}");
+        }
+    }
 
     #[test]
     fn a_process_has_one_start_time_and_an_absent_one_none() {

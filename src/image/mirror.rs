@@ -113,7 +113,7 @@ fn ask_apt_for_dates() -> bool {
     !(text.contains("\"false\"") || text.contains("\"0\"") || text.contains("\"no\""))
 }
 
-struct Entry {
+pub(crate) struct Entry {
     uris: Vec<String>,
     suites: Vec<String>,
     components: Vec<String>,
@@ -146,7 +146,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// One-line style: `deb [options] uri suite component…` (sources.list(5)).
-fn read_lines(text: &str) -> Vec<Entry> {
+pub(crate) fn read_lines(text: &str) -> Vec<Entry> {
     let lines = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("deb "));
@@ -167,7 +167,7 @@ fn read_lines(text: &str) -> Vec<Entry> {
 }
 
 /// deb822 style: stanzas of fields (sources.list(5)).
-fn read_deb822(text: &str) -> Vec<Entry> {
+pub(crate) fn read_deb822(text: &str) -> Vec<Entry> {
     let plain: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     plain
         .split(|line| line.trim().is_empty())

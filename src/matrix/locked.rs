@@ -64,7 +64,7 @@ impl MatrixLock {
         Ok(lock)
     }
 
-    fn parse(text: &str, problems: &Problems) -> Self {
+    pub(crate) fn parse(text: &str, problems: &Problems) -> Self {
         let file: File = match toml::from_str(text) {
             Ok(file) => file,
             Err(error) => {
@@ -79,8 +79,10 @@ impl MatrixLock {
                 match package.parse() {
                     Ok(package) => packages.push(package),
                     Err(message) => {
-                        let at = text.find(package.as_str()).unwrap_or(0);
-                        problems.add(at..at + package.len(), message);
+                        // One that is written with escapes is not found.
+                        let found = text.find(package.as_str());
+                        let span = found.map_or(0..0, |at| at..at + package.len());
+                        problems.add(span, message);
                     }
                 }
             }

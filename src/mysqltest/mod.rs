@@ -11,8 +11,10 @@ mod test;
 mod tool;
 
 pub use bench::{Bench, BenchError, Source};
+pub(crate) use select::Listing;
 pub use select::{Selection, choose};
 pub use test::TestEnd;
+pub(crate) use test::{failure, skip_reason};
 pub use tool::Tool;
 
 /// Whose program and tests.

@@ -141,7 +141,7 @@ fn set(patterns: &[Glob]) -> GlobSet {
 
 /// What there is, by [`LIST`].
 #[derive(Debug, Default)]
-struct Listing<'a> {
+pub(crate) struct Listing<'a> {
     files: BTreeSet<&'a str>,
     results: HashSet<&'a str>,
     disabled: HashSet<&'a str>,
@@ -150,7 +150,7 @@ struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    fn read(text: &'a str) -> Self {
+    pub(crate) fn read(text: &'a str) -> Self {
         let mut listing = Listing::default();
         for line in text.lines() {
             match line.split_once(' ') {
@@ -177,7 +177,7 @@ impl<'a> Listing<'a> {
         listing
     }
 
-    fn names(&self) -> Vec<&'a str> {
+    pub(crate) fn names(&self) -> Vec<&'a str> {
         let names = self
             .files
             .iter()
@@ -186,7 +186,7 @@ impl<'a> Listing<'a> {
     }
 
     /// Why a test cannot be asked of a server from outside.
-    fn obstacle(&self, test: &str) -> Option<&'static str> {
+    pub(crate) fn obstacle(&self, test: &str) -> Option<&'static str> {
         if self.disabled.contains(test) {
             return Some("is disabled by its own suite");
         }

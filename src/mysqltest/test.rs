@@ -136,7 +136,7 @@ impl TestRun<'_> {
     }
 }
 
-fn skip_reason(said: &str) -> String {
+pub(crate) fn skip_reason(said: &str) -> String {
     let reason = said
         .lines()
         .find_map(|line| line.trim().strip_prefix("reason:"));
@@ -146,7 +146,7 @@ fn skip_reason(said: &str) -> String {
     }
 }
 
-fn failure(said: &str) -> TestEnd {
+pub(crate) fn failure(said: &str) -> TestEnd {
     static STOPPED: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?:^|\s)At line (\d+):").ok());
     let stopped = STOPPED.as_ref().and_then(|pattern| pattern.captures(said));

@@ -40,12 +40,14 @@ pub use inner::nest_image;
 pub use listing::{FindError, Found, Kind, Listed, list_all, wake_nests};
 pub use locate::{Located, State, choose, labels, locate, locate_all};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made, subnet_of};
+pub(crate) use packed::index as read_index;
 pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
 pub use snapshot::Consistency;
 pub use standing::{Inner, Standing, standing};
 pub use turn::TWIN;
 pub use upkeep::{Ending, UpkeepError};
+pub(crate) use usage::{Memory, read as read_disk_usage};
 pub use usage::{disk_usage, measure};
 
 /// Keys on containers; the engine is the only record of what dbmatrix owns.

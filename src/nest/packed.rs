@@ -89,7 +89,7 @@ impl Manifest {
         Self::parse(&text)
     }
 
-    fn parse(text: &str) -> Result<Self, ManifestError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ManifestError> {
         let foreign = |why: &str| ManifestError::Foreign(why.to_owned());
         let index: Index = serde_saphyr::from_str(text)
             .map_err(|_| foreign("its index is not one of a container"))?;
@@ -112,7 +112,7 @@ impl Manifest {
 }
 
 /// The text of the index.
-fn index(packed: impl Read) -> Result<String, ManifestError> {
+pub(crate) fn index(packed: impl Read) -> Result<String, ManifestError> {
     let foreign = || ManifestError::Foreign("it is no packed container".to_owned());
     let mut tar = tar::Archive::new(packed);
     let mut files = tar.entries().map_err(ManifestError::Broken)?;

@@ -32,7 +32,7 @@ pub async fn disk_usage(host: &Engine, nest: &str) -> Result<BTreeMap<String, u6
 }
 
 /// A line of total, exclusive and shared bytes and a name; the heading is none.
-fn read(line: &str) -> Option<(String, u64)> {
+pub(crate) fn read(line: &str) -> Option<(String, u64)> {
     let mut words = line.split_whitespace().skip(1);
     let exclusive = words.next()?.parse().ok()?;
     let name = words.nth(1)?;
@@ -50,7 +50,7 @@ grep -H '^Pss:' [0-9]*/smaps_rollup 2> /dev/null || true
 
 /// Bytes of memory of a nest's processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Memory {
+pub(crate) struct Memory {
     /// Of all of them.
     whole: u64,
     /// Of each child.
@@ -58,7 +58,7 @@ struct Memory {
 }
 
 impl Memory {
-    fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let mut memory = Memory::default();
         let mut children: BTreeMap<&str, &str> = BTreeMap::new();
         for line in text.lines() {
@@ -70,10 +70,11 @@ impl Memory {
                 children.insert(process, child);
             } else if let Some(told) = rest.strip_prefix("smaps_rollup:Pss:") {
                 let kib: Option<u64> = told.split_whitespace().next().and_then(|n| n.parse().ok());
-                let bytes = kib.unwrap_or_default() * 1024;
-                memory.whole += bytes;
+                let bytes = kib.unwrap_or_default().saturating_mul(1024);
+                memory.whole = memory.whole.saturating_add(bytes);
                 if let Some(child) = children.get(process) {
-                    *memory.children.entry((*child).to_owned()).or_default() += bytes;
+                    let of_child = memory.children.entry((*child).to_owned()).or_default();
+                    *of_child = of_child.saturating_add(bytes);
                 }
             }
         }

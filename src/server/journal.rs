@@ -203,7 +203,7 @@ fn of_file(output: &ExecOutput) -> (&str, Option<&str>) {
 }
 
 /// The journal's lines, and how far they go.
-fn split(text: &str) -> (&str, Option<&str>) {
+pub(crate) fn split(text: &str) -> (&str, Option<&str>) {
     let Some(at) = text.rfind(MARK) else {
         return (text.trim_start_matches('\n'), None);
     };
@@ -213,9 +213,9 @@ fn split(text: &str) -> (&str, Option<&str>) {
 
 /// The moment after that of a cursor, as journalctl takes it; a cursor has it in
 /// hexadecimal microseconds.
-fn time_of(cursor: &str) -> Option<String> {
+pub(crate) fn time_of(cursor: &str) -> Option<String> {
     let time = cursor.split(';').find_map(|part| part.strip_prefix("t="))?;
-    let after = u64::from_str_radix(time, 16).ok()? + 1;
+    let after = u64::from_str_radix(time, 16).ok()?.checked_add(1)?;
     Some(format!("@{}.{:06}", after / 1_000_000, after % 1_000_000))
 }
 
@@ -228,6 +228,7 @@ mod tests {
         let cursor = "s=0639;i=4f2;b=458d;m=2a;t=60af5c1d3d3bf;x=3f";
         let time = time_of(cursor);
         assert_eq!(time.as_deref(), Some("@1700900495.414208"));
+        assert_eq!(time_of("t=ffffffffffffffff"), None);
         assert_eq!(time_of("1234 5678"), None);
         assert_eq!(time_of(""), None);
     }

@@ -25,6 +25,7 @@ pub use error::ServerError;
 pub use facts::Defaults;
 pub use install::{install, install_debian_packages};
 pub use journal::{Log, LogSource, logs};
+pub(crate) use journal::{split as split_journal, time_of as time_of_cursor};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use packages::PackageVersion;
 pub use settle::settle;

@@ -96,7 +96,7 @@ impl Expectation {
         }
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, SuiteError> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, SuiteError> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut remarks = Vec::new();
         for (at, line) in text.lines().enumerate() {

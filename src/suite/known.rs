@@ -108,7 +108,7 @@ impl Known {
         }
     }
 
-    fn parse(path: PathBuf, text: &str, proposing: bool) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(path: PathBuf, text: &str, proposing: bool) -> Result<Self, ConfigError> {
         let problems = Problems::default();
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {

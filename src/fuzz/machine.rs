@@ -1,0 +1,101 @@
+//! What engines, servers and the machine's programs write.
+
+use bytes::Bytes;
+
+use super::{Promise, check, text};
+use crate::doctor::{Packet, Ruleset, read_iptables, read_nft};
+use crate::engine::{
+    Image, Instance, InstanceState, Reply, ServerInfo, Snapshot, read_reply, typed,
+};
+use crate::image::{read_deb822, read_sources};
+use crate::mysqltest::{Listing, failure, skip_reason};
+use crate::nest::{Memory, read_disk_usage};
+use crate::server::{split_journal, time_of_cursor};
+
+/// An engine's reply, as each of the things that it may be of.
+pub fn engine(input: &[u8]) -> Promise {
+    const WHAT: &str = "ask";
+    let bytes = Bytes::copy_from_slice(input);
+    let value = match read_reply(WHAT, &bytes) {
+        Ok(Reply::Sync(value) | Reply::Async(_, value)) => value,
+        Err(error) => {
+            let _ = error.to_string();
+            return Ok(());
+        }
+    };
+    if let Ok(state) = typed::<InstanceState>(WHAT, value.clone()) {
+        let _ = (state.memory(), state.started());
+    }
+    if let Ok(snapshot) = typed::<Snapshot>(WHAT, value.clone()) {
+        let _ = snapshot.taken();
+    }
+    if let Ok(instance) = typed::<Instance>(WHAT, value.clone()) {
+        let _ = (instance.is_running(), instance.is_stopped());
+    }
+    if let Ok(server) = typed::<ServerInfo>(WHAT, value.clone()) {
+        let _ = (server.title(), server.kernel());
+    }
+    let _ = typed::<Vec<Image>>(WHAT, value).map_err(|error| error.to_string());
+    Ok(())
+}
+
+/// `nft list ruleset`, and what becomes of packets.
+pub fn nft(input: &[u8]) -> Promise {
+    follow(text(input).map(read_nft))
+}
+
+/// `iptables -S`, and what becomes of packets.
+pub fn iptables(input: &[u8]) -> Promise {
+    follow(text(input).map(read_iptables))
+}
+
+/// The same packet always has the same fate.
+fn follow(rules: Option<Ruleset>) -> Promise {
+    let Some(rules) = rules else { return Ok(()) };
+    for (input, output) in [("br0", "eth0"), ("eth0", "br0")] {
+        for state in ["new", "established"] {
+            let packet = Packet {
+                input,
+                output,
+                state,
+            };
+            let (fate, again) = (rules.fate(packet), rules.fate(packet));
+            check(fate == again, || format!("{fate:?} and then {again:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A server's journal: its lines are a beginning of what was read.
+pub fn journal(input: &[u8]) -> Promise {
+    let read = String::from_utf8_lossy(input);
+    let (lines, cursor) = split_journal(&read);
+    check(read.contains(lines), || {
+        format!("{lines:?} is no part of it")
+    })?;
+    let _ = cursor.and_then(time_of_cursor);
+    let _ = time_of_cursor(&read);
+    Ok(())
+}
+
+/// What scripts in a nest list: tests of servers, memory, disk.
+pub fn listings(input: &[u8]) -> Promise {
+    let read = String::from_utf8_lossy(input);
+    let listing = Listing::read(&read);
+    for name in listing.names() {
+        let _ = listing.obstacle(name);
+    }
+    let _ = (failure(&read), skip_reason(&read), Memory::read(&read));
+    for line in read.lines() {
+        let _ = read_disk_usage(line);
+    }
+    Ok(())
+}
+
+/// The machine's package sources, in both styles.
+pub fn sources(input: &[u8]) -> Promise {
+    if let Some(text) = text(input) {
+        let _ = (read_sources(text), read_deb822(text));
+    }
+    Ok(())
+}

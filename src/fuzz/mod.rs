@@ -1,0 +1,37 @@
+//! Entry points of `cargo bench --bench fuzz`: one for each thing that reads what
+//! comes from outside.
+//!
+//! Each takes any bytes and returns what is wrong, beyond a panic, with how they
+//! were read: a line that is not in the file, text that does not read back as it
+//! was written. No part of the interface for others.
+
+mod files;
+mod machine;
+
+pub use files::{
+    conditions, divergences, events, expectations, index, locks, matrix, remotes, slt, sql,
+    statements, text_form, versions,
+};
+pub use machine::{engine, iptables, journal, listings, nft, sources};
+
+/// What a reader of outside input promises of any input.
+pub type Promise = Result<(), String>;
+
+/// Fails with a message unless `holds`.
+fn check(holds: bool, message: impl FnOnce() -> String) -> Promise {
+    match holds {
+        true => Ok(()),
+        false => Err(message()),
+    }
+}
+
+/// The text of an input as a file's reader sees it; what is no UTF-8 is refused
+/// before.
+fn text(input: &[u8]) -> Option<&str> {
+    std::str::from_utf8(input).ok()
+}
+
+/// The number of lines of a file, counted generously.
+fn count_lines(input: &[u8]) -> usize {
+    1 + input.iter().filter(|byte| **byte == b'\n').count()
+}
