@@ -4,9 +4,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
+use dbmatrix::engine::Power;
 use dbmatrix::host::{EngineChoice, sockets};
 
 use super::Outcome;
+use super::chain::{block_on, find};
 use super::sandbox::{PROJECT, Ran, Sandbox, check, text};
 
 /// The user who owns nothing (Debian policy, 9.2.1).
@@ -102,6 +104,7 @@ pub(crate) fn proxy(sandbox: &Sandbox) -> Outcome {
         !subnet.is_empty() && !route.contains(&format!("{subnet}.0/24 via")),
         format!("expected a user of an unrouted network, found {seen} with\n{route}"),
     )?;
+    stranger_on_the_port(&url, || member_sees("SELECT 6 * 7")?.says("42").map(drop))?;
     member.run(&["down", "--nest", "apart"]).expect(0)?;
     check(
         !Path::new("/run/dbmatrix")
@@ -109,4 +112,20 @@ pub(crate) fn proxy(sandbox: &Sandbox) -> Outcome {
             .exists(),
         "its socket is left",
     )
+}
+
+/// While the nest is stopped somebody else takes the port of `url`: that one hears
+/// nothing, and the flavour gets another port.
+fn stranger_on_the_port(url: &str, connects: impl Fn() -> Outcome) -> Outcome {
+    let nest = find("apart/mariadb-10.5")?.nest;
+    block_on(async { nest.host.power(&nest.name, Power::Stop).await })?;
+    let port = url.trim().trim_end_matches('/').rsplit(':').next();
+    let port: u16 = port.unwrap_or_default().parse()?;
+    let stranger = std::net::TcpListener::bind(("127.0.0.1", port))?;
+    stranger.set_nonblocking(true)?;
+    connects()?;
+    match stranger.accept() {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
+        other => Err(format!("the stranger on port {port} heard of somebody: {other:?}").into()),
+    }
 }
