@@ -1,13 +1,12 @@
 //! `dbmatrix logs`.
 
-use std::io::Write;
 use std::time::Duration;
 
 use super::args::Place;
 use super::hand::LogsArgs;
 use super::reach::find;
 use super::signal::asked_to_end;
-use super::{Failure, privilege};
+use super::{Failure, Unwritten, privilege, write_out};
 use crate::event::Verdict;
 use crate::nest::{Located, State};
 use crate::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
@@ -37,7 +36,7 @@ pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Fail
             .last(args.lines.unwrap_or(LINES))
             .await
             .map_err(Failure::not_provided)?;
-        page.show(&log.source, &text);
+        let _ = page.show(&log.source, &text);
     }
     if !args.follow {
         return Ok(Verdict::Passed);
@@ -62,8 +61,7 @@ async fn installation(located: &Located, lines: Option<usize>) -> Result<Verdict
     };
     let all: Vec<&str> = text.split_inclusive('\n').collect();
     let begins = all.len().saturating_sub(lines.unwrap_or(all.len()));
-    // Who reads no more is no error.
-    let _ = std::io::stdout().write_all(all[begins..].concat().as_bytes());
+    let _ = write_out(all[begins..].concat().as_bytes());
     Ok(Verdict::Passed)
 }
 
@@ -77,7 +75,9 @@ async fn follow(located: &Located, logs: Vec<Log>, mut page: Page) -> Result<Ver
     drop(texts);
     while let Some(said) = heard.recv().await {
         let (source, text) = said.map_err(Failure::not_provided)?;
-        page.show(&source, &text);
+        if page.show(&source, &text).is_err() {
+            break;
+        }
     }
     Ok(Verdict::Passed)
 }
@@ -121,16 +121,15 @@ struct Page {
 }
 
 impl Page {
-    fn show(&mut self, source: &LogSource, text: &str) {
+    fn show(&mut self, source: &LogSource, text: &str) -> Result<(), Unwritten> {
         if text.is_empty() {
-            return;
+            return Ok(());
         }
-        let mut out = std::io::stdout().lock();
         if self.last.as_ref() != Some(source) {
             let gap = if self.last.is_some() { "\n" } else { "" };
-            let _ = writeln!(out, "{gap}==> {source} <==");
+            write_out(format!("{gap}==> {source} <==\n").as_bytes())?;
             self.last = Some(source.clone());
         }
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        write_out(text.as_bytes())
     }
 }

@@ -81,12 +81,28 @@ static UNSAID: OnceLock<io::Error> = OnceLock::new();
 /// Writes a line to standard output. A reader that has gone (`| head`) is no
 /// error; whatever else keeps a line from being written decides the exit status.
 fn say(text: impl std::fmt::Display) {
-    if let Err(error) = writeln!(io::stdout().lock(), "{text}")
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        let _ = UNSAID.set(error);
-    }
+    let _ = write_out(format!("{text}\n").as_bytes());
 }
+
+/// Writes to standard output, as [`say`] does.
+///
+/// # Errors
+/// Where nothing more can be written.
+fn write_out(bytes: &[u8]) -> Result<(), Unwritten> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                let _ = UNSAID.set(error);
+            }
+            Unwritten
+        })
+}
+
+/// Standard output takes nothing more; [`main`] says why, where it matters.
+#[derive(Debug)]
+struct Unwritten;
 
 /// Parses the command line, carries it out, and returns the exit status.
 pub fn main() -> std::process::ExitCode {
