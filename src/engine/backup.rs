@@ -58,7 +58,7 @@ impl Engine {
         let response = self
             .respond(&what, Method::GET, &path, HeaderMap::new(), whole(""))
             .await?;
-        Ok(Content::of(what, response))
+        Ok(Content::of(self.watch(), what, response))
     }
 
     /// Sends a packed container, which the engine then begins to unpack as

@@ -39,6 +39,30 @@ pub enum EngineError {
         /// The transport's own words.
         reason: String,
     },
+    /// A daemon takes connections and answers nothing.
+    #[error(
+        "could not {what}: the engine on `{at}` does not answer, not even what it is, for {seconds} s; {remedy}"
+    )]
+    Silent {
+        /// What was asked.
+        what: String,
+        /// The engine's socket or address.
+        at: String,
+        /// How long it is silent.
+        seconds: u64,
+        /// Which process it is, and what to do.
+        remedy: String,
+    },
+    /// The engine is alive, and nothing moves.
+    #[error(
+        "could not {what}: the engine is alive and nothing has moved for {seconds} s; its log may say why, and the same command can be run again"
+    )]
+    Stuck {
+        /// What was asked.
+        what: String,
+        /// How long nothing has moved.
+        seconds: u64,
+    },
     /// What was being sent to the engine could not be read to its end.
     #[error("could not {what}: {reason}")]
     Source {
@@ -115,6 +139,17 @@ impl EngineError {
             EngineError::Failed { message, .. } => message.to_lowercase().contains("not found"),
             _ => false,
         }
+    }
+
+    /// Whether the engine's daemon is not there or does not answer: asking again
+    /// at once is of no use.
+    pub fn is_of_the_daemon(&self) -> bool {
+        matches!(
+            self,
+            EngineError::Unreachable { .. }
+                | EngineError::Silent { .. }
+                | EngineError::Stuck { .. }
+        )
     }
 
     /// Whether somebody else made the same thing first.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -11,6 +12,7 @@ use hyper::{Method, Response};
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::io::StreamReader;
 
+use super::limits::{Progress, Watch};
 use super::transport::{Body, collect, escaped, unexpected, whole};
 use super::{Engine, EngineError};
 
@@ -137,7 +139,7 @@ impl Engine {
             match said("type").as_deref() {
                 Some("directory") => return Ok(Some(Opened::Folder)),
                 Some("symlink") => {
-                    let target = collect(&what, response).await?;
+                    let target = collect(&self.watch(), &what, response).await?;
                     at = joined(&at, &String::from_utf8_lossy(&target));
                 }
                 _ => {
@@ -145,7 +147,7 @@ impl Engine {
                     let mode = mode.and_then(|text| u32::from_str_radix(&text, 8).ok());
                     return Ok(Some(Opened::File(Content {
                         mode,
-                        ..Content::of(what, response)
+                        ..Content::of(self.watch(), what, response)
                     })));
                 }
             }
@@ -235,11 +237,12 @@ pub struct Content {
     /// How many bytes there are, where the engine tells it.
     pub length: Option<u64>,
     body: Incoming,
+    watch: Watch,
 }
 
 impl Content {
     /// What a reply brings.
-    pub(super) fn of(what: String, response: Response<Incoming>) -> Self {
+    pub(super) fn of(watch: Watch, what: String, response: Response<Incoming>) -> Self {
         let length = response.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         Content {
@@ -247,20 +250,44 @@ impl Content {
             mode: None,
             length,
             body: response.into_body(),
+            watch,
         }
     }
 
-    /// The same, to be read. Where the engine hangs up, the error tells it in the
-    /// words of [`EngineError::Lost`].
+    /// The same, to be read. Where the engine hangs up or falls silent, the error
+    /// tells it in the words of [`EngineError`].
     pub fn into_reader(self) -> impl AsyncBufRead + Send + Sync + Unpin + use<> {
-        let what = self.what;
-        let lost = move |error: hyper::Error| {
-            std::io::Error::other(EngineError::Lost {
-                what: what.clone(),
+        // What waits for the engine cannot be shared between threads, a channel can.
+        let (sender, mut received) = tokio::sync::mpsc::channel(1);
+        let mut content = self;
+        tokio::spawn(async move {
+            while let Some(next) = content.next().await.transpose() {
+                let is_error = next.is_err();
+                if sender.send(next).await.is_err() || is_error {
+                    return;
+                }
+            }
+        });
+        let frames = futures_util::stream::poll_fn(move |context| received.poll_recv(context));
+        StreamReader::new(frames.map_err(std::io::Error::other))
+    }
+
+    /// The next bytes; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
+        loop {
+            let (progress, frame) = (Progress::default(), self.body.frame());
+            let frame = self.watch.over(&self.what, &progress, frame).await?;
+            let Some(frame) = frame else {
+                return Ok(None);
+            };
+            let frame = frame.map_err(|error| EngineError::Lost {
+                what: self.what.clone(),
                 reason: error.to_string(),
-            })
-        };
-        StreamReader::new(self.body.into_data_stream().map_err(lost))
+            })?;
+            if let Ok(bytes) = frame.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
     }
 
     /// Writes all of it to `file`, which is at `path`; returns how many bytes
@@ -279,16 +306,10 @@ impl Content {
             reason: error.to_string(),
         };
         let mut count = 0;
-        while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| EngineError::Lost {
-                what: self.what.clone(),
-                reason: error.to_string(),
-            })?;
-            if let Some(bytes) = frame.data_ref() {
-                let written = file.write_all(bytes).await;
-                written.map_err(|error| failed(&self.what, error))?;
-                count += bytes.len() as u64;
-            }
+        while let Some(bytes) = self.next().await? {
+            let written = file.write_all(&bytes).await;
+            written.map_err(|error| failed(&self.what, error))?;
+            count += bytes.len() as u64;
         }
         let flushed = file.flush().await;
         flushed.map_err(|error| failed(&self.what, error))?;

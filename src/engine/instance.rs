@@ -262,7 +262,7 @@ impl Engine {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_not_found() => return Ok(()),
                 Err(error) if Instant::now() > deadline => return Err(error),
-                Err(error @ EngineError::Unreachable { .. }) => return Err(error),
+                Err(error) if error.is_of_the_daemon() => return Err(error),
                 Err(error) => tracing::debug!(%error, "removal is tried again"),
             }
             tokio::time::sleep(Duration::from_millis(500)).await;

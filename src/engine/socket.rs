@@ -11,6 +11,7 @@ use tokio::net::UnixStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::limits::Progress;
 use super::operation::Operation;
 use super::transport::{escaped, read_reply, unexpected};
 use super::{Engine, EngineError};
@@ -55,7 +56,12 @@ impl Engine {
             direction: Direction::Both,
         };
         let address = format!("ws://engine{}", self.with_project(&path));
-        match client_async(address, line).await {
+        let shaken = client_async(address, line);
+        match self
+            .watch()
+            .over(what, &Progress::default(), shaken)
+            .await?
+        {
             Ok((mut socket, _)) => {
                 socket.get_mut().direction = direction;
                 Ok(socket)

@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::EngineError;
+use super::limits::{Limits, Progress, Watch};
 use super::operation::Operation;
 use super::way::{Remote, RemoteError, Way};
 
@@ -31,6 +32,7 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 pub struct Engine {
     way: Arc<Way>,
     project: Option<String>,
+    limits: Limits,
 }
 
 /// What an engine says of itself (`GET /1.0`).
@@ -112,6 +114,7 @@ impl Engine {
         Engine {
             way: Arc::new(Way::socket(socket.into())),
             project: None,
+            limits: Limits::default(),
         }
     }
 
@@ -124,6 +127,7 @@ impl Engine {
         Ok(Engine {
             way: Arc::new(Way::to(remote)?),
             project: None,
+            limits: Limits::default(),
         })
     }
 
@@ -133,6 +137,18 @@ impl Engine {
             project: Some(project.to_owned()),
             ..self.clone()
         }
+    }
+
+    /// The same engine, waited for so long.
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Engine {
+            limits,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn watch(&self) -> Watch {
+        Watch::new(Arc::clone(&self.way), self.limits)
     }
 
     /// The project that it speaks of, unless that is the default one.
@@ -159,10 +175,21 @@ impl Engine {
 
     /// Whether the daemon has finished starting up.
     pub async fn is_ready(&self) -> bool {
+        self.readiness().await.unwrap_or(false)
+    }
+
+    /// As [`Engine::is_ready`].
+    ///
+    /// # Errors
+    /// [`EngineError::Silent`] and [`EngineError::Stuck`] of one that takes
+    /// connections and does not answer.
+    pub async fn readiness(&self) -> Result<bool, EngineError> {
         let what = "ask whether the engine is ready";
         match self.get::<Value>(what, "/internal/ready").await {
-            Ok(_) => true,
-            Err(error) => error.is_not_found() && self.server_info().await.is_ok(),
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(self.server_info().await.is_ok()),
+            Err(error @ (EngineError::Silent { .. } | EngineError::Stuck { .. })) => Err(error),
+            Err(_) => Ok(false),
         }
     }
 
@@ -193,7 +220,7 @@ impl Engine {
             }
         };
         let tag = response.headers().get(ETAG).cloned();
-        let reply = read_reply(what, &collect(what, response).await?)?;
+        let reply = read_reply(what, &collect(&self.watch(), what, response).await?)?;
         match reply {
             Reply::Sync(metadata) => Ok((typed(what, metadata)?, tag)),
             Reply::Async(..) => Err(unexpected(what, "a direct reply", "an operation")),
@@ -294,7 +321,7 @@ impl Engine {
         body: Body,
     ) -> Result<Bytes, EngineError> {
         let response = self.respond(what, method, path, headers, body).await?;
-        collect(what, response).await
+        collect(&self.watch(), what, response).await
     }
 
     /// As [`Engine::exchange`], with a reply that is still to be read.
@@ -308,15 +335,17 @@ impl Engine {
     ) -> Result<Response<Incoming>, EngineError> {
         let path = self.with_project(path);
         tracing::debug!(uri = path, what, "engine request");
-        let mut request = Request::new(body);
+        let (watch, progress) = (self.watch(), Progress::default());
+        let mut request = Request::new(counted(body, &progress));
         *request.method_mut() = method;
         *request.headers_mut() = headers;
-        let response = self.way.request(what, &path, request).await?;
+        let response = self.way.request(what, &path, request);
+        let response = watch.over(what, &progress, response).await??;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let bytes = collect(what, response).await?;
+        let bytes = collect(&watch, what, response).await?;
         let message = serde_json::from_slice::<Envelope>(&bytes)
             .map(|envelope| envelope.error)
             .unwrap_or_else(|_| beginning(&bytes));
@@ -368,17 +397,41 @@ fn json_headers() -> HeaderMap {
     headers
 }
 
+/// A body that notes when something of it is sent.
+fn counted(body: Body, progress: &Progress) -> Body {
+    let progress = progress.clone();
+    let noted = move |frame| {
+        progress.note();
+        frame
+    };
+    body.map_frame(noted).boxed()
+}
+
 /// The whole of a reply.
 pub(super) async fn collect(
+    watch: &Watch,
     what: &str,
     response: Response<Incoming>,
 ) -> Result<Bytes, EngineError> {
-    let whole = response.into_body().collect().await;
+    let progress = Progress::default();
+    let whole = counted_reply(response.into_body(), &progress).collect();
+    let whole = watch.over(what, &progress, whole).await?;
     let whole = whole.map_err(|error| EngineError::Lost {
         what: what.to_owned(),
         reason: error.to_string(),
     })?;
     Ok(whole.to_bytes())
+}
+
+fn counted_reply(
+    body: Incoming,
+    progress: &Progress,
+) -> impl hyper::body::Body<Data = Bytes, Error = hyper::Error> {
+    let progress = progress.clone();
+    body.map_frame(move |frame| {
+        progress.note();
+        frame
+    })
 }
 
 /// A body that is all there.

@@ -22,7 +22,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureSch
 use thiserror::Error;
 
 use super::EngineError;
-use super::transport::{Body, unexpected};
+use super::transport::{Body, unexpected, whole as whole_body};
 
 /// What an engine answers on where its address names none.
 const PORT: u16 = 8443;
@@ -152,6 +152,16 @@ impl Way {
             Way::Network { client, .. } => client.request(request).await,
         };
         response.map_err(|error| self.failed(what, &error))
+    }
+
+    /// Whether the engine answers anything at all.
+    pub(super) async fn answers(&self) -> bool {
+        let asked = self.request(
+            "ask the engine what it is",
+            "/1.0",
+            Request::new(whole_body("")),
+        );
+        asked.await.is_ok()
     }
 
     fn failed(&self, what: &str, error: &hyper_util::client::legacy::Error) -> EngineError {

@@ -8,7 +8,7 @@ use rustix::process::geteuid;
 
 use super::package::{has_candidate, os_release};
 use super::{has_program, program};
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 
 /// Which of the two engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,11 +144,19 @@ pub async fn survey(choice: &EngineChoice) -> Survey {
         EngineChoice::Any => &[EngineKind::Incus, EngineKind::Lxd],
     };
     let sockets = kinds.iter().flat_map(|kind| kind.sockets());
+    let mut silent = None;
     for socket in sockets.filter(|socket| Path::new(socket).exists()) {
         let engine = Engine::new(*socket);
-        if engine.server_info().await.is_ok() {
-            return Survey::Running(engine);
+        match engine.server_info().await {
+            Ok(_) => return Survey::Running(engine),
+            Err(EngineError::Silent { .. }) => silent = Some(engine),
+            Err(_) => {}
         }
+    }
+    // A daemon that does not answer is there: a second one would harm what it
+    // keeps, and whoever asks it next tells what to do.
+    if let Some(engine) = silent {
+        return Survey::Running(engine);
     }
     match kinds.iter().find(|kind| kind.daemon().is_some()) {
         Some(kind) => Survey::Installed(*kind),

@@ -63,6 +63,14 @@ pub enum NestError {
         /// The name.
         name: String,
     },
+    /// A container of that name is somebody else's.
+    #[error(
+        "container `{name}` is there and was not made by dbmatrix: it stays as it is; rename it, or give the nest another `name`"
+    )]
+    Foreign {
+        /// The name.
+        name: String,
+    },
     /// What stands in the way of a flavour of a matrix.
     #[error(
         "nest `{nest}` has one of that name that was imported; give this one another `name` in the matrix, or the matrix another nest"

@@ -4,14 +4,14 @@
 //! while it is packed and read. The copy has no address and counts as half made,
 //! here as well as where it arrives.
 
-use super::outer::RUNTIME;
+use super::outer::{RUNTIME, is_ready};
 use super::{Consistency, Located, NestError, UpkeepError, key};
 use crate::engine::{
-    Content, Devices, Engine, EngineError, ImageSource, NewInstance, Operation, config,
+    Content, Devices, Engine, EngineError, ImageSource, Instance, NewInstance, Operation, config,
 };
 
 /// Ends the name of the copy that is packed.
-const ENDING: &str = "-packed";
+const ENDING: &str = "--packed";
 /// The file's name in the engine; each copy has but one.
 const BACKUP: &str = "export";
 
@@ -62,7 +62,7 @@ impl Located {
 impl Package {
     async fn copy(&self, of: &str) -> Result<(), UpkeepError> {
         let (engine, name) = (&self.engine, &self.container);
-        engine.destroy_instance(name).await?;
+        self.clear().await?;
         let mut noted = config([(key::STAGE, "making"), (key::PARCEL, &self.mark)]);
         let nobodys = [key::ADDRESS, key::AHEAD, key::FRESH, key::IMPORTED, RUNTIME];
         noted.extend(nobodys.map(|key| (key.to_owned(), String::new())));
@@ -99,6 +99,22 @@ impl Package {
             // However it ends: an engine does not leave it off when it is asked to.
             let _ = self.engine.ended("pack the container", packing).await;
         }
-        Ok(self.engine.destroy_instance(&self.container).await?)
+        self.clear().await
     }
+
+    /// Removes the copy, or that of an export that was cut; absent is fine.
+    async fn clear(&self) -> Result<(), NestError> {
+        let (engine, name) = (&self.engine, &self.container);
+        match engine.instance(name).await? {
+            Some(found) if !is_copy(&found) => Err(NestError::There { name: name.clone() }),
+            Some(_) => Ok(engine.destroy_instance(name).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a container is such a copy: half made, and of dbmatrix. A flavour of
+/// that name is neither.
+fn is_copy(found: &Instance) -> bool {
+    found.config.contains_key(key::OWNER) && !is_ready(found)
 }

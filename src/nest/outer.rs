@@ -84,6 +84,9 @@ impl Nest {
             source,
         })?;
         let mut found = engine.instance(&settings.name).await?;
+        if let Some(found) = &found {
+            check_owner(found)?;
+        }
         if found.as_ref().is_some_and(|nest| !is_ready(nest)) {
             progress("removing a half-made nest");
             engine.destroy_instance(&settings.name).await?;
@@ -138,7 +141,7 @@ impl Nest {
         }
         host.ensure_running(instance).await?;
         nest.check_socket()?;
-        if !nest.engine.is_ready().await && instance.is_running() {
+        if instance.is_running() && !nest.engine.readiness().await? {
             nest.attach_socket().await?;
         }
         wait_for_engine(&nest).await?;
@@ -260,6 +263,7 @@ pub async fn remove_half_made(engine: &Engine, name: &str, bridge: &str) -> Resu
     let Some(instance) = engine.instance(name).await? else {
         return Ok(());
     };
+    check_owner(&instance)?;
     if !is_ready(&instance) {
         return destroy_nest(engine, &instance).await;
     }
@@ -280,6 +284,16 @@ pub(super) fn is_ready(instance: &Instance) -> bool {
         .config
         .get(key::STAGE)
         .is_some_and(|stage| stage == "ready")
+}
+
+/// Fails for a container that somebody else made.
+fn check_owner(instance: &Instance) -> Result<(), NestError> {
+    match instance.config.contains_key(key::OWNER) {
+        true => Ok(()),
+        false => Err(NestError::Foreign {
+            name: instance.name.clone(),
+        }),
+    }
 }
 
 pub(super) fn config_stage_ready() -> Config {

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -41,6 +45,10 @@ pub(crate) enum Answer {
     HangUp,
     /// No answer at all.
     Silence,
+    /// A direct reply, after a while.
+    Late(Duration, String),
+    /// Half an answer, that then stalls or ends.
+    Half(bool),
     /// A program that was begun in a container; the secrets of its websockets
     /// are their names.
     Program,
@@ -113,7 +121,7 @@ where
 async fn respond<F, A>(
     mut request: hyper::Request<Incoming>,
     answer: F,
-) -> io::Result<hyper::Response<Full<Bytes>>>
+) -> io::Result<hyper::Response<BoxBody<Bytes, io::Error>>>
 where
     F: Fn(Request) -> A,
     A: Future<Output = Answer>,
@@ -122,6 +130,15 @@ where
     let key = request.headers().get(SEC_WEBSOCKET_KEY).cloned();
     match (answer(Request::read(request).await?).await, key) {
         (Answer::Silence, _) => std::future::pending().await,
+        (Answer::Late(after, metadata), _) => {
+            tokio::time::sleep(after).await;
+            let body = format!("{{\"type\":\"sync\",\"metadata\":{metadata}}}");
+            Ok(reply(Answer::Text(body))?.map(BodyExt::boxed))
+        }
+        (Answer::Half(stalls), _) => Ok(hyper::Response::new(BodyExt::boxed(Half {
+            stalls,
+            sent: false,
+        }))),
         (Answer::Websocket(all), Some(key)) => {
             tokio::spawn(talk(upgraded, all));
             let response = hyper::Response::builder()
@@ -129,9 +146,10 @@ where
                 .header(CONNECTION, "Upgrade")
                 .header(UPGRADE, "websocket")
                 .header(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()));
-            response.body(Full::default()).map_err(io::Error::other)
+            let empty = Full::default().map_err(|never| match never {}).boxed();
+            response.body(empty).map_err(io::Error::other)
         }
-        (answer, _) => reply(answer),
+        (answer, _) => Ok(reply(answer)?.map(BodyExt::boxed)),
     }
 }
 
@@ -151,7 +169,37 @@ async fn talk(upgraded: OnUpgrade, all: &[Said]) {
     while let Some(Ok(_)) = socket.next().await {}
 }
 
-fn reply(answer: Answer) -> io::Result<hyper::Response<Full<Bytes>>> {
+/// The beginning of an answer.
+struct Half {
+    stalls: bool,
+    sent: bool,
+}
+
+impl Body for Half {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let half = self.get_mut();
+        if !half.sent {
+            half.sent = true;
+            let beginning = Bytes::from_static(b"{\"type\":\"sync\",");
+            return Poll::Ready(Some(Ok(Frame::data(beginning))));
+        }
+        match half.stalls {
+            true => Poll::Pending,
+            false => Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
+        }
+    }
+}
+
+type Whole = hyper::Response<http_body_util::combinators::MapErr<Full<Bytes>, NoError>>;
+type NoError = fn(std::convert::Infallible) -> io::Error;
+
+fn reply(answer: Answer) -> io::Result<Whole> {
     let began = |id: String| {
         let operation = format!("/1.0/operations/op-{id}");
         json!({ "type": "async", "operation": operation }).to_string()
@@ -178,10 +226,16 @@ fn reply(answer: Answer) -> io::Result<hyper::Response<Full<Bytes>>> {
             });
             (202, begun.to_string())
         }
-        Answer::HangUp | Answer::Silence | Answer::Websocket(_) => {
+        Answer::HangUp
+        | Answer::Silence
+        | Answer::Websocket(_)
+        | Answer::Late(..)
+        | Answer::Half(_) => {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
     };
     let response = hyper::Response::builder().status(status);
-    response.body(Full::from(body)).map_err(io::Error::other)
+    let never: NoError = |never| match never {};
+    let body = Full::from(body).map_err(never);
+    response.body(body).map_err(io::Error::other)
 }

@@ -15,6 +15,7 @@ mod listing;
 mod moved;
 mod nested;
 mod prune;
+mod silent;
 mod state;
 mod stream;
 mod trouble;

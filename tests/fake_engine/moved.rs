@@ -45,7 +45,7 @@ async fn packed() -> String {
         .expect("a copy");
     assert_eq!(
         inner.there(),
-        ["shop: running", "shop-packed: stopped, half made"]
+        ["shop: running", "shop--packed: stopped, half made"]
     );
     let text = read(&mut package).await.expect("what is packed");
     package.remove().await.expect("a removal");
@@ -62,7 +62,7 @@ async fn what_leaves_a_nest_has_no_address_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_cannot_be_made_leaves_the_server_as_it_was() {
-    let steps = ["copy shop as shop-packed", "change shop-packed"];
+    let steps = ["copy shop as shop--packed", "change shop--packed"];
     for step in steps {
         for trouble in NOT_DONE.into_iter().chain([Trouble::LostAfterwards]) {
             let (_host, inner, located) = shop().await;
@@ -79,10 +79,10 @@ async fn a_child_that_cannot_be_packed_or_read_leaves_nothing() {
     let refused = Trouble::Refused(500, "refused");
     let [packing, reading] = [
         (
-            "pack shop-packed",
+            "pack shop--packed",
             vec![refused, NOT_DONE[1], Trouble::Lost, Trouble::Endless],
         ),
-        ("read packed shop-packed", vec![refused, Trouble::Lost]),
+        ("read packed shop--packed", vec![refused, Trouble::Lost]),
     ];
     for (step, troubles) in [packing, reading] {
         for trouble in troubles {
@@ -256,4 +256,18 @@ async fn a_file_that_breaks_off_is_told_and_nothing_is_unpacked() {
     assert!(error.to_string().contains("the end is gone"), "{error}");
     import.abandon().await.expect("nothing is there");
     assert!(inner.there().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flavour_is_not_taken_for_the_packed_copy_of_another() {
+    for taken in ["shop-packed", "shop--packed"] {
+        let (_host, inner, located) = shop().await;
+        let own = [("flavour", taken), ("address", "10.99.1.21"), ("key", "k")];
+        inner.put(taken, "Running", &own);
+        if let Ok(package) = located.package(Consistency::Clean, "").await {
+            package.remove().await.expect("a removal");
+        }
+        let there = inner.there();
+        assert!(there.contains(&format!("{taken}: running")), "{there:?}");
+    }
 }
