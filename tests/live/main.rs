@@ -24,6 +24,7 @@ mod report;
 mod sandbox;
 mod second;
 mod slt;
+mod statements;
 mod terminal;
 mod vendor;
 
@@ -108,6 +109,16 @@ fn main() {
         ("reports_tell_all_there_is", PAIR, report::reports),
         ("parts_of_a_run_are_joined", PAIR, report::shards),
         ("a_lock_is_insisted_on", ONE, report::lock),
+        (
+            "scripts_are_asked_as_the_client_asks_them",
+            NOTHING,
+            statements::scripts,
+        ),
+        (
+            "dumps_are_asked_as_the_client_asks_them",
+            NOTHING,
+            statements::dumps,
+        ),
         ("the_servers_own_tests", PAIR, mysqltest::own_tests),
         ("list_and_connect", ALL, chain::list_and_connect),
         ("results_have_forms", PAIR, prompt::forms),
