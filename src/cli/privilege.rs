@@ -1,10 +1,9 @@
 //! Engines and packages are root's: a user whom the engine does not trust is
 //! taken there by sudo. One whom it trusts needs sudo for routes alone.
 
-use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -13,8 +12,9 @@ use super::args::Place;
 use crate::host::{Survey, survey};
 use crate::run::Caller;
 
-/// Names the file with the environment of the user who was taken to root.
+/// Says where root finds the environment of the user who was taken to root.
 const ENVIRONMENT: &str = "DBMATRIX_CALLER_ENVIRONMENT";
+const OF_SUDO: &str = "sudo";
 
 /// Returns where this process is root, or an engine runs that trusts its user;
 /// else runs the same command by sudo, in its place.
@@ -84,32 +84,24 @@ pub(super) fn become_root() -> Result<(), Failure> {
     }
     eprintln!("dbmatrix needs root here: no engine runs that trusts this user; asking sudo");
     let program = std::env::current_exe().map_err(Failure::not_provided)?;
-    let kept =
-        std::env::vars().filter(|(name, _)| name.starts_with("DBMATRIX_") || name == "NO_COLOR");
-    let environment = keep_environment().map_err(Failure::not_provided)?;
+    let kept = std::env::vars_os().filter(|(name, _)| {
+        let name = name.as_bytes();
+        name.starts_with(b"DBMATRIX_") || name == b"NO_COLOR"
+    });
+    let word = |name: &OsStr, value: &OsStr| {
+        OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat())
+    };
     let error = Command::new("sudo")
         .arg("--")
         .arg("env")
-        .args(kept.map(|(name, value)| format!("{name}={value}")))
-        .arg(format!("{ENVIRONMENT}={}", environment.display()))
+        .args(kept.map(|(name, value)| word(&name, &value)))
+        .arg(format!("{ENVIRONMENT}={OF_SUDO}"))
         .arg(program)
         .args(std::env::args_os().skip(1))
         .exec();
-    let _ = std::fs::remove_file(environment);
     Err(Failure::not_provided(format!(
         "root is needed, and sudo could not be run: {error}"
     )))
-}
-
-/// Writes the environment to a file that only this user can read: sudo drops
-/// it, and a command line can be read by all.
-fn keep_environment() -> std::io::Result<std::path::PathBuf> {
-    let mut file = tempfile::NamedTempFile::new()?;
-    for (name, value) in std::env::vars_os() {
-        file.write_all(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())?;
-    }
-    let (_, path) = file.keep().map_err(|error| error.error)?;
-    Ok(path)
 }
 
 /// Who called, before sudo; this process itself where there was none.
@@ -119,16 +111,14 @@ pub(super) fn caller() -> Caller {
         (Some(user), Some(group)) if is_root() => Some((user, group)),
         _ => None,
     };
-    let kept = std::env::var_os(ENVIRONMENT).and_then(|path| {
-        // Only a file that the caller could have written.
-        let owner = std::fs::symlink_metadata(&path).ok()?.uid();
-        if ids.is_none_or(|(user, _)| user != owner) {
-            return None;
-        }
-        let text = std::fs::read(&path).ok();
-        let _ = std::fs::remove_file(&path);
-        text
+    // Sudo drops it for us, and has it itself: the kernel shows it to root (proc(5),
+    // `/proc/PID/environ`), so no file and no command line holds it.
+    let is_kept = ids.is_some() && std::env::var_os(ENVIRONMENT).is_some_and(|is| is == OF_SUDO);
+    let kept = is_kept.then(|| {
+        let sudo = std::os::unix::process::parent_id();
+        std::fs::read(format!("/proc/{sudo}/environ")).ok()
     });
+    let kept = kept.flatten();
     Caller {
         ids,
         environment: kept.map(|text| read_environment(&text)),
