@@ -98,7 +98,6 @@ pub(super) const KNOWN: &[&[u8]] = &[
     b"SELECT 1 \\q\nSELECT 2;\n",
     b"SELECT 1 \\W;\n\\w\nSELECT 2;\n",
     b"SELECT 1;\n\\#\nSELECT 2;\n\\h\nSELECT 3;\n\\?\nSELECT 4;\n\\s\nSELECT 5;\n",
-    b"\\C latin1\nSELECT 1;\nSELECT 2 \\C utf8;\nSELECT 3;\n",
     b"/*!\\C latin1 */;\nSELECT 1;\n",
     b"SELECT 1;\n\\r\nSELECT 2;\n",
     b"SELECT 1;\n\\n\nSELECT 2;\n\\t\nSELECT 3;\n",

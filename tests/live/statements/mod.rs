@@ -269,8 +269,14 @@ fn matrix(sandbox: &Sandbox, folder: &str, shared: Shared) -> Result<String, Fai
         ("mariadb:10.5", String::new()),
         ("mariadb:11.8", String::new()),
     ] {
+        // Without it MySQL leaves out what it cannot parse.
+        let raw = if server.starts_with("mysql") {
+            ", log_raw = true"
+        } else {
+            ""
+        };
         text.push_str(&format!(
-            "[[flavour]]\nserver = \"{server}\"\nsettings = {{ {log}, {more} }}\n{rest}\n"
+            "[[flavour]]\nserver = \"{server}\"\nsettings = {{ {log}, {more}{raw} }}\n{rest}\n"
         ));
     }
     for (flavour, _) in CLIENTS {
