@@ -20,6 +20,7 @@ pub mod host;
 pub mod image;
 pub mod matrix;
 pub mod mysqltest;
+pub mod name;
 pub mod nest;
 pub mod outcome;
 pub mod plan;

@@ -177,7 +177,7 @@ async fn start_up(place: &Place) -> Result<Vec<f64>> {
 
 /// Of a flavour's two containers, that of the run; the other one is only copied.
 fn of_flavour(sizes: &std::collections::BTreeMap<String, u64>, service: &Service) -> Option<u64> {
-    let twin = format!("{}{}", service.container, dbmatrix::nest::TWIN);
+    let twin = dbmatrix::name::copy(&service.container, dbmatrix::name::Copy::Second);
     let both = [&service.container, &twin].map(|name| sizes.get(name).copied());
     both.into_iter().flatten().max()
 }

@@ -11,10 +11,11 @@ use crate::host::{
     stop_own_daemon, survey,
 };
 use crate::image::{Builder, cache_folder};
+use crate::name::{nest_lock, project_lock};
 use crate::nest::{destroy_nest, existing_nests, subnet_of};
 use crate::report::{Progress, drive};
 use crate::route::Routes;
-use crate::run::{Lock, nest_lock, start_engine};
+use crate::run::{Lock, start_engine};
 
 /// Removes one nest, or all that dbmatrix keeps.
 pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Failure> {
@@ -28,12 +29,12 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     let names = Names::of(&place.project);
     let found = survey(&place.engine()).await;
     // A run takes its nest's lock before that of the project, and so do we.
-    let mut nest_locks = Vec::new();
-    for name in nests_to_lock(&found, &names, nest.as_deref()).await? {
-        let lock = Lock::take(&nest_lock(&names.project, &name), &events).await;
-        nest_locks.push(lock.map_err(Failure::not_provided)?);
-    }
-    let lock = Lock::take(&names.project, &events)
+    let nests = nests_to_lock(&found, &names, nest.as_deref()).await?;
+    let of_nests = nests.iter().map(|name| nest_lock(&names.project, name));
+    let nest_locks = Lock::take_all(of_nests.collect(), &events)
+        .await
+        .map_err(Failure::not_provided)?;
+    let lock = Lock::take(&project_lock(&names.project), &events)
         .await
         .map_err(Failure::not_provided)?;
     // An engine that was never installed holds nothing of ours; one that does

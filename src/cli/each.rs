@@ -10,9 +10,10 @@ use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::{Failure, privilege, say};
 use crate::event::{Sender, Verdict};
 use crate::host::Names;
+use crate::name::nest_lock;
 use crate::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
 use crate::report::{Progress, drive};
-use crate::run::{Lock, nest_lock};
+use crate::run::Lock;
 
 /// Whether runs that are at work on the nests are waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,26 +99,19 @@ async fn pick(place: &Place, chosen: &Chosen) -> Result<(Vec<Located>, Vec<FindE
     Ok((picked, unknown))
 }
 
-/// Waits until nobody else is at work in the flavours' nests. Everybody takes
-/// locks in the order of their names.
+/// Waits until nobody else is at work in the flavours' nests.
 async fn lock(project: &str, flavours: &[Located]) -> Result<Vec<Lock>, Failure> {
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
-    let mut held = Vec::new();
-    for nest in distinct(flavours.iter().map(|one| one.nest.name.as_str())) {
-        let lock = Lock::take(&nest_lock(project, nest), &events).await;
-        held.push(lock.map_err(Failure::not_provided)?);
-    }
+    let nests = flavours
+        .iter()
+        .map(|one| nest_lock(project, &one.nest.name));
+    let held = Lock::take_all(nests.collect(), &events)
+        .await
+        .map_err(Failure::not_provided)?;
     drop(events);
     let _ = reporter.await;
     Ok(held)
-}
-
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 fn tell(label: &str, ended: Result<String, Failure>) -> Verdict {

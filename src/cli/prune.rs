@@ -8,9 +8,10 @@ use super::{Failure, privilege, say};
 use crate::engine::Engine;
 use crate::event::{Sender, Verdict};
 use crate::host::{Names, Survey, survey};
+use crate::name::nest_lock;
 use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
 use crate::report::{Progress, drive};
-use crate::run::{Lock, golden_key, nest_lock};
+use crate::run::{Lock, golden_key};
 
 /// Removes what nothing uses from all nests.
 pub(super) async fn prune(place: &Place, args: &PruneArgs) -> Result<Verdict, Failure> {

@@ -11,9 +11,10 @@ use thiserror::Error;
 
 use crate::engine::Engine;
 use crate::host::{Names, forget_dead_daemon};
+use crate::name::{lock_of_socket, nest_lock};
 use crate::nest::{NestError, remove_half_made};
 use crate::route::{RouteError, Routes};
-use crate::run::{Lock, LockError, nest_lock};
+use crate::run::{Lock, LockError};
 
 /// Something that can be done without asking further: nobody loses what cannot
 /// be made again, and nobody else's things are touched.
@@ -144,7 +145,7 @@ async fn remove_half(host: &Engine, names: &Names, nest: &str) -> Result<Vec<Str
 pub(super) fn is_stale(socket: &Path) -> bool {
     let name = socket.file_stem().unwrap_or_default().to_string_lossy();
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    !Lock::is_held(&name) && UnixStream::connect(socket).err().is_some_and(refused)
+    !Lock::is_held(&lock_of_socket(&name)) && UnixStream::connect(socket).err().is_some_and(refused)
 }
 
 fn remove_sockets(sockets: &[PathBuf]) -> Result<Vec<String>, FixError> {

@@ -11,8 +11,9 @@ use super::scene::{Nests, Scene};
 use super::{Finding, Fix};
 use crate::host::{DaemonRecord, daemon_record};
 use crate::image::{Builder, cache_folder};
+use crate::name::nest_lock;
 use crate::nest::{Inner, Standing};
-use crate::run::{Lock, nest_lock};
+use crate::run::Lock;
 
 /// Folders of engines, in which a pool's file is `disks/POOL.img`.
 const DISKS: [&str; 3] = [

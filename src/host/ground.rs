@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::daemon::{self, DaemonError};
 use super::find::Survey;
 use crate::engine::{Config, Devices, Engine, EngineError, config};
+use crate::name;
 use crate::route::{RouteError, Routes};
 
 /// Key on everything that dbmatrix made; clean-up goes by it.
@@ -28,10 +29,9 @@ pub struct Names {
 impl Names {
     /// The names that belong to one engine project.
     pub fn of(project: &str) -> Self {
-        let short: String = project.chars().take(14).collect();
         Names {
             project: project.to_owned(),
-            bridge: format!("{short}0"),
+            bridge: name::bridge(project),
         }
     }
 }

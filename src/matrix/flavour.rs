@@ -8,7 +8,7 @@ use super::locked::Locked;
 use crate::catalogue::{self, Recipe, SourceKind, Wanted};
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
-use crate::nest::TWIN;
+use crate::name;
 use crate::server::{
     Installation, KeySource, Packages, Repository, ServerSpec, Tarball, TarballSource,
 };
@@ -36,9 +36,9 @@ pub struct Flavour {
 }
 
 impl Flavour {
-    /// The name of its container: that of a host, so without dots.
+    /// The name of its container.
     pub fn container(&self) -> String {
-        self.name.replace('.', "-")
+        name::container(&self.name)
     }
 }
 
@@ -153,7 +153,6 @@ impl Reading<'_, '_> {
         };
         if wanted.is_some() {
             check_name(self.report, &container);
-            self.check_reserved(&container);
         }
         let required = self.table.flag("required").is_none_or(|flag| flag.value);
         let defaults = self.defaults.but_for(self.table);
@@ -174,22 +173,6 @@ impl Reading<'_, '_> {
             },
             locked: None,
         })
-    }
-
-    /// Some names are those of containers beside the flavours'.
-    fn check_reserved(&self, container: &Placed<String>) {
-        let name = &container.value;
-        let begins = ["golden-", "mysqltest-"];
-        let holds = ["-suite-", "-mysqltest-"];
-        if begins.iter().any(|word| name.starts_with(word))
-            || name.ends_with(TWIN)
-            || holds.iter().any(|word| name.contains(word))
-        {
-            let expected = format!(
-                "expected a name that neither begins with `golden-` or `mysqltest-` nor holds `-suite-` or `-mysqltest-` nor ends in `{TWIN}`; found `{name}`"
-            );
-            self.report.problem(container.span.clone(), expected);
-        }
     }
 
     /// Marks keys as known that were not asked for after an earlier problem.

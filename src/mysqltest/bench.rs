@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::Tool;
 use super::test::{TestEnd, TestRun};
 use crate::engine::{EngineError, Exec, FileMode, Power};
+use crate::name;
 use crate::nest::{Child, Children, Nest, NestError};
 use crate::server::{
     Login, RoutedUser, Server, ServerError, ServerSpec, access_of, configure, log_in,
@@ -126,7 +127,7 @@ impl<'a> Bench<'a> {
         tool: &'a Tool,
         number: usize,
     ) -> Result<Self, BenchError> {
-        let name = format!("{}-mysqltest-{number}", source.child);
+        let name = name::copy(source.child, name::Copy::Tests(number));
         let made = Self::try_make(source, tool, name.clone()).await;
         if made.is_err()
             && let Err(left) = source.children.remove_half_made(&name).await

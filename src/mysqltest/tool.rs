@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::{BenchError, Program};
 use crate::engine::Exec;
 use crate::image::ImageOrigin;
+use crate::name;
 use crate::nest::{Child, ChildSpec, Children, Stage};
 use crate::server::install_debian_packages;
 
@@ -37,7 +38,7 @@ impl Tool {
     ) -> Result<Self, BenchError> {
         let key = Sha256::digest(format!("{RECIPE} {program:?} {image:?}").as_bytes());
         let spec = ChildSpec {
-            name: format!("mysqltest-{}", program.as_str()),
+            name: name::tool(program.as_str()),
             flavour: String::new(),
             key: key[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
             server: format!("mysqltest of {}", program.as_str()),

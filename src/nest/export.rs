@@ -9,9 +9,8 @@ use super::{Consistency, Located, NestError, UpkeepError, key};
 use crate::engine::{
     Content, Devices, Engine, EngineError, ImageSource, Instance, NewInstance, Operation, config,
 };
+use crate::name;
 
-/// Ends the name of the copy that is packed.
-const ENDING: &str = "--packed";
 /// The file's name in the engine; each copy has but one.
 const BACKUP: &str = "export";
 
@@ -40,7 +39,7 @@ impl Located {
     ) -> Result<Package, UpkeepError> {
         let package = Package {
             engine: self.child.engine.clone(),
-            container: format!("{}{ENDING}", self.child.name),
+            container: name::copy(&self.child.name, name::Copy::Packed),
             mark: mark.to_owned(),
             packing: None,
         };

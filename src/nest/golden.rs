@@ -14,6 +14,7 @@ use super::{NestError, apt, key};
 use crate::engine::{
     Config, Devices, Engine, EngineError, Exec, FileMode, ImageSource, Instance, Power, config,
 };
+use crate::name;
 use crate::session::TlsPolicy;
 
 /// Writes that were not waited for while the server was installed.
@@ -62,7 +63,7 @@ impl Children {
     /// # Errors
     /// As of the engine.
     pub async fn golden(&self, spec: &ChildSpec) -> Result<Option<Golden>, NestError> {
-        let found = self.nest.engine.instance(&golden_name(&spec.key)).await?;
+        let found = self.nest.engine.instance(&name::golden(&spec.key)).await?;
         let found = found.filter(|found| fits(found, spec));
         Ok(found.map(|found| self.read_golden(found)))
     }
@@ -73,7 +74,7 @@ impl Children {
     /// # Errors
     /// As of the engine and of the image.
     pub async fn begin_golden(&self, spec: &ChildSpec) -> Result<Child, NestError> {
-        let name = golden_name(&spec.key);
+        let name = name::golden(&spec.key);
         self.nest.engine.destroy_instance(&name).await?;
         self.make(&name, spec).await
     }
@@ -83,7 +84,7 @@ impl Children {
     /// # Errors
     /// As of the engine.
     pub async fn abandon_golden(&self, spec: &ChildSpec) -> Result<(), NestError> {
-        self.remove_half_made(&golden_name(&spec.key)).await
+        self.remove_half_made(&name::golden(&spec.key)).await
     }
 
     /// Shuts a child down and keeps it as golden, with what its server said of
@@ -203,7 +204,7 @@ impl Children {
             (key::SERVER, &title),
         ]);
         let golden = Golden {
-            name: golden_name(&key.unwrap_or_default()),
+            name: name::golden(&key.unwrap_or_default()),
             packages: String::new(),
             tls: Credentials::of_config(&self.nest, &found).tls,
         };
@@ -335,8 +336,4 @@ pub(super) async fn mark_used(engine: &Engine, child: &Instance) -> Result<(), N
 /// Whether a container is a whole golden child.
 pub(super) fn is_golden(instance: &Instance) -> bool {
     is_ready(instance) && instance.is_marked(key::GOLDEN)
-}
-
-pub(super) fn golden_name(key: &str) -> String {
-    format!("golden-{key}")
 }

@@ -16,9 +16,8 @@ use super::listing::Kind;
 use super::outer::{RUNTIME, config_stage_ready, is_ready, read_key};
 use super::{Nest, NestError, inner, key};
 use crate::engine::{FileMode, Power, config};
+use crate::name;
 
-/// Begins the names of containers that came from elsewhere.
-const PREFIX: &str = "imported-";
 /// Where a child looks for its name server.
 const RESOLVER: &str = "/etc/resolv.conf";
 
@@ -39,7 +38,7 @@ impl Import {
     pub async fn begin(nest: &Nest, flavour: &str) -> Result<Self, NestError> {
         let there = nest.engine.instances().await?;
         let wanted = Kind::Flavour(flavour.to_owned());
-        let container = format!("{PREFIX}{}", flavour.replace('.', "-"));
+        let container = name::imported(flavour);
         let has_it = there.iter().filter(|child| is_ready(child));
         if has_it
             .into_iter()

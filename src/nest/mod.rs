@@ -45,7 +45,6 @@ pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
 pub use snapshot::Consistency;
 pub use standing::{Inner, Standing, standing};
-pub use turn::TWIN;
 pub use upkeep::{Ending, UpkeepError};
 pub(crate) use usage::{Memory, read as read_disk_usage};
 pub use usage::{disk_usage, measure};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Nest, NestError};
 use crate::engine::{Config, Engine, Instance, config};
 use crate::host::{group_of, make_run_folder, run_folder};
+use crate::name;
 
 pub(super) const SOCKET_DEVICE: &str = "dbmatrix-engine";
 /// Where an engine that was installed in the nest listens.
@@ -71,8 +72,8 @@ pub(super) fn socket_of(instance: &Instance) -> Option<&str> {
     device.get("listen")?.strip_prefix("unix:")
 }
 
-pub(super) fn socket_path(project: &str, name: &str) -> PathBuf {
-    run_folder().join(format!("{project}-{name}.socket"))
+pub(super) fn socket_path(project: &str, nest: &str) -> PathBuf {
+    run_folder().join(name::socket(project, nest))
 }
 
 /// A socket file without a listener keeps the next one from being made.

@@ -14,9 +14,7 @@ use super::golden::{Golden, Use};
 use super::listing::Kind;
 use super::{NestError, key};
 use crate::engine::{Config, Instance, config};
-
-/// Ends the name of the second container.
-pub const TWIN: &str = "-twin";
+use crate::name::{self, first_of};
 
 /// Containers that are the flavours' now, by the names of their first ones.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +32,10 @@ impl Turns {
         let mut latest: HashMap<&str, &Instance> = HashMap::new();
         let mut over = Vec::new();
         for child in children {
+            if has_former_name(child) {
+                over.push(child.name.clone());
+                continue;
+            }
             // One that came in a file has no second place.
             let is_ours = !child.is_marked(key::IMPORTED);
             if !(is_ours && matches!(Kind::of_child(child), Kind::Flavour(_))) {
@@ -54,8 +56,8 @@ impl Turns {
             .collect();
         let ahead = children
             .iter()
-            .filter(|child| Kind::of_child(child) == Kind::Ahead);
-        for first in ahead.filter_map(|child| child.name.strip_suffix(TWIN)) {
+            .filter(|child| Kind::of_child(child) == Kind::Ahead && !has_former_name(child));
+        for first in ahead.map(|child| first_of(&child.name)) {
             let turn = turns.entry(first.to_owned());
             turn.or_insert_with(|| first.to_owned());
         }
@@ -74,7 +76,7 @@ impl Children {
     /// The container that is not the flavour's now.
     fn other(&self, first: &str) -> String {
         match self.turns.lock().get(first) {
-            Some(current) if current == first => format!("{first}{TWIN}"),
+            Some(current) if current == first => name::copy(first, name::Copy::Second),
             _ => first.to_owned(),
         }
     }
@@ -172,8 +174,10 @@ fn noted(spec: &ChildSpec, ahead: &str, use_of: Use) -> Config {
     ])
 }
 
-fn first_of(name: &str) -> &str {
-    name.strip_suffix(TWIN).unwrap_or(name)
+/// Whether it is the second container of a flavour as earlier versions named it.
+fn has_former_name(child: &Instance) -> bool {
+    let flavour = child.config.get(key::FLAVOUR);
+    flavour.is_some_and(|flavour| child.name == format!("{}-twin", name::container(flavour)))
 }
 
 #[cfg(test)]
@@ -202,13 +206,13 @@ mod tests {
         let turns = Turns::default();
         let over = turns.note_all(&[
             child("mysql-9-7", "2026-11-24T05:00:02Z", ""),
-            child("mysql-9-7-twin", "2026-11-24T05:00:01Z", ""),
+            child("mysql-9-7--twin", "2026-11-24T05:00:01Z", ""),
         ]);
-        assert_eq!(over, ["mysql-9-7-twin"]);
+        assert_eq!(over, ["mysql-9-7--twin"]);
         assert_eq!(turns.lock()["mysql-9-7"], "mysql-9-7");
         let over = turns.note_all(&[
             child("mysql-9-7", "2026-11-24T05:00:01Z", ""),
-            child("mysql-9-7-twin", "2026-11-24T05:00:02Z", "true"),
+            child("mysql-9-7--twin", "2026-11-24T05:00:02Z", "true"),
         ]);
         assert!(over.is_empty());
         assert_eq!(turns.lock()["mysql-9-7"], "mysql-9-7");

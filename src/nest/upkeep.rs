@@ -4,10 +4,11 @@
 use thiserror::Error;
 
 use super::child::create_at;
-use super::golden::{golden_name, is_golden, shut_down};
+use super::golden::{is_golden, shut_down};
 use super::outer::config_stage_ready;
 use super::{Located, NestError, State, key};
 use crate::engine::{Devices, EngineError, FileMode, ImageSource, Power, config};
+use crate::name;
 
 /// How a server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl Located {
     /// The name of the golden child that it came from.
     async fn golden(&self) -> Result<String, UpkeepError> {
         let key = self.instance.config.get(key::KEY);
-        let name = golden_name(key.map_or("", String::as_str));
+        let name = name::golden(key.map_or("", String::as_str));
         match self.child.engine.instance(&name).await? {
             Some(found) if is_golden(&found) => Ok(name),
             _ => Err(UpkeepError::NoGolden),

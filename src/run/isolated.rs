@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::flavour::STARTING;
 use super::stand::Stand;
 use crate::event::Sender;
+use crate::name;
 use crate::nest::{Child, NestError};
 use crate::plan::Cell;
 use crate::server::{Login, Server, ServerError, access_of, log_in, started};
@@ -33,7 +34,7 @@ impl Isolated {
         cell: &Cell,
         number: usize,
     ) -> Result<Self, IsolationError> {
-        let name = format!("{}-suite-{number}", cell.container);
+        let name = name::copy(&cell.container, name::Copy::Suite(number));
         let made = Self::try_provide(stand, cell, &name).await;
         if made.is_err()
             && let Err(left) = stand.children.remove_half_made(&name).await

@@ -1,48 +1,49 @@
 //! One run at a time on a nest, whoever runs it.
 //!
-//! A lock is a Unix socket that is bound to an abstract name (unix(7)): the kernel
-//! gives a name to one process at a time and takes it back however that ends, so
-//! nothing is left and no user needs a folder for it.
+//! A lock is a file in the run folder, in which only those may write who may use the
+//! engine; the kernel locks it (flock(2)) and unlocks it however its holder ends. The
+//! holder removes the file; one that a killed holder left is in nobody's way.
+//!
+//! Whoever takes several takes those of nests first, in the order of their names, then
+//! the project's, then the engine's.
 
-use std::io::{self, ErrorKind};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::net::sockopt::socket_peercred;
-use sha2::{Digest, Sha256};
+use rustix::fs::OFlags;
 use thiserror::Error;
 
 use crate::event::Sender;
+use crate::host::{make_run_folder, run_folder};
 
-/// Bytes that an abstract name may have.
-const LONGEST: usize = 107;
+/// How soon a lock that somebody else holds is tried again.
+const AGAIN: Duration = Duration::from_millis(200);
+/// For the engine's group too: the folder gives the file its group.
+const MODE: u32 = 0o660;
 
 /// Held as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
-    _listener: UnixListener,
+    path: PathBuf,
+    _file: File,
 }
 
 /// Why there is no lock.
 #[derive(Debug, Error)]
-#[error("could not lock `{name}`: {source}")]
+#[error("could not lock `{}`: {source}", path.display())]
 pub struct LockError {
-    name: String,
+    path: PathBuf,
     source: io::Error,
-}
-
-/// The name of a nest's lock. Who takes that of the project as well takes it
-/// after this.
-pub fn nest_lock(project: &str, nest: &str) -> String {
-    format!("{project}-{nest}")
 }
 
 impl Lock {
     /// Waits until nobody else holds the lock of that name, and says so.
     ///
     /// # Errors
-    /// As of the kernel.
+    /// As of the file system.
     pub async fn take(name: &str, events: &Sender) -> Result<Self, LockError> {
         let mut told = false;
         loop {
@@ -50,56 +51,117 @@ impl Lock {
                 return Ok(lock);
             }
             if !told {
-                let holder =
-                    holder(name).map_or_else(String::new, |pid| format!(" (process {pid})"));
+                let pid = holder(name).map(|pid| format!(" (process {pid})"));
                 events.warn(format!(
-                    "another dbmatrix{holder} is at work on `{name}`; waiting for it"
+                    "another dbmatrix{} is at work on `{name}`; waiting for it",
+                    pid.unwrap_or_default()
                 ));
                 told = true;
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(AGAIN).await;
         }
+    }
+
+    /// As [`Lock::take`], several in the order that everybody keeps.
+    ///
+    /// # Errors
+    /// As of the file system.
+    pub async fn take_all(mut names: Vec<String>, events: &Sender) -> Result<Vec<Self>, LockError> {
+        names.sort_unstable();
+        names.dedup();
+        let mut held = Vec::new();
+        for name in names {
+            held.push(Self::take(&name, events).await?);
+        }
+        Ok(held)
     }
 
     /// The lock of that name, unless somebody else holds it.
     ///
     /// # Errors
-    /// As of the kernel.
+    /// As of the file system.
     pub fn try_take(name: &str) -> Result<Option<Self>, LockError> {
-        let bound = address(name).and_then(|address| UnixListener::bind_addr(&address));
-        match bound {
-            Ok(listener) => Ok(Some(Lock {
-                _listener: listener,
-            })),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(None),
-            Err(source) => Err(LockError {
-                name: name.to_owned(),
-                source,
-            }),
-        }
+        let path = path_of(name);
+        let taken = try_lock(&path).map_err(|source| LockError {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(taken.map(|file| Lock { path, _file: file }))
     }
 
     /// Whether somebody holds the lock of that name.
     pub fn is_held(name: &str) -> bool {
-        holder(name).is_some()
+        File::open(path_of(name))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 
-/// The process that holds a lock.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the file of a lock stays");
+        }
+    }
+}
+
+/// Locks the file of that path with this process's id in it; `None` where somebody
+/// else has it locked.
+fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        make_run_folder()?;
+        let mut file = match open(path) {
+            Ok(file) => file,
+            // The folder went just now, with the last of what was in it.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Its last holder may have removed it meanwhile.
+        if is_at(&file, path)? {
+            file.set_len(0)?;
+            write!(file, "{}", std::process::id())?;
+            return Ok(Some(file));
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(MODE)
+        .custom_flags(flags)
+        .open(path)?;
+    // The mask of this process must not keep the group out.
+    if file.metadata()?.uid() == rustix::process::geteuid().as_raw() {
+        file.set_permissions(Permissions::from_mode(MODE))?;
+    }
+    Ok(file)
+}
+
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The process that holds a lock, as it says itself.
 fn holder(name: &str) -> Option<u32> {
-    let stream = UnixStream::connect_addr(&address(name).ok()?).ok()?;
-    let process = socket_peercred(&stream).ok()?.pid;
-    u32::try_from(process.as_raw_nonzero().get()).ok()
+    fs::read_to_string(path_of(name)).ok()?.parse().ok()
 }
 
-fn address(name: &str) -> io::Result<SocketAddr> {
-    let mut whole = format!("dbmatrix/{name}");
-    if whole.len() > LONGEST {
-        let digest = Sha256::digest(name.as_bytes());
-        let hex = digest.iter().map(|byte| format!("{byte:02x}"));
-        whole = format!("dbmatrix/{}", hex.collect::<String>());
-    }
-    SocketAddr::from_abstract_name(whole)
+fn path_of(name: &str) -> PathBuf {
+    run_folder().join(format!("{name}.lock"))
 }
 
 #[cfg(test)]
@@ -112,19 +174,32 @@ mod tests {
         assert!(!Lock::is_held(&name));
         let held = Lock::try_take(&name).expect("no error");
         assert!(held.is_some());
+        assert!(Lock::is_held(&name));
         assert!(Lock::try_take(&name).expect("no error").is_none());
         assert_eq!(holder(&name), Some(std::process::id()));
         drop(held);
+        assert!(!Lock::is_held(&name));
+        assert!(!path_of(&name).exists());
+        assert!(Lock::try_take(&name).expect("no error").is_some());
+    }
+
+    #[test]
+    fn the_file_of_a_killed_holder_is_in_nobodys_way() {
+        let name = format!("stale-{}", std::process::id());
+        make_run_folder().expect("a folder");
+        fs::write(path_of(&name), "1").expect("a file");
         assert!(!Lock::is_held(&name));
         assert!(Lock::try_take(&name).expect("no error").is_some());
     }
 
     #[test]
-    fn a_long_name_is_a_lock_of_its_own() {
-        let long = |end: &str| format!("{}-{end}-{}", "x".repeat(200), std::process::id());
-        let one = Lock::try_take(&long("a")).expect("no error");
-        let other = Lock::try_take(&long("b")).expect("no error");
-        assert!(one.is_some() && other.is_some());
-        assert!(Lock::try_take(&long("a")).expect("no error").is_none());
+    fn a_link_is_not_followed() {
+        let name = format!("link-{}", std::process::id());
+        make_run_folder().expect("a folder");
+        let target = tempfile::NamedTempFile::new().expect("a file");
+        std::os::unix::fs::symlink(target.path(), path_of(&name)).expect("a link");
+        let refused = Lock::try_take(&name);
+        fs::remove_file(path_of(&name)).expect("the link");
+        assert!(refused.is_err());
     }
 }

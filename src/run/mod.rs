@@ -37,7 +37,7 @@ pub use command::{
     Caller, CommandEnd, CommandError, Invocation, Output, database_url, environment, run_command,
 };
 pub use flavour::{Freshness, golden_key, provide};
-pub use lock::{Lock, LockError, nest_lock};
+pub use lock::{Lock, LockError};
 pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions, start_engine};
 pub use work::run_files_on;

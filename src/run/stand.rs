@@ -16,12 +16,13 @@ use crate::host::{
 };
 use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder};
 use crate::matrix::NestSpec;
+use crate::name::{ENGINE_LOCK, nest_lock, project_lock};
 use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
 use crate::route::{GuardError, RouteError};
 use crate::server::RoutedUser;
 use crate::session::Secret;
 
-use super::lock::{Lock, LockError, nest_lock};
+use super::lock::{Lock, LockError};
 
 /// A nest that is up, with all that its flavours need.
 #[derive(Debug, Clone)]
@@ -98,7 +99,7 @@ impl Stand {
     ) -> Result<Self, StandError> {
         let begun = Instant::now();
         let names = Names::of(&options.project);
-        let ground_lock = Lock::take(&names.project, events).await?;
+        let ground_lock = Lock::take(&project_lock(&names.project), events).await?;
         let teller = events.downgrade();
         let builder = Builder::new(cache_folder()).telling(move |building| {
             teller.send(match building {
@@ -171,7 +172,7 @@ pub async fn start_engine(choice: &EngineChoice, events: &Sender) -> Result<Engi
     if let found @ Survey::Running(_) = survey(choice).await {
         return Ok(running_engine(&found).await?);
     }
-    let _starting = Lock::take("engine", events).await?;
+    let _starting = Lock::take(ENGINE_LOCK, events).await?;
     Ok(running_engine(&survey(choice).await).await?)
 }
 

@@ -11,7 +11,7 @@ use super::trouble::Trouble;
 #[tokio::test(start_paused = true)]
 async fn a_sweep_takes_what_is_half_made_and_nothing_else() {
     let fake = Stateful::start();
-    fake.put("golden-k", "Stopped", &[("golden", "true")]);
+    fake.put("golden--k", "Stopped", &[("golden", "true")]);
     fake.put("cut", "Running", &[("stage", "making")]);
     fake.put(
         "cut-ahead",
@@ -23,7 +23,7 @@ async fn a_sweep_takes_what_is_half_made_and_nothing_else() {
     children(&fake).await;
     assert_eq!(
         fake.there(),
-        ["golden-k: stopped, golden", "theirs: running"]
+        ["golden--k: stopped, golden", "theirs: running"]
     );
 }
 

@@ -10,7 +10,7 @@ use super::trouble::{NOT_DONE, Trouble};
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_cannot_be_made_leaves_nothing_that_the_next_run_does_not_sweep() {
-    let steps = ["copy golden-k as mysql-9-7", "start mysql-9-7"];
+    let steps = ["copy golden--k as mysql-9-7", "start mysql-9-7"];
     for step in steps {
         for trouble in NOT_DONE.into_iter().chain([Trouble::LostAfterwards]) {
             let fake = Stateful::start();
@@ -21,7 +21,7 @@ async fn a_copy_that_cannot_be_made_leaves_nothing_that_the_next_run_does_not_sw
             let failed = before.renew(&golden, &spec, Use::Now).await;
             assert!(failed.is_err(), "{step}: {trouble:?}");
             children(&fake).await;
-            assert_eq!(fake.there(), ["golden-k: stopped, golden"], "{trouble:?}");
+            assert_eq!(fake.there(), ["golden--k: stopped, golden"], "{trouble:?}");
         }
     }
 }
@@ -32,7 +32,7 @@ async fn a_copy_that_takes_too_long_is_given_up_and_swept() {
     let before = children(&fake).await;
     let spec = spec(MYSQL, "k");
     let golden = golden(&before, &spec).await;
-    fake.once("copy golden-k as mysql-9-7", Trouble::Endless);
+    fake.once("copy golden--k as mysql-9-7", Trouble::Endless);
     let late = before.renew(&golden, &spec, Use::Now).await;
     let late = late.expect_err("it is late");
     assert!(
@@ -40,13 +40,13 @@ async fn a_copy_that_takes_too_long_is_given_up_and_swept() {
         "{late}"
     );
     children(&fake).await;
-    assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
+    assert_eq!(fake.there(), ["golden--k: stopped, golden"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_throwaway_copy_that_fails_leaves_nothing() {
     let steps = [
-        "copy golden-k as mysql-9-7-suite-1",
+        "copy golden--k as mysql-9-7-suite-1",
         "start mysql-9-7-suite-1",
     ];
     for step in steps {
@@ -66,7 +66,7 @@ async fn a_throwaway_copy_that_fails_leaves_nothing() {
             removal.await.expect("a removal");
             assert_eq!(
                 fake.there(),
-                ["golden-k: stopped, golden", "mysql-9-7: running"],
+                ["golden--k: stopped, golden", "mysql-9-7: running"],
                 "{step}: {trouble:?}"
             );
         }
@@ -86,7 +86,7 @@ async fn a_throwaway_copy_is_nobodys_child_and_is_swept() {
     assert_eq!(after.current(MYSQL), MYSQL);
     assert_eq!(
         fake.there(),
-        ["golden-k: stopped, golden", "mysql-9-7: running"]
+        ["golden--k: stopped, golden", "mysql-9-7: running"]
     );
 }
 
@@ -97,14 +97,14 @@ async fn a_held_child_is_taken_as_fresh_once() {
     let spec = spec(MYSQL, "k");
     let child = renewed(&before, &spec, Use::Later).await;
     before.hold(&child).await.expect("a hold");
-    let held = ["golden-k: stopped, golden", "mysql-9-7: frozen, fresh"];
+    let held = ["golden--k: stopped, golden", "mysql-9-7: frozen, fresh"];
     assert_eq!(fake.there(), held);
     let after = children(&fake).await;
     let taken = after.take_fresh(&spec).await.expect("a look");
     assert_eq!(taken.expect("a child").address, child.address);
     assert_eq!(
         fake.there(),
-        ["golden-k: stopped, golden", "mysql-9-7: running"]
+        ["golden--k: stopped, golden", "mysql-9-7: running"]
     );
     let again = after.take_fresh(&spec).await.expect("a look");
     assert!(again.is_none(), "somebody has used it");
@@ -135,6 +135,6 @@ async fn a_child_that_somebody_has_come_to_use_is_not_held() {
     children.hold(&child).await.expect("a look");
     assert_eq!(
         fake.there(),
-        ["golden-k: stopped, golden", "mysql-9-7: running"]
+        ["golden--k: stopped, golden", "mysql-9-7: running"]
     );
 }

@@ -15,11 +15,11 @@ async fn a_golden_child_is_whole_when_it_is_down_and_noted() {
     let children = children(&fake).await;
     let spec = spec(MYSQL, "k");
     let child = children.begin_golden(&spec).await.expect("a container");
-    assert_eq!(fake.there(), ["golden-k: running, half made"]);
+    assert_eq!(fake.there(), ["golden--k: running, half made"]);
     assert!(children.golden(&spec).await.expect("a look").is_none());
     keep(&children, child).await.expect("a golden child");
-    assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
-    assert_eq!(fake.record("golden-k", "version"), "9.7.1");
+    assert_eq!(fake.there(), ["golden--k: stopped, golden"]);
+    assert_eq!(fake.record("golden--k", "version"), "9.7.1");
     assert!(children.golden(&spec).await.expect("a look").is_some());
 }
 
@@ -27,10 +27,10 @@ async fn a_golden_child_is_whole_when_it_is_down_and_noted() {
 async fn a_golden_child_that_cannot_be_begun_leaves_nothing() {
     let steps = [
         "make volume packages-debian",
-        "make golden-k",
-        "write in golden-k",
-        "start golden-k",
-        "run in golden-k",
+        "make golden--k",
+        "write in golden--k",
+        "start golden--k",
+        "run in golden--k",
     ];
     for step in steps {
         for trouble in NOT_DONE.into_iter().chain([Trouble::LostAfterwards]) {
@@ -55,7 +55,7 @@ async fn a_golden_child_that_cannot_be_begun_leaves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_golden_child_that_cannot_be_kept_leaves_nothing() {
-    for step in ["stop golden-k", "change golden-k", "set golden-k"] {
+    for step in ["stop golden--k", "change golden--k", "set golden--k"] {
         for trouble in NOT_DONE {
             let fake = Stateful::start();
             let children = children(&fake).await;
@@ -76,12 +76,12 @@ async fn a_golden_child_that_was_kept_unheard_is_the_next_ones() {
     let before = children(&fake).await;
     let spec = spec(MYSQL, "k");
     let child = before.begin_golden(&spec).await.expect("a container");
-    fake.once("set golden-k", Trouble::LostAfterwards);
+    fake.once("set golden--k", Trouble::LostAfterwards);
     keep(&before, child).await.expect_err("a lost answer");
     before.abandon_golden(&spec).await.expect("a look");
-    assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
+    assert_eq!(fake.there(), ["golden--k: stopped, golden"]);
     golden(&children(&fake).await, &spec).await;
-    assert_eq!(fake.heard("make golden-k"), 1);
+    assert_eq!(fake.heard("make golden--k"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,9 +89,9 @@ async fn a_server_that_takes_its_time_to_end_is_asked_again() {
     for trouble in [Trouble::Failed("still up after 30 s"), Trouble::Lost] {
         let fake = Stateful::start();
         let children = children(&fake).await;
-        fake.times(4, "stop golden-k", trouble);
+        fake.times(4, "stop golden--k", trouble);
         golden(&children, &spec(MYSQL, "k")).await;
-        assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
+        assert_eq!(fake.there(), ["golden--k: stopped, golden"]);
     }
 }
 
@@ -99,10 +99,10 @@ async fn a_server_that_takes_its_time_to_end_is_asked_again() {
 async fn a_server_that_has_ended_unheard_is_not_asked_again() {
     let fake = Stateful::start();
     let children = children(&fake).await;
-    fake.once("stop golden-k", Trouble::LostAfterwards);
+    fake.once("stop golden--k", Trouble::LostAfterwards);
     golden(&children, &spec(MYSQL, "k")).await;
-    assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
-    assert_eq!(fake.heard("stop golden-k"), 1);
+    assert_eq!(fake.there(), ["golden--k: stopped, golden"]);
+    assert_eq!(fake.heard("stop golden--k"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,8 +114,8 @@ async fn a_golden_child_of_a_run_that_was_killed_is_made_anew() {
     // Even where nobody has swept.
     let next = unswept(nest(fake.engine()));
     golden(&next, &spec).await;
-    assert_eq!(fake.heard("make golden-k"), 2);
-    assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
+    assert_eq!(fake.heard("make golden--k"), 2);
+    assert_eq!(fake.there(), ["golden--k: stopped, golden"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,11 +127,11 @@ async fn flavours_of_one_key_share_a_golden_child_that_is_made_once() {
         renewed(&children, &one, Use::Now),
         renewed(&children, &other, Use::Now)
     );
-    assert_eq!(fake.heard("make golden-k"), 1);
+    assert_eq!(fake.heard("make golden--k"), 1);
     assert_eq!(
         fake.there(),
         [
-            "golden-k: stopped, golden",
+            "golden--k: stopped, golden",
             "mariadb-11: running",
             "mysql-9-7: running"
         ]
@@ -143,14 +143,14 @@ async fn a_flavour_makes_what_the_one_before_it_could_not() {
     let fake = Stateful::start();
     let children = children(&fake).await;
     let (one, other) = (spec(MYSQL, "k"), spec(MARIADB, "k"));
-    fake.once("start golden-k", Trouble::Failed("no"));
+    fake.once("start golden--k", Trouble::Failed("no"));
     let first = async {
         let _making = children.making(&one).await;
         children.begin_golden(&one).await.expect_err("a failure");
         children.abandon_golden(&one).await.expect("a removal");
     };
     tokio::join!(first, golden(&children, &other));
-    assert_eq!(fake.there(), ["golden-k: stopped, golden"]);
+    assert_eq!(fake.there(), ["golden--k: stopped, golden"]);
 }
 
 #[tokio::test(start_paused = true)]

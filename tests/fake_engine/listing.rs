@@ -53,11 +53,11 @@ async fn find(host: &Stateful, flavour: &str, nest: Option<&str>) -> Result<Foun
 #[tokio::test(start_paused = true)]
 async fn a_list_tells_what_each_container_is() {
     let (host, inner) = machine();
-    inner.put("golden-k", "Stopped", &[("golden", "true")]);
+    inner.put("golden--k", "Stopped", &[("golden", "true")]);
     inner.put("half", "Running", &[("stage", "making")]);
     put_server(&inner, "mysql-9-7", "Frozen", "mysql-9.7");
     let ahead = [("flavour", "mysql-9.7"), ("ahead", "true")];
-    inner.put("mysql-9-7-twin", "Stopped", &ahead);
+    inner.put("mysql-9-7--twin", "Stopped", &ahead);
     host.put("z-half", "Running", &[("stage", "making")]);
     host.put("z-stopped", "Stopped", &NEST);
     host.put_foreign("theirs");
@@ -66,10 +66,10 @@ async fn a_list_tells_what_each_container_is() {
         listed(&host).await,
         [
             "m/m: Nest, Running",
-            "m/golden-k: Golden, Stopped",
+            "m/golden--k: Golden, Stopped",
             "m/half: Other, half made",
             "m/mysql-9-7: Flavour(\"mysql-9.7\"), Frozen",
-            "m/mysql-9-7-twin: Ahead, Stopped",
+            "m/mysql-9-7--twin: Ahead, Stopped",
             "m/theirs: Other, Running",
             "z-half/z-half: Nest, half made",
             "z-stopped/z-stopped: Nest, Stopped",
@@ -117,7 +117,7 @@ async fn a_flavour_that_is_held_goes_on_and_is_not_fresh_any_more() {
 #[tokio::test(start_paused = true)]
 async fn of_two_servers_of_a_flavour_the_later_one_is_found() {
     let (host, inner) = machine();
-    put_server(&inner, "mysql-9-7-twin", "Running", "mysql-9.7");
+    put_server(&inner, "mysql-9-7--twin", "Running", "mysql-9.7");
     put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
     let ahead = [("flavour", "mysql-9.7"), ("ahead", "true")];
     inner.put("a-copy-ahead", "Stopped", &ahead);
@@ -173,7 +173,7 @@ async fn a_flavour_that_cannot_go_on_is_told() {
 #[tokio::test(start_paused = true)]
 async fn of_a_whole_nest_the_half_made_children_go() {
     let (host, inner) = machine();
-    inner.put("golden-k", "Stopped", &[("golden", "true")]);
+    inner.put("golden--k", "Stopped", &[("golden", "true")]);
     inner.put("half", "Running", &[("stage", "making")]);
     put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
     inner.put_foreign("theirs");
@@ -182,7 +182,7 @@ async fn of_a_whole_nest_the_half_made_children_go() {
     assert_eq!(
         inner.there(),
         [
-            "golden-k: stopped, golden",
+            "golden--k: stopped, golden",
             "mysql-9-7: running",
             "theirs: running"
         ]

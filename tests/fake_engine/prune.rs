@@ -35,7 +35,7 @@ impl Machine {
         for key in ["idle", "kept", "used"] {
             let server = [("server", "mysql:9.7"), ("version", key)];
             let golden = [("golden", "true"), ("key", key)];
-            let name = format!("golden-{key}");
+            let name = format!("golden--{key}");
             inner.put(&name, "Stopped", &[server, golden].concat());
             inner.put_image(&format!("of-{key}"));
             inner.base(&name, &format!("of-{key}"));
@@ -44,7 +44,7 @@ impl Machine {
         for key in ["used", "idle"] {
             let server = [("server", "mysql:9.7"), ("version", key)];
             let ahead = [("flavour", "used"), ("ahead", "true"), ("key", key)];
-            let name = format!("{key}-twin");
+            let name = format!("{key}--twin");
             inner.put(&name, "Stopped", &[&server[..], &ahead[..]].concat());
         }
         inner.put("half", "Running", &[("stage", "making"), ("key", "used")]);
@@ -68,10 +68,10 @@ impl Machine {
 
 /// What is used, and what is not ours.
 const LEFT: [&str; 4] = [
-    "golden-used: stopped, golden",
+    "golden--used: stopped, golden",
     "theirs: running",
     "used: running",
-    "used-twin: stopped, ahead",
+    "used--twin: stopped, ahead",
 ];
 
 const GONE: [&str; 6] = [
@@ -120,7 +120,7 @@ async fn what_is_wanted_stays_with_its_image() {
     assert!(!pruned.contains("(kept)"), "{pruned}");
     assert!(pruned.contains("`half-kept`"), "half of it helps nobody");
     let mut left = LEFT.to_vec();
-    left.insert(0, "golden-kept: stopped, golden");
+    left.insert(0, "golden--kept: stopped, golden");
     assert_eq!(machine.inner.there(), left);
     assert_eq!(machine.inner.images(), ["of-kept", "of-used"]);
 }
@@ -128,7 +128,7 @@ async fn what_is_wanted_stays_with_its_image() {
 #[tokio::test(start_paused = true)]
 async fn the_disk_that_was_a_containers_own_is_told() {
     let machine = Machine::start();
-    let line = "900 112 788 golden-idle\n";
+    let line = "900 112 788 golden--idle\n";
     machine.host.write(line);
     let told = machine.prune(&[], Pruning::Tell).await.expect("a list");
     assert_eq!(told[0], "golden child of mysql:9.7 (idle), 112");
@@ -137,7 +137,7 @@ async fn the_disk_that_was_a_containers_own_is_told() {
 #[tokio::test(start_paused = true)]
 async fn an_error_in_the_middle_is_told_and_leaves_the_rest_for_the_next_time() {
     let steps = [
-        "remove golden-kept",
+        "remove golden--kept",
         "kill half",
         "list images",
         "remove image of-kept",
@@ -167,13 +167,13 @@ async fn an_error_in_the_middle_is_told_and_leaves_the_rest_for_the_next_time() 
 async fn a_container_that_stays_keeps_those_after_it_and_its_image() {
     let machine = Machine::start();
     let trouble = Trouble::Failed("device or resource busy");
-    machine.inner.always("remove golden-kept", trouble);
+    machine.inner.always("remove golden--kept", trouble);
     let failed = machine.prune(&[], Pruning::Remove).await;
     failed.expect_err("a failure");
     let there = machine.inner.there();
-    assert!(there.contains(&"golden-kept: stopped, golden".to_owned()));
+    assert!(there.contains(&"golden--kept: stopped, golden".to_owned()));
     assert!(there.contains(&"half: running, half made".to_owned()));
-    assert!(!there.contains(&"golden-idle: stopped, golden".to_owned()));
+    assert!(!there.contains(&"golden--idle: stopped, golden".to_owned()));
     assert_eq!(machine.inner.images(), ["of-idle", "of-kept", "of-used"]);
 }
 
@@ -181,7 +181,7 @@ async fn a_container_that_stays_keeps_those_after_it_and_its_image() {
 async fn an_engine_that_hangs_up_once_is_asked_again() {
     for trouble in [Trouble::Lost, Trouble::LostAfterwards] {
         let machine = Machine::start();
-        machine.inner.once("remove golden-idle", trouble);
+        machine.inner.once("remove golden--idle", trouble);
         let pruned = machine.prune(&[], Pruning::Remove).await.expect("a list");
         assert_eq!(pruned, GONE);
         assert_eq!(machine.inner.there(), LEFT);
@@ -224,9 +224,9 @@ async fn the_program_keeps_what_a_matrix_would_use() {
     let matrix = Matrix::load(&path).expect("a matrix");
     let key = golden_key(&matrix.flavours[0]);
     let golden = [("golden", "true"), ("key", key.as_str())];
-    machine.inner.put("golden-matrix", "Stopped", &golden);
+    machine.inner.put("golden--matrix", "Stopped", &golden);
     let mut left = LEFT.map(str::to_owned).to_vec();
-    left.insert(0, "golden-matrix: stopped, golden".to_owned());
+    left.insert(0, "golden--matrix: stopped, golden".to_owned());
     let path = path.to_string_lossy().into_owned();
     let before = machine.inner.there();
     let runs: [(&[&str], &[String]); 2] = [

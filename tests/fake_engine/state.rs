@@ -2,7 +2,7 @@
 //! can say which are there after something has gone wrong.
 //!
 //! It speaks as Incus 6.0 does where dbmatrix listens. What it is asked to do has
-//! a name of a few words, such as `copy golden-k as mysql-9-7` (see [`Act`]); by
+//! a name of a few words, such as `copy golden--k as mysql-9-7` (see [`Act`]); by
 //! these, troubles are set and what happened is told.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,15 +1,15 @@
 //! The two containers of a flavour when an engine misbehaves: which one is its
 //! own, and that no third is left.
 
-use dbmatrix::nest::{Children, TWIN, Use};
+use dbmatrix::nest::{Children, Use};
 
 use super::nested::{MYSQL, children, golden, renewed, spec};
 use super::state::Stateful;
 use super::trouble::{NOT_DONE, Trouble};
 
-const COPY: &str = "copy golden-k as mysql-9-7";
-const COPY_TWIN: &str = "copy golden-k as mysql-9-7-twin";
-const TWIN_NAME: &str = "mysql-9-7-twin";
+const COPY: &str = "copy golden--k as mysql-9-7";
+const COPY_TWIN: &str = "copy golden--k as mysql-9-7--twin";
+const TWIN_NAME: &str = "mysql-9-7--twin";
 
 /// A run with one server of its own, and a copy ahead for the next one.
 async fn after_a_run(fake: &Stateful) -> Children {
@@ -23,8 +23,8 @@ async fn after_a_run(fake: &Stateful) -> Children {
     children
 }
 
-const GOLDEN: &str = "golden-k: stopped, golden";
-const AHEAD: &str = "mysql-9-7-twin: stopped, ahead";
+const GOLDEN: &str = "golden--k: stopped, golden";
+const AHEAD: &str = "mysql-9-7--twin: stopped, ahead";
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_is_there_is_not_made_again() {
@@ -48,10 +48,10 @@ async fn the_next_run_takes_the_copy_made_ahead_and_copies_nothing() {
     let next = children(&fake).await;
     assert_eq!(next.current(MYSQL), MYSQL);
     let taken = renewed(&next, &spec(MYSQL, "k"), Use::Now).await;
-    assert_eq!(taken.name, format!("{MYSQL}{TWIN}"));
+    assert_eq!(taken.name, TWIN_NAME);
     assert_eq!(next.current(MYSQL), taken.name);
     assert_eq!((fake.heard(COPY), fake.heard(COPY_TWIN)), (1, 1));
-    let both = [GOLDEN, "mysql-9-7: running", "mysql-9-7-twin: running"];
+    let both = [GOLDEN, "mysql-9-7: running", "mysql-9-7--twin: running"];
     assert_eq!(fake.there(), both);
 }
 
@@ -87,7 +87,7 @@ async fn a_copy_ahead_of_another_key_is_replaced() {
         fake.there(),
         [
             GOLDEN,
-            "golden-other: stopped, golden",
+            "golden--other: stopped, golden",
             "mysql-9-7: running",
             AHEAD
         ]
@@ -102,7 +102,7 @@ async fn a_run_takes_no_copy_ahead_of_another_key() {
     let other = spec(MYSQL, "other");
     let taken = renewed(&next, &other, Use::Now).await;
     assert_eq!(fake.record(&taken.name, "key"), "other");
-    assert_eq!(fake.heard("copy golden-other as mysql-9-7-twin"), 1);
+    assert_eq!(fake.heard("copy golden--other as mysql-9-7--twin"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn a_run_takes_no_copy_ahead_that_somebody_has_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_ahead_that_fails_is_told_and_leaves_the_server_alone() {
-    let steps = [COPY_TWIN, "set mysql-9-7-twin"];
+    let steps = [COPY_TWIN, "set mysql-9-7--twin"];
     for step in steps {
         for trouble in NOT_DONE {
             let fake = Stateful::start();
@@ -166,7 +166,7 @@ async fn a_copy_ahead_that_cannot_be_claimed_stays_for_the_next_run() {
         let run = children(&fake).await;
         let spec = spec(MYSQL, "k");
         let golden = golden(&run, &spec).await;
-        fake.once("set mysql-9-7-twin", trouble);
+        fake.once("set mysql-9-7--twin", trouble);
         let failed = run.renew(&golden, &spec, Use::Now).await;
         failed.expect_err("a failure");
         assert_eq!(run.current(MYSQL), MYSQL, "{trouble:?}");
@@ -184,7 +184,7 @@ async fn a_turn_that_does_not_start_leaves_the_former_server_to_the_flavour() {
         let run = children(&fake).await;
         let spec = spec(MYSQL, "k");
         let golden = golden(&run, &spec).await;
-        fake.once("start mysql-9-7-twin", trouble);
+        fake.once("start mysql-9-7--twin", trouble);
         let failed = run.renew(&golden, &spec, Use::Now).await;
         failed.expect_err("a failure");
         // As a run that is cut does it.
@@ -204,7 +204,7 @@ async fn a_run_that_is_killed_at_work_leaves_the_later_server_to_the_flavour() {
     renewed(&killed, &spec(MYSQL, "k"), Use::Now).await;
     let next = children(&fake).await;
     assert_eq!(next.current(MYSQL), TWIN_NAME);
-    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7-twin: running"]);
+    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,9 +216,9 @@ async fn what_was_before_goes_and_one_copied_ahead_stays() {
     let next = children(&fake).await;
     renewed(&next, &spec(MYSQL, "k"), Use::Now).await;
     next.remove_former(MYSQL).await.expect("a removal");
-    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7-twin: running"]);
+    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
     next.remove_former(MYSQL).await.expect("nothing to remove");
-    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7-twin: running"]);
+    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,7 +234,7 @@ async fn a_removal_that_the_engine_does_not_answer_is_asked_for_again() {
     for trouble in [Trouble::Lost, Trouble::LostAfterwards] {
         let fake = Stateful::start();
         let run = after_a_run(&fake).await;
-        fake.once("remove mysql-9-7-twin", trouble);
+        fake.once("remove mysql-9-7--twin", trouble);
         run.remove_other(MYSQL).await.expect("a removal");
         assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running"]);
     }
@@ -252,7 +252,7 @@ async fn a_former_server_that_cannot_be_removed_is_swept_by_the_next_run() {
     fake.recover();
     let next = children(&fake).await;
     assert_eq!(next.current(MYSQL), TWIN_NAME);
-    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7-twin: running"]);
+    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,7 +264,7 @@ async fn a_flavour_whose_server_is_gone_takes_the_copy_made_ahead() {
     let taken = renewed(&next, &spec(MYSQL, "k"), Use::Now).await;
     assert_eq!(taken.name, TWIN_NAME);
     next.remove_other(MYSQL).await.expect("nothing to remove");
-    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7-twin: running"]);
+    assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,215 @@
+//! Names of all that dbmatrix makes: containers, bridges, sockets and locks.
+//!
+//! Two different things never have one name. A name that people choose is a part of
+//! a made one in a form that tells where it ends: `--` stands between a flavour's
+//! container and what a copy of it is for, and a dot between a project and a nest;
+//! what people choose has neither. Where a name cannot be kept as it is, a hash of
+//! the whole stands in it.
+
+use sha2::{Digest, Sha256};
+
+/// Letters that a flavour's name keeps beside a hash.
+const SHORT: usize = 20;
+/// Letters of a network interface on Linux.
+const INTERFACE: usize = 15;
+
+/// What a copy of a flavour's child is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copy {
+    /// The flavour's second container, which takes turns with the first.
+    Second,
+    /// A server of a suite's own, by the suite's number.
+    Suite(usize),
+    /// A server for the servers' own tests, by the worker's number.
+    Tests(usize),
+    /// To be packed into a file.
+    Packed,
+}
+
+/// The container of a flavour: its name as that of a host. A hyphen between digits
+/// reads as a dot; where that does not give the name back, a hash tells names apart.
+pub fn container(flavour: &str) -> String {
+    let slug = flavour.replace('.', "-");
+    if !slug.contains("--") && read_back(&slug) == flavour {
+        return slug;
+    }
+    let mut short: String = slug.chars().take(SHORT).collect();
+    while short.contains("--") {
+        short = short.replace("--", "-");
+    }
+    format!("{}--{}", short.trim_end_matches('-'), hash(flavour, 16))
+}
+
+fn read_back(slug: &str) -> String {
+    let letters: Vec<char> = slug.chars().collect();
+    let is_digit = |at: Option<usize>| {
+        at.and_then(|at| letters.get(at))
+            .is_some_and(char::is_ascii_digit)
+    };
+    let read = letters.iter().enumerate().map(|(at, letter)| {
+        let is_between = is_digit(at.checked_sub(1)) && is_digit(Some(at + 1));
+        match letter {
+            '-' if is_between => '.',
+            other => *other,
+        }
+    });
+    read.collect()
+}
+
+/// A copy of the child in `container`.
+pub fn copy(container: &str, copy: Copy) -> String {
+    match copy {
+        Copy::Second => format!("{container}--twin"),
+        Copy::Suite(number) => format!("{container}--suite-{number}"),
+        Copy::Tests(number) => format!("{container}--mysqltest-{number}"),
+        Copy::Packed => format!("{container}--packed"),
+    }
+}
+
+/// The first container of a flavour, by the name of either.
+pub fn first_of(container: &str) -> &str {
+    container.strip_suffix("--twin").unwrap_or(container)
+}
+
+/// The golden child of a key.
+pub fn golden(key: &str) -> String {
+    format!("golden--{key}")
+}
+
+/// The container of a program that tests use.
+pub fn tool(program: &str) -> String {
+    format!("tool--{program}")
+}
+
+/// The container of a flavour that came in a file.
+pub fn imported(flavour: &str) -> String {
+    format!("imported--{}", container(flavour))
+}
+
+/// The bridge of an engine project. One that is made of a hash ends in another digit.
+pub fn bridge(project: &str) -> String {
+    if project.len() < INTERFACE {
+        return format!("{project}0");
+    }
+    let begins: String = project.chars().take(4).collect();
+    format!("{begins}-{}1", hash(project, 9))
+}
+
+/// The file of a nest's socket. A path has 107 bytes at most (unix(7)).
+pub fn socket(project: &str, nest: &str) -> String {
+    format!("{}.socket", both(project, nest))
+}
+
+fn both(project: &str, nest: &str) -> String {
+    let whole = format!("{project}.{nest}");
+    match whole.len() {
+        0..=60 => whole,
+        _ => hash(&whole, 16),
+    }
+}
+
+/// The lock of whoever is at work in a nest.
+pub fn nest_lock(project: &str, nest: &str) -> String {
+    format!("nest.{}", both(project, nest))
+}
+
+/// The same, by the name of the nest's socket without its ending.
+pub fn lock_of_socket(stem: &str) -> String {
+    format!("nest.{stem}")
+}
+
+/// The lock of whoever changes what the nests of a project share.
+pub fn project_lock(project: &str) -> String {
+    format!("project.{project}")
+}
+
+/// The lock of whoever starts an engine.
+pub const ENGINE_LOCK: &str = "engine";
+
+fn hash(text: &str, letters: usize) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
+    hex.collect::<String>()[..letters].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn usual_flavours_keep_their_names() {
+        let names = [
+            "mysql-9.7",
+            "mariadb-10.11",
+            "percona-8.4",
+            "m",
+            "m-packed",
+            "m-twin",
+        ];
+        let made = names.map(container);
+        let expected = [
+            "mysql-9-7",
+            "mariadb-10-11",
+            "percona-8-4",
+            "m",
+            "m-packed",
+            "m-twin",
+        ];
+        assert_eq!(made, expected);
+    }
+
+    #[test]
+    fn no_two_things_have_one_name() {
+        let flavours = [
+            "m",
+            "m-packed",
+            "m--packed",
+            "m-twin",
+            "m--twin",
+            "m-suite-1",
+            "m--suite-1",
+            "golden-k",
+            "golden--k",
+            "mysql-9.7",
+            "mysql-9-7",
+            "mysql-9.7.1",
+            "mysql-9-7.1",
+            "mysql-9.7-1",
+            "a.b",
+            "a-b",
+            "imported-m",
+            "imported--m",
+            "tool--mysql",
+        ];
+        let mut names = Vec::new();
+        for first in flavours.map(container) {
+            for role in [Copy::Second, Copy::Suite(1), Copy::Tests(1), Copy::Packed] {
+                names.push(copy(&first, role));
+            }
+            names.push(first);
+        }
+        names.extend(flavours.map(imported));
+        names.extend([golden("k"), tool("mysql")]);
+        let distinct: HashSet<&String> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len(), "{names:#?}");
+        assert!(names.iter().all(|name| name.len() <= 63));
+    }
+
+    #[test]
+    fn projects_and_nests_meet_nowhere() {
+        let of = |project: &str, nest: &str| [socket(project, nest), nest_lock(project, nest)];
+        assert_ne!(of("dbmatrix", "team-a"), of("dbmatrix-team", "a"));
+        assert_eq!(lock_of_socket("dbmatrix.a"), nest_lock("dbmatrix", "a"));
+        let long = "x".repeat(40);
+        assert!(socket(&long, &"y".repeat(45)).len() < 68);
+        assert_eq!(bridge("dbmatrix"), "dbmatrix0");
+        let (one, other) = (
+            bridge("a-very-long-project-one"),
+            bridge("a-very-long-project-two"),
+        );
+        assert_ne!(one, other);
+        assert_eq!((one.len(), other.len()), (INTERFACE, INTERFACE));
+    }
+}
