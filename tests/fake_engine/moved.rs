@@ -126,12 +126,12 @@ async fn what_comes_has_an_address_of_the_nest_and_is_left_alone() {
     let nest = nest(inner.engine());
     let mut import = Import::begin(&nest, SHOP).await.expect("a place");
     bring_in(&mut import, &text).await.expect("it comes in");
-    assert_eq!(inner.record("imported-shop", "address"), "10.99.1.11");
-    assert_eq!(inner.record("imported-shop", "client"), "10.99.0.1");
+    assert_eq!(inner.record("imported--shop", "address"), "10.99.1.11");
+    assert_eq!(inner.record("imported--shop", "client"), "10.99.0.1");
     let children = children(&inner).await;
     let pruned = prune(&host.engine(), &nest, &[], Pruning::Remove).await;
     assert!(pruned.expect("a look").is_empty());
-    assert_eq!(inner.there(), ["imported-shop: running", "other: stopped"]);
+    assert_eq!(inner.there(), ["imported--shop: running", "other: stopped"]);
     // Another one of that name is neither brought in nor made.
     let taken = Import::begin(&nest, SHOP).await;
     assert!(matches!(taken, Err(NestError::Taken { .. })));
@@ -145,11 +145,11 @@ async fn what_comes_has_an_address_of_the_nest_and_is_left_alone() {
 async fn what_cannot_be_brought_in_leaves_nothing() {
     let text = packed().await;
     let steps = [
-        "unpack imported-shop",
-        "set imported-shop",
-        "change imported-shop",
-        "write in imported-shop",
-        "start imported-shop",
+        "unpack imported--shop",
+        "set imported--shop",
+        "change imported--shop",
+        "write in imported--shop",
+        "start imported--shop",
     ];
     for step in steps {
         for trouble in NOT_DONE.into_iter().chain([Trouble::LostAfterwards]) {
@@ -177,7 +177,7 @@ async fn what_a_killed_import_has_left_is_swept_or_replaced() {
         let mut import = Import::begin(&nest, SHOP).await.expect("a place");
         let received = import.receive(Cursor::new(text.clone())).await;
         received.expect("it is unpacked");
-        assert_eq!(inner.there(), ["imported-shop: stopped, half made"]);
+        assert_eq!(inner.there(), ["imported--shop: stopped, half made"]);
     }
     children(&inner).await;
     assert!(inner.there().is_empty());
