@@ -262,3 +262,51 @@ fn an_environment_and_a_path_that_are_not_utf_8_are_taken_as_they_are() {
     assert!(told.contains("has no `[[suite]]`"), "{told}");
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn a_run_of_nothing_is_refused_before_anything_is_provided() {
+    let matrix = "flavours = ['mysql:9.7', 'mariadb:10.11']\n[[suite]]\nname = 'none'\nfiles = ['*.s*']\n[[suite]]\nname = 'one'\nflavours = ['mysql-9.7']\nfiles = ['one/a.sql']\n";
+    let sandbox = Sandbox::new(&[
+        ("m.toml", matrix),
+        ("comments.sql", "-- SELECT 1;\n/* nothing */\n"),
+        ("empty.sql", ""),
+        ("halt.slt", "halt\n\nstatement ok\nSELECT 1\n"),
+    ]);
+    std::fs::create_dir(sandbox.0.path().join("one")).expect("a folder");
+    std::fs::write(sandbox.0.path().join("one/a.sql"), "SELECT 1").expect("a file");
+    insta::assert_snapshot!(sandbox.run(&["run", "m.toml", "--suite", "none"]), @r"
+    error: nothing ran
+      `comments.sql` holds no statement to run
+      `empty.sql` holds no statement to run
+      `halt.slt` holds no statement to run
+      `--no-tests=pass` allows that
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["run", "m.toml", "--suite", "one", "--flavour", "mariadb-*"]), @r"
+    error: nothing ran
+      no chosen suite runs on a chosen flavour
+      `--no-tests=pass` allows that
+    => 2
+    ");
+    let shard = |index: usize, more: &[&str]| {
+        let part = format!("{index}/2");
+        let run = ["run", "m.toml", "--suite", "one", "--shard", &part];
+        sandbox.run(&[&run, more].concat())
+    };
+    // The other part has the file; it is not run here.
+    let index = match shard(1, &["--baseline", "none"]).contains("there is") {
+        true => 2,
+        false => 1,
+    };
+    insta::assert_snapshot!(shard(index, &[]), @r"
+    error: nothing ran
+      this part of the run holds none of its 1 files
+      `--no-tests=pass` allows that
+    => 2
+    ");
+    let passed = shard(index, &["--no-tests=pass", "--report", "json=part.jsonl"]);
+    assert!(passed.ends_with("=> 0"), "{passed}");
+    let report = std::fs::read_to_string(sandbox.0.path().join("part.jsonl"));
+    assert!(report.expect("a report").contains("\"run-finished\""));
+    assert!(shard(index, &["--no-tests=maybe"]).ends_with("=> 2"));
+}

@@ -15,6 +15,7 @@ use crate::matrix::After;
 use crate::nest::Access;
 use crate::plan::Selection;
 use crate::report::ReportSpec;
+use crate::run::NoTests;
 use crate::shard::Shard;
 
 /// The engine project that holds everything, unless another one is named.
@@ -244,6 +245,11 @@ pub(super) struct RunArgs {
     /// Run a part of the files: `2/3` is the second of three
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
+
+    /// What becomes of a run in which no step ran: an error (2), a warning, or
+    /// nothing, as for a part without files
+    #[arg(long, value_name = "ACTION", default_value = "fail")]
+    pub(super) no_tests: NoTests,
 
     /// Balance the parts by the times in this `json` report of an earlier run
     /// (may be repeated)

@@ -10,7 +10,7 @@ use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use crate::report::Differences;
-use crate::run::RunOptions;
+use crate::run::{RunOptions, foresee_vacancy};
 use crate::suite::FileKind;
 
 /// Runs statements on all flavours and tells where they differ.
@@ -38,6 +38,11 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;
+    if foresee_vacancy(&plan, &plan).is_some() {
+        return Err(Failure::misused(format!(
+            "expected a statement to compare; found none in {title}"
+        )));
+    }
     let task = Task {
         yes: args.up.yes,
         differences: Differences::Only { file, title },

@@ -42,6 +42,7 @@ mod signal;
 mod snapshot;
 mod transfer;
 mod url;
+mod vacancy;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::args::{Place, RunArgs, USUAL_PROJECT, UpArgs};
 use super::lock::insist;
 use super::signal::{asked_to_end, end_at_once_when_asked_again};
+use super::vacancy::{refuse_vacancy, warn_of_vain_choices};
 use super::{Failure, consent, privilege, say};
 use crate::config::hint;
 use crate::engine::Engine;
@@ -116,8 +117,16 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         jobs: args.jobs.or(matrix.run.jobs),
         caller,
         freshness: Freshness::Fresh,
+        no_tests: args.no_tests,
     };
     let prepared = prepare(&plan, options)?;
+    let whole = Selection {
+        shard: None,
+        ..selection
+    };
+    let plan_of_all = self::plan(&matrix, &whole)?;
+    refuse_vacancy(&plan, &plan_of_all, args.no_tests)?;
+    warn_of_vain_choices(&whole, &plan_of_all);
     let task = Task {
         yes: args.up.yes,
         strict: args.strict,
@@ -244,7 +253,11 @@ pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failu
 /// As [`provide`], for who wants to know more than the verdict.
 pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord, Failure> {
     let Task { matrix, plan, .. } = task;
-    let options = options(place, task).await?;
+    // A part of a run may hold nothing; its reports are written all the same.
+    let options = match plan.flavours.is_empty() {
+        false => Some(options(place, task).await?),
+        true => None,
+    };
     let reports = open_reports(&task.reports, task.owner).map_err(Failure::misused)?;
     let names: Vec<String> = plan
         .flavours
@@ -262,10 +275,13 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     let stand = OnceCell::new();
     let lock = OnceCell::new();
     let work = async {
-        let taken = Stand::lock(&options, &matrix.nest, &events);
+        let Some(options) = &options else {
+            return Ok(());
+        };
+        let taken = Stand::lock(options, &matrix.nest, &events);
         let taken = taken.await.map_err(Failure::not_provided)?;
         let lock = lock.get_or_init(|| taken);
-        let ensured = Stand::ensure(&options, &matrix.nest, lock, &events);
+        let ensured = Stand::ensure(options, &matrix.nest, lock, &events);
         let ensured = ensured.await.map_err(Failure::not_provided)?;
         let stand = stand.get_or_init(|| ensured);
         run_plan(stand, plan, &task.prepared, &events).await;
@@ -290,11 +306,14 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     }
     let heard = heard_by(reporter, interrupted).await?;
     // Without the lock, what is half made is somebody else's.
-    if lock.get().is_some() && !matches!(ended, Some(Ok(()))) {
+    if let Some(options) = &options
+        && lock.get().is_some()
+        && !matches!(ended, Some(Ok(())))
+    {
         if interrupted {
             eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
         }
-        clean_up(&options, &matrix.nest.name).await;
+        clean_up(options, &matrix.nest.name).await;
     }
     if let Some(Err(failure)) = ended {
         rest(stand.get(), task, Patience::None, |_| false).await;

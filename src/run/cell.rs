@@ -100,12 +100,7 @@ async fn run_told(
         joint.note_cut();
     }
     ended.result.place = unit.place;
-    joint.events.send(Event::CaseFinished {
-        flavour: cell.flavour.clone(),
-        suite: cell.suite.name.clone(),
-        file: case.path.clone(),
-        result: ended.result.clone(),
-    });
+    joint.finish_case(cell, case.path.clone(), ended.result.clone());
     ended
 }
 

@@ -60,12 +60,7 @@ pub(super) async fn run_command_cell(
     if !result.is_good() {
         joint.course.note_failure();
     }
-    joint.events.send(Event::CaseFinished {
-        flavour: cell.flavour.clone(),
-        suite: cell.suite.name.clone(),
-        file,
-        result,
-    });
+    joint.finish_case(cell, file, result);
 }
 
 async fn run_once(

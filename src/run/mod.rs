@@ -24,11 +24,13 @@ mod pool;
 mod prepared;
 mod proposal;
 mod sessions;
+mod side_by_side;
 mod stand;
 mod system;
 mod tally;
 mod thread;
 mod units;
+mod vacancy;
 mod variables;
 mod work;
 
@@ -40,6 +42,7 @@ pub use flavour::{Freshness, golden_key, provide};
 pub use lock::{Lock, LockError};
 pub use prepared::{PrepareError, Prepared, RunOptions};
 pub use stand::{Stand, StandError, StandOptions, start_engine};
+pub use vacancy::{NoTests, foresee_vacancy};
 pub use work::run_files_on;
 
 use std::collections::HashMap;
@@ -50,7 +53,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use tokio::task::JoinSet;
 
 use comparison::Comparison;
 use course::Course;
@@ -58,12 +60,14 @@ use expectations::{Answers, write_expectations};
 use isolated::Isolated;
 use mysqltest_cell::Tools;
 use pool::work_through;
+use side_by_side::run_flavours;
 use units::Unit;
+use vacancy::Activity;
 use work::Work;
 
-use crate::event::{Event, Sender};
-use crate::matrix::{Expect, FilesSpec, Isolation, SuiteKind};
-use crate::plan::Plan;
+use crate::event::{CaseResult, Event, Sender};
+use crate::matrix::{Expect, FilesSpec, Flavour, Isolation, SuiteKind};
+use crate::plan::{Cell, Plan};
 use crate::server::Server;
 use crate::suite::Known;
 
@@ -79,11 +83,23 @@ struct Joint {
     caller: Caller,
     /// Cases that were not run to their end.
     cut: Arc<AtomicUsize>,
+    activity: Arc<Activity>,
 }
 
 impl Joint {
     fn note_cut(&self) {
         self.cut.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells how a case has ended.
+    fn finish_case(&self, cell: &Cell, file: PathBuf, result: CaseResult) {
+        self.activity.note_case(&cell.suite.name, &file, &result);
+        self.events.send(Event::CaseFinished {
+            flavour: cell.flavour.clone(),
+            suite: cell.suite.name.clone(),
+            file,
+            result,
+        });
     }
 
     /// Whether outcomes of `.sql` files are written as expectation.
@@ -108,38 +124,34 @@ pub async fn run(stand: &Stand, plan: &Plan, prepared: &Prepared, events: &Sende
     let jobs = work::jobs(prepared.options.jobs, plan.flavours.len());
     let tools = Tools::default();
     let freshness = prepared.options.freshness;
-    let mut tasks = JoinSet::new();
-    for flavour in plan.flavours.clone() {
-        let (stand, joint) = (stand.clone(), joint.clone());
-        let (plan, tools) = (Arc::clone(&plan), Arc::clone(&tools));
-        tasks.spawn(async move {
-            let mut answers = Vec::new();
-            if let Some(server) = provide(&stand, &flavour, freshness, begun, &joint.events).await {
-                let identity = server.identity.clone();
-                let work = Work::new(server, &flavour.name, &identity, &plan, joint.clone());
-                answers = run_work(Arc::new(work), &stand, &tools, jobs).await;
-                joint.events.send(Event::FlavourFinished {
-                    flavour: flavour.name.clone(),
-                });
-            }
-            joint.without(&flavour.name);
-            answers
-        });
-    }
-    let mut answers = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        match ended {
-            Ok(of_flavour) => answers.extend(of_flavour),
-            Err(error) => events.warn(format!("a flavour's task ended unexpectedly: {error}")),
+    let provide = {
+        let (stand, events) = (stand.clone(), events.clone());
+        move |flavour: Flavour| {
+            let (stand, events) = (stand.clone(), events.clone());
+            async move { provide(&stand, &flavour, freshness, begun, &events).await }
         }
-    }
+    };
+    let work = {
+        let (stand, plan, joint) = (stand.clone(), Arc::clone(&plan), joint.clone());
+        move |flavour: Flavour, server: Server| {
+            let identity = server.identity.clone();
+            let work = Work::new(server, &flavour.name, &identity, &plan, joint.clone());
+            let (stand, tools) = (stand.clone(), Arc::clone(&tools));
+            async move { run_work(Arc::new(work), &stand, &tools, jobs).await }
+        }
+    };
+    let answers = run_flavours(&plan.flavours, &joint, provide, work).await;
     let cut = joint.cut.load(Ordering::Relaxed);
     if cut > 0 {
         events.warn(format!(
             "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
         ));
     }
-    write_expectations(answers, &plan, &prepared.options.caller, events);
+    let options = &prepared.options;
+    joint
+        .activity
+        .tell_vacancies(&plan, options.no_tests, events);
+    write_expectations(answers, &plan, &options.caller, events);
 }
 
 /// Runs a flavour's units; gives what was recorded of its files.

@@ -226,12 +226,7 @@ impl Suite<'_> {
 
     fn finished(&self, file: PathBuf, mut result: CaseResult) {
         result.place = self.place.place;
-        self.joint.events.send(Event::CaseFinished {
-            flavour: self.cell.flavour.clone(),
-            suite: self.cell.suite.name.clone(),
-            file,
-            result,
-        });
+        self.joint.finish_case(self.cell, file, result);
     }
 }
 

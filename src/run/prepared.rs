@@ -14,6 +14,7 @@ use super::command::Caller;
 use super::comparison::{About, Comparison};
 use super::course::Course;
 use super::flavour::Freshness;
+use super::vacancy::NoTests;
 use crate::config::ConfigError;
 use crate::event::Sender;
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
@@ -36,6 +37,8 @@ pub struct RunOptions {
     pub caller: Caller,
     /// Whose traces the servers may bear.
     pub freshness: Freshness,
+    /// What becomes of a run in which nothing ran.
+    pub no_tests: NoTests,
 }
 
 /// A plan's expectations, checked.
@@ -126,6 +129,7 @@ impl Prepared {
             known: Arc::clone(&self.known_tests),
             caller: self.options.caller.clone(),
             cut: Arc::new(AtomicUsize::new(0)),
+            activity: Arc::default(),
         }
     }
 }

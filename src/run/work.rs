@@ -13,9 +13,10 @@ use super::cell::{FileUnit, run_file};
 use super::expectations::{Answers, write_expectations};
 use super::pool::work_through;
 use super::prepared::Prepared;
+use super::side_by_side::our_own_fault;
 use super::thread::on_own_thread;
 use super::units::{Cut, Unit, Units};
-use crate::event::{CaseResult, Event, Sender};
+use crate::event::{CaseResult, Sender};
 use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use crate::plan::{Cell, Plan};
 use crate::session::Connect;
@@ -104,10 +105,7 @@ impl<S> Work<S> {
 
     /// A unit whose task panicked: a fault of dbmatrix, and told as that.
     pub(super) fn lost(&self, unit: Unit, reason: &str) {
-        let reason = format!(
-            "dbmatrix itself failed, which is an error of its own to be reported: {reason}"
-        );
-        self.abort(unit, &reason);
+        self.abort(unit, &our_own_fault(reason));
     }
 
     /// Tells why nothing of a unit can be run.
@@ -116,16 +114,12 @@ impl<S> Work<S> {
         self.joint.course.note_failure();
         for file in self.names(unit) {
             self.leave_out(cell, &file);
-            self.joint.events.send(Event::CaseFinished {
-                flavour: cell.flavour.clone(),
-                suite: cell.suite.name.clone(),
-                file,
-                result: CaseResult {
-                    aborted: Some(reason.to_owned()),
-                    place: unit.place,
-                    ..CaseResult::default()
-                },
-            });
+            let result = CaseResult {
+                aborted: Some(reason.to_owned()),
+                place: unit.place,
+                ..CaseResult::default()
+            };
+            self.joint.finish_case(cell, file, result);
         }
     }
 
@@ -229,5 +223,7 @@ pub async fn run_files_on<S: Connect + Clone + 'static>(
         work.lost(unit, &reason)
     });
     let answers = given.await.into_iter().flatten().collect();
+    let no_tests = prepared.options.no_tests;
+    work.joint.activity.tell_vacancies(&plan, no_tests, events);
     write_expectations(answers, &plan, &prepared.options.caller, events);
 }

@@ -191,6 +191,11 @@ impl Conditions {
         self.skip.extend(other.skip);
     }
 
+    /// Whether the step is run everywhere.
+    pub fn is_empty(&self) -> bool {
+        self.only.is_empty() && self.skip.is_empty()
+    }
+
     /// Whether the step is run for these facts.
     pub fn hold(&self, facts: &Facts) -> bool {
         self.only.iter().all(|condition| condition.holds(facts))
