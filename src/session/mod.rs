@@ -145,6 +145,11 @@ impl Session {
             };
             parts.push(outcome);
             if !more {
+                // An error in place of another result waits in the driver, and would
+                // be told of the next statement, which would not be sent.
+                if let Err(error) = result.next().await {
+                    parts.push(Outcome::Refused(refused(error)?));
+                }
                 break;
             }
         }

@@ -317,6 +317,11 @@ impl Lexer {
         }
         let from = before_command(&self.buffer);
         let piece = match command::by_name(&self.buffer[from..], &self.delimiter) {
+            // The client sends the word itself: it is what the buffer holds.
+            Some(Entry {
+                verb: Verb::Go { vertical },
+                ..
+            }) => self.statement(end, vertical),
             Some(entry) => {
                 self.note_remarks(from);
                 let text = self.buffer.split_off(from);

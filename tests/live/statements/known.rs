@@ -200,6 +200,7 @@ pub(super) const KNOWN: &[&[u8]] = &[
     b"SET sql_mode='NO_BACKSLASH_ESCAPES';\nSELECT nothing;\nSELECT 'a\\';\nSELECT 2;\n",
     b"DROP PROCEDURE IF EXISTS m2;\nDELIMITER //\nCREATE PROCEDURE m2() BEGIN SELECT 1; SET sql_mode='NO_BACKSLASH_ESCAPES'; SELECT 2; END//\nDELIMITER ;\nCALL m2();\nSELECT 'a\\';\nSELECT 2;\n",
     // Multi-byte character sets
+    b"DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; SIGNAL SQLSTATE '45000'; END//\nCALL p()//\nSELECT 3//\n",
     b"charset gbk\nSELECT '\xbf\\';\nSELECT 2;\n'; SELECT 3;\n",
     b"SET NAMES gbk;\nSELECT '\xbf\\';\nSELECT 2;\n'; SELECT 3;\n",
     b"\\C sjis\nSELECT '\x83\\';\nSELECT 2;\n'; SELECT 3;\n",

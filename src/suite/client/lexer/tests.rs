@@ -182,7 +182,7 @@ fn commands_are_known_only_where_the_client_knows_them() {
         ),
         (
             "status\nhelp me\nnotee\nnopager\nprompt x\nrehash\n\\#\ngo;\nego\nprint\nSELECT 2\ngo\n",
-            &["SELECT 2\ngo"],
+            &["go", "SELECT 2\ngo"],
         ),
         ("\\C utf8 ; SELECT 2;\ncharset 'latin1';\n", &[" SELECT 2"]),
         ("/* a */ /* b */use w\nSELECT 2;\n", &["SELECT 2"]),
