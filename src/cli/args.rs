@@ -229,7 +229,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FLAVOUR")]
     pub(super) baseline: Option<String>,
 
-    /// Show every difference, those that do not count or are expected too
+    /// Show each difference; known and insignificant ones are otherwise summed up
     #[arg(long)]
     pub(super) all_differences: bool,
 
@@ -325,6 +325,10 @@ pub(super) struct DiffArgs {
     #[arg(long, value_name = "FLAVOUR")]
     pub(super) baseline: Option<String>,
 
+    /// Show each difference; insignificant ones are otherwise summed up
+    #[arg(long)]
+    pub(super) all_differences: bool,
+
     #[command(flatten)]
     pub(super) reports: ReportArgs,
 
@@ -364,7 +368,7 @@ pub(super) struct MergeArgs {
     #[command(flatten)]
     pub(super) reports: ReportArgs,
 
-    /// Show every difference, those that do not count or are expected too
+    /// Show each difference; known and insignificant ones are otherwise summed up
     #[arg(long)]
     pub(super) all_differences: bool,
 }

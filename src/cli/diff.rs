@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::{DiffArgs, Place};
-use super::run::{Task, load_matrix, plan, prepare, provide};
+use super::run::{Task, listed_differences, load_matrix, plan, prepare, provide};
 use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
-use crate::report::Differences;
+use crate::report::{Differences, Listed, OnlyFile};
 use crate::run::{RunOptions, foresee_vacancy};
 use crate::suite::FileKind;
 
@@ -33,8 +33,10 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
         kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),
     }];
     let plan = plan(&matrix, &args.up.selection())?;
+    let listed = listed_differences(place, args.all_differences);
     let options = RunOptions {
         baseline: args.baseline.clone(),
+        all_differences: listed == Listed::All,
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;
@@ -45,7 +47,10 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
     }
     let task = Task {
         yes: args.up.yes,
-        differences: Differences::Only { file, title },
+        differences: Differences {
+            listed,
+            only: Some(OnlyFile { file, title }),
+        },
         reports: args.reports.report.clone(),
         owner: privilege::caller().ids,
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! `dbmatrix report`.
 
 use super::args::{MergeArgs, Place, ReportCommand};
-use super::run::stdout_width;
+use super::run::{listed_differences, stdout_width};
 use super::{Failure, say};
 use crate::event::{Sender, Verdict};
 use crate::report::{
@@ -31,9 +31,10 @@ async fn merge_parts(place: &Place, args: &MergeArgs) -> Result<Verdict, Failure
     let record = drive(heard, Audience::new(reports)).await;
     let mut summary = Summary::of(&record);
     summary.set_colour(Colour::of_stdout());
-    if args.all_differences || place.verbose > 0 {
-        summary.set_differences(Differences::All);
-    }
+    summary.set_differences(Differences {
+        listed: listed_differences(place, args.all_differences),
+        only: None,
+    });
     if place.verbose > 0 {
         summary.set_detail(Detail::Files);
     }

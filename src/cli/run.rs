@@ -22,8 +22,8 @@ use crate::matrix::{Flavour, Matrix, NestSpec};
 use crate::nest::{self, Access, Nest};
 use crate::plan::{Plan, Selection, Times};
 use crate::report::{
-    Audience, Colour, Detail, Differences, Progress, ReportKind, ReportSpec, Reporter, RunRecord,
-    Summary, Timings, drive, open_reports, read_events,
+    Audience, Colour, Detail, Differences, Listed, Progress, ReportKind, ReportSpec, Reporter,
+    RunRecord, Summary, Timings, drive, open_reports, read_events, skipped,
 };
 use crate::run::{
     After, Caller, Freshness, Patience, PrepareError, Prepared, RunOptions, Stand, StandOptions,
@@ -72,7 +72,7 @@ impl Task {
             yes: false,
             strict: false,
             plain: false,
-            differences: Differences::Counted,
+            differences: Differences::default(),
             shard: None,
             reports: Vec::new(),
             owner: None,
@@ -110,12 +110,14 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         reports.extend(expected_by_ci(&caller));
     }
     let owner = caller.ids;
+    let listed = listed_differences(place, args.all_differences);
     let options = RunOptions {
         update: args.update,
         fail_fast: args.fail_fast,
         baseline: args.baseline.clone(),
         jobs: args.jobs.or(matrix.run.jobs),
         caller,
+        all_differences: listed == Listed::All,
         freshness: Freshness::Fresh,
         no_tests: args.no_tests,
     };
@@ -131,10 +133,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         yes: args.up.yes,
         strict: args.strict,
         plain: args.gate,
-        differences: match args.all_differences || place.verbose > 0 {
-            true => Differences::All,
-            false => Differences::Counted,
-        },
+        differences: Differences { listed, only: None },
         shard: args.shard,
         reports,
         owner,
@@ -145,11 +144,23 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
     provide(place, &task).await
 }
 
+/// Which differences are told one by one.
+pub(super) fn listed_differences(place: &Place, all: bool) -> Listed {
+    match all || place.verbose > 0 {
+        true => Listed::All,
+        false => Listed::Significant,
+    }
+}
+
 /// How long files took in earlier runs.
 fn recorded_times(files: &[PathBuf]) -> Result<Times, Failure> {
     let mut times = Times::new();
     for file in files {
         let events = read_events(file).map_err(Failure::misused)?;
+        let unknown = events.iter().filter(|event| **event == Event::Unknown);
+        if let unknown @ 1.. = unknown.count() {
+            eprintln!("warning: `{}`: {}", file.display(), skipped(unknown));
+        }
         for event in events {
             if let Event::CaseFinished {
                 suite,

@@ -17,7 +17,8 @@ pub trait Reporter: Send {
     /// Where it cannot go on; it hears no more then.
     fn hear(&mut self, event: &Event) -> io::Result<()>;
 
-    /// The run is over; this is all of it.
+    /// The run is over; this is all of it. Called again where another reporter
+    /// is lost then, which is part of the record.
     ///
     /// # Errors
     /// Where what it made is not whole.
@@ -63,7 +64,7 @@ impl Audience {
     }
 
     /// Tells all that the run is over; returns those that were lost.
-    pub(super) fn dismiss(&mut self, run: &RunRecord) -> Vec<Lost> {
+    pub(super) fn finish(&mut self, run: &RunRecord) -> Vec<Lost> {
         self.ask_each(|reporter| reporter.finish(run))
     }
 
@@ -175,5 +176,79 @@ mod tests {
                 "finished",
             ]
         );
+    }
+
+    /// Writes nothing down, which is told at the end only.
+    struct NoPage;
+
+    impl Reporter for NoPage {
+        fn name(&self) -> &str {
+            "html"
+        }
+
+        fn hear(&mut self, _: &Event) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn finish(&mut self, _: &RunRecord) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    /// Passes on the verdicts that it is finished with.
+    struct LastWord(mpsc::Sender<Verdict>);
+
+    impl Reporter for LastWord {
+        fn name(&self) -> &str {
+            "junit"
+        }
+
+        fn hear(&mut self, _: &Event) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn finish(&mut self, run: &RunRecord) -> io::Result<()> {
+            self.0.send(run.verdict()).map_err(io::Error::other)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_lost_at_the_end_is_in_the_verdict_of_all_others() {
+        let (sender, events) = Sender::channel();
+        drop(sender);
+        let (heard, witness) = mpsc::channel();
+        let (word, last) = mpsc::channel();
+        let audience = Audience::new(vec![
+            Box::new(LastWord(word)),
+            Box::new(Witness(heard)),
+            Box::new(NoPage),
+        ]);
+        let record = drive(events, audience).await;
+        assert_eq!(record.verdict(), Verdict::NotProvided);
+        assert_eq!(last.into_iter().last(), Some(Verdict::NotProvided));
+        let told = witness.into_iter().last();
+        assert!(
+            matches!(
+                told,
+                Some(Event::RunFinished {
+                    verdict: Verdict::NotProvided,
+                    ..
+                })
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_that_lost_a_case_is_no_good_run() {
+        let (sender, events) = Sender::channel();
+        sender.send(Event::CaseStarted {
+            flavour: "m".to_owned(),
+            suite: "s".to_owned(),
+            file: "a.sql".into(),
+        });
+        drop(sender);
+        let record = drive(events, Audience::default()).await;
+        assert_eq!(record.verdict(), Verdict::NotProvided);
     }
 }

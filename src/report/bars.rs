@@ -81,6 +81,8 @@ impl Bars {
             | Event::ImageFinished { .. }
             | Event::Diverged(_)
             | Event::MoreShown { .. }
+            | Event::Compared { .. }
+            | Event::Unknown
             | Event::Stale(_)
             | Event::Aborted { .. }
             | Event::RunFinished { .. } => {}

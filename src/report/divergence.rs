@@ -3,70 +3,84 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::record::Untold;
+use super::insignificant::{Examples, show_sums};
+use super::record::RunRecord;
 use super::text::{Colour, block, count, cut, visible};
 use crate::compare::Kind;
-use crate::event::{Divergence, Reason, Stale, Standing};
+use crate::event::{Divergence, Reason, Standing};
 
 /// Lines of one text, and columns of a line, that are shown.
 const LINES: usize = 20;
 const COLUMNS: usize = 400;
-/// Divergences that are shown; the others are counted.
+/// Significant differences that are shown, and known ones; the others are
+/// counted.
 const MOST: usize = 200;
 
-/// Which differences are told one by one; the others are counted by kind.
+/// What is said of differences.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Differences {
-    /// Those that fail the run, and those that are known.
-    #[default]
-    Counted,
-    /// All.
-    All,
-    /// All, of one file, and little else.
-    Only {
-        /// The file.
-        file: PathBuf,
-        /// How it is called to people.
-        title: String,
-    },
+pub struct Differences {
+    /// Which are told one by one.
+    pub listed: Listed,
+    /// The file that is compared, where the run does nothing else.
+    pub only: Option<OnlyFile>,
 }
 
-/// New divergences, then known and other ones as far as they are wanted, then
-/// entries that do not hold.
-pub(super) fn all(
-    divergences: &[Divergence],
-    untold: &Untold,
-    stale: &[Stale],
-    which: &Differences,
-    colour: Colour,
-) -> String {
-    let mut text = String::new();
-    let is_told = |found: &&Divergence| match found.standing {
-        Standing::New => true,
-        Standing::Known(_) | Standing::Shown => *which != Differences::Counted,
-    };
-    let mut told: Vec<&Divergence> = divergences.iter().filter(is_told).collect();
-    told.sort_by_key(|found| (&found.file, found.line));
-    for found in told.iter().take(MOST) {
-        let name = match which {
-            Differences::Only { file, title } if *file == found.file => title.clone(),
+/// Which differences are told one by one; the others are summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Listed {
+    /// Those that fail the run.
+    #[default]
+    Significant,
+    /// All.
+    All,
+}
+
+/// A file that is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnlyFile {
+    /// The file.
+    pub file: PathBuf,
+    /// How it is called to people.
+    pub title: String,
+}
+
+impl Differences {
+    fn name_of(&self, found: &Divergence) -> String {
+        match &self.only {
+            Some(only) if only.file == found.file => only.title.clone(),
             _ => found.file.display().to_string(),
+        }
+    }
+}
+
+/// Significant differences, then known ones, then insignificant ones, as far as
+/// they are wanted, then entries that do not hold.
+pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> String {
+    let lists_all = which.listed == Listed::All;
+    let mut text = String::new();
+    let is_new = |found: &Divergence| found.standing == Standing::New;
+    text.push_str(&list(run, which, is_new, colour));
+    let is_known = |found: &Divergence| matches!(found.standing, Standing::Known(_));
+    match lists_all || which.only.is_some() {
+        true => text.push_str(&list(run, which, is_known, colour)),
+        false => text.push_str(&known(&run.divergences)),
+    }
+    if lists_all {
+        let is_shown = |found: &Divergence| found.standing == Standing::Shown;
+        text.push_str(&list(run, which, is_shown, colour));
+        if run.untold.steps > 0 {
+            let more = count(run.untold.steps, "more insignificant difference");
+            text.push_str(&format!("\n… {more}\n"));
+        }
+    } else {
+        let examples = match which.only {
+            Some(_) => Examples::OneOfEachForm,
+            None => Examples::OneOfEachKind,
         };
-        text.push_str(&one(found, &name, colour));
+        let name_of = |found: &Divergence| which.name_of(found);
+        text.push_str(&show_sums(run, examples, name_of));
     }
-    if told.len() > MOST {
-        let more = count(told.len() - MOST, "more difference");
-        text.push_str(&format!("\n… {more}\n"));
-    }
-    if *which != Differences::Counted && untold.steps > 0 {
-        let more = count(untold.steps, "more step");
-        text.push_str(&format!("\n… {more} that differ in what does not count\n"));
-    }
-    if *which == Differences::Counted {
-        text.push_str(&known(divergences));
-        text.push_str(&shown_only(divergences, untold));
-    }
-    for entry in stale {
+    for entry in &run.stale {
         text.push_str(&format!(
             "\n{} {}:{}: {}{}\n{}",
             colour.bad("STALE"),
@@ -83,30 +97,67 @@ pub(super) fn all(
     text
 }
 
-pub(super) fn one(found: &Divergence, name: &str, colour: Colour) -> String {
+/// Differences of a standing, by file and line.
+fn list(
+    run: &RunRecord,
+    which: &Differences,
+    is_wanted: impl Fn(&Divergence) -> bool,
+    colour: Colour,
+) -> String {
+    let mut told: Vec<&Divergence> = run
+        .divergences
+        .iter()
+        .filter(|one| is_wanted(one))
+        .collect();
+    told.sort_by_key(|found| (&found.file, found.line));
+    let most = match which.listed {
+        Listed::All => usize::MAX,
+        Listed::Significant => MOST,
+    };
+    let mut text = String::new();
+    for found in told.iter().take(most) {
+        text.push_str(&one(found, run, &which.name_of(found), colour));
+    }
+    if told.len() > most {
+        let more = count(told.len() - most, "more difference");
+        text.push_str(&format!("\n… {more}; `--all-differences` shows each\n"));
+    }
+    text
+}
+
+pub(super) fn one(found: &Divergence, run: &RunRecord, name: &str, colour: Colour) -> String {
     let word = match &found.standing {
         Standing::New => colour.bad("DIFF"),
         Standing::Known(_) => colour.odd("KNOWN"),
         Standing::Shown => "differs".to_owned(),
     };
-    let mut text = format!(
+    format!(
         "\n{word} {}:{}: {}\n{}",
         name,
         found.line,
         titles(&found.kinds),
-        block(&found.statement, "    | ", LINES, COLUMNS)
-    );
-    for (at, group) in found.groups.iter().enumerate() {
+        body(found, run)
+    )
+}
+
+/// A difference without its place: its statement, and who answers what.
+pub(super) fn body(found: &Divergence, run: &RunRecord) -> String {
+    let mut text = block(&found.statement, "    | ", LINES, COLUMNS);
+    for (at, group) in run.masks.join_groups(found).iter().enumerate() {
         let verb = match (at, group.flavours.len()) {
             (0, 1) => "answers".to_owned(),
             (0, _) => "agree".to_owned(),
             (_, 1) => format!("differs ({})", titles(&group.kinds)),
             (_, _) => format!("differ ({})", titles(&group.kinds)),
         };
+        let note = match group.is_masked {
+            true => ", each with its own name and version",
+            false => "",
+        };
         text.push_str(&format!(
-            "    {} {verb}:\n{}",
+            "    {} {verb}{note}:\n{}",
             group.flavours.join(", "),
-            block(&group.outcome, "      ", LINES, COLUMNS)
+            block(group.outcome, "      ", LINES, COLUMNS)
         ));
     }
     if let Standing::Known(reasons) = &found.standing {
@@ -148,54 +199,39 @@ fn known(divergences: &[Divergence]) -> String {
     )
 }
 
-/// What differs and does not count, in numbers.
-fn shown_only(divergences: &[Divergence], untold: &Untold) -> String {
-    let Untold {
-        mut steps,
-        mut kinds,
-    } = untold.clone();
-    for found in divergences {
-        if found.standing == Standing::Shown {
-            steps += 1;
-            for kind in &found.kinds {
-                *kinds.entry(*kind).or_default() += 1;
-            }
-        }
-    }
-    if steps == 0 {
-        return String::new();
-    }
-    let parts: Vec<String> = kinds
-        .iter()
-        .map(|(kind, steps)| format!("{} {steps}", kind.title()))
-        .collect();
-    format!(
-        "\n{} as expected or in what is not compared ({}); `--all-differences` shows them\n",
-        differing(steps),
-        parts.join(", ")
-    )
-}
-
 /// `1 step differs`, `2 steps differ`.
 fn differing(steps: usize) -> String {
     let verb = if steps == 1 { "differs" } else { "differ" };
     format!("{} {verb}", count(steps, "step"))
 }
 
-/// The last line of a comparison alone: how many of `steps` differ.
-pub(super) fn totals(divergences: &[Divergence], steps: usize) -> String {
-    let counted = divergences
-        .iter()
-        .filter(|found| found.standing != Standing::Shown);
-    let counted = counted.count();
-    let others = divergences.len() - counted;
-    let same = steps.saturating_sub(divergences.len());
-    format!(
-        "{} of {}, {others} more in what does not count, {same} the same",
-        match counted {
-            1 => "1 differs".to_owned(),
-            _ => format!("{counted} differ"),
-        },
+/// The last line of a comparison alone: how many of `steps` differ. The numbers
+/// add up.
+pub(super) fn totals(run: &RunRecord, steps: usize) -> String {
+    let is_insignificant = |found: &&Divergence| found.standing == Standing::Shown;
+    let told = run.divergences.iter().filter(is_insignificant).count();
+    let significant = run.divergences.len() - told;
+    let insignificant = told + run.untold.steps;
+    let differing = significant + insignificant;
+    let (same, not_compared) = match run.compared {
+        Some(compared) => (compared.same, compared.not_compared),
+        None => (steps.saturating_sub(differing), 0),
+    };
+    // Nobody answered the others: their conditions hold nowhere, or the file
+    // was cut short.
+    let not_compared = not_compared.max(steps.saturating_sub(differing + same));
+    let steps = steps.max(differing + same + not_compared);
+    let verb = if significant == 1 {
+        "differs"
+    } else {
+        "differ"
+    };
+    let mut text = format!(
+        "{significant} of {} {verb}, {insignificant} more insignificantly, {same} the same",
         count(steps, "statement")
-    )
+    );
+    if not_compared > 0 {
+        text.push_str(&format!(", {not_compared} not compared"));
+    }
+    text
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use similar::{ChangeTag, TextDiff};
 
 use super::divergence::cited;
-use super::record::CaseOn;
+use super::masked::Masks;
+use super::record::RunRecord;
 use super::text::{Colour, block, count, cut, visible};
 use crate::event::Failure;
 
@@ -26,28 +27,39 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Group<'a> {
     pub(super) suite: &'a str,
     pub(super) file: &'a Path,
+    /// That of the first flavour.
     pub(super) failure: &'a Failure,
+    pub(super) flavours: Vec<&'a str>,
+    /// Whether what was found differs in the servers' own names and versions.
+    pub(super) is_masked: bool,
+}
+
+/// A file that ended early, for the same reason on some flavours.
+pub(super) struct EndedEarly<'a> {
+    pub(super) suite: &'a str,
+    pub(super) file: &'a Path,
+    /// That of the first flavour.
+    pub(super) reason: &'a str,
     pub(super) flavours: Vec<&'a str>,
 }
 
 /// All failures, by file and line, then what the cases leave out, then those
 /// that ended early.
-pub(super) fn all(cases: &[CaseOn], with_known: bool, colour: Colour) -> String {
+pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
     let mut text = String::new();
-    let mut groups = groups(cases);
+    let mut groups = groups(run);
     groups.retain(|group| with_known || group.failure.known.is_none());
     for group in groups.iter().take(MOST) {
         let known = group.failure.known.as_ref();
         text.push_str(&format!(
-            "\n{} {}:{}: {} on {}\n{}",
+            "\n{} {}:{}: {}\n{}",
             match known {
                 Some(_) => colour.odd("KNOWN"),
                 None => colour.bad("FAIL"),
             },
             group.file.display(),
             group.failure.line,
-            visible(&group.failure.why),
-            group.flavours.join(", "),
+            visible(&group.title()),
             shown(group.failure, colour)
         ));
         if let Some(reason) = known {
@@ -58,7 +70,7 @@ pub(super) fn all(cases: &[CaseOn], with_known: bool, colour: Colour) -> String 
         let more = count(groups.len() - MOST, "more failure");
         text.push_str(&format!("\n… {more}; `--report html=FILE` tells all\n"));
     }
-    for case in cases {
+    for case in &run.cases {
         let more = case
             .result
             .failed
@@ -72,28 +84,43 @@ pub(super) fn all(cases: &[CaseOn], with_known: bool, colour: Colour) -> String 
             ));
         }
     }
-    for case in cases {
-        if let Some(reason) = &case.result.aborted {
-            text.push_str(&format!(
-                "\n{} {} ended early on {}\n{}",
-                colour.bad("ERROR"),
-                case.file.display(),
-                case.flavour,
-                block(reason, "    ", LINES, COLUMNS)
-            ));
-        }
+    for ended in ended_early(run) {
+        text.push_str(&format!(
+            "\n{} {} ended early on {}\n{}",
+            colour.bad("ERROR"),
+            ended.file.display(),
+            ended.flavours.join(", "),
+            block(ended.reason, "    ", LINES, COLUMNS)
+        ));
     }
     text
 }
 
-/// Failures by file and line, known ones included.
-pub(super) fn groups(cases: &[CaseOn]) -> Vec<Group<'_>> {
+impl Group<'_> {
+    /// What is wrong, and where.
+    pub(super) fn title(&self) -> String {
+        let note = match self.is_masked {
+            true => ", each with its own name and version",
+            false => "",
+        };
+        format!("{} on {}{note}", self.failure.why, self.flavours.join(", "))
+    }
+}
+
+/// Failures by file and line, known ones included. Flavours fail in the same
+/// way where what they answer differs in nothing but their own names and
+/// versions.
+pub(super) fn groups(run: &RunRecord) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut places: HashMap<(&str, &Path, &Failure), usize> = HashMap::new();
-    for case in cases {
+    let mut places: HashMap<(&str, &Path, Failure), usize> = HashMap::new();
+    for case in &run.cases {
         for failure in &case.result.failures {
+            let masked = Failure {
+                found: run.masks.mask(&case.flavour, &failure.found).into_owned(),
+                ..failure.clone()
+            };
             let place = *places
-                .entry((&case.suite, &case.file, failure))
+                .entry((&case.suite, &case.file, masked))
                 .or_insert(groups.len());
             if place == groups.len() {
                 groups.push(Group {
@@ -101,16 +128,43 @@ pub(super) fn groups(cases: &[CaseOn]) -> Vec<Group<'_>> {
                     file: &case.file,
                     failure,
                     flavours: Vec::new(),
+                    is_masked: false,
                 });
             }
-            let flavours = &mut groups[place].flavours;
-            if !flavours.contains(&case.flavour.as_str()) {
-                flavours.push(&case.flavour);
+            let group = &mut groups[place];
+            group.is_masked |= group.failure.found != failure.found;
+            if !group.flavours.contains(&case.flavour.as_str()) {
+                group.flavours.push(&case.flavour);
             }
         }
     }
     groups.sort_by_key(|group| (group.file, group.failure.line));
     groups
+}
+
+/// Files that ended early, each reason once.
+pub(super) fn ended_early(run: &RunRecord) -> Vec<EndedEarly<'_>> {
+    let mut all: Vec<EndedEarly<'_>> = Vec::new();
+    let mut places: HashMap<(&str, &Path, String), usize> = HashMap::new();
+    for case in &run.cases {
+        let Some(reason) = &case.result.aborted else {
+            continue;
+        };
+        let masked = Masks::mask_reason(run, &case.flavour, reason);
+        let place = *places
+            .entry((&case.suite, &case.file, masked))
+            .or_insert(all.len());
+        if place == all.len() {
+            all.push(EndedEarly {
+                suite: &case.suite,
+                file: &case.file,
+                reason,
+                flavours: Vec::new(),
+            });
+        }
+        all[place].flavours.push(&case.flavour);
+    }
+    all
 }
 
 /// Statement, expected and found; as a difference where both have many lines.

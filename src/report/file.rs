@@ -11,6 +11,7 @@ use super::json::JsonLines;
 use super::record::RunRecord;
 use super::{github, html, junit, markdown};
 use crate::event::Event;
+use crate::file::replace_file;
 
 /// What a report is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +110,7 @@ pub fn open_reports(
                     name: spec.to_string(),
                     kind: spec.kind,
                     target,
+                    is_written: false,
                 }),
             })
         });
@@ -123,6 +125,7 @@ struct AtTheEnd {
     name: String,
     kind: ReportKind,
     target: Target,
+    is_written: bool,
 }
 
 impl Reporter for AtTheEnd {
@@ -143,9 +146,12 @@ impl Reporter for AtTheEnd {
             // Written as it is heard.
             ReportKind::Json => return Ok(()),
         };
-        let mut out = self.target.open()?;
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        if self.target.is_stream() && self.is_written {
+            return Ok(());
+        }
+        self.target.write(text.as_bytes())?;
+        self.is_written = true;
+        Ok(())
     }
 }
 
@@ -171,9 +177,30 @@ impl Target {
         self.path.as_os_str() == "-"
     }
 
+    /// Whether what is written stays written: a pipe, a device, or a file that
+    /// is appended to.
+    fn is_stream(&self) -> bool {
+        let is_special = fs::metadata(&self.path).is_ok_and(|found| !found.is_file());
+        self.is_stdout() || self.appends || is_special
+    }
+
+    /// Writes the whole report: a file all at once, a stream as it is.
+    fn write(&self, report: &[u8]) -> io::Result<()> {
+        if !self.is_stream() {
+            if let Some(folder) = self.path.parent() {
+                self.make_folder(folder)?;
+            }
+            return replace_file(&self.path, report, self.owner).map(drop);
+        }
+        let mut out = self.open()?;
+        out.write_all(report)?;
+        out.flush()
+    }
+
     /// Leaves no file: one that is empty would look like a report.
     fn try_out(&self) -> io::Result<()> {
-        if self.is_stdout() || self.appends {
+        // Who opens a pipe and closes it tells its reader that this was all.
+        if self.is_stream() && !self.path.is_dir() {
             return Ok(());
         }
         drop(self.open()?);
@@ -247,6 +274,30 @@ mod tests {
         assert!(open_reports(&[wrong], None).is_err());
         let twice = spec(&format!("html={}", inside("page")));
         assert!(open_reports(&[twice.clone(), twice], None).is_err());
+    }
+
+    #[test]
+    fn a_report_is_there_as_a_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.html");
+        let wanted = spec(&format!("html={}", path.display()));
+        let mut reporters = open_reports(&[wanted], None).expect("opened");
+        reporters[0].finish(&RunRecord::default()).expect("written");
+        // Somebody who reads it goes on reading it while another takes its place.
+        let mut reading = File::open(&path).expect("a report");
+        reporters[0].finish(&RunRecord::default()).expect("written");
+        let mut text = String::new();
+        io::Read::read_to_string(&mut reading, &mut text).expect("text");
+        assert!(text.ends_with("</html>"), "{text}");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_device_that_is_full_is_an_error_and_stays_a_device() {
+        let mut reporters = open_reports(&[spec("html=/dev/full")], None).expect("opened");
+        let full = reporters[0].finish(&RunRecord::default());
+        assert_eq!(full.expect_err("full").kind(), io::ErrorKind::StorageFull);
+        assert!(!Path::new("/dev/full").is_file());
     }
 
     #[test]

@@ -22,18 +22,17 @@ pub(super) fn render(run: &RunRecord) -> String {
         let title = format!("{flavour}: unavailable");
         all.push(command(severity, None, &title, &found.reason));
     }
-    for case in &run.cases {
-        if let Some(reason) = &case.result.aborted {
-            let title = format!("ended early on {}", case.flavour);
-            all.push(command("error", Some((&case.file, 1)), &title, reason));
-        }
+    for ended in failure::ended_early(run) {
+        let title = format!("ended early on {}", ended.flavours.join(", "));
+        let place = Some((ended.file, 1));
+        all.push(command("error", place, &title, ended.reason));
     }
-    for group in failure::groups(&run.cases) {
+    for group in failure::groups(run) {
         let found = group.failure;
         if found.known.is_some() {
             continue;
         }
-        let title = format!("{} on {}", found.why, group.flavours.join(", "));
+        let title = group.title();
         let text = failure::shown(found, Colour::Never);
         all.push(command(
             "error",
@@ -44,7 +43,7 @@ pub(super) fn render(run: &RunRecord) -> String {
     }
     for found in run.new_divergences() {
         let name = found.file.display().to_string();
-        let text = divergence::one(found, &name, Colour::Never);
+        let text = divergence::one(found, run, &name, Colour::Never);
         let title = format!("flavours differ: {}", divergence::titles(&found.kinds));
         let text = text
             .trim_start()

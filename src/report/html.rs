@@ -2,16 +2,19 @@
 //! and what each side answered. Without scripts all is there, and nothing is
 //! filtered.
 
+mod findings;
+
 use std::path::Path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::insignificant::sum_up;
 use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
 use super::text::{one_line, visible};
-use super::{divergence, failure};
 use crate::compare::Kind;
-use crate::event::{CellVerdict, Divergence, Reason, Standing, Verdict};
+use crate::event::{CellVerdict, Reason, Verdict};
+use findings::findings;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -67,7 +70,7 @@ impl State {
             State::Stale => "stale entry",
             State::Flaky => "flaky",
             State::Known => "known",
-            State::Shown => "does not count",
+            State::Shown => "insignificant",
         }
     }
 }
@@ -265,9 +268,11 @@ fn list(run: &RunRecord, findings: &[Finding]) -> Markup {
                     button type="reset" { "show all" }
                 }
                 @for (at, one) in findings.iter().enumerate() { (shown(at, one)) }
-                @if run.untold.steps > 0 {
-                    p { (run.untold.steps) " more steps differ in what does not count and are not listed." }
-                }
+            }
+            @let sums = sum_up(run);
+            @if !sums.is_empty() {
+                h3 { "Insignificant differences" }
+                ul { @for sum in &sums { li { (sum.title()) } } }
             }
         }
     }
@@ -316,140 +321,6 @@ fn because(reason: &Reason) -> Markup {
                 @if is_web { a href=(link) rel="noreferrer" { (link) } } @else { (link) }
             }
         }
-    }
-}
-
-fn findings(run: &RunRecord) -> Vec<Finding> {
-    let mut all = Vec::new();
-    for (flavour, found) in &run.unavailable {
-        let required = if found.required {
-            "required"
-        } else {
-            "not required"
-        };
-        all.push(Finding {
-            state: State::Unavailable,
-            suite: String::new(),
-            file: flavour.clone(),
-            line: 0,
-            kinds: Vec::new(),
-            flavours: vec![flavour.clone()],
-            head: required.to_owned(),
-            statement: String::new(),
-            sides: vec![said("reason", &found.reason)],
-            reasons: Vec::new(),
-        });
-    }
-    for case in &run.cases {
-        let file = case.file.display().to_string();
-        if let Some(reason) = &case.result.aborted {
-            all.push(Finding {
-                state: State::Ended,
-                suite: case.suite.clone(),
-                file: file.clone(),
-                line: 0,
-                kinds: Vec::new(),
-                flavours: vec![case.flavour.clone()],
-                head: format!("on {}", case.flavour),
-                statement: String::new(),
-                sides: vec![said("reason", reason)],
-                reasons: Vec::new(),
-            });
-        }
-        for failure in &case.result.flaky {
-            let on = [case.flavour.as_str()];
-            let group = failure::Group {
-                suite: &case.suite,
-                file: &case.file,
-                failure,
-                flavours: on.to_vec(),
-            };
-            all.push(of_failure(State::Flaky, &group));
-        }
-    }
-    for group in failure::groups(&run.cases) {
-        let state = match group.failure.known {
-            Some(_) => State::Known,
-            None => State::Failed,
-        };
-        all.push(of_failure(state, &group));
-    }
-    all.extend(run.divergences.iter().map(of_divergence));
-    all.extend(run.stale.iter().map(|entry| Finding {
-        state: State::Stale,
-        suite: entry.suite.clone(),
-        file: entry.file.display().to_string(),
-        line: entry.line,
-        kinds: Vec::new(),
-        flavours: entry.flavours.clone(),
-        head: match entry.flavours.as_slice() {
-            [] => entry.why.clone(),
-            names => format!("{} on {}", entry.why, names.join(", ")),
-        },
-        statement: entry.statement.clone(),
-        sides: Vec::new(),
-        reasons: Vec::new(),
-    }));
-    all
-}
-
-fn of_failure(state: State, group: &failure::Group<'_>) -> Finding {
-    let failure = group.failure;
-    let flavours: Vec<String> = group.flavours.iter().map(|&name| name.to_owned()).collect();
-    Finding {
-        state,
-        suite: group.suite.to_owned(),
-        file: group.file.display().to_string(),
-        line: failure.line,
-        kinds: failure.kind.into_iter().collect(),
-        head: format!("{} on {}", failure.why, flavours.join(", ")),
-        statement: failure.statement.clone(),
-        sides: vec![
-            said("expected", &failure.expected),
-            said(&format!("found on {}", flavours.join(", ")), &failure.found),
-        ],
-        flavours,
-        reasons: failure.known.iter().cloned().collect(),
-    }
-}
-
-fn of_divergence(found: &Divergence) -> Finding {
-    let (state, reasons) = match &found.standing {
-        Standing::New => (State::New, Vec::new()),
-        Standing::Known(reasons) => (State::Known, reasons.clone()),
-        Standing::Shown => (State::Shown, Vec::new()),
-    };
-    let sides = found.groups.iter().map(|group| Side {
-        title: group.flavours.join(", "),
-        note: divergence::titles(&group.kinds),
-        text: group.outcome.clone(),
-    });
-    Finding {
-        state,
-        suite: found.suite.clone(),
-        file: found.file.display().to_string(),
-        line: found.line,
-        kinds: found.kinds.clone(),
-        flavours: found
-            .groups
-            .iter()
-            .flat_map(|group| group.flavours.clone())
-            .collect(),
-        head: divergence::titles(&found.kinds),
-        statement: found.statement.clone(),
-        sides: sides.collect(),
-        reasons,
-    }
-}
-
-fn said(title: &str, text: &str) -> Side {
-    Side {
-        title: title.to_owned(),
-        note: String::new(),
-        text: match text {
-            "" => "(nothing)".to_owned(),
-            text => text.to_owned(),
-        },
     }
 }
 

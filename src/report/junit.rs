@@ -40,7 +40,10 @@ pub(super) fn render(run: &RunRecord) -> io::Result<String> {
         report.add_test_suite(stale(&run.stale));
     }
     if let Some((_, reason)) = &run.aborted {
-        report.add_test_suite(aborted(reason));
+        report.add_test_suite(aborted("run", reason));
+    }
+    if run.lacks_reports() {
+        report.add_test_suite(aborted("reports", &run.warnings.join("\n")));
     }
     for tests in &mut report.test_suites {
         tests.timestamp = run.began.parse().ok();
@@ -72,7 +75,7 @@ fn of_case(run: &RunRecord, case: &CaseOn) -> TestCase {
         .new_on(&case.suite, Some(&case.file), &case.flavour)
         .collect();
     let name = format!("{file}[{}]", case.flavour);
-    let mut test = TestCase::new(name, status(case, &new));
+    let mut test = TestCase::new(name, status(run, case, &new));
     test.set_classname(class(&case.suite, &case.flavour));
     test.set_time(case.result.took);
     test.extra.insert("file".into(), file.into());
@@ -92,7 +95,7 @@ fn class(suite: &str, flavour: &str) -> String {
     format!("{suite} on {flavour}").replace('.', "_")
 }
 
-fn status(case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus {
+fn status(run: &RunRecord, case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus {
     let result = &case.result;
     if result.verdict() == CellVerdict::Skipped && new.is_empty() {
         let mut skipped = TestCaseStatus::skipped();
@@ -139,7 +142,7 @@ fn status(case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus {
     for found in new {
         *types.entry("difference").or_default() += 1;
         let name = found.file.display().to_string();
-        text.push_str(divergence::one(found, &name, Colour::Never).trim_start());
+        text.push_str(divergence::one(found, run, &name, Colour::Never).trim_start());
         text.push('\n');
     }
     let (kind, usual) = match result.aborted {
@@ -191,12 +194,12 @@ fn stale(entries: &[Stale]) -> TestSuite {
     tests
 }
 
-fn aborted(reason: &str) -> TestSuite {
+fn aborted(what: &str, reason: &str) -> TestSuite {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_message(one_line(reason, WIDEST));
     status.set_type("aborted");
     status.set_description(reason);
-    let mut test = TestCase::new("run", status);
+    let mut test = TestCase::new(what, status);
     test.set_classname("dbmatrix");
     let mut tests = TestSuite::new("dbmatrix");
     tests.add_test_case(test);

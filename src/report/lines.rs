@@ -100,6 +100,8 @@ impl Lines {
             Event::RunStarted { .. }
             | Event::Diverged(_)
             | Event::MoreShown { .. }
+            | Event::Compared { .. }
+            | Event::Unknown
             | Event::Stale(_)
             | Event::Aborted { .. }
             | Event::RunFinished { .. } => return None,

@@ -1,5 +1,6 @@
 //! Markdown, as the summary of a CI job shows it.
 
+use super::insignificant::sum_up;
 use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
 use super::text::{Colour, block, count, one_line};
@@ -30,6 +31,7 @@ pub(super) fn render(run: &RunRecord) -> String {
     text.push_str(&differences(run));
     text.push_str(&stale(run));
     text.push_str(&known(run));
+    text.push_str(&insignificant(run));
     for warning in &run.warnings {
         text.push_str(&format!(
             "> warning: {}\n\n",
@@ -87,7 +89,7 @@ fn unavailable(run: &RunRecord) -> String {
 }
 
 fn failures(run: &RunRecord) -> String {
-    let mut groups = failure::groups(&run.cases);
+    let mut groups = failure::groups(run);
     groups.retain(|group| group.failure.known.is_none());
     let mut parts: Vec<String> = groups
         .iter()
@@ -95,12 +97,7 @@ fn failures(run: &RunRecord) -> String {
         .map(|group| {
             let place = format!("{}:{}", group.file.display(), group.failure.line);
             folded(
-                &format!(
-                    "{}: {} on {}",
-                    place,
-                    group.failure.why,
-                    group.flavours.join(", ")
-                ),
+                &format!("{place}: {}", group.title()),
                 &failure::shown(group.failure, Colour::Never),
             )
         })
@@ -108,11 +105,10 @@ fn failures(run: &RunRecord) -> String {
     if groups.len() > MOST {
         parts.push(more(groups.len() - MOST));
     }
-    for case in &run.cases {
-        if let Some(reason) = &case.result.aborted {
-            let head = format!("{} ended early on {}", case.file.display(), case.flavour);
-            parts.push(folded(&head, reason));
-        }
+    for ended in failure::ended_early(run) {
+        let flavours = ended.flavours.join(", ");
+        let head = format!("{} ended early on {flavours}", ended.file.display());
+        parts.push(folded(&head, ended.reason));
     }
     titled("Failures", parts)
 }
@@ -124,7 +120,7 @@ fn differences(run: &RunRecord) -> String {
         .take(MOST)
         .map(|found| {
             let place = format!("{}:{}", found.file.display(), found.line);
-            let whole = divergence::one(found, &place, Colour::Never);
+            let whole = divergence::one(found, run, &place, Colour::Never);
             let rest = whole.trim_start().split_once('\n');
             folded(
                 &format!("{place}: {}", divergence::titles(&found.kinds)),
@@ -153,6 +149,19 @@ fn known(run: &RunRecord) -> String {
         0 => String::new(),
         known => format!("{}\n\n", count(known, "known difference")),
     }
+}
+
+fn insignificant(run: &RunRecord) -> String {
+    let sums = sum_up(run);
+    if sums.is_empty() {
+        return String::new();
+    }
+    let mut text = "Insignificant differences:\n\n".to_owned();
+    for sum in sums {
+        text.push_str(&format!("- {}\n", plain(&sum.title())));
+    }
+    text.push('\n');
+    text
 }
 
 fn provenance(run: &RunRecord) -> String {
@@ -297,6 +306,10 @@ mod tests {
         </details>
 
         1 known difference
+
+        Insignificant differences:
+
+        - accepted here, refused there: 1 step in 1 form
 
         <details><summary>What it ran on</summary>
 

@@ -81,7 +81,8 @@ struct Start {
 ///
 /// # Errors
 /// [`MergeError`] at the first line that is no event. The last line of a run
-/// that was cut may be half; it is left out.
+/// that was cut may be half; it is left out. An event that only a later
+/// dbmatrix knows is [`Event::Unknown`].
 pub fn read_events(path: &Path) -> Result<Vec<Event>, MergeError> {
     #[derive(Deserialize)]
     struct Head {
@@ -140,6 +141,8 @@ pub fn merge(parts: Vec<(PathBuf, Vec<Event>)>) -> Result<Vec<Event>, MergeError
     let mut joined: Vec<Event> = Vec::new();
     let mut missing = Vec::new();
     let mut took = Duration::ZERO;
+    let mut unknown = 0;
+    let mut worst = Verdict::Passed;
     for (path, events) in parts {
         let Some(start) = start_of(&events) else {
             return Err(MergeError::NoStart { path });
@@ -159,10 +162,15 @@ pub fn merge(parts: Vec<(PathBuf, Vec<Event>)>) -> Result<Vec<Event>, MergeError
         for event in events {
             match event {
                 Event::RunStarted { .. } => join_start(&mut joined, event),
-                Event::RunFinished { took: of_part, .. } => {
+                Event::RunFinished {
+                    took: of_part,
+                    verdict,
+                } => {
                     is_whole = true;
                     took = took.max(of_part);
+                    worst = worst.max(verdict);
                 }
+                Event::Unknown => unknown += 1,
                 event => joined.push(event),
             }
         }
@@ -181,15 +189,39 @@ pub fn merge(parts: Vec<(PathBuf, Vec<Event>)>) -> Result<Vec<Event>, MergeError
             reason: missing.join("\n"),
         });
     }
-    let mut record = RunRecord::default();
-    for event in &joined {
-        record.hear(event.clone());
+    if unknown > 0 {
+        joined.push(Event::Warning {
+            text: skipped(unknown),
+        });
+    }
+    if worst > verdict_of(&joined) {
+        joined.push(Event::Aborted {
+            verdict: worst,
+            reason: format!(
+                "a part ended with exit status {}, for a reason that its events do not tell",
+                worst.code()
+            ),
+        });
     }
     joined.push(Event::RunFinished {
-        verdict: record.verdict(),
+        verdict: verdict_of(&joined),
         took,
     });
     Ok(joined)
+}
+
+/// Warns of events that a reader skips.
+pub fn skipped(events: usize) -> String {
+    let noun = if events == 1 { "event" } else { "events" };
+    format!("skipped {events} {noun} that this dbmatrix does not know; a later one wrote them")
+}
+
+fn verdict_of(events: &[Event]) -> Verdict {
+    let mut record = RunRecord::default();
+    for event in events {
+        record.hear(event.clone());
+    }
+    record.verdict()
 }
 
 fn start_of(events: &[Event]) -> Option<Start> {
@@ -345,6 +377,42 @@ mod tests {
         let others = joined(&[one(), part(Some("2/3"), "a", "x")]).expect_err("another count");
         assert!(others.to_string().contains("3 parts"), "{others}");
         assert!(joined(&[one(), part(None, "a", "x")]).is_err());
+    }
+
+    #[test]
+    fn what_a_later_dbmatrix_tells_is_skipped_and_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.jsonl");
+        let mut lines: Vec<String> = part(None, "a", "x")
+            .iter()
+            .map(|event| serde_json::to_string(event).expect("plain data"))
+            .collect();
+        lines[0] = lines[0].replace("\"strict\"", "\"colour\":[1],\"strict\"");
+        lines.insert(
+            1,
+            "{\"event\":\"moon-rose\",\"phase\":{\"full\":true}}".to_owned(),
+        );
+        std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+        let events = read_events(&path).expect("read");
+        let events = merge(vec![(path, events)]).expect("one run");
+        let warnings: Vec<&Event> = (events.iter())
+            .filter(|event| matches!(event, Event::Warning { .. }))
+            .collect();
+        let warning = Event::Warning { text: skipped(1) };
+        assert_eq!(warnings, [&warning]);
+        assert!(!events.contains(&Event::Unknown));
+        assert_eq!(verdict_of(&events), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_whole_is_no_better_than_its_worst_part() {
+        let mut failed = part(Some("2/2"), "a", "y");
+        let Some(Event::RunFinished { verdict, .. }) = failed.last_mut() else {
+            panic!("{failed:?}");
+        };
+        *verdict = Verdict::Failed;
+        let events = joined(&[part(Some("1/2"), "a", "x"), failed]).expect("one run");
+        assert_eq!(verdict_of(&events), Verdict::Failed);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! A run as its events tell it, for all that is written after its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::audience::Lost;
-use crate::compare::Kind;
+use super::masked::Masks;
+use super::untold::{Compared, Untold};
 use crate::event::{
     CaseResult, CellVerdict, Divergence, Event, Machine, ServerFacts, Stale, Standing, Verdict,
 };
@@ -22,16 +23,25 @@ pub struct RunRecord {
     order: Vec<String>,
     pub(super) machine: Machine,
     pub(super) servers: BTreeMap<String, ServerFacts>,
+    /// Where they listen, by flavour.
+    pub(super) addresses: BTreeMap<String, String>,
+    /// What is each server's own in texts.
+    pub(super) masks: Masks,
     pub(super) unavailable: BTreeMap<String, Unavailable>,
     pub(super) cases: Vec<CaseOn>,
+    /// Cases that began and have not ended: flavour, suite and file.
+    open_cases: BTreeSet<(String, String, PathBuf)>,
+    /// Flavours that came to their end.
+    ended_flavours: BTreeSet<String>,
     pub(super) divergences: Vec<Divergence>,
     pub(super) untold: Untold,
+    /// Of all comparisons.
+    pub(super) compared: Option<Compared>,
     pub(super) stale: Vec<Stale>,
     pub(super) warnings: Vec<String>,
     pub(super) aborted: Option<(Verdict, String)>,
     interrupted: bool,
     pub(super) took: Duration,
-    finished: bool,
     /// Whether a report that somebody asked for is not there.
     lacks_reports: bool,
 }
@@ -50,13 +60,6 @@ pub(super) struct CaseOn {
     pub(super) suite: String,
     pub(super) file: PathBuf,
     pub(super) result: CaseResult,
-}
-
-/// Steps that differ in what does not count and that are not told one by one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Untold {
-    pub(super) steps: usize,
-    pub(super) kinds: BTreeMap<Kind, usize>,
 }
 
 /// A suite, or one of its files, on a flavour.
@@ -115,9 +118,24 @@ impl RunRecord {
             }
             Event::SetupFinished { machine, .. } => self.machine = machine,
             Event::FlavourReady {
-                flavour, server, ..
+                flavour,
+                server,
+                address,
+                ..
             } => {
+                self.masks.add(&flavour, &server);
+                self.addresses.insert(flavour.clone(), address);
                 self.servers.insert(flavour, server);
+            }
+            Event::FlavourFinished { flavour } => {
+                self.ended_flavours.insert(flavour);
+            }
+            Event::CaseStarted {
+                flavour,
+                suite,
+                file,
+            } => {
+                self.open_cases.insert((flavour, suite, file));
             }
             Event::FlavourUnavailable {
                 flavour,
@@ -133,18 +151,30 @@ impl RunRecord {
                 suite,
                 file,
                 result,
-            } => self.cases.push(CaseOn {
-                flavour,
-                suite,
-                file,
-                result,
-            }),
+            } => {
+                let key = (flavour, suite, file);
+                self.open_cases.remove(&key);
+                let (flavour, suite, file) = key;
+                self.cases.push(CaseOn {
+                    flavour,
+                    suite,
+                    file,
+                    result,
+                });
+            }
             Event::Diverged(found) => self.divergences.push(found),
-            Event::MoreShown { steps, kinds, .. } => {
-                self.untold.steps += steps;
-                for (kind, steps) in kinds {
-                    *self.untold.kinds.entry(kind).or_default() += steps;
-                }
+            Event::MoreShown {
+                steps,
+                kinds,
+                forms,
+                ..
+            } => self.untold.add(steps, kinds, forms),
+            Event::Compared {
+                same, not_compared, ..
+            } => {
+                let all = self.compared.get_or_insert_default();
+                all.same += same;
+                all.not_compared += not_compared;
             }
             Event::Stale(entry) => self.stale.push(entry),
             Event::Warning { text } if !self.warnings.contains(&text) => self.warnings.push(text),
@@ -159,7 +189,6 @@ impl RunRecord {
             Event::Interrupted => self.interrupted = true,
             Event::RunFinished { took, .. } => {
                 self.took = took;
-                self.finished = true;
                 self.sort();
             }
             _ => {}
@@ -171,8 +200,32 @@ impl RunRecord {
         self.hear(lost.warning);
     }
 
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished
+    pub(super) fn lacks_reports(&self) -> bool {
+        self.lacks_reports
+    }
+
+    /// What began and of which no end was heard, as an event: a run that lost
+    /// it proves nothing. Nothing where it is known why the run ended.
+    pub(super) fn lost_track(&self) -> Option<Event> {
+        if self.interrupted || self.aborted.is_some() {
+            return None;
+        }
+        let cases = self.open_cases.iter().map(|(flavour, _, file)| {
+            format!("`{}` on `{flavour}` began and did not end", file.display())
+        });
+        let ends = |name: &&String| {
+            self.ended_flavours.contains(*name) || self.unavailable.contains_key(*name)
+        };
+        let flavours = self.order.iter().filter(|name| !ends(name));
+        let flavours = flavours.map(|name| format!("`{name}` did not come to its end"));
+        let lost: Vec<String> = cases.chain(flavours).collect();
+        (!lost.is_empty()).then(|| Event::Aborted {
+            verdict: Verdict::NotProvided,
+            reason: format!(
+                "the run lost track of what it began, which is a bug of dbmatrix; please report it:\n{}",
+                lost.join("\n")
+            ),
+        })
     }
 
     /// Cases in the order of their flavours and of the plan, divergences in that

@@ -1,6 +1,6 @@
 //! A run summed up: a table, then what was not as expected, then a last line.
 
-use super::divergence::{self, Differences};
+use super::divergence::{self, Differences, Listed};
 use super::failure;
 use super::grid::{Detail, Grid};
 use super::record::{CaseOn, RunRecord};
@@ -56,18 +56,9 @@ impl<'a> Summary<'a> {
             true => String::new(),
             false => grid.render(usize::from(width)),
         };
-        text.push_str(&failure::all(
-            &record.cases,
-            self.differences != Differences::Counted,
-            self.colour,
-        ));
-        text.push_str(&divergence::all(
-            &record.divergences,
-            &record.untold,
-            &record.stale,
-            &self.differences,
-            self.colour,
-        ));
+        let with_known = self.differences.listed == Listed::All || self.compares_only();
+        text.push_str(&failure::all(record, with_known, self.colour));
+        text.push_str(&divergence::all(record, &self.differences, self.colour));
         text.push_str(&self.missing());
         if let Some((_, reason)) = &record.aborted {
             text.push('\n');
@@ -84,7 +75,7 @@ impl<'a> Summary<'a> {
     }
 
     fn compares_only(&self) -> bool {
-        matches!(self.differences, Differences::Only { .. })
+        self.differences.only.is_some()
     }
 
     fn missing(&self) -> String {
@@ -130,7 +121,7 @@ impl<'a> Summary<'a> {
         if self.compares_only() {
             let steps = |case: &CaseOn| case.result.passed + case.result.failed;
             let steps = record.cases.iter().map(steps).max().unwrap_or(0);
-            let totals = divergence::totals(&record.divergences, steps);
+            let totals = divergence::totals(record, steps);
             return format!("{verdict}: {totals}, on {flavours} in {took}");
         }
         let sum = |part: fn(&CaseResult) -> usize| {

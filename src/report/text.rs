@@ -113,6 +113,19 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// A large number for people: `2,260`.
+pub(super) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 /// A time for people: `7.2 s`, `3 min 12 s`.
 pub(super) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -146,6 +159,12 @@ mod tests {
     #[test]
     fn a_block_says_what_it_leaves_out() {
         assert_eq!(block("a\nb\nc", "  ", 2, 9), "  a\n  b\n  … 1 more line\n");
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        let grouped = [7, 100, 1000, 22_600, 1_234_567].map(thousands);
+        assert_eq!(grouped, ["7", "100", "1,000", "22,600", "1,234,567"]);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! Answers of all flavours to the same file, compared step by step as they
 //! come. What all have answered is told and forgotten.
 
+mod counts;
 mod cuts;
 mod sink;
 
+pub(super) use counts::Listed;
 use cuts::{cuts_differ, cuts_divergence};
 pub(super) use sink::Sink;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +22,7 @@ use super::proposal::Proposals;
 use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split};
 use crate::event::{Divergence, Event, Group, Sender, Stale, Standing, Verdict};
 use crate::suite::{Facts, FileKind, Known, one_line};
-
-/// Differences of a file that do not count and are told one by one.
-const SHOWN: usize = 200;
-/// Divergences of a file that are told with whole outcomes.
-const WHOLE: usize = 1000;
-/// Letters of an outcome of the later ones.
-const BRIEF: usize = 200;
+use counts::{Counts, brief};
 
 /// What is common to all flavours of a file's comparison.
 #[derive(Debug)]
@@ -39,6 +35,8 @@ pub(super) struct About {
     pub(super) baseline: Option<String>,
     /// For whom new differences are proposed as known ones.
     pub(super) propose: Option<Caller>,
+    /// Which insignificant differences are told one by one.
+    pub(super) listed: Listed,
 }
 
 /// A step, as all flavours see it.
@@ -94,9 +92,7 @@ struct State {
     /// Whether a server's modes decide where the file's statements end.
     is_cut: bool,
     flavours: Vec<Member>,
-    told: usize,
-    /// Steps that differ in what does not count and are not told, by kind.
-    untold: (usize, BTreeMap<Kind, usize>),
+    counts: Counts,
     proposals: Proposals,
     /// Of known entries and flavours: whether the entry held there.
     held: HashMap<(usize, usize), bool>,
@@ -131,8 +127,7 @@ impl Comparison {
             depot: depot.clone(),
             failed: false,
             is_cut: FileKind::of(&about.file) == Some(FileKind::Sql),
-            told: 0,
-            untold: (0, BTreeMap::new()),
+            counts: Counts::new(about.listed),
             proposals: Proposals::default(),
             held: HashMap::new(),
             met: vec![false; about.known.entries.len()],
@@ -165,8 +160,14 @@ impl Comparison {
         }
     }
 
+    /// After a panic, answers of some flavours may be gone: nothing more can be
+    /// said of this file then.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(|poisoned| {
+            let mut state = poisoned.into_inner();
+            state.abort("the comparison panicked, which is a bug of dbmatrix; please report it");
+            state
+        })
     }
 }
 
@@ -199,13 +200,17 @@ impl State {
         if let Err(error) = self.flavours[member].waiting.flush() {
             self.fail(&error);
         }
-        if self.flavours.iter().all(|member| member.ended) && !self.failed {
-            self.tell_untold();
-            self.tell_stale();
-            if let Some(caller) = &self.about.propose {
-                self.proposals
-                    .write(&self.about.known.path, caller, &self.events);
-            }
+        if !self.flavours.iter().all(|member| member.ended) {
+            return;
+        }
+        self.tell_counts();
+        if self.failed {
+            return;
+        }
+        self.tell_stale();
+        if let Some(caller) = &self.about.propose {
+            self.proposals
+                .write(&self.about.known.path, caller, &self.events);
         }
     }
 
@@ -227,6 +232,7 @@ impl State {
             }
             if self.is_cut && cuts_differ(&steps) {
                 self.failed = true;
+                self.counts.note_significant();
                 let name = |at: usize| self.flavours[at].name.clone();
                 let steps = steps.into_iter().map(|(at, step)| (name(at), step));
                 let divergence = cuts_divergence(&self.about, steps.collect());
@@ -239,17 +245,21 @@ impl State {
         }
     }
 
-    /// Answers that wait could not be kept: the run says nothing of this file.
+    /// Answers that wait could not be kept.
     fn fail(&mut self, error: &io::Error) {
+        self.abort(&format!(
+            "answers that wait for other flavours could not be kept in a file: {error}; make room in /var/tmp"
+        ));
+    }
+
+    /// The run says nothing of this file any more.
+    fn abort(&mut self, reason: &str) {
         if std::mem::replace(&mut self.failed, true) {
             return;
         }
         self.events.send(Event::Aborted {
             verdict: Verdict::NotProvided,
-            reason: format!(
-                "{}: answers that wait for other flavours could not be kept in a file: {error}; make room in /var/tmp",
-                self.about.file.display()
-            ),
+            reason: format!("{}: {reason}", self.about.file.display()),
         });
     }
 
@@ -274,8 +284,11 @@ impl State {
         if self.about.propose.is_some() {
             self.proposals.count(step);
         }
-        if let Some(found) = found {
-            self.tell(step, &here, &answers, &entries, &found, lens);
+        match found {
+            Some(found) => self.tell(step, &here, &answers, &entries, &found, lens),
+            None if answers.len() > 1 => self.counts.same += 1,
+            None if self.flavours.len() > 1 => self.counts.not_compared += 1,
+            None => {}
         }
         if self.about.propose.is_some() {
             let failed = here.iter().zip(&there).filter_map(|(at, came)| {
@@ -354,18 +367,16 @@ impl State {
                     .differs(step, names, from_any.and(lens.counted));
             }
         }
-        if standing == Standing::Shown && self.told >= SHOWN {
-            self.untold.0 += 1;
-            for kind in kinds.iter() {
-                *self.untold.1.entry(kind).or_default() += 1;
-            }
-            return;
-        }
-        self.told += 1;
-        let whole = self.told <= WHOLE;
+        let told = match standing {
+            Standing::Shown => match self.counts.note_insignificant(kinds, &step.statement) {
+                Some(told) => told,
+                None => return,
+            },
+            Standing::New | Standing::Known(_) => self.counts.note_significant(),
+        };
         let groups = found.groups.iter().map(|group| Group {
             flavours: group.members.iter().map(name).collect(),
-            outcome: brief(answers[group.members[0]].shown(kinds), whole),
+            outcome: brief(answers[group.members[0]].shown(kinds), told),
             kinds: group.kinds.iter().collect(),
         });
         let divergence = Divergence {
@@ -422,14 +433,18 @@ impl State {
         Standing::Known(used.into_iter().map(reason).collect())
     }
 
-    fn tell_untold(&mut self) {
-        let (steps, kinds) = std::mem::take(&mut self.untold);
-        if steps > 0 {
-            self.events.send(Event::MoreShown {
-                suite: self.about.suite.clone(),
-                file: self.about.file.clone(),
-                steps,
-                kinds,
+    fn tell_counts(&mut self) {
+        let (suite, file) = (&self.about.suite, &self.about.file);
+        if let Some(more) = self.counts.more_shown(suite, file) {
+            self.events.send(more);
+        }
+        if self.flavours.len() > 1 {
+            self.events.send(Event::Compared {
+                suite: suite.clone(),
+                file: file.clone(),
+                steps: self.counts.compared(),
+                same: self.counts.same,
+                not_compared: self.counts.not_compared,
             });
         }
     }
@@ -466,13 +481,6 @@ impl State {
                 why,
             }));
         }
-    }
-}
-
-fn brief(text: String, whole: bool) -> String {
-    match text.char_indices().nth(BRIEF) {
-        Some((end, _)) if !whole => format!("{}…", &text[..end]),
-        _ => text,
     }
 }
 

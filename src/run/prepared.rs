@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::Joint;
 use super::backlog::Depot;
 use super::command::Caller;
-use super::comparison::{About, Comparison};
+use super::comparison::{About, Comparison, Listed};
 use super::course::Course;
 use super::flavour::Freshness;
 use super::vacancy::NoTests;
@@ -35,6 +35,9 @@ pub struct RunOptions {
     pub jobs: Option<u32>,
     /// Who calls, for commands.
     pub caller: Caller,
+    /// Whether each insignificant difference is told, instead of the first of
+    /// each form and some more.
+    pub all_differences: bool,
     /// Whose traces the servers may bear.
     pub freshness: Freshness,
     /// What becomes of a run in which nothing ran.
@@ -115,6 +118,10 @@ impl Prepared {
                     propose: match self.options.update {
                         true => Some(self.options.caller.clone()),
                         false => None,
+                    },
+                    listed: match self.options.all_differences {
+                        true => Listed::All,
+                        false => Listed::Some,
                     },
                 };
                 comparisons

@@ -400,7 +400,18 @@ fn a_new_difference_fails_and_tells_who_agrees() {
         mysql-9.7 differs (accepted here, refused there):
           ERROR 1064 (42000): near 'RETURNING'
 
-    1 step differs as expected or in what is not compared (accepted here, refused there 1); `--all-differences` shows them
+    insignificant differences; `--all-differences` shows each:
+
+      accepted here, refused there: 1 step in 1 form
+        1 × INSERT INTO t VALUES (?) RETURNING a
+          sql/dates.slt:7:
+            | INSERT INTO t
+            | VALUES (1) RETURNING a
+            mariadb-10.5, mariadb-11.8 agree:
+              a
+              1
+            mysql-9.7 differs (accepted here, refused there):
+              ERROR 1064 (42000): near 'RETURNING'
 
     STALE sql/dates.slt.divergences.toml:3: it differs no more on mysql-9.7
         | SELECT 1
@@ -432,7 +443,10 @@ fn known_differences_are_counted_or_told_with_their_reasons() {
         "{short}"
     );
     let mut summary = Summary::of(&record);
-    summary.set_differences(Differences::All);
+    summary.set_differences(Differences {
+        listed: Listed::All,
+        only: None,
+    });
     let whole = summary.render(80);
     assert!(
         whole.contains("known: MySQL has no RETURNING (https://bugs.example/1)"),
@@ -461,4 +475,158 @@ fn thousands_of_failures_are_counted() {
     let text = shown(&mut record, 80, Duration::ZERO);
     assert_eq!(text.matches("FAIL sql/").count(), 200);
     assert!(text.contains("… 800 more failures"), "{text}");
+}
+
+fn column_type(line: usize, statement: &str) -> Event {
+    let group = |flavour: &str, outcome: &str, kinds: &[Kind]| Group {
+        flavours: vec![flavour.to_owned()],
+        outcome: outcome.to_owned(),
+        kinds: kinds.to_vec(),
+    };
+    Event::Diverged(Divergence {
+        suite: "diff".to_owned(),
+        file: PathBuf::from("f.sql"),
+        line,
+        statement: statement.to_owned(),
+        kinds: vec![Kind::ColumnType],
+        standing: Standing::Shown,
+        groups: vec![
+            group("mysql-9.7", "BIGINT", &[]),
+            group("mariadb-10.5", "INT", &[Kind::ColumnType]),
+        ],
+    })
+}
+
+/// A file that is compared on two flavours: two of 3,000 statements differ
+/// significantly, far behind those that differ insignificantly.
+fn compared() -> RunRecord {
+    let mut record = RunRecord::default();
+    for (flavour, version) in [("mysql-9.7", "9.7.4"), ("mariadb-10.5", "10.5.29-MariaDB")] {
+        ready(&mut record, flavour, version);
+        ended(&mut record, flavour, "diff", "f.sql", passed(3000));
+    }
+    for line in 0..200 {
+        record.hear(column_type(line, &format!("SELECT {line}")));
+    }
+    for line in [2900, 2950] {
+        record.hear(Event::Diverged(Divergence {
+            line,
+            file: PathBuf::from("f.sql"),
+            ..returning(Standing::New)
+        }));
+    }
+    record.hear(Event::MoreShown {
+        suite: "diff".to_owned(),
+        file: PathBuf::from("f.sql"),
+        steps: 2060,
+        kinds: [(Kind::ColumnType, 2060)].into(),
+        forms: vec![crate::event::FormSteps {
+            kinds: vec![Kind::ColumnType],
+            form: "SELECT ?".to_owned(),
+            steps: 2060,
+        }],
+    });
+    record.hear(Event::Compared {
+        suite: "diff".to_owned(),
+        file: PathBuf::from("f.sql"),
+        steps: 3000,
+        same: 738,
+        not_compared: 0,
+    });
+    record
+}
+
+fn of_file(record: &RunRecord, listed: Listed) -> String {
+    let mut summary = Summary::of(record);
+    summary.set_differences(Differences {
+        listed,
+        only: Some(divergence::OnlyFile {
+            file: PathBuf::from("f.sql"),
+            title: "f.sql".to_owned(),
+        }),
+    });
+    summary.render(80)
+}
+
+#[test]
+fn significant_differences_come_first_and_the_others_are_summed_up() {
+    insta::assert_snapshot!(of_file(&compared(), Listed::Significant), @r"
+
+    DIFF f.sql:2900: accepted here, refused there
+        | INSERT INTO t
+        | VALUES (1) RETURNING a
+        mariadb-10.5, mariadb-11.8 agree:
+          a
+          1
+        mysql-9.7 differs (accepted here, refused there):
+          ERROR 1064 (42000): near 'RETURNING'
+
+    DIFF f.sql:2950: accepted here, refused there
+        | INSERT INTO t
+        | VALUES (1) RETURNING a
+        mariadb-10.5, mariadb-11.8 agree:
+          a
+          1
+        mysql-9.7 differs (accepted here, refused there):
+          ERROR 1064 (42000): near 'RETURNING'
+
+    insignificant differences; `--all-differences` shows each:
+
+      column type: 2,260 steps in 1 form
+        2,260 × SELECT ?
+          f.sql:0:
+            | SELECT 0
+            mysql-9.7 answers:
+              BIGINT
+            mariadb-10.5 differs (column type):
+              INT
+
+    different: 2 of 3000 statements differ, 2260 more insignificantly, 738 the same, on 2 flavours in 0.0 s
+    ");
+}
+
+#[test]
+fn all_differences_are_listed_where_that_is_asked_for() {
+    let text = of_file(&compared(), Listed::All);
+    assert_eq!(text.matches("\ndiffers f.sql:").count(), 200);
+    let first = text.find("DIFF").expect("a significant one");
+    assert!(text.find("\ndiffers").is_some_and(|other| first < other));
+    assert!(
+        text.contains("… 2060 more insignificant differences\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_cause_that_several_flavours_share_is_one_entry() {
+    let mut record = RunRecord::default();
+    for (flavour, name, version) in [
+        ("mysql-9.7", "MySQL", "9.7.4-2"),
+        ("mariadb-10.5", "MariaDB", "10.5.29-MariaDB-0+deb11u1"),
+    ] {
+        ready(&mut record, flavour, version);
+        let syntax = Failure {
+            expected: "1".to_owned(),
+            found: format!("ERROR 1064 (42000): see the manual of your {name} server version"),
+            ..rounding()
+        };
+        let result = CaseResult {
+            aborted: Some(format!("connection to {flavour} lost")),
+            ..failed(0, vec![syntax])
+        };
+        ended(&mut record, flavour, "s", "a.sql", result);
+    }
+    let text = shown(&mut record, 80, Duration::ZERO);
+    let findings: Vec<&str> = text.split("\n\n").skip(1).collect();
+    insta::assert_snapshot!(findings.join("\n\n"), @r"
+    FAIL a.sql:12: other rows on mysql-9.7, mariadb-10.5, each with its own name and version
+        | SELECT 1/3
+        expected: 1
+        found: ERROR 1064 (42000): see the manual of your MySQL server version
+
+    ERROR a.sql ended early on mysql-9.7, mariadb-10.5
+        connection to mysql-9.7 lost
+
+    failed: 0 passed, 2 failed, 0 skipped steps, 2 files ended early on 2 flavours in 0.0 s
+    ");
 }

@@ -17,6 +17,8 @@ struct Bench {
     comparison: Comparison,
     sinks: Vec<Option<Sink>>,
     heard: Receiver,
+    /// Steps that were compared, with the same result, and not compared.
+    compared: Option<(usize, usize, usize)>,
     _folder: tempfile::TempDir,
     file: PathBuf,
 }
@@ -43,6 +45,7 @@ impl Bench {
             known: Arc::new(Known::load(&file, propose).expect("known divergences")),
             baseline: None,
             propose: propose.then(Caller::default),
+            listed: Listed::Some,
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());
@@ -59,6 +62,7 @@ impl Bench {
             comparison,
             sinks: sinks.into(),
             heard,
+            compared: None,
             _folder: folder,
             file,
         }
@@ -114,6 +118,15 @@ impl Bench {
                     format!("stale: {} {}", entry.why, entry.flavours.join("+"))
                 }
                 Event::ExpectationWritten { .. } => "written".to_owned(),
+                Event::Compared {
+                    steps,
+                    same,
+                    not_compared,
+                    ..
+                } => {
+                    self.compared = Some((steps, same, not_compared));
+                    continue;
+                }
                 other => panic!("{other:?}"),
             });
         }
@@ -293,4 +306,36 @@ fn other_statements_at_the_same_place_are_one_failure_of_the_file() {
     bench.answers_to("SELECT 3", 1, Some(2));
     bench.answers_to("SELECT 2", 2, Some(3));
     assert_eq!(bench.told(), ["new: mysql-9.7+mariadb-11.8 | mariadb-10.5"]);
+}
+
+#[test]
+fn each_step_is_counted_once() {
+    let mut bench = Bench::new("");
+    for at in 0..3 {
+        bench.answers(0, Some(at));
+        bench.answers(1, (at < 2).then_some(0));
+        bench.answers(2, None);
+    }
+    bench.end();
+    assert_eq!(bench.told(), ["new: mysql-9.7 | mariadb-10.5"]);
+    assert_eq!(bench.compared, Some((2, 1, 1)));
+}
+
+#[test]
+fn a_panic_within_a_comparison_is_no_good_end() {
+    let mut bench = Bench::new("");
+    bench.answers(0, Some(1));
+    let comparison = bench.comparison.clone();
+    let panicked = std::panic::catch_unwind(move || {
+        let _state = comparison.lock();
+        panic!("in the middle of a step");
+    });
+    assert!(panicked.is_err());
+    bench.end();
+    let event = bench.heard.try_recv().expect("an event");
+    assert!(
+        matches!(&event, Event::Aborted { verdict: Verdict::NotProvided, reason } if reason.contains("panicked")),
+        "{event:?}"
+    );
+    assert!(bench.told().is_empty());
 }
