@@ -116,7 +116,7 @@ mod tests {
     use crate::matrix::Matrix;
     use crate::outcome::Outcome;
     use crate::run::backlog::Depot;
-    use crate::run::comparison::{About, Came, Comparison, StepFacts};
+    use crate::run::comparison::{About, Came, Comparison, Listed, StepFacts};
     use crate::suite::Facts;
     use crate::version::Family;
 
@@ -143,6 +143,7 @@ mod tests {
             known: Arc::default(),
             baseline: None,
             propose: None,
+            listed: Listed::Some,
         };
         let names: Vec<String> = flavours.iter().map(|one| one.name.clone()).collect();
         let comparison = Comparison::new(about, &names, &Depot::default(), events);
