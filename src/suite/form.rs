@@ -211,8 +211,8 @@ impl Scanner<'_> {
                 let mark = rest.find('!').map_or(0, |at| at + 1);
                 let digits = rest[mark..].bytes().take_while(u8::is_ascii_digit);
                 mark + digits.count()
-            } else if rest.starts_with("/*") {
-                rest[2..].find("*/").map_or(rest.len(), |end| end + 4)
+            } else if let Some(comment) = rest.strip_prefix("/*") {
+                comment.find("*/").map_or(rest.len(), |end| end + 4)
             } else if rest.starts_with("*/") {
                 2
             } else if rest.starts_with('#') || is_dashes(rest) {
