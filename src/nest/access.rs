@@ -98,7 +98,7 @@ impl Nest {
     /// The address that servers see their user come from.
     ///
     /// # Errors
-    /// As of [`Guard::check`].
+    /// As of [`crate::route::Guard::check`].
     pub async fn client(&self) -> Result<Ipv4Addr, GuardError> {
         match self.access {
             Access::Route => self.guard().check(self.gateway()).await,
