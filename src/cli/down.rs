@@ -1,5 +1,7 @@
 //! `dbmatrix down`.
 
+use std::path::Path;
+
 use super::args::{DownArgs, Place};
 use super::run::load_matrix;
 use super::{Failure, privilege, say};
@@ -63,7 +65,48 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     }
     drop(events);
     let _ = reporter.await;
-    Ok(Verdict::Passed)
+    let left = match args.all {
+        true => what_is_left(&names, others).await?,
+        false => Vec::new(),
+    };
+    if left.is_empty() {
+        return Ok(Verdict::Passed);
+    }
+    Err(Failure::not_provided(format!(
+        "not everything is gone: {}; run `dbmatrix down --all` again, and `dbmatrix doctor` where \
+         it stays",
+        left.join(", ")
+    )))
+}
+
+/// Looks once more, at what is not the engine's word: what of a project is still
+/// there, and, where nobody else keeps something here, of dbmatrix as a whole.
+async fn what_is_left(names: &Names, others: bool) -> Result<Vec<String>, Failure> {
+    let mut left = Vec::new();
+    if Path::new("/sys/class/net").join(&names.bridge).exists() {
+        left.push(format!("bridge `{}`", names.bridge));
+    }
+    let of_project = format!("{}.", names.project);
+    let files = std::fs::read_dir(run_folder())
+        .into_iter()
+        .flatten()
+        .flatten();
+    for file in files.map(|file| file.path()) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&of_project) && name.ends_with(".socket") {
+            left.push(format!("socket `{}`", file.display()));
+        }
+    }
+    if others {
+        return Ok(left);
+    }
+    if let DaemonRecord::Alive { engine, pid } = daemon_record() {
+        left.push(format!("the {engine} daemon, process {pid}"));
+    }
+    let routes = Routes::open().map_err(Failure::not_provided)?;
+    let routes = routes.ours().await.map_err(Failure::not_provided)?;
+    left.extend(routes.iter().map(|subnet| format!("the route to {subnet}")));
+    Ok(left)
 }
 
 /// The nests that go, as far as they are known before the engine runs.
