@@ -95,6 +95,13 @@ pub fn bridge(project: &str) -> String {
     format!("{begins}-{}1", hash(project, 9))
 }
 
+/// The same as an earlier version named it, where that was another name: projects
+/// that begin alike shared one.
+pub fn former_bridge(project: &str) -> Option<String> {
+    let begins: String = project.chars().take(INTERFACE - 1).collect();
+    (project.len() >= INTERFACE).then(|| format!("{begins}0"))
+}
+
 /// The file of a nest's socket. A path has 107 bytes at most (unix(7)).
 pub fn socket(project: &str, nest: &str) -> String {
     format!("{}.socket", both(project, nest))
@@ -205,6 +212,11 @@ mod tests {
         let long = "x".repeat(40);
         assert!(socket(&long, &"y".repeat(45)).len() < 68);
         assert_eq!(bridge("dbmatrix"), "dbmatrix0");
+        assert_eq!(former_bridge("dbmatrix"), None);
+        assert_eq!(
+            former_bridge("a-very-long-project").as_deref(),
+            Some("a-very-long-pr0")
+        );
         let (one, other) = (
             bridge("a-very-long-project-one"),
             bridge("a-very-long-project-two"),

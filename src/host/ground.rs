@@ -170,6 +170,14 @@ impl Ground {
             engine.delete_network(&bridge.name).await?;
             restore_forwarding(&bridge.config);
         }
+        if let Some(former) = name::former_bridge(&names.project)
+            && let Some(bridge) = engine.network(&former).await?
+            && bridge.config.contains_key(OWNER)
+            && let Err(error) = engine.delete_network(&bridge.name).await
+        {
+            // Another project's nests may be on it.
+            tracing::info!(%error, bridge = former, "a bridge of an earlier version stays");
+        }
         engine.delete_project(&names.project).await?;
         Ok(())
     }

@@ -69,19 +69,17 @@ impl Nest {
 mod tests {
     use super::*;
 
+    fn nest_config() -> Config {
+        config([
+            (key::ADDRESS, "10.0.0.2"),
+            (key::SUBNET, "10.1.0.0/24"),
+            (key::PASSWORD, "the nest's own"),
+        ])
+    }
+
     fn nest() -> Nest {
-        let instance = serde_json::json!({
-            "name": "n",
-            "status": "Running",
-            "config": {
-                key::ADDRESS: "10.0.0.2",
-                key::SUBNET: "10.1.0.0/24",
-                key::PASSWORD: "the nest's own",
-            },
-        });
-        let instance = serde_json::from_value(instance).expect("a container");
         let engine = crate::engine::Engine::new("/nowhere");
-        Nest::read(&engine, &instance, "dbmatrix0").expect("a nest")
+        Nest::read(&engine, &child(&nest_config()), "dbmatrix0").expect("a nest")
     }
 
     fn child(noted: &Config) -> Instance {
@@ -99,6 +97,19 @@ mod tests {
         assert_eq!(nest.password_of("a"), nest.password_of("a"));
         assert_ne!(nest.password_of("a"), nest.password_of("b"));
         assert_ne!(nest.password_of("a"), nest.password);
+    }
+
+    #[test]
+    fn a_nest_keeps_the_bridge_that_it_was_made_on() {
+        let mut instance = child(&nest_config());
+        let read = |instance: &Instance| {
+            let engine = crate::engine::Engine::new("/nowhere");
+            Nest::read(&engine, instance, "new-bridge").map(|nest| nest.bridge)
+        };
+        assert_eq!(read(&instance).expect("a nest"), "new-bridge");
+        let eth0 = config([("type", "nic"), ("network", "old-bridge")]);
+        instance.devices.insert("eth0".to_owned(), eth0);
+        assert_eq!(read(&instance).expect("a nest"), "old-bridge");
     }
 
     #[test]

@@ -225,9 +225,15 @@ impl Nest {
             address: read_key(instance, key::ADDRESS)?,
             subnet: read_key(instance, key::SUBNET)?,
             password: Secret::new(&read_key::<String>(instance, key::PASSWORD)?),
-            bridge: bridge.to_owned(),
+            // An earlier version gave long projects another bridge.
+            bridge: bridge_of(instance).unwrap_or_else(|| bridge.to_owned()),
         })
     }
+}
+
+/// The bridge that a nest was made on.
+fn bridge_of(nest: &Instance) -> Option<String> {
+    nest.devices.get("eth0")?.get("network").cloned()
 }
 
 /// The nests of a project, with what they are and whether they run.
