@@ -73,14 +73,17 @@ pub(crate) fn scripts(sandbox: &Sandbox) -> Outcome {
     for (number, script) in known::KNOWN.iter().enumerate() {
         files.write(&format!("known-{number:03}.sql"), script)?;
     }
-    files.hold_side_by_side(sandbox)?;
+    files.hold_side_by_side(sandbox, &CLIENTS)?;
+    // Made-up scripts meet what the clients do differently: after `\g` and a blank,
+    // `mariadb` knows no command on the next line; it keeps a backslash that ends a
+    // line in backticks. There dbmatrix follows `mysql`.
     let seeds: Vec<u64> = (first..first + count).collect();
     for batch in seeds.chunks(BATCH as usize) {
         files.clear()?;
         for seed in batch {
             files.write(&format!("{seed:08}.sql"), &script::generate(*seed))?;
         }
-        files.hold_side_by_side(sandbox)?;
+        files.hold_side_by_side(sandbox, &CLIENTS[..1])?;
     }
     Ok(())
 }
@@ -96,7 +99,7 @@ pub(crate) fn dumps(sandbox: &Sandbox) -> Outcome {
     for (flavour, _) in CLIENTS {
         dump::make(&find(flavour)?, flavour, &files.folder)?;
     }
-    files.hold_side_by_side(sandbox)
+    files.hold_side_by_side(sandbox, &CLIENTS)
 }
 
 fn number_of(variable: &str) -> Result<Option<u64>, Failed> {
@@ -191,7 +194,7 @@ impl Files {
 
     /// Runs all files, feeds them to the clients, and fails where a server was
     /// asked something else.
-    fn hold_side_by_side(&self, sandbox: &Sandbox) -> Outcome {
+    fn hold_side_by_side(&self, sandbox: &Sandbox, clients: &[(&str, &str)]) -> Outcome {
         let begun = Instant::now();
         self.run(sandbox)?;
         let tar = sandbox.folder.join("fed.tar");
@@ -208,7 +211,7 @@ impl Files {
         )?;
         let mut wrong = Vec::new();
         let (mut count, mut statements) = (0, 0);
-        for (flavour, client) in CLIENTS {
+        for &(flavour, client) in clients {
             let paths = self.paths_for(flavour)?;
             let child = find(flavour)?;
             feed(&child, client, &tar, &self.shared.pattern(flavour))?;

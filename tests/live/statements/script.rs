@@ -103,7 +103,7 @@ const COMMANDS: [&[u8]; 35] = [
     b"status",
     b"\\s",
     b"use information_schema",
-    b"USE information_schema;",
+    b"USE information_schema",
     b"\\u information_schema",
     b"charset latin1",
     b"charset utf8mb4;",
