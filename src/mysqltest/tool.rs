@@ -38,7 +38,7 @@ impl Tool {
     ) -> Result<Self, BenchError> {
         let key = Sha256::digest(format!("{RECIPE} {program:?} {image:?}").as_bytes());
         let spec = ChildSpec {
-            name: name::tool(program.as_str()),
+            name: name::tool(&format!("mysqltest-{}", program.as_str())),
             flavour: String::new(),
             key: key[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
             server: format!("mysqltest of {}", program.as_str()),
