@@ -16,9 +16,11 @@ use super::limits::{Progress, Watch};
 use super::transport::{Body, collect, escaped, unexpected, whole};
 use super::{Engine, EngineError};
 
-/// How often a file is written before it is believed that it cannot be.
-const TRIES: usize = 10;
-const PAUSE: Duration = Duration::from_millis(100);
+/// How often a request that meets the end of a file helper is sent; see
+/// [`past_ending_helpers`].
+const TRIES: usize = 4;
+/// A helper ends 15 s after the last request that reached it.
+const HELPER_ENDS: Duration = Duration::from_secs(16);
 /// How many symbolic links in a row are followed.
 const LINKS: usize = 16;
 
@@ -64,15 +66,11 @@ impl Engine {
         from: &Path,
     ) -> Result<(), EngineError> {
         let what = format!("write `{path}`");
-        for _ in 1..TRIES {
+        past_ending_helpers(|| async {
             let body = super::image::file_body(&what, from).await?;
-            match self.push_body(instance, path, "file", mode, body).await {
-                Err(error) if is_just_ending(&error) => tokio::time::sleep(PAUSE).await,
-                other => return other,
-            }
-        }
-        let body = super::image::file_body(&what, from).await?;
-        self.push_body(instance, path, "file", mode, body).await
+            self.push_body(instance, path, "file", mode, body).await
+        })
+        .await
     }
 
     /// Makes a folder; one that is there is fine.
@@ -97,7 +95,8 @@ impl Engine {
     pub async fn remove_file(&self, instance: &str, path: &str) -> Result<(), EngineError> {
         let what = format!("remove `{path}` in `{instance}`");
         let path = address(instance, path);
-        match self.send(&what, Method::DELETE, &path, None).await {
+        let removed = past_ending_helpers(|| self.send(&what, Method::DELETE, &path, None));
+        match removed.await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
@@ -111,15 +110,11 @@ impl Engine {
         mode: FileMode,
         content: &str,
     ) -> Result<(), EngineError> {
-        for _ in 1..TRIES {
+        past_ending_helpers(|| async {
             let body = whole(content.to_owned());
-            match self.push_body(instance, path, kind, mode, body).await {
-                Err(error) if is_just_ending(&error) => tokio::time::sleep(PAUSE).await,
-                other => return other,
-            }
-        }
-        let body = whole(content.to_owned());
-        self.push_body(instance, path, kind, mode, body).await
+            self.push_body(instance, path, kind, mode, body).await
+        })
+        .await
     }
 
     /// Opens a file to be read, or tells that the path is a folder. Symbolic links
@@ -179,14 +174,11 @@ impl Engine {
     }
 
     async fn fetch(&self, what: &str, path: &str) -> Result<Response<Incoming>, EngineError> {
-        let get = || self.respond(what, Method::GET, path, HeaderMap::new(), whole(""));
-        for _ in 1..TRIES {
-            match get().await {
-                Err(error) if is_just_ending(&error) => tokio::time::sleep(PAUSE).await,
-                other => return other,
-            }
-        }
-        get().await
+        past_ending_helpers(|| async {
+            self.respond(what, Method::GET, path, HeaderMap::new(), whole(""))
+                .await
+        })
+        .await
     }
 
     async fn push_body(
@@ -317,14 +309,27 @@ impl Content {
     }
 }
 
-/// Incus 6.0 reaches the files of a stopped container by a helper that ends when
-/// it is idle; a request that comes just then was seen to find its socket gone.
-fn is_just_ending(error: &EngineError) -> bool {
-    let is = matches!(error, EngineError::Refused { message, .. } if message.contains("forkfile"));
-    if is {
-        tracing::debug!(%error, "the request is sent again");
+/// Sends a request for a file again where it came just when the engine's file
+/// helper ended. Incus and LXD reach the files of a stopped container by a helper,
+/// which ends when it is idle for 15 s; what it removes then is the socket's path,
+/// even where the next helper's socket has just taken it. That helper hears nobody,
+/// and each request that comes before it has ended loses its own socket in the same
+/// way (Incus 6.0.4: ten requests in a row failed, 15 s each; one that came after
+/// 16 s of rest did not).
+async fn past_ending_helpers<T, F>(attempt: impl Fn() -> F) -> Result<T, EngineError>
+where
+    F: Future<Output = Result<T, EngineError>>,
+{
+    for _ in 1..TRIES {
+        match attempt().await {
+            Err(EngineError::Refused { message, .. }) if message.contains("forkfile.sock") => {
+                tracing::debug!(message, "the request is sent again");
+                tokio::time::sleep(HELPER_ENDS).await;
+            }
+            other => return other,
+        }
     }
-    is
+    attempt().await
 }
 
 /// What a reply says of a file, by either engine's header.
