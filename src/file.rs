@@ -28,16 +28,11 @@ pub enum Replaced {
 
 /// Gives a file new contents, all at once. Links are followed, and a file that
 /// is there keeps its permissions and, as far as we may give files away, its
-/// owner; a new one belongs to `owner` where one is named. What is no plain file,
-/// such as a device, is written to as it is.
+/// owner. What is no plain file, such as a device, is written to as it is.
 ///
 /// # Errors
 /// As of the system; the file is then what it was.
-pub fn replace_file(
-    path: &Path,
-    contents: &[u8],
-    owner: Option<(u32, u32)>,
-) -> io::Result<Replaced> {
+pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
     let path = follow_links(path)?;
     let old = match fs::metadata(&path) {
         Ok(old) => Some(old),
@@ -66,8 +61,6 @@ pub fn replace_file(
     if let Some(old) = &old {
         keep_owner(beside.as_file(), old);
         beside.as_file().set_permissions(old.permissions())?;
-    } else if let Some((user, group)) = owner {
-        fchown(beside.as_file(), Some(user), Some(group))?;
     }
     beside.as_file().sync_all()?;
     beside.persist(&path)?;
@@ -124,7 +117,7 @@ mod tests {
     }
 
     fn replace(path: &Path, contents: &str) -> Replaced {
-        replace_file(path, contents.as_bytes(), None).expect("it is written")
+        replace_file(path, contents.as_bytes()).expect("it is written")
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -170,12 +163,12 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("full");
         symlink("/dev/full", &path).expect("a link");
-        assert!(replace_file(&path, b"1", None).is_err());
+        assert!(replace_file(&path, b"1").is_err());
         let absent = folder.path().join("absent/a");
-        assert!(replace_file(&absent, b"1", None).is_err());
+        assert!(replace_file(&absent, b"1").is_err());
         let circle = folder.path().join("circle");
         symlink("circle", &circle).expect("a link");
-        assert!(replace_file(&circle, b"1", None).is_err());
+        assert!(replace_file(&circle, b"1").is_err());
         assert_eq!(names(folder.path()), ["circle", "full"]);
     }
 }

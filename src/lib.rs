@@ -1,10 +1,10 @@
 //! dbmatrix: does it hold on every version?
 //!
 //! The rooms, top to bottom; each may use those below it, never those above:
-//! `cli`, `prompt`, `report`, `doctor`, `run`, `event`, `plan`, `matrix`,
+//! `cli`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
-//! `catalogue`, `engine`, `session`, `outcome`, `sql_text`, `config`, `shard`,
-//! `file`, `version`.
+//! `catalogue`, `engine`, `privilege`, `session`, `outcome`, `sql_text`, `config`,
+//! `shard`, `file`, `version`.
 
 pub mod catalogue;
 pub mod cli;
@@ -24,8 +24,10 @@ pub mod name;
 pub mod nest;
 pub mod outcome;
 pub mod plan;
+pub mod privilege;
 pub mod prompt;
 pub mod report;
+pub mod root;
 pub mod route;
 pub mod run;
 pub mod server;

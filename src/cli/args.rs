@@ -34,6 +34,10 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) place: Place,
 
+    /// Take on the root helper that connects to this abstract name
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(super) helper: Option<String>,
+
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -202,12 +206,26 @@ Example:
     Man(ManArgs),
     #[command(flatten)]
     Hand(HandCommand),
+    /// Carry out what is root's for another dbmatrix, which starts it by sudo
+    #[command(hide = true)]
+    RootHelper(RootHelperArgs),
     /// Read reports again
     #[command(
         subcommand,
         after_help = "Example:\n  dbmatrix report merge part-*.jsonl --report html=run.html"
     )]
     Report(ReportCommand),
+}
+
+/// Options of `root-helper`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RootHelperArgs {
+    /// The abstract name of the socket on which the user's process waits
+    pub(super) name: String,
+
+    /// Be the helper, rather than leave one behind
+    #[arg(long)]
+    pub(super) stay: bool,
 }
 
 /// Options of `run`.

@@ -1,10 +1,13 @@
 //! `dbmatrix connect`.
 
+use std::fs::File;
 use std::io::{BufReader, Cursor, IsTerminal, Write};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use clap_complete::engine::ArgValueCandidates;
 use console::Term;
+use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ad_hoc::{bring_up, is_server};
@@ -206,7 +209,10 @@ async fn run_client(
     let mut hangups = heard(SignalKind::hangup())?;
     let file = login_file(server).map_err(Failure::not_provided)?;
     let mut command = tokio::process::Command::new(program);
-    command.arg(format!("--defaults-file={}", file.path().display()));
+    command.arg(format!(
+        "--defaults-file=/proc/self/fd/{}",
+        file.as_raw_fd()
+    ));
     if let Some(sql) = &args.execute {
         command.arg("--execute").arg(sql);
     }
@@ -236,10 +242,13 @@ async fn run_client(
     }
 }
 
-/// The password goes by a file that only this user can read: a command line
-/// can be read by all.
-fn login_file(server: &Server) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::NamedTempFile::new()?;
+/// The password goes by a file in memory that the client inherits: a command line
+/// can be read by all, and a file on a disk would stay where we are killed.
+fn login_file(server: &Server) -> std::io::Result<File> {
+    let memory = memfd_create("dbmatrix-login", MemfdFlags::empty())?;
+    // A client ignores settings that all may write.
+    fchmod(&memory, Mode::RUSR | Mode::WUSR)?;
+    let mut file = File::from(memory);
     write!(
         file,
         "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",

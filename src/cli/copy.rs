@@ -164,7 +164,6 @@ async fn save(content: Content, to: &Path) -> Result<(), Failure> {
     content.write_to(&mut file, to).await.map_err(failed)?;
     let permissions = std::fs::Permissions::from_mode(mode);
     std::fs::set_permissions(half.path(), permissions).map_err(failed_at)?;
-    privilege::caller().hand_over(half.path());
     half.persist(to).map_err(|error| failed_at(error.error))?;
     Ok(())
 }

@@ -52,7 +52,6 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
             only: Some(OnlyFile { file, title }),
         },
         reports: args.reports.report.clone(),
-        owner: privilege::caller().ids,
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
         ..Task::new(matrix, plan, prepared)
     };

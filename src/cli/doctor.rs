@@ -14,7 +14,7 @@ use crate::report::Colour;
 /// Looks at the machine; with `--fix` does what is safe to do.
 pub(super) async fn doctor(place: &Place, args: &DoctorArgs) -> Result<Verdict, Failure> {
     if args.fix {
-        privilege::become_root()?;
+        privilege::fix_as_root(place, args)?;
     }
     let reach = match args.offline {
         true => Reach::Machine,

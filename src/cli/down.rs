@@ -15,6 +15,7 @@ use crate::host::{
 use crate::image::{Builder, cache_folder};
 use crate::name::{nest_lock, project_lock};
 use crate::nest::{destroy_nest, existing_nests, subnet_of};
+use crate::privilege::{Request, ask_now, has_helper, is_root};
 use crate::report::{Progress, drive};
 use crate::route::Routes;
 use crate::run::{Lock, start_engine};
@@ -192,7 +193,7 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
         ));
         return Ok(true);
     }
-    if !privilege::is_root() && daemon_record() != DaemonRecord::Absent {
+    if !(is_root() || has_helper()) && daemon_record() != DaemonRecord::Absent {
         say(format_args!(
             "the daemon is root's and stays; `sudo dbmatrix down --all` ends it"
         ));
@@ -206,6 +207,11 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
 
 /// Another project may still keep something there.
 fn remove_empty_folders() {
+    if has_helper()
+        && let Err(error) = ask_now(Request::RemoveRunFolder)
+    {
+        tracing::debug!(%error, "the run folder stays");
+    }
     for folder in [run_folder(), cache_folder()] {
         if let Err(error) = std::fs::remove_dir(&folder) {
             tracing::debug!(%error, folder = %folder.display(), "a folder stays");

@@ -11,7 +11,7 @@ use super::reach::{Reached, find_all, find_each, reach_all};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
 use crate::event::Verdict;
-use crate::run::{Caller, CommandEnd, Invocation, Output, run_command};
+use crate::run::{CommandEnd, Invocation, Output, run_command};
 use crate::server::certificate_authority;
 
 /// Runs a command against one flavour, or against several side by side.
@@ -23,15 +23,14 @@ pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> 
         false => find_each(place, &args.flavour, nest).await?,
     };
     let all = reach_all(&all).await?;
-    let caller = privilege::caller();
     if let [one] = all.as_slice() {
-        let status = run_one(one, &args.command, &caller, Output::Inherited).await?;
+        let status = run_one(one, &args.command, Output::Inherited).await?;
         return Ok(code(status));
     }
     let mut tasks = JoinSet::new();
     let width = all.iter().map(|one| one.label.len()).max().unwrap_or(0);
     for reached in all {
-        let (command, caller) = (args.command.clone(), caller.clone());
+        let command = args.command.clone();
         let (lines, mut heard) = mpsc::channel::<String>(64);
         let before = format!("{:width$} | ", reached.label);
         tasks.spawn(async move {
@@ -40,7 +39,7 @@ pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> 
                     say(format_args!("{before}{line}"));
                 }
             };
-            let work = run_one(&reached, &command, &caller, Output::Lines(lines));
+            let work = run_one(&reached, &command, Output::Lines(lines));
             let (status, ()) = tokio::join!(work, printer);
             (reached.label, status)
         });
@@ -55,7 +54,6 @@ pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> 
 async fn run_one(
     reached: &Reached,
     command: &[String],
-    caller: &Caller,
     output: Output,
 ) -> Result<ExitStatus, Failure> {
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
@@ -66,7 +64,6 @@ async fn run_one(
         folder: None,
         environment: &[],
         authority: authority.as_deref(),
-        caller,
         limit: None,
         output,
     };

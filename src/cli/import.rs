@@ -77,7 +77,7 @@ pub(super) async fn import(place: &Place, args: &ImportArgs) -> Result<Verdict, 
         false => found.missing_packages(true, true),
     };
     if !packages.is_empty() {
-        privilege::become_root()?;
+        privilege::suffice_for_packages(place).await?;
         consent::ask(&packages, args.yes)?;
     }
     if let (Survey::Running(engine), false) = (&found, is_there) {

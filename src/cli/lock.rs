@@ -2,7 +2,7 @@
 
 use super::args::{LockArgs, Place};
 use super::run::{Task, load_matrix, plan, prepare, provide_for};
-use super::{Failure, privilege, say};
+use super::{Failure, say};
 use crate::config::ConfigError;
 use crate::event::Verdict;
 use crate::file::{Replaced, replace_file};
@@ -41,8 +41,7 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
         lock.set(name, server.version.clone(), server.packages.clone());
     }
     lock.retain(|name| names.iter().any(|known| known == name));
-    let owner = privilege::caller().ids;
-    let written = replace_file(&path, lock.to_text().as_bytes(), owner).map_err(|error| {
+    let written = replace_file(&path, lock.to_text().as_bytes()).map_err(|error| {
         Failure::not_provided(format!("could not write `{}`: {error}", path.display()))
     })?;
     match written {

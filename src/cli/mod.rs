@@ -110,6 +110,10 @@ pub fn main() -> std::process::ExitCode {
     completion::answer_shell();
     let args = Args::parse();
     start_log(args.place.verbose);
+    if let Err(failure) = privilege::become_caller(&args) {
+        eprintln!("error: {}", failure.message);
+        return failure.verdict.code().into();
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -149,6 +153,7 @@ async fn carry_out(args: &Args) -> Result<u8, Failure> {
         Command::Completions(command) => completion::completions(command),
         Command::Man(command) => completion::man(command),
         Command::Hand(command) => return hand::carry_out(&args.place, command).await,
+        Command::RootHelper(command) => privilege::root_helper(&args.place, command).await,
         Command::Report(command) => report::report(&args.place, command).await,
         Command::Exec(command) => return exec::exec(&args.place, command).await,
     };

@@ -1,57 +1,90 @@
-//! Engines and packages are root's: a user whom the engine does not trust is
-//! taken there by sudo. One whom it trusts needs sudo for routes alone.
+//! What a command needs of root, and who is asked for it: engines and packages
+//! are root's, and so is the way to an engine that does not trust the user. One
+//! whom it trusts needs sudo for routes alone.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Command as Process, Stdio};
 
 use super::Failure;
-use super::args::Place;
-use crate::host::{Survey, survey};
-use crate::run::Caller;
+use super::args::{Args, Command, DoctorArgs, Place, RootHelperArgs};
+use crate::engine::EngineError;
+use crate::event::Verdict;
+use crate::host::{EngineChoice, Survey, survey};
+use crate::privilege::{abstract_name, accept_helper, has_helper, is_root, start_helper};
+use crate::root::{Scope, attach, become_sudo_user, leave_behind, serve};
 
-/// Says where root finds the environment of the user who was taken to root.
-const ENVIRONMENT: &str = "DBMATRIX_CALLER_ENVIRONMENT";
-const OF_SUDO: &str = "sudo";
+/// Without an engine of the machine's own there is no way around root.
+const JOIN: &str = ", or join the engine's group";
 
-/// Returns where this process is root, or an engine runs that trusts its user;
-/// else runs the same command by sudo, in its place.
+/// The option of a process that has become its caller's.
+const HELPER: &str = "--helper";
+
+/// Returns where this process is root, where an engine runs that trusts its
+/// user, or with a root helper that sudo started.
 ///
 /// # Errors
-/// Where there is no sudo.
+/// Where there is no sudo, or it refuses; where the engine does not answer.
 pub(super) async fn suffice(place: &Place) -> Result<(), Failure> {
-    match is_root() || is_trusted(place).await {
+    match is_root() || has_helper() || is_trusted(place).await? {
         true => Ok(()),
-        false => become_root(),
+        false => start(place, "no engine runs that trusts this user", JOIN).await,
     }
 }
 
-/// Whether this process may do everything.
-pub(super) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-async fn is_trusted(place: &Place) -> bool {
-    let Survey::Running(engine) = survey(&place.engine()).await else {
-        return false;
-    };
-    let info = engine.server_info().await;
-    info.is_ok_and(|info| info.auth == "trusted")
-}
-
-/// Sees to it that sudo sets routes without asking for a password later, when
-/// nobody can type it.
+/// Returns where packages can be installed: as root, or with a root helper.
 ///
 /// # Errors
-/// Where it would ask and there is nobody.
+/// Where there is no sudo, or it refuses.
+pub(super) async fn suffice_for_packages(place: &Place) -> Result<(), Failure> {
+    match is_root() || has_helper() {
+        true => Ok(()),
+        false => start(place, "system packages are missing", "").await,
+    }
+}
+
+async fn is_trusted(place: &Place) -> Result<bool, Failure> {
+    let Survey::Running(engine) = survey(&place.engine()).await else {
+        return Ok(false);
+    };
+    match engine.server_info().await {
+        Ok(info) => Ok(info.auth == "trusted"),
+        // It may well trust the user, and root would wait for it too.
+        Err(error @ (EngineError::Silent { .. } | EngineError::Stuck { .. })) => {
+            Err(Failure::not_provided(error))
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+async fn start(place: &Place, why: &str, instead: &'static str) -> Result<(), Failure> {
+    eprintln!("{why}: asking sudo for dbmatrix's root helper");
+    start_helper(why, instead, &words(place))
+        .await
+        .map_err(Failure::not_provided)
+}
+
+/// The options that say what to work on.
+fn words(place: &Place) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["--project".into(), place.project.clone().into()];
+    if let Some(engine) = place.engine.as_ref().and_then(EngineChoice::to_word) {
+        words.extend(["--engine".into(), engine]);
+    }
+    words
+}
+
+/// Sees to it that a route can be set later, when nobody can type a password:
+/// by the root helper, or by sudo.
+///
+/// # Errors
+/// Where sudo would ask and there is nobody.
 pub(super) fn ask_for_routes() -> Result<(), Failure> {
-    if is_root() {
+    if is_root() || has_helper() {
         return Ok(());
     }
     let sudo = |words: &[&str], quiet: bool| {
-        let mut command = Command::new("sudo");
+        let mut command = Process::new("sudo");
         command.args(words);
         if quiet {
             command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -73,78 +106,65 @@ pub(super) fn ask_for_routes() -> Result<(), Failure> {
     ))
 }
 
-/// Returns where this process is root; else runs the same command by sudo, in
-/// its place.
+/// Returns where this process is root; else sudo runs the doctor in its place,
+/// with no more of the user's than these options.
 ///
 /// # Errors
 /// Where there is no sudo.
-pub(super) fn become_root() -> Result<(), Failure> {
+pub(super) fn fix_as_root(place: &Place, args: &DoctorArgs) -> Result<(), Failure> {
     if is_root() {
         return Ok(());
     }
-    eprintln!("dbmatrix needs root here: no engine runs that trusts this user; asking sudo");
+    eprintln!("what is to be mended is root's: asking sudo for `dbmatrix doctor --fix`");
     let program = std::env::current_exe().map_err(Failure::not_provided)?;
-    let kept = std::env::vars_os().filter(|(name, _)| {
-        let name = name.as_bytes();
-        name.starts_with(b"DBMATRIX_") || name == b"NO_COLOR"
-    });
-    let word = |name: &OsStr, value: &OsStr| {
-        OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat())
-    };
-    let error = Command::new("sudo")
-        .arg("--")
-        .arg("env")
-        .args(kept.map(|(name, value)| word(&name, &value)))
-        .arg(format!("{ENVIRONMENT}={OF_SUDO}"))
-        .arg(program)
-        .args(std::env::args_os().skip(1))
-        .exec();
+    let mut command = Process::new("sudo");
+    command.arg("--").arg(program).args(["doctor", "--fix"]);
+    if args.offline {
+        command.arg("--offline");
+    }
+    let error = command.args(words(place)).exec();
     Err(Failure::not_provided(format!(
         "root is needed, and sudo could not be run: {error}"
     )))
 }
 
-/// Who called, before sudo; this process itself where there was none.
-pub(super) fn caller() -> Caller {
-    let id = |name: &str| std::env::var(name).ok()?.parse().ok();
-    let ids = match (id("SUDO_UID"), id("SUDO_GID")) {
-        (Some(user), Some(group)) if is_root() => Some((user, group)),
-        _ => None,
+/// `dbmatrix root-helper`, which sudo runs and nobody else.
+pub(super) async fn root_helper(place: &Place, args: &RootHelperArgs) -> Result<Verdict, Failure> {
+    if !args.stay {
+        let helper = helper_words(place, &args.name);
+        leave_behind(&helper).map_err(Failure::not_provided)?;
+        return Ok(Verdict::Passed);
+    }
+    let control = attach(&args.name).map_err(Failure::not_provided)?;
+    let scope = Scope {
+        engine: place.engine(),
+        project: place.project.clone(),
     };
-    // Sudo drops it for us, and has it itself: the kernel shows it to root (proc(5),
-    // `/proc/PID/environ`), so no file and no command line holds it.
-    let is_kept = ids.is_some() && std::env::var_os(ENVIRONMENT).is_some_and(|is| is == OF_SUDO);
-    let kept = is_kept.then(|| {
-        let sudo = std::os::unix::process::parent_id();
-        std::fs::read(format!("/proc/{sudo}/environ")).ok()
-    });
-    let kept = kept.flatten();
-    Caller {
-        ids,
-        environment: kept.map(|text| read_environment(&text)),
-    }
+    serve(control, scope).await.map_err(Failure::not_provided)?;
+    Ok(Verdict::Passed)
 }
 
-fn read_environment(text: &[u8]) -> Vec<(OsString, OsString)> {
-    let lines = text.split(|byte| *byte == 0);
-    let pairs = lines.filter_map(|line| {
-        let at = line.iter().position(|byte| *byte == b'=')?;
-        let name = OsString::from_vec(line[..at].to_vec());
-        Some((name, OsString::from_vec(line[at + 1..].to_vec())))
-    });
-    pairs.collect()
+fn helper_words(place: &Place, name: &str) -> Vec<OsString> {
+    let mut all: Vec<OsString> = vec!["root-helper".into(), name.into(), "--stay".into()];
+    all.extend(words(place));
+    all
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_environment_is_read_as_it_was_written() {
-        let read = read_environment(b"A=1=2\0B=\0");
-        assert_eq!(
-            read,
-            [("A".into(), "1=2".into()), ("B".into(), OsString::new())]
-        );
+/// Where somebody called dbmatrix by sudo, goes on as them with a root helper, in a
+/// process that takes this one's place. What looks at the machine as a whole, and the
+/// helper itself, stay root.
+///
+/// # Errors
+/// Where this process cannot become theirs.
+pub(super) fn become_caller(args: &Args) -> Result<(), Failure> {
+    if let Some(name) = &args.helper {
+        return accept_helper(name).map_err(Failure::not_provided);
     }
+    if matches!(args.command, Command::Doctor(_) | Command::RootHelper(_)) {
+        return Ok(());
+    }
+    let name = abstract_name("caller");
+    let again = [HELPER.into(), name.clone().into()].into_iter();
+    let words = again.chain(std::env::args_os().skip(1));
+    become_sudo_user(&helper_words(&args.place, &name), words).map_err(Failure::not_provided)
 }

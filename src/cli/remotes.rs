@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Failure, privilege};
+use super::Failure;
 use crate::config::nearest;
 use crate::engine::{Engine, Remote};
-use crate::run::Caller;
 
 /// One of them as it stands in the file. Paths are relative to that.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,8 +32,7 @@ pub(super) struct Elsewhere {
 
 /// Finds the engine of that name, and asks whether it trusts us.
 pub(super) async fn find(name: &str) -> Result<Elsewhere, Failure> {
-    let caller = privilege::caller();
-    let folder = folder(&caller).ok_or_else(|| {
+    let folder = folder().ok_or_else(|| {
         Failure::misused("neither XDG_CONFIG_HOME nor HOME is set: remotes.toml is not found")
     })?;
     let file = folder.join("remotes.toml");
@@ -96,26 +94,12 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Entry>, toml::de::Err
     toml::from_str(text)
 }
 
-/// Where the one who called keeps settings.
-fn folder(caller: &Caller) -> Option<PathBuf> {
-    let variable = |name: &str| caller.variable(name).map(PathBuf::from);
-    let config = match (&caller.environment, caller.ids) {
-        // Plain sudo: the variables are root's.
-        (None, Some((user, _))) => home(user)?.join(".config"),
-        _ => {
-            let config = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-            config.or_else(|| Some(variable("HOME")?.join(".config")))?
-        }
-    };
+/// Where the user keeps settings.
+fn folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let config = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    let config = config.or_else(|| Some(variable("HOME")?.join(".config")))?;
     Some(config.join("dbmatrix"))
-}
-
-/// A user's home, as passwd(5) has it.
-fn home(user: u32) -> Option<PathBuf> {
-    let known = std::fs::read_to_string("/etc/passwd").ok()?;
-    let of_user = known.lines().map(|line| line.split(':'));
-    let mut found = of_user.filter(|fields| fields.clone().nth(2) == Some(&user.to_string()));
-    found.next()?.nth(5).map(PathBuf::from)
 }
 
 #[cfg(test)]
@@ -142,10 +126,5 @@ mod tests {
         assert!(told.to_string().contains("adress"), "{told}");
         let told = parse("[office]\naddress = \"https://office\"\n").expect_err("no certificate");
         assert!(told.to_string().contains("certificate"), "{told}");
-    }
-
-    #[test]
-    fn root_has_a_home() {
-        assert_eq!(home(0), Some(PathBuf::from("/root")));
     }
 }

@@ -22,7 +22,7 @@ async fn merge_parts(place: &Place, args: &MergeArgs) -> Result<Verdict, Failure
         parts.push((path.clone(), events));
     }
     let joined = merge(parts).map_err(Failure::misused)?;
-    let reports = open_reports(&args.reports.report, None).map_err(Failure::misused)?;
+    let reports = open_reports(&args.reports.report).map_err(Failure::misused)?;
     let (events, heard) = Sender::channel();
     for event in joined {
         events.send(event);

@@ -21,12 +21,13 @@ use crate::image::ImageOrigin;
 use crate::matrix::{Flavour, Matrix, NestSpec};
 use crate::nest::{self, Access, Nest};
 use crate::plan::{Plan, Selection, Times};
+use crate::privilege::is_root;
 use crate::report::{
     Audience, Colour, Detail, Differences, Listed, Progress, ReportKind, ReportSpec, Reporter,
     RunRecord, Summary, Timings, drive, open_reports, read_events, skipped,
 };
 use crate::run::{
-    After, Caller, Freshness, Patience, PrepareError, Prepared, RunOptions, Stand, StandOptions,
+    After, Freshness, Patience, PrepareError, Prepared, RunOptions, Stand, StandOptions,
     put_to_rest, run as run_plan,
 };
 use crate::shard::Shard;
@@ -52,8 +53,6 @@ pub(super) struct Task {
     pub(super) shard: Option<Shard>,
     /// What is written beside the summary.
     pub(super) reports: Vec<ReportSpec>,
-    /// Who gets what is written, where that is not ourselves.
-    pub(super) owner: Option<(u32, u32)>,
     /// What becomes of the servers.
     pub(super) after: After,
     /// Whether it is told where the time went.
@@ -75,7 +74,6 @@ impl Task {
             differences: Differences::default(),
             shard: None,
             reports: Vec::new(),
-            owner: None,
             after: After::Keep,
             timings: false,
             quiet: false,
@@ -104,19 +102,16 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
             "`{path}` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one"
         )));
     }
-    let caller = privilege::caller();
     let mut reports = args.reports.report.clone();
     if args.gate {
-        reports.extend(expected_by_ci(&caller));
+        reports.extend(expected_by_ci());
     }
-    let owner = caller.ids;
     let listed = listed_differences(place, args.all_differences);
     let options = RunOptions {
         update: args.update,
         fail_fast: args.fail_fast,
         baseline: args.baseline.clone(),
         jobs: args.jobs.or(matrix.run.jobs),
-        caller,
         all_differences: listed == Listed::All,
         freshness: Freshness::Fresh,
         no_tests: args.no_tests,
@@ -136,7 +131,6 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         differences: Differences { listed, only: None },
         shard: args.shard,
         reports,
-        owner,
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
         timings: args.timings,
         ..Task::new(matrix, plan, prepared)
@@ -182,11 +176,9 @@ fn recorded_times(files: &[PathBuf]) -> Result<Times, Failure> {
 
 /// What the CI system that calls us shows by itself: on GitHub annotations and
 /// the job's summary.
-fn expected_by_ci(caller: &Caller) -> Vec<ReportSpec> {
-    if caller
-        .variable("GITHUB_ACTIONS")
-        .is_none_or(|is| is != "true")
-    {
+fn expected_by_ci() -> Vec<ReportSpec> {
+    let variable = std::env::var_os;
+    if variable("GITHUB_ACTIONS").is_none_or(|is| is != "true") {
         return Vec::new();
     }
     let annotations = ReportSpec {
@@ -194,13 +186,11 @@ fn expected_by_ci(caller: &Caller) -> Vec<ReportSpec> {
         path: PathBuf::from("-"),
         appends: false,
     };
-    let summary = caller
-        .variable("GITHUB_STEP_SUMMARY")
-        .map(|path| ReportSpec {
-            kind: ReportKind::Markdown,
-            path: PathBuf::from(path),
-            appends: true,
-        });
+    let summary = variable("GITHUB_STEP_SUMMARY").map(|path| ReportSpec {
+        kind: ReportKind::Markdown,
+        path: PathBuf::from(path),
+        appends: true,
+    });
     std::iter::once(annotations).chain(summary).collect()
 }
 
@@ -269,7 +259,7 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         false => Some(options(place, task).await?),
         true => None,
     };
-    let reports = open_reports(&task.reports, task.owner).map_err(Failure::misused)?;
+    let reports = open_reports(&task.reports).map_err(Failure::misused)?;
     let names: Vec<String> = plan
         .flavours
         .iter()
@@ -400,7 +390,7 @@ async fn options(place: &Place, task: &Task) -> Result<StandOptions, Failure> {
     let found = survey(&place.engine()).await;
     let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
     if !packages.is_empty() {
-        privilege::become_root()?;
+        privilege::suffice_for_packages(place).await?;
         consent::ask(&packages, task.yes)?;
     }
     if let Survey::Running(engine) = &found {
@@ -449,7 +439,7 @@ pub(super) async fn prepare_way(
     engine: &Engine,
     spec: &NestSpec,
 ) -> Result<(), Failure> {
-    if privilege::is_root() || spec.access == Access::Proxy {
+    if is_root() || spec.access == Access::Proxy {
         return Ok(());
     }
     let names = Names::of(&place.project);

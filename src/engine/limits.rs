@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::EngineError;
 use super::way::Way;
+use crate::privilege;
 
 /// How long an engine may be silent before it counts as dead or a request as
 /// stuck.
@@ -217,7 +218,7 @@ impl Way {
         let Way::Socket { path, .. } = self else {
             return None;
         };
-        let stream = std::os::unix::net::UnixStream::connect(path).ok()?;
+        let stream = privilege::connect(path).ok()?;
         let pid = socket_peercred(stream.as_fd()).ok()?.pid.as_raw_nonzero();
         let pid = u32::try_from(pid.get()).ok()?;
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

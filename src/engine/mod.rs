@@ -11,6 +11,7 @@ mod file;
 mod image;
 mod instance;
 mod limits;
+mod local;
 mod network;
 mod operation;
 mod project;

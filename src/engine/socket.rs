@@ -15,6 +15,7 @@ use super::limits::Progress;
 use super::operation::Operation;
 use super::transport::{escaped, read_reply, unexpected};
 use super::{Engine, EngineError};
+use crate::privilege::connect_async;
 
 pub(super) type Socket = WebSocketStream<Line>;
 
@@ -45,7 +46,7 @@ impl Engine {
         direction: Direction,
     ) -> Result<Socket, EngineError> {
         let path = operation.address() + "/websocket?secret=" + &escaped(secret);
-        let stream = UnixStream::connect(self.socket()).await;
+        let stream = connect_async(self.socket()).await;
         let stream = stream.map_err(|error| EngineError::Unreachable {
             what: what.to_owned(),
             at: self.socket().display().to_string(),

@@ -13,7 +13,6 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use hyperlocal::UnixConnector;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
@@ -22,6 +21,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureSch
 use thiserror::Error;
 
 use super::EngineError;
+use super::local::LocalConnector;
 use super::transport::{Body, unexpected, whole as whole_body};
 
 /// What an engine answers on where its address names none.
@@ -74,7 +74,7 @@ pub enum RemoteError {
 pub(super) enum Way {
     Socket {
         path: PathBuf,
-        client: Client<UnixConnector, Body>,
+        client: Client<LocalConnector, Body>,
     },
     Network {
         /// Such as `https://db.example:8443`.
@@ -87,8 +87,8 @@ impl Way {
     /// The way to the engine that listens on `path`. Nothing is sent yet.
     pub(super) fn socket(path: PathBuf) -> Self {
         Way::Socket {
+            client: client(LocalConnector::new(path.clone())),
             path,
-            client: client(UnixConnector),
         }
     }
 
@@ -142,7 +142,7 @@ impl Way {
         mut request: Request<Body>,
     ) -> Result<Response<Incoming>, EngineError> {
         let uri: Result<Uri, _> = match self {
-            Way::Socket { path: socket, .. } => Ok(hyperlocal::Uri::new(socket, path).into()),
+            Way::Socket { .. } => format!("http://engine{path}").parse(),
             Way::Network { address, .. } => format!("{address}{path}").parse(),
         };
         *request.uri_mut() =

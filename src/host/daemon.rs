@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::find::EngineKind;
 use super::{capacity, has_systemd, make_run_folder, run_folder};
 use crate::engine::{Engine, EngineError};
+use crate::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
 
 /// A daemon on a machine with many containers takes its time.
 const READY: Duration = Duration::from_secs(90);
@@ -61,6 +62,9 @@ pub enum DaemonError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Root's helper did not do it.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     /// The daemon answers with an error.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -135,8 +139,13 @@ fn remove_files() {
 /// machine's cgroups are not one plain cgroup2 tree, `/sys/fs/cgroup` is one in
 /// there, and only there.
 pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
-    if !rustix::process::geteuid().is_root() {
-        return Err(DaemonError::NotRoot { engine });
+    match (is_root(), has_helper()) {
+        (true, _) => {}
+        (false, true) => {
+            ask(Request::StartEngine).await?;
+            return wait_until_ready(engine, None).await;
+        }
+        (false, false) => return Err(DaemonError::NotRoot { engine }),
     }
     let log = run_folder().join("daemon.log");
     let failed = |subject: &str, source: io::Error| DaemonError::Start {
@@ -151,6 +160,10 @@ pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
     } else {
         Some(start_detached(engine, &log).map_err(|error| failed("start the daemon", error))?)
     };
+    wait_until_ready(engine, pid).await
+}
+
+async fn wait_until_ready(engine: EngineKind, pid: Option<i32>) -> Result<Engine, DaemonError> {
     let deadline = Instant::now() + READY;
     loop {
         let sockets = engine
@@ -166,7 +179,7 @@ pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
         if ended || Instant::now() > deadline {
             return Err(DaemonError::NotReady {
                 engine,
-                log: last_lines(&log),
+                log: last_lines(&run_folder().join("daemon.log")),
             });
         }
         sleep(Duration::from_millis(50)).await;
@@ -269,6 +282,9 @@ pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
     let Some(own) = OwnDaemon::read() else {
         return Ok(false);
     };
+    if !is_root() {
+        return Ok(ask(Request::StopEngine).await?);
+    }
     let pid = Pid::from_raw(own.pid);
     let deadline = Instant::now() + GONE;
     if let Some(pid) = pid {

@@ -1,5 +1,6 @@
 //! Looking for an engine: running, installed, or to be installed.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -87,6 +88,18 @@ pub enum EngineChoice {
     Kind(EngineKind),
     /// The one that listens on this socket.
     Socket(PathBuf),
+}
+
+impl EngineChoice {
+    /// The word on the command line; none for any engine.
+    pub fn to_word(&self) -> Option<OsString> {
+        match self {
+            EngineChoice::Any => None,
+            EngineChoice::Kind(EngineKind::Incus) => Some("incus".into()),
+            EngineChoice::Kind(EngineKind::Lxd) => Some("lxd".into()),
+            EngineChoice::Socket(path) => Some(path.into()),
+        }
+    }
 }
 
 impl FromStr for EngineChoice {
@@ -183,6 +196,23 @@ fn to_install(kinds: &[EngineKind]) -> EngineKind {
 /// Packages that images are built with.
 const BUILDER: &str = "mmdebstrap";
 const KEYRING: &str = "debian-archive-keyring";
+
+/// Every package that may be missing here.
+const INSTALLABLE: [&str; 8] = [
+    "incus-base",
+    "lxd",
+    "dnsmasq-base",
+    "btrfs-progs",
+    "nftables",
+    "uidmap",
+    BUILDER,
+    KEYRING,
+];
+
+/// Whether dbmatrix may need a package; root installs no other one for a user.
+pub(crate) fn is_installable(package: &str) -> bool {
+    INSTALLABLE.contains(&package)
+}
 
 /// Whether images are built with a package.
 pub fn builds(package: &str) -> bool {

@@ -10,6 +10,7 @@ use super::daemon::{self, DaemonError};
 use super::find::Survey;
 use crate::engine::{Config, Devices, Engine, EngineError, config};
 use crate::name;
+use crate::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
 use crate::route::{RouteError, Routes};
 
 /// Key on everything that dbmatrix made; clean-up goes by it.
@@ -75,6 +76,9 @@ pub enum GroundError {
     /// The machine's routes.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// Root's helper did not do it.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     /// A thing of that name exists and is not ours.
     #[error(
         "{kind} `{name}` is there and was not made by dbmatrix; rename it, or choose another project with `--project`"
@@ -164,6 +168,17 @@ impl Ground {
         {
             engine.delete_pool(&pool.name).await?;
         }
+        match !is_root() && has_helper() {
+            true => drop(ask(Request::RemoveBridge).await?),
+            false => Self::remove_bridge(engine, names).await?,
+        }
+        engine.delete_project(&names.project).await?;
+        Ok(())
+    }
+
+    /// Removes the bridge, where it is ours, and turns forwarding off again where
+    /// nobody else needs it.
+    pub(crate) async fn remove_bridge(engine: &Engine, names: &Names) -> Result<(), GroundError> {
         if let Some(bridge) = engine.network(&names.bridge).await?
             && bridge.config.contains_key(OWNER)
         {
@@ -178,8 +193,18 @@ impl Ground {
             // Another project's nests may be on it.
             tracing::info!(%error, bridge = former, "a bridge of an earlier version stays");
         }
-        engine.delete_project(&names.project).await?;
         Ok(())
+    }
+
+    /// That the project is dbmatrix's own.
+    ///
+    /// # Errors
+    /// [`GroundError::Foreign`] where the project is not dbmatrix's.
+    pub(crate) async fn check_owner(engine: &Engine, names: &Names) -> Result<(), GroundError> {
+        match engine.project(&names.project).await? {
+            Some(found) if found.contains_key(OWNER) => Ok(()),
+            Some(_) | None => Err(foreign("project", &names.project)),
+        }
     }
 }
 

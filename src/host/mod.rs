@@ -2,10 +2,12 @@
 //!
 //! Finds, installs and starts Incus or LXD; makes and removes the engine
 //! project with its bridge, pool and profile. Knows nothing of what nests hold.
+//! What of it is root's is asked of the room `privilege` by who is not.
 
 mod capacity;
 mod daemon;
 mod find;
+pub(crate) use find::is_installable;
 pub(crate) use ground::{OWNER, bridge_config};
 
 mod ground;

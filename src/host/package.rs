@@ -6,6 +6,8 @@ use std::process::Stdio;
 use thiserror::Error;
 use tokio::process::Command;
 
+use crate::privilege::{PrivilegeError, Request, ask, is_root};
+
 /// Why packages could not be installed.
 #[derive(Debug, Error)]
 pub enum PackageError {
@@ -27,6 +29,9 @@ pub enum PackageError {
         /// The end of its output.
         output: String,
     },
+    /// Root's helper did not do it.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
 }
 
 /// Reads the package lists anew, for `packages` to be installed.
@@ -39,6 +44,11 @@ pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
             packages: named(packages),
         });
     }
+    if !is_root() {
+        let packages = packages.to_vec();
+        ask(Request::RefreshPackageLists { packages }).await?;
+        return Ok(());
+    }
     apt(packages, &["update"]).await
 }
 
@@ -49,6 +59,11 @@ pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
 /// With the end of what apt wrote.
 pub async fn install(packages: &[String]) -> Result<(), PackageError> {
     if packages.is_empty() {
+        return Ok(());
+    }
+    if !is_root() {
+        let packages = packages.to_vec();
+        ask(Request::InstallPackages { packages }).await?;
         return Ok(());
     }
     let mut words = vec!["install", "--yes", "--no-install-recommends"];

@@ -10,16 +10,18 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::EngineKind;
+use crate::privilege::{Request, ask_now, has_helper, is_root};
 
 const SHARED: &str = "/run/dbmatrix";
 /// Of a folder that a group works in: what is made in there is the group's too.
 const OF_A_GROUP: u32 = 0o2775;
 
 /// Where it is. Members of the engine's group work in root's, so that all wait
-/// for each other; before root has made one, each user has one of their own.
+/// for each other, and so does whoever has a root helper; before root has made one,
+/// each other user has one of their own.
 pub fn run_folder() -> PathBuf {
     let shared = PathBuf::from(SHARED);
-    if geteuid().is_root() || access(&shared, Access::WRITE_OK).is_ok() {
+    if is_root() || has_helper() || access(&shared, Access::WRITE_OK).is_ok() {
         return shared;
     }
     let name = format!("dbmatrix-{}", geteuid().as_raw());
@@ -35,8 +37,12 @@ pub fn run_folder() -> PathBuf {
 /// As of the file system; where it is somebody else's.
 pub(crate) fn make_run_folder() -> io::Result<()> {
     let folder = run_folder();
+    if !is_root() && has_helper() {
+        let made = ask_now(Request::MakeRunFolder);
+        return made.map(drop).map_err(io::Error::other);
+    }
     fs::create_dir_all(&folder)?;
-    if !geteuid().is_root() {
+    if !is_root() {
         return match folder == Path::new(SHARED) {
             true => Ok(()),
             false => keep_private(&folder),

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{Nest, key};
 use crate::engine::{Config, Engine, EngineError, Instance, config};
+use crate::privilege::{Request, ask, has_helper, is_root};
 use crate::route::{GuardError, Reach, RouteError, Routes};
 
 /// How the host reaches the children of a nest.
@@ -61,6 +62,11 @@ impl Nest {
     pub async fn open_way(&self) -> Result<(), RouteError> {
         match self.access {
             Access::Proxy => Ok(()),
+            Access::Route if !is_root() && has_helper() && !self.has_way().await => {
+                let nest = self.name.clone();
+                ask(Request::SetRoute { nest }).await?;
+                Ok(())
+            }
             Access::Route => {
                 let routes = Routes::open()?;
                 routes.ensure(self.subnet, self.address, &self.bridge).await

@@ -44,6 +44,7 @@ pub(crate) use packed::index as read_index;
 pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
 pub use snapshot::Consistency;
+pub(crate) use socket::socket_of;
 pub use standing::{Inner, Standing, standing};
 pub use upkeep::{Ending, UpkeepError};
 pub(crate) use usage::{Memory, read as read_disk_usage};

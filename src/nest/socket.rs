@@ -9,6 +9,7 @@ use super::{Nest, NestError};
 use crate::engine::{Config, Engine, Instance, config};
 use crate::host::{group_of, make_run_folder, run_folder};
 use crate::name;
+use crate::privilege::{Request, ask_now, has_helper, is_root};
 
 pub(super) const SOCKET_DEVICE: &str = "dbmatrix-engine";
 /// Where an engine that was installed in the nest listens.
@@ -19,6 +20,8 @@ impl Nest {
     pub(super) fn check_socket(&self) -> Result<(), NestError> {
         let socket = self.engine.socket();
         match rustix::fs::access(socket, rustix::fs::Access::WRITE_OK) {
+            // The helper reaches it.
+            Err(rustix::io::Errno::ACCESS) if has_helper() => Ok(()),
             Err(rustix::io::Errno::ACCESS) => Err(NestError::Socket {
                 name: self.name.clone(),
                 socket: socket.to_owned(),
@@ -67,7 +70,7 @@ impl Nest {
 }
 
 /// Where a nest's inner engine is reached on the host.
-pub(super) fn socket_of(instance: &Instance) -> Option<&str> {
+pub(crate) fn socket_of(instance: &Instance) -> Option<&str> {
     let device = instance.devices.get(SOCKET_DEVICE)?;
     device.get("listen")?.strip_prefix("unix:")
 }
@@ -78,6 +81,17 @@ pub(super) fn socket_path(project: &str, nest: &str) -> PathBuf {
 
 /// A socket file without a listener keeps the next one from being made.
 pub(super) fn remove_stale_socket(path: &Path) {
+    if !is_root()
+        && has_helper()
+        && path.parent() == Some(run_folder().as_path())
+        && let Some(name) = path.file_name().and_then(|name| name.to_str())
+    {
+        let name = name.to_owned();
+        if let Err(error) = ask_now(Request::RemoveSocket { name }) {
+            tracing::debug!(%error, "the old socket stays");
+        }
+        return;
+    }
     if let Err(error) = fs::remove_file(path)
         && error.kind() != std::io::ErrorKind::NotFound
     {
@@ -86,16 +100,21 @@ pub(super) fn remove_stale_socket(path: &Path) {
 }
 
 /// Passes the nest's engine on to a socket of the host, for who makes it and for
-/// the group that may use the host's engine.
+/// the group that may use the host's engine. With a root helper that is root: its
+/// user comes by a helper the next time too.
 pub(super) fn socket_device(host: &Engine, socket: &Path) -> Config {
     let group = group_of(host.socket()).unwrap_or_default();
+    let user = match has_helper() {
+        true => 0,
+        false => rustix::process::geteuid().as_raw(),
+    };
     config([
         ("type", "proxy"),
         ("bind", "host"),
         ("listen", &format!("unix:{}", socket.display())),
         ("connect", &format!("unix:{INNER_SOCKET}")),
         ("mode", "0660"),
-        ("uid", &rustix::process::geteuid().as_raw().to_string()),
+        ("uid", &user.to_string()),
         ("gid", &group.to_string()),
     ])
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::audience::Reporter;
@@ -83,23 +83,19 @@ impl fmt::Display for ReportSpec {
     }
 }
 
-/// Reporters that write what is wanted, for `owner`. Each file is tried here,
-/// so that a wrong path ends a run before it begins; one of an earlier run
-/// goes.
+/// Reporters that write what is wanted. Each file is tried here, so that a wrong
+/// path ends a run before it begins; one of an earlier run goes.
 ///
 /// # Errors
 /// For people, for the first file that cannot be written.
-pub fn open_reports(
-    specs: &[ReportSpec],
-    owner: Option<(u32, u32)>,
-) -> Result<Vec<Box<dyn Reporter>>, String> {
+pub fn open_reports(specs: &[ReportSpec]) -> Result<Vec<Box<dyn Reporter>>, String> {
     let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
     for (at, spec) in specs.iter().enumerate() {
         let twice = |other: &ReportSpec| other.path == spec.path && !other.appends;
         if specs[..at].iter().any(twice) {
             return Err(format!("two reports go to `{}`", spec.path.display()));
         }
-        let target = Target::new(spec, owner);
+        let target = Target::new(spec);
         let opened = target.try_out().and_then(|()| {
             Ok(match spec.kind {
                 ReportKind::Json => {
@@ -160,16 +156,13 @@ impl Reporter for AtTheEnd {
 struct Target {
     path: PathBuf,
     appends: bool,
-    /// The user and group who get what is made.
-    owner: Option<(u32, u32)>,
 }
 
 impl Target {
-    fn new(spec: &ReportSpec, owner: Option<(u32, u32)>) -> Self {
+    fn new(spec: &ReportSpec) -> Self {
         Target {
             path: spec.path.clone(),
             appends: spec.appends,
-            owner,
         }
     }
 
@@ -188,9 +181,9 @@ impl Target {
     fn write(&self, report: &[u8]) -> io::Result<()> {
         if !self.is_stream() {
             if let Some(folder) = self.path.parent() {
-                self.make_folder(folder)?;
+                fs::create_dir_all(folder)?;
             }
-            return replace_file(&self.path, report, self.owner).map(drop);
+            return replace_file(&self.path, report).map(drop);
         }
         let mut out = self.open()?;
         out.write_all(report)?;
@@ -215,7 +208,7 @@ impl Target {
             return Ok(Box::new(io::stdout()));
         }
         if let Some(folder) = self.path.parent() {
-            self.make_folder(folder)?;
+            fs::create_dir_all(folder)?;
         }
         let file = match self.appends {
             true => OpenOptions::new()
@@ -224,32 +217,14 @@ impl Target {
                 .open(&self.path)?,
             false => File::create(&self.path)?,
         };
-        self.hand_over(&self.path);
         Ok(Box::new(io::BufWriter::new(file)))
-    }
-
-    fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        if folder.as_os_str().is_empty() || folder.is_dir() {
-            return Ok(());
-        }
-        if let Some(above) = folder.parent() {
-            self.make_folder(above)?;
-        }
-        fs::create_dir(folder)?;
-        self.hand_over(folder);
-        Ok(())
-    }
-
-    /// What a user makes by sudo is theirs.
-    fn hand_over(&self, path: &Path) {
-        if let Some((user, group)) = self.owner {
-            let _ = std::os::unix::fs::lchown(path, Some(user), Some(group));
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn spec(text: &str) -> ReportSpec {
@@ -271,9 +246,9 @@ mod tests {
         let inside = |name: &str| folder.path().join(name).display().to_string();
         fs::write(inside("file"), "").expect("a file");
         let wrong = spec(&format!("html={}", inside("file/page.html")));
-        assert!(open_reports(&[wrong], None).is_err());
+        assert!(open_reports(&[wrong]).is_err());
         let twice = spec(&format!("html={}", inside("page")));
-        assert!(open_reports(&[twice.clone(), twice], None).is_err());
+        assert!(open_reports(&[twice.clone(), twice]).is_err());
     }
 
     #[test]
@@ -281,7 +256,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("run.html");
         let wanted = spec(&format!("html={}", path.display()));
-        let mut reporters = open_reports(&[wanted], None).expect("opened");
+        let mut reporters = open_reports(&[wanted]).expect("opened");
         reporters[0].finish(&RunRecord::default()).expect("written");
         // Somebody who reads it goes on reading it while another takes its place.
         let mut reading = File::open(&path).expect("a report");
@@ -294,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_device_that_is_full_is_an_error_and_stays_a_device() {
-        let mut reporters = open_reports(&[spec("html=/dev/full")], None).expect("opened");
+        let mut reporters = open_reports(&[spec("html=/dev/full")]).expect("opened");
         let full = reporters[0].finish(&RunRecord::default());
         assert_eq!(full.expect_err("full").kind(), io::ErrorKind::StorageFull);
         assert!(!Path::new("/dev/full").is_file());
@@ -306,7 +281,7 @@ mod tests {
         let path = folder.path().join("a/b/junit.xml");
         let wanted = spec(&format!("junit={}", path.display()));
         for _ in 0..2 {
-            let mut reporters = open_reports(std::slice::from_ref(&wanted), None).expect("opened");
+            let mut reporters = open_reports(std::slice::from_ref(&wanted)).expect("opened");
             assert!(!path.exists());
             reporters[0].finish(&RunRecord::default()).expect("written");
             assert!(

@@ -3,6 +3,8 @@
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
+use crate::privilege::PrivilegeError;
+
 /// A route that is not there, or could not be looked at.
 #[derive(Debug, Error)]
 pub enum RouteError {
@@ -14,6 +16,9 @@ pub enum RouteError {
         /// The kernel's own words.
         reason: String,
     },
+    /// Root's helper did not do it.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     /// Only root, or who has the capability `CAP_NET_ADMIN`, sets routes.
     #[error("routes to `{subnet}` need root; run: {}", by_hand(.commands))]
     NotPermitted {

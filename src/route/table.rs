@@ -15,6 +15,7 @@ use super::entry::{Entry, Hop};
 use super::mend::{Change, changes, removals};
 use super::subnet::WIDEST;
 use super::{RouteError, sudo};
+use crate::privilege::{Request, ask, has_helper, is_root};
 
 /// How often routes are set anew while something else changes them.
 const ROUNDS: usize = 3;
@@ -196,6 +197,11 @@ impl Routes {
     /// [`RouteError::NotPermitted`] with the commands to run.
     pub async fn remove(&self, subnet: Ipv4Net) -> Result<(), RouteError> {
         let needed = removals(&self.entries().await?, subnet);
+        if !needed.is_empty() && !is_root() && has_helper() {
+            let (network, prefix) = (subnet.network(), subnet.prefix_len());
+            ask(Request::RemoveRoute { network, prefix }).await?;
+            return Ok(());
+        }
         self.carry_out(subnet, &needed, "").await
     }
 

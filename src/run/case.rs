@@ -15,7 +15,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ahead::StepsAhead;
-use super::command::Caller;
 use super::comparison::Sink;
 use super::course::Course;
 use super::database;
@@ -57,8 +56,6 @@ pub(super) struct Case {
     pub(super) course: Course,
     /// Where what comes of its steps is told in the end.
     pub(super) events: Sender,
-    /// As whom commands run.
-    pub(super) caller: Caller,
     /// Counts the steps done, for a progress line.
     pub(super) steps_done: Arc<AtomicUsize>,
 }
@@ -95,7 +92,7 @@ pub(super) async fn run_case(
                 tally,
                 waiting: Vec::new(),
                 variables: Variables::new(&database),
-                commands: Commands::new(case.caller.clone()),
+                commands: Commands::default(),
             };
             runner.run(steps).await
         }

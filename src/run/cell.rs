@@ -59,7 +59,6 @@ pub(super) async fn run_file(
         update: joint.updates(files) && kind == FileKind::Sql,
         deadline: unit.deadline,
         course: joint.course.clone(),
-        caller: joint.caller.clone(),
         events: joint.events.clone(),
         steps_done: Arc::new(AtomicUsize::new(0)),
     };

@@ -1,6 +1,5 @@
 //! A program of the user's own, run against one server.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,36 +18,6 @@ use crate::server::{RoutedUser, Server};
 /// How long a program that is asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Who called dbmatrix: a command of theirs is run as them, in their
-/// environment, though dbmatrix itself is root by then.
-#[derive(Debug, Clone, Default)]
-pub struct Caller {
-    /// User and group, where they are not our own.
-    pub ids: Option<(u32, u32)>,
-    /// Their environment, where it is not our own.
-    pub environment: Option<Vec<(OsString, OsString)>>,
-}
-
-impl Caller {
-    /// Makes a file that we wrote theirs.
-    pub fn hand_over(&self, path: &Path) {
-        if let Some((user, group)) = self.ids {
-            let _ = std::os::unix::fs::lchown(path, Some(user), Some(group));
-        }
-    }
-
-    /// A variable of their environment.
-    pub fn variable(&self, name: &str) -> Option<OsString> {
-        match &self.environment {
-            None => std::env::var_os(name),
-            Some(all) => {
-                let found = all.iter().find(|(known, _)| known == name);
-                found.map(|(_, value)| value.clone())
-            }
-        }
-    }
-}
-
 /// A program to run against a server.
 #[derive(Debug, Clone)]
 pub struct Invocation<'a> {
@@ -62,8 +31,6 @@ pub struct Invocation<'a> {
     pub environment: &'a [(String, String)],
     /// A file with the server's certificate authority.
     pub authority: Option<&'a Path>,
-    /// Who calls.
-    pub caller: &'a Caller,
     /// How long it may take.
     pub limit: Option<Duration>,
     /// Where its output goes.
@@ -142,10 +109,6 @@ async fn run_in(
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    if let Some(environment) = &invocation.caller.environment {
-        command.env_clear();
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
-    }
     command.envs(environment(server, invocation.flavour, Some(database)));
     if let Some(path) = invocation.authority {
         command.env("MYSQL_SSL_CA", path);
@@ -153,9 +116,6 @@ async fn run_in(
     command.envs(invocation.environment.iter().cloned());
     if let Some(folder) = invocation.folder {
         command.current_dir(folder);
-    }
-    if let Some((user, group)) = invocation.caller.ids {
-        command.uid(user).gid(group);
     }
     let interactive = matches!(invocation.output, Output::Inherited);
     if !interactive {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Joint;
-use super::command::{Caller, CommandEnd, CommandError, Invocation, Output, run_command};
+use super::command::{CommandEnd, CommandError, Invocation, Output, run_command};
 use super::stand::Stand;
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::CommandSpec;
@@ -95,7 +95,7 @@ async fn attempt(
     joint: &Joint,
 ) -> Result<(PathBuf, CommandEnd), CommandError> {
     let cell = place.cell;
-    let folder = log_folder(&cell.suite.name, &joint.caller)?;
+    let folder = log_folder(&cell.suite.name)?;
     let log = folder.join(format!("{}.log", cell.flavour));
     let authority = keep_authority(server, place, joint, &folder).await?;
     let invocation = Invocation {
@@ -104,7 +104,6 @@ async fn attempt(
         folder: Some(&spec.folder),
         environment: &spec.environment,
         authority: authority.as_deref(),
-        caller: &joint.caller,
         limit: cell.suite.limit,
         output: Output::File(log.clone()),
     };
@@ -113,14 +112,11 @@ async fn attempt(
 }
 
 /// A folder of the suite's own; git is told to leave it alone.
-fn log_folder(suite: &str, caller: &Caller) -> Result<PathBuf, CommandError> {
+fn log_folder(suite: &str) -> Result<PathBuf, CommandError> {
     let whole = std::path::absolute(LOGS).unwrap_or_else(|_| PathBuf::from(LOGS));
     let folder = whole.join("logs").join(suite);
     let ignore = whole.join(".gitignore");
     let made = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&ignore, "*\n"));
-    for path in [&whole, &whole.join("logs"), &folder, &ignore] {
-        caller.hand_over(path);
-    }
     match made {
         Ok(()) => Ok(folder),
         Err(source) => Err(CommandError::Log {

@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use super::backlog::{Backlog, Depot, Weighed};
-use super::command::Caller;
 use super::proposal::Proposals;
 use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split};
 use crate::event::{Divergence, Event, Group, Sender, Stale, Standing, Verdict};
@@ -33,8 +32,8 @@ pub(super) struct About {
     pub(super) known: Arc<Known>,
     /// The flavour to which the others are compared.
     pub(super) baseline: Option<String>,
-    /// For whom new differences are proposed as known ones.
-    pub(super) propose: Option<Caller>,
+    /// Whether new differences are proposed as known ones.
+    pub(super) propose: bool,
     /// Which insignificant differences are told one by one.
     pub(super) listed: Listed,
 }
@@ -145,7 +144,7 @@ impl Comparison {
         let mut state = self.lock();
         let at = state.place(&facts.flavour)?;
         let about = &state.about;
-        if state.flavours.len() == 1 && about.known.entries.is_empty() && about.propose.is_none() {
+        if state.flavours.len() == 1 && about.known.entries.is_empty() && !about.propose {
             return None;
         }
         state.flavours[at].facts = Some(facts.clone());
@@ -208,9 +207,8 @@ impl State {
             return;
         }
         self.tell_stale();
-        if let Some(caller) = &self.about.propose {
-            self.proposals
-                .write(&self.about.known.path, caller, &self.events);
+        if self.about.propose {
+            self.proposals.write(&self.about.known.path, &self.events);
         }
     }
 
@@ -281,7 +279,7 @@ impl State {
         };
         self.note_entries(&entries, step, &here, &there, lens);
         let found = split(&answers, lens);
-        if self.about.propose.is_some() {
+        if self.about.propose {
             self.proposals.count(step);
         }
         match found {
@@ -290,7 +288,7 @@ impl State {
             None if self.flavours.len() > 1 => self.counts.not_compared += 1,
             None => {}
         }
-        if self.about.propose.is_some() {
+        if self.about.propose {
             let failed = here.iter().zip(&there).filter_map(|(at, came)| {
                 let is_new = came.excused.is_empty();
                 came.failed
@@ -355,7 +353,7 @@ impl State {
             kinds = kinds.or(group.kinds);
         }
         let counted = kinds.and(lens.counted);
-        if standing == Standing::New && self.about.propose.is_some() {
+        if standing == Standing::New && self.about.propose {
             for group in &found.groups[1..] {
                 let names = group.members.iter().map(name).collect();
                 let mut from_any = Kinds::NONE;

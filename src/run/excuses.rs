@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::command::Caller;
 use crate::compare::{Kind, Kinds};
 use crate::event::{CaseResult, Event, Sender, Stale};
 use crate::plan::Cell;
@@ -90,7 +89,7 @@ impl Excuses {
     }
 
     /// Appends entries for failures that nobody explains.
-    pub(super) fn propose(&self, cell: &Cell, caller: &Caller, events: &Sender) {
+    pub(super) fn propose(&self, cell: &Cell, events: &Sender) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         unknown.sort();
         unknown.dedup();
@@ -98,7 +97,7 @@ impl Excuses {
         for (test, kind) in unknown.drain(..) {
             proposals.add(&test, vec![cell.flavour.clone()], Kinds::from(kind));
         }
-        proposals.write(&self.known.path, caller, events);
+        proposals.write(&self.known.path, events);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::command::Caller;
 use crate::event::{Event, Sender, Verdict};
 use crate::file::{Replaced, replace_file};
 use crate::matrix::{Expect, SuiteKind};
@@ -20,16 +19,11 @@ pub(super) struct Answers {
 /// Writes what was recorded, each file as a whole; nothing where expectations
 /// are not written. A file that cannot be written is said, and makes the run one
 /// that was not provided.
-pub(super) fn write_expectations(
-    mut answers: Vec<Answers>,
-    plan: &Plan,
-    caller: &Caller,
-    events: &Sender,
-) {
+pub(super) fn write_expectations(mut answers: Vec<Answers>, plan: &Plan, events: &Sender) {
     answers.sort_by(|a, b| (&a.path, &a.facts.flavour).cmp(&(&b.path, &b.facts.flavour)));
     for of_file in answers.chunk_by(|a, b| a.path == b.path) {
         let file = expectation_path(&of_file[0].path);
-        match write_expectation(of_file, &file, plan, caller) {
+        match write_expectation(of_file, &file, plan) {
             Ok(Replaced::Unchanged) => {}
             Ok(Replaced::Created | Replaced::Changed) => {
                 events.send(Event::ExpectationWritten { file });
@@ -43,12 +37,7 @@ pub(super) fn write_expectations(
 }
 
 /// Writes the expectations of one file; an error is for people.
-fn write_expectation(
-    answers: &[Answers],
-    file: &Path,
-    plan: &Plan,
-    caller: &Caller,
-) -> Result<Replaced, String> {
+fn write_expectation(answers: &[Answers], file: &Path, plan: &Plan) -> Result<Replaced, String> {
     let sql = &answers[0].path;
     let stored = Expectation::load(file).map_err(|error| error.to_string())?;
     let old = stored.unwrap_or_default();
@@ -61,7 +50,7 @@ fn write_expectation(
     if file.exists() && text == old.to_text(sql) {
         return Ok(Replaced::Unchanged);
     }
-    replace_file(file, text.as_bytes(), caller.ids).map_err(|error| error.to_string())
+    replace_file(file, text.as_bytes()).map_err(|error| error.to_string())
 }
 
 /// Which of the flavours that the file's suites name have recorded nothing.

@@ -2,7 +2,8 @@
 //!
 //! A lock is a file in the run folder, in which only those may write who may use the
 //! engine; the kernel locks it (flock(2)) and unlocks it however its holder ends. The
-//! holder removes the file; one that a killed holder left is in nobody's way.
+//! holder removes the file; one that a killed holder left is in nobody's way. For a
+//! user whom the engine does not trust, their root helper is the holder.
 //!
 //! Whoever takes several takes those of nests first, in the order of their names, then
 //! the project's, then the engine's.
@@ -18,6 +19,7 @@ use thiserror::Error;
 
 use crate::event::Sender;
 use crate::host::{make_run_folder, run_folder};
+use crate::privilege::{PrivilegeError, Request, ask_now, has_helper, is_root};
 
 /// How soon a lock that somebody else holds is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -26,17 +28,28 @@ const MODE: u32 = 0o660;
 
 /// Held as long as it lives.
 #[derive(Debug)]
-pub struct Lock {
-    path: PathBuf,
-    _file: File,
+pub struct Lock(Held);
+
+#[derive(Debug)]
+enum Held {
+    Here { path: PathBuf, _file: File },
+    ByHelper { name: String },
 }
 
 /// Why there is no lock.
 #[derive(Debug, Error)]
-#[error("could not lock `{}`: {source}", path.display())]
-pub struct LockError {
-    path: PathBuf,
-    source: io::Error,
+pub enum LockError {
+    /// As of the file system.
+    #[error("could not lock `{}`: {source}", path.display())]
+    File {
+        /// The lock's file.
+        path: PathBuf,
+        /// The system's own words.
+        source: io::Error,
+    },
+    /// Root's helper did not do it.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
 }
 
 impl Lock {
@@ -81,12 +94,25 @@ impl Lock {
     /// # Errors
     /// As of the file system.
     pub fn try_take(name: &str) -> Result<Option<Self>, LockError> {
+        if is_root() || !has_helper() {
+            return Self::try_take_for(name, rustix::process::getpid().as_raw_nonzero().get());
+        }
+        let name = name.to_owned();
+        let taken = ask_now(Request::Lock { name: name.clone() })?;
+        Ok(taken.then_some(Lock(Held::ByHelper { name })))
+    }
+
+    /// As [`Lock::try_take`], by this process for the one of that id.
+    ///
+    /// # Errors
+    /// As of the file system.
+    pub fn try_take_for(name: &str, holder: i32) -> Result<Option<Self>, LockError> {
         let path = path_of(name);
-        let taken = try_lock(&path).map_err(|source| LockError {
+        let taken = try_lock(&path, holder).map_err(|source| LockError::File {
             path: path.clone(),
             source,
         })?;
-        Ok(taken.map(|file| Lock { path, _file: file }))
+        Ok(taken.map(|file| Lock(Held::Here { path, _file: file })))
     }
 
     /// Whether somebody holds the lock of that name.
@@ -98,15 +124,21 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
+        let freed = match &self.0 {
+            Held::Here { path, .. } => fs::remove_file(path),
+            Held::ByHelper { name } => ask_now(Request::Unlock { name: name.clone() })
+                .map(drop)
+                .map_err(io::Error::other),
+        };
+        if let Err(error) = freed {
             tracing::debug!(%error, "the file of a lock stays");
         }
     }
 }
 
-/// Locks the file of that path with this process's id in it; `None` where somebody
+/// Locks the file of that path with its holder's id in it; `None` where somebody
 /// else has it locked.
-fn try_lock(path: &Path) -> io::Result<Option<File>> {
+fn try_lock(path: &Path, holder: i32) -> io::Result<Option<File>> {
     loop {
         make_run_folder()?;
         let mut file = match open(path) {
@@ -123,7 +155,7 @@ fn try_lock(path: &Path) -> io::Result<Option<File>> {
         // Its last holder may have removed it meanwhile.
         if is_at(&file, path)? {
             file.set_len(0)?;
-            write!(file, "{}", std::process::id())?;
+            write!(file, "{holder}")?;
             return Ok(Some(file));
         }
     }

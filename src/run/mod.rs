@@ -36,7 +36,7 @@ mod work;
 
 pub use after::{After, Patience, put_to_rest};
 pub use command::{
-    Caller, CommandEnd, CommandError, Invocation, Output, database_url, environment, run_command,
+    CommandEnd, CommandError, Invocation, Output, database_url, environment, run_command,
 };
 pub use flavour::{Freshness, golden_key, provide};
 pub use lock::{Lock, LockError};
@@ -80,7 +80,6 @@ struct Joint {
     events: Sender,
     /// Of suites of the servers' own tests, by name.
     known: Arc<HashMap<String, Arc<Known>>>,
-    caller: Caller,
     /// Cases that were not run to their end.
     cut: Arc<AtomicUsize>,
     activity: Arc<Activity>,
@@ -151,7 +150,7 @@ pub async fn run(stand: &Stand, plan: &Plan, prepared: &Prepared, events: &Sende
     joint
         .activity
         .tell_vacancies(&plan, options.no_tests, events);
-    write_expectations(answers, &plan, &options.caller, events);
+    write_expectations(answers, &plan, events);
 }
 
 /// Runs a flavour's units; gives what was recorded of its files.

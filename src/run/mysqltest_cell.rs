@@ -93,8 +93,7 @@ impl Suite<'_> {
         }
         self.excuses.tell_stale(self.cell, &self.joint.events);
         if self.joint.course.update {
-            let (caller, events) = (&self.joint.caller, &self.joint.events);
-            self.excuses.propose(self.cell, caller, events);
+            self.excuses.propose(self.cell, &self.joint.events);
         }
         ended.into_iter().collect()
     }

@@ -10,7 +10,6 @@ use thiserror::Error;
 
 use super::Joint;
 use super::backlog::Depot;
-use super::command::Caller;
 use super::comparison::{About, Comparison, Listed};
 use super::course::Course;
 use super::flavour::Freshness;
@@ -33,8 +32,6 @@ pub struct RunOptions {
     /// How many files run at a time on a flavour; by processors and flavours
     /// where it is not said.
     pub jobs: Option<u32>,
-    /// Who calls, for commands.
-    pub caller: Caller,
     /// Whether each insignificant difference is told, instead of the first of
     /// each form and some more.
     pub all_differences: bool,
@@ -115,10 +112,7 @@ impl Prepared {
                     rules: files.rules.clone(),
                     known: self.known.get(file).cloned().unwrap_or_default(),
                     baseline: self.options.baseline.clone(),
-                    propose: match self.options.update {
-                        true => Some(self.options.caller.clone()),
-                        false => None,
-                    },
+                    propose: self.options.update,
                     listed: match self.options.all_differences {
                         true => Listed::All,
                         false => Listed::Some,
@@ -134,7 +128,6 @@ impl Prepared {
             course: Course::new(self.options.update, self.options.fail_fast),
             events: events.clone(),
             known: Arc::clone(&self.known_tests),
-            caller: self.options.caller.clone(),
             cut: Arc::new(AtomicUsize::new(0)),
             activity: Arc::default(),
         }

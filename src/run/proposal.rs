@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::command::Caller;
 use super::comparison::StepFacts;
 use crate::compare::{Kind, Kinds};
 use crate::event::{Event, Sender, Verdict};
@@ -77,16 +76,16 @@ impl Proposals {
     }
 
     /// Appends the proposals to the file; what people wrote in it stays.
-    pub(super) fn write(&mut self, path: &Path, caller: &Caller, events: &Sender) {
+    pub(super) fn write(&mut self, path: &Path, events: &Sender) {
         if self.found.is_empty() {
             return;
         }
         // Suites may share a file, and flavours do.
         let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match std::fs::read(path) {
-            Ok(before) => self.append_to(before, path, caller),
+            Ok(before) => self.append_to(before, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.append_to(Vec::new(), path, caller)
+                self.append_to(Vec::new(), path)
             }
             Err(error) => Err(error),
         };
@@ -101,7 +100,7 @@ impl Proposals {
         }
     }
 
-    fn append_to(&mut self, mut text: Vec<u8>, path: &Path, caller: &Caller) -> io::Result<()> {
+    fn append_to(&mut self, mut text: Vec<u8>, path: &Path) -> io::Result<()> {
         if text.is_empty() {
             text.extend_from_slice(HEAD.as_bytes());
         }
@@ -116,6 +115,6 @@ impl Proposals {
             let entry = proposal(&found.statement, nth, &names, found.kinds);
             text.extend_from_slice(entry.as_bytes());
         }
-        replace_file(path, &text, caller.ids).map(drop)
+        replace_file(path, &text).map(drop)
     }
 }

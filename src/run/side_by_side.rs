@@ -142,7 +142,7 @@ mod tests {
             rules: Rules::default(),
             known: Arc::default(),
             baseline: None,
-            propose: None,
+            propose: false,
             listed: Listed::Some,
         };
         let names: Vec<String> = flavours.iter().map(|one| one.name.clone()).collect();
@@ -152,7 +152,6 @@ mod tests {
             course: Default::default(),
             events: events.clone(),
             known: Arc::default(),
-            caller: Default::default(),
             cut: Arc::default(),
             activity: Arc::default(),
         }

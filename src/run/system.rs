@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::{timeout, timeout_at};
 
-use super::command::Caller;
 use super::judge::Wrong;
 use super::sessions::Until;
 use crate::sql_text::escape_bytes;
@@ -25,9 +24,8 @@ const KEPT: u64 = 1 << 20;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The commands of one case. Those in the background end with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Commands {
-    caller: Caller,
     background: Vec<Group>,
 }
 
@@ -39,15 +37,7 @@ struct End {
 }
 
 impl Commands {
-    pub(super) fn new(caller: Caller) -> Self {
-        Commands {
-            caller,
-            background: Vec::new(),
-        }
-    }
-
-    /// Runs a command by `bash`, as whoever called dbmatrix; one that ends with
-    /// `&` goes on until the case ends.
+    /// Runs a command by `bash`; one that ends with `&` goes on until the case ends.
     pub(super) async fn run(
         &mut self,
         command: &SystemCommand,
@@ -90,9 +80,6 @@ impl Commands {
             .stdout(output())
             .stderr(output())
             .process_group(0);
-        if let Some((user, group)) = self.caller.ids {
-            command.uid(user).gid(group);
-        }
         command.spawn().map(Group)
     }
 }
@@ -200,7 +187,7 @@ mod tests {
             limit,
             of: "step",
         };
-        let mut commands = Commands::new(Caller::default());
+        let mut commands = Commands::default();
         let ended = commands.run(&command, text.into(), until).await;
         ended.map_err(|wrong| format!("{}: {}", wrong.why, wrong.found))
     }

@@ -225,5 +225,5 @@ pub async fn run_files_on<S: Connect + Clone + 'static>(
     let answers = given.await.into_iter().flatten().collect();
     let no_tests = prepared.options.no_tests;
     work.joint.activity.tell_vacancies(&plan, no_tests, events);
-    write_expectations(answers, &plan, &prepared.options.caller, events);
+    write_expectations(answers, &plan, events);
 }

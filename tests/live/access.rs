@@ -108,7 +108,7 @@ pub(crate) fn proxy(sandbox: &Sandbox) -> Outcome {
     member.run(&["down", "--nest", "apart"]).expect(0)?;
     check(
         !Path::new("/run/dbmatrix")
-            .join(format!("{PROJECT}-apart.socket"))
+            .join(format!("{PROJECT}.apart.socket"))
             .exists(),
         "its socket is left",
     )

@@ -19,6 +19,7 @@ mod hand;
 mod interrupt;
 mod moved;
 mod mysqltest;
+mod privilege;
 mod prompt;
 mod report;
 mod sandbox;
@@ -139,6 +140,11 @@ fn main() {
             access::member,
         ),
         ("without_a_route_or_root", &["mariadb-10.5"], access::proxy),
+        (
+            "a_user_with_sudo_stays_that_user",
+            &["mariadb-10.5"],
+            privilege::sudoer,
+        ),
         (
             "the_routed_user_is_refused_from_elsewhere",
             &["mysql-9.7", "mariadb-11.8"],

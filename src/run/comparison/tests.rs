@@ -44,7 +44,7 @@ impl Bench {
             rules: Rules::default(),
             known: Arc::new(Known::load(&file, propose).expect("known divergences")),
             baseline: None,
-            propose: propose.then(Caller::default),
+            propose,
             listed: Listed::Some,
         };
         let (events, heard) = Sender::channel();

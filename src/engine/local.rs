@@ -1,0 +1,41 @@
+//! Connecting to an engine's Unix socket, as far as this user may, and with
+//! root's help beyond that.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tower_service::Service;
+
+use crate::privilege::connect_async;
+
+/// Connects to one socket, whatever the address of a request.
+#[derive(Debug, Clone)]
+pub(super) struct LocalConnector(Arc<PathBuf>);
+
+impl LocalConnector {
+    pub(super) fn new(path: PathBuf) -> Self {
+        LocalConnector(Arc::new(path))
+    }
+}
+
+impl Service<Uri> for LocalConnector {
+    type Response = TokioIo<UnixStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let path = Arc::clone(&self.0);
+        Box::pin(async move { connect_async(&path).await.map(TokioIo::new) })
+    }
+}

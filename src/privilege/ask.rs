@@ -1,0 +1,148 @@
+//! The user's end: asking the root helper of this process.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::net::sockopt::socket_peercred;
+use thiserror::Error;
+
+use super::{Answer, Request, is_root, receive, send};
+
+/// How long the helper may take to connect to a socket.
+const CONNECT: Duration = Duration::from_secs(15);
+
+/// The helper that serves this process.
+static HELPER: OnceLock<Helper> = OnceLock::new();
+
+#[derive(Debug)]
+struct Helper {
+    address: String,
+    /// Its end ends the helper.
+    _control: UnixStream,
+}
+
+/// Why something that is root's is not done.
+#[derive(Debug, Error)]
+pub enum PrivilegeError {
+    /// Nobody was asked to be root.
+    #[error(
+        "expected root's privilege, found none; run the same command with sudo, or join the engine's group"
+    )]
+    NoHelper,
+    /// The helper does not answer.
+    #[error("dbmatrix's root helper does not answer: {0}; run the same command again")]
+    Lost(io::Error),
+    /// The helper's own words.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Whether this process has a root helper to ask.
+pub fn has_helper() -> bool {
+    HELPER.get().is_some()
+}
+
+/// Keeps the helper for the rest of the process.
+pub(super) fn keep_helper(address: String, control: UnixStream) {
+    let _ = HELPER.set(Helper {
+        address,
+        _control: control,
+    });
+}
+
+/// Asks the helper for what may take long; `false` where there was nothing to do.
+///
+/// # Errors
+/// [`PrivilegeError`].
+pub async fn ask(request: Request) -> Result<bool, PrivilegeError> {
+    // A thread of its own: whoever no longer waits is not held up by it.
+    let asked = tokio::task::spawn_blocking(move || ask_now(request));
+    asked
+        .await
+        .unwrap_or_else(|error| Err(PrivilegeError::Lost(io::Error::other(error))))
+}
+
+/// As [`ask`], of what is done at once.
+///
+/// # Errors
+/// [`PrivilegeError`].
+pub fn ask_now(request: Request) -> Result<bool, PrivilegeError> {
+    exchange(&request, None).map(|(done, _)| done)
+}
+
+/// Connects to a socket of an engine: as this user, else by the helper.
+///
+/// # Errors
+/// As of connect(2); the helper's words.
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
+            connect_by_helper(path)
+        }
+        opened => opened,
+    }
+}
+
+/// As [`connect`].
+///
+/// # Errors
+/// As of connect(2); the helper's words.
+pub async fn connect_async(path: &Path) -> io::Result<tokio::net::UnixStream> {
+    match tokio::net::UnixStream::connect(path).await {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
+            let path = path.to_owned();
+            let opened = tokio::task::spawn_blocking(move || connect_by_helper(&path));
+            let stream = opened.await.map_err(io::Error::other)??;
+            stream.set_nonblocking(true)?;
+            tokio::net::UnixStream::from_std(stream)
+        }
+        opened => opened,
+    }
+}
+
+fn is_helped() -> bool {
+    !is_root() && has_helper()
+}
+
+fn connect_by_helper(path: &Path) -> io::Result<UnixStream> {
+    let socket = path.to_owned();
+    let (_, passed) =
+        exchange(&Request::Connect { socket }, Some(CONNECT)).map_err(io::Error::other)?;
+    let passed = passed.ok_or_else(|| {
+        io::Error::other("expected a connection from the root helper, found none")
+    })?;
+    Ok(UnixStream::from(passed))
+}
+
+fn exchange(
+    request: &Request,
+    limit: Option<Duration>,
+) -> Result<(bool, Option<OwnedFd>), PrivilegeError> {
+    let helper = HELPER.get().ok_or(PrivilegeError::NoHelper)?;
+    match exchange_with(helper, request, limit).map_err(PrivilegeError::Lost)? {
+        (Answer::Done, passed) => Ok((true, passed)),
+        (Answer::Nothing, passed) => Ok((false, passed)),
+        (Answer::Failed { message }, _) => Err(PrivilegeError::Failed(message)),
+    }
+}
+
+fn exchange_with(
+    helper: &Helper,
+    request: &Request,
+    limit: Option<Duration>,
+) -> io::Result<(Answer, Option<OwnedFd>)> {
+    let address = SocketAddr::from_abstract_name(&helper.address)?;
+    let stream = UnixStream::connect_addr(&address)?;
+    // Another process may have taken the name of a helper that is gone.
+    if !socket_peercred(&stream)?.uid.is_root() {
+        return Err(io::Error::other("another program answers in its place"));
+    }
+    stream.set_read_timeout(limit)?;
+    send(&stream, request, None)?;
+    receive::<Answer>(&stream)?.ok_or_else(|| ErrorKind::UnexpectedEof.into())
+}

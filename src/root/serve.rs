@@ -1,0 +1,118 @@
+//! Taking requests for as long as the user's process lives.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::net::UCred;
+use rustix::net::sockopt::socket_peercred;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{Sender, WeakSender, channel};
+
+use super::Scope;
+use super::verb::carry_out;
+use crate::privilege::{Answer, Greeting, Request, abstract_name, receive, send};
+use crate::run::Lock;
+
+/// How long somebody who has connected may take to ask.
+const QUESTION: Duration = Duration::from_secs(10);
+
+/// What a helper knows while it serves.
+pub(super) struct Service {
+    pub(super) scope: Scope,
+    /// Who is served.
+    pub(super) user: UCred,
+    /// Locks that are held for them.
+    locks: Mutex<BTreeMap<String, Lock>>,
+}
+
+impl Service {
+    pub(super) fn locks(&self) -> MutexGuard<'_, BTreeMap<String, Lock>> {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves the process at the other end of `control` until that ends, however it
+/// ends; what is being done then is done to its end, and then its locks are free.
+///
+/// # Errors
+/// As of the kernel.
+pub async fn serve(control: UnixStream, scope: Scope) -> io::Result<()> {
+    let user = socket_peercred(&control)?;
+    let address = abstract_name("root");
+    let name = SocketAddr::from_abstract_name(&address)?;
+    let listener = UnixListener::bind_addr(&name)?;
+    send(&control, &Greeting { address }, None)?;
+    let (working, mut worked) = channel(1);
+    let service = Arc::new(Service {
+        scope,
+        user,
+        locks: Mutex::default(),
+    });
+    let taking = Taking {
+        service: Arc::clone(&service),
+        working: working.downgrade(),
+        runtime: Handle::current(),
+    };
+    std::thread::spawn(move || taking.take_requests(&listener));
+    tokio::task::spawn_blocking(move || wait_for_end(control)).await?;
+    drop(working);
+    let _ = worked.recv().await;
+    service.locks().clear();
+    Ok(())
+}
+
+fn wait_for_end(mut control: UnixStream) {
+    let mut byte = [0];
+    while let Ok(1..) = control.read(&mut byte) {}
+}
+
+/// What the thread has that takes requests.
+struct Taking {
+    service: Arc<Service>,
+    working: WeakSender<()>,
+    runtime: Handle,
+}
+
+impl Taking {
+    /// A thread for each: none waits for another.
+    fn take_requests(&self, listener: &UnixListener) {
+        for stream in listener.incoming().flatten() {
+            let Some(working) = self.working.upgrade() else {
+                return;
+            };
+            if !is_from(&stream, &self.service.user) {
+                continue;
+            }
+            let (service, runtime) = (Arc::clone(&self.service), self.runtime.clone());
+            std::thread::spawn(move || runtime.block_on(answer(stream, &service, working)));
+        }
+    }
+}
+
+/// Whether the very process that the helper was started for has connected.
+fn is_from(stream: &UnixStream, user: &UCred) -> bool {
+    socket_peercred(stream).is_ok_and(|found| found.uid == user.uid && found.pid == user.pid)
+}
+
+/// Whoever asked may be gone when the answer is there.
+async fn answer(stream: UnixStream, service: &Service, working: Sender<()>) {
+    let _ = stream.set_read_timeout(Some(QUESTION));
+    let done = match receive::<Request>(&stream) {
+        Ok(Some((request, _))) => carry_out(service, request).await,
+        Ok(None) => return,
+        Err(error) => Err(format!(
+            "the root helper does not know this request: {error}"
+        )),
+    };
+    let (answer, passed) = match done {
+        Ok(done) => done,
+        Err(message) => (Answer::Failed { message }, None),
+    };
+    let _ = send(&stream, &answer, passed.as_ref().map(AsFd::as_fd));
+    drop(working);
+}

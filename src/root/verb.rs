@@ -1,0 +1,155 @@
+//! Carrying out a request, as root.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use ipnet::Ipv4Net;
+
+use super::Scope;
+use super::check::{
+    check_engine, check_lock, check_name, check_packages, check_route, check_socket,
+    check_socket_name,
+};
+use super::serve::Service;
+use crate::engine::Engine;
+use crate::host::{
+    Ground, Names, Survey, install, make_run_folder, refresh_lists, run_folder, running_engine,
+    stop_own_daemon, survey,
+};
+use crate::nest::Nest;
+use crate::privilege::{Answer, Request};
+use crate::route::Routes;
+use crate::run::Lock;
+
+/// The answer, and the connection that goes with it; an error is for people.
+type Done = Result<(Answer, Option<OwnedFd>), String>;
+
+pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
+    let scope = &service.scope;
+    let done = |()| (Answer::Done, None);
+    match request {
+        Request::Connect { socket } => connect(scope, &socket).await,
+        Request::RefreshPackageLists { packages } => {
+            check_packages(&packages)?;
+            refresh_lists(&packages).await.map(done).map_err(words)
+        }
+        Request::InstallPackages { packages } => {
+            check_packages(&packages)?;
+            install(&packages).await.map(done).map_err(words)
+        }
+        Request::StartEngine => {
+            check_engine(scope)?;
+            let found = survey(&scope.engine).await;
+            running_engine(&found).await.map_err(words)?;
+            Ok(done(()))
+        }
+        Request::StopEngine => match stop_own_daemon().await.map_err(words)? {
+            true => Ok(done(())),
+            false => Ok((Answer::Nothing, None)),
+        },
+        Request::MakeRunFolder => make_run_folder().map(done).map_err(words),
+        Request::RemoveRunFolder => match fs::remove_dir(run_folder()) {
+            Ok(()) => Ok(done(())),
+            Err(_) => Ok((Answer::Nothing, None)),
+        },
+        Request::Lock { name } => lock(service, name),
+        Request::Unlock { name } => match service.locks().remove(&name) {
+            Some(_) => Ok(done(())),
+            None => Ok((Answer::Nothing, None)),
+        },
+        Request::RemoveSocket { name } => remove_socket(&name),
+        Request::SetRoute { nest } => set_route(scope, &nest).await.map(done),
+        Request::RemoveRoute { network, prefix } => {
+            let subnet = Ipv4Net::new(network, prefix).map_err(words)?;
+            let routes = Routes::open().map_err(words)?;
+            routes.remove(subnet).await.map(done).map_err(words)
+        }
+        Request::RemoveBridge => {
+            let engine = running(scope).await?;
+            let names = Names::of(&scope.project);
+            Ground::remove_bridge(&engine, &names)
+                .await
+                .map(done)
+                .map_err(words)
+        }
+    }
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// The engine as it runs; nothing is started.
+async fn running(scope: &Scope) -> Result<Engine, String> {
+    check_engine(scope)?;
+    match survey(&scope.engine).await {
+        Survey::Running(engine) => Ok(engine),
+        Survey::Installed(kind) | Survey::Absent(kind) => Err(format!(
+            "expected a running engine, found none ({kind}); run the same command again"
+        )),
+    }
+}
+
+async fn connect(scope: &Scope, socket: &Path) -> Done {
+    check_socket(scope, socket).await?;
+    let opened = tokio::net::UnixStream::connect(socket).await;
+    let opened = opened.and_then(tokio::net::UnixStream::into_std);
+    let opened = opened.and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
+    match opened {
+        Ok(stream) => Ok((Answer::Done, Some(stream.into()))),
+        Err(error) => Err(format!(
+            "could not connect to `{}`: {error}",
+            socket.display()
+        )),
+    }
+}
+
+fn lock(service: &Service, name: String) -> Done {
+    check_lock(&service.scope, &name)?;
+    let holder = service.user.pid.as_raw_nonzero().get();
+    let Some(lock) = Lock::try_take_for(&name, holder).map_err(words)? else {
+        return Ok((Answer::Nothing, None));
+    };
+    service.locks().insert(name, lock);
+    Ok((Answer::Done, None))
+}
+
+fn remove_socket(name: &str) -> Done {
+    check_socket_name(name)?;
+    let path = run_folder().join(name);
+    let is_refused = |error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
+    match UnixStream::connect(&path) {
+        Err(error) if is_refused(&error) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Answer::Nothing, None)),
+        Ok(_) => {
+            return Err(format!(
+                "expected that nobody listens on `{name}`, found that somebody does"
+            ));
+        }
+        Err(error) => return Err(format!("could not look at socket `{name}`: {error}")),
+    }
+    match fs::remove_file(path) {
+        Ok(()) => Ok((Answer::Done, None)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok((Answer::Nothing, None)),
+        Err(error) => Err(format!("could not remove socket `{name}`: {error}")),
+    }
+}
+
+/// The user names a nest; where its children are and how they are reached, root
+/// asks the engine.
+async fn set_route(scope: &Scope, name: &str) -> Result<(), String> {
+    check_name(name)?;
+    let engine = running(scope).await?;
+    let names = Names::of(&scope.project);
+    Ground::check_owner(&engine, &names).await.map_err(words)?;
+    let inside = engine.in_project(&names.project);
+    let nest = Nest::find(&inside, name, &names.bridge).await;
+    let nest = nest
+        .map_err(words)?
+        .ok_or_else(|| format!("expected nest `{name}` in the engine, found none"))?;
+    check_route(&engine, &names, &nest).await?;
+    nest.open_way().await.map_err(words)
+}
