@@ -10,6 +10,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use dbmatrix::privilege::{Answer, Greeting, Request, receive, send};
 
 /// The user who owns nothing (Debian policy, 9.2.1).
@@ -100,6 +102,50 @@ fn what_to_do_is_said_where_sudo_refuses_or_is_not_there() {
     let absent = errors(&Sandbox::new().run(&["list"]));
     assert!(absent.contains("`sudo` could not be run"), "{absent}");
     assert!(absent.contains("join the engine's group"), "{absent}");
+}
+
+/// Says where [`listens_for_another_test`] listens.
+const LISTEN_AT: &str = "DBMATRIX_TEST_LISTEN_AT";
+
+/// The process of an engine that never answers, started by another test.
+#[test]
+fn listens_for_another_test() {
+    if let Some(path) = std::env::var_os(LISTEN_AT) {
+        let _listener = UnixListener::bind(path).expect("a socket");
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn an_engine_that_is_stopped_is_named_and_not_taken_for_one_without_trust() {
+    let sandbox = Sandbox::new().sudo(SUDO);
+    let socket = sandbox.0.path().join("engine.socket");
+    let mut engine = Command::new(std::env::current_exe().expect("a program"))
+        .args(["--exact", "listens_for_another_test"])
+        .env(LISTEN_AT, &socket)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while UnixStream::connect(&socket).is_err() {
+        assert!(Instant::now() < deadline, "nobody listens");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    fs::set_permissions(&socket, Permissions::from_mode(0o666)).expect("open");
+    let signal = |signal| kill_process(Pid::from_child(&engine), signal).expect("it is there");
+    signal(Signal::STOP);
+    let socket = socket.to_str().expect("a plain path");
+    let output = sandbox.run(&["list", "--engine", socket]);
+    signal(Signal::KILL);
+    engine.wait().expect("it has ended");
+    let told = errors(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("sudo kill -CONT"), "{told}");
+    assert!(!told.contains("trusts"), "{told}");
+    assert!(
+        !sandbox.0.path().join("home/told").exists(),
+        "sudo was called"
+    );
 }
 
 #[test]

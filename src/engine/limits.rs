@@ -37,8 +37,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A stopped daemon is told within 13 s, one that takes 10 s for each answer
-    /// is waited for.
+    /// A daemon that was stopped by a signal is told within 3 s, another one that
+    /// says nothing within 13 s; one that takes 10 s for each answer is waited for.
     fn default() -> Self {
         Limits {
             patience: Duration::from_millis(1500),
@@ -87,14 +87,15 @@ impl Watch {
     ) -> Result<T, EngineError> {
         let mut work = pin!(work);
         let limits = &self.limits;
+        let patience = self.patience();
         let (mut moved, mut count) = (Instant::now(), progress.count());
         let mut alive = Instant::now();
         loop {
-            if let Ok(done) = timeout(limits.patience, &mut work).await {
+            if let Ok(done) = timeout(patience, &mut work).await {
                 return Ok(done);
             }
             // A clock that a test has stopped jumps ahead, this one does not.
-            if alive.elapsed() >= limits.patience {
+            if alive.elapsed() >= patience {
                 let is_alive = tokio::select! {
                     biased;
                     done = &mut work => return Ok(done),
@@ -146,16 +147,34 @@ impl Watch {
         }
     }
 
+    fn was_silent(&self) -> bool {
+        matches!(&*self.way, Way::Socket { path, .. } if silent_sockets().contains(path))
+    }
+
+    fn patience(&self) -> Duration {
+        match self.was_silent() {
+            true => self.limits.patience / 10,
+            false => self.limits.patience,
+        }
+    }
+
     fn allowed(&self) -> Duration {
-        let Way::Socket { path, .. } = &*self.way else {
-            return self.limits.alive;
-        };
-        if silent_sockets().contains(path) {
-            return self.limits.patience;
+        let Limits {
+            patience,
+            alive,
+            starting,
+            ..
+        } = self.limits;
+        if self.was_silent() {
+            return patience;
         }
         match self.way.listener() {
-            Some(Listener { pid: 1, .. }) if stopped_daemon().is_none() => self.limits.starting,
-            _ => self.limits.alive,
+            Some(Listener { pid: 1, .. }) => match stopped_daemon() {
+                Some(_) => patience,
+                None => starting,
+            },
+            Some(Listener { pid, .. }) if is_stopped(pid) => patience,
+            _ => alive,
         }
     }
 
