@@ -138,6 +138,8 @@ fn in_project(mut command: Command, arguments: &[&str]) -> Command {
         .args(arguments)
         .env("DBMATRIX_PROJECT", PROJECT)
         .env_remove("GITHUB_ACTIONS")
+        // What is measured is root's, also where somebody runs it by sudo.
+        .env_remove("SUDO_UID")
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }

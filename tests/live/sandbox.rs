@@ -120,6 +120,8 @@ impl Sandbox {
             .args(arguments)
             .env("DBMATRIX_PROJECT", PROJECT)
             .env_remove("GITHUB_ACTIONS")
+            // The tests are root's, also where somebody runs them by sudo.
+            .env_remove("SUDO_UID")
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null());
         command

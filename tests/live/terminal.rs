@@ -33,6 +33,7 @@ impl Terminal {
             .env("TERM", "xterm")
             .env("NO_COLOR", "1")
             .env_remove("XDG_STATE_HOME")
+            .env_remove("SUDO_UID")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
