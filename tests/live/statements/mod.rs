@@ -19,6 +19,7 @@ use dbmatrix::nest::Found;
 use libtest_mimic::Failed;
 
 use self::log::{Asked, asked_by_database};
+use self::script::Readers;
 use super::Outcome;
 use super::chain::{block_on, find};
 use super::sandbox::{Sandbox, check, text};
@@ -74,16 +75,20 @@ pub(crate) fn scripts(sandbox: &Sandbox) -> Outcome {
         files.write(&format!("known-{number:03}.sql"), script)?;
     }
     files.hold_side_by_side(sandbox, &CLIENTS)?;
-    // Made-up scripts meet what the clients do differently: after `\g` and a blank,
-    // `mariadb` knows no command on the next line; it keeps a backslash that ends a
-    // line in backticks. There dbmatrix follows `mysql`.
+    // Where the clients differ, dbmatrix follows MySQL's.
     let seeds: Vec<u64> = (first..first + count).collect();
-    for batch in seeds.chunks(BATCH as usize) {
-        files.clear()?;
-        for seed in batch {
-            files.write(&format!("{seed:08}.sql"), &script::generate(*seed))?;
+    for (readers, clients) in [
+        (Readers::Mysql, &CLIENTS[..1]),
+        (Readers::All, &CLIENTS[1..]),
+    ] {
+        for batch in seeds.chunks(BATCH as usize) {
+            files.clear()?;
+            for seed in batch {
+                let script = script::generate(*seed, readers);
+                files.write(&format!("{seed:08}.sql"), &script)?;
+            }
+            files.hold_side_by_side(sandbox, clients)?;
         }
-        files.hold_side_by_side(sandbox, &CLIENTS[..1])?;
     }
     Ok(())
 }

@@ -144,6 +144,15 @@ const MODES: [&[u8]; 6] = [
     b"CREATE PROCEDURE m2() BEGIN SELECT 1 AS a; SET sql_mode='NO_BACKSLASH_ESCAPES'; SELECT 2 AS b; END|CALL m2()",
 ];
 
+/// Who is to understand a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// The client of MySQL.
+    Mysql,
+    /// Both families' clients, in the same way.
+    All,
+}
+
 /// A script being written.
 struct Writer {
     random: Random,
@@ -151,15 +160,17 @@ struct Writer {
     delimiter: String,
     /// Whether a backslash escapes, as far as the writer knows.
     escapes: bool,
+    readers: Readers,
 }
 
 /// The script of a seed.
-pub(crate) fn generate(seed: u64) -> Vec<u8> {
+pub(crate) fn generate(seed: u64, readers: Readers) -> Vec<u8> {
     let mut writer = Writer {
         random: Random(seed),
         text: Vec::new(),
         delimiter: ";".to_owned(),
         escapes: true,
+        readers,
     };
     for _ in 0..2 + writer.random.below(9) {
         writer.part();
@@ -202,12 +213,21 @@ impl Writer {
         }
     }
 
+    /// A line for a command begins here. MariaDB's client knows none where blanks or
+    /// a comment stand since the last statement.
+    fn command_line(&mut self) {
+        if self.readers == Readers::All {
+            self.put(b"\nSELECT 0\\g");
+        }
+        self.line();
+    }
+
     fn part(&mut self) {
         match self.random.below(100) {
             0..55 => self.statement(),
             55..65 => self.change_delimiter(),
             65..77 => {
-                self.line();
+                self.command_line();
                 let command = self.random.pick(&COMMANDS);
                 self.put(command);
                 self.put(b"\n");
@@ -215,10 +235,10 @@ impl Writer {
             77..85 => self.comment(),
             85..91 => self.mode(),
             91..93 => {
-                self.line();
+                self.command_line();
                 self.put(b"charset gbk\nSELECT '\xbf\\'");
                 self.terminate();
-                self.line();
+                self.command_line();
                 self.put(b"charset utf8mb4\n");
             }
             93..97 => self.terminate(),
@@ -284,6 +304,11 @@ impl Writer {
                 }
                 _ => vec![b'\\'],
             };
+            // A backslash that ends a line in backticks goes in MySQL's client only.
+            let is_split = quote == b'`' && matches!(piece.first(), Some(b'\n' | b'\r'));
+            if self.readers == Readers::All && is_split && self.text.ends_with(b"\\") {
+                continue;
+            }
             self.put(&piece);
         }
         if !self.random.happens(1) {
@@ -334,7 +359,7 @@ impl Writer {
     }
 
     fn change_delimiter(&mut self) {
-        self.line();
+        self.command_line();
         let word = DELIMITERS[self.random.below(DELIMITERS.len() as u64) as usize];
         let line = match self.random.below(8) {
             0 => format!("delimiter {word}"),
@@ -365,6 +390,9 @@ impl Writer {
 
     /// How files end.
     fn end(&mut self) {
+        if self.readers == Readers::All {
+            self.command_line();
+        }
         let end: &[u8] = match self.random.below(14) {
             0 => b"SELECT 'last'",
             1 => b"SELECT 'last' -- and least",
