@@ -106,8 +106,10 @@ impl SltSteps {
             return Err(self.sources.at(below + 1, expected.to_owned()));
         }
         let records = parser::parse(&format!("{}\n{body}", head.line)).map_err(|error| {
-            let below = error.location().line().saturating_sub(1);
-            self.sources.at(below as usize, error.kind().to_string())
+            // Where something is missing at the end, the crate names the line after it.
+            let below = error.location().line().saturating_sub(1) as usize;
+            let below = below.min(body.lines().count());
+            self.sources.at(below, error.kind().to_string())
         })?;
         let unread = || {
             self.sources

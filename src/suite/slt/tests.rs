@@ -47,6 +47,8 @@ fn a_wrong_record_or_condition_is_told_at_its_line() {
     assert!(wrong(b"\nquery error no\nSELECT 1\n----\nno\n").contains(":4: "));
     assert!(wrong(b"\nstatement ok\n\nSELECT 1\n").contains(":2: "));
     assert!(wrong(b"statement ok\nSELECT 1\n----\n1\n").contains(":1: "));
+    let runs_to_the_end = wrong(b"\nsystem ok\n----\na\n\nquery T");
+    assert!(runs_to_the_end.contains(":6: "), "{runs_to_the_end}");
 }
 
 #[test]
