@@ -37,8 +37,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A daemon that was stopped by a signal is told within 3 s, another one that
-    /// says nothing within 13 s; one that takes 10 s for each answer is waited for.
+    /// A daemon that was stopped by a signal counts as dead within 3 s, another one
+    /// that says nothing within 13 s; one that takes 10 s for each answer does not.
     fn default() -> Self {
         Limits {
             patience: Duration::from_millis(1500),
@@ -169,7 +169,7 @@ impl Watch {
             return patience;
         }
         match self.way.listener() {
-            Some(Listener { pid: 1, .. }) => match stopped_daemon() {
+            Some(Listener { pid: 1, .. }) => match stopped_daemon(self.way.daemons()) {
                 Some(_) => patience,
                 None => starting,
             },
@@ -194,18 +194,20 @@ impl Watch {
         };
         match self.way.listener() {
             Some(Listener { pid, .. }) if is_stopped(pid) => stopped("its daemon", pid),
-            Some(Listener { name, .. }) if name.contains("forkproxy") => match stopped_daemon() {
-                Some(pid) => stopped("the engine in the nest", pid),
-                None => "the engine in the nest is stuck: `dbmatrix doctor` looks at it, \
+            Some(Listener { name, .. }) if name.contains("forkproxy") => {
+                match stopped_daemon(&DAEMONS) {
+                    Some(pid) => stopped("the engine in the nest", pid),
+                    None => "the engine in the nest is stuck: `dbmatrix doctor` looks at it, \
                          `dbmatrix down` and another run make the nest anew"
-                    .to_owned(),
-            },
+                        .to_owned(),
+                }
+            }
             Some(Listener { pid, name }) if pid != 1 => format!(
                 "look at its daemon by `ps -o pid,stat,etime,args -p {pid}` (`{name}`) and at its \
                  log, and {RESTART}; where no systemd runs, end it by `sudo kill {pid}`: the next \
                  command starts it"
             ),
-            _ => match stopped_daemon() {
+            _ => match stopped_daemon(self.way.daemons()) {
                 Some(pid) => stopped("its daemon", pid),
                 None => format!(
                     "look at its daemon by `ps -C incusd,lxd -o pid,stat,etime,args` and at its \
@@ -232,6 +234,19 @@ struct Listener {
 }
 
 impl Way {
+    /// What the engine's daemon is called: a machine may have both.
+    fn daemons(&self) -> &'static [&'static str] {
+        let has = |kind: &str| match self {
+            Way::Socket { path, .. } => path.to_string_lossy().contains(kind),
+            Way::Network { .. } => false,
+        };
+        match (has("incus"), has("lxd")) {
+            (true, false) => &DAEMONS[..1],
+            (false, true) => &DAEMONS[1..],
+            _ => &DAEMONS,
+        }
+    }
+
     /// The process that listens; systemd (1) where it does so for a daemon.
     fn listener(&self) -> Option<Listener> {
         let Way::Socket { path, .. } = self else {
@@ -249,13 +264,17 @@ impl Way {
     }
 }
 
-/// A daemon of this machine, or of a nest, that was stopped by a signal.
-fn stopped_daemon() -> Option<u32> {
+/// Of Incus and of LXD.
+const DAEMONS: [&str; 2] = ["incusd", "lxd"];
+
+/// A daemon of one of these names, of this machine or of a nest, that was stopped by a
+/// signal.
+fn stopped_daemon(names: &[&str]) -> Option<u32> {
     let entries = fs::read_dir("/proc").ok()?;
     let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.find(|pid| {
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        matches!(name.trim_end(), "incusd" | "lxd") && is_stopped(*pid)
+        names.contains(&name.trim_end()) && is_stopped(*pid)
     })
 }
 
@@ -264,4 +283,33 @@ fn is_stopped(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     rest.trim_start().starts_with(['T', 't'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Pid, Signal, kill_process};
+
+    #[test]
+    fn a_stopped_daemon_speaks_for_its_own_engine_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("lxd");
+        fs::copy("/bin/sleep", &program).expect("a program");
+        let mut daemon = std::process::Command::new(program)
+            .arg("60")
+            .spawn()
+            .expect("it starts");
+        kill_process(Pid::from_child(&daemon), Signal::STOP).expect("it is there");
+        while !is_stopped(daemon.id()) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let daemons = |path: &str| Way::socket(PathBuf::from(path)).daemons();
+        let incus = stopped_daemon(daemons("/var/lib/incus/unix.socket"));
+        let lxd = stopped_daemon(daemons("/var/lib/lxd/unix.socket"));
+        daemon.kill().expect("it is there");
+        daemon.wait().expect("it has ended");
+        assert_ne!(incus, Some(daemon.id()));
+        assert!(lxd.is_some());
+        assert_eq!(daemons("/run/dbmatrix/p.n.socket"), DAEMONS);
+    }
 }

@@ -1,5 +1,6 @@
 //! Connecting to an engine's Unix socket, as far as this user may, and with
-//! root's help beyond that.
+//! root's help beyond that: what the root helper has opened comes as a file
+//! descriptor, which `hyperlocal`'s connector has no way to take.
 
 use std::future::Future;
 use std::io;

@@ -14,7 +14,7 @@
 //!   packages name.
 //! - It connects to sockets of an engine alone, of all those that are root's.
 //! - What becomes of networks, routes and files it decides by what the engine and the
-//!   kernel say, not by what it is told.
+//!   kernel say, not by what a request says.
 
 mod check;
 mod detach;
