@@ -144,11 +144,21 @@ impl Suite<'_> {
                 suite: self.cell.suite.name.clone(),
                 file: file(&test),
             });
-            let ready = match bench.take() {
-                Some(bench) => bench,
-                None => Bench::make(source, tool, number).await?,
+            let tried = async {
+                let ready = match bench.take() {
+                    Some(bench) => bench,
+                    None => Bench::make(source, tool, number).await?,
+                };
+                self.tried(&test, ready, source, tool, number).await
             };
-            let (result, ready) = self.tried(&test, ready, source, tool, number).await?;
+            let (result, ready) = match tried.await {
+                Ok(tried) => tried,
+                Err(error) => {
+                    // What began ends, whatever becomes of the worker.
+                    self.finished(file(&test), aborted(error.to_string()));
+                    return Err(error);
+                }
+            };
             if !result.is_good() {
                 self.joint.course.note_failure();
             }

@@ -194,7 +194,8 @@ pub(crate) fn sudoer(sandbox: &Sandbox) -> Outcome {
     sudoer.run(&group).expect(0)?.says("42")?;
     killed(&sudoer)?;
     sudoer.run(&["down", "--nest", "helped"]).expect(0)?;
-    check(helpers().is_empty(), format!("left: {:?}", helpers()))
+    // It ends when it hears that its user's process has, a moment later.
+    wait_until("no helper", || helpers().is_empty())
 }
 
 /// Who calls sudo themselves goes on as themselves: a link is followed with their
