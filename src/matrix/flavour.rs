@@ -113,13 +113,22 @@ const LONGEST: usize = 45;
 
 /// Names of containers are names of hosts.
 pub(super) fn check_name(table: &TableReader<'_>, name: &Placed<String>) {
-    let text = &name.value;
+    check_as(table, name, &name.value);
+}
+
+/// Names of flavours and suites may have dots as well, as versions have, where a
+/// hyphen may be.
+pub(super) fn check_dotted_name(table: &TableReader<'_>, name: &Placed<String>) {
+    check_as(table, name, &name.value.replace('.', "-"));
+}
+
+fn check_as(table: &TableReader<'_>, name: &Placed<String>, text: &str) {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
     if !plain || !begins || text.len() > LONGEST || text.ends_with('-') {
         table.problem(
             name.span.clone(),
-            format!("expected a name of at most {LONGEST} letters, digits and hyphens that begins with a letter; found `{text}`"),
+            format!("expected a name of at most {LONGEST} letters, digits and hyphens that begins with a letter; found `{}`", name.value),
         );
     }
 }
@@ -147,12 +156,8 @@ impl Reading<'_, '_> {
             value: server.value.replace(':', "-"),
             span: server.span.clone(),
         });
-        let container = Placed {
-            value: name.value.replace('.', "-"),
-            span: name.span.clone(),
-        };
         if wanted.is_some() {
-            check_name(self.report, &container);
+            check_dotted_name(self.report, &name);
         }
         let required = self.table.flag("required").is_none_or(|flag| flag.value);
         let defaults = self.defaults.but_for(self.table);

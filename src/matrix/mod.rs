@@ -219,6 +219,41 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
     }
 
     #[test]
+    fn suites_have_names_like_all_others() {
+        let told_of = |name: &str| {
+            told(&format!(
+                "flavours = ['mysql:9.7']\n\n[[suite]]\nname = '{name}'\ncommand = ['true']\n"
+            ))
+        };
+        let longest = "x".repeat(45);
+        for name in ["s", "mariadb-main", "mysql-9.7", "Own", &longest] {
+            assert_eq!(told_of(name), [""; 0], "{name}");
+        }
+        let longer = "x".repeat(46);
+        for name in [
+            "",
+            "-",
+            "9",
+            "a/b",
+            "../a",
+            "..",
+            "a b",
+            "under_score",
+            "a-",
+            "a.",
+            "ä",
+            &longer,
+        ] {
+            assert_eq!(
+                told_of(name),
+                [format!(
+                    "m.toml:4: expected a name of at most 45 letters, digits and hyphens that begins with a letter; found `{name}`"
+                )]
+            );
+        }
+    }
+
+    #[test]
     fn jobs_are_a_whole_number_from_one() {
         let run = |jobs: &str| format!("flavours = ['mysql:9.7']\n[run]\njobs = {jobs}\n");
         let matrix = parse(&run("3")).expect("a matrix");

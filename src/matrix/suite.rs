@@ -7,7 +7,7 @@ use std::time::Duration;
 use globset::Glob;
 use regex::Regex;
 
-use super::flavour::Flavour;
+use super::flavour::{Flavour, check_dotted_name};
 use super::image;
 use super::pattern::{expand, plain};
 use crate::compare::{Replacement, Rules, Tolerance};
@@ -194,6 +194,7 @@ pub(super) fn read_all(
             table.problem(table.span(), "expected a `name`");
             continue;
         };
+        check_dotted_name(&table, &name);
         if suites.iter().any(|suite| suite.name == name.value) {
             table.problem(
                 name.span,
