@@ -5,6 +5,7 @@ use tokio::io::AsyncRead;
 
 use super::address::UNMANAGED;
 use super::outer::RUNTIME;
+use super::removal::{Meant, remove};
 use super::{NestError, key};
 use crate::engine::{Engine, EngineError, FileMode, Operation, config};
 
@@ -127,6 +128,6 @@ impl Arrival {
                 return Ok(());
             }
         }
-        Ok(engine.destroy_instance(name).await?)
+        remove(engine, name, Meant::HalfMade).await
     }
 }

@@ -11,6 +11,7 @@ use super::address::{fixed_address, free_address};
 use super::credential::Credentials;
 use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
+use super::removal::{Meant, remove};
 use super::turn::Turns;
 use super::{Nest, NestError, apt, inner, key};
 use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
@@ -120,7 +121,7 @@ impl Children {
                 Ok((self.read(&found)?, Stage::Ready))
             }
             Some(_) => {
-                engine.destroy_instance(&spec.name).await?;
+                remove(engine, &spec.name, Meant::Tool).await?;
                 Ok((self.make(&spec.name, spec).await?, Stage::New))
             }
             None => Ok((self.make(&spec.name, spec).await?, Stage::New)),
@@ -185,7 +186,9 @@ impl Children {
     /// Removes a child that was not fully made; one that was stays.
     pub async fn remove_half_made(&self, name: &str) -> Result<(), NestError> {
         match self.nest.engine.instance(name).await? {
-            Some(child) if !is_ready(&child) => Ok(self.nest.engine.destroy_instance(name).await?),
+            Some(child) if !is_ready(&child) => {
+                remove(&self.nest.engine, name, Meant::HalfMade).await
+            }
             _ => Ok(()),
         }
     }

@@ -79,6 +79,16 @@ pub enum NestError {
         /// The nest.
         nest: String,
     },
+    /// A container of that name is another one than is to go.
+    #[error(
+        "container `{name}` of the nest is not {meant}, by its own keys: it stays as it is; rename it, or `dbmatrix down` and another run make the nest anew"
+    )]
+    NotMeant {
+        /// The name.
+        name: String,
+        /// What was to be removed under it.
+        meant: String,
+    },
     /// The nest was made with settings that cannot be changed in place.
     #[error(
         "nest `{name}` was made with another image, storage or `privileged`; `dbmatrix down` removes it, the next run makes it anew"

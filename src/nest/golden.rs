@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::child::{Child, ChildAccess, ChildSpec, Children, fits};
 use super::credential::Credentials;
 use super::outer::{is_ready, succeed};
+use super::removal::{Meant, remove};
 use super::{NestError, apt, key};
 use crate::engine::{
     Config, Devices, Engine, EngineError, Exec, FileMode, ImageSource, Instance, Power, config,
@@ -75,7 +76,7 @@ impl Children {
     /// As of the engine and of the image.
     pub async fn begin_golden(&self, spec: &ChildSpec) -> Result<Child, NestError> {
         let name = name::golden(&spec.key);
-        self.nest.engine.destroy_instance(&name).await?;
+        remove(&self.nest.engine, &name, Meant::Golden(&spec.key)).await?;
         self.make(&name, spec).await
     }
 
@@ -251,15 +252,15 @@ impl Children {
         Ok(())
     }
 
-    /// Removes a child; absent is fine.
+    /// Removes a flavour's child, or a copy of one; absent is fine.
     ///
     /// # Errors
-    /// As of the engine.
+    /// [`NestError::NotMeant`]; as of the engine.
     pub async fn remove(&self, name: &str) -> Result<(), NestError> {
-        Ok(self.nest.engine.destroy_instance(name).await?)
+        remove(&self.nest.engine, name, Meant::FlavoursOwn).await
     }
 
-    /// A copy under a name; what has it goes.
+    /// A copy under a name; a child of the flavour that has it goes.
     pub(super) async fn copy(
         &self,
         of: &Golden,
@@ -268,7 +269,7 @@ impl Children {
         access: Option<&ChildAccess>,
     ) -> Result<Child, NestError> {
         let engine = &self.nest.engine;
-        engine.destroy_instance(name).await?;
+        self.remove(name).await?;
         let golden = ImageSource::Container(of.name.clone());
         if let Some(access) = access {
             let credentials = Credentials {

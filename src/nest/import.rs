@@ -14,6 +14,7 @@ use super::child::Child;
 use super::credential::Credentials;
 use super::listing::Kind;
 use super::outer::{RUNTIME, config_stage_ready, is_ready, read_key};
+use super::removal::{Meant, remove};
 use super::{Nest, NestError, inner, key};
 use crate::engine::{FileMode, Power, config};
 use crate::name;
@@ -49,7 +50,7 @@ impl Import {
                 flavour: flavour.to_owned(),
             });
         }
-        nest.engine.destroy_instance(&container).await?;
+        remove(&nest.engine, &container, Meant::HalfMade).await?;
         let taken: Vec<Ipv4Addr> = there
             .iter()
             .filter_map(|child| read_key(child, key::ADDRESS).ok())

@@ -20,6 +20,7 @@ mod locate;
 mod outer;
 mod packed;
 mod prune;
+mod removal;
 mod snapshot;
 mod socket;
 mod standing;

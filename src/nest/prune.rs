@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::listing::Kind;
 use super::outer::is_ready;
+use super::removal::Meant;
 use super::{Nest, NestError, apt, disk_usage, key};
 use crate::engine::{Engine, Instance};
 
@@ -96,6 +97,9 @@ fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
     }
     let (server, version) = (text(key::SERVER), text(key::VERSION));
     match Kind::of_child(child) {
+        // One that somebody has copied has its marks under another name.
+        Kind::Golden if !Meant::Golden(text(key::KEY)).is(child) => None,
+        Kind::Ahead if !Meant::FlavoursOwn.is(child) => None,
         Kind::Golden => Some(format!("golden child of {server} ({version})")),
         Kind::Ahead => Some(format!("copy made ahead of {server} ({version})")),
         Kind::Nest | Kind::Flavour(_) | Kind::Other => None,

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::child::create_at;
 use super::golden::{is_golden, shut_down};
 use super::outer::config_stage_ready;
+use super::removal::{Meant, remove};
 use super::{Located, NestError, State, key};
 use crate::engine::{Devices, EngineError, FileMode, ImageSource, Power, config};
 use crate::name;
@@ -126,7 +127,7 @@ impl Located {
             });
         }
         let kept = engine.read_text(name, access).await?;
-        engine.destroy_instance(name).await?;
+        remove(engine, name, Meant::ChildOf(&self.flavour)).await?;
         let imported = self.instance.config.get(key::IMPORTED);
         let mut noted = self.child.credentials.noted();
         noted.extend(config([

@@ -48,7 +48,7 @@ pub(crate) fn unswept(nest: Nest) -> Children {
 pub(crate) fn spec(name: &str, key: &str) -> ChildSpec {
     ChildSpec {
         name: name.to_owned(),
-        flavour: format!("the flavour {name}"),
+        flavour: name.replace("-9-7", "-9.7"),
         key: key.to_owned(),
         server: "mysql:9.7".to_owned(),
         image: ImageOrigin::Server {

@@ -43,12 +43,15 @@ impl Machine {
         inner.put("used", "Running", &[("flavour", "used"), ("key", "used")]);
         for key in ["used", "idle"] {
             let server = [("server", "mysql:9.7"), ("version", key)];
-            let ahead = [("flavour", "used"), ("ahead", "true"), ("key", key)];
+            let ahead = [("flavour", key), ("ahead", "true"), ("key", key)];
             let name = format!("{key}--twin");
             inner.put(&name, "Stopped", &[&server[..], &ahead[..]].concat());
         }
         inner.put("half", "Running", &[("stage", "making"), ("key", "used")]);
         inner.put_foreign("theirs");
+        // As `incus copy golden--idle mine` leaves it.
+        let golden = [("golden", "true"), ("key", "idle"), ("version", "mine")];
+        inner.put("mine", "Stopped", &golden);
         inner.put_volume("packages-debian");
         inner.put_volume("theirs");
         Machine { host, inner }
@@ -67,8 +70,9 @@ impl Machine {
 }
 
 /// What is used, and what is not ours.
-const LEFT: [&str; 4] = [
+const LEFT: [&str; 5] = [
     "golden--used: stopped, golden",
+    "mine: stopped, golden",
     "theirs: running",
     "used: running",
     "used--twin: stopped, ahead",

@@ -1,7 +1,7 @@
 //! The two containers of a flavour when an engine misbehaves: which one is its
 //! own, and that no third is left.
 
-use dbmatrix::nest::{Children, Use};
+use dbmatrix::nest::{Children, NestError, Use};
 
 use super::nested::{MYSQL, children, golden, renewed, spec};
 use super::state::Stateful;
@@ -278,4 +278,46 @@ async fn a_flavour_of_which_there_is_but_a_copy_leaves_nothing() {
     next.remove(&current).await.expect("nothing to remove");
     next.remove_other(MYSQL).await.expect("a removal");
     assert_eq!(fake.there(), [GOLDEN]);
+}
+
+/// Whoever has a flavour's names but is not its server, by its own keys, stays.
+#[tokio::test(start_paused = true)]
+async fn a_name_alone_lets_nothing_go() {
+    for own in [&[("flavour", "mysql-9-7")][..], &[("key", "k")], &[]] {
+        let fake = Stateful::start();
+        let children = children(&fake).await;
+        let spec = spec(MYSQL, "k");
+        let golden = golden(&children, &spec).await;
+        for name in [MYSQL, TWIN_NAME] {
+            match own {
+                [] => fake.put_foreign(name),
+                own => fake.put(name, "Running", own),
+            }
+        }
+        let there = fake.there();
+        let refused = [
+            children.renew(&golden, &spec, Use::Now).await.map(|_| ()),
+            children.copy_ahead(&golden, &spec).await,
+            children.remove(MYSQL).await,
+            children.remove_other(MYSQL).await,
+        ];
+        for refused in refused {
+            let is_told = matches!(&refused, Err(NestError::NotMeant { .. }));
+            assert!(is_told, "{own:?}: {refused:?}");
+        }
+        assert_eq!(fake.there(), there);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_the_name_of_a_golden_child_stays() {
+    let fake = Stateful::start();
+    let children = children(&fake).await;
+    fake.put("golden--k", "Running", &[("flavour", "mine")]);
+    let refused = children.begin_golden(&spec(MYSQL, "k")).await;
+    assert!(
+        matches!(&refused, Err(NestError::NotMeant { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(fake.record("golden--k", "flavour"), "mine");
 }
