@@ -35,6 +35,7 @@ struct Sudoer<'a> {
 
 impl<'a> Sudoer<'a> {
     fn new(sandbox: &'a Sandbox) -> Result<Self, libtest_mimic::Failed> {
+        sandbox.need("sudo", "sudo")?;
         let home = sandbox.folder.join("sudoer");
         std::fs::set_permissions(&sandbox.folder, open())?;
         sandbox.system(
@@ -48,8 +49,7 @@ impl<'a> Sudoer<'a> {
         };
         std::fs::set_permissions(&sudoer.home, open())?;
         let rule = format!("{USER} ALL=(root) NOPASSWD: ALL\n");
-        std::fs::write(rules(), rule)
-            .map_err(|error| format!("`{}` (is sudo installed?): {error}", rules().display()))?;
+        std::fs::write(rules(), rule)?;
         // Nobody else may look into the folder that it was built in.
         let program = sandbox.folder.join("dbmatrix-sudoer");
         std::fs::copy(env!("CARGO_BIN_EXE_dbmatrix"), &program)?;

@@ -228,6 +228,17 @@ impl Sandbox {
         path
     }
 
+    /// Makes sure of a program that a case needs and dbmatrix does not.
+    pub(crate) fn need(&self, program: &str, package: &str) -> Result<(), Failed> {
+        if self.system(program, &["--version"]).is_ok() {
+            return Ok(());
+        }
+        self.system("apt-get", &["-q", "update"])?;
+        let install = ["-q", "install", "--yes", "--no-install-recommends"];
+        let install = [&install[..], &[package]].concat();
+        self.system("apt-get", &install).map(drop)
+    }
+
     /// Runs a program of the system.
     pub(crate) fn system(&self, program: &str, arguments: &[&str]) -> Result<String, Failed> {
         let output = Command::new(program)
