@@ -69,6 +69,15 @@ impl Exec {
         Exec::new("/bin/sh", ["-eu", "-c", text])
     }
 
+    /// A shell script that asks systemctl for something, in a container that may
+    /// have begun to start only just now. Before systemd listens there, systemctl
+    /// fails with "Failed to connect to bus", and what systemd mounts then hides
+    /// what was written to `/run`; so the script waits, within its limit.
+    pub fn script_with_systemd(text: &str) -> Self {
+        const LISTENS: &str = "until [ -e /run/systemd/private ]; do sleep 0.02; done";
+        Exec::script(&format!("{LISTENS}\n{text}"))
+    }
+
     /// One more argument.
     pub fn arg(mut self, argument: &str) -> Self {
         self.command.push(argument.to_owned());

@@ -15,7 +15,7 @@ use super::Tool;
 use super::test::{TestEnd, TestRun};
 use crate::engine::{EngineError, Exec, FileMode, Power};
 use crate::name;
-use crate::nest::{Child, Children, Nest, NestError, UNTIL_SYSTEMD_ANSWERS};
+use crate::nest::{Child, Children, Nest, NestError};
 use crate::server::{
     Login, RoutedUser, Server, ServerError, ServerSpec, access_of, configure, log_in,
 };
@@ -166,7 +166,7 @@ impl<'a> Bench<'a> {
         spec.settings.push(resolve);
         configure(&child, &spec, source.user).await?;
         let service = spec.installation.service();
-        let go = Exec::script(&format!("{UNTIL_SYSTEMD_ANSWERS}{START}"))
+        let go = Exec::script_with_systemd(START)
             .env("SERVICE", service)
             .limit(START_LIMIT);
         let started = engine.exec(&name, &go).await?;

@@ -36,12 +36,6 @@ pub(super) fn fixed_address(address: Ipv4Addr, subnet: Ipv4Net) -> String {
     format!("lxc.net.0.ipv4.address = {address}/{prefix}\nlxc.net.0.ipv4.gateway = {gateway}")
 }
 
-/// What a script begins with that asks systemctl for something in a container
-/// which may have begun to start only just now: before systemd listens there it
-/// fails with "Failed to connect to bus", and what it mounts hides what was
-/// written to `/run`. The script's own limit ends the waiting.
-pub const UNTIL_SYSTEMD_ANSWERS: &str = "until [ -e /run/systemd/private ]; do sleep 0.02; done\n";
-
 /// Waits until a container has booted, so that nothing of it is cleared away
 /// while it is used, and names the gateway as its name server, once and for all.
 pub(super) fn first_steps(subnet: Ipv4Net) -> Exec {
@@ -50,7 +44,7 @@ pub(super) fn first_steps(subnet: Ipv4Net) -> Exec {
         rm -f /etc/resolv.conf
         echo "nameserver $GATEWAY" > /etc/resolv.conf
     "#;
-    Exec::script(&format!("{UNTIL_SYSTEMD_ANSWERS}{SCRIPT}"))
+    Exec::script_with_systemd(SCRIPT)
         .env("GATEWAY", &gateway(subnet).to_string())
         .limit(Duration::from_secs(90))
 }

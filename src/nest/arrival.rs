@@ -128,6 +128,6 @@ impl Arrival {
                 return Ok(());
             }
         }
-        remove(engine, name, Meant::HalfMade).await
+        remove(engine, name, Meant::Incomplete).await
     }
 }

@@ -186,8 +186,8 @@ impl Children {
     /// Removes a child that was not fully made; one that was stays.
     pub async fn remove_half_made(&self, name: &str) -> Result<(), NestError> {
         match self.nest.engine.instance(name).await? {
-            Some(child) if !is_ready(&child) => {
-                remove(&self.nest.engine, name, Meant::HalfMade).await
+            Some(child) if Meant::Incomplete.is(&child) => {
+                Ok(self.nest.engine.destroy_instance(name).await?)
             }
             _ => Ok(()),
         }

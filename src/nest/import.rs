@@ -50,7 +50,7 @@ impl Import {
                 flavour: flavour.to_owned(),
             });
         }
-        remove(&nest.engine, &container, Meant::HalfMade).await?;
+        remove(&nest.engine, &container, Meant::Incomplete).await?;
         let taken: Vec<Ipv4Addr> = there
             .iter()
             .filter_map(|child| read_key(child, key::ADDRESS).ok())

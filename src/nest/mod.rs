@@ -29,7 +29,6 @@ mod upkeep;
 mod usage;
 
 pub use access::{Access, Endpoint, Proxies};
-pub use address::UNTIL_SYSTEMD_ANSWERS;
 pub use apt::PACKAGE_CACHE;
 pub use arrival::Arrival;
 pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};

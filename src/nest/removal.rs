@@ -6,12 +6,12 @@ use super::{NestError, key};
 use crate::engine::{Engine, Instance};
 use crate::name::{self, first_of};
 
-/// What a container has to be by its own keys. One that is half made is what any
+/// What a container has to be by its own keys. One that is incomplete is what any
 /// of these begins as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meant<'a> {
     /// Nothing whole.
-    HalfMade,
+    Incomplete,
     /// The golden child of a key.
     Golden(&'a str),
     /// One of the two containers of the flavour that its name is made of.
@@ -34,7 +34,7 @@ impl Meant<'_> {
             return true;
         }
         match self {
-            Meant::HalfMade => false,
+            Meant::Incomplete => false,
             Meant::Golden(wanted) => {
                 let named = found.name == name::golden(wanted);
                 is_golden(found) && own(key::KEY) == wanted && named
@@ -52,7 +52,7 @@ impl Meant<'_> {
 
     fn text(self) -> String {
         match self {
-            Meant::HalfMade => "a half-made one of dbmatrix".to_owned(),
+            Meant::Incomplete => "an incomplete one of dbmatrix".to_owned(),
             Meant::Golden(wanted) => format!("the golden child of key `{wanted}`"),
             Meant::FlavoursOwn => "a server of that flavour".to_owned(),
             Meant::ChildOf(flavour) => format!("the server of flavour `{flavour}`"),
@@ -126,14 +126,14 @@ mod tests {
         for (meant, name, keys, expected) in cases {
             let found = container(name, keys);
             assert_eq!(meant.is(&found), *expected, "{meant:?} {name} {keys:?}");
-            assert!(!Meant::HalfMade.is(&found), "{name} is whole");
+            assert!(!Meant::Incomplete.is(&found), "{name} is whole");
         }
     }
 
     #[test]
-    fn what_is_half_made_may_go_unless_it_is_somebody_elses() {
+    fn what_is_incomplete_may_go_unless_it_is_somebody_elses() {
         for meant in [
-            Meant::HalfMade,
+            Meant::Incomplete,
             Meant::Golden("k"),
             Meant::FlavoursOwn,
             Meant::ChildOf("m"),

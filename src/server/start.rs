@@ -6,7 +6,7 @@ use super::settle::unit_of;
 use super::spec::ServerSpec;
 use super::{ServerError, succeed};
 use crate::engine::Exec;
-use crate::nest::{Child, UNTIL_SYSTEMD_ANSWERS};
+use crate::nest::Child;
 
 /// First start of a server that initialises its data on a slow disk.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -42,7 +42,7 @@ done
 /// [`ServerError::NotStarted`] with the end of the service's log.
 pub async fn start(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
     let service = spec.installation.service();
-    let start = Exec::script(&format!("{UNTIL_SYSTEMD_ANSWERS}{START}"))
+    let start = Exec::script_with_systemd(START)
         .env("SERVICE", service)
         .limit(LIMIT);
     let output = child.engine.exec(&child.name, &start).await?;
@@ -110,7 +110,7 @@ pub async fn started_again<T>(
 /// As of the engine.
 pub async fn revive(child: &Child) -> Result<bool, ServerError> {
     let service = unit_of(child).await?;
-    let revive = Exec::script(&format!("{UNTIL_SYSTEMD_ANSWERS}{REVIVE}")).env("SERVICE", &service);
+    let revive = Exec::script_with_systemd(REVIVE).env("SERVICE", &service);
     let output = succeed(child, "start the server", revive).await?;
     Ok(!output.stdout.is_empty())
 }
