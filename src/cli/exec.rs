@@ -11,6 +11,7 @@ use super::reach::{Reached, find_all, find_each, reach_all};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
 use crate::event::Verdict;
+use crate::report::visible;
 use crate::run::{CommandEnd, Invocation, Output, run_command};
 use crate::server::certificate_authority;
 
@@ -69,7 +70,7 @@ async fn run_one(
     };
     let ended = async {
         tokio::pin! {
-            let running = run_command(&reached.server, &invocation);
+            let running = run_command(&reached.server, &invocation, || false);
         }
         loop {
             tokio::select! {
@@ -78,7 +79,11 @@ async fn run_one(
             }
         }
     };
-    match ended.await.map_err(Failure::misused)? {
+    let run = ended.await;
+    for left in run.left {
+        eprintln!("{}: the command left {}", reached.flavour, visible(&left));
+    }
+    match run.ended.map_err(Failure::misused)? {
         CommandEnd::Exited(status) => Ok(status),
         CommandEnd::TookTooLong(_) => Err(Failure::not_provided("the command took too long")),
     }

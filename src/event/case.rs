@@ -36,6 +36,9 @@ pub struct CaseResult {
     pub aborted: Option<String>,
     /// Whether it was cut short since the run ends at its first failure.
     pub cut: bool,
+    /// What it left on the server, and what became of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// Its place among what the flavour runs, by which reports are sorted:
     /// several cases run at a time.
     #[serde(default)]

@@ -138,7 +138,7 @@ fn header(run: &RunRecord) -> Markup {
             }
             p { (Summary::of(run).last_line()) }
             @if let Some((_, reason)) = &run.aborted { pre.reason { (visible(reason)) } }
-            @for warning in &run.warnings { p.warning { "warning: " (visible(warning)) } }
+            @for warning in run.warnings() { p.warning { "warning: " (visible(&warning)) } }
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn render(run: &RunRecord) -> io::Result<String> {
         report.add_test_suite(aborted("run", reason));
     }
     if run.lacks_reports() {
-        report.add_test_suite(aborted("reports", &run.warnings.join("\n")));
+        report.add_test_suite(aborted("reports", &run.warnings().join("\n")));
     }
     for tests in &mut report.test_suites {
         tests.timestamp = run.began.parse().ok();
@@ -84,8 +84,13 @@ fn of_case(run: &RunRecord, case: &CaseOn) -> TestCase {
     if let Some(line @ 1..) = first {
         test.extra.insert("line".into(), line.to_string().into());
     }
-    if let Some(log) = &case.result.log {
-        test.set_system_out(format!("the whole output is in {}", log.display()));
+    let log = case.result.log.iter();
+    let log = log.map(|log| format!("the whole output is in {}", log.display()));
+    let left = case.result.left.iter();
+    let left = left.map(|text| format!("left on the server: {text}"));
+    let notes: Vec<String> = log.chain(left).collect();
+    if !notes.is_empty() {
+        test.set_system_out(notes.join("\n"));
     }
     test
 }

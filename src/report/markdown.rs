@@ -32,10 +32,10 @@ pub(super) fn render(run: &RunRecord) -> String {
     text.push_str(&stale(run));
     text.push_str(&known(run));
     text.push_str(&insignificant(run));
-    for warning in &run.warnings {
+    for warning in run.warnings() {
         text.push_str(&format!(
             "> warning: {}\n\n",
-            plain(&one_line(warning, 500))
+            plain(&one_line(&warning, 500))
         ));
     }
     text.push_str(&provenance(run));

@@ -38,6 +38,8 @@ pub use summary::Summary;
 pub use text::Colour;
 pub use timings::Timings;
 
+pub(crate) use text::visible;
+
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Receiver};

@@ -1,6 +1,6 @@
 //! A run as its events tell it, for all that is written after its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub struct RunRecord {
     /// Of all comparisons.
     pub(super) compared: Option<Compared>,
     pub(super) stale: Vec<Stale>,
-    pub(super) warnings: Vec<String>,
+    warnings: Vec<String>,
     pub(super) aborted: Option<(Verdict, String)>,
     interrupted: bool,
     pub(super) took: Duration,
@@ -276,6 +276,30 @@ impl RunRecord {
     /// What the servers said of themselves, by flavour.
     pub fn servers(&self) -> &BTreeMap<String, ServerFacts> {
         &self.servers
+    }
+
+    /// What the run warned of, and what its cases left on the servers: the same on
+    /// several flavours once.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut left: Vec<(&Path, &str, Vec<&str>)> = Vec::new();
+        let mut places: HashMap<(&str, &Path, &str), usize> = HashMap::new();
+        for case in &self.cases {
+            for text in &case.result.left {
+                let key = (case.suite.as_str(), case.file.as_path(), text.as_str());
+                let at = *places.entry(key).or_insert(left.len());
+                if at == left.len() {
+                    left.push((key.1, key.2, Vec::new()));
+                }
+                let flavours = &mut left[at].2;
+                if flavours.last() != Some(&case.flavour.as_str()) {
+                    flavours.push(&case.flavour);
+                }
+            }
+        }
+        let left = left.into_iter().map(|(file, text, flavours)| {
+            format!("{} left on {}: {text}", file.display(), flavours.join(", "))
+        });
+        self.warnings.iter().cloned().chain(left).collect()
     }
 
     pub(super) fn new_divergences(&self) -> impl Iterator<Item = &Divergence> {

@@ -64,9 +64,10 @@ impl<'a> Summary<'a> {
             text.push('\n');
             text.push_str(&indented(reason, ""));
         }
-        if !record.warnings.is_empty() {
+        let warnings = record.warnings();
+        if !warnings.is_empty() {
             text.push_str("\nwarnings:\n");
-            for warning in &record.warnings {
+            for warning in &warnings {
                 text.push_str(&indented(warning, "  "));
             }
         }

@@ -74,7 +74,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 
 /// A text with its control characters written out: what a server sends must
 /// not move the cursor. Ends of lines and tabs stay.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() && letter != '\n' && letter != '\t' {

@@ -12,9 +12,10 @@ use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::ahead::StepsAhead;
+use super::cleanup::{Traces, clean_up};
 use super::comparison::Sink;
 use super::course::Course;
 use super::database;
@@ -67,14 +68,32 @@ pub(super) struct CaseEnd {
     pub(super) result: CaseResult,
     /// Outcomes of a `.sql` file in update mode.
     pub(super) recorded: Recorded,
+    /// Whether it has left on the server what could not be ended.
+    pub(super) dirty: bool,
 }
 
-/// Runs a case; each step and its answer goes to `sink`. The future may be
-/// dropped at any time; its database then stays until the next run.
+impl CaseEnd {
+    /// A case that cannot begin.
+    pub(super) fn without_server(reason: String) -> Self {
+        CaseEnd {
+            result: CaseResult {
+                aborted: Some(reason),
+                ..CaseResult::default()
+            },
+            recorded: Recorded::default(),
+            dirty: false,
+        }
+    }
+}
+
+/// Runs a case; each step and its answer goes to `sink`. Where it `is_alone` on the
+/// server, whatever is left in the end is its own. The future may be dropped at any
+/// time; its database then stays until the next run.
 pub(super) async fn run_case(
     server: &impl Connect,
     case: &Case,
     sink: Option<&mut Sink>,
+    is_alone: impl Fn() -> bool,
 ) -> CaseEnd {
     let begun = Instant::now();
     let database = database::database_name();
@@ -83,7 +102,7 @@ pub(super) async fn run_case(
     if let Some(root) = &case.suite.local_files {
         folder.root.clone_from(root);
     }
-    let (ended, mut end) = match open(server, case, &database).await {
+    let (ended, mut end, traces) = match open(server, case, &database).await {
         Ok((steps, stored, first)) => {
             let runner = Runner {
                 case,
@@ -96,12 +115,14 @@ pub(super) async fn run_case(
             };
             runner.run(steps).await
         }
-        Err(reason) => (Err(reason), tally.end()),
+        Err(reason) => (Err(reason), tally.end(), Traces::default()),
     };
     if let Err(reason) = ended {
         end.result.aborted = Some(reason);
     }
-    database::drop_database(server, &database).await;
+    let cleaned = clean_up(server, &database, &traces, is_alone).await;
+    end.dirty = cleaned.dirty.is_some();
+    end.result.left = cleaned.told(&database);
     end.result.took = begun.elapsed();
     end
 }
@@ -135,7 +156,12 @@ async fn open(
             (StepsAhead::of_sql(steps), stored)
         }
     };
-    let first = database::create(server, database).await?;
+    let limit = case.suite.step_limit;
+    let created = timeout(limit, database::create(server, database)).await;
+    let first = created.map_err(|_| {
+        let limit = humantime::format_duration(limit);
+        format!("the server did not make a database for the case within {limit}")
+    })??;
     Ok((steps, stored, first))
 }
 
@@ -161,13 +187,11 @@ struct Waiting {
 
 impl<S: Connect> Runner<'_, S> {
     /// Runs all steps; an error says why the case could not go on.
-    async fn run(mut self, steps: StepsAhead) -> (Result<(), String>, CaseEnd) {
+    async fn run(mut self, steps: StepsAhead) -> (Result<(), String>, CaseEnd, Traces) {
         let ended = self.run_steps(steps).await;
         self.judge_waiting();
-        // Named sessions are closed too: an open transaction of theirs would
-        // hold the database.
-        self.sessions.close().await;
-        (ended, self.tally.end())
+        let traces = self.sessions.close().await;
+        (ended, self.tally.end(), traces)
     }
 
     async fn run_steps(&mut self, mut steps: StepsAhead) -> Result<(), String> {

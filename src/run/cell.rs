@@ -11,10 +11,10 @@ use super::Joint;
 use super::case::{Case, CaseEnd, run_case};
 use super::comparison::{Comparison, Sink};
 use super::expectations::Answers;
+use super::supply::Supply;
 use crate::event::{Event, Failure};
 use crate::matrix::FilesSpec;
 use crate::plan::Cell;
-use crate::session::Connect;
 use crate::suite::{Facts, FileKind};
 
 /// How often a progress line moves.
@@ -35,7 +35,7 @@ pub(super) struct FileUnit<'a> {
 /// Runs a file on one flavour; gives what is recorded of it, where expectations
 /// are written.
 pub(super) async fn run_file(
-    server: &impl Connect,
+    supply: &impl Supply,
     facts: Facts,
     unit: &FileUnit<'_>,
     joint: &Joint,
@@ -62,7 +62,7 @@ pub(super) async fn run_file(
         events: joint.events.clone(),
         steps_done: Arc::new(AtomicUsize::new(0)),
     };
-    let ended = run_told(server, unit, &case, comparison, joint).await;
+    let ended = run_told(supply, unit, &case, comparison, joint).await;
     // What an outcome is not known of keeps its expectation.
     let is_whole = ended.result.aborted.is_none() && !ended.result.cut;
     if case.update && !is_whole {
@@ -81,7 +81,7 @@ pub(super) async fn run_file(
 
 /// Runs a file and says so.
 async fn run_told(
-    server: &impl Connect,
+    supply: &impl Supply,
     unit: &FileUnit<'_>,
     case: &Case,
     comparison: &Comparison,
@@ -94,7 +94,7 @@ async fn run_told(
         file: case.path.clone(),
     });
     let mut sink = comparison.sink(&case.facts);
-    let mut ended = run_until_good(server, cell, case, sink.as_mut(), joint).await;
+    let mut ended = run_until_good(supply, cell, case, sink.as_mut(), joint).await;
     if ended.result.cut {
         joint.note_cut();
     }
@@ -105,13 +105,14 @@ async fn run_told(
 
 /// Runs a file, again where it fails and the suite asks for retries.
 async fn run_until_good(
-    server: &impl Connect,
+    supply: &impl Supply,
     cell: &Cell,
     case: &Case,
     mut sink: Option<&mut Sink>,
     joint: &Joint,
 ) -> CaseEnd {
     let mut flaky: Vec<Failure> = Vec::new();
+    let mut left = Vec::new();
     let mut retries = 0;
     loop {
         let last = retries == cell.suite.retries;
@@ -130,13 +131,15 @@ async fn run_until_good(
             },
             ..case.clone()
         };
-        let mut ended = watched(server, &attempt, sink.as_deref_mut(), cell, joint).await;
+        let mut ended = watched(supply, &attempt, sink.as_deref_mut(), cell, joint).await;
+        left.append(&mut ended.result.left);
         if ended.result.is_good() || last {
             if let Some(sink) = sink {
                 sink.release();
             }
             ended.result.retries = retries;
             ended.result.flaky = flaky;
+            ended.result.left = left;
             return ended;
         }
         flaky = ended.result.failures;
@@ -145,21 +148,31 @@ async fn run_until_good(
     }
 }
 
-/// Runs a case and says now and then how far it is.
+/// Runs a case on a server of the supply, which has to do without that server after
+/// a case that leaves too much. Says now and then how far it is.
 async fn watched(
-    server: &impl Connect,
+    supply: &impl Supply,
     case: &Case,
     sink: Option<&mut Sink>,
     cell: &Cell,
     joint: &Joint,
 ) -> CaseEnd {
     let steps = Arc::clone(&case.steps_done);
-    let running = run_case(server, case, sink);
+    let lease = match supply.lease().await {
+        Ok(lease) => lease,
+        Err(reason) => return CaseEnd::without_server(reason),
+    };
+    let running = run_case(&lease.server, case, sink, || lease.is_alone());
     tokio::pin!(running);
     let mut tick = tokio::time::interval(TICK);
     loop {
         tokio::select! {
-            ended = &mut running => return ended,
+            ended = &mut running => {
+                if ended.dirty {
+                    lease.give_up();
+                }
+                return ended;
+            }
             _ = tick.tick() => joint.events.send(Event::CaseProgress {
                 flavour: cell.flavour.clone(),
                 suite: cell.suite.name.clone(),

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::Sender as Lines;
 
+use super::cleanup::{Traces, clean_up};
 use super::database;
 use crate::server::{RoutedUser, Server};
 
@@ -57,6 +58,17 @@ pub enum CommandEnd {
     TookTooLong(Duration),
 }
 
+/// What came of a program.
+#[derive(Debug)]
+pub struct CommandRun {
+    /// How it ended; one that fails is no error.
+    pub ended: Result<CommandEnd, CommandError>,
+    /// What it left on the server, and what became of that.
+    pub left: Vec<String>,
+    /// Whether it has left what could not be ended.
+    pub(super) dirty: bool,
+}
+
 /// Why a program could not be run.
 #[derive(Debug, Error)]
 pub enum CommandError {
@@ -82,21 +94,26 @@ pub enum CommandError {
 }
 
 /// Runs a program with a database of its own on the server, and drops that
-/// after. Dropping the future ends the program; the database then stays until
-/// the next run.
-///
-/// # Errors
-/// [`CommandError`]; a program that fails is none.
+/// after. Where it `is_alone` on the server, whatever is left in the end is its own.
+/// Dropping the future ends the program; the database then stays until the next run.
 pub async fn run_command(
     server: &Server,
     invocation: &Invocation<'_>,
-) -> Result<CommandEnd, CommandError> {
+    is_alone: impl Fn() -> bool,
+) -> CommandRun {
     let database = database::database_name();
-    let session = database::create(server, &database).await;
-    session.map_err(CommandError::Database)?.close().await;
-    let ended = run_in(server, invocation, &database).await;
-    database::drop_database(server, &database).await;
-    ended
+    let ended = async {
+        let session = database::create(server, &database).await;
+        session.map_err(CommandError::Database)?.close().await;
+        run_in(server, invocation, &database).await
+    };
+    let ended = ended.await;
+    let cleaned = clean_up(server, &database, &Traces::default(), is_alone).await;
+    CommandRun {
+        ended,
+        dirty: cleaned.dirty.is_some(),
+        left: cleaned.told(&database),
+    }
 }
 
 async fn run_in(

@@ -2,11 +2,13 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Joint;
 use super::command::{CommandEnd, CommandError, Invocation, Output, run_command};
 use super::stand::Stand;
+use super::supply::{Lease, Supply};
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::CommandSpec;
 use crate::plan::Cell;
@@ -28,7 +30,7 @@ pub(super) struct Place<'a> {
 
 /// Runs the command, again where it fails and the suite asks for retries.
 pub(super) async fn run_command_cell(
-    server: &Server,
+    supply: &impl Supply<Server = Server>,
     place: &Place<'_>,
     spec: &CommandSpec,
     joint: &Joint,
@@ -45,9 +47,17 @@ pub(super) async fn run_command_cell(
         file: file.clone(),
     });
     let mut flaky = Vec::new();
+    let mut left = Vec::new();
     let mut retries = 0;
     let mut result = loop {
-        let result = run_once(server, place, spec, joint).await;
+        let mut result = match supply.lease().await {
+            Ok(lease) => run_once(&lease, place, spec, joint).await,
+            Err(reason) => CaseResult {
+                aborted: Some(reason),
+                ..CaseResult::default()
+            },
+        };
+        left.append(&mut result.left);
         if result.is_good() || retries == cell.suite.retries {
             break result;
         }
@@ -56,6 +66,7 @@ pub(super) async fn run_command_cell(
     };
     result.retries = retries;
     result.flaky = flaky;
+    result.left = left;
     result.place = place.place;
     if !result.is_good() {
         joint.course.note_failure();
@@ -64,14 +75,15 @@ pub(super) async fn run_command_cell(
 }
 
 async fn run_once(
-    server: &Server,
+    lease: &Arc<Lease<Server>>,
     place: &Place<'_>,
     spec: &CommandSpec,
     joint: &Joint,
 ) -> CaseResult {
     let begun = Instant::now();
     let mut result = CaseResult::default();
-    match attempt(server, place, spec, joint).await {
+    let mut left = Vec::new();
+    match attempt(lease, place, spec, joint, &mut left).await {
         Ok((log, ended)) => {
             match failure(spec, &log, &ended) {
                 None => result.passed = 1,
@@ -85,19 +97,21 @@ async fn run_once(
         Err(error) => result.aborted = Some(error.to_string()),
     }
     result.took = begun.elapsed();
+    result.left = left;
     result
 }
 
 async fn attempt(
-    server: &Server,
+    lease: &Arc<Lease<Server>>,
     place: &Place<'_>,
     spec: &CommandSpec,
     joint: &Joint,
+    left: &mut Vec<String>,
 ) -> Result<(PathBuf, CommandEnd), CommandError> {
     let cell = place.cell;
     let folder = log_folder(&cell.suite.name)?;
     let log = folder.join(format!("{}.log", cell.flavour));
-    let authority = keep_authority(server, place, joint, &folder).await?;
+    let authority = keep_authority(lease, place, joint, &folder).await?;
     let invocation = Invocation {
         flavour: &cell.flavour,
         command: &spec.command,
@@ -107,8 +121,12 @@ async fn attempt(
         limit: cell.suite.limit,
         output: Output::File(log.clone()),
     };
-    let ended = run_command(server, &invocation).await?;
-    Ok((log, ended))
+    let run = run_command(&lease.server, &invocation, || lease.is_alone()).await;
+    if run.dirty {
+        lease.give_up();
+    }
+    *left = run.left;
+    Ok((log, run.ended?))
 }
 
 /// A folder of the suite's own; git is told to leave it alone.
@@ -129,14 +147,17 @@ fn log_folder(suite: &str) -> Result<PathBuf, CommandError> {
 /// Writes the server's certificate authority to a file, where it has one. One
 /// that cannot be read is no reason not to run a command.
 async fn keep_authority(
-    server: &Server,
+    lease: &Lease<Server>,
     place: &Place<'_>,
     joint: &Joint,
     folder: &Path,
 ) -> Result<Option<PathBuf>, CommandError> {
     let cell = place.cell;
-    let container = place.stand.children.current(&cell.container);
-    let found = certificate_authority(server, &place.stand.nest.engine, &container).await;
+    let container = match lease.copy() {
+        Some(copy) => copy.to_owned(),
+        None => place.stand.children.current(&cell.container),
+    };
+    let found = certificate_authority(&lease.server, &place.stand.nest.engine, &container).await;
     let text = match found {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::cleanup;
 use crate::outcome::Outcome;
 use crate::session::{Connect, Session, SessionError};
 
@@ -31,23 +32,9 @@ pub(super) async fn create(server: &impl Connect, database: &str) -> Result<Sess
     Ok(session)
 }
 
-/// Drops a database; one that cannot be dropped is dropped by the next run.
-pub(super) async fn drop_database(server: &impl Connect, database: &str) {
-    let dropped = async {
-        let mut session = server.connect(None).await?;
-        session
-            .run(&format!("DROP DATABASE IF EXISTS `{database}`"))
-            .await?;
-        session.close().await;
-        Ok::<(), SessionError>(())
-    };
-    if let Err(error) = dropped.await {
-        tracing::debug!(%error, database, "dropped by the next run");
-    }
-}
-
-/// Drops databases that an earlier run left when it was killed. The caller has
-/// made sure that no other run is at work on this server.
+/// Drops databases that an earlier run left when it was killed, but for those that
+/// somebody uses. The caller has made sure that no other run is at work on this
+/// server.
 ///
 /// # Errors
 /// As of the session.
@@ -56,13 +43,9 @@ pub(super) async fn drop_leftovers(server: &impl Connect) -> Result<(), SessionE
     let found = session.run("SHOW DATABASES").await?;
     let names = found.rows().into_iter().flat_map(|set| set.rows.values());
     let names = names.filter_map(|name| std::str::from_utf8(name?).ok());
-    for name in names.filter(|name| name.starts_with(PREFIX)) {
-        session
-            .run(&format!("DROP DATABASE IF EXISTS `{name}`"))
-            .await?;
-    }
-    session.close().await;
-    Ok(())
+    let names = names.filter(|name| name.starts_with(PREFIX));
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    cleanup::drop_former(session, &names).await
 }
 
 /// Messages that name the case's database name it alike in every run.

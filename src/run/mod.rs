@@ -8,6 +8,7 @@ mod ahead;
 mod backlog;
 mod case;
 mod cell;
+mod cleanup;
 mod command;
 mod command_cell;
 mod comparison;
@@ -16,7 +17,6 @@ mod database;
 mod excuses;
 mod expectations;
 mod flavour;
-mod isolated;
 mod judge;
 mod lock;
 mod mysqltest_cell;
@@ -26,6 +26,7 @@ mod proposal;
 mod sessions;
 mod side_by_side;
 mod stand;
+mod supply;
 mod system;
 mod tally;
 mod thread;
@@ -36,7 +37,8 @@ mod work;
 
 pub use after::{After, Patience, put_to_rest};
 pub use command::{
-    CommandEnd, CommandError, Invocation, Output, database_url, environment, run_command,
+    CommandEnd, CommandError, CommandRun, Invocation, Output, database_url, environment,
+    run_command,
 };
 pub use flavour::{Freshness, golden_key, provide};
 pub use lock::{Lock, LockError};
@@ -57,10 +59,10 @@ use futures_util::FutureExt;
 use comparison::Comparison;
 use course::Course;
 use expectations::{Answers, write_expectations};
-use isolated::Isolated;
 use mysqltest_cell::Tools;
 use pool::work_through;
 use side_by_side::run_flavours;
+use supply::{Servers, Supply};
 use units::Unit;
 use vacancy::Activity;
 use work::Work;
@@ -133,10 +135,18 @@ pub async fn run(stand: &Stand, plan: &Plan, prepared: &Prepared, events: &Sende
     let work = {
         let (stand, plan, joint) = (stand.clone(), Arc::clone(&plan), joint.clone());
         move |flavour: Flavour, server: Server| {
-            let identity = server.identity.clone();
-            let work = Work::new(server, &flavour.name, &identity, &plan, joint.clone());
-            let (stand, tools) = (stand.clone(), Arc::clone(&tools));
-            async move { run_work(Arc::new(work), &stand, &tools, jobs).await }
+            let (stand, plan, joint) = (stand.clone(), Arc::clone(&plan), joint.clone());
+            let tools = Arc::clone(&tools);
+            async move {
+                let mut cells = plan.cells.iter();
+                let Some(cell) = cells.find(|cell| cell.flavour == flavour.name) else {
+                    return Vec::new();
+                };
+                let identity = server.identity.clone();
+                let supply = Servers::new(server, &stand, cell, &joint.events);
+                let work = Work::new(supply, &flavour.name, &identity, &plan, joint.clone());
+                run_work(Arc::new(work), &stand, &tools, jobs).await
+            }
         }
     };
     let answers = run_flavours(&plan.flavours, &joint, provide, work).await;
@@ -155,7 +165,7 @@ pub async fn run(stand: &Stand, plan: &Plan, prepared: &Prepared, events: &Sende
 
 /// Runs a flavour's units; gives what was recorded of its files.
 async fn run_work(
-    work: Arc<Work<Server>>,
+    work: Arc<Work<Servers>>,
     stand: &Stand,
     tools: &Tools,
     jobs: usize,
@@ -167,11 +177,13 @@ async fn run_work(
     let given = work_through(work.units(jobs), run, |unit, reason| {
         work.lost(unit, &reason)
     });
-    given.await.into_iter().flatten().collect()
+    let answers = given.await.into_iter().flatten().collect();
+    work.supply.close().await;
+    answers
 }
 
 async fn run_unit(
-    work: Arc<Work<Server>>,
+    work: Arc<Work<Servers>>,
     unit: Unit,
     stand: &Stand,
     tools: &Tools,
@@ -179,13 +191,13 @@ async fn run_unit(
     if work.cell(unit).suite.isolation == Isolation::Clone {
         return run_isolated(work, unit, stand, tools).await;
     }
-    let server = work.server.clone();
-    run_on(server, work, unit, stand, tools).await
+    let supply = Arc::clone(&work.supply);
+    run_on(supply, work, unit, stand, tools).await
 }
 
 /// Runs a whole suite on a server of its own.
 async fn run_isolated(
-    work: Arc<Work<Server>>,
+    work: Arc<Work<Servers>>,
     unit: Unit,
     stand: &Stand,
     tools: &Tools,
@@ -194,23 +206,20 @@ async fn run_isolated(
         work.skip(unit);
         return Vec::new();
     }
-    let isolated = match Isolated::provide(stand, work.cell(unit), unit.cell).await {
-        Ok(isolated) => isolated,
-        Err(error) => {
-            work.abort(unit, &error.to_string());
-            return Vec::new();
-        }
-    };
-    let server = isolated.server.clone();
-    let running = run_on(server, Arc::clone(&work), unit, stand, tools);
+    let supply = Arc::new(work.supply.isolated());
+    if let Err(reason) = supply.lease().await {
+        work.abort(unit, &reason);
+        return Vec::new();
+    }
+    let running = run_on(Arc::clone(&supply), work, unit, stand, tools);
     let ended = AssertUnwindSafe(running).catch_unwind().await;
-    isolated.dispose(stand, &work.joint.events).await;
+    supply.close().await;
     ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 async fn run_on(
-    server: Server,
-    work: Arc<Work<Server>>,
+    supply: Arc<Servers>,
+    work: Arc<Work<Servers>>,
     unit: Unit,
     stand: &Stand,
     tools: &Tools,
@@ -219,7 +228,7 @@ async fn run_on(
     match &cell.suite.kind {
         SuiteKind::Files(files) => {
             let files = Arc::clone(files);
-            return Arc::clone(&work).run_files(server, unit, files).await;
+            return Arc::clone(&work).run_files(supply, unit, files).await;
         }
         SuiteKind::Command(command) => {
             let place = command_cell::Place {
@@ -227,7 +236,7 @@ async fn run_on(
                 stand,
                 place: unit.place,
             };
-            command_cell::run_command_cell(&server, &place, command, joint).await;
+            command_cell::run_command_cell(&*supply, &place, command, joint).await;
         }
         SuiteKind::Mysqltest(spec) => {
             let place = mysqltest_cell::Place {
@@ -236,7 +245,12 @@ async fn run_on(
                 tools,
                 place: unit.place,
             };
-            mysqltest_cell::run_mysqltest_cell(&server, place, spec, joint).await;
+            match supply.lease().await {
+                Ok(lease) => {
+                    mysqltest_cell::run_mysqltest_cell(&lease.server, place, spec, joint).await;
+                }
+                Err(reason) => work.abort(unit, &reason),
+            }
         }
     }
     Vec::new()

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
+use super::cleanup::Traces;
 use super::judge::Wrong;
 use crate::outcome::{Notice, Outcome};
 use crate::session::{Connect, LocalFolder, Session, SessionError};
@@ -39,6 +41,7 @@ pub(super) struct Sessions<'a, S> {
     folder: &'a LocalFolder,
     open: HashMap<Option<String>, Session>,
     alarm: Alarm,
+    traces: Traces,
 }
 
 /// A timer that is set anew for each statement. It is left to ring too early
@@ -72,12 +75,15 @@ impl<'a, S: Connect> Sessions<'a, S> {
         mut first: Session,
     ) -> Self {
         first.allow_local_files(folder.clone());
+        let mut traces = Traces::default();
+        traces.note_session(&first);
         Sessions {
             server,
             database,
             folder,
             open: HashMap::from([(None, first)]),
             alarm: Alarm::new(),
+            traces,
         }
     }
 
@@ -90,6 +96,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         until: Until,
         wanted: bool,
     ) -> Result<Reply, String> {
+        self.traces.note_statement(sql.bytes());
         let mut session = match self.open.remove(name) {
             Some(session) => session,
             None => self.connect().await.map_err(|error| error.to_string())?,
@@ -157,6 +164,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
             let database = database.map(|name| String::from_utf8_lossy(&name).into_owned());
             let mut session = self.server.connect(database.as_deref()).await?;
             session.allow_local_files(self.folder.clone());
+            self.traces.note_session(&session);
             self.open.insert(None, session);
             Ok::<(), SessionError>(())
         };
@@ -194,20 +202,18 @@ impl<'a, S: Connect> Sessions<'a, S> {
         }
     }
 
-    async fn connect(&self) -> Result<Session, SessionError> {
+    async fn connect(&mut self) -> Result<Session, SessionError> {
         let mut session = self.server.connect(Some(self.database)).await?;
         session.allow_local_files(self.folder.clone());
+        self.traces.note_session(&session);
         Ok(session)
     }
 
-    /// Closes all sessions; the first one last, since an open transaction of
-    /// another one would hold its tables.
-    pub(super) async fn close(mut self) {
-        let first = self.open.remove(&None);
-        for session in self.open.into_values().chain(first) {
-            let deadline = Instant::now() + LAST_WORDS;
-            let _ = timeout_at(deadline, session.close()).await;
-        }
+    /// Closes all sessions; gives what the case did that may have left something.
+    pub(super) async fn close(self) -> Traces {
+        let closing = self.open.into_values().map(Session::close);
+        let _ = timeout(LAST_WORDS, join_all(closing)).await;
+        self.traces
     }
 }
 

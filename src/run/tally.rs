@@ -87,6 +87,7 @@ impl<'a> Tally<'a> {
         CaseEnd {
             result: self.result,
             recorded: self.recorded,
+            dirty: false,
         }
     }
 

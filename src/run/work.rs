@@ -14,6 +14,7 @@ use super::expectations::{Answers, write_expectations};
 use super::pool::work_through;
 use super::prepared::Prepared;
 use super::side_by_side::our_own_fault;
+use super::supply::{Only, Supply};
 use super::thread::on_own_thread;
 use super::units::{Cut, Unit, Units};
 use crate::event::{CaseResult, Sender};
@@ -24,8 +25,8 @@ use crate::suite::Facts;
 use crate::version::Identity;
 
 /// A flavour that somebody is logged in to, with what is to be run on it.
-pub(super) struct Work<S> {
-    pub(super) server: S,
+pub(super) struct Work<P> {
+    pub(super) supply: Arc<P>,
     pub(super) joint: Joint,
     /// What conditions are asked of, but for a suite's labels.
     facts: Facts,
@@ -38,10 +39,10 @@ struct CellWork {
     begun: OnceLock<Instant>,
 }
 
-impl<S> Work<S> {
+impl<P> Work<P> {
     /// The plan's cells of a flavour.
     pub(super) fn new(
-        server: S,
+        supply: P,
         flavour: &str,
         identity: &Identity,
         plan: &Plan,
@@ -53,7 +54,7 @@ impl<S> Work<S> {
             begun: OnceLock::new(),
         });
         Work {
-            server,
+            supply: Arc::new(supply),
             joint,
             facts: Facts {
                 flavour: flavour.to_owned(),
@@ -148,11 +149,11 @@ fn parts(suite: &SuiteSpec, files: &FilesSpec, unit: Unit) -> Range<usize> {
     }
 }
 
-impl<S: Connect + 'static> Work<S> {
+impl<P: Supply> Work<P> {
     /// Runs a unit's files; gives what is recorded of them.
     pub(super) async fn run_files(
         self: Arc<Self>,
-        server: S,
+        supply: Arc<P>,
         unit: Unit,
         files: Arc<FilesSpec>,
     ) -> Vec<Answers> {
@@ -172,7 +173,7 @@ impl<S: Connect + 'static> Work<S> {
                     place: unit.place,
                     deadline,
                 };
-                answers.extend(run_file(&server, facts, &file, &self.joint).await);
+                answers.extend(run_file(&*supply, facts, &file, &self.joint).await);
             }
             answers
         })
@@ -193,7 +194,7 @@ pub(super) fn jobs(chosen: Option<u32>, flavours: usize) -> usize {
 /// Runs a plan's files on a server that is there already, whatever provides it;
 /// suites of other kinds are left out.
 /// How that goes, and what fails, are events.
-pub async fn run_files_on<S: Connect + Clone + 'static>(
+pub async fn run_files_on<S: Connect + 'static>(
     server: S,
     flavour: &str,
     identity: &Identity,
@@ -205,14 +206,15 @@ pub async fn run_files_on<S: Connect + Clone + 'static>(
     let mut plan = plan.clone();
     plan.cells
         .retain(|cell| matches!(cell.suite.kind, SuiteKind::Files(_)));
-    let work = Arc::new(Work::new(server, flavour, identity, &plan, joint));
+    let supply = Only::new(server);
+    let work = Arc::new(Work::new(supply, flavour, identity, &plan, joint));
     let run = |unit: Unit| {
         let work = Arc::clone(&work);
         async move {
             match &work.cell(unit).suite.kind {
                 SuiteKind::Files(files) => {
-                    let (server, files) = (work.server.clone(), Arc::clone(files));
-                    Arc::clone(&work).run_files(server, unit, files).await
+                    let (supply, files) = (Arc::clone(&work.supply), Arc::clone(files));
+                    Arc::clone(&work).run_files(supply, unit, files).await
                 }
                 SuiteKind::Command(_) | SuiteKind::Mysqltest(_) => Vec::new(),
             }

@@ -17,6 +17,7 @@ mod doctor;
 mod fast;
 mod hand;
 mod interrupt;
+mod left;
 mod moved;
 mod mysqltest;
 mod privilege;
@@ -101,6 +102,8 @@ fn main() {
         ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
         ("sqllogictest_in_all_its_forms", PAIR, slt::forms),
         ("a_hanging_statement_is_killed", PAIR, compare::limits),
+        ("what_a_file_leaves_is_ended", PAIR, left::files),
+        ("what_a_command_leaves_is_ended", ONE, left::command),
         ("retries_and_fail_fast_are_told", PAIR, compare::flaky),
         (
             "a_command_is_run_against_each_flavour",

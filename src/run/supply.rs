@@ -1,0 +1,220 @@
+//! Which server a flavour's units run on: the flavour's own, or a copy of its golden
+//! child. A suite may ask for a copy of its own, and a server on which a case has left
+//! what cannot be undone is replaced by one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use super::flavour::STARTING;
+use super::stand::Stand;
+use crate::event::Sender;
+use crate::name;
+use crate::nest::{Child, NestError};
+use crate::plan::Cell;
+use crate::server::{Login, Server, ServerError, access_of, log_in, started};
+use crate::session::Connect;
+
+/// A server for as long as something runs on it.
+#[derive(Debug)]
+pub(super) struct Lease<S> {
+    pub(super) server: S,
+    given_up: AtomicBool,
+    /// The copy that it runs in; the flavour's own server has none.
+    copy: Option<Child>,
+}
+
+impl<S> Lease<S> {
+    fn new(server: S, copy: Option<Child>) -> Arc<Self> {
+        Arc::new(Lease {
+            server,
+            given_up: AtomicBool::new(false),
+            copy,
+        })
+    }
+
+    /// Nothing else is to begin on this server.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// The container of a copy.
+    pub(super) fn copy(&self) -> Option<&str> {
+        self.copy.as_ref().map(|child| child.name.as_str())
+    }
+
+    /// Whether nobody but the caller and the supply has it.
+    pub(super) fn is_alone(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) <= 2
+    }
+}
+
+/// Who has a server for what begins.
+pub(super) trait Supply: Send + Sync + 'static {
+    type Server: Connect + 'static;
+
+    /// The server, another one where the former was given up. An error says why
+    /// there is none.
+    fn lease(&self) -> impl Future<Output = Result<Arc<Lease<Self::Server>>, String>> + Send;
+}
+
+/// A server that nobody can replace.
+pub(super) struct Only<S>(Arc<Lease<S>>);
+
+impl<S> Only<S> {
+    pub(super) fn new(server: S) -> Self {
+        Only(Lease::new(server, None))
+    }
+}
+
+impl<S: Connect + 'static> Supply for Only<S> {
+    type Server = S;
+
+    async fn lease(&self) -> Result<Arc<Lease<S>>, String> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+/// Why there is no copy.
+#[derive(Debug, Error)]
+enum CopyError {
+    #[error("no copy of the server could be had: {0}")]
+    Nest(#[from] NestError),
+    #[error("no copy of the server could be had: {0}")]
+    Server(#[from] ServerError),
+}
+
+/// Copies a flavour's golden child.
+#[derive(Clone)]
+struct Copies {
+    stand: Stand,
+    /// Any of the flavour's cells.
+    cell: Cell,
+    /// Numbers the copies.
+    next: Arc<AtomicUsize>,
+    events: Sender,
+}
+
+impl Copies {
+    /// Makes a copy, starts it and logs in. One that cannot be had leaves nothing.
+    async fn make(&self) -> Result<Arc<Lease<Server>>, CopyError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = name::copy(&self.cell.container, name::Copy::Suite(number));
+        let made = self.try_make(&name).await;
+        if made.is_err()
+            && let Err(left) = self.stand.children.remove_half_made(&name).await
+        {
+            tracing::debug!(%left, "the next run removes it");
+        }
+        made
+    }
+
+    async fn try_make(&self, name: &str) -> Result<Arc<Lease<Server>>, CopyError> {
+        let Copies { stand, cell, .. } = self;
+        let of = stand.children.current(&cell.container);
+        let access = access_of(&cell.server, &stand.user_of(&cell.flavour));
+        let child = stand.children.throwaway(&of, name, &access).await?;
+        stand.children.start(&child).await?;
+        let login = Login {
+            child: &child,
+            nest: &stand.nest,
+            limit: STARTING,
+        };
+        let server = started(&child, &cell.server, log_in(&login)).await?;
+        Ok(Lease::new(server, Some(child)))
+    }
+
+    /// Removes the copy of a lease, where it is one.
+    async fn remove(&self, lease: &Lease<Server>) {
+        let Some(child) = &lease.copy else {
+            return;
+        };
+        if let Err(left) = self.stand.children.remove(&child.name).await {
+            self.events.warn(format!(
+                "container `{}` stays until the next run: {left}",
+                child.name
+            ));
+        }
+    }
+}
+
+/// The servers of a flavour, or of one suite on it.
+pub(super) struct Servers {
+    copies: Copies,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    current: Option<Arc<Lease<Server>>>,
+    /// Those that were given up, as long as something runs on them.
+    former: Vec<Arc<Lease<Server>>>,
+}
+
+impl Servers {
+    /// Those of a flavour that has a server, and of which this is a cell.
+    pub(super) fn new(server: Server, stand: &Stand, cell: &Cell, events: &Sender) -> Self {
+        let held = Held {
+            current: Some(Lease::new(server, None)),
+            former: Vec::new(),
+        };
+        Servers {
+            copies: Copies {
+                stand: stand.clone(),
+                cell: cell.clone(),
+                next: Arc::default(),
+                events: events.clone(),
+            },
+            held: Mutex::new(held),
+        }
+    }
+
+    /// Others for a suite of the flavour, copies from the first on.
+    pub(super) fn isolated(&self) -> Self {
+        Servers {
+            copies: self.copies.clone(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Removes all copies; nothing runs on them any more.
+    pub(super) async fn close(&self) {
+        let held = std::mem::take(&mut *self.held.lock().await);
+        for lease in held.former.iter().chain(&held.current) {
+            self.copies.remove(lease).await;
+        }
+    }
+}
+
+impl Supply for Servers {
+    type Server = Server;
+
+    async fn lease(&self) -> Result<Arc<Lease<Server>>, String> {
+        let mut held = self.held.lock().await;
+        if let Some(current) = &held.current
+            && !current.is_given_up()
+        {
+            return Ok(Arc::clone(current));
+        }
+        let former = held.current.take();
+        held.former.extend(former);
+        for at in (0..held.former.len()).rev() {
+            if Arc::strong_count(&held.former[at]) == 1 {
+                self.copies.remove(&held.former.swap_remove(at)).await;
+            }
+        }
+        let made = self
+            .copies
+            .make()
+            .await
+            .map_err(|error| error.to_string())?;
+        held.current = Some(Arc::clone(&made));
+        Ok(made)
+    }
+}
