@@ -45,12 +45,18 @@ pub(crate) async fn stop_mirror(
     interrupted_installation(bench, attempt, moment, (&stop, START_MIRROR)).await
 }
 
-/// Leaves so little that an installation may begin and cannot end.
+/// Leaves so little that an installation may begin and cannot end. The installation
+/// takes some of what was free a moment ago.
 pub(crate) async fn fill_pool(bench: &Bench, attempt: Attempt, random: &mut StdRng) -> Result<Hit> {
     let left: u32 = random.random_range(1..60);
     let fill = format!(
-        "free=$(df --output=avail --block-size=1M {POOL} | tail -1)\n\
-         fallocate -l \"$((free - {left}))M\" {POOL}/filler\n"
+        "left={left}\n\
+         free=$(df --output=avail --block-size=1M {POOL} | tail -1)\n\
+         until fallocate -l \"$((free - left))M\" {POOL}/filler; do\n\
+             rm -f {POOL}/filler\n\
+             left=$((left + 32))\n\
+             test \"$left\" -lt 1024\n\
+         done\n"
     );
     let moment = Duration::from_secs_f64(random.random_range(0.0..INSTALLATION / 2.0));
     let empty = format!("rm -f {POOL}/filler; sync");

@@ -16,7 +16,7 @@ use super::args::Place;
 use super::completion::flavours;
 use super::each::{Runs, each};
 use super::hand::Chosen;
-use super::signal::asked_to_end;
+use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::snapshot::go_on;
 use super::{Failure, transfer};
 use crate::engine::EngineError;
@@ -177,7 +177,15 @@ pub(super) async fn packed<T>(
     work: impl AsyncFnOnce(&mut Package) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     // The server is not left shut down: who asks for the end is heard after that.
-    let asked = AbortOnDropHandle::new(tokio::spawn(asked_to_end()));
+    let left = format!(
+        "ended at once: `{}` may be left shut down, and a copy of it in the nest; its next run \
+         puts both in order",
+        one.flavour
+    );
+    let asked = AbortOnDropHandle::new(tokio::spawn(async move {
+        asked_to_end().await;
+        end_at_once_when_asked_again(left);
+    }));
     bar.set_message("copying");
     let mut package = one.package(consistency, mark).await?;
     let done = async {

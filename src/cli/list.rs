@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::args::{ListArgs, Place};
 use super::run::load_matrix;
-use super::signal::asked_to_end;
+use super::signal::{asked_to_end, end_soon_when_asked};
 use super::{Failure, privilege, say};
 use crate::engine::Engine;
 use crate::event::Verdict;
@@ -145,6 +145,7 @@ impl Looker<'_> {
     /// Draws over the last one on a terminal; elsewhere one follows the other,
     /// tables each below the time.
     async fn watch(&mut self, format: Format) -> Result<Verdict, Failure> {
+        end_soon_when_asked(Verdict::Passed);
         let end = asked_to_end();
         tokio::pin!(end);
         loop {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::args::Place;
 use super::hand::LogsArgs;
 use super::reach::find;
-use super::signal::asked_to_end;
+use super::signal::{asked_to_end, end_soon_when_asked};
 use super::{Failure, Unwritten, privilege, write_out};
 use crate::event::Verdict;
 use crate::nest::{Located, State};
@@ -41,6 +41,7 @@ pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Fail
     if !args.follow {
         return Ok(Verdict::Passed);
     }
+    end_soon_when_asked(Verdict::Interrupted);
     tokio::select! {
         ended = follow(&located, logs, page) => ended,
         () = asked_to_end() => Ok(Verdict::Interrupted),

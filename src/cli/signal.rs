@@ -27,19 +27,36 @@ pub(super) async fn asked_to_end() {
     futures_util::future::select_all(waits).await;
 }
 
+/// Ends the program soon after it is asked to end, with what is the status of that,
+/// if it does not end by itself: whoever prints may wait for somebody who does not
+/// read. For commands that have nothing to put in order.
+pub(super) fn end_soon_when_asked(verdict: Verdict) {
+    when_asked(move || {
+        thread::sleep(LAST_WORDS);
+        process::exit(verdict.code().into());
+    });
+}
+
 /// Ends the program at once when it is asked to end once more, whatever it is
 /// at; says what may be left. A thread of its own sees to it, since all others
 /// may wait for somebody who does not read.
 pub(super) fn end_at_once_when_asked_again(left: String) {
-    thread::spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let Ok(runtime) = runtime else { return };
-        runtime.block_on(asked_to_end());
+    when_asked(move || {
         let begun = Instant::now();
         let told = thread::spawn(move || eprintln!("{left}"));
         while !told.is_finished() && begun.elapsed() < LAST_WORDS {
             thread::sleep(Duration::from_millis(10));
         }
         process::exit(Verdict::Interrupted.code().into());
+    });
+}
+
+/// Does something in a thread of its own when the program is asked to end.
+fn when_asked(then: impl FnOnce() + Send + 'static) {
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(asked_to_end());
+        then();
     });
 }
