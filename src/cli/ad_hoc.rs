@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::Failure;
 use super::args::Place;
 use super::reach::flavours_awake;
-use super::run::{Task, provide};
-use super::{Failure, run};
+use super::task::{self, Task, provide};
 use crate::catalogue;
 use crate::event::Verdict;
 use crate::host::{Names, Survey, survey};
@@ -53,7 +53,7 @@ pub(super) async fn bring_up(
     let task = Task {
         yes,
         quiet: true,
-        ..run::bring_up(matrix, &Selection::default())?
+        ..task::bring_up(matrix, &Selection::default())?
     };
     match provide(place, &task).await? {
         Verdict::Passed => Ok(names),

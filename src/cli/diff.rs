@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::{DiffArgs, Place};
-use super::run::{Task, listed_differences, load_matrix, plan, prepare, provide};
+use super::run::listed_differences;
+use super::task::{Task, load_matrix, plan, prepare, provide};
 use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{DownArgs, Place};
-use super::run::load_matrix;
+use super::task::load_matrix;
 use super::{Failure, privilege, say};
 use crate::config::hint;
 use crate::engine::{Engine, Instance};

@@ -12,8 +12,8 @@ use tokio::io::BufReader;
 
 use super::args::{Place, access};
 use super::reach::{log_in_at, open_way};
-use super::run::{clean_up, prepare_way};
 use super::signal::{asked_to_end, end_at_once_when_asked_again};
+use super::task::{clean_up, prepare_way};
 use super::{Failure, consent, privilege, say, transfer};
 use crate::engine::EngineError;
 use crate::event::{Sender, Verdict};

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
 
 use super::args::{ListArgs, Place};
-use super::run::load_matrix;
 use super::signal::{asked_to_end, end_soon_when_asked};
+use super::task::load_matrix;
 use super::{Failure, privilege, say};
 use crate::engine::Engine;
 use crate::event::Verdict;

@@ -1,7 +1,7 @@
 //! `dbmatrix lock`.
 
 use super::args::{LockArgs, Place};
-use super::run::{Task, load_matrix, plan, prepare, provide_for};
+use super::task::{Task, load_matrix, plan, prepare, provide_for};
 use super::{Failure, say};
 use crate::config::ConfigError;
 use crate::event::Verdict;

@@ -40,6 +40,7 @@ mod run;
 mod shell;
 mod signal;
 mod snapshot;
+mod task;
 mod transfer;
 mod url;
 mod vacancy;

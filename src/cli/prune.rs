@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 
 use super::args::{Place, PruneArgs};
-use super::run::load_matrix;
+use super::task::load_matrix;
 use super::{Failure, privilege, say};
 use crate::engine::Engine;
 use crate::event::{Sender, Verdict};

@@ -1,7 +1,8 @@
 //! `dbmatrix report`.
 
 use super::args::{MergeArgs, Place, ReportCommand};
-use super::run::{listed_differences, stdout_width};
+use super::run::listed_differences;
+use super::task::stdout_width;
 use super::{Failure, say};
 use crate::event::{Sender, Verdict};
 use crate::report::{

@@ -1,0 +1,388 @@
+//! What a command provides and does: a matrix's nest, its flavours, a plan on them.
+
+use std::cell::OnceCell;
+use std::io::IsTerminal;
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::args::{Place, USUAL_PROJECT};
+use super::signal::{asked_to_end, end_at_once_when_asked_again};
+use super::{Failure, consent, privilege, say};
+use crate::config::hint;
+use crate::engine::Engine;
+use crate::event::{Event, Receiver, SCHEMA, Sender, Verdict};
+use crate::host::{Names, Storage, Survey, survey};
+use crate::image::ImageOrigin;
+use crate::matrix::{Flavour, Matrix, NestSpec};
+use crate::nest::{self, Access, Nest};
+use crate::plan::{Plan, Selection};
+use crate::privilege::is_root;
+use crate::report::{
+    Audience, Colour, Detail, Differences, Progress, ReportSpec, Reporter, RunRecord, Summary,
+    Timings, drive, open_reports,
+};
+use crate::run::{
+    After, Freshness, Patience, PrepareError, Prepared, RunOptions, Stand, StandOptions,
+    put_to_rest, run as run_plan,
+};
+use crate::shard::Shard;
+
+/// How long reporters may take over what they have not written yet, once a run
+/// is interrupted.
+const UNREAD: Duration = Duration::from_secs(3);
+
+/// What is to be done with a matrix that is up.
+pub(super) struct Task {
+    pub(super) matrix: Matrix,
+    pub(super) plan: Plan,
+    pub(super) prepared: Prepared,
+    /// Install missing packages without asking.
+    pub(super) yes: bool,
+    /// Every flavour is required.
+    pub(super) strict: bool,
+    /// Lines in place of bars.
+    pub(super) plain: bool,
+    /// What is said of differences.
+    pub(super) differences: Differences,
+    /// Which part of a run this is.
+    pub(super) shard: Option<Shard>,
+    /// What is written beside the summary.
+    pub(super) reports: Vec<ReportSpec>,
+    /// What becomes of the servers.
+    pub(super) after: After,
+    /// Whether it is told where the time went.
+    pub(super) timings: bool,
+    /// No summary of what went well.
+    pub(super) quiet: bool,
+}
+
+impl Task {
+    /// A task in which all else is as usual.
+    pub(super) fn new(matrix: Matrix, plan: Plan, prepared: Prepared) -> Self {
+        Task {
+            matrix,
+            plan,
+            prepared,
+            yes: false,
+            strict: false,
+            plain: false,
+            differences: Differences::default(),
+            shard: None,
+            reports: Vec::new(),
+            after: After::Keep,
+            timings: false,
+            quiet: false,
+        }
+    }
+}
+
+/// What brings flavours up, as they were left, and runs nothing.
+pub(super) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Failure> {
+    let mut plan = plan(&matrix, selection)?;
+    plan.cells.clear();
+    let options = RunOptions {
+        freshness: Freshness::AsLeft,
+        ..RunOptions::default()
+    };
+    let prepared = prepare(&plan, options)?;
+    Ok(Task::new(matrix, plan, prepared))
+}
+
+/// Checks what stands beside the suites' files, and the choice of a baseline.
+pub(super) fn prepare(plan: &Plan, options: RunOptions) -> Result<Prepared, Failure> {
+    if let Some(name) = &options.baseline
+        && !plan.flavours.iter().any(|flavour| flavour.name == *name)
+    {
+        let chosen = plan.flavours.iter().map(|flavour| flavour.name.as_str());
+        return Err(Failure::misused(format!(
+            "the baseline `{name}` is none of the chosen flavours; {}",
+            hint(name, chosen)
+        )));
+    }
+    Prepared::check(plan, options).map_err(|error| match error {
+        PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
+        PrepareError::Expectation(error) => Failure::misused(error),
+    })
+}
+
+fn colour_of_stderr() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Reads a matrix file; its problems are shown with the pieces that they are
+/// about.
+pub(super) fn load_matrix(path: &std::path::Path) -> Result<Matrix, Failure> {
+    Matrix::load(path).map_err(|error| Failure::misused(error.render(colour_of_stderr())))
+}
+
+pub(super) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
+    Plan::new(matrix, selection).map_err(Failure::misused)
+}
+
+/// Provides what a task needs and does it; tells how it went.
+pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failure> {
+    let record = provide_for(place, task).await?;
+    Ok(record.verdict())
+}
+
+/// As [`provide`], for who wants to know more than the verdict.
+pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord, Failure> {
+    let Task { matrix, plan, .. } = task;
+    // A part of a run may hold nothing; its reports are written all the same.
+    let options = match plan.flavours.is_empty() {
+        false => Some(options(place, task).await?),
+        true => None,
+    };
+    let reports = open_reports(&task.reports).map_err(Failure::misused)?;
+    let names: Vec<String> = plan
+        .flavours
+        .iter()
+        .map(|flavour| flavour.name.clone())
+        .collect();
+    let (events, heard) = Sender::channel();
+    let live = std::io::stderr().is_terminal() && !task.plain;
+    let mut audience: Vec<Box<dyn Reporter>> = vec![Box::new(Progress::new(live, &names))];
+    audience.extend(reports);
+    let timings = Timings::default();
+    audience.push(Box::new(timings.clone()));
+    let reporter = in_background(heard, Audience::new(audience));
+    events.send(beginning(task, &names));
+    let stand = OnceCell::new();
+    let lock = OnceCell::new();
+    let work = async {
+        let Some(options) = &options else {
+            return Ok(());
+        };
+        let taken = Stand::lock(options, &matrix.nest, &events);
+        let taken = taken.await.map_err(Failure::not_provided)?;
+        let lock = lock.get_or_init(|| taken);
+        let ensured = Stand::ensure(options, &matrix.nest, lock, &events);
+        let ensured = ensured.await.map_err(Failure::not_provided)?;
+        let stand = stand.get_or_init(|| ensured);
+        run_plan(stand, plan, &task.prepared, &events).await;
+        Ok::<(), Failure>(())
+    };
+    let ended = tokio::select! {
+        ended = work => Some(ended),
+        () = asked_to_end() => None,
+    };
+    match &ended {
+        None => events.send(Event::Interrupted),
+        Some(Err(failure)) => events.send(Event::Aborted {
+            verdict: failure.verdict,
+            reason: failure.message.clone(),
+        }),
+        Some(Ok(())) => {}
+    }
+    drop(events);
+    let interrupted = ended.is_none();
+    if interrupted {
+        end_at_once_when_asked_again(left_by(place, task));
+    }
+    let heard = heard_by(reporter, interrupted).await?;
+    // Without the lock, what is half made is somebody else's.
+    if let Some(options) = &options
+        && lock.get().is_some()
+        && !matches!(ended, Some(Ok(())))
+    {
+        if interrupted {
+            eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
+        }
+        clean_up(options, &matrix.nest.name).await;
+    }
+    if let Some(Err(failure)) = ended {
+        rest(stand.get(), task, Patience::None, |_| false).await;
+        return Err(failure);
+    }
+    let record = match heard {
+        Some(record) => {
+            tell(place, task, &record, &timings);
+            record
+        }
+        None => interrupted_record().await,
+    };
+    let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
+    let patience = match interrupted {
+        true => Patience::None,
+        false => Patience::Some,
+    };
+    rest(stand.get(), task, patience, is_held).await;
+    Ok(record)
+}
+
+/// Hears on a thread of its own: a reporter may wait for somebody who reads.
+fn in_background(heard: Receiver, audience: Audience) -> JoinHandle<RunRecord> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(drive(heard, audience)))
+}
+
+/// What the reporters have heard. A run that is over waits for who reads what
+/// they write; one that was interrupted does not, and nothing is known then.
+async fn heard_by(
+    reporter: JoinHandle<RunRecord>,
+    interrupted: bool,
+) -> Result<Option<RunRecord>, Failure> {
+    if !interrupted {
+        return reporter.await.map(Some).map_err(Failure::not_provided);
+    }
+    match tokio::time::timeout(UNREAD, reporter).await {
+        Ok(record) => record.map(Some).map_err(Failure::not_provided),
+        Err(_) => {
+            eprintln!("warning: nobody reads what is reported: the reports are not whole");
+            Ok(None)
+        }
+    }
+}
+
+/// The record of a run of which nothing is known but that it was interrupted.
+async fn interrupted_record() -> RunRecord {
+    let (events, heard) = Sender::channel();
+    events.send(Event::Interrupted);
+    drop(events);
+    drive(heard, Audience::default()).await
+}
+
+/// What a run that ends in the midst of it may leave, and how it goes.
+fn left_by(place: &Place, task: &Task) -> String {
+    let project = match place.project.as_str() {
+        USUAL_PROJECT => String::new(),
+        other => format!(" --project {other}"),
+    };
+    format!(
+        "ended at once: what was half made in nest `{}`, and databases of the suites' files, may be \
+         left; the next run removes them, and `dbmatrix{project} down {}` the whole nest",
+        task.matrix.nest.name,
+        task.matrix.path.display()
+    )
+}
+
+/// Sees to all that needs somebody's consent or password, before anything takes
+/// long.
+async fn options(place: &Place, task: &Task) -> Result<StandOptions, Failure> {
+    privilege::suffice(place).await?;
+    let Task { matrix, plan, .. } = task;
+    let found = survey(&place.engine()).await;
+    let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
+    if !packages.is_empty() {
+        privilege::suffice_for_packages(place).await?;
+        consent::ask(&packages, task.yes)?;
+    }
+    if let Survey::Running(engine) = &found {
+        prepare_way(place, engine, &matrix.nest).await?;
+    }
+    let images = plan.flavours.iter().map(|flavour| flavour.image.clone());
+    Ok(StandOptions {
+        engine: place.engine(),
+        project: place.project.clone(),
+        survey: found,
+        packages,
+        images: images.collect(),
+    })
+}
+
+fn beginning(task: &Task, flavours: &[String]) -> Event {
+    Event::RunStarted {
+        schema: SCHEMA,
+        program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")).to_owned(),
+        began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        matrix: task.matrix.path.clone(),
+        flavours: flavours.to_vec(),
+        shard: task.shard.map(|shard| shard.to_string()),
+        strict: task.strict,
+    }
+}
+
+fn tell(place: &Place, task: &Task, record: &RunRecord, timings: &Timings) {
+    let mut summary = Summary::of(record);
+    summary.set_colour(Colour::of_stdout());
+    summary.set_differences(task.differences.clone());
+    if place.verbose > 0 {
+        summary.set_detail(Detail::Files);
+    }
+    if !(task.quiet && record.verdict() == Verdict::Passed) {
+        say(summary.render(stdout_width()).trim_end());
+    }
+    if task.timings {
+        say(timings.render().trim_end());
+    }
+}
+
+/// Sees that a route can be set, before anything takes long.
+pub(super) async fn prepare_way(
+    place: &Place,
+    engine: &Engine,
+    spec: &NestSpec,
+) -> Result<(), Failure> {
+    if is_root() || spec.access == Access::Proxy {
+        return Ok(());
+    }
+    let names = Names::of(&place.project);
+    let inside = engine.in_project(&names.project);
+    let nest = Nest::find(&inside, &spec.name, &names.bridge).await;
+    match nest.map_err(Failure::not_provided)? {
+        Some(nest) if nest.access == Access::Route && nest.has_way().await => Ok(()),
+        _ => privilege::ask_for_routes(),
+    }
+}
+
+/// Puts the servers to rest as the task says. Only such flavours are held for
+/// the next run as this one could have; a run that was cut holds none.
+async fn rest(
+    stand: Option<&Stand>,
+    task: &Task,
+    patience: Patience,
+    is_held: impl Fn(&str) -> bool,
+) {
+    let after = |flavour: &Flavour| match task.after {
+        After::Freeze if !is_held(&flavour.name) => After::Stop,
+        after => after,
+    };
+    let Some(stand) = stand else { return };
+    tokio::select! {
+        left = put_to_rest(stand, &task.plan.flavours, patience, after) => {
+            for reason in left {
+                eprintln!("warning: {reason}");
+            }
+        }
+        () = asked_to_end() => {}
+    }
+}
+
+/// Columns of the terminal; of a log as many as are read well.
+pub(super) fn stdout_width() -> u16 {
+    match comfy_table::Table::new().width() {
+        Some(width) if std::io::stdout().is_terminal() => width,
+        _ => 120,
+    }
+}
+
+fn uses_btrfs(matrix: &Matrix) -> bool {
+    matches!(matrix.nest.storage, Storage::Btrfs { .. })
+}
+
+fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
+    let flavours = plan.flavours.iter().map(|flavour| &flavour.image);
+    flavours
+        .chain([&matrix.nest.image])
+        .any(|image| matches!(image, ImageOrigin::Built(_)))
+}
+
+/// What is half made goes; what is whole stays for the next run.
+pub(super) async fn clean_up(options: &StandOptions, nest: &str) {
+    let cleaned = async {
+        let engine = match survey(&options.engine).await {
+            Survey::Running(engine) => engine.in_project(&options.project),
+            _ => return Ok(()),
+        };
+        let bridge = Names::of(&options.project).bridge;
+        nest::remove_half_made(&engine, nest, &bridge).await
+    };
+    tokio::select! {
+        cleaned = cleaned => if let Err(error) = cleaned {
+            eprintln!("the next run removes what is left: {error}");
+        },
+        () = asked_to_end() => {}
+    }
+}
