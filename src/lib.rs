@@ -4,12 +4,13 @@
 //! `cli`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
 //! `catalogue`, `engine`, `privilege`, `session`, `outcome`, `sql_text`, `config`,
-//! `shard`, `file`, `version`.
+//! `shard`, `file`, `digest`, `version`.
 
 pub mod catalogue;
 pub mod cli;
 pub mod compare;
 pub mod config;
+pub mod digest;
 pub mod doctor;
 pub mod engine;
 pub mod event;

@@ -79,7 +79,7 @@ pub(crate) fn services(matrix: &Path) -> Result<Vec<Service>> {
     let services = matrix.flavours.iter().map(|flavour| Service {
         flavour: flavour.name.clone(),
         container: flavour.container(),
-        golden: format!("golden-{}", dbmatrix::run::golden_key(flavour)),
+        golden: dbmatrix::name::golden(&dbmatrix::run::golden_key(flavour)),
         unit: flavour.spec.installation.service().to_owned(),
     });
     Ok(services.collect())

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod build;
+mod digest;
 mod error;
 mod mirror;
 mod reach;

@@ -1,8 +1,7 @@
 //! The container in which `mysqltest` runs.
 
-use sha2::{Digest, Sha256};
-
 use super::{BenchError, Program};
+use crate::digest::Digest;
 use crate::engine::Exec;
 use crate::image::ImageOrigin;
 use crate::name;
@@ -10,7 +9,7 @@ use crate::nest::{Child, ChildSpec, Children, Stage};
 use crate::server::install_debian_packages;
 
 /// Raised whenever a tool container is made in another way.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// The package brings a server along, which is not to run here.
 const QUIET: &str = r#"
@@ -36,11 +35,14 @@ impl Tool {
         program: Program,
         image: &ImageOrigin,
     ) -> Result<Self, BenchError> {
-        let key = Sha256::digest(format!("{RECIPE} {program:?} {image:?}").as_bytes());
+        let mut digest = Digest::new("mysqltest", RECIPE);
+        digest
+            .text("program", program.as_str())
+            .part("image", image);
         let spec = ChildSpec {
             name: name::tool(&format!("mysqltest-{}", program.as_str())),
             flavour: String::new(),
-            key: key[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+            key: digest.key(),
             server: format!("mysqltest of {}", program.as_str()),
             image: image.clone(),
             packages: None,

@@ -13,7 +13,7 @@ use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
 use super::removal::{Meant, remove};
 use super::turn::Turns;
-use super::{Nest, NestError, apt, inner, key};
+use super::{Nest, NestError, apt, inner, key, schema};
 use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
 use crate::image::{ImageOrigin, ImageStore, KeyedLocks};
 use crate::session::Secret;
@@ -284,6 +284,7 @@ pub(super) async fn create_at(
         (key::ADDRESS, &address.to_string()),
         (RUNTIME, &fixed_address(address, nest.subnet)),
     ]));
+    noted.extend(schema::noted());
     devices.insert("eth0".to_owned(), inner::child_nic(address));
     let credentials = Credentials::of_config(nest, &noted);
     let new = NewInstance {

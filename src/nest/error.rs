@@ -97,6 +97,18 @@ pub enum NestError {
         /// The nest.
         name: String,
     },
+    /// It was made by a newer dbmatrix.
+    #[error(
+        "nest `{name}` was made by a newer dbmatrix (its keys have schema {found}, this one knows up to {known}); use that one, or remove the nest with `dbmatrix down`"
+    )]
+    Newer {
+        /// The nest.
+        name: String,
+        /// Its schema.
+        found: String,
+        /// The newest that this dbmatrix knows.
+        known: u32,
+    },
     /// The inner engine does not answer.
     #[error(
         "the engine in nest `{name}` does not answer after {seconds} s; `dbmatrix down` and another run make it anew"

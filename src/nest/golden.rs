@@ -11,7 +11,7 @@ use super::child::{Child, ChildAccess, ChildSpec, Children, fits};
 use super::credential::Credentials;
 use super::outer::{is_ready, succeed};
 use super::removal::{Meant, remove};
-use super::{NestError, apt, key};
+use super::{NestError, apt, key, schema};
 use crate::engine::{
     Config, Devices, Engine, EngineError, Exec, FileMode, ImageSource, Instance, Power, config,
 };
@@ -67,6 +67,21 @@ impl Children {
         let found = self.nest.engine.instance(&name::golden(&spec.key)).await?;
         let found = found.filter(|found| fits(found, spec));
         Ok(found.map(|found| self.read_golden(found)))
+    }
+
+    /// Whether an earlier dbmatrix has left a golden child of such a server under a
+    /// key that is not made any more.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn has_former_golden(&self, spec: &ChildSpec) -> Result<bool, NestError> {
+        let children = self.nest.engine.instances().await?;
+        let is_former = |child: &Instance| {
+            is_golden(child)
+                && schema::is_first(child)
+                && child.config.get(key::SERVER) == Some(&spec.server)
+        };
+        Ok(children.iter().any(is_former))
     }
 
     /// Begins a golden child: a container fresh from its image, which runs. One

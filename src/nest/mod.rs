@@ -21,6 +21,7 @@ mod outer;
 mod packed;
 mod prune;
 mod removal;
+mod schema;
 mod snapshot;
 mod socket;
 mod standing;
@@ -56,7 +57,9 @@ mod key {
     pub(super) use crate::host::OWNER;
     /// How far the making has come: `making` or `ready`.
     pub(super) const STAGE: &str = "user.dbmatrix.stage";
-    /// Hash of what went in; another one means another container.
+    /// Version of these keys.
+    pub(super) const SCHEMA: &str = "user.dbmatrix.schema";
+    /// Digest of what went in; another one means another container.
     pub(super) const KEY: &str = "user.dbmatrix.key";
     /// The fixed IPv4 address.
     pub(super) const ADDRESS: &str = "user.dbmatrix.address";

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use rand::distr::{Alphanumeric, SampleString};
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::access::{self, Access, Proxies};
@@ -14,7 +13,7 @@ use super::address::{
     UNMANAGED, UNMANAGED_TEXT, first_steps, fixed_address, free_address, gateway,
 };
 use super::socket::{SOCKET_DEVICE, remove_stale_socket, socket_device, socket_of, socket_path};
-use super::{NestError, inner, key};
+use super::{NestError, inner, key, schema};
 use crate::engine::{
     Config, Devices, Engine, EngineError, Exec, FileMode, Instance, NewInstance, Power, config,
 };
@@ -204,9 +203,8 @@ impl Nest {
         instance: &Instance,
     ) -> Result<Self, NestError> {
         let engine = &ground.engine;
-        let name = &settings.name;
-        if instance.config.get(key::KEY) != Some(&settings_key(settings, ground)) {
-            return Err(NestError::OtherSettings { name: name.clone() });
+        if let Some(noted) = schema::brought_up(instance, settings, ground.copy_on_write)? {
+            engine.configure_instance(&settings.name, &noted).await?;
         }
         Self::wake(engine, instance, &ground.names.bridge).await
     }
@@ -341,18 +339,6 @@ fn changeable(settings: &NestSettings) -> Config {
     ])
 }
 
-fn settings_key(settings: &NestSettings, ground: &Ground) -> String {
-    let text = format!(
-        "{:?} {} {}",
-        settings.image, settings.privileged, ground.copy_on_write
-    );
-    let digest = Sha256::digest(text.as_bytes());
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, NestError> {
     let others = existing_nests(&ground.engine).await?;
     let taken: Vec<Ipv4Addr> = others
@@ -365,7 +351,9 @@ async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, 
     let seed = format!("{}/{}", ground.names.project, settings.name);
     let subnet = pick_subnet(&nets, &seed)?;
     let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
-    Ok(config([
+    let key = schema::settings_key(settings, ground.copy_on_write);
+    let mut noted = schema::noted();
+    noted.extend(config([
         ("security.nesting", "true"),
         (
             "security.privileged",
@@ -375,11 +363,12 @@ async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, 
         (RUNTIME, &fixed_address(address, ground.subnet)),
         (key::OWNER, "dbmatrix"),
         (key::STAGE, "making"),
-        (key::KEY, &settings_key(settings, ground)),
+        (key::KEY, &key),
         (key::ADDRESS, &address.to_string()),
         (key::SUBNET, &subnet.to_string()),
         (key::PASSWORD, &password),
-    ]))
+    ]));
+    Ok(noted)
 }
 
 /// The nest's own `eth0` with its fixed address, and its engine's socket on the

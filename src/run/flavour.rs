@@ -1,27 +1,24 @@
 //! One flavour from its image to a login.
 
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::database::drop_leftovers;
 use super::stand::Stand;
+use crate::digest::Digest;
 use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;
 use crate::nest::{Child, ChildSpec, Golden, NestError, Use, sync};
 use crate::server::{
-    Installation, KeySource, Login, PackageVersion, RoutedUser, Server, ServerError, TarballSource,
-    access_of, check_identity, check_locked, configure, install, log_in, pin, recipe, settle,
-    start, started,
+    Login, PackageVersion, RoutedUser, Server, ServerError, access_of, check_identity,
+    check_locked, configure, install, log_in, pin, recipe, settle, start, started,
 };
 use crate::session::SessionError;
 
 /// Raised whenever a golden child is made in another way that neither the texts
-/// of scripts nor those of settings tell.
-const RECIPE: u32 = 4;
+/// of scripts nor those of settings tell, or its digest is made of other values.
+const RECIPE: u32 = 5;
 /// How long a server that starts may take until somebody can log in.
 pub(super) const STARTING: Duration = Duration::from_secs(120);
 /// The same for one that may well be beyond help.
@@ -199,6 +196,12 @@ impl<'a> BringingUp<'a> {
         if let Some(golden) = children.golden(&self.spec).await? {
             return Ok(golden);
         }
+        if children.has_former_golden(&self.spec).await? {
+            self.events.warn(format!(
+                "{}: its golden child is of an earlier dbmatrix and made anew once; `dbmatrix prune` removes the old one",
+                self.flavour.name
+            ));
+        }
         let made = self.make_golden().await;
         if made.is_err()
             && let Err(left) = children.abandon_golden(&self.spec).await
@@ -312,45 +315,13 @@ fn lines_of(packages: &[PackageVersion]) -> String {
 /// Names all that goes into a flavour's golden child: image, server, settings,
 /// the files that are brought in, and how all of this is done.
 pub fn golden_key(flavour: &Flavour) -> String {
-    let locked = flavour.locked.as_ref();
-    let parts = [
-        RECIPE.to_string(),
-        flavour.image.title(),
-        format!("{:?}", flavour.spec),
-        files(&flavour.spec.installation),
-        locked.map_or_else(String::new, |locked| lines_of(&locked.packages)),
-        recipe(&flavour.spec),
-    ];
-    let digest = Sha256::digest(parts.join("\0").as_bytes());
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-/// Files of this machine that are brought in, by length and time.
-fn files(installation: &Installation) -> String {
-    let path = match installation {
-        Installation::Packages(packages) => match &packages.repository {
-            Some(repository) => match &repository.key {
-                KeySource::File(path) => Some(path),
-                KeySource::Url(_) => None,
-            },
-            None => None,
-        },
-        Installation::Tarball(tarball) => match &tarball.source {
-            TarballSource::File { path, .. } => Some(path),
-            TarballSource::Url { .. } => None,
-        },
-    };
-    path.map_or_else(String::new, |path| stamp(path))
-}
-
-fn stamp(path: &Path) -> String {
-    let Ok(found) = fs::metadata(path) else {
-        return String::new();
-    };
-    let changed = found.modified().ok();
-    let changed = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    format!("{} {:?}", found.len(), changed)
+    let mut digest = Digest::new("golden", RECIPE);
+    digest
+        .text("image", &flavour.image.title())
+        .part("server", &flavour.spec)
+        .text("recipe", &recipe(&flavour.spec));
+    if let Some(locked) = &flavour.locked {
+        digest.text("packages", &lines_of(&locked.packages));
+    }
+    digest.key()
 }

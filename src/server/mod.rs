@@ -5,6 +5,7 @@
 
 mod certificate;
 mod configure;
+mod digest;
 mod error;
 mod facts;
 mod footprint;

@@ -1,0 +1,145 @@
+//! Keys of what is kept between runs, as digests of named values.
+//!
+//! A key must not change because a type or a field is renamed, so each value is added
+//! by hand, under a name of its own. Whoever changes what a digest is made of raises
+//! its version: the key is then another one for all that exists.
+
+use sha2::{Digest as _, Sha256};
+
+/// Bytes of a finished digest.
+const LENGTH: usize = 8;
+
+/// Something that adds its values to a digest.
+pub trait Digestible {
+    /// Adds all values that make a difference.
+    fn digest(&self, digest: &mut Digest);
+}
+
+/// A digest that is being made.
+#[derive(Debug, Clone)]
+pub struct Digest(Sha256);
+
+impl Digest {
+    /// A digest of something, by its kind and the version of what goes into it.
+    pub fn new(kind: &str, version: u32) -> Self {
+        let mut digest = Digest(Sha256::new());
+        digest.number(kind, version.into());
+        digest
+    }
+
+    /// Adds a text.
+    pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
+        self.add(b't', name).bytes(value.as_bytes())
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, name: &str, value: u64) -> &mut Self {
+        self.add(b'n', name).bytes(&value.to_le_bytes())
+    }
+
+    /// Adds whether something holds.
+    pub fn flag(&mut self, name: &str, value: bool) -> &mut Self {
+        self.number(name, value.into())
+    }
+
+    /// Adds a text where there is one.
+    pub fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        self.texts(name, value)
+    }
+
+    /// Adds texts in their order.
+    pub fn texts<T: AsRef<str>>(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> &mut Self {
+        self.add(b'[', name);
+        for value in values {
+            self.text("", value.as_ref());
+        }
+        self.add(b']', name)
+    }
+
+    /// Adds the values of a part.
+    pub fn part(&mut self, name: &str, part: &impl Digestible) -> &mut Self {
+        self.add(b'{', name);
+        part.digest(self);
+        self.add(b'}', name)
+    }
+
+    /// The key: sixteen hexadecimal digits.
+    pub fn key(&self) -> String {
+        hex(&self.0.clone().finalize())
+    }
+
+    fn add(&mut self, kind: u8, name: &str) -> &mut Self {
+        self.0.update([kind]);
+        self.bytes(name.as_bytes())
+    }
+
+    /// Each value with its length: no two rows of values are the same bytes.
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+}
+
+/// The key that a plain text has.
+pub fn of_text(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(digest: &[u8]) -> String {
+    let bytes = digest[..LENGTH].iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    struct Pair(&'static str, &'static str);
+
+    impl Digestible for Pair {
+        fn digest(&self, digest: &mut Digest) {
+            digest.text("first", self.0).text("second", self.1);
+        }
+    }
+
+    #[test]
+    fn a_key_stays_as_it_is() {
+        let mut digest = Digest::new("example", 1);
+        digest.text("name", "a").number("count", 3).flag("is", true);
+        digest.optional("none", None).texts("words", ["b", "c"]);
+        digest.part("pair", &Pair("d", "e"));
+        assert_eq!(digest.key(), "cb3945f5f03c1b9c");
+    }
+
+    #[test]
+    fn no_two_lists_of_values_have_one_key() {
+        let keys: Vec<String> = [
+            Digest::new("a", 1),
+            Digest::new("a", 2),
+            Digest::new("b", 1),
+            Digest::new("a", 1).text("x", "").clone(),
+            Digest::new("a", 1).text("", "x").clone(),
+            Digest::new("a", 1).text("x", "y").text("z", "").clone(),
+            Digest::new("a", 1).text("x", "yz").clone(),
+            Digest::new("a", 1).optional("x", None).clone(),
+            Digest::new("a", 1).optional("x", Some("")).clone(),
+            Digest::new("a", 1).texts("x", ["", ""]).clone(),
+            Digest::new("a", 1).texts("x", ["yz"]).clone(),
+            Digest::new("a", 1).texts("x", ["y", "z"]).clone(),
+            Digest::new("a", 1).part("x", &Pair("y", "z")).clone(),
+            Digest::new("a", 1).part("x", &Pair("yz", "")).clone(),
+        ]
+        .iter()
+        .map(Digest::key)
+        .collect();
+        let distinct: HashSet<&String> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len(), "{keys:#?}");
+    }
+}

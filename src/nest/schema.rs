@@ -1,0 +1,191 @@
+//! Which version of dbmatrix made a container, and what a nest was made of.
+
+use super::outer::NestSettings;
+use super::{NestError, key};
+use crate::digest::{Digest, of_text};
+use crate::engine::{Config, Instance, config};
+use crate::image::{BaseImage, ImageOrigin};
+
+/// Version of the keys on containers. Raised whenever an older dbmatrix could not
+/// read what a newer one writes; containers without a number have version 1.
+const SCHEMA: u32 = 2;
+
+/// What every new container notes of it.
+pub(super) fn noted() -> Config {
+    config([(key::SCHEMA, &SCHEMA.to_string())])
+}
+
+/// Whether a container was made before keys were made of digests.
+pub(super) fn is_first(instance: &Instance) -> bool {
+    !instance.config.contains_key(key::SCHEMA)
+}
+
+/// What is to be noted of a nest that an earlier dbmatrix has made; nothing of one of
+/// this version.
+///
+/// # Errors
+/// [`NestError::OtherSettings`] for one that was made of something else;
+/// [`NestError::Newer`].
+pub(super) fn brought_up(
+    nest: &Instance,
+    settings: &NestSettings,
+    copy_on_write: bool,
+) -> Result<Option<Config>, NestError> {
+    check(nest)?;
+    let noted = nest.config.get(key::KEY);
+    let wanted = settings_key(settings, copy_on_write);
+    if noted == Some(&wanted) {
+        return Ok(None);
+    }
+    if !is_first(nest) || noted != Some(&first_settings_key(settings, copy_on_write)) {
+        return Err(NestError::OtherSettings {
+            name: nest.name.clone(),
+        });
+    }
+    let mut renewed = self::noted();
+    renewed.extend(config([(key::KEY, wanted.as_str())]));
+    Ok(Some(renewed))
+}
+
+/// Fails for a nest that a newer dbmatrix has made.
+fn check(nest: &Instance) -> Result<(), NestError> {
+    let noted = nest.config.get(key::SCHEMA);
+    let found = noted.map_or(Ok(1), |number| number.parse::<u32>());
+    match found {
+        Ok(found) if found <= SCHEMA => Ok(()),
+        _ => Err(NestError::Newer {
+            name: nest.name.clone(),
+            found: noted.cloned().unwrap_or_default(),
+            known: SCHEMA,
+        }),
+    }
+}
+
+/// What makes another nest necessary: its image, its privileges, its storage.
+pub(super) fn settings_key(settings: &NestSettings, copy_on_write: bool) -> String {
+    let mut digest = Digest::new("nest", 1);
+    digest
+        .part("image", &settings.image)
+        .flag("privileged", settings.privileged)
+        .flag("copy-on-write", copy_on_write);
+    digest.key()
+}
+
+/// The same as the versions before schema 2 made it, of the debug output that their
+/// types had.
+fn first_settings_key(settings: &NestSettings, copy_on_write: bool) -> String {
+    let image = match &settings.image {
+        ImageOrigin::Built(image) => {
+            let BaseImage {
+                suite,
+                packages,
+                mirror,
+                check_valid_until,
+            } = image;
+            format!(
+                "Built(BaseImage {{ suite: {suite:?}, packages: {packages:?}, mirror: {mirror:?}, check_valid_until: {check_valid_until:?} }})"
+            )
+        }
+        ImageOrigin::Server { server, alias } => {
+            format!("Server {{ server: {server:?}, alias: {alias:?} }}")
+        }
+    };
+    let text = format!("{image} {} {copy_on_write}", settings.privileged);
+    of_text(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Devices;
+    use crate::nest::Access;
+
+    fn settings(suite: &str) -> NestSettings {
+        let image = ImageOrigin::Built(BaseImage {
+            suite: suite.to_owned(),
+            packages: Vec::new(),
+            mirror: None,
+            check_valid_until: None,
+        });
+        NestSettings {
+            name: "mysql".to_owned(),
+            cpus: None,
+            memory: None,
+            privileged: false,
+            access: Access::Route,
+            made_of: image.clone(),
+            image,
+        }
+    }
+
+    fn nest(noted: &[(&str, &str)]) -> Instance {
+        Instance {
+            name: "mysql".to_owned(),
+            status: "Running".to_owned(),
+            created_at: String::new(),
+            last_used_at: String::new(),
+            config: noted.iter().flat_map(|pair| config([*pair])).collect(),
+            devices: Devices::new(),
+        }
+    }
+
+    /// A key as dbmatrix wrote it before there were schemas.
+    const FIRST: &str = "bfb81b23350576f0";
+
+    #[test]
+    fn a_nest_of_the_first_schema_goes_on() {
+        let settings = settings("trixie");
+        let former = nest(&[(key::KEY, FIRST)]);
+        let renewed = brought_up(&former, &settings, true).expect("it fits");
+        let renewed = renewed.expect("it is of an earlier version");
+        let wanted = settings_key(&settings, true);
+        assert_eq!(
+            renewed,
+            config([(key::KEY, wanted.as_str()), (key::SCHEMA, "2")])
+        );
+        let mut now = former.clone();
+        now.config.extend(renewed);
+        assert!(matches!(brought_up(&now, &settings, true), Ok(None)));
+        for (other, noted) in [
+            (former.clone(), false),
+            (nest(&[(key::KEY, FIRST), (key::SCHEMA, "2")]), true),
+            (nest(&[]), true),
+        ] {
+            let refused = brought_up(&other, &settings, noted);
+            assert!(matches!(refused, Err(NestError::OtherSettings { .. })));
+        }
+    }
+
+    #[test]
+    fn all_that_needs_another_nest_makes_another_key() {
+        let usual = settings("trixie");
+        let key = settings_key(&usual, true);
+        assert_ne!(key, settings_key(&usual, false));
+        assert_ne!(key, settings_key(&settings("bookworm"), true));
+        let privileged = NestSettings {
+            privileged: true,
+            ..usual.clone()
+        };
+        assert_ne!(key, settings_key(&privileged, true));
+        let smaller = NestSettings {
+            memory: Some(1 << 30),
+            ..usual
+        };
+        assert_eq!(key, settings_key(&smaller, true));
+    }
+
+    #[test]
+    fn a_nest_of_a_newer_dbmatrix_is_refused() {
+        let nest = |schema: Option<&str>| {
+            let noted = schema.map(|number| (key::SCHEMA, number));
+            nest(noted.as_slice())
+        };
+        for known in [None, Some("1"), Some("2")] {
+            assert!(check(&nest(known)).is_ok(), "{known:?}");
+        }
+        for newer in ["3", "4.1", ""] {
+            let error = check(&nest(Some(newer))).expect_err(newer).to_string();
+            assert!(error.contains("newer dbmatrix"), "{error}");
+        }
+    }
+}

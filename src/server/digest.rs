@@ -1,0 +1,112 @@
+//! What of a server's specification makes another golden child. All fields are named
+//! here, so that a new one is not forgotten.
+
+use std::path::Path;
+
+use super::spec::{
+    Durability, Footprint, Installation, KeySource, Packages, Repository, ServerSpec, Tarball,
+    TarballSource,
+};
+use crate::digest::{Digest, Digestible};
+
+impl Digestible for ServerSpec {
+    fn digest(&self, digest: &mut Digest) {
+        let ServerSpec {
+            family,
+            version,
+            installation,
+            settings,
+            footprint,
+            durability,
+        } = self;
+        digest
+            .text("family", &family.to_string())
+            .text("version", &version.to_string())
+            .part("installation", installation);
+        let settings = settings.iter().flat_map(|(name, value)| [name, value]);
+        digest
+            .texts("settings", settings)
+            .flag("small", *footprint == Footprint::Small)
+            .flag("relaxed", *durability == Durability::Relaxed);
+    }
+}
+
+impl Digestible for Installation {
+    fn digest(&self, digest: &mut Digest) {
+        match self {
+            Installation::Packages(packages) => digest.part("packages", packages),
+            Installation::Tarball(tarball) => digest.part("tarball", tarball),
+        };
+    }
+}
+
+impl Digestible for Packages {
+    fn digest(&self, digest: &mut Digest) {
+        let Packages {
+            names,
+            repository,
+            service,
+            settings_folder,
+            debconf,
+        } = self;
+        digest
+            .texts("names", names)
+            .text("service", service)
+            .text("settings-folder", settings_folder)
+            .texts("debconf", debconf);
+        if let Some(repository) = repository {
+            digest.part("repository", repository);
+        }
+    }
+}
+
+impl Digestible for Repository {
+    fn digest(&self, digest: &mut Digest) {
+        let Repository {
+            urls,
+            suite,
+            components,
+            key,
+            fingerprints,
+        } = self;
+        digest
+            .texts("urls", urls)
+            .text("suite", suite)
+            .texts("components", components)
+            .texts("fingerprints", fingerprints);
+        match key {
+            KeySource::Url(url) => digest.text("key-url", url),
+            KeySource::File(path) => file(digest, "key-file", path),
+        };
+    }
+}
+
+impl Digestible for Tarball {
+    fn digest(&self, digest: &mut Digest) {
+        let Tarball { source, packages } = self;
+        digest.texts("packages", packages);
+        match source {
+            TarballSource::Url { url, sha256 } => digest.text("url", url).text("sha256", sha256),
+            TarballSource::File { path, sha256 } => {
+                file(digest, "file", path).optional("sha256", sha256.as_deref())
+            }
+        };
+    }
+}
+
+/// A file of this machine, by its path, length and time of change.
+fn file<'a>(digest: &'a mut Digest, name: &str, path: &Path) -> &'a mut Digest {
+    digest.text(name, &path.to_string_lossy());
+    let Ok(found) = std::fs::metadata(path) else {
+        return digest;
+    };
+    digest.number("length", found.len());
+    let changed = found.modified().ok();
+    let since = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    if let Some(since) = since {
+        digest
+            .number("changed-seconds", since.as_secs())
+            .number("changed-nanoseconds", since.subsec_nanos().into());
+    }
+    digest
+}
