@@ -4,23 +4,23 @@
 //! the engine is asked on another connection what it is. As long as it answers
 //! that, it is alive and the request goes on, up to a limit of its own that
 //! counts from the last byte that moved.
+//!
+//! The time that a silent engine is given is given once: for a while, all other
+//! requests to it end at once. So a command ends soon after its first request has,
+//! however many follow; whoever asks several engines asks them side by side.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::socket_peercred;
 use tokio::time::timeout;
 
 use super::EngineError;
+use super::daemon::Daemon;
 use super::way::Way;
-use crate::privilege;
 
 /// How long an engine may be silent before it counts as dead or a request as
 /// stuck.
@@ -30,19 +30,21 @@ pub struct Limits {
     pub patience: Duration,
     /// How long the engine may take to say so; more, and it counts as dead.
     pub alive: Duration,
-    /// The same of a daemon that systemd has just been asked to start.
+    /// The same of a daemon that is being started while somebody else, such as
+    /// systemd, takes its connections; counted from its start.
     pub starting: Duration,
     /// How long a request may stand still although the engine is alive.
     pub progress: Duration,
 }
 
 impl Default for Limits {
-    /// A daemon that was stopped by a signal counts as dead within 3 s, another one
-    /// that says nothing within 13 s; one that takes 10 s for each answer does not.
+    /// A daemon that was stopped by a signal counts as dead after 3 s, another one
+    /// that says nothing after 12.5 s; one that takes 10 s for each answer does not.
+    /// A command has 15 s for its end.
     fn default() -> Self {
         Limits {
             patience: Duration::from_millis(1500),
-            alive: Duration::from_millis(11_500),
+            alive: Duration::from_secs(11),
             starting: Duration::from_secs(90),
             progress: Duration::from_secs(600),
         }
@@ -87,24 +89,28 @@ impl Watch {
     ) -> Result<T, EngineError> {
         let mut work = pin!(work);
         let limits = &self.limits;
-        let patience = self.patience();
         let (mut moved, mut count) = (Instant::now(), progress.count());
         let mut alive = Instant::now();
         loop {
+            let patience = self.patience();
             if let Ok(done) = timeout(patience, &mut work).await {
+                self.forget_silence();
                 return Ok(done);
             }
             // A clock that a test has stopped jumps ahead, this one does not.
             if alive.elapsed() >= patience {
                 let is_alive = tokio::select! {
                     biased;
-                    done = &mut work => return Ok(done),
+                    done = &mut work => {
+                        self.forget_silence();
+                        return Ok(done);
+                    }
                     is_alive = self.is_alive() => is_alive,
                 };
-                self.note(is_alive);
                 if !is_alive {
-                    return Err(self.silent(what, alive.elapsed()));
+                    return Err(self.silent(what, alive));
                 }
+                self.forget_silence();
                 alive = Instant::now();
             }
             if progress.count() != count {
@@ -123,9 +129,10 @@ impl Watch {
     /// again: it may be starting.
     async fn is_alive(&self) -> bool {
         const AGAIN: Duration = Duration::from_millis(200);
-        let (begun, allowed) = (Instant::now(), self.allowed());
+        let begun = Instant::now();
         loop {
-            let left = allowed.saturating_sub(begun.elapsed());
+            // Each time anew: it may be stopped, or started again, meanwhile.
+            let left = self.allowed().saturating_sub(begun.elapsed());
             if left.is_zero() {
                 return false;
             }
@@ -138,178 +145,76 @@ impl Watch {
         }
     }
 
-    fn note(&self, is_alive: bool) {
-        if let Way::Socket { path, .. } = &*self.way {
-            match is_alive {
-                true => silent_sockets().remove(path),
-                false => silent_sockets().insert(path.clone()),
-            };
-        }
-    }
-
-    fn was_silent(&self) -> bool {
-        matches!(&*self.way, Way::Socket { path, .. } if silent_sockets().contains(path))
-    }
-
     fn patience(&self) -> Duration {
-        match self.was_silent() {
-            true => self.limits.patience / 10,
-            false => self.limits.patience,
+        match self.known_silence() {
+            Some(_) => Duration::ZERO,
+            None => self.limits.patience,
         }
     }
 
+    /// How long the engine may take to say that it is alive.
     fn allowed(&self) -> Duration {
-        let Limits {
-            patience,
-            alive,
-            starting,
-            ..
-        } = self.limits;
-        if self.was_silent() {
-            return patience;
+        let limits = &self.limits;
+        if self.known_silence().is_some() {
+            return limits.patience / SHORTER;
         }
-        match self.way.listener() {
-            Some(Listener { pid: 1, .. }) => match stopped_daemon(self.way.daemons()) {
-                Some(_) => patience,
-                None => starting,
-            },
-            Some(Listener { pid, .. }) if is_stopped(pid) => patience,
-            _ => alive,
+        let daemon = Daemon::look(&self.way);
+        if daemon.stopped().is_some() {
+            return limits.patience;
+        }
+        match daemon.started_ago() {
+            Some(ago) => limits.alive.max(limits.starting.saturating_sub(ago)),
+            None => limits.alive,
         }
     }
 
-    fn silent(&self, what: &str, since: Duration) -> EngineError {
+    /// Notes the silence, and tells of it.
+    fn silent(&self, what: &str, since: Instant) -> EngineError {
+        let at = self.way.to_string();
+        let silence = self.known_silence().unwrap_or_else(|| Silence {
+            since,
+            found: Instant::now(),
+            remedy: Daemon::look(&self.way).to_string(),
+        });
+        silences().insert(at.clone(), silence.clone());
         EngineError::Silent {
             what: what.to_owned(),
-            at: self.way.to_string(),
-            seconds: since.as_secs(),
-            remedy: self.remedy(),
+            at,
+            seconds: silence.since.elapsed().as_secs(),
+            remedy: silence.remedy,
         }
     }
 
-    fn remedy(&self) -> String {
-        const RESTART: &str = "restart it: `sudo systemctl restart incus` (or `lxd`)";
-        let stopped = |which: &str, pid: u32| {
-            format!("{which}, process {pid}, is stopped: `sudo kill -CONT {pid}` lets it go on")
-        };
-        match self.way.listener() {
-            Some(Listener { pid, .. }) if is_stopped(pid) => stopped("its daemon", pid),
-            Some(Listener { name, .. }) if name.contains("forkproxy") => {
-                match stopped_daemon(&DAEMONS) {
-                    Some(pid) => stopped("the engine in the nest", pid),
-                    None => "the engine in the nest is stuck: `dbmatrix doctor` looks at it, \
-                         `dbmatrix down` and another run make the nest anew"
-                        .to_owned(),
-                }
-            }
-            Some(Listener { pid, name }) if pid != 1 => format!(
-                "look at its daemon by `ps -o pid,stat,etime,args -p {pid}` (`{name}`) and at its \
-                 log, and {RESTART}; where no systemd runs, end it by `sudo kill {pid}`: the next \
-                 command starts it"
-            ),
-            _ => match stopped_daemon(self.way.daemons()) {
-                Some(pid) => stopped("its daemon", pid),
-                None => format!(
-                    "look at its daemon by `ps -C incusd,lxd -o pid,stat,etime,args` and at its \
-                     log, and {RESTART}"
-                ),
-            },
-        }
+    /// The silence of the engine, where it was found a while ago at most.
+    fn known_silence(&self) -> Option<Silence> {
+        let mut all = silences();
+        all.retain(|_, silence| silence.found.elapsed() < REMEMBERED);
+        all.get(&self.way.to_string()).cloned()
+    }
+
+    fn forget_silence(&self) {
+        silences().remove(&self.way.to_string());
     }
 }
 
-/// Sockets of engines that were found to be silent, so that a command that asks
-/// several times waits once.
-static SILENT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// By how much shorter than the patience an engine is waited for in all that was found
+/// to be silent.
+const SHORTER: u32 = 10;
+/// How long it counts as such. Then it has its full time again: it may have become
+/// slow.
+const REMEMBERED: Duration = Duration::from_secs(30);
 
-fn silent_sockets() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    SILENT.lock().unwrap_or_else(PoisonError::into_inner)
+/// An engine that was found to be silent.
+#[derive(Debug, Clone)]
+struct Silence {
+    since: Instant,
+    found: Instant,
+    remedy: String,
 }
 
-/// The process that listens on a socket.
-struct Listener {
-    pid: u32,
-    /// Its arguments.
-    name: String,
-}
+/// Those of this process, by their socket or address.
+static SILENCES: Mutex<BTreeMap<String, Silence>> = Mutex::new(BTreeMap::new());
 
-impl Way {
-    /// What the engine's daemon is called: a machine may have both.
-    fn daemons(&self) -> &'static [&'static str] {
-        let has = |kind: &str| match self {
-            Way::Socket { path, .. } => path.to_string_lossy().contains(kind),
-            Way::Network { .. } => false,
-        };
-        match (has("incus"), has("lxd")) {
-            (true, false) => &DAEMONS[..1],
-            (false, true) => &DAEMONS[1..],
-            _ => &DAEMONS,
-        }
-    }
-
-    /// The process that listens; systemd (1) where it does so for a daemon.
-    fn listener(&self) -> Option<Listener> {
-        let Way::Socket { path, .. } = self else {
-            return None;
-        };
-        let stream = privilege::connect(path).ok()?;
-        let pid = socket_peercred(stream.as_fd()).ok()?.pid.as_raw_nonzero();
-        let pid = u32::try_from(pid.get()).ok()?;
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let name = String::from_utf8_lossy(&arguments).replace('\0', " ");
-        Some(Listener {
-            pid,
-            name: name.trim().to_owned(),
-        })
-    }
-}
-
-/// Of Incus and of LXD.
-const DAEMONS: [&str; 2] = ["incusd", "lxd"];
-
-/// A daemon of one of these names, of this machine or of a nest, that was stopped by a
-/// signal.
-fn stopped_daemon(names: &[&str]) -> Option<u32> {
-    let entries = fs::read_dir("/proc").ok()?;
-    let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.find(|pid| {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        names.contains(&name.trim_end()) && is_stopped(*pid)
-    })
-}
-
-/// Whether a process was stopped by a signal (field 3 of `/proc/PID/stat`).
-fn is_stopped(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    rest.trim_start().starts_with(['T', 't'])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::process::{Pid, Signal, kill_process};
-
-    #[test]
-    fn a_stopped_daemon_speaks_for_its_own_engine_alone() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let program = folder.path().join("lxd");
-        fs::copy("/bin/sleep", &program).expect("a program");
-        let mut daemon = std::process::Command::new(program)
-            .arg("60")
-            .spawn()
-            .expect("it starts");
-        kill_process(Pid::from_child(&daemon), Signal::STOP).expect("it is there");
-        while !is_stopped(daemon.id()) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let daemons = |path: &str| Way::socket(PathBuf::from(path)).daemons();
-        let incus = stopped_daemon(daemons("/var/lib/incus/unix.socket"));
-        let lxd = stopped_daemon(daemons("/var/lib/lxd/unix.socket"));
-        daemon.kill().expect("it is there");
-        daemon.wait().expect("it has ended");
-        assert_ne!(incus, Some(daemon.id()));
-        assert!(lxd.is_some());
-        assert_eq!(daemons("/run/dbmatrix/p.n.socket"), DAEMONS);
-    }
+fn silences() -> MutexGuard<'static, BTreeMap<String, Silence>> {
+    SILENCES.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@
 //! containers, images, networks and pools; knows no database and no matrix.
 
 mod backup;
+mod daemon;
 mod error;
 mod exec;
 mod file;

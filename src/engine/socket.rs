@@ -46,7 +46,9 @@ impl Engine {
         direction: Direction,
     ) -> Result<Socket, EngineError> {
         let path = operation.address() + "/websocket?secret=" + &escaped(secret);
-        let stream = connect_async(self.socket()).await;
+        let (watch, progress) = (self.watch(), Progress::default());
+        let stream = connect_async(self.socket());
+        let stream = watch.over(what, &progress, stream).await?;
         let stream = stream.map_err(|error| EngineError::Unreachable {
             what: what.to_owned(),
             at: self.socket().display().to_string(),
@@ -58,11 +60,7 @@ impl Engine {
         };
         let address = format!("ws://engine{}", self.with_project(&path));
         let shaken = client_async(address, line);
-        match self
-            .watch()
-            .over(what, &Progress::default(), shaken)
-            .await?
-        {
+        match watch.over(what, &progress, shaken).await? {
             Ok((mut socket, _)) => {
                 socket.get_mut().direction = direction;
                 Ok(socket)

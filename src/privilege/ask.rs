@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::net::sockopt::socket_peercred;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use thiserror::Error;
 
 use super::{Answer, Request, is_root, receive, send};
@@ -75,12 +76,13 @@ pub fn ask_now(request: Request) -> Result<bool, PrivilegeError> {
     exchange(&request, None).map(|(done, _)| done)
 }
 
-/// Connects to a socket of an engine: as this user, else by the helper.
+/// Connects to a socket of an engine: as this user, else by the helper. Does not wait
+/// where too many others do.
 ///
 /// # Errors
 /// As of connect(2); the helper's words.
 pub fn connect(path: &Path) -> io::Result<UnixStream> {
-    match UnixStream::connect(path) {
+    match connect_at_once(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
             connect_by_helper(path)
         }
@@ -88,11 +90,31 @@ pub fn connect(path: &Path) -> io::Result<UnixStream> {
     }
 }
 
-/// As [`connect`].
+fn connect_at_once(path: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+/// As [`connect`], and waits where too many others do: whoever listens takes no more
+/// connections until it has accepted some.
 ///
 /// # Errors
 /// As of connect(2); the helper's words.
 pub async fn connect_async(path: &Path) -> io::Result<tokio::net::UnixStream> {
+    const AGAIN: Duration = Duration::from_millis(50);
+    loop {
+        match connect_once(path).await {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::time::sleep(AGAIN).await,
+            opened => return opened,
+        }
+    }
+}
+
+async fn connect_once(path: &Path) -> io::Result<tokio::net::UnixStream> {
     match tokio::net::UnixStream::connect(path).await {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
             let path = path.to_owned();
