@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::str::FromStr;
 
+use futures_util::{StreamExt, stream};
 use rustix::process::geteuid;
 
 use super::package::{has_candidate, os_release};
@@ -157,24 +159,35 @@ pub async fn survey(choice: &EngineChoice) -> Survey {
         EngineChoice::Any => &[EngineKind::Incus, EngineKind::Lxd],
     };
     let sockets = kinds.iter().flat_map(|kind| kind.sockets());
-    let mut silent = None;
-    for socket in sockets.filter(|socket| Path::new(socket).exists()) {
-        let engine = Engine::new(*socket);
-        match engine.server_info().await {
-            Ok(_) => return Survey::Running(engine),
-            Err(EngineError::Silent { .. }) => silent = Some(engine),
-            Err(_) => {}
-        }
-    }
-    // A daemon that does not answer is there: a second one would harm what it
-    // keeps, and whoever asks it next tells what to do.
-    if let Some(engine) = silent {
+    let there = sockets.filter(|socket| Path::new(socket).exists());
+    if let Some(engine) = first_running(there.map(|socket| Engine::new(*socket)).collect()).await {
         return Survey::Running(engine);
     }
     match kinds.iter().find(|kind| kind.daemon().is_some()) {
         Some(kind) => Survey::Installed(*kind),
         None => Survey::Absent(to_install(kinds)),
     }
+}
+
+/// The first that answers, of all that are asked side by side; else the first that
+/// says nothing. The daemon of such a one is there: a second one would harm what it
+/// keeps, and whoever asks it next tells what to do.
+async fn first_running(engines: Vec<Engine>) -> Option<Engine> {
+    let count = engines.len().max(1);
+    let asked = engines.into_iter().map(async |engine| {
+        let info = engine.server_info().await;
+        (engine, info)
+    });
+    let mut answers = pin!(stream::iter(asked).buffered(count));
+    let mut silent = None;
+    while let Some((engine, info)) = answers.next().await {
+        match info {
+            Ok(_) => return Some(engine),
+            Err(EngineError::Silent { .. }) => silent = silent.or(Some(engine)),
+            Err(_) => {}
+        }
+    }
+    silent
 }
 
 /// The first of `kinds` that the machine's package lists carry. A machine
@@ -256,7 +269,84 @@ impl Survey {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
     use super::*;
+    use crate::engine::Limits;
+
+    /// An engine that says what it is after a while, or never.
+    fn engine(folder: &Path, name: &str, after: Option<Duration>) -> Engine {
+        let path = folder.join(name);
+        let listener = UnixListener::bind(&path).expect("a socket");
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let Some(after) = after else {
+                    kept.push(stream);
+                    continue;
+                };
+                tokio::spawn(async move {
+                    let mut request = [0; 1024];
+                    let _ = stream.read(&mut request).await;
+                    tokio::time::sleep(after).await;
+                    let body = r#"{"type":"sync","metadata":{}}"#;
+                    let length = body.len();
+                    let reply =
+                        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+                    let _ = stream.write_all(reply.as_bytes()).await;
+                });
+            }
+        });
+        Engine::new(path).with_limits(Limits {
+            patience: Duration::from_millis(50),
+            alive: Duration::from_millis(1500),
+            starting: Duration::from_millis(1500),
+            progress: Duration::from_secs(60),
+        })
+    }
+
+    async fn found(engines: &[&Engine]) -> Option<PathBuf> {
+        let engines = engines.iter().map(|engine| (*engine).clone()).collect();
+        let first = first_running(engines).await;
+        first.map(|engine| engine.socket().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_slow_engine_is_found_beside_silent_ones_which_are_waited_for_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = |name: &str, after: Option<Duration>| engine(folder.path(), name, after);
+        let slow = of("slow", Some(Duration::from_millis(1000)));
+        let silent = [of("a", None), of("b", None), of("c", None)];
+        let [a, b, c] = &silent;
+        let begun = Instant::now();
+        let first = found(&[a, b, &slow, c]).await;
+        assert_eq!(first.as_deref(), Some(slow.socket()));
+        // One after the other takes 3.1 s before the slow one is asked.
+        assert!(
+            begun.elapsed() < Duration::from_millis(2600),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert_eq!(found(&[a, b]).await.as_deref(), Some(a.socket()));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_engine_behind_the_one_that_answers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let quick = engine(folder.path(), "quick", Some(Duration::ZERO));
+        let silent = engine(folder.path(), "silent", None);
+        let begun = Instant::now();
+        let first = found(&[&quick, &silent]).await;
+        assert_eq!(first.as_deref(), Some(quick.socket()));
+        assert!(
+            begun.elapsed() < Duration::from_millis(1400),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
 
     #[test]
     fn an_engine_is_chosen_by_name_or_by_socket() {
