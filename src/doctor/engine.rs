@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Finding;
 use super::scene::Scene;
-use crate::engine::ServerInfo;
+use crate::engine::{EngineError, ServerInfo};
 use crate::host::{DaemonRecord, EngineKind, Survey, daemon_record, has_program, has_systemd};
 
 /// The oldest versions that dbmatrix was tried with.
@@ -35,6 +35,18 @@ fn engine(scene: &Scene) -> Finding {
         Survey::Absent(kind) => absent(*kind),
         Survey::Running(engine) => match &scene.info {
             Some(Ok(info)) => answering(info, engine.socket()),
+            Some(Err(EngineError::Silent {
+                at,
+                seconds,
+                remedy,
+                ..
+            })) => Finding::problem(
+                "engine",
+                format!(
+                    "`{at}` is there and does not answer, not even what it is, for {seconds} s"
+                ),
+            )
+            .remedy(remedy),
             Some(Err(error)) => Finding::problem("engine", error.to_string())
                 .remedy("start its daemon, or choose another engine with `--engine`"),
             None => Finding::problem("engine", "it was not asked"),

@@ -67,29 +67,33 @@ fn nest_of(nest: &Standing, scene: &Scene) -> Finding {
         return half_made(format!("`{name}` is half made"));
     }
     match &nest.inner {
-        Inner::Asleep => Finding::ok(
+        Inner::Asleep => Finding::ok(AT, format!("`{name}` is {}", nest.state.to_lowercase())),
+        Inner::Silent { why, .. } if !scene.is_root => Finding::note(
             AT,
-            format!("`{name}` is {}", nest.state.to_lowercase()),
-        ),
-        Inner::Silent(why) if !scene.is_root => {
-            Finding::note(AT, format!("`{name}` runs; only root can ask its engine ({why})"))
-                .remedy("sudo dbmatrix doctor")
-        }
-        Inner::Silent(why) if is_busy => Finding::note(
+            format!("`{name}` runs; only root can ask its engine ({why})"),
+        )
+        .remedy("sudo dbmatrix doctor"),
+        Inner::Silent { why, .. } if is_busy => Finding::note(
             AT,
-            format!("the engine in `{name}` does not answer yet ({why}); another dbmatrix is at work there"),
+            format!(
+                "the engine in `{name}` does not answer yet ({why}); another dbmatrix is at work there"
+            ),
         ),
-        Inner::Silent(why) => {
+        Inner::Silent { why, remedy } => {
+            const ANEW: &str = "`dbmatrix up MATRIX` reaches it anew; `dbmatrix down MATRIX` and another run make it anew";
             Finding::problem(AT, format!("the engine in `{name}` does not answer: {why}"))
-                .remedy("`dbmatrix up MATRIX` reaches it anew; `dbmatrix down MATRIX` and another run make it anew")
+                .remedy(remedy.as_deref().unwrap_or(ANEW))
         }
-        Inner::Answers { half_made: none, children } if none.is_empty() => Finding::ok(
+        Inner::Answers {
+            half_made: none,
+            children,
+        } if none.is_empty() => Finding::ok(
             AT,
             format!("`{name}` runs, and its engine answers for {children} containers"),
         ),
-        Inner::Answers { half_made: some, .. } => {
-            half_made(format!("half made in `{name}`: {}", some.join(", ")))
-        }
+        Inner::Answers {
+            half_made: some, ..
+        } => half_made(format!("half made in `{name}`: {}", some.join(", "))),
     }
 }
 

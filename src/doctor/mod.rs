@@ -39,8 +39,8 @@ pub enum Reach {
     Mirrors,
 }
 
-/// Looks at everything, side by side; what is slowest, a mirror that does not
-/// answer, takes some 6 s.
+/// Looks at everything, side by side. A mirror that does not answer takes some 6 s,
+/// an engine that does not as long as any request does.
 pub async fn look(choice: &EngineChoice, names: &Names, reach: Reach) -> Vec<Finding> {
     let repositories = async {
         match reach {

@@ -1,19 +1,15 @@
 //! What all checks start from: the engines that answer, and the nests in them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use futures_util::future::join_all;
 use ipnet::Ipv4Net;
 use rustix::fs::{Access, access};
-use tokio::time::timeout;
 
 use crate::engine::{Engine, EngineError, ServerInfo};
 use crate::host::{EngineChoice, EngineKind, Names, Survey, run_folder, sockets, survey};
 use crate::nest::{Standing, standing};
 use crate::route::Routes;
-
-/// How long an engine may take to answer.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// What there is on this machine, at one moment.
 pub(super) struct Scene {
@@ -52,11 +48,8 @@ impl Nests {
 
 impl Scene {
     pub(super) async fn see(choice: &EngineChoice, names: &Names) -> Self {
-        let survey = survey(choice).await;
-        let info = match &survey {
-            Survey::Running(engine) => Some(ask(engine).await),
-            Survey::Installed(_) | Survey::Absent(_) => None,
-        };
+        let (routes, nest_sockets) = (routes().await, nest_sockets());
+        let ((survey, info), mut nests) = tokio::join!(chosen(choice), nests(choice));
         let is_usable = |path: &PathBuf| access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
         let denied = match &info {
             Some(Ok(_)) => None,
@@ -64,8 +57,6 @@ impl Scene {
                 .into_iter()
                 .find(|path| path.exists() && !is_usable(path)),
         };
-        let (routes, nest_sockets) = (routes().await, nest_sockets());
-        let mut nests = nests(choice).await;
         if let (Some(socket), Nests::Unsure(_, why)) = (&denied, &mut nests) {
             *why = format!("this user may not use `{}`", socket.display());
         }
@@ -119,14 +110,14 @@ fn nest_sockets() -> Vec<PathBuf> {
     sockets
 }
 
-async fn ask(engine: &Engine) -> Result<ServerInfo, EngineError> {
-    let late = || EngineError::TimedOut {
-        what: "ask the engine what it is".to_owned(),
-        seconds: LIMIT.as_secs(),
+/// The chosen engine, and what it says of itself.
+async fn chosen(choice: &EngineChoice) -> (Survey, Option<Result<ServerInfo, EngineError>>) {
+    let survey = survey(choice).await;
+    let info = match &survey {
+        Survey::Running(engine) => Some(engine.server_info().await),
+        Survey::Installed(_) | Survey::Absent(_) => None,
     };
-    timeout(LIMIT, engine.server_info())
-        .await
-        .unwrap_or_else(|_| Err(late()))
+    (survey, info)
 }
 
 /// A nest of an engine that does not answer may run all the same: containers
@@ -141,17 +132,10 @@ async fn nests(choice: &EngineChoice) -> Nests {
     }
     let mut known: Vec<Standing> = Vec::new();
     let mut unsure = None;
-    for choice in choices {
-        match survey(&choice).await {
-            Survey::Running(engine) => match timeout(2 * LIMIT, standing(&engine)).await {
-                Ok(Ok(nests)) => known.extend(nests),
-                Ok(Err(error)) => unsure = Some(error.to_string()),
-                Err(_) => unsure = Some(format!("`{}` is slow", engine.socket().display())),
-            },
-            Survey::Installed(kind) => {
-                unsure = Some(format!("{kind} is installed and does not run"));
-            }
-            Survey::Absent(_) => {}
+    for of_one in join_all(choices.iter().map(nests_of)).await {
+        match of_one {
+            Ok(nests) => known.extend(nests),
+            Err(why) => unsure = Some(why),
         }
     }
     // A socket that was named may be one of the usual ones.
@@ -160,5 +144,14 @@ async fn nests(choice: &EngineChoice) -> Nests {
     match unsure {
         None => Nests::Known(known),
         Some(why) => Nests::Unsure(known, why),
+    }
+}
+
+/// The nests of one engine, or why they are not known.
+async fn nests_of(choice: &EngineChoice) -> Result<Vec<Standing>, String> {
+    match survey(choice).await {
+        Survey::Running(engine) => standing(&engine).await.map_err(|error| error.to_string()),
+        Survey::Installed(kind) => Err(format!("{kind} is installed and does not run")),
+        Survey::Absent(_) => Ok(Vec::new()),
     }
 }

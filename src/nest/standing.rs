@@ -2,19 +2,15 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::Duration;
 
+use futures_util::future::join_all;
 use ipnet::Ipv4Net;
-use tokio::time::timeout;
 
 use super::outer::{is_ready, read_key};
 use super::socket::socket_of;
 use super::{Access, existing_nests, key};
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::{Names, OWNER};
-
-/// How long an inner engine may take to answer.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// A nest as it stands.
 #[derive(Debug, Clone)]
@@ -46,8 +42,13 @@ pub struct Standing {
 pub enum Inner {
     /// The nest does not run, or is not whole.
     Asleep,
-    /// It does not answer, for this reason.
-    Silent(String),
+    /// It does not answer.
+    Silent {
+        /// The error.
+        why: String,
+        /// What to do, where that is known.
+        remedy: Option<String>,
+    },
     /// It answers.
     Answers {
         /// Number of its containers.
@@ -64,22 +65,26 @@ impl Standing {
     }
 }
 
-/// All nests in all of an engine's projects that are dbmatrix's.
+/// All nests in all of an engine's projects that are dbmatrix's. Their engines are
+/// asked side by side.
 ///
 /// # Errors
 /// As of the host's engine.
 pub async fn standing(host: &Engine) -> Result<Vec<Standing>, EngineError> {
-    let mut all = Vec::new();
+    let mut found = Vec::new();
     for project in host.projects().await? {
         if !project.config.contains_key(OWNER) {
             continue;
         }
         let inside = host.in_project(&project.name);
         for nest in existing_nests(&inside).await? {
-            all.push(stand(&inside, &project.name, &nest).await);
+            found.push((inside.clone(), project.name.clone(), nest));
         }
     }
-    Ok(all)
+    let all = found
+        .iter()
+        .map(|(host, project, nest)| stand(host, project, nest));
+    Ok(join_all(all).await)
 }
 
 async fn stand(host: &Engine, project: &str, nest: &Instance) -> Standing {
@@ -104,8 +109,8 @@ async fn stand(host: &Engine, project: &str, nest: &Instance) -> Standing {
 }
 
 async fn ask(engine: &Engine) -> Inner {
-    match timeout(LIMIT, engine.instances()).await {
-        Ok(Ok(children)) => Inner::Answers {
+    match engine.instances().await {
+        Ok(children) => Inner::Answers {
             children: children.len(),
             half_made: children
                 .into_iter()
@@ -113,7 +118,18 @@ async fn ask(engine: &Engine) -> Inner {
                 .map(|child| child.name)
                 .collect(),
         },
-        Ok(Err(error)) => Inner::Silent(error.to_string()),
-        Err(_) => Inner::Silent(format!("no answer within {} s", LIMIT.as_secs())),
+        Err(EngineError::Silent {
+            at,
+            seconds,
+            remedy,
+            ..
+        }) => Inner::Silent {
+            why: format!("`{at}` says nothing for {seconds} s"),
+            remedy: Some(remedy),
+        },
+        Err(error) => Inner::Silent {
+            why: error.to_string(),
+            remedy: None,
+        },
     }
 }
