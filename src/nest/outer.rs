@@ -435,9 +435,11 @@ pub(super) async fn succeed(
     })
 }
 
+/// Waits for an engine that is about to listen, or says that it is starting. One
+/// that takes connections and says nothing has the limit of any request.
 async fn wait_for_engine(nest: &Nest) -> Result<(), NestError> {
     let deadline = Instant::now() + ENGINE_LIMIT;
-    while !nest.engine.is_ready().await {
+    while !nest.engine.readiness().await? {
         if Instant::now() > deadline {
             return Err(NestError::InnerEngine {
                 name: nest.name.clone(),
