@@ -48,7 +48,7 @@ mod vacancy;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
 
@@ -105,6 +105,12 @@ fn write_out(bytes: &[u8]) -> Result<(), Unwritten> {
 /// Standard output takes nothing more; [`main`] says why, where it matters.
 #[derive(Debug)]
 struct Unwritten;
+
+/// All commands with their options, for tests that go through them.
+#[doc(hidden)]
+pub fn commands() -> clap::Command {
+    Args::command()
+}
 
 /// Parses the command line, carries it out, and returns the exit status.
 pub fn main() -> std::process::ExitCode {

@@ -1,5 +1,7 @@
 //! What is found in nests, and what is left there, when an engine misbehaves.
 
+use std::path::Path;
+
 use dbmatrix::engine::config;
 use dbmatrix::host::Names;
 use dbmatrix::nest::{FindError, Found, list_all, locate, remove_half_made, wake_nests};
@@ -16,8 +18,13 @@ const NEST: [(&str, &str); 3] = [
 
 /// A nest `name` of the host, whose engine is `inner`.
 fn put_nest(host: &Stateful, name: &str, inner: &Stateful) {
-    host.put(name, "Running", &NEST);
-    let listen = format!("unix:{}", inner.socket().display());
+    put_nest_at(host, name, "Running", inner.socket());
+}
+
+/// The same of an engine that listens on `socket`.
+pub(crate) fn put_nest_at(host: &Stateful, name: &str, status: &'static str, socket: &Path) {
+    host.put(name, status, &NEST);
+    let listen = format!("unix:{}", socket.display());
     host.put_device(name, "dbmatrix-engine", config([("listen", &listen)]));
 }
 

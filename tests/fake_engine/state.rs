@@ -315,6 +315,10 @@ impl State {
                 let owned = json!({ "user.dbmatrix.owner": "dbmatrix" });
                 Answer::Sync(json!({ "config": owned }))
             }
+            "GET /1.0/projects" => {
+                let owned = json!({ "user.dbmatrix.owner": "dbmatrix" });
+                Answer::Sync(json!([{ "name": super::listing::PROJECT, "config": owned }]))
+            }
             _ if words.ends_with("/logs/written") => Answer::Text(self.written.clone()),
             "GET /internal/ready" => Answer::Sync(json!({})),
             _ => Answer::Error(404, "not found"),
