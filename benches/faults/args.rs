@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
 
-    /// Two rounds of each section but `cold` and `host-daemon`, for continuous
+    /// One round of each section but `cold` and `host-daemon`, for continuous
     /// integration
     #[arg(long, conflicts_with = "rounds")]
     short: bool,
@@ -113,7 +113,7 @@ impl Args {
         faults.sort_unstable();
         faults.dedup();
         let rounds = |fault: Fault| match self.short {
-            true => 2,
+            true => 1,
             false => self.rounds.unwrap_or(fault.rounds()),
         };
         faults
