@@ -40,6 +40,22 @@ fi
 apt-get -q install --yes --no-install-recommends $PACKAGES
 "#;
 
+/// A daemon that cannot start, as on a full disk, is started again until it can. The
+/// package's own unit waits 10 minutes for one that has ended, and starts none meanwhile.
+const RESTARTS: &str = r#"
+folder=/etc/systemd/system/incus.service.d
+mkdir -p "$folder"
+cat > "$folder/dbmatrix.conf" << 'END'
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+ExecStartPost=
+RestartSec=1s
+END
+systemctl daemon-reload
+"#;
+
 /// The ids that the inner engine may give to children must lie inside the
 /// nest's own map, which is smaller than what the package writes.
 const SUBORDINATE_IDS: &str = r#"
@@ -62,8 +78,15 @@ pub(super) async fn install(host: &Engine, nest: &str) -> Result<(), NestError> 
         .env("PACKAGES", &PACKAGES.join(" "))
         .limit(INSTALL_LIMIT);
     succeed(host, nest, "install the inner engine", &install).await?;
+    ensure_restarts(host, nest).await?;
     let ids = Exec::script(SUBORDINATE_IDS).limit(INSTALL_LIMIT);
     succeed(host, nest, "set the subordinate ids", &ids).await
+}
+
+/// Has systemd start the inner engine again whenever it ends.
+pub(super) async fn ensure_restarts(host: &Engine, nest: &str) -> Result<(), NestError> {
+    let set = Exec::script(RESTARTS).limit(INSTALL_LIMIT);
+    succeed(host, nest, "have the inner engine restarted", &set).await
 }
 
 /// Makes the inner bridge, pool and profile.

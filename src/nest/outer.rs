@@ -203,10 +203,13 @@ impl Nest {
         instance: &Instance,
     ) -> Result<Self, NestError> {
         let engine = &ground.engine;
-        if let Some(noted) = schema::brought_up(instance, settings, ground.copy_on_write)? {
-            engine.configure_instance(&settings.name, &noted).await?;
+        let noted = schema::brought_up(instance, settings, ground.copy_on_write)?;
+        let nest = Self::wake(engine, instance, &ground.names.bridge).await?;
+        if let Some(noted) = noted {
+            inner::ensure_restarts(engine, &nest.name).await?;
+            engine.configure_instance(&nest.name, &noted).await?;
         }
-        Self::wake(engine, instance, &ground.names.bridge).await
+        Ok(nest)
     }
 
     pub(super) fn read(
