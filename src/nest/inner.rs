@@ -41,7 +41,8 @@ apt-get -q install --yes --no-install-recommends $PACKAGES
 "#;
 
 /// A daemon that cannot start, as on a full disk, is started again until it can. The
-/// package's own unit waits 10 minutes for one that has ended, and starts none meanwhile.
+/// package's own unit waits 10 minutes even for one that has ended, and starts none
+/// meanwhile.
 const RESTARTS: &str = r#"
 folder=/etc/systemd/system/incus.service.d
 mkdir -p "$folder"
@@ -51,6 +52,7 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStartPost=
+ExecStartPost=/bin/sh -c 'while kill -0 "$$MAINPID"; do /usr/libexec/incus/incusd waitready --timeout=1 && exit 0; done; exit 1'
 RestartSec=1s
 END
 systemctl daemon-reload
