@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::args::{ExecArgs, Place};
 use super::reach::{Reached, find_all, find_each, reach_all};
-use super::signal::{asked_to_end, end_soon_when_asked};
+use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
 use crate::event::Verdict;
 use crate::report::visible;
@@ -45,7 +45,6 @@ pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> 
             (reached.label, status)
         });
     }
-    end_soon_when_asked(Verdict::Interrupted);
     tokio::select! {
         verdict = sum_up(&mut tasks) => verdict.map(Verdict::code),
         () = asked_to_end() => Ok(Verdict::Interrupted.code()),

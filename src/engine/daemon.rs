@@ -68,6 +68,12 @@ impl Daemon {
         stopped.map(|process| process.pid)
     }
 
+    /// Whether a process of it was started less than so long ago.
+    pub(super) fn is_younger_than(&self, time: Duration) -> bool {
+        let mut ages = self.processes.iter().filter_map(|process| process.age);
+        ages.any(|age| age < time)
+    }
+
     /// How long ago it was started, where whoever listens for it keeps connections
     /// until it is ready. One that listens itself has been started by then.
     pub(super) fn started_ago(&self) -> Option<Duration> {

@@ -91,8 +91,14 @@ impl Watch {
         let limits = &self.limits;
         let (mut moved, mut count) = (Instant::now(), progress.count());
         let mut alive = Instant::now();
+        // One that began before the silence was found keeps its time: the engine may
+        // be about to work off what waits.
+        let known = self.known_silence();
+        let patience = match known {
+            Some(_) => Duration::ZERO,
+            None => limits.patience,
+        };
         loop {
-            let patience = self.patience();
             if let Ok(done) = timeout(patience, &mut work).await {
                 self.forget_silence();
                 return Ok(done);
@@ -105,7 +111,7 @@ impl Watch {
                         self.forget_silence();
                         return Ok(done);
                     }
-                    is_alive = self.is_alive() => is_alive,
+                    is_alive = self.is_alive(known.as_ref()) => is_alive,
                 };
                 if !is_alive {
                     return Err(self.silent(what, alive));
@@ -127,12 +133,20 @@ impl Watch {
 
     /// Asks whether the engine is alive. One that hangs up or refuses is asked
     /// again: it may be starting.
-    async fn is_alive(&self) -> bool {
+    async fn is_alive(&self, known: Option<&Silence>) -> bool {
         const AGAIN: Duration = Duration::from_millis(200);
         let begun = Instant::now();
+        let at_once = match known {
+            Some(_) => self.limits.patience / SHORTER,
+            None => self.limits.patience.min(self.limits.alive),
+        };
+        // Looking at all processes takes its time: a healthy engine is only asked.
+        if let Ok(true) = timeout(at_once, self.way.answers()).await {
+            return true;
+        }
         loop {
             // Each time anew: it may be stopped, or started again, meanwhile.
-            let left = self.allowed().saturating_sub(begun.elapsed());
+            let left = self.allowed(known).saturating_sub(begun.elapsed());
             if left.is_zero() {
                 return false;
             }
@@ -145,20 +159,16 @@ impl Watch {
         }
     }
 
-    fn patience(&self) -> Duration {
-        match self.known_silence() {
-            Some(_) => Duration::ZERO,
-            None => self.limits.patience,
-        }
-    }
-
-    /// How long the engine may take to say that it is alive.
-    fn allowed(&self) -> Duration {
+    /// How long the engine may take to say that it is alive: less where it is known
+    /// to be silent, unless another daemon has been started since.
+    fn allowed(&self, known: Option<&Silence>) -> Duration {
         let limits = &self.limits;
-        if self.known_silence().is_some() {
+        let daemon = Daemon::look(&self.way);
+        if let Some(silence) = known
+            && !daemon.is_younger_than(silence.since.elapsed())
+        {
             return limits.patience / SHORTER;
         }
-        let daemon = Daemon::look(&self.way);
         if daemon.stopped().is_some() {
             return limits.patience;
         }

@@ -158,6 +158,34 @@ impl Children {
         self.take(spec, |found| fits(found, spec)).await
     }
 
+    /// Takes over a flavour's child that an earlier dbmatrix has left under a key that
+    /// is not made any more: whoever wants it as it was left may have data in it.
+    /// Whether there is one.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn take_over(&self, spec: &ChildSpec) -> Result<bool, NestError> {
+        let engine = &self.nest.engine;
+        let found = engine.instance(&self.current(&spec.name)).await?;
+        let is_former = |found: &Instance| {
+            let same = ChildSpec {
+                key: found.config.get(key::KEY).cloned().unwrap_or_default(),
+                ..spec.clone()
+            };
+            schema::is_first(found)
+                && found.config.get(key::SERVER) == Some(&spec.server)
+                && Meant::FlavoursOwn.is(found)
+                && fits(found, &same)
+        };
+        let Some(found) = found.filter(is_former) else {
+            return Ok(false);
+        };
+        let mut noted = schema::noted();
+        noted.extend(config([(key::KEY, spec.key.as_str())]));
+        engine.configure_instance(&found.name, &noted).await?;
+        Ok(true)
+    }
+
     async fn take(
         &self,
         spec: &ChildSpec,

@@ -167,9 +167,9 @@ async fn watched(
     let mut tick = tokio::time::interval(TICK);
     loop {
         tokio::select! {
-            ended = &mut running => {
+            mut ended = &mut running => {
                 if ended.dirty {
-                    lease.give_up();
+                    lease.give_up(&mut ended.result.left);
                 }
                 return ended;
             }

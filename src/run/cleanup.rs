@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::database::PLACEHOLDER;
+use super::database::{PLACEHOLDER, PREFIX};
 use crate::outcome::{Outcome, Value};
 use crate::session::{Connect, Session, SessionError};
 use crate::sql_text::escape_bytes;
@@ -37,6 +37,8 @@ const FULL: [u16; 2] = [1040, 1203];
 const UNKNOWN_XA: u16 = 1397;
 /// `ER_XA_RBROLLBACK`, `ER_XA_RBTIMEOUT`, `ER_XA_RBDEADLOCK`: it is rolled back.
 const ROLLED_BACK: [u16; 3] = [1402, 1613, 1614];
+/// `ER_LOCK_WAIT_TIMEOUT`.
+const LOCK_WAIT_OVER: u16 = 1205;
 /// `ER_NO_SUCH_THREAD`: the session has just ended by itself.
 const UNKNOWN_SESSION: u16 = 1094;
 
@@ -67,21 +69,28 @@ impl Traces {
         }
     }
 
-    /// Whether the case has named an XA transaction, as a string or in hexadecimal.
+    /// Whether the case has named both parts of an XA transaction's name, as strings or
+    /// in hexadecimal.
     fn name(&self, xa: &Prepared) -> bool {
-        let quoted = |quote: u8| [&[quote], xa.global.as_slice(), &[quote]].concat();
-        let in_quotes = |quote| memchr::memmem::find(&self.xa, &quoted(quote)).is_some();
-        let in_hex = || {
-            let (text, name) = (self.xa.to_ascii_lowercase(), hex(&xa.global));
-            let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
-            let mut found = memchr::memmem::find_iter(&text, &name);
-            found.any(|at| {
-                let before = at.checked_sub(1).and_then(|before| text.get(before));
-                !is_digit(before) && !is_digit(text.get(at + name.len()))
-            })
+        let lower = self.xa.to_ascii_lowercase();
+        let is_there = |part: &[u8]| {
+            let quoted = |quote: u8| [&[quote], part, &[quote]].concat();
+            let in_quotes = |quote| memchr::memmem::find(&self.xa, &quoted(quote)).is_some();
+            in_quotes(b'\'') || in_quotes(b'"') || (!part.is_empty() && has_hex(&lower, part))
         };
-        in_quotes(b'\'') || in_quotes(b'"') || (!xa.global.is_empty() && in_hex())
+        is_there(&xa.global) && (xa.branch.is_empty() || is_there(&xa.branch))
     }
+}
+
+/// Whether a text in lower case has bytes in hexadecimal, and no other digit beside.
+fn has_hex(text: &[u8], bytes: &[u8]) -> bool {
+    let name = hex(bytes);
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let mut found = memchr::memmem::find_iter(text, &name);
+    found.any(|at| {
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        !is_digit(before) && !is_digit(text.get(at + name.len()))
+    })
 }
 
 /// Whether `word` stands by itself at a place of a text, in whatever case.
@@ -110,9 +119,8 @@ pub(super) struct Cleaned {
 impl Cleaned {
     /// All of it for people, with a common name for the case's database.
     pub(super) fn told(self, database: &str) -> Vec<String> {
-        let dirty = self.dirty.map(|why| {
-            format!("what cannot be undone ({why}); what follows runs on a new copy of the server")
-        });
+        let dirty = self.dirty;
+        let dirty = dirty.map(|why| format!("what cannot be undone ({why})"));
         let more = self.left.len().saturating_sub(MOST_TOLD);
         let more = (more > 0).then(|| format!("{more} more of that kind"));
         let left = self.left.into_iter().take(MOST_TOLD);
@@ -136,10 +144,8 @@ pub(super) async fn clean_up(
         cleaner
             .end_sessions(database, &traces.sessions, &mut left)
             .await?;
-        cleaner.roll_back(traces, is_alone, &mut left).await?;
-        cleaner
-            .must(&format!("DROP DATABASE IF EXISTS `{database}`"))
-            .await?;
+        cleaner.roll_back(traces, &is_alone, &mut left).await?;
+        cleaner.drop_database(database, &is_alone).await?;
         cleaner.0.close().await;
         Ok(())
     });
@@ -222,6 +228,24 @@ impl Cleaner {
         }
     }
 
+    /// Drops a case's database. Another case may hold a lock on all of the server, and
+    /// is waited for.
+    async fn drop_database(
+        &mut self,
+        database: &str,
+        is_alone: &impl Fn() -> bool,
+    ) -> Result<(), Trouble> {
+        let sql = format!("DROP DATABASE IF EXISTS `{database}`");
+        loop {
+            let outcome = self.0.run(&sql).await?;
+            match outcome.refusal() {
+                None => return Ok(()),
+                Some(refusal) if refusal.code == LOCK_WAIT_OVER && !is_alone() => {}
+                Some(refusal) => return Err(Trouble(format!("`{sql}`: {refusal}"))),
+            }
+        }
+    }
+
     /// Waits for a case's sessions to end, and ends those that do not, as well as
     /// others that use its database.
     async fn end_sessions(
@@ -235,13 +259,19 @@ impl Cleaner {
         let mut killed = Vec::new();
         loop {
             let mut living = self.sessions().await?;
-            living.retain(|one| own.contains(&one.id) || one.database == database.as_bytes());
+            // Numbers begin anew where the server was restarted.
+            let is_of_another = |one: &Living| {
+                one.database.starts_with(PREFIX.as_bytes()) && one.database != database.as_bytes()
+            };
+            living.retain(|one| {
+                let is_own = own.contains(&one.id) && !is_of_another(one);
+                is_own || one.database == database.as_bytes()
+            });
             if living.is_empty() {
                 return Ok(());
             }
             for one in living {
-                let may_wait = own.contains(&one.id) && begun.elapsed() < GRACE;
-                if may_wait || killed.contains(&one.id) {
+                if begun.elapsed() < GRACE || killed.contains(&one.id) {
                     continue;
                 }
                 killed.push(one.id);
@@ -274,16 +304,17 @@ impl Cleaner {
     async fn roll_back(
         &mut self,
         traces: &Traces,
-        is_alone: impl Fn() -> bool,
+        is_alone: &impl Fn() -> bool,
         left: &mut Vec<String>,
     ) -> Result<(), Trouble> {
         let outcome = self.must("XA RECOVER").await?;
         let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
         let prepared: Vec<Prepared> = rows.filter_map(|row| Prepared::of(row.iter())).collect();
-        // Who begins after that has none in the list.
-        let is_alone = is_alone();
+        // Who begins after the list was made has none in it, yet may use a name again.
+        let was_alone = is_alone();
         for xa in prepared {
-            if !is_alone && !traces.name(&xa) {
+            let is_own = traces.name(&xa) || (was_alone && is_alone());
+            if !is_own {
                 continue;
             }
             let outcome = self.0.run(&xa.roll_back()).await?;
@@ -420,6 +451,11 @@ mod tests {
         ] {
             let traces = traces(&[b"SELECT 'mine'", sql]);
             assert!(traces.name(&prepared(b"mine")), "{}", sql.escape_ascii());
+            let branched = Prepared {
+                branch: b"another's".to_vec(),
+                ..prepared(b"mine")
+            };
+            assert!(!traces.name(&branched), "{}", sql.escape_ascii());
             for other in [&b"min"[..], b"others", b"", b"ine"] {
                 assert!(!traces.name(&prepared(other)), "{}", other.escape_ascii());
             }

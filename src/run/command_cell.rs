@@ -122,10 +122,10 @@ async fn attempt(
         output: Output::File(log.clone()),
     };
     let run = run_command(&lease.server, &invocation, || lease.is_alone()).await;
-    if run.dirty {
-        lease.give_up();
-    }
     *left = run.left;
+    if run.dirty {
+        lease.give_up(left);
+    }
     Ok((log, run.ended?))
 }
 

@@ -7,7 +7,7 @@ use crate::outcome::Outcome;
 use crate::session::{Connect, Session, SessionError};
 
 /// Databases of cases begin so; what a killed run left is found by it.
-const PREFIX: &str = "dbmatrix_";
+pub(super) const PREFIX: &str = "dbmatrix_";
 /// Stands in messages for the name of a case's database.
 pub(super) const PLACEHOLDER: &str = "dbmatrix_case";
 

@@ -170,7 +170,14 @@ impl<'a> BringingUp<'a> {
     }
 
     async fn take_left(&self) -> Result<Option<(Child, Server)>, FlavourError> {
-        let Some(child) = self.stand.children.take_left(&self.spec).await? else {
+        let children = &self.stand.children;
+        if children.take_over(&self.spec).await? {
+            self.events.warn(format!(
+                "{}: taken over as an earlier dbmatrix has left it; `dbmatrix reset` gives it settings that were changed since",
+                self.flavour.name
+            ));
+        }
+        let Some(child) = children.take_left(&self.spec).await? else {
             return Ok(None);
         };
         let server = self.revive(&child).await?;

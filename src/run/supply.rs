@@ -35,9 +35,12 @@ impl<S> Lease<S> {
         })
     }
 
-    /// Nothing else is to begin on this server.
-    pub(super) fn give_up(&self) {
+    /// Nothing else is to begin on this server, for the last thing that was left.
+    pub(super) fn give_up(&self, left: &mut [String]) {
         self.given_up.store(true, Ordering::Relaxed);
+        if let Some(why) = left.last_mut() {
+            why.push_str("; what follows runs on a new copy of the server");
+        }
     }
 
     fn is_given_up(&self) -> bool {
@@ -155,6 +158,8 @@ struct Held {
     current: Option<Arc<Lease<Server>>>,
     /// Those that were given up, as long as something runs on them.
     former: Vec<Arc<Lease<Server>>>,
+    /// Why there is no other one: each try may take minutes.
+    refused: Option<String>,
 }
 
 impl Servers {
@@ -163,6 +168,7 @@ impl Servers {
         let held = Held {
             current: Some(Lease::new(server, None)),
             former: Vec::new(),
+            refused: None,
         };
         Servers {
             copies: Copies {
@@ -202,6 +208,9 @@ impl Supply for Servers {
         {
             return Ok(Arc::clone(current));
         }
+        if let Some(reason) = &held.refused {
+            return Err(reason.clone());
+        }
         let former = held.current.take();
         held.former.extend(former);
         for at in (0..held.former.len()).rev() {
@@ -209,12 +218,16 @@ impl Supply for Servers {
                 self.copies.remove(&held.former.swap_remove(at)).await;
             }
         }
-        let made = self
-            .copies
-            .make()
-            .await
-            .map_err(|error| error.to_string())?;
-        held.current = Some(Arc::clone(&made));
-        Ok(made)
+        match self.copies.make().await {
+            Ok(made) => {
+                held.current = Some(Arc::clone(&made));
+                Ok(made)
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                held.refused = Some(reason.clone());
+                Err(reason)
+            }
+        }
     }
 }
