@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use ipnet::Ipv4Net;
@@ -9,8 +10,12 @@ use ipnet::Ipv4Net;
 use super::outer::{is_ready, read_key};
 use super::socket::socket_of;
 use super::{Access, existing_nests, key};
-use crate::engine::{Engine, EngineError, Instance};
+use crate::engine::{Engine, EngineError, Instance, Limits};
 use crate::host::{Names, OWNER};
+
+/// How long a list may take of an engine that else answers: whoever looks at what is
+/// wrong is not to wait for one that is stuck.
+const STUCK: Duration = Duration::from_secs(30);
 
 /// A nest as it stands.
 #[derive(Debug, Clone)]
@@ -71,6 +76,7 @@ impl Standing {
 /// # Errors
 /// As of the host's engine.
 pub async fn standing(host: &Engine) -> Result<Vec<Standing>, EngineError> {
+    let host = soon(host);
     let mut found = Vec::new();
     for project in host.projects().await? {
         if !project.config.contains_key(OWNER) {
@@ -108,8 +114,15 @@ async fn stand(host: &Engine, project: &str, nest: &Instance) -> Standing {
     }
 }
 
+fn soon(engine: &Engine) -> Engine {
+    engine.with_limits(Limits {
+        progress: STUCK,
+        ..Limits::default()
+    })
+}
+
 async fn ask(engine: &Engine) -> Inner {
-    match engine.instances().await {
+    match soon(engine).instances().await {
         Ok(children) => Inner::Answers {
             children: children.len(),
             half_made: children
