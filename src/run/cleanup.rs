@@ -24,7 +24,7 @@ const LOCK_WAIT: u32 = 5;
 const MOST_XA: usize = 64 << 10;
 /// Bytes of a statement in which `XA` is looked for.
 const HEAD: usize = 1 << 10;
-/// Things left that are told one by one.
+/// Things left that are reported one by one.
 const MOST_TOLD: usize = 10;
 /// Letters of a statement or of an XA transaction's name that are shown.
 const SHOWN: usize = 80;
@@ -71,7 +71,7 @@ impl Traces {
 
     /// Whether the case has named both parts of an XA transaction's name, as strings or
     /// in hexadecimal.
-    fn name(&self, xa: &Prepared) -> bool {
+    fn has_named(&self, xa: &Prepared) -> bool {
         let lower = self.xa.to_ascii_lowercase();
         let is_there = |part: &[u8]| {
             let quoted = |quote: u8| [&[quote], part, &[quote]].concat();
@@ -313,7 +313,7 @@ impl Cleaner {
         // Who begins after the list was made has none in it, yet may use a name again.
         let was_alone = is_alone();
         for xa in prepared {
-            let is_own = traces.name(&xa) || (was_alone && is_alone());
+            let is_own = traces.has_named(&xa) || (was_alone && is_alone());
             if !is_own {
                 continue;
             }
@@ -421,110 +421,4 @@ fn shown(text: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn prepared(global: &[u8]) -> Prepared {
-        Prepared {
-            format: 1,
-            global: global.to_vec(),
-            branch: Vec::new(),
-        }
-    }
-
-    fn traces(statements: &[&[u8]]) -> Traces {
-        let mut traces = Traces::default();
-        for sql in statements {
-            traces.note_statement(sql);
-        }
-        traces
-    }
-
-    #[test]
-    fn a_case_owns_the_transactions_that_it_has_named() {
-        for sql in [
-            &b"XA PREPARE 'mine'"[..],
-            b"xa\nprepare \"mine\",'b',3",
-            b"/* for later */ Xa PREPARE X'6D696E65'",
-            b"XA START 0x6d696e65",
-            b"PREPARE s FROM 'XA START \"mine\"'",
-        ] {
-            let traces = traces(&[b"SELECT 'mine'", sql]);
-            assert!(traces.name(&prepared(b"mine")), "{}", sql.escape_ascii());
-            let branched = Prepared {
-                branch: b"another's".to_vec(),
-                ..prepared(b"mine")
-            };
-            assert!(!traces.name(&branched), "{}", sql.escape_ascii());
-            for other in [&b"min"[..], b"others", b"", b"ine"] {
-                assert!(!traces.name(&prepared(other)), "{}", other.escape_ascii());
-            }
-        }
-        let others: [&[u8]; 3] = [b"SELECT xa, 'mine'", b"EXAMINE 'mine'", b"SELECT 'mine'"];
-        assert!(!traces(&others[1..]).name(&prepared(b"mine")));
-        // A column of that name is taken for it, and costs nothing.
-        assert!(traces(&others[..1]).name(&prepared(b"mine")));
-    }
-
-    #[test]
-    fn what_is_kept_of_statements_is_bounded() {
-        let mut long = b"XA START '".to_vec();
-        long.resize(1 << 20, b'x');
-        let traces = traces(&[&long, &long, b"XA START 'mine'"]);
-        assert!(traces.xa.len() <= MOST_XA + 3, "{}", traces.xa.len());
-    }
-
-    #[test]
-    fn a_transaction_is_rolled_back_by_its_bytes() {
-        let row = [Some(&b"7"[..]), Some(b"2"), Some(b"1"), Some(b"a'\xff")];
-        let xa = Prepared::of(row.into_iter()).expect("a row of XA RECOVER");
-        assert_eq!(xa.roll_back(), "XA ROLLBACK X'6127',X'ff',7");
-        assert_eq!(xa.title(), "a prepared XA transaction `a'`");
-        let short = [Some(&b"7"[..]), Some(b"2"), Some(b"9"), Some(b"abc")];
-        assert!(Prepared::of(short.into_iter()).is_none());
-    }
-
-    #[test]
-    fn the_servers_own_threads_are_no_sessions() {
-        let row = |user: &'static [u8], statement| {
-            let cells = [
-                Some(&b"5"[..]),
-                Some(user),
-                None,
-                Some(b"d"),
-                None,
-                None,
-                None,
-            ];
-            Living::of(cells.into_iter().chain([statement]))
-        };
-        assert!(row(b"system user", None).is_none());
-        assert!(row(b"event_scheduler", None).is_none());
-        let idle = row(b"dbmatrix", None).expect("a session");
-        assert_eq!(idle.title(), "an open session");
-        let statement = format!("SELECT\n  {}", "1".repeat(200));
-        let busy = Living {
-            statement: statement.into_bytes(),
-            ..idle
-        };
-        let title = busy.title();
-        assert!(title.starts_with("a session at `SELECT 111"), "{title}");
-        assert!(title.len() < 110, "{title}");
-    }
-
-    #[test]
-    fn what_is_left_is_told_with_a_common_name_and_within_bounds() {
-        let cleaned = Cleaned {
-            left: vec!["a session at `DROP TABLE dbmatrix_1_2.t`, which was killed".to_owned(); 40],
-            dirty: Some("`DROP DATABASE IF EXISTS `dbmatrix_1_2``: no".to_owned()),
-        };
-        let told = cleaned.told("dbmatrix_1_2");
-        assert_eq!(told.len(), MOST_TOLD + 2);
-        assert!(
-            told[0].contains(PLACEHOLDER) && !told[0].contains("_1_2"),
-            "{told:?}"
-        );
-        assert_eq!(told[MOST_TOLD], "30 more of that kind");
-        assert!(told[MOST_TOLD + 1].contains("cannot be undone"), "{told:?}");
-    }
-}
+mod tests;

@@ -87,9 +87,9 @@ impl<S: Connect + 'static> Supply for Only<S> {
 /// Why there is no copy.
 #[derive(Debug, Error)]
 enum CopyError {
-    #[error("no copy of the server could be had: {0}")]
+    #[error("no copy of the server is available: {0}")]
     Nest(#[from] NestError),
-    #[error("no copy of the server could be had: {0}")]
+    #[error("no copy of the server is available: {0}")]
     Server(#[from] ServerError),
 }
 
@@ -105,7 +105,7 @@ struct Copies {
 }
 
 impl Copies {
-    /// Makes a copy, starts it and logs in. One that cannot be had leaves nothing.
+    /// Makes a copy, starts it and logs in. A failed one leaves nothing.
     async fn make(&self) -> Result<Arc<Lease<Server>>, CopyError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = name::copy(&self.cell.container, name::Copy::Suite(number));
