@@ -196,9 +196,34 @@ fn a_copy_without_a_flavour_is_refused() {
 }
 
 #[test]
+fn old_names_are_understood_and_told() {
+    let sandbox = Sandbox::new(&[(
+        "m.toml",
+        "flavours = ['mysql:9.7']\n[defaults]\nfootprint = 'small'\n",
+    )]);
+    insta::assert_snapshot!(sandbox.run(&["run", "m.toml", "--gate", "--after", "freeze"]), @r"
+    note: `--after freeze` is called `--after pause` now; the next release no longer knows the old name
+    note: `--gate` is called `--ci` now; the next release no longer knows the old name
+    note: m.toml:3: `footprint` is called `memory-profile` now; the next release no longer knows the old name
+    error: `m.toml` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one
+    => 2
+    ");
+    let thaw = sandbox.run(&["thaw", "mysql-9.7", "--engine", "/nowhere"]);
+    assert!(
+        thaw.starts_with("note: `thaw` is called `resume` now"),
+        "{thaw}"
+    );
+    let help = sandbox.run(&["help"]);
+    assert!(
+        help.contains("  resume ") && !help.contains("thaw"),
+        "{help}"
+    );
+}
+
+#[test]
 fn flavours_are_named_or_all() {
     let sandbox = Sandbox::new(&[]);
-    for command in ["start", "stop", "freeze", "thaw", "restart", "reset"] {
+    for command in ["start", "stop", "pause", "resume", "restart", "reset"] {
         let none = sandbox.run(&[command]);
         let asks = none.contains("required arguments were not provided:\n  <FLAVOUR>");
         assert!(asks && none.ends_with("=> 2"), "{command}: {none}");

@@ -67,6 +67,8 @@ const CALLS: &[(Without, &str)] = &[
     (Fails, "cp m.toml mariadb-10.11:/tmp/"),
     (Fails, "start --all"),
     (Fails, "stop mariadb-10.11"),
+    (Fails, "pause --all"),
+    (Fails, "resume --all"),
     (Fails, "freeze --all"),
     (Fails, "thaw --all"),
     (Fails, "restart --all"),

@@ -72,7 +72,7 @@ pub(crate) const TARGETS: &[Target] = &[
         read: fuzz::divergences,
         examples: &[
             "[[divergence]]\nstatement = \"SELECT 'a' = 'a '\"\nnth = 2\nflavours = [\"mysql>=8.0\"]\nkinds = [\"rows\"]\nreason = \"no padding\"\nlink = \"https://x.test\"\nexpires = 2027-06-30\n",
-            "[[divergence]]\nstatement = '''\nSELECT\n1'''\nflavours = ['mariadb', \"m*\"]\nkinds = ['acceptance', 'error-code', 'column-type', 'order']\nreason = \"\"\n",
+            "[[divergence]]\nstatement = '''\nSELECT\n1'''\nflavours = ['mariadb', \"m*\"]\nkinds = ['success', 'error-code', 'column-type', 'order']\nreason = \"\"\n",
         ],
         words: &[
             "[[divergence]]\n",
@@ -370,8 +370,8 @@ const SLT_WORDS: &[&str] = &[
 const MATRIX: &[&str] = &[
     "flavours = [\"mysql:9.7\", \"mariadb:11.8\"]\n\n[[suite]]\nname = \"mine\"\nfiles = [\"sql/*.slt\"]\n",
     "[nest]\nname = \"n\"\ncpus = 2\nmemory = \"4GiB\"\nprivileged = false\naccess = \"proxy\"\nstorage = \"dir\"\nsize = '40GiB'\nimage = \"debian:trixie\"\n\n[run]\njobs = 3\nafter = \"freeze\"\n\n[defaults]\nsettings = { max_connections = 77, sql_mode = 'ANSI' }\n",
-    "[[image]]\nname = \"debian:sid\"\nmirror = \"http://a.test\"\ncheck-valid-until = false\n\n[[flavour]]\nname = \"a\"\nserver = \"mariadb:10.6\"\nimage = \"debian:bookworm\"\npackages = [\"mariadb-server\"]\nsource = \"debian\"\nrequired = false\ndurability = \"relaxed\"\nfootprint = \"small\"\ntarball = { path = \"x.tar.gz\", sha256 = \"00\" }\n",
-    "flavours = ['mysql:9.7']\n[[suite]]\nname = \"s\"\ncommand = [\"sh\", \"-c\", \"true\"]\nretries = 1\nlimit = \"1s\"\nstep-limit = \"500ms\"\nisolation = \"clone\"\nexpect = \"agreement\"\nlabels = ['a']\nkinds = [\"rows\"]\ntolerance = 1e-6\nreplace = [{ pattern = '^\\d+', with = \"<n>\" }]\n[[suite]]\nname = 't'\nmysqltest = 'mariadb'\ntests = ['a*']\n",
+    "[[image]]\nname = \"debian:sid\"\nmirror = \"http://a.test\"\ncheck-valid-until = false\n\n[[flavour]]\nname = \"a\"\nserver = \"mariadb:10.6\"\nimage = \"debian:bookworm\"\npackages = [\"mariadb-server\"]\nsource = \"debian\"\nrequired = false\ndurability = \"relaxed\"\nmemory-profile = \"small\"\ntarball = { path = \"x.tar.gz\", sha256 = \"00\" }\n",
+    "flavours = ['mysql:9.7']\n[[suite]]\nname = \"s\"\ncommand = [\"sh\", \"-c\", \"true\"]\nretries = 1\ntimeout = \"1s\"\nstep-timeout = \"500ms\"\nisolation = \"clone\"\nexpect = \"agreement\"\nlabels = ['a']\nkinds = [\"rows\"]\ntolerance = 1e-6\nreplace = [{ pattern = '^\\d+', with = \"<n>\" }]\n[[suite]]\nname = 't'\nmysqltest = 'mariadb'\ntests = ['a*']\n",
 ];
 const MATRIX_WORDS: &[&str] = &[
     "[nest]\n",

@@ -46,7 +46,7 @@ done
 fn both_sizes() -> Vec<Flavour> {
     let sizes = DEBIAN.into_iter().flat_map(|(name, server)| {
         let stock = Flavour {
-            more: "footprint = 'stock'",
+            more: "memory-profile = 'default'",
             ..plain(&format!("{name}-stock"), server)
         };
         [plain(name, server), stock]

@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCandidates;
 use super::catalogue::CatalogueArgs;
 use super::completion::{CompletionsArgs, ManArgs, flavours};
 use super::connect::ConnectArgs;
+use super::deprecated;
 use super::hand::HandCommand;
 use super::list::Format as ListFormat;
 use crate::host::EngineChoice;
@@ -76,14 +77,14 @@ Examples:
   dbmatrix run matrices/mysql.toml --yes
   dbmatrix run matrices/mysql.toml --flavour 'mariadb-*' --suite json
   dbmatrix run matrices/mysql.toml --update
-  dbmatrix run matrices/mysql.toml --gate --report junit=junit.xml --report html=run.html
+  dbmatrix run matrices/mysql.toml --ci --report junit=junit.xml --report html=run.html
 
 Exit status: 0 all passed; 1 failures; 2 usage or matrix; 3 a flavour or the
 engine could not be provided; 130 interrupted.")]
     Run(RunArgs),
     /// Run statements on all flavours and tell where they differ
     #[command(after_help = "\
-As of `run`, servers are new copies; `--after freeze` makes the next one quick.
+As of `run`, servers are new copies; `--after pause` makes the next one quick.
 
 Examples:
   dbmatrix diff matrices/mysql.toml -e 'SELECT JSON_TYPE(1.5)'
@@ -121,12 +122,12 @@ Examples:
     /// Show nests and their children
     #[command(after_help = "\
 A row a container: its nest, its name (a flavour's own), state, address, type
-(`nest`, `flavour`, `golden`, `ahead` for a copy that the next run takes,
+(`nest`, `flavour`, `golden`, `standby` for a copy that the next run takes,
 `other` for what dbmatrix did not make or not to the end), snapshots, server and exact version; where it runs, how long and with
 how much memory; and what it takes on the disk for itself alone.
 
-As JSON it is an array of objects with the names nest, name, container, type,
-state (`running`, `stopped`, `frozen`, `half-made`), ipv4, snapshots, server,
+As JSON it is an array of objects with the names schema (2), nest, name, container,
+type, state (`running`, `stopped`, `paused`, `incomplete`), ipv4, snapshots, server,
 version, uptime (seconds), memory (bytes) and disk (bytes); what is not known is
 null. With `--watch` there is an array a line.
 
@@ -280,6 +281,10 @@ pub(super) struct RunArgs {
     /// As a CI job wants it: lines in place of live bars, and on GitHub
     /// annotations and the job summary
     #[arg(long)]
+    pub(super) ci: bool,
+
+    /// The old name of `--ci`
+    #[arg(long, hide = true)]
     pub(super) gate: bool,
 
     #[command(flatten)]
@@ -311,18 +316,26 @@ impl UpArgs {
 /// What becomes of the servers.
 #[derive(Debug, clap::Args)]
 pub(super) struct AfterArgs {
-    /// What becomes of the servers: `stop` (they can be looked at), `freeze` (new
-    /// ones are held: the next run begins at once), `keep`, `delete`
+    /// What becomes of the servers: `stop` (you can look at them), `pause` (new
+    /// ones wait, so that the next run begins at once), `keep`, `delete`
     #[arg(long, value_name = "WHAT", value_parser = after)]
     pub(super) after: Option<After>,
 }
 
 fn after(text: &str) -> Result<After, String> {
+    let old = After::RENAMED.iter().find(|(old, _)| *old == text);
+    let text = match old {
+        Some((old, new)) => {
+            deprecated::note(&format!("`--after {old}`"), &format!("`--after {new}`"));
+            new
+        }
+        None => text,
+    };
     let mut words = After::WORDS.iter();
     let named = words.find(|(word, _)| *word == text);
     named
         .map(|(_, after)| *after)
-        .ok_or_else(|| "expected `stop`, `freeze`, `keep` or `delete`".to_owned())
+        .ok_or_else(|| "expected `stop`, `pause`, `keep` or `delete`".to_owned())
 }
 
 /// Options of `diff`.

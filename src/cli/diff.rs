@@ -28,7 +28,7 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
             .iter()
             .map(|flavour| flavour.name.clone())
             .collect(),
-        limit: None,
+        timeout: None,
         retries: 0,
         isolation: Isolation::Database,
         kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),

@@ -142,7 +142,7 @@ async fn to_the_end(work: impl Future<Output = Verdict>) -> Verdict {
         verdict = &mut work => return verdict,
         () = asked_to_end() => eprintln!("ending what was begun; once more leaves it half done"),
     }
-    let left = "ended at once: servers may be left shut down or held; `dbmatrix list` shows them, \
+    let left = "ended at once: servers may be left shut down or paused; `dbmatrix list` shows them, \
         and `dbmatrix start` starts them again";
     end_at_once_when_asked_again(left.to_owned());
     work.await;

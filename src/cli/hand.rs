@@ -10,7 +10,9 @@ use super::copy::Side;
 use super::deliver::DeliverArgs;
 use super::export::ExportArgs;
 use super::import::ImportArgs;
-use super::{Failure, copy, deliver, env, export, import, logs, power, shell, snapshot, url};
+use super::{
+    Failure, copy, deliver, deprecated, env, export, import, logs, power, shell, snapshot, url,
+};
 use crate::event::Verdict;
 
 /// What to do with flavours that are up.
@@ -78,7 +80,7 @@ Examples:
   dbmatrix cp mariadb-11.8:/etc/mysql/my.cnf ./my.cnf
   dbmatrix cp mysql-9.7:/etc/mysql/my.cnf /dev/stdout")]
     Cp(CpArgs),
-    /// Start flavours, or let frozen ones go on
+    /// Start flavours, and resume paused ones
     #[command(after_help = "\
 Ends when somebody can log in to each. See `stop` for how to choose flavours.
 
@@ -103,22 +105,28 @@ Examples:
 Exit status: 0 all is done; 1 something cannot be; 3 an engine, a server or a
 flavour is not there (as for all commands of this kind).")]
     Stop(StopArgs),
-    /// Hold flavours as they are, connections too
+    /// Pause flavours; their connections stay open
     #[command(after_help = "\
-A frozen flavour keeps its memory and answers nobody until `thaw`. `connect`,
-`exec` and the like let it go on. A stopped one stays stopped.
+A paused flavour keeps its memory and answers nobody until `resume`. `connect`,
+`exec` and the like resume it. A stopped one stays stopped.
 
 Examples:
-  dbmatrix freeze mysql-9.7
-  dbmatrix freeze --all")]
-    Freeze(ChosenArgs),
-    /// Let frozen flavours go on
+  dbmatrix pause mysql-9.7
+  dbmatrix pause --all")]
+    Pause(ChosenArgs),
+    /// Resume paused flavours
     #[command(after_help = "\
 A stopped flavour stays stopped.
 
 Examples:
-  dbmatrix thaw mysql-9.7
-  dbmatrix thaw --all")]
+  dbmatrix resume mysql-9.7
+  dbmatrix resume --all")]
+    Resume(ChosenArgs),
+    /// The old name of `pause`
+    #[command(hide = true)]
+    Freeze(ChosenArgs),
+    /// The old name of `resume`
+    #[command(hide = true)]
     Thaw(ChosenArgs),
     /// Shut flavours down and start them
     #[command(after_help = "\
@@ -131,7 +139,7 @@ Examples:
     /// Make flavours as new: copies of their golden children
     #[command(after_help = "\
 All that was done to a flavour is lost. Address and password stay, so programs
-that knew it find the new one. One that ran or was frozen runs after; a stopped
+that knew it find the new one. One that ran or was paused runs after; a stopped
 one stays stopped. A flavour that has snapshots is left as it is, since they would
 go with it; --drop-snapshots says that they may.
 
@@ -142,7 +150,7 @@ Examples:
     /// Take snapshots of flavours, to `restore` later
     #[command(after_help = "\
 A server that runs is shut down for it, cleanly, and started again: some two
-seconds in which connections end. With --live it is only held for a moment and
+seconds in which connections end. With --live it is only paused for a moment and
 connections stay; restored, it is as after a crash, which InnoDB mends and MyISAM
 and the like may not.
 
@@ -159,7 +167,7 @@ Examples:
     /// Bring flavours back to a snapshot
     #[command(after_help = "\
 What was done to a flavour since is lost; the snapshot stays and can be restored
-again. One that ran or was frozen runs after; a stopped one stays stopped.
+again. One that ran or was paused runs after; a stopped one stays stopped.
 
 Examples:
   dbmatrix restore mysql-9.7 --name before
@@ -171,7 +179,7 @@ Examples:
         override_usage = "dbmatrix export [OPTIONS] <FLAVOUR>... <FILE>\n       dbmatrix export [OPTIONS] --all <FOLDER>",
         after_help = "\
 A server that runs is shut down for it, cleanly, and started again after some two
-seconds; the rest is done on a copy. With --live it is only held for a moment, and
+seconds; the rest is done on a copy. With --live it is only paused for a moment, and
 imported it is as after a crash. Snapshots stay behind. Of several flavours each
 gets a file of its own in a folder, FLAVOUR.tar.zst.
 
@@ -231,8 +239,16 @@ pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<u8
         HandCommand::Cp(args) => copy::copy(place, args).await,
         HandCommand::Start(args) => power::start(place, &args.chosen).await,
         HandCommand::Stop(args) => power::stop(place, args).await,
-        HandCommand::Freeze(args) => power::freeze(place, &args.chosen).await,
-        HandCommand::Thaw(args) => power::thaw(place, &args.chosen).await,
+        HandCommand::Pause(args) => power::pause(place, &args.chosen).await,
+        HandCommand::Resume(args) => power::resume(place, &args.chosen).await,
+        HandCommand::Freeze(args) => {
+            deprecated::note("`freeze`", "`pause`");
+            power::pause(place, &args.chosen).await
+        }
+        HandCommand::Thaw(args) => {
+            deprecated::note("`thaw`", "`resume`");
+            power::resume(place, &args.chosen).await
+        }
         HandCommand::Restart(args) => power::restart(place, &args.chosen).await,
         HandCommand::Reset(args) => power::reset(place, args).await,
         HandCommand::Snapshot(args) => snapshot::snapshot(place, args).await,
@@ -371,7 +387,7 @@ pub(super) struct SnapshotArgs {
     #[arg(long, value_parser = snapshot_name)]
     pub(super) name: Option<String>,
 
-    /// Hold the server for it instead of shutting it down
+    /// Pause the server for it instead of shutting it down
     #[arg(long)]
     pub(super) live: bool,
 

@@ -85,7 +85,7 @@ async fn follow(located: &Located, logs: Vec<Log>, mut page: Page) -> Result<Ver
 
 type Said = Result<(LogSource, String), ServerError>;
 
-/// A flavour that is stopped or frozen meanwhile is waited for; one that is gone,
+/// A flavour that is stopped or paused meanwhile is waited for; one that is gone,
 /// or cannot be read though it runs, is not for long: it may be restarting, or
 /// being made anew.
 async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender<Said>) {
@@ -99,7 +99,7 @@ async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender
             Err(error) => {
                 log.interrupted();
                 match located.look_again().await {
-                    Ok(Some(State::Stopped | State::Frozen)) => failures = 0,
+                    Ok(Some(State::Stopped | State::Paused)) => failures = 0,
                     Ok(Some(State::Running) | None) | Err(_) => failures += 1,
                 }
                 if failures < FAILURES {

@@ -18,6 +18,7 @@ mod connect;
 mod consent;
 mod copy;
 mod deliver;
+mod deprecated;
 mod diff;
 mod doctor;
 mod down;

@@ -1,4 +1,4 @@
-//! `dbmatrix start`, `stop`, `freeze`, `thaw`, `restart` and `reset`.
+//! `dbmatrix start`, `stop`, `pause`, `resume`, `restart` and `reset`.
 
 use super::Failure;
 use super::args::Place;
@@ -8,7 +8,7 @@ use crate::event::Verdict;
 use crate::nest::{Ending, Located, State};
 use crate::server::{ACCESS_FILE, revive};
 
-/// Starts flavours, or lets them go on.
+/// Starts flavours, and resumes paused ones.
 pub(super) async fn start(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
     each(place, chosen, Runs::LetBe, go_on).await
 }
@@ -18,12 +18,12 @@ async fn go_on(one: &Located) -> Result<String, Failure> {
     // A container may run whose server was ended.
     let revived = match one.state() {
         State::Running => revive(&one.child).await.map_err(Failure::not_provided)?,
-        State::Frozen | State::Stopped => false,
+        State::Paused | State::Stopped => false,
     };
     let ready = ready(one).await?;
     Ok(match one.state() {
         State::Running if !revived => format!("runs already, {ready}"),
-        State::Frozen => format!("thawed, {ready}"),
+        State::Paused => format!("resumed, {ready}"),
         State::Running | State::Stopped => format!("started, {ready}"),
     })
 }
@@ -38,37 +38,37 @@ pub(super) async fn stop(place: &Place, args: &StopArgs) -> Result<Verdict, Fail
         one.stop(ending).await?;
         Ok(match one.state() {
             State::Stopped => "is stopped already".to_owned(),
-            State::Running | State::Frozen => done.to_owned(),
+            State::Running | State::Paused => done.to_owned(),
         })
     };
     each(place, &args.chosen, Runs::Awaited, stop).await
 }
 
-/// Holds flavours.
-pub(super) async fn freeze(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
-    let freeze = async |one: &Located| {
-        one.freeze().await?;
+/// Pauses flavours.
+pub(super) async fn pause(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let pause = async |one: &Located| {
+        one.pause().await?;
         Ok(match one.state() {
-            State::Running => "frozen".to_owned(),
-            State::Frozen => "is frozen already".to_owned(),
-            State::Stopped => "is stopped: there is nothing to hold".to_owned(),
+            State::Running => "paused".to_owned(),
+            State::Paused => "is paused already".to_owned(),
+            State::Stopped => "is stopped: there is nothing to pause".to_owned(),
         })
     };
-    each(place, chosen, Runs::Awaited, freeze).await
+    each(place, chosen, Runs::Awaited, pause).await
 }
 
-/// Lets flavours go on.
-pub(super) async fn thaw(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
-    let thaw = async |one: &Located| match one.state() {
+/// Resumes paused flavours.
+pub(super) async fn resume(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let resume = async |one: &Located| match one.state() {
         State::Stopped => {
             let name = &one.flavour;
             Ok(format!(
-                "is stopped, not frozen; `dbmatrix start {name}` starts it"
+                "is stopped, not paused; `dbmatrix start {name}` starts it"
             ))
         }
-        State::Running | State::Frozen => go_on(one).await,
+        State::Running | State::Paused => go_on(one).await,
     };
-    each(place, chosen, Runs::LetBe, thaw).await
+    each(place, chosen, Runs::LetBe, resume).await
 }
 
 /// Shuts flavours down and starts them.
@@ -95,6 +95,6 @@ pub(super) async fn reset(place: &Place, args: &ResetArgs) -> Result<Verdict, Fa
 pub(super) async fn after(one: &Located) -> Result<String, Failure> {
     match one.state() {
         State::Stopped => Ok("stopped".to_owned()),
-        State::Running | State::Frozen => ready(one).await,
+        State::Running | State::Paused => ready(one).await,
     }
 }

@@ -8,7 +8,9 @@ use super::args::Place;
 use super::{Failure, privilege};
 use crate::engine::Engine;
 use crate::host::{Names, Survey, survey};
-use crate::nest::{Child, Found, Kind, Located, Nest, labels, list_all, locate, locate_all};
+use crate::nest::{
+    Child, Found, INCOMPLETE, Kind, Located, Nest, labels, list_all, locate, locate_all,
+};
 use crate::server::{Login, Server, log_in, started_again};
 
 /// A flavour that somebody is logged in to.
@@ -160,7 +162,7 @@ pub(super) async fn flavours_awake(place: &Place) -> Result<Vec<(String, String)
     let rows = list_all(engine, &place.project).await;
     let mut all = Vec::new();
     for row in rows.map_err(Failure::not_provided)? {
-        if let (Kind::Flavour(flavour), true) = (row.kind, row.state != "half made") {
+        if let (Kind::Flavour(flavour), true) = (row.kind, row.state != INCOMPLETE) {
             all.push((row.nest, flavour));
         }
     }

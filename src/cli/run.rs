@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Failure;
 use super::args::{Place, RunArgs, UpArgs};
+use super::deprecated;
 use super::lock::insist;
 use super::task::{self, Task, bring_up, load_matrix, prepare, provide};
 use super::vacancy::{refuse_vacancy, warn_of_vain_choices};
@@ -14,6 +15,9 @@ use crate::run::{Freshness, RunOptions};
 
 /// Runs the suites.
 pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failure> {
+    if args.gate {
+        deprecated::note("`--gate`", "`--ci`");
+    }
     let matrix = load_matrix(&args.up.matrix)?;
     let selection = Selection {
         suites: args.suite.clone(),
@@ -33,8 +37,9 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
             "`{path}` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one"
         )));
     }
+    let is_ci = args.ci || args.gate;
     let mut reports = args.reports.report.clone();
-    if args.gate {
+    if is_ci {
         reports.extend(expected_by_ci());
     }
     let listed = listed_differences(place, args.all_differences);
@@ -58,7 +63,7 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
     let task = Task {
         yes: args.up.yes,
         strict: args.strict,
-        plain: args.gate,
+        plain: is_ci,
         differences: Differences { listed, only: None },
         shard: args.shard,
         reports,

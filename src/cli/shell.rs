@@ -171,7 +171,7 @@ async fn what_befell(located: &Located) -> Option<String> {
         None => Some(format!(
             "the container of `{flavour}` was removed meanwhile; `dbmatrix list` shows what there is"
         )),
-        Some(State::Frozen) => None,
+        Some(State::Paused) => None,
         Some(State::Running) => {
             let ask = Exec::new("systemctl", ["is-system-running"]);
             match child.engine.exec(&child.name, &ask).await {

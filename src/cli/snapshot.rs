@@ -46,8 +46,8 @@ pub(super) async fn go_on(one: &Located) -> Result<(), Failure> {
     if one.state() != State::Stopped {
         ready(one).await?;
     }
-    if one.state() == State::Frozen {
-        one.freeze().await?;
+    if one.state() == State::Paused {
+        one.pause().await?;
     }
     Ok(())
 }

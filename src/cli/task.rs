@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::args::{Place, USUAL_PROJECT};
 use super::signal::{asked_to_end, end_at_once_when_asked_again};
-use super::{Failure, consent, privilege, say};
+use super::{Failure, consent, deprecated, privilege, say};
 use crate::config::hint;
 use crate::engine::Engine;
 use crate::event::{Event, Receiver, SCHEMA, Sender, Verdict};
@@ -101,10 +101,12 @@ pub(super) fn prepare(plan: &Plan, options: RunOptions) -> Result<Prepared, Fail
             hint(name, chosen)
         )));
     }
-    Prepared::check(plan, options).map_err(|error| match error {
+    let checked = Prepared::check(plan, options).map_err(|error| match error {
         PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
         PrepareError::Expectation(error) => Failure::misused(error),
-    })
+    })?;
+    deprecated::note_all(&checked.deprecations());
+    Ok(checked)
 }
 
 fn colour_of_stderr() -> bool {
@@ -114,7 +116,10 @@ fn colour_of_stderr() -> bool {
 /// Reads a matrix file; its problems are shown with the pieces that they are
 /// about.
 pub(super) fn load_matrix(path: &std::path::Path) -> Result<Matrix, Failure> {
-    Matrix::load(path).map_err(|error| Failure::misused(error.render(colour_of_stderr())))
+    let loaded = Matrix::load(path);
+    let matrix = loaded.map_err(|error| Failure::misused(error.render(colour_of_stderr())))?;
+    deprecated::note_all(&matrix.deprecations);
+    Ok(matrix)
 }
 
 pub(super) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
@@ -336,7 +341,7 @@ async fn rest(
     is_held: impl Fn(&str) -> bool,
 ) {
     let after = |flavour: &Flavour| match task.after {
-        After::Freeze if !is_held(&flavour.name) => After::Stop,
+        After::Pause if !is_held(&flavour.name) => After::Stop,
         after => after,
     };
     let Some(stand) = stand else { return };

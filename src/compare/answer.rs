@@ -162,7 +162,7 @@ impl Answer {
             }
             (Some(a), Some(b)) if a.message != b.message => Kind::ErrorText.into(),
             (Some(_), Some(_)) => Kinds::NONE,
-            (None, Some(_)) | (Some(_), None) => return Kind::Acceptance.into(),
+            (None, Some(_)) | (Some(_), None) => return Kind::Success.into(),
         };
         match (&self.rows, &other.rows) {
             (None, None) => {}
@@ -362,7 +362,7 @@ mod tests {
             (one(&["1"]), one(&["1"]), vec![]),
             (one(&["1"]), one(&["2"]), vec![Kind::Rows]),
             (one(&["1", "2"]), one(&["2", "1"]), vec![Kind::Order]),
-            (one(&["1"]), refused(1064, "x"), vec![Kind::Acceptance]),
+            (one(&["1"]), refused(1064, "x"), vec![Kind::Success]),
             (
                 refused(1064, "x"),
                 refused(1046, "x"),

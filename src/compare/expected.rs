@@ -206,7 +206,7 @@ pub fn check_error(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Mism
     let expected = pattern.describe();
     let Some(refusal) = outcome.refusal() else {
         return Err(Mismatch {
-            kind: Kind::Acceptance,
+            kind: Kind::Success,
             expected,
             found: "the statement was accepted".to_owned(),
         });

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Accepted by one server, refused by the other.
-    Acceptance,
+    /// One server carries the statement out, the other refuses it.
+    #[serde(alias = "acceptance")]
+    Success,
     /// Other rows, or rows here and none there.
     Rows,
     /// The same rows in another order, of a statement that asks for none.
@@ -32,7 +33,7 @@ pub enum Kind {
 impl Kind {
     /// Every kind, the graver ones first.
     pub const ALL: [Kind; 9] = [
-        Kind::Acceptance,
+        Kind::Success,
         Kind::Rows,
         Kind::Order,
         Kind::Affected,
@@ -46,7 +47,7 @@ impl Kind {
     /// The word used in files.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Acceptance => "acceptance",
+            Kind::Success => "success",
             Kind::Rows => "rows",
             Kind::Order => "order",
             Kind::Affected => "affected",
@@ -58,10 +59,15 @@ impl Kind {
         }
     }
 
+    /// The kind that a word of an earlier release names.
+    pub fn renamed(word: &str) -> Option<Kind> {
+        (word == "acceptance").then_some(Kind::Success)
+    }
+
     /// For people.
     pub fn title(self) -> &'static str {
         match self {
-            Kind::Acceptance => "accepted here, refused there",
+            Kind::Success => "succeeds here, fails there",
             Kind::Rows => "rows",
             Kind::Order => "order only",
             Kind::Affected => "affected rows",
@@ -83,7 +89,10 @@ impl fmt::Display for Kind {
 impl FromStr for Kind {
     type Err = String;
 
+    /// Reads the word of a kind; that of an earlier release is told by
+    /// [`Kind::renamed`].
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = Kind::renamed(text).map_or(text, |kind| kind.as_str());
         let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
         found.ok_or_else(|| {
             let words: Vec<String> = Kind::ALL.iter().map(|kind| format!("`{kind}`")).collect();
@@ -164,6 +173,15 @@ mod tests {
         );
         assert_eq!(Kinds::ALL.iter().count(), Kind::ALL.len());
         assert!(set.without(Kinds::ALL).is_empty());
+    }
+
+    #[test]
+    fn reads_the_word_of_an_earlier_release() {
+        let read: Kind = serde_json::from_str("\"acceptance\"").expect("a kind");
+        assert_eq!(read, Kind::Success);
+        assert_eq!("acceptance".parse(), Ok(Kind::Success));
+        let written = serde_json::to_string(&read).expect("plain data");
+        assert_eq!(written, "\"success\"");
     }
 
     #[test]

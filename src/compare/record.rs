@@ -40,7 +40,7 @@ pub fn record_kind(stored: &[String], found: &[String]) -> Kind {
         (true, true) => Kind::ErrorCode,
         (false, false) if is_done(stored) && is_done(found) => Kind::Affected,
         (false, false) => Kind::Rows,
-        _ => Kind::Acceptance,
+        _ => Kind::Success,
     }
 }
 
@@ -165,6 +165,6 @@ mod tests {
         assert!(same_record(&a, &b, exact));
         assert!(!same_record(&a, &refused("HY000", "a"), exact));
         assert_eq!(record_kind(&a, &refused("HY000", "a")), Kind::ErrorCode);
-        assert_eq!(record_kind(&a, &["ok".to_owned()]), Kind::Acceptance);
+        assert_eq!(record_kind(&a, &["ok".to_owned()]), Kind::Success);
     }
 }

@@ -19,12 +19,7 @@ pub struct Rules {
 
 impl Rules {
     /// Kinds that count unless a suite says otherwise.
-    pub const COUNTED: [Kind; 4] = [
-        Kind::Acceptance,
-        Kind::Rows,
-        Kind::Affected,
-        Kind::ErrorCode,
-    ];
+    pub const COUNTED: [Kind; 4] = [Kind::Success, Kind::Rows, Kind::Affected, Kind::ErrorCode];
 
     /// Replaces what is volatile.
     pub fn settle(&self, outcome: &mut Outcome) {

@@ -4,6 +4,6 @@
 mod problem;
 mod reader;
 
-pub use problem::{ConfigError, Problem};
+pub use problem::{ConfigError, Deprecations, Problem, renamed};
 pub(crate) use problem::{Problems, read};
 pub(crate) use reader::{Placed, TableReader, hint, nearest};

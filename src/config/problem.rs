@@ -124,17 +124,34 @@ impl ConfigError {
     }
 }
 
-/// Collects problems while a file is read.
+/// Lines about old names in a file, such as ``m.toml:7: `a` is called `b` now; …``.
+pub type Deprecations = Vec<String>;
+
+/// A message about an old name that this release still understands.
+pub fn renamed(old: &str, new: &str) -> String {
+    format!("{old} is called {new} now; the next release no longer knows the old name")
+}
+
+/// Collects problems while a file is read, and what in it is deprecated.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(RefCell<Vec<(Range<usize>, String)>>);
+pub(crate) struct Problems {
+    found: RefCell<Vec<(Range<usize>, String)>>,
+    deprecated: RefCell<Vec<(Range<usize>, String)>>,
+}
 
 impl Problems {
     pub(crate) fn add(&self, span: Range<usize>, message: String) {
-        self.0.borrow_mut().push((span, message));
+        self.found.borrow_mut().push((span, message));
+    }
+
+    /// Notes a word that has another name now and is still understood.
+    pub(crate) fn deprecate(&self, span: Range<usize>, old: &str, new: &str) {
+        let message = renamed(&format!("`{old}`"), &format!("`{new}`"));
+        self.deprecated.borrow_mut().push((span, message));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.found.borrow().is_empty()
     }
 
     pub(crate) fn into_result(
@@ -142,14 +159,21 @@ impl Problems {
         what: &'static str,
         path: &Path,
         text: &str,
-    ) -> Result<(), ConfigError> {
-        let mut found = self.0.into_inner();
+    ) -> Result<Deprecations, ConfigError> {
+        let line_of =
+            |span: &Range<usize>| 1 + text[..span.start.min(text.len())].matches('\n').count();
+        let mut found = self.found.into_inner();
         if found.is_empty() {
-            return Ok(());
+            let mut notes = self.deprecated.into_inner();
+            notes.sort_by_key(|(span, _)| span.start);
+            let note = |(span, message): (Range<usize>, String)| {
+                format!("{}:{}: {message}", path.display(), line_of(&span))
+            };
+            return Ok(notes.into_iter().map(note).collect());
         }
         found.sort_by_key(|(span, _)| span.start);
         let problem = |(span, message): (Range<usize>, String)| Problem {
-            line: 1 + text[..span.start.min(text.len())].matches('\n').count(),
+            line: line_of(&span),
             message,
             span,
             source_code: NamedSource::new(path.display().to_string(), text.to_owned()),

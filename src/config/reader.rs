@@ -44,6 +44,31 @@ impl<'a> TableReader<'a> {
         self.problems.add(span, message.into());
     }
 
+    /// The key under which something stands that has another name now: the old one
+    /// where the table has it, which is noted as deprecated.
+    pub(crate) fn renamed(&self, old: &'static str, new: &'static str) -> &'static str {
+        let Some((key, _)) = self.table.get_key_value(old) else {
+            return new;
+        };
+        if self.has(new) {
+            self.problem(
+                key.span(),
+                format!(
+                    "`{old}` is the old name of `{new}`, which is there too; remove one of them"
+                ),
+            );
+            self.know(old);
+            return new;
+        }
+        self.problems.deprecate(key.span(), old, new);
+        old
+    }
+
+    /// Notes a value that has another name now.
+    pub(crate) fn deprecate(&self, span: Range<usize>, old: &str, new: &str) {
+        self.problems.deprecate(span, old, new);
+    }
+
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.known.borrow_mut().push(key);
         self.table.get(key)
@@ -91,7 +116,21 @@ impl<'a> TableReader<'a> {
 
     /// One of some words.
     pub(crate) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
-        let found = self.text(key)?;
+        self.choice_with_renamed(key, words, &[])
+    }
+
+    /// One of some words, of which some had other names: pairs of old and new.
+    pub(crate) fn choice_with_renamed<T: Copy>(
+        &self,
+        key: &'static str,
+        words: &[(&str, T)],
+        renamed: &[(&str, &str)],
+    ) -> Option<T> {
+        let mut found = self.text(key)?;
+        if let Some((old, new)) = renamed.iter().find(|(old, _)| *old == found.value) {
+            self.deprecate(found.span.clone(), old, new);
+            found.value = (*new).to_owned();
+        }
         let named = words.iter().find(|(word, _)| *word == found.value);
         if named.is_none() {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();

@@ -47,7 +47,7 @@ where
 }
 
 impl Instance {
-    /// Whether its processes are there and not frozen.
+    /// Whether its processes are there and not paused.
     pub fn is_running(&self) -> bool {
         self.status == "Running"
     }
@@ -65,7 +65,7 @@ impl Instance {
     }
 
     /// Whether its processes are there and held.
-    pub fn is_frozen(&self) -> bool {
+    pub fn is_paused(&self) -> bool {
         self.status == "Frozen"
     }
 }
@@ -93,9 +93,9 @@ pub enum Power {
     /// Kill at once.
     Kill,
     /// Hold all its processes.
-    Freeze,
-    /// Let a frozen one go on.
-    Thaw,
+    Pause,
+    /// Let a paused one go on.
+    Resume,
 }
 
 impl Power {
@@ -103,8 +103,8 @@ impl Power {
         match self {
             Power::Start => "start",
             Power::Stop | Power::Kill => "stop",
-            Power::Freeze => "freeze",
-            Power::Thaw => "unfreeze",
+            Power::Pause => "freeze",
+            Power::Resume => "unfreeze",
         }
     }
 }
@@ -216,7 +216,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts, stops, freezes or thaws a container.
+    /// Starts, stops, pauses or resumes a container.
     pub async fn power(&self, name: &str, power: Power) -> Result<(), EngineError> {
         let what = format!("{} container `{name}`", power.verb());
         let path = format!("/1.0/instances/{}/state", escaped(name));
@@ -230,11 +230,11 @@ impl Engine {
             .map(drop)
     }
 
-    /// Starts or thaws a container, as it needs; one that runs is fine.
+    /// Starts or resumes a container, as it needs; one that runs is fine.
     pub async fn ensure_running(&self, instance: &Instance) -> Result<(), EngineError> {
         match instance {
             _ if instance.is_running() => Ok(()),
-            _ if instance.is_frozen() => self.power(&instance.name, Power::Thaw).await,
+            _ if instance.is_paused() => self.power(&instance.name, Power::Resume).await,
             _ => self.power(&instance.name, Power::Start).await,
         }
     }

@@ -229,7 +229,7 @@ pub fn locks(input: &[u8]) -> Promise {
         let problems = Problems::default();
         let lock = MatrixLock::parse(text, &problems);
         let path = Path::new("x.lock");
-        problems.into_result("lock file", path, text).map(|()| lock)
+        problems.into_result("lock file", path, text).map(|_| lock)
     };
     match read(text) {
         Ok(lock) => {

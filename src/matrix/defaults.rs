@@ -1,13 +1,13 @@
 //! `[defaults]`: how every server is set unless its flavour says otherwise.
 
 use crate::config::TableReader;
-use crate::server::{Durability, Footprint};
+use crate::server::{Durability, MemoryProfile};
 
 /// How a server is set.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Defaults {
     pub(super) settings: Vec<(String, String)>,
-    pub(super) footprint: Footprint,
+    pub(super) memory_profile: MemoryProfile,
     pub(super) durability: Durability,
 }
 
@@ -23,7 +23,10 @@ pub(super) fn read(top: &TableReader<'_>) -> Defaults {
 impl Defaults {
     /// These, but for what a table says of the same.
     pub(super) fn but_for(&self, table: &TableReader<'_>) -> Self {
-        let footprints = [("small", Footprint::Small), ("stock", Footprint::Stock)];
+        let profiles = [
+            ("small", MemoryProfile::Small),
+            ("default", MemoryProfile::Default),
+        ];
         let durabilities = [
             ("strict", Durability::Strict),
             ("relaxed", Durability::Relaxed),
@@ -35,9 +38,13 @@ impl Defaults {
         settings.retain(|(name, _)| !is_own(name));
         settings.extend(own.iter().cloned());
         Defaults {
-            footprint: table
-                .choice("footprint", &footprints)
-                .unwrap_or(self.footprint),
+            memory_profile: table
+                .choice_with_renamed(
+                    table.renamed("footprint", "memory-profile"),
+                    &profiles,
+                    &[("stock", "default")],
+                )
+                .unwrap_or(self.memory_profile),
             durability: table
                 .choice("durability", &durabilities)
                 .unwrap_or(self.durability),

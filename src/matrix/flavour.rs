@@ -173,7 +173,7 @@ impl Reading<'_, '_> {
                 version: wanted.version,
                 installation,
                 settings: defaults.settings,
-                footprint: defaults.footprint,
+                memory_profile: defaults.memory_profile,
                 durability: defaults.durability,
             },
             locked: None,
@@ -188,7 +188,7 @@ impl Reading<'_, '_> {
         for key in [
             "required",
             "settings",
-            "footprint",
+            "memory-profile",
             "durability",
             "packages",
             "debconf",

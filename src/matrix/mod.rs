@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::config::{ConfigError, Problems, TableReader, read};
+use crate::config::{ConfigError, Deprecations, Problems, TableReader, read};
 
 /// For messages.
 const WHAT: &str = "matrix file";
@@ -40,6 +40,8 @@ pub struct Matrix {
     pub flavours: Vec<Flavour>,
     /// The suites, in the order of the file.
     pub suites: Vec<SuiteSpec>,
+    /// Old names in the file that this release still understands.
+    pub deprecations: Deprecations,
 }
 
 impl Matrix {
@@ -77,13 +79,14 @@ impl Matrix {
                     .to_owned(),
             );
         }
-        problems.into_result(WHAT, path, text)?;
+        let deprecations = problems.into_result(WHAT, path, text)?;
         Ok(Matrix {
             path: path.to_owned(),
             nest,
             run,
             flavours,
             suites,
+            deprecations,
         })
     }
 }
@@ -92,7 +95,7 @@ impl Matrix {
 mod tests {
     use super::*;
     use crate::image::ImageOrigin;
-    use crate::server::Installation;
+    use crate::server::{Installation, MemoryProfile};
 
     fn parse(text: &str) -> Result<Matrix, ConfigError> {
         Matrix::parse(Path::new("m.toml"), text)
@@ -116,6 +119,43 @@ mod tests {
         assert_eq!(names, ["mysql-9.7", "mariadb-11.8"]);
         assert_eq!(matrix.nest.name, "m");
         assert!(matrix.flavours.iter().all(|flavour| flavour.required));
+    }
+
+    #[test]
+    fn old_names_are_understood_and_told() {
+        let text = "\
+flavours = ['mysql:9.7']
+[defaults]
+footprint = 'stock'
+[run]
+after = 'freeze'
+[[suite]]
+name = 's'
+command = ['true']
+limit = '1s'
+";
+        let matrix = parse(text).expect("a matrix");
+        assert_eq!(matrix.run.after, Some(After::Pause));
+        assert_eq!(
+            matrix.flavours[0].spec.memory_profile,
+            MemoryProfile::Default
+        );
+        assert_eq!(
+            matrix.suites[0].timeout,
+            Some(std::time::Duration::from_secs(1))
+        );
+        insta::assert_snapshot!(matrix.deprecations.join("\n"), @r"
+        m.toml:3: `footprint` is called `memory-profile` now; the next release no longer knows the old name
+        m.toml:3: `stock` is called `default` now; the next release no longer knows the old name
+        m.toml:5: `freeze` is called `pause` now; the next release no longer knows the old name
+        m.toml:9: `limit` is called `timeout` now; the next release no longer knows the old name
+        ");
+    }
+
+    #[test]
+    fn an_old_name_beside_the_new_one_is_refused() {
+        let text = "flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\ncommand = ['true']\nlimit = '1s'\ntimeout = '2s'\n";
+        insta::assert_snapshot!(told(text).join("\n"), @"m.toml:5: `limit` is the old name of `timeout`, which is there too; remove one of them");
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub enum After {
     /// They are shut down and can be looked at.
     #[default]
     Stop,
-    /// New ones are started and held, so that the next run begins at once.
-    Freeze,
+    /// New ones are started and paused, so that the next run begins at once.
+    Pause,
     /// They go on.
     Keep,
     /// They are removed; their golden children stay.
@@ -31,10 +31,13 @@ impl After {
     /// All, by the words of the command line and the matrix file.
     pub const WORDS: [(&str, After); 4] = [
         ("stop", After::Stop),
-        ("freeze", After::Freeze),
+        ("pause", After::Pause),
         ("keep", After::Keep),
         ("delete", After::Delete),
     ];
+
+    /// Words of an earlier release, with those of this one.
+    pub const RENAMED: [(&str, &str); 1] = [("freeze", "pause")];
 }
 
 pub(super) fn read(top: &TableReader<'_>) -> RunSpec {
@@ -42,7 +45,7 @@ pub(super) fn read(top: &TableReader<'_>) -> RunSpec {
         return RunSpec::default();
     };
     let jobs = table.count("jobs");
-    let after = table.choice("after", &After::WORDS);
+    let after = table.choice_with_renamed("after", &After::WORDS, &After::RENAMED);
     table.finish();
     RunSpec {
         jobs: jobs.map(|jobs| jobs.value),

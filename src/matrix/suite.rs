@@ -18,7 +18,7 @@ use crate::suite::read_kinds;
 
 /// How long a step may take unless its suite says otherwise: long enough for
 /// any that comes to an end.
-const STEP_LIMIT: Duration = Duration::from_secs(600);
+const STEP_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A suite of a matrix.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct SuiteSpec {
     /// Names of the flavours that it is run on.
     pub flavours: Vec<String>,
     /// How long it may take on a flavour.
-    pub limit: Option<Duration>,
+    pub timeout: Option<Duration>,
     /// How often what fails is run again.
     pub retries: u32,
     /// What it has for itself.
@@ -70,7 +70,7 @@ pub struct FilesSpec {
     /// What is compared across flavours, and how exactly.
     pub rules: Rules,
     /// How long a step may take.
-    pub step_limit: Duration,
+    pub step_timeout: Duration,
     /// How many of the files run at a time on a flavour, at most.
     pub jobs: Option<usize>,
     /// The folder whose files servers may read with `LOAD DATA LOCAL`, in place
@@ -118,7 +118,7 @@ pub struct MysqltestSpec {
     /// How many are run at a time on a flavour.
     pub jobs: usize,
     /// How long one may take.
-    pub test_limit: Option<Duration>,
+    pub test_timeout: Option<Duration>,
 }
 
 impl FilesSpec {
@@ -127,7 +127,7 @@ impl FilesSpec {
         FilesSpec {
             files,
             expect: Expect::Agreement,
-            step_limit: STEP_LIMIT,
+            step_timeout: STEP_TIMEOUT,
             ..FilesSpec::default()
         }
     }
@@ -177,7 +177,7 @@ pub(super) fn read_all(
     for table in top.tables("suite") {
         let name = table.text("name");
         let chosen = table.texts("flavours");
-        let limit = table.duration("limit");
+        let timeout = table.duration(table.renamed("limit", "timeout"));
         let retries = table.count("retries");
         let isolation = read_isolation(&table);
         if let (Some(retries), Isolation::Clone) = (&retries, isolation) {
@@ -205,7 +205,7 @@ pub(super) fn read_all(
         suites.extend(kind.map(|kind| SuiteSpec {
             name: name.value,
             flavours,
-            limit: limit.map(|limit| limit.value),
+            timeout: timeout.map(|timeout| timeout.value),
             retries: retries.map_or(0, |retries| retries.value),
             isolation,
             kind,
@@ -231,7 +231,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     let labels = table.texts("labels");
     let expect = read_expect(table);
     let rules = read_rules(table);
-    let step_limit = table.duration("step-limit");
+    let step_timeout = table.duration(table.renamed("step-timeout", "step-timeout"));
     let jobs = table.count("jobs");
     let local_files = table.text("local-files").and_then(|name| {
         let path = folder.join(&name.value);
@@ -256,7 +256,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         labels: plain_texts(labels),
         expect,
         rules,
-        step_limit: step_limit.map_or(STEP_LIMIT, |limit| limit.value),
+        step_timeout: step_timeout.map_or(STEP_TIMEOUT, |timeout| timeout.value),
         jobs: jobs.map(|jobs| jobs.value as usize),
         local_files,
         allow_system: allow_system.is_some_and(|allowed| allowed.value),
@@ -376,7 +376,7 @@ fn read_mysqltest(
     let tests = table.texts("tests");
     let skip = table.texts("skip");
     let jobs = table.count("jobs");
-    let test_limit = table.duration("step-limit");
+    let test_timeout = table.duration(table.renamed("step-timeout", "step-timeout"));
     let named = |program: &Program| program.as_str() == word.value;
     let Some(program) = Program::ALL.into_iter().find(named) else {
         let expected = format!("expected `mariadb` or `mysql`; found `{}`", word.value);
@@ -397,7 +397,7 @@ fn read_mysqltest(
         },
         skip: skip.map_or_else(Vec::new, |skip| read_globs(table, skip)),
         jobs: jobs.map_or(2, |jobs| jobs.value as usize),
-        test_limit: test_limit.map(|limit| limit.value),
+        test_timeout: test_timeout.map(|timeout| timeout.value),
     })))
 }
 

@@ -144,7 +144,7 @@ impl Children {
     /// As of the engine.
     pub async fn take_fresh(&self, spec: &ChildSpec) -> Result<Option<Child>, NestError> {
         let is_fresh = |found: &Instance| {
-            fits(found, spec) && found.is_frozen() && found.is_marked(key::FRESH)
+            fits(found, spec) && found.is_paused() && found.is_marked(key::FRESH)
         };
         self.take(spec, is_fresh).await
     }
@@ -264,7 +264,7 @@ impl Children {
         let engine = &self.nest.engine;
         match engine.instance(&child.name).await? {
             Some(found) if found.is_marked(key::FRESH) => {
-                Ok(engine.power(&child.name, Power::Freeze).await?)
+                Ok(engine.power(&child.name, Power::Pause).await?)
             }
             _ => Ok(()),
         }
@@ -272,7 +272,7 @@ impl Children {
 
     async fn is_up(&self, name: &str) -> Result<bool, NestError> {
         let found = self.nest.engine.instance(name).await?;
-        Ok(found.is_some_and(|found| found.is_running() || found.is_frozen()))
+        Ok(found.is_some_and(|found| found.is_running() || found.is_paused()))
     }
 
     /// Shuts a child down; it stays as it was left. One that does not end in

@@ -12,6 +12,11 @@ use crate::config::hint;
 use crate::engine::{Engine, EngineError, Instance};
 use crate::host::Names;
 
+/// The state of a container that was not made to its end.
+pub const INCOMPLETE: &str = "Incomplete";
+/// The state of a container whose processes wait; the engines say `Frozen`.
+const PAUSED: &str = "Paused";
+
 /// A nest or a child.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -25,7 +30,7 @@ pub struct Listed {
     pub server: String,
     /// What the server said of itself when its golden child was made.
     pub version: String,
-    /// Such as `Running`.
+    /// `Running`, `Stopped`, [`PAUSED`] or [`INCOMPLETE`].
     pub state: String,
     /// Its IPv4 address.
     pub address: String,
@@ -40,7 +45,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Whether its processes are there and not frozen.
+    /// Whether its processes are there and not paused.
     pub fn is_running(&self) -> bool {
         self.state == "Running"
     }
@@ -56,7 +61,7 @@ pub enum Kind {
     /// A golden child.
     Golden,
     /// A copy that was made for a run that has not begun.
-    Ahead,
+    Standby,
     /// What is half made, or somebody else's.
     Other,
 }
@@ -67,7 +72,7 @@ impl Kind {
             return Kind::Golden;
         }
         if child.is_marked(key::AHEAD) {
-            return Kind::Ahead;
+            return Kind::Standby;
         }
         match child.config.get(key::FLAVOUR) {
             Some(name) if !name.is_empty() => Kind::Flavour(name.clone()),
@@ -153,7 +158,8 @@ fn listed(nest: &str, kind: Kind, instance: &Instance, engine: &Engine) -> Liste
     let text = |key: &str| instance.config.get(key).cloned().unwrap_or_default();
     let is_ours = instance.config.contains_key(key::OWNER);
     let state = match is_ours && !is_ready(instance) {
-        true => "half made".to_owned(),
+        true => INCOMPLETE.to_owned(),
+        false if instance.is_paused() => PAUSED.to_owned(),
         false => instance.status.clone(),
     };
     Listed {

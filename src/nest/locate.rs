@@ -29,7 +29,7 @@ pub enum State {
     /// It runs.
     Running,
     /// Its processes are there and held.
-    Frozen,
+    Paused,
     /// It has no processes.
     Stopped,
 }
@@ -38,7 +38,7 @@ impl State {
     fn of(instance: &Instance) -> Self {
         match instance {
             _ if instance.is_running() => State::Running,
-            _ if instance.is_frozen() => State::Frozen,
+            _ if instance.is_paused() => State::Paused,
             _ => State::Stopped,
         }
     }
@@ -105,7 +105,7 @@ impl Located {
         mark_used(&self.child.engine, &self.instance).await
     }
 
-    /// Starts or thaws it, as it needs; one that runs is fine. Its server is
+    /// Starts or resumes it, as it needs; one that runs is fine. Its server is
     /// not waited for.
     ///
     /// # Errors

@@ -99,9 +99,9 @@ fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
     match Kind::of_child(child) {
         // One that somebody has copied has its marks under another name.
         Kind::Golden if !Meant::Golden(text(key::KEY)).is(child) => None,
-        Kind::Ahead if !Meant::FlavoursOwn.is(child) => None,
+        Kind::Standby if !Meant::FlavoursOwn.is(child) => None,
         Kind::Golden => Some(format!("golden child of {server} ({version})")),
-        Kind::Ahead => Some(format!("copy made ahead of {server} ({version})")),
+        Kind::Standby => Some(format!("copy made ahead of {server} ({version})")),
         Kind::Nest | Kind::Flavour(_) | Kind::Other => None,
     }
 }

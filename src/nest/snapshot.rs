@@ -59,11 +59,11 @@ impl Located {
     {
         self.mark_used().await?;
         match (self.state(), consistency) {
-            (State::Stopped, _) | (State::Frozen, Consistency::Crash) => work().await,
+            (State::Stopped, _) | (State::Paused, Consistency::Crash) => work().await,
             (State::Running, Consistency::Crash) => self.while_held(work).await,
             (State::Running, Consistency::Clean) => self.while_stopped(work).await,
-            (State::Frozen, Consistency::Clean) => {
-                self.power(Power::Thaw).await?;
+            (State::Paused, Consistency::Clean) => {
+                self.power(Power::Resume).await?;
                 self.while_stopped(work).await
             }
         }
@@ -77,9 +77,9 @@ impl Located {
         let (engine, container) = (&self.child.engine, &self.child.name);
         let sync = Exec::new("sync", ["--file-system", "/"]).limit(SYNC);
         succeed(engine, container, "write all to disk", &sync).await?;
-        self.power(Power::Freeze).await?;
+        self.power(Power::Pause).await?;
         let done = work().await;
-        self.power(Power::Thaw).await?;
+        self.power(Power::Resume).await?;
         done
     }
 

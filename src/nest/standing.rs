@@ -64,7 +64,7 @@ pub enum Inner {
 }
 
 impl Standing {
-    /// Whether its processes are there and not frozen.
+    /// Whether its processes are there and not paused.
     pub fn is_running(&self) -> bool {
         self.state == "Running"
     }

@@ -56,7 +56,7 @@ impl Turns {
             .collect();
         let ahead = children
             .iter()
-            .filter(|child| Kind::of_child(child) == Kind::Ahead && !has_former_name(child));
+            .filter(|child| Kind::of_child(child) == Kind::Standby && !has_former_name(child));
         for first in ahead.map(|child| first_of(&child.name)) {
             let turn = turns.entry(first.to_owned());
             turn.or_insert_with(|| first.to_owned());
@@ -111,7 +111,7 @@ impl Children {
     async fn ahead(&self, spec: &ChildSpec) -> Result<Option<Instance>, NestError> {
         let found = self.nest.engine.instance(&self.other(&spec.name)).await?;
         let is_right = |found: &Instance| {
-            Kind::of_child(found) == Kind::Ahead && fits(found, spec) && found.is_stopped()
+            Kind::of_child(found) == Kind::Standby && fits(found, spec) && found.is_stopped()
         };
         Ok(found.filter(is_right))
     }
@@ -145,7 +145,7 @@ impl Children {
         }
         let name = self.other(first);
         match engine.instance(&name).await? {
-            Some(found) if Kind::of_child(&found) != Kind::Ahead => self.remove(&name).await,
+            Some(found) if Kind::of_child(&found) != Kind::Standby => self.remove(&name).await,
             _ => Ok(()),
         }
     }

@@ -80,8 +80,8 @@ impl Located {
             (State::Stopped, _) => Ok(()),
             (_, Ending::Killed) => Ok(self.power(Power::Kill).await?),
             (State::Running, Ending::ShutDown) => Ok(self.shut_down().await?),
-            (State::Frozen, Ending::ShutDown) => {
-                self.power(Power::Thaw).await?;
+            (State::Paused, Ending::ShutDown) => {
+                self.power(Power::Resume).await?;
                 Ok(self.shut_down().await?)
             }
         }
@@ -95,10 +95,10 @@ impl Located {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn freeze(&self) -> Result<(), UpkeepError> {
+    pub async fn pause(&self) -> Result<(), UpkeepError> {
         match self.look_again().await? {
-            Some(State::Running) => Ok(self.power(Power::Freeze).await?),
-            Some(State::Frozen | State::Stopped) | None => Ok(()),
+            Some(State::Running) => Ok(self.power(Power::Pause).await?),
+            Some(State::Paused | State::Stopped) | None => Ok(()),
         }
     }
 

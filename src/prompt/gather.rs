@@ -245,11 +245,11 @@ mod tests {
         ************************** row 1 ***************************
         a: 1
         1 row (0.001 s)
-        ── x (accepted here, refused there)
+        ── x (succeeds here, fails there)
         ERROR 1064 (42000): no
         ");
         assert_eq!(written(&all, Format::Csv), "flavours,a\ny z,1\n");
-        insta::assert_snapshot!(written(&all, Format::Json), @r#"{"statement":"SELECT a","groups":[{"flavours":["y","z"],"differs":[],"result":[{"a":1}]},{"flavours":["x"],"differs":["acceptance"],"result":{"error":{"code":1064,"state":"42000","message":"no"}}}]}"#);
+        insta::assert_snapshot!(written(&all, Format::Json), @r#"{"statement":"SELECT a","groups":[{"flavours":["y","z"],"differs":[],"result":[{"a":1}]},{"flavours":["x"],"differs":["success"],"result":{"error":{"code":1064,"state":"42000","message":"no"}}}]}"#);
     }
 
     #[test]

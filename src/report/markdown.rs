@@ -281,7 +281,7 @@ mod tests {
 
         ### New differences
 
-        <details><summary>sql/a.sql:7: accepted here, refused there</summary>
+        <details><summary>sql/a.sql:7: succeeds here, fails there</summary>
 
         ```text
             | INSERT INTO t
@@ -289,7 +289,7 @@ mod tests {
             mariadb-10.5 answers:
               a
               1
-            mysql-9.7 differs (accepted here, refused there):
+            mysql-9.7 differs (succeeds here, fails there):
               ERROR 1064 (42000): near 'RETURNING'
         ```
 
@@ -309,7 +309,7 @@ mod tests {
 
         Insignificant differences:
 
-        - accepted here, refused there: 1 step in 1 form
+        - succeeds here, fails there: 1 step in 1 form
 
         <details><summary>What it ran on</summary>
 

@@ -429,7 +429,9 @@ mod tests {
         write(format!("{}\nno event\n", lines[0]));
         let error = read_events(&path).expect_err("no event").to_string();
         assert!(error.contains("run.jsonl:2"), "{error}");
-        write(lines[0].replace("\"schema\":1", "\"schema\":99"));
+        write(lines[0].replace("\"schema\":2", "\"schema\":1"));
+        assert_eq!(read_events(&path).expect("an earlier schema").len(), 1);
+        write(lines[0].replace("\"schema\":2", "\"schema\":99"));
         let error = read_events(&path).expect_err("a later schema").to_string();
         assert!(error.contains("schema 99"), "{error}");
     }

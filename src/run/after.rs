@@ -56,7 +56,7 @@ async fn rest(
             children.remove(&current).await.map_err(told)?;
             children.remove_other(&first).await.map_err(told)
         }
-        (After::Freeze, _) => {
+        (After::Pause, _) => {
             // Nobody listens any more.
             let (events, _) = Sender::channel();
             hold_fresh(stand, flavour, &events).await

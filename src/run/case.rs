@@ -156,7 +156,7 @@ async fn open(
             (StepsAhead::of_sql(steps), stored)
         }
     };
-    let limit = case.suite.step_limit;
+    let limit = case.suite.step_timeout;
     let created = timeout(limit, database::create(server, database)).await;
     let first = created.map_err(|_| {
         let limit = humantime::format_duration(limit);
@@ -372,7 +372,7 @@ impl<S: Connect> Runner<'_, S> {
 
     /// When the next statement has to be answered.
     fn until(&self) -> Until {
-        let limit = self.case.suite.step_limit;
+        let limit = self.case.suite.step_timeout;
         let step = Until {
             when: Instant::now() + limit,
             limit,

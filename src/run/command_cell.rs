@@ -118,7 +118,7 @@ async fn attempt(
         folder: Some(&spec.folder),
         environment: &spec.environment,
         authority: authority.as_deref(),
-        limit: cell.suite.limit,
+        limit: cell.suite.timeout,
         output: Output::File(log.clone()),
     };
     let run = run_command(&lease.server, &invocation, || lease.is_alone()).await;

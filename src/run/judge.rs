@@ -196,7 +196,7 @@ fn bound(variables: &[String], outcome: &Outcome) -> Result<(), Wrong> {
 fn refused(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Wrong> {
     check_error(pattern, outcome).map_err(|mismatch| {
         let why = match mismatch.kind {
-            Kind::Acceptance => "accepted",
+            Kind::Success => "accepted",
             _ => "another error",
         };
         Wrong::new(mismatch, why)
@@ -206,7 +206,7 @@ fn refused(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Wrong> {
 /// What came in place of what was expected.
 fn accepted(expected: &str, outcome: &Outcome) -> Wrong {
     let (found, why, kind) = match outcome.refusal() {
-        Some(refusal) => (refusal.to_string(), "refused", Kind::Acceptance),
+        Some(refusal) => (refusal.to_string(), "refused", Kind::Success),
         None => (record_lines(outcome).join("\n"), "no rows", Kind::Rows),
     };
     Wrong {

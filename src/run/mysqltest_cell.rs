@@ -18,7 +18,7 @@ use crate::server::Server;
 use crate::suite::Facts;
 
 /// How long a test may take unless its suite says otherwise.
-const TEST_LIMIT: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Tool containers of a run, by program.
 pub(super) type Tools = Arc<tokio::sync::Mutex<HashMap<Program, Tool>>>;
@@ -58,7 +58,7 @@ pub(super) async fn run_mysqltest_cell(
         place,
         spec,
         joint,
-        deadline: cell.suite.limit.map(|limit| Instant::now() + limit),
+        deadline: cell.suite.timeout.map(|limit| Instant::now() + limit),
         excuses: Excuses::new(known, facts),
     };
     if let Err(error) = suite.run().await {
@@ -178,7 +178,7 @@ impl Suite<'_> {
 
     /// Tests that the suite's time limit leaves out.
     fn tell_left(&self, left: usize) {
-        if let (Some(limit), 1..) = (self.cell.suite.limit, left) {
+        if let (Some(limit), 1..) = (self.cell.suite.timeout, left) {
             let limit = humantime::format_duration(limit);
             let reason =
                 format!("the suite's time limit of {limit} is over; {left} test(s) were not run");
@@ -196,7 +196,7 @@ impl Suite<'_> {
         tool: &'a Tool,
         number: usize,
     ) -> Result<(CaseResult, Option<Bench<'a>>), BenchError> {
-        let limit = self.spec.test_limit.unwrap_or(TEST_LIMIT);
+        let limit = self.spec.test_timeout.unwrap_or(TEST_TIMEOUT);
         let mut bench = bench;
         let mut flaky = Vec::new();
         let mut retries = 0;
@@ -281,11 +281,11 @@ fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
         TestEnd::Differs(text) => failed(0, Kind::Rows, "other than its result".to_owned(), text),
         TestEnd::Stopped { line, text } => {
             let why = "stopped before its end".to_owned();
-            failed(line, Kind::Acceptance, why, text)
+            failed(line, Kind::Success, why, text)
         }
         TestEnd::TookTooLong => failed(
             0,
-            Kind::Acceptance,
+            Kind::Success,
             "it took too long".to_owned(),
             format!("it was ended after {}", humantime::format_duration(limit)),
         ),

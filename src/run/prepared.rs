@@ -94,6 +94,16 @@ impl Prepared {
         })
     }
 
+    /// Old names in the files that were read.
+    pub fn deprecations(&self) -> Vec<String> {
+        let all = self.known.values().chain(self.known_tests.values());
+        let mut found: Vec<String> = all
+            .flat_map(|known| known.deprecations.iter().cloned())
+            .collect();
+        found.sort();
+        found
+    }
+
     /// What the flavours of the run have in common.
     pub(super) fn join(&self, plan: &Plan, events: &Sender) -> Joint {
         let depot = Depot::default();

@@ -91,7 +91,7 @@ impl<P> Work<P> {
     fn deadline(&self, unit: Unit) -> Option<(Instant, Duration)> {
         let work = &self.cells[unit.cell];
         let begun = *work.begun.get_or_init(Instant::now);
-        work.cell.suite.limit.map(|limit| (begun + limit, limit))
+        work.cell.suite.timeout.map(|limit| (begun + limit, limit))
     }
 
     /// What a unit runs: files of its suite, or the whole.

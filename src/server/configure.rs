@@ -1,8 +1,8 @@
-//! Settings: the routed user, no name look-ups, a small footprint, the matrix's
+//! Settings: the routed user, no name look-ups, a small memory profile, the matrix's
 //! own.
 
-use super::spec::{Footprint, Installation, RoutedUser, ServerSpec};
-use super::{ServerError, footprint, succeed, tarball, tls};
+use super::spec::{Installation, MemoryProfile, RoutedUser, ServerSpec};
+use super::{ServerError, memory_profile, succeed, tarball, tls};
 use crate::engine::{Exec, FileMode};
 use crate::nest::{Child, ChildAccess, ChildFile};
 use crate::session::Secret;
@@ -117,8 +117,8 @@ fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
     if !spec.sets("skip-name-resolve") {
         text.push_str("skip-name-resolve\n");
     }
-    if spec.footprint == Footprint::Small {
-        for (name, value) in footprint::settings(spec) {
+    if spec.memory_profile == MemoryProfile::Small {
+        for (name, value) in memory_profile::settings(spec) {
             text.push_str(&format!("loose-{name} = {value}\n"));
         }
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::spec::{
-    Durability, Footprint, Installation, KeySource, Packages, Repository, ServerSpec, Tarball,
+    Durability, Installation, KeySource, MemoryProfile, Packages, Repository, ServerSpec, Tarball,
     TarballSource,
 };
 use crate::digest::{Digest, Digestible};
@@ -16,7 +16,7 @@ impl Digestible for ServerSpec {
             version,
             installation,
             settings,
-            footprint,
+            memory_profile,
             durability,
         } = self;
         digest
@@ -26,7 +26,7 @@ impl Digestible for ServerSpec {
         let settings = settings.iter().flat_map(|(name, value)| [name, value]);
         digest
             .texts("settings", settings)
-            .flag("small", *footprint == Footprint::Small)
+            .flag("small", *memory_profile == MemoryProfile::Small)
             .flag("relaxed", *durability == Durability::Relaxed);
     }
 }

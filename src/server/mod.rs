@@ -8,10 +8,10 @@ mod configure;
 mod digest;
 mod error;
 mod facts;
-mod footprint;
 mod install;
 mod journal;
 mod login;
+mod memory_profile;
 mod packages;
 mod settle;
 mod spec;
@@ -31,8 +31,8 @@ pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use packages::PackageVersion;
 pub use settle::settle;
 pub use spec::{
-    Durability, Footprint, Installation, KeySource, Packages, Repository, RoutedUser, ServerSpec,
-    Tarball, TarballSource,
+    Durability, Installation, KeySource, MemoryProfile, Packages, Repository, RoutedUser,
+    ServerSpec, Tarball, TarballSource,
 };
 pub use start::{revive, start, started, started_again};
 pub use transcript::install_log;

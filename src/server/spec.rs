@@ -18,7 +18,7 @@ pub struct ServerSpec {
     /// Names and values of the `[mysqld]` section.
     pub settings: Vec<(String, String)>,
     /// How much memory it takes.
-    pub footprint: Footprint,
+    pub memory_profile: MemoryProfile,
     /// Whether its writes are waited for.
     pub durability: Durability,
 }
@@ -35,12 +35,12 @@ impl ServerSpec {
 
 /// How much memory a server takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Footprint {
+pub enum MemoryProfile {
     /// Buffers and instrumentation of a size for tests.
     #[default]
     Small,
     /// As its package has it.
-    Stock,
+    Default,
 }
 
 /// Whether a server's writes are waited for.

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 use super::condition::{Condition, Facts};
-use crate::compare::Kinds;
-use crate::config::{ConfigError, Placed, Problems, TableReader};
+use crate::compare::{Kind, Kinds};
+use crate::config::{ConfigError, Deprecations, Placed, Problems, TableReader};
 
 /// For messages.
 const WHAT: &str = "file of known divergences";
@@ -40,6 +40,8 @@ pub struct Known {
     pub path: PathBuf,
     /// In the order of the file.
     pub entries: Vec<KnownEntry>,
+    /// Old names in the file that this release still understands.
+    pub deprecations: Deprecations,
 }
 
 /// Flavours that answer a step unlike the others, or unlike what is expected.
@@ -97,7 +99,7 @@ impl Known {
             Ok(text) => Self::parse(path, &text, proposing),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Known {
                 path,
-                entries: Vec::new(),
+                ..Known::default()
             }),
             Err(source) => Err(ConfigError::Read {
                 what: WHAT,
@@ -121,8 +123,12 @@ impl Known {
             entries.extend(read_entry(&table, line, proposing));
         }
         top.finish();
-        problems.into_result(WHAT, &path, text)?;
-        Ok(Known { path, entries })
+        let deprecations = problems.into_result(WHAT, &path, text)?;
+        Ok(Known {
+            path,
+            entries,
+            deprecations,
+        })
     }
 
     /// Places of the entries about the `nth` step with this statement.
@@ -205,7 +211,12 @@ pub(crate) fn read_kinds(table: &TableReader<'_>) -> Option<Kinds> {
         return None;
     };
     let read = |text: &Placed<String>| match text.value.parse() {
-        Ok(kind) => Some(kind),
+        Ok(kind) => {
+            if let Some(kind) = Kind::renamed(&text.value) {
+                table.deprecate(text.span.clone(), &text.value, kind.as_str());
+            }
+            Some(kind)
+        }
         Err(message) => {
             table.problem(text.span.clone(), message);
             None
@@ -246,7 +257,6 @@ fn toml_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Kind;
     use crate::version::Family;
 
     fn parse(text: &str) -> Result<Known, ConfigError> {
@@ -294,6 +304,14 @@ expires = 2999-12-31
     }
 
     #[test]
+    fn the_old_name_of_a_kind_is_understood_and_told() {
+        let text = "[[divergence]]\nstatement = 'S'\nflavours = ['mysql']\nkinds = ['acceptance']\nreason = 'r'\n";
+        let known = parse(text).expect("a file");
+        assert!(known.entries[0].kinds.contains(Kind::Success));
+        insta::assert_snapshot!(known.deprecations.join("\n"), @"x.slt.divergences.toml:4: `acceptance` is called `success` now; the next release no longer knows the old name");
+    }
+
+    #[test]
     fn all_problems_are_told_at_their_lines() {
         let text = "\
 [[divergence]]
@@ -308,7 +326,7 @@ expires = 'soon'
 ";
         insta::assert_snapshot!(told(text).join("\n"), @r#"
         x.slt.divergences.toml:3: condition `mariadb>`: expected a version such as `8.4` or `10.11.18`; found ``
-        x.slt.divergences.toml:4: expected one of `acceptance`, `rows`, `order`, `affected`, `error-code`, `column-name`, `column-type`, `warning`, `error-text`; found `row`
+        x.slt.divergences.toml:4: expected one of `success`, `rows`, `order`, `affected`, `error-code`, `column-name`, `column-type`, `warning`, `error-text`; found `row`
         x.slt.divergences.toml:5: expected a reason: why is it well that these differ?
         x.slt.divergences.toml:7: expected a `statement`
         x.slt.divergences.toml:7: expected `flavours`, such as `["mariadb<10.6"]`

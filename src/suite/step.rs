@@ -101,15 +101,15 @@ impl Action {
     /// `.sql` file are.
     pub fn settles(&self, stored: bool) -> Kinds {
         let kinds: &[Kind] = match self {
-            Action::Succeeds { affected: None, .. } => &[Kind::Acceptance],
-            Action::Succeeds { .. } => &[Kind::Acceptance, Kind::Affected],
-            Action::Fails { .. } => &[Kind::Acceptance, Kind::ErrorCode],
+            Action::Succeeds { affected: None, .. } => &[Kind::Success],
+            Action::Succeeds { .. } => &[Kind::Success, Kind::Affected],
+            Action::Fails { .. } => &[Kind::Success, Kind::ErrorCode],
             Action::Query { expected, .. } if expected.names.is_some() => {
-                &[Kind::Acceptance, Kind::Rows, Kind::Order, Kind::ColumnName]
+                &[Kind::Success, Kind::Rows, Kind::Order, Kind::ColumnName]
             }
-            Action::Query { .. } => &[Kind::Acceptance, Kind::Rows, Kind::Order],
+            Action::Query { .. } => &[Kind::Success, Kind::Rows, Kind::Order],
             Action::Record { .. } if stored => &[
-                Kind::Acceptance,
+                Kind::Success,
                 Kind::Rows,
                 Kind::Order,
                 Kind::Affected,
@@ -117,7 +117,7 @@ impl Action {
                 Kind::ColumnName,
             ],
             // Whatever it is, the file only asks for it.
-            Action::Let { .. } => &[Kind::Acceptance, Kind::Rows, Kind::Order],
+            Action::Let { .. } => &[Kind::Success, Kind::Rows, Kind::Order],
             Action::Record { .. }
             | Action::System(_)
             | Action::Sleep(_)

@@ -129,7 +129,7 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
     let ran = sandbox.run(&["list"]).expect(0)?;
     let ran = ran.says("mysql:9.7")?.says("mariadb-10.5")?;
     check(
-        !ran.stdout.contains("half made"),
+        !ran.stdout.contains("Incomplete"),
         format!("something is half made:\n{}", ran.stdout),
     )?;
     sandbox

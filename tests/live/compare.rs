@@ -43,7 +43,7 @@ pub(crate) fn gate(sandbox: &Sandbox) -> Outcome {
     sandbox.file("gate.sql", sql);
     let suite = "[[suite]]\nname = \"s\"\nfiles = [\"gate.sql\"]\nexpect = \"agreement\"\n";
     let matrix = sandbox.matrix("gate.toml", &format!("{PAIR}\n{suite}"));
-    let run = || sandbox.run(&["run", text(&matrix), "--gate"]);
+    let run = || sandbox.run(&["run", text(&matrix), "--ci"]);
     let ran = run().expect(1)?.says("DIFF")?.says("2 new differences")?;
     check(
         ran.stdout.contains("mysql-9.7 answers:") || ran.stdout.contains("mysql-9.7 differs"),
@@ -86,7 +86,7 @@ pub(crate) fn known_failure(sandbox: &Sandbox) -> Outcome {
         .says("refused on mysql-9.7")?;
     sandbox.file(
         "family.slt.divergences.toml",
-        "[[divergence]]\nstatement = \"CREATE SEQUENCE numbers\"\nflavours = [\"mysql\"]\nkinds = [\"acceptance\"]\nreason = \"MySQL has none\"\n",
+        "[[divergence]]\nstatement = \"CREATE SEQUENCE numbers\"\nflavours = [\"mysql\"]\nkinds = [\"success\"]\nreason = \"MySQL has none\"\n",
     );
     sandbox
         .run(&["run", text(&matrix)])
@@ -101,7 +101,7 @@ pub(crate) fn diff(sandbox: &Sandbox) -> Outcome {
     diff("SELECT 1 + 1").expect(0)?;
     diff("CREATE SEQUENCE s")
         .expect(1)?
-        .says("DIFF -e:1: accepted here, refused there")?;
+        .says("DIFF -e:1: succeeds here, fails there")?;
     diff("SELECT nothing").expect(0)?.says("error text only")?;
     diff("SELECT n FROM (SELECT 1 AS n UNION SELECT 2) AS t ORDER BY n; SELECT @@version")
         .expect(1)?
@@ -137,7 +137,7 @@ pub(crate) fn rules(sandbox: &Sandbox) -> Outcome {
     let replace = "replace = [{ pattern = '^\\d+\\.\\d+\\.\\d+.*', with = \"<version>\" }]\n";
     suite(replace).expect(1)?.says("0.500000001")?;
     suite(&format!("{replace}tolerance = 1e-6\n")).expect(0)?;
-    suite("kinds = [\"acceptance\"]\n").expect(0)?;
+    suite("kinds = [\"success\"]\n").expect(0)?;
     suite("kinds = [\"row\"]\n").expect(2)?.says("`rows`")?;
     suite("tolerance = 2\n").expect(2)?;
     Ok(())
@@ -154,7 +154,7 @@ pub(crate) fn limits(sandbox: &Sandbox) -> Outcome {
         let matrix = sandbox.matrix("hang.toml", &format!("{PAIR}\n{suite}"));
         sandbox.run(&["run", text(&matrix)])
     };
-    suite("step-limit = \"500ms\"\n")
+    suite("step-timeout = \"500ms\"\n")
         .expect(1)?
         .says("2 passed, 2 failed")?
         .says("an answer within 500ms")?;

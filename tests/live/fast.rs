@@ -79,16 +79,16 @@ pub(crate) fn hermetic(sandbox: &Sandbox) -> Outcome {
 }
 
 pub(crate) fn after(sandbox: &Sandbox) -> Outcome {
-    let matrix = matrix(sandbox, "after.toml", "[run]\nafter = \"freeze\"\n");
+    let matrix = matrix(sandbox, "after.toml", "[run]\nafter = \"pause\"\n");
     started(sandbox.run(&["run", text(&matrix)]).expect(0)?)?;
-    is(sandbox, "Frozen")?;
+    is(sandbox, "Paused")?;
     // Thawed, as new, and held again.
     for _ in 0..2 {
         let ran = sandbox.run(&["run", text(&matrix)]).expect(0)?;
         let anew = ran.stderr.contains("mysql-9.7: starting");
         check(!anew, format!("it was started anew:\n{}", ran.stderr))?;
     }
-    is(sandbox, "Frozen")?;
+    is(sandbox, "Paused")?;
     // Who connects to a held one uses it: the next run has another.
     sandbox
         .run(&["connect", "mysql-9.7", "-e", "CREATE USER trace@localhost"])
@@ -113,7 +113,7 @@ pub(crate) fn after(sandbox: &Sandbox) -> Outcome {
     sandbox
         .run(&["run", text(&matrix), "--after", "sometimes"])
         .expect(2)?
-        .says("`freeze`")?;
+        .says("`pause`")?;
     Ok(())
 }
 

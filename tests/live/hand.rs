@@ -79,14 +79,14 @@ pub(crate) fn url_and_env(sandbox: &Sandbox) -> Outcome {
 pub(crate) fn power(sandbox: &Sandbox) -> Outcome {
     up(sandbox)?;
     sandbox
-        .run(&["freeze", KEPT])
+        .run(&["pause", KEPT])
         .expect(0)?
-        .says("kept: frozen")?;
-    is(sandbox, "Frozen")?;
+        .says("kept: paused")?;
+    is(sandbox, "Paused")?;
     sandbox
-        .run(&["thaw", "kep*"])
+        .run(&["resume", "kep*"])
         .expect(0)?
-        .says("kept: thawed, 10.11.")?;
+        .says("kept: resumed, 10.11.")?;
     sandbox
         .run(&["start", KEPT])
         .expect(0)?
@@ -105,7 +105,7 @@ pub(crate) fn power(sandbox: &Sandbox) -> Outcome {
     let ran = ask(sandbox, "SELECT @@max_connections").expect(0)?;
     check(!ran.stdout.contains("44"), "it was not restarted")?;
     // What is not there is told, and the others are done all the same.
-    sandbox.run(&["freeze", KEPT]).expect(0)?;
+    sandbox.run(&["pause", KEPT]).expect(0)?;
     sandbox
         .run(&["stop", "no-such", KEPT])
         .expect(3)?
@@ -124,7 +124,7 @@ pub(crate) fn power(sandbox: &Sandbox) -> Outcome {
         .says("killed")?;
     sandbox.run(&["stop", KEPT]).expect(0)?.says("already")?;
     sandbox
-        .run(&["thaw", KEPT])
+        .run(&["resume", KEPT])
         .expect(0)?
         .says("dbmatrix start kept")?;
     sandbox

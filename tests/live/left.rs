@@ -91,7 +91,7 @@ pub(crate) fn files(sandbox: &Sandbox) -> Outcome {
         sandbox.file(name, text);
     }
     let suite =
-        "[[suite]]\nname = \"s\"\nfiles = [\"left/*.slt\"]\njobs = 1\nstep-limit = \"10s\"\n";
+        "[[suite]]\nname = \"s\"\nfiles = [\"left/*.slt\"]\njobs = 1\nstep-timeout = \"10s\"\n";
     let matrix = sandbox.matrix("left.toml", &format!("{PAIR}\n{suite}"));
     let junit = sandbox.folder.join("left.xml");
     let report = format!("junit={}", junit.display());

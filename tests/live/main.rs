@@ -131,7 +131,7 @@ fn main() {
         ("a_list_is_json_for_programs", ONE, doctor::list),
         ("a_doctor_looks_and_mends", ONE, doctor::doctor),
         ("hand_url_and_env", ONE, hand::url_and_env),
-        ("hand_start_stop_and_freeze", ONE, hand::power),
+        ("hand_start_stop_and_pause", ONE, hand::power),
         ("hand_snapshots_and_reset", ONE, hand::snapshots),
         ("hand_copies", ONE, hand::copies),
         ("hand_logs", ONE, hand::logs),

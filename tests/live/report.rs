@@ -12,7 +12,7 @@ pub(crate) fn reports(sandbox: &Sandbox) -> Outcome {
     sandbox.file("bad.slt", "query I\nSELECT 2\n----\n3\n");
     sandbox.file("new.sql", "SELECT '<b>', 1;\n");
     let suites = "[[suite]]\nname = \"fails\"\nfiles = [\"bad.slt\"]\n\n\
-        [[suite]]\nname = \"differs\"\nfiles = [\"new.sql\"]\nexpect = \"agreement\"\nkinds = [\"column-type\", \"rows\", \"acceptance\"]\n";
+        [[suite]]\nname = \"differs\"\nfiles = [\"new.sql\"]\nexpect = \"agreement\"\nkinds = [\"column-type\", \"rows\", \"success\"]\n";
     let matrix = sandbox.matrix("reports.toml", &format!("{PAIR}\n{suites}"));
     let path = |name: &str| sandbox.folder.join("out").join(name);
     let wanted = |kind: &str, name: &str| format!("{kind}={}", path(name).display());
@@ -63,7 +63,7 @@ fn wrong_targets(sandbox: &Sandbox, matrix: &str) -> Outcome {
     Ok(())
 }
 
-/// `--gate` speaks GitHub's language where GitHub runs it.
+/// `--ci` speaks GitHub's language where GitHub runs it.
 fn on_github(sandbox: &Sandbox, matrix: &str) -> Outcome {
     let summary = sandbox.file("step-summary.md", "of an earlier step\n");
     let variables = [
@@ -71,7 +71,7 @@ fn on_github(sandbox: &Sandbox, matrix: &str) -> Outcome {
         ("GITHUB_STEP_SUMMARY", text(&summary)),
     ];
     sandbox
-        .run_with(&["run", matrix, "--gate"], &variables)
+        .run_with(&["run", matrix, "--ci"], &variables)
         .expect(1)?
         .says("::error file=")?;
     let written = fs::read_to_string(&summary)?;

@@ -20,10 +20,16 @@ pub(in crate::cli) enum Format {
     Json,
 }
 
+/// The version of a row in JSON. 2 calls the type `ahead` of 1 `standby`, and the states
+/// `frozen` and `half-made` `paused` and `incomplete`.
+const SCHEMA: u32 = 2;
+
 /// One container, as JSON has it. These names are a promise: more may come,
 /// none goes.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
+    /// [`SCHEMA`].
+    schema: u32,
     nest: &'a str,
     /// A flavour's own name; of all else that of the container.
     name: &'a str,
@@ -50,16 +56,17 @@ impl<'a> Row<'a> {
         let told = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         let name = match &listed.kind {
             Kind::Flavour(name) => name,
-            Kind::Nest | Kind::Golden | Kind::Ahead | Kind::Other => &listed.container,
+            Kind::Nest | Kind::Golden | Kind::Standby | Kind::Other => &listed.container,
         };
         let since = |started: SystemTime| now.duration_since(started).unwrap_or_default();
         let size = sizes.get(&(listed.nest.clone(), listed.container.clone()));
         Row {
+            schema: SCHEMA,
             nest: &listed.nest,
             name,
             container: &listed.container,
             kind: word(&listed.kind),
-            state: listed.state.to_lowercase().replace(' ', "-"),
+            state: listed.state.to_lowercase(),
             shown_state: &listed.state,
             ipv4: told(&listed.address),
             snapshots: listed.snapshots,
@@ -77,7 +84,7 @@ fn word(kind: &Kind) -> &'static str {
         Kind::Nest => "nest",
         Kind::Flavour(_) => "flavour",
         Kind::Golden => "golden",
-        Kind::Ahead => "ahead",
+        Kind::Standby => "standby",
         Kind::Other => "other",
     }
 }
@@ -188,6 +195,7 @@ mod tests {
 
     fn row<'a>() -> Row<'a> {
         Row {
+            schema: SCHEMA,
             nest: "mysql",
             name: "mariadb-10.11",
             container: "mariadb-10-11",
@@ -207,7 +215,7 @@ mod tests {
     #[test]
     fn the_names_of_the_json_stay_as_they_are() {
         let json = serde_json::to_string(&row()).expect("JSON");
-        insta::assert_snapshot!(json, @r#"{"nest":"mysql","name":"mariadb-10.11","container":"mariadb-10-11","type":"flavour","state":"running","ipv4":"10.1.2.10","snapshots":0,"server":"mariadb:10.11","version":"10.11.19-MariaDB-0+deb12u1 from Debian","uptime":75,"memory":67108864,"disk":null}"#);
+        insta::assert_snapshot!(json, @r#"{"schema":2,"nest":"mysql","name":"mariadb-10.11","container":"mariadb-10-11","type":"flavour","state":"running","ipv4":"10.1.2.10","snapshots":0,"server":"mariadb:10.11","version":"10.11.19-MariaDB-0+deb12u1 from Debian","uptime":75,"memory":67108864,"disk":null}"#);
     }
 
     #[test]

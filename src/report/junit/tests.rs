@@ -18,13 +18,13 @@ fn all_that_happens_is_told() {
                 <property name="packages" value="server 9.7.4-2"/>
             </properties>
             <testcase name="sql/a.sql[mysql-9.7]" classname="types on mysql-9_7" time="0.250" file="sql/a.sql" line="7">
-                <failure message="1 new difference" type="difference">DIFF sql/a.sql:7: accepted here, refused there
+                <failure message="1 new difference" type="difference">DIFF sql/a.sql:7: succeeds here, fails there
         | INSERT INTO t
         | VALUES (1) RETURNING a
         mariadb-10.5 answers:
           a
           1
-        mysql-9.7 differs (accepted here, refused there):
+        mysql-9.7 differs (succeeds here, fails there):
           ERROR 1064 (42000): near &apos;RETURNING&apos;
 
     </failure>

@@ -351,14 +351,14 @@ fn returning(standing: Standing) -> Divergence {
         file: PathBuf::from("sql/dates.slt"),
         line: 7,
         statement: "INSERT INTO t\nVALUES (1) RETURNING a".to_owned(),
-        kinds: vec![Kind::Acceptance],
+        kinds: vec![Kind::Success],
         standing,
         groups: vec![
             group(&["mariadb-10.5", "mariadb-11.8"], "a\n1", &[]),
             group(
                 &["mysql-9.7"],
                 "ERROR 1064 (42000): near 'RETURNING'",
-                &[Kind::Acceptance],
+                &[Kind::Success],
             ),
         ],
     }
@@ -391,18 +391,18 @@ fn a_new_difference_fails_and_tells_who_agrees() {
     │ types ┆        ok 20 ┆ DIFF 1/20 │
     └───────┴──────────────┴───────────┘
 
-    DIFF sql/dates.slt:7: accepted here, refused there
+    DIFF sql/dates.slt:7: succeeds here, fails there
         | INSERT INTO t
         | VALUES (1) RETURNING a
         mariadb-10.5, mariadb-11.8 agree:
           a
           1
-        mysql-9.7 differs (accepted here, refused there):
+        mysql-9.7 differs (succeeds here, fails there):
           ERROR 1064 (42000): near 'RETURNING'
 
     insignificant differences; `--all-differences` shows each:
 
-      accepted here, refused there: 1 step in 1 form
+      succeeds here, fails there: 1 step in 1 form
         1 × INSERT INTO t VALUES (?) RETURNING a
           sql/dates.slt:7:
             | INSERT INTO t
@@ -410,7 +410,7 @@ fn a_new_difference_fails_and_tells_who_agrees() {
             mariadb-10.5, mariadb-11.8 agree:
               a
               1
-            mysql-9.7 differs (accepted here, refused there):
+            mysql-9.7 differs (succeeds here, fails there):
               ERROR 1064 (42000): near 'RETURNING'
 
     STALE sql/dates.slt.divergences.toml:3: it differs no more on mysql-9.7
@@ -552,22 +552,22 @@ fn of_file(record: &RunRecord, listed: Listed) -> String {
 fn significant_differences_come_first_and_the_others_are_summed_up() {
     insta::assert_snapshot!(of_file(&compared(), Listed::Significant), @r"
 
-    DIFF f.sql:2900: accepted here, refused there
+    DIFF f.sql:2900: succeeds here, fails there
         | INSERT INTO t
         | VALUES (1) RETURNING a
         mariadb-10.5, mariadb-11.8 agree:
           a
           1
-        mysql-9.7 differs (accepted here, refused there):
+        mysql-9.7 differs (succeeds here, fails there):
           ERROR 1064 (42000): near 'RETURNING'
 
-    DIFF f.sql:2950: accepted here, refused there
+    DIFF f.sql:2950: succeeds here, fails there
         | INSERT INTO t
         | VALUES (1) RETURNING a
         mariadb-10.5, mariadb-11.8 agree:
           a
           1
-        mysql-9.7 differs (accepted here, refused there):
+        mysql-9.7 differs (succeeds here, fails there):
           ERROR 1064 (42000): near 'RETURNING'
 
     insignificant differences; `--all-differences` shows each:

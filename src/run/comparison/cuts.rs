@@ -38,7 +38,7 @@ pub(super) fn cuts_divergence(about: &About, steps: Vec<(String, StepFacts)>) ->
         ),
         kinds: match at {
             0 => Vec::new(),
-            _ => vec![Kind::Acceptance],
+            _ => vec![Kind::Success],
         },
     });
     Divergence {
@@ -46,7 +46,7 @@ pub(super) fn cuts_divergence(about: &About, steps: Vec<(String, StepFacts)>) ->
         file: about.file.clone(),
         line,
         statement,
-        kinds: vec![Kind::Acceptance],
+        kinds: vec![Kind::Success],
         standing: Standing::New,
         groups: groups.collect(),
     }
