@@ -208,16 +208,14 @@ fn old_names_are_understood_and_told() {
     error: `m.toml` has no `[[suite]]`; `dbmatrix up` brings its flavours up without one
     => 2
     ");
-    let thaw = sandbox.run(&["thaw", "mysql-9.7", "--engine", "/nowhere"]);
+    let thaw = sandbox.run(&["thaw", "mysql-9.7"]);
     assert!(
         thaw.starts_with("note: `thaw` is called `resume` now"),
         "{thaw}"
     );
-    let help = sandbox.run(&["help"]);
-    assert!(
-        help.contains("  resume ") && !help.contains("thaw"),
-        "{help}"
-    );
+    let help = dbmatrix::cli::commands().render_help().to_string();
+    assert!(help.contains("  resume "), "{help}");
+    assert!(!help.contains("  thaw "), "{help}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use super::catalogue::CatalogueArgs;
 use super::completion::{CompletionsArgs, ManArgs, flavours};
 use super::connect::ConnectArgs;
 use super::deprecated;
+use super::format::FormatArgs;
 use super::hand::HandCommand;
-use super::list::Format as ListFormat;
 use crate::host::EngineChoice;
 use crate::matrix::After;
 use crate::nest::Access;
@@ -147,9 +147,12 @@ Looking changes nothing, and sends nothing but requests for release files to the
 package mirror and to vendors' repositories. `--fix` removes what is left over, sets missing routes,
 and turns forwarding on where a nest of dbmatrix needs it; it tells each.
 
+As JSON it is an array of objects with the names schema (1), check, state, found,
+remedy and fixed.
+
 Examples:
   dbmatrix doctor
-  dbmatrix doctor --offline
+  dbmatrix doctor --offline --format json
   dbmatrix doctor --fix
 
 Exit status: 0 no problem (or none that is left by --fix); 1 problems.")]
@@ -157,7 +160,9 @@ Exit status: 0 no problem (or none that is left by --fix); 1 problems.")]
     /// Show what servers can be had, and from where
     #[command(after_help = "\
 REACHED says whether this machine gets there: apt is asked for each release file.
-A name of SERVER or ALSO can stand in a matrix and after `connect`.
+A name of SERVER or ALSO can stand in a matrix and after `connect`. As JSON it is
+an array of objects with the names schema (1), server, aliases, end_of_life, source,
+image, reached and reason.
 
 Examples:
   dbmatrix catalogue
@@ -461,9 +466,8 @@ pub(super) struct ListArgs {
     /// Only the nest of this matrix file
     pub(super) matrix: Option<PathBuf>,
 
-    /// How it is shown
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(super) format: ListFormat,
+    #[command(flatten)]
+    pub(super) shown: FormatArgs,
 
     /// Look again every 2 s until Ctrl-C; without a terminal, one follows the
     /// other
@@ -481,6 +485,9 @@ pub(super) struct DoctorArgs {
     /// Send nothing to mirrors and vendors' repositories
     #[arg(long)]
     pub(super) offline: bool,
+
+    #[command(flatten)]
+    pub(super) shown: FormatArgs,
 }
 
 /// Options of `exec`.

@@ -46,6 +46,11 @@ pub(super) struct ConnectArgs {
     #[arg(long, value_name = "FORM")]
     format: Option<Format>,
 
+    /// Show insignificant differences as significant ones are shown: each group with
+    /// its whole result
+    #[arg(long)]
+    all_differences: bool,
+
     /// Go on where a statement is refused
     #[arg(short, long)]
     force: bool,
@@ -152,7 +157,7 @@ async fn talk<S: Connect + Clone + 'static>(
     if tone == Tone::Prompt {
         greet(&seats, &mut out).map_err(Failure::not_provided)?;
     }
-    let talk = Talk::new(seats, view(args.format), tone, &mut out, &mut err);
+    let talk = Talk::new(seats, view(args), tone, &mut out, &mut err);
     match talk.lead(source).await {
         Ok(Ended::Well) => Ok(Verdict::Passed),
         Ok(Ended::Refused) => Ok(Verdict::Failed),
@@ -175,16 +180,17 @@ fn greet<S>(seats: &[Seat<S>], out: &mut impl Write) -> std::io::Result<()> {
 }
 
 /// A table on a terminal, else what programs read.
-fn view(chosen: Option<Format>) -> View {
+fn view(args: &ConnectArgs) -> View {
     let terminal = Term::stdout();
     let usual = match terminal.is_term() {
         true => Format::Table,
         false => Format::Tsv,
     };
     View {
-        format: chosen.unwrap_or(usual),
+        format: args.format.unwrap_or(usual),
         width: terminal.size_checked().map(|(_, columns)| columns),
         colour: terminal.is_term() && console::colors_enabled(),
+        all_differences: args.all_differences,
     }
 }
 

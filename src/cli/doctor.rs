@@ -3,8 +3,10 @@
 use std::io::IsTerminal;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
 
 use super::args::{DoctorArgs, Place};
+use super::format::{Format, json};
 use super::{Failure, privilege, say};
 use crate::doctor::{Finding, Reach, State, look};
 use crate::event::Verdict;
@@ -21,11 +23,17 @@ pub(super) async fn doctor(place: &Place, args: &DoctorArgs) -> Result<Verdict, 
         false => Reach::Mirrors,
     };
     let mut findings = look(&place.engine(), &Names::of(&place.project), reach).await;
-    say(table(&findings));
-    if args.fix {
-        fix(&mut findings).await;
+    if args.shown.format == Format::Table {
+        say(table(&findings));
     }
-    say(summary(&findings));
+    let mut fixed = Vec::new();
+    if args.fix {
+        fixed = fix(&mut findings, args.shown.format).await;
+    }
+    match args.shown.format {
+        Format::Table => say(summary(&findings)),
+        Format::Json => say(json(&rows(&findings, &fixed))),
+    }
     let is_problem = |finding: &Finding| finding.state == State::Problem;
     Ok(match findings.iter().any(is_problem) {
         true => Verdict::Failed,
@@ -33,19 +41,53 @@ pub(super) async fn doctor(place: &Place, args: &DoctorArgs) -> Result<Verdict, 
     })
 }
 
-/// Does what can be done and tells each; what is done is well.
-async fn fix(findings: &mut [Finding]) {
+/// Fixes what can be fixed and says so; gives what was done about each finding.
+async fn fix(findings: &mut [Finding], format: Format) -> Vec<Vec<String>> {
+    let tell = |line: String| match format {
+        Format::Table => say(line),
+        Format::Json => eprintln!("{line}"),
+    };
+    let mut fixed = Vec::new();
     for finding in findings {
-        let Some(fix) = &finding.fix else { continue };
-        match fix.carry_out().await {
-            Ok(done) => {
-                done.iter()
-                    .for_each(|line| say(format_args!("fixed: {line}")));
-                finding.state = State::Ok;
+        let mut lines = Vec::new();
+        if let Some(fix) = &finding.fix {
+            match fix.carry_out().await {
+                Ok(done) => {
+                    done.iter().for_each(|line| tell(format!("fixed: {line}")));
+                    finding.state = State::Ok;
+                    lines = done;
+                }
+                Err(error) => tell(format!("not fixed: {error}")),
             }
-            Err(error) => say(format_args!("not fixed: {error}")),
         }
+        fixed.push(lines);
     }
+    fixed
+}
+
+/// A finding, as JSON has it: its names stay as they are.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    schema: u32,
+    check: &'a str,
+    /// `ok`, `note` or `problem`.
+    state: String,
+    found: &'a str,
+    remedy: Option<&'a str>,
+    /// What `--fix` did.
+    fixed: &'a [String],
+}
+
+fn rows<'a>(findings: &'a [Finding], fixed: &'a [Vec<String>]) -> Vec<Row<'a>> {
+    let row = |(at, finding): (usize, &'a Finding)| Row {
+        schema: 1,
+        check: &finding.looked_at,
+        state: finding.state.to_string(),
+        found: &finding.found,
+        remedy: finding.remedy.as_deref(),
+        fixed: fixed.get(at).map_or(&[], Vec::as_slice),
+    };
+    findings.iter().enumerate().map(row).collect()
 }
 
 fn table(findings: &[Finding]) -> String {

@@ -72,7 +72,10 @@ pub(super) async fn each(
 }
 
 /// The chosen flavours as they are now, and what was not found.
-async fn pick(place: &Place, chosen: &Chosen) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
+pub(super) async fn pick(
+    place: &Place,
+    chosen: &Chosen,
+) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
     if chosen.all {
         return Ok((find_all(place, chosen.nest.as_deref()).await?, Vec::new()));
     }

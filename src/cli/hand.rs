@@ -9,6 +9,7 @@ use super::completion::{flavours, sides};
 use super::copy::Side;
 use super::deliver::DeliverArgs;
 use super::export::ExportArgs;
+use super::format::Format;
 use super::import::ImportArgs;
 use super::{
     Failure, copy, deliver, deprecated, env, export, import, logs, power, shell, snapshot, url,
@@ -394,6 +395,16 @@ pub(super) struct SnapshotArgs {
     /// List the snapshots that there are
     #[arg(long, conflicts_with_all = ["name", "live", "delete"])]
     pub(super) list: bool,
+
+    /// With `--list`: how the list is shown
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        requires = "list"
+    )]
+    pub(super) format: Format,
 
     /// Remove the snapshot of that name
     #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "live"])]

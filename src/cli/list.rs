@@ -1,6 +1,6 @@
 //! `dbmatrix list`.
 
-mod format;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
 
 use super::args::{ListArgs, Place};
+use super::format::Format;
 use super::signal::{asked_to_end, end_soon_when_asked};
 use super::task::load_matrix;
 use super::{Failure, privilege, say};
@@ -16,8 +17,6 @@ use crate::engine::Engine;
 use crate::event::Verdict;
 use crate::host::{Survey, survey};
 use crate::nest::{Kind, Listed, disk_usage, list_all, measure};
-
-pub(super) use format::Format;
 
 /// How often it is looked again.
 const EVERY: Duration = Duration::from_secs(2);
@@ -40,10 +39,10 @@ pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Fail
         looks: 0,
     };
     if args.watch {
-        return looker.watch(args.format).await;
+        return looker.watch(args.shown.format).await;
     }
     let seen = looker.look(Haste::Whole).await?;
-    say(seen.shown(args.format));
+    say(seen.shown(args.shown.format));
     Ok(Verdict::Passed)
 }
 
@@ -85,8 +84,8 @@ impl Seen<'_> {
                 eprintln!("{why}");
                 "[]".to_owned()
             }
-            (Seen::Rows(rows, sizes), Format::Table) => format::table(rows, sizes, width()),
-            (Seen::Rows(rows, sizes), Format::Json) => format::json(rows, sizes),
+            (Seen::Rows(rows, sizes), Format::Table) => rows::table(rows, sizes, width()),
+            (Seen::Rows(rows, sizes), Format::Json) => rows::json(rows, sizes),
         }
     }
 }

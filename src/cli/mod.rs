@@ -26,6 +26,7 @@ mod each;
 mod env;
 mod exec;
 mod export;
+mod format;
 mod hand;
 mod import;
 mod list;

@@ -2,17 +2,23 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Failure;
+use serde::Serialize;
+
 use super::args::Place;
-use super::each::{Runs, each, ready};
-use super::hand::{RestoreArgs, SnapshotArgs};
+use super::each::{Runs, each, pick, ready};
+use super::format::{Format, json};
+use super::hand::{Chosen, RestoreArgs, SnapshotArgs};
 use super::power::after;
+use super::{Failure, privilege, say};
 use crate::engine::Snapshot;
 use crate::event::Verdict;
 use crate::nest::{Consistency, Located, State};
 
 /// Takes, lists or removes snapshots.
 pub(super) async fn snapshot(place: &Place, args: &SnapshotArgs) -> Result<Verdict, Failure> {
+    if args.list && args.format == Format::Json {
+        return list_json(place, &args.chosen).await;
+    }
     if args.list {
         return each(place, &args.chosen, Runs::LetBe, list).await;
     }
@@ -58,6 +64,46 @@ async fn list(one: &Located) -> Result<String, Failure> {
     Ok(match all.is_empty() {
         true => "no snapshots".to_owned(),
         false => all.join(", "),
+    })
+}
+
+/// A snapshot, as JSON has it: its names stay as they are.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    schema: u32,
+    nest: &'a str,
+    flavour: &'a str,
+    snapshot: &'a str,
+    /// When it was taken, in RFC 3339.
+    taken: &'a str,
+}
+
+/// Lists the snapshots of all chosen flavours in one array.
+async fn list_json(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+    privilege::suffice(place).await?;
+    let (flavours, unknown) = pick(place, chosen).await?;
+    let mut found = Vec::new();
+    for one in &flavours {
+        let all = one.snapshots().await.map_err(Failure::not_provided)?;
+        found.extend(all.into_iter().map(|snapshot| (one, snapshot)));
+    }
+    let rows: Vec<Row<'_>> = found
+        .iter()
+        .map(|(one, snapshot)| Row {
+            schema: 1,
+            nest: &one.nest.name,
+            flavour: &one.flavour,
+            snapshot: &snapshot.name,
+            taken: &snapshot.created_at,
+        })
+        .collect();
+    say(json(&rows));
+    for error in &unknown {
+        eprintln!("error: {error}");
+    }
+    Ok(match unknown.is_empty() {
+        true => Verdict::Passed,
+        false => Verdict::NotProvided,
     })
 }
 

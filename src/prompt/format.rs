@@ -65,6 +65,8 @@ pub struct View {
     pub width: Option<u16>,
     /// Whether NULL and the like are dimmed.
     pub colour: bool,
+    /// Whether insignificant differences are shown as significant ones are.
+    pub all_differences: bool,
 }
 
 impl View {
@@ -399,6 +401,7 @@ mod tests {
             format,
             width,
             colour: false,
+            all_differences: false,
         }
     }
 

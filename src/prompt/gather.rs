@@ -21,8 +21,9 @@ pub(super) struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    /// Groups answers to `sql`.
-    pub(super) fn of(sql: &Sql, given: Vec<(&'a str, &'a Reply)>) -> Self {
+    /// Groups answers to `sql`; with `all_differences` by insignificant differences
+    /// as well.
+    pub(super) fn of(sql: &Sql, given: Vec<(&'a str, &'a Reply)>, all_differences: bool) -> Self {
         let (names, replies): (Vec<_>, Vec<_>) = given.into_iter().unzip();
         let answers: Vec<Answer> = (replies.iter())
             .map(|reply| Answer::of(&reply.outcome, &reply.notices))
@@ -40,7 +41,7 @@ impl<'a> Gathered<'a> {
         };
         let (groups, aside) = match split(&answers.iter().collect::<Vec<_>>(), lens) {
             None => (vec![all()], Vec::new()),
-            Some(found) if found.counted => (found.groups, Vec::new()),
+            Some(found) if found.counted || all_differences => (found.groups, Vec::new()),
             Some(found) => (vec![all()], found.groups.into_iter().skip(1).collect()),
         };
         Gathered {
@@ -221,8 +222,9 @@ mod tests {
             format,
             width: None,
             colour: false,
+            all_differences: false,
         };
-        Gathered::of(&"SELECT a".into(), given).write(&view, &"SELECT a".into(), false)
+        Gathered::of(&"SELECT a".into(), given, false).write(&view, &"SELECT a".into(), false)
     }
 
     #[test]

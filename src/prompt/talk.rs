@@ -308,7 +308,7 @@ impl<'a, S: Connect + Clone + 'static> Talk<'a, S> {
                 refusal.is_some()
             }
             _ => {
-                let gathered = Gathered::of(&statement.sql, given);
+                let gathered = Gathered::of(&statement.sql, given, self.view.all_differences);
                 let text = gathered.write(&self.view, &statement.sql, statement.vertical);
                 self.out.write_all(text.as_bytes())?;
                 gathered.all_refused()

@@ -7,18 +7,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+use super::super::format::json as json_of;
 use super::Sizes;
 use crate::nest::{Kind, Listed};
-
-/// How it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(in crate::cli) enum Format {
-    /// A table.
-    #[default]
-    Table,
-    /// An array of objects, on one line.
-    Json,
-}
 
 /// The version of a row in JSON. 2 calls the type `ahead` of 1 `standby`, and the states
 /// `frozen` and `half-made` `paused` and `incomplete`.
@@ -175,7 +166,7 @@ fn drawn(rows: &[Row<'_>], columns: &[&Column]) -> String {
 pub(super) fn json(listed: &[Listed], sizes: &Sizes) -> String {
     let now = SystemTime::now();
     let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
-    serde_json::to_string(&rows).expect("text and numbers are JSON")
+    json_of(&rows)
 }
 
 fn size(bytes: u64) -> String {
