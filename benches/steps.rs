@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use dbmatrix::event::{CaseResult, Event, Sender};
 use dbmatrix::matrix::Matrix;
 use dbmatrix::plan::{Plan, Selection};
-use dbmatrix::run::{Prepared, RunOptions, run_files_on};
+use dbmatrix::run::{RunOptions, ValidatedPlan, run_files_on};
 use dbmatrix::session::{Connect, Secret, Target, TlsPolicy};
 use dbmatrix::suite::Facts;
 use dbmatrix::version::Identity;
@@ -215,7 +215,7 @@ async fn run_ours(args: &Args, identity: &Identity, folder: &Path, jobs: u32) ->
         jobs: Some(jobs),
         ..RunOptions::default()
     };
-    let prepared = Prepared::check(&plan, options)?;
+    let prepared = ValidatedPlan::check(&plan, options)?;
     let (events, mut heard) = Sender::channel();
     // Resets the mark of what is resident (`proc_pid_clear_refs(5)`).
     std::fs::write("/proc/self/clear_refs", "5")?;

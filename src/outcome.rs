@@ -137,7 +137,7 @@ pub struct RowSet {
 
 /// An error of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct SqlError {
     /// Error number, such as 1064.
     pub code: u16,
     /// SQLSTATE, five characters.
@@ -146,7 +146,7 @@ pub struct Refusal {
     pub message: String,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for SqlError {
     /// As the classic client writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ERROR {} ({}): {}", self.code, self.state, self.message)
@@ -155,7 +155,7 @@ impl fmt::Display for Refusal {
 
 /// A warning or a note of the server (`SHOW WARNINGS`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
+pub struct Warning {
     /// `Warning`, `Note` or `Error`.
     pub level: String,
     /// Its number, such as 1265.
@@ -164,7 +164,7 @@ pub struct Notice {
     pub message: String,
 }
 
-impl fmt::Display for Notice {
+impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.level, self.code, self.message)
     }
@@ -176,25 +176,25 @@ pub enum Outcome {
     /// A result set.
     Rows(RowSet),
     /// Done, without a result set.
-    Done {
+    Completed {
         /// Number of affected rows.
         affected: u64,
         /// Number of warnings.
         warnings: u16,
     },
     /// The server refused it.
-    Refused(Refusal),
+    Refused(SqlError),
     /// Several results, as `CALL` has them.
-    Several(Vec<Outcome>),
+    MultiResult(Vec<Outcome>),
 }
 
 impl Outcome {
     /// The refusal, where the statement, or a later part of it, was refused.
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&SqlError> {
         match self {
             Outcome::Refused(refusal) => Some(refusal),
-            Outcome::Several(parts) => parts.iter().find_map(Outcome::refusal),
-            Outcome::Rows(_) | Outcome::Done { .. } => None,
+            Outcome::MultiResult(parts) => parts.iter().find_map(Outcome::refusal),
+            Outcome::Rows(_) | Outcome::Completed { .. } => None,
         }
     }
 
@@ -202,8 +202,8 @@ impl Outcome {
     pub fn rows(&self) -> Option<&RowSet> {
         match self {
             Outcome::Rows(rows) => Some(rows),
-            Outcome::Several(parts) => parts.iter().find_map(Outcome::rows),
-            Outcome::Done { .. } | Outcome::Refused(_) => None,
+            Outcome::MultiResult(parts) => parts.iter().find_map(Outcome::rows),
+            Outcome::Completed { .. } | Outcome::Refused(_) => None,
         }
     }
 
@@ -211,16 +211,18 @@ impl Outcome {
     pub fn rows_mut(&mut self) -> Option<&mut RowSet> {
         match self {
             Outcome::Rows(rows) => Some(rows),
-            Outcome::Several(parts) => parts.iter_mut().find_map(Outcome::rows_mut),
-            Outcome::Done { .. } | Outcome::Refused(_) => None,
+            Outcome::MultiResult(parts) => parts.iter_mut().find_map(Outcome::rows_mut),
+            Outcome::Completed { .. } | Outcome::Refused(_) => None,
         }
     }
 
     /// Number of warnings of the last result.
     pub fn warnings(&self) -> u16 {
         match self {
-            Outcome::Rows(RowSet { warnings, .. }) | Outcome::Done { warnings, .. } => *warnings,
-            Outcome::Several(parts) => parts.last().map_or(0, Outcome::warnings),
+            Outcome::Rows(RowSet { warnings, .. }) | Outcome::Completed { warnings, .. } => {
+                *warnings
+            }
+            Outcome::MultiResult(parts) => parts.last().map_or(0, Outcome::warnings),
             Outcome::Refused(_) => 0,
         }
     }
@@ -228,8 +230,8 @@ impl Outcome {
     /// Number of affected rows; 0 where nothing was changed.
     pub fn affected(&self) -> u64 {
         match self {
-            Outcome::Done { affected, .. } => *affected,
-            Outcome::Several(parts) => parts.last().map_or(0, Outcome::affected),
+            Outcome::Completed { affected, .. } => *affected,
+            Outcome::MultiResult(parts) => parts.last().map_or(0, Outcome::affected),
             Outcome::Rows(_) | Outcome::Refused(_) => 0,
         }
     }

@@ -28,7 +28,7 @@ pub type Times = HashMap<(String, String), Duration>;
 
 /// One suite on one flavour.
 #[derive(Debug, Clone)]
-pub struct Cell {
+pub struct SuiteRun {
     /// The flavour's name.
     pub flavour: String,
     /// The name of the flavour's container.
@@ -44,8 +44,8 @@ pub struct Cell {
 pub struct Plan {
     /// The chosen flavours, in the order of the matrix.
     pub flavours: Vec<Flavour>,
-    /// Their cells, suites in the order of the matrix.
-    pub cells: Vec<Cell>,
+    /// Their suites, suites in the order of the matrix.
+    pub suite_runs: Vec<SuiteRun>,
 }
 
 /// A choice that chooses nothing.
@@ -84,7 +84,7 @@ impl Plan {
             .suites
             .iter()
             .filter(|suite| suites.contains(&suite.name));
-        let mut cells = Vec::new();
+        let mut suite_runs = Vec::new();
         let chosen: Vec<SuiteSpec> = match &selection.shard {
             Some((shard, times)) => sharded(chosen, *shard, times),
             None => chosen.cloned().collect(),
@@ -94,7 +94,7 @@ impl Plan {
             let on = flavours
                 .iter()
                 .filter(|flavour| suite.flavours.contains(&flavour.name));
-            cells.extend(on.map(|flavour| Cell {
+            suite_runs.extend(on.map(|flavour| SuiteRun {
                 flavour: flavour.name.clone(),
                 container: flavour.container(),
                 server: Arc::new(flavour.spec.clone()),
@@ -103,9 +103,12 @@ impl Plan {
         }
         let mut flavours = flavours;
         if selection.shard.is_some() {
-            flavours.retain(|flavour| cells.iter().any(|cell| cell.flavour == flavour.name));
+            flavours.retain(|flavour| suite_runs.iter().any(|cell| cell.flavour == flavour.name));
         }
-        Ok(Plan { cells, flavours })
+        Ok(Plan {
+            suite_runs,
+            flavours,
+        })
     }
 }
 

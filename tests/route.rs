@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use dbmatrix::route::{Guard, GuardError, RouteError, Routes, Way};
+use dbmatrix::route::{Guard, GuardError, RouteError, RouteLookup, Routes};
 use futures_util::TryStreamExt;
 use futures_util::future::LocalBoxFuture;
 use ipnet::Ipv4Net;
@@ -205,16 +205,16 @@ fn to(subnet: Ipv4Net) -> RouteMessageBuilder<Ipv4Addr> {
         .protocol(RouteProtocol::Boot)
 }
 
-fn by_the_nest() -> Option<Way> {
-    Some(Way {
+fn by_the_nest() -> Option<RouteLookup> {
+    Some(RouteLookup {
         interface: "nest0".to_owned(),
         gateway: Some(NEST),
         source: Some(BRIDGE),
     })
 }
 
-fn by_the_gateway() -> Option<Way> {
-    Some(Way {
+fn by_the_gateway() -> Option<RouteLookup> {
+    Some(RouteLookup {
         interface: "uplink0".to_owned(),
         gateway: Some(GATEWAY),
         source: Some(UPLINK),

@@ -9,7 +9,7 @@ use crate::process::Ended;
 
 /// Events of a run with the time since its start at which they were heard.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct FailFast {
     heard: Vec<(Duration, Event)>,
     pub(crate) ended: Ended,
 }
@@ -17,9 +17,9 @@ pub(crate) struct Course {
 /// A part of a run with its time in seconds.
 pub(crate) type Part = (String, f64);
 
-impl Course {
+impl FailFast {
     pub(crate) fn new(heard: Vec<(Duration, Event)>, ended: Ended) -> Self {
-        Course { heard, ended }
+        FailFast { heard, ended }
     }
 
     /// # Errors

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use dbmatrix::engine::{Engine, Exec, Power};
 use dbmatrix::event::Event;
-use dbmatrix::host::{EngineChoice, Names, refresh_lists, running_engine, survey};
+use dbmatrix::host::{EngineChoice, Names, detect_engine, refresh_lists, running_engine};
 use dbmatrix::nest::{Found, locate};
 use dbmatrix::session::Target;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::course::Course;
+use crate::course::FailFast;
 use crate::matrix::NEST;
 use crate::process::follow;
 use crate::{PROJECT, Result};
@@ -67,15 +67,15 @@ impl Place {
 
     /// Runs a matrix's suites on some of its flavours, on all where none is
     /// named.
-    pub(crate) async fn run(&self, matrix: &Path, after: After, more: &[&str]) -> Result<Course> {
+    pub(crate) async fn run(&self, matrix: &Path, after: After, more: &[&str]) -> Result<FailFast> {
         let matrix = matrix.to_string_lossy();
         let mut words = vec!["run", &*matrix, "--report", "json=-", "--after", after];
         words.extend(more);
-        self.hear(self.program(&words)).await
+        self.on_event(self.program(&words)).await
     }
 
     /// Runs the program and hears its events.
-    pub(crate) async fn hear(&self, mut command: Command) -> Result<Course> {
+    pub(crate) async fn on_event(&self, mut command: Command) -> Result<FailFast> {
         let mut heard = Vec::new();
         let mut strange = None;
         let ended = follow(&mut command, &self.stop, |at, line| {
@@ -90,7 +90,7 @@ impl Place {
         let ended = ended.await?;
         match strange {
             Some(line) => Err(format!("no event of dbmatrix: {line}").into()),
-            None => Ok(Course::new(heard, ended)),
+            None => Ok(FailFast::new(heard, ended)),
         }
     }
 
@@ -107,7 +107,7 @@ impl Place {
 
     /// The host's engine, started where it does not run.
     pub(crate) async fn engine(&self) -> Result<Engine> {
-        let found = survey(&EngineChoice::Any).await;
+        let found = detect_engine(&EngineChoice::Any).await;
         Ok(running_engine(&found).await?)
     }
 
@@ -188,7 +188,7 @@ pub(crate) async fn check_machine(yes: bool) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Err("it needs root: run the same command with sudo".into());
     }
-    let missing = survey(&EngineChoice::Any)
+    let missing = detect_engine(&EngineChoice::Any)
         .await
         .missing_packages(true, true);
     if missing.is_empty() {

@@ -87,7 +87,7 @@ pub enum UnknownServer {
 /// What a matrix asks for: a server of the catalogue, or one of which at least
 /// family and version are told.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct ServerRequest {
     /// Its family.
     pub family: Family,
     /// Its version, as far as it was told.
@@ -100,7 +100,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// [`UnknownServer`].
-pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
+pub fn find(name: &str) -> Result<ServerRequest, UnknownServer> {
     let (family, rest) = name
         .split_once(':')
         .ok_or_else(|| UnknownServer::Form(name.to_owned()))?;
@@ -110,7 +110,7 @@ pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
     })?;
     let rest = rest.trim();
     let of_family = || servers().iter().filter(|server| server.family == family);
-    let wanted = |server: &'static Server, version: Version| Wanted {
+    let wanted = |server: &'static Server, version: Version| ServerRequest {
         family,
         version,
         server: Some(server),
@@ -133,7 +133,7 @@ pub fn find(name: &str) -> Result<Wanted, UnknownServer> {
     let fits = |server: &&Server| server.version == version || server.version.is_prefix_of(version);
     Ok(match of_family().find(fits) {
         Some(server) => wanted(server, version),
-        None => Wanted {
+        None => ServerRequest {
             family,
             version,
             server: None,

@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::Failure;
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::reach::flavours_awake;
 use super::task::{self, Task, provide};
 use crate::catalogue;
 use crate::event::Verdict;
-use crate::host::{Names, Survey, survey};
+use crate::host::{EngineProbe, Names, detect_engine};
 use crate::matrix::Matrix;
 use crate::nest::{Access, Nest};
 use crate::plan::Selection;
@@ -25,13 +25,13 @@ pub(super) fn is_server(name: &str) -> bool {
 /// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
 /// their flavours. Where no `access` is told, the nest keeps the one it has.
 pub(super) async fn bring_up(
-    place: &Place,
+    global: &GlobalArgs,
     servers: &[&str],
     access: Option<Access>,
     yes: bool,
 ) -> Result<Vec<String>, Failure> {
     let mut matrix = matrix_of(servers)?;
-    let noted = noted_access(place).await?;
+    let noted = noted_access(global).await?;
     matrix.nest.access = access.or(noted).unwrap_or_default();
     if let Some(noted) = noted.filter(|noted| *noted != matrix.nest.access) {
         let noted = noted.word();
@@ -39,7 +39,7 @@ pub(super) async fn bring_up(
             "nest `{NEST}` was made with access `{noted}`, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"
         )));
     }
-    let there = flavours_awake(place).await?;
+    let there = flavours_awake(global).await?;
     let is_there = |name: &str| there.iter().any(|one| one.0 == NEST && one.1 == name);
     let mut flavours = matrix.flavours.iter();
     let all_there = flavours.all(|flavour| is_there(&flavour.name));
@@ -55,7 +55,7 @@ pub(super) async fn bring_up(
         quiet: true,
         ..task::bring_up(matrix, &Selection::default())?
     };
-    match provide(place, &task).await? {
+    match provide(global, &task).await? {
         Verdict::Passed => Ok(names),
         verdict => Err(Failure {
             verdict,
@@ -65,11 +65,11 @@ pub(super) async fn bring_up(
 }
 
 /// How the nest is reached, where there is one.
-async fn noted_access(place: &Place) -> Result<Option<Access>, Failure> {
-    let Survey::Running(engine) = survey(&place.engine()).await else {
+async fn noted_access(global: &GlobalArgs) -> Result<Option<Access>, Failure> {
+    let EngineProbe::Running(engine) = detect_engine(&global.engine()).await else {
         return Ok(None);
     };
-    let names = Names::of(&place.project);
+    let names = Names::of(&global.project);
     let inside = engine.in_project(&names.project);
     let nest = Nest::find(&inside, NEST, &names.bridge).await;
     Ok(nest.map_err(Failure::not_provided)?.map(|nest| nest.access))

@@ -33,7 +33,7 @@ Examples:
   dbmatrix help connect                # one command, with examples")]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) global: GlobalArgs,
 
     /// Take on the root helper that connects to this abstract name
     #[arg(long, hide = true, value_name = "NAME")]
@@ -45,7 +45,7 @@ pub(super) struct Args {
 
 /// Where dbmatrix keeps its things, and how much it says.
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(super) struct GlobalArgs {
     /// Engine: `incus`, `lxd`, or the path of its socket
     #[arg(long, global = true, env = "DBMATRIX_ENGINE", value_name = "ENGINE")]
     pub(super) engine: Option<EngineChoice>,
@@ -59,7 +59,7 @@ pub(super) struct Place {
     pub(super) verbose: u8,
 }
 
-impl Place {
+impl GlobalArgs {
     pub(super) fn engine(&self) -> EngineChoice {
         self.engine.clone().unwrap_or_default()
     }

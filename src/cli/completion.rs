@@ -12,7 +12,7 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
-use super::args::{Args, Place};
+use super::args::{Args, GlobalArgs};
 use super::reach::flavours_awake;
 use super::{Failure, say};
 use crate::event::Verdict;
@@ -106,12 +106,12 @@ pub(super) fn sides(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 async fn names() -> Vec<String> {
     let variable = |name: &str| std::env::var(name).ok();
-    let place = Place {
+    let global = GlobalArgs {
         engine: variable("DBMATRIX_ENGINE").and_then(|text| text.parse().ok()),
         project: variable("DBMATRIX_PROJECT").unwrap_or_else(|| "dbmatrix".to_owned()),
         verbose: 0,
     };
-    let all = flavours_awake(&place).await.unwrap_or_default();
+    let all = flavours_awake(&global).await.unwrap_or_default();
     let all: Vec<(&str, &str)> = all
         .iter()
         .map(|(nest, name)| (nest.as_str(), name.as_str()))

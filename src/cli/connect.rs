@@ -11,13 +11,13 @@ use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ad_hoc::{bring_up, is_server};
-use super::args::{Place, access};
+use super::args::{GlobalArgs, access};
 use super::completion::flavours;
 use super::reach::{Reached, find_all, find_each, reach_all};
 use super::{Failure, privilege};
 use crate::event::Verdict;
 use crate::nest::{Access, Located};
-use crate::prompt::{Ended, Format, Seat, Source, Talk, Tone, View};
+use crate::prompt::{Ended, Format, InputMode, Repl, ReplSession, Source, View};
 use crate::server::{RoutedUser, Server};
 use crate::session::Connect;
 
@@ -88,9 +88,9 @@ enum Client {
 }
 
 /// Opens a prompt on one flavour or several, or runs statements.
-pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict, Failure> {
-    privilege::suffice(place).await?;
-    let chosen = chosen(place, args).await?;
+pub(super) async fn connect(global: &GlobalArgs, args: &ConnectArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let chosen = chosen(global, args).await?;
     if let Some(program) = args.client.program() {
         if chosen.len() > 1 {
             return Err(Failure::misused(format!(
@@ -103,20 +103,20 @@ pub(super) async fn connect(place: &Place, args: &ConnectArgs) -> Result<Verdict
         };
         return run_client(program, server, args).await;
     }
-    let mut seats = Vec::new();
+    let mut sessions = Vec::new();
     for Reached { server, label, .. } in reach_all(&chosen).await? {
         let version = server.identity.full.clone();
-        let seat = Seat::open(&label, &version, server, args.database.as_deref()).await;
+        let seat = ReplSession::open(&label, &version, server, args.database.as_deref()).await;
         let told = |error| Failure::not_provided(format!("{label}: {error}"));
-        seats.push(seat.map_err(told)?);
+        sessions.push(seat.map_err(told)?);
     }
-    talk(seats, args).await
+    talk(sessions, args).await
 }
 
 /// The flavours that are meant; servers of the catalogue are brought up first.
-async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Located>, Failure> {
+async fn chosen(global: &GlobalArgs, args: &ConnectArgs) -> Result<Vec<Located>, Failure> {
     if args.all {
-        return find_all(place, args.nest.as_deref()).await;
+        return find_all(global, args.nest.as_deref()).await;
     }
     let named = args.flavour.iter();
     let servers: Vec<&str> = named
@@ -125,7 +125,7 @@ async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Located>, Failu
         .collect();
     let mut brought = match servers.is_empty() {
         true => Vec::new(),
-        false => bring_up(place, &servers, args.access, args.yes).await?,
+        false => bring_up(global, &servers, args.access, args.yes).await?,
     }
     .into_iter();
     let named = args.flavour.iter();
@@ -135,18 +135,18 @@ async fn chosen(place: &Place, args: &ConnectArgs) -> Result<Vec<Located>, Failu
             false => Some(name.clone()),
         })
         .collect();
-    find_each(place, &names, args.nest.as_deref()).await
+    find_each(global, &names, args.nest.as_deref()).await
 }
 
 async fn talk<S: Connect + Clone + 'static>(
-    seats: Vec<Seat<S>>,
+    sessions: Vec<ReplSession<S>>,
     args: &ConnectArgs,
 ) -> Result<Verdict, Failure> {
     let is_person = args.execute.is_none() && std::io::stdin().is_terminal();
-    let tone = match (is_person, args.force) {
-        (true, _) => Tone::Prompt,
-        (false, true) => Tone::Forced,
-        (false, false) => Tone::Batch,
+    let mode = match (is_person, args.force) {
+        (true, _) => InputMode::Prompt,
+        (false, true) => InputMode::Forced,
+        (false, false) => InputMode::Batch,
     };
     let source: Source = match (&args.execute, is_person) {
         (Some(sql), _) => Source::Text(Box::new(Cursor::new(sql.clone()))),
@@ -154,10 +154,10 @@ async fn talk<S: Connect + Clone + 'static>(
         (None, false) => Source::Text(Box::new(BufReader::new(std::io::stdin()))),
     };
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    if tone == Tone::Prompt {
-        greet(&seats, &mut out).map_err(Failure::not_provided)?;
+    if mode == InputMode::Prompt {
+        greet(&sessions, &mut out).map_err(Failure::not_provided)?;
     }
-    let talk = Talk::new(seats, view(args), tone, &mut out, &mut err);
+    let talk = Repl::new(sessions, view(args), mode, &mut out, &mut err);
     match talk.lead(source).await {
         Ok(Ended::Well) => Ok(Verdict::Passed),
         Ok(Ended::Refused) => Ok(Verdict::Failed),
@@ -168,9 +168,13 @@ async fn talk<S: Connect + Clone + 'static>(
     }
 }
 
-fn greet<S>(seats: &[Seat<S>], out: &mut impl Write) -> std::io::Result<()> {
-    let widest = seats.iter().map(|seat| seat.name.len()).max().unwrap_or(0);
-    for Seat { name, version, .. } in seats {
+fn greet<S>(sessions: &[ReplSession<S>], out: &mut impl Write) -> std::io::Result<()> {
+    let widest = sessions
+        .iter()
+        .map(|seat| seat.name.len())
+        .max()
+        .unwrap_or(0);
+    for ReplSession { name, version, .. } in sessions {
         writeln!(out, "{name:widest$}  {version}")?;
     }
     writeln!(

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::hand::CpArgs;
 use super::reach::find;
 use super::{Failure, privilege};
@@ -52,18 +52,18 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Copies a file.
-pub(super) async fn copy(place: &Place, args: &CpArgs) -> Result<Verdict, Failure> {
+pub(super) async fn copy(global: &GlobalArgs, args: &CpArgs) -> Result<Verdict, Failure> {
     let nest = args.nest.as_deref();
     match (&args.from, &args.to) {
         (Side::Here(from), Side::There { flavour, path }) => {
             is_a_file(from)?;
-            privilege::suffice(place).await?;
-            let located = find(place, flavour, nest).await?;
+            privilege::ensure_engine_access(global).await?;
+            let located = find(global, flavour, nest).await?;
             push(from, &located, path).await
         }
         (Side::There { flavour, path }, Side::Here(to)) => {
-            privilege::suffice(place).await?;
-            let located = find(place, flavour, nest).await?;
+            privilege::ensure_engine_access(global).await?;
+            let located = find(global, flavour, nest).await?;
             pull(&located, path, to).await
         }
         (Side::Here(_), Side::Here(_)) => Err(Failure::misused(

@@ -3,15 +3,15 @@
 use clap_complete::engine::ArgValueCandidates;
 use indicatif::{MultiProgress, ProgressBar};
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::completion::flavours;
 use super::each::{Runs, each};
 use super::export::{consistency, packed};
 use super::hand::Chosen;
-use super::remotes::{self, Elsewhere};
+use super::remotes::{self, RemoteEngine};
 use super::{Failure, privilege, transfer};
 use crate::event::Verdict;
-use crate::nest::{Arrival, Located, Package};
+use crate::nest::{ExportSession, IncomingContainer, Located};
 
 /// Options of `copy`.
 #[derive(Debug, clap::Args)]
@@ -38,8 +38,8 @@ pub(super) struct DeliverArgs {
 }
 
 /// Hands flavours to another engine.
-pub(super) async fn deliver(place: &Place, args: &DeliverArgs) -> Result<Verdict, Failure> {
-    privilege::suffice(place).await?;
+pub(super) async fn deliver(global: &GlobalArgs, args: &DeliverArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
     let elsewhere = remotes::find(&args.to).await?;
     let chosen = Chosen {
         flavours: vec![args.flavour.clone()],
@@ -59,20 +59,20 @@ pub(super) async fn deliver(place: &Place, args: &DeliverArgs) -> Result<Verdict
             args.to
         ))
     };
-    each(place, &chosen, Runs::Awaited, deliver).await
+    each(global, &chosen, Runs::Awaited, deliver).await
 }
 
 /// Whatever goes wrong, nothing is left there.
 async fn deliver_one(
     one: &Located,
     name: &str,
-    elsewhere: &Elsewhere,
+    elsewhere: &RemoteEngine,
     live: bool,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let mut arrival = Arrival::at(&elsewhere.engine, name).await?;
+    let mut arrival = IncomingContainer::at(&elsewhere.engine, name).await?;
     let mark = arrival.mark().to_owned();
-    let send = async |package: &mut Package| {
+    let send = async |package: &mut ExportSession| {
         let content = package.open().await.map_err(Failure::not_provided)?;
         transfer::begin(bar, content.length);
         let counted = bar.wrap_async_read(content.into_reader());

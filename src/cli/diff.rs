@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{DiffArgs, Place};
+use super::args::{DiffArgs, GlobalArgs};
 use super::run::listed_differences;
 use super::task::{Task, load_matrix, plan, prepare, provide};
 use super::{Failure, privilege};
@@ -15,10 +15,10 @@ use crate::run::{RunOptions, foresee_vacancy};
 use crate::suite::FileKind;
 
 /// Runs statements on all flavours and tells where they differ.
-pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Failure> {
+pub(super) async fn diff(global: &GlobalArgs, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
     // Before standard input is read: sudo begins the program anew.
-    privilege::suffice(place).await?;
+    privilege::ensure_engine_access(global).await?;
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
     let (file, title) = source(args, &folder)?;
     matrix.suites = vec![SuiteSpec {
@@ -34,7 +34,7 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
         kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),
     }];
     let plan = plan(&matrix, &args.up.selection())?;
-    let listed = listed_differences(place, args.all_differences);
+    let listed = listed_differences(global, args.all_differences);
     let options = RunOptions {
         baseline: args.baseline.clone(),
         all_differences: listed == Listed::All,
@@ -56,7 +56,7 @@ pub(super) async fn diff(place: &Place, args: &DiffArgs) -> Result<Verdict, Fail
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
         ..Task::new(matrix, plan, prepared)
     };
-    provide(place, &task).await
+    provide(global, &task).await
 }
 
 /// The file with the statements, and how it is called to people.

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::args::{DoctorArgs, Place};
+use super::args::{DoctorArgs, GlobalArgs};
 use super::format::{Format, json};
 use super::{Failure, privilege, say};
 use crate::doctor::{Finding, Reach, State, look};
@@ -14,15 +14,15 @@ use crate::host::Names;
 use crate::report::Colour;
 
 /// Looks at the machine; with `--fix` does what is safe to do.
-pub(super) async fn doctor(place: &Place, args: &DoctorArgs) -> Result<Verdict, Failure> {
+pub(super) async fn doctor(global: &GlobalArgs, args: &DoctorArgs) -> Result<Verdict, Failure> {
     if args.fix {
-        privilege::fix_as_root(place, args)?;
+        privilege::fix_as_root(global, args)?;
     }
     let reach = match args.offline {
         true => Reach::Machine,
         false => Reach::Mirrors,
     };
-    let mut findings = look(&place.engine(), &Names::of(&place.project), reach).await;
+    let mut findings = look(&global.engine(), &Names::of(&global.project), reach).await;
     if args.shown.format == Format::Table {
         say(table(&findings));
     }
@@ -81,7 +81,7 @@ struct Row<'a> {
 fn rows<'a>(findings: &'a [Finding], fixed: &'a [Vec<String>]) -> Vec<Row<'a>> {
     let row = |(at, finding): (usize, &'a Finding)| Row {
         schema: 1,
-        check: &finding.looked_at,
+        check: &finding.check,
         state: finding.state.to_string(),
         found: &finding.found,
         remedy: finding.remedy.as_deref(),
@@ -103,7 +103,7 @@ fn table(findings: &[Finding]) -> String {
         };
         table.add_row([
             state(finding.state),
-            Cell::new(&finding.looked_at),
+            Cell::new(&finding.check),
             Cell::new(text),
         ]);
     }

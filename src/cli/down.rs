@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::args::{DownArgs, Place};
+use super::args::{DownArgs, GlobalArgs};
 use super::task::load_matrix;
 use super::{Failure, privilege, say};
 use crate::config::hint;
 use crate::engine::{Engine, Instance};
 use crate::event::{Sender, Verdict};
 use crate::host::{
-    DaemonRecord, EngineKind, Ground, Names, Survey, daemon_record, is_usual, run_folder,
-    stop_own_daemon, survey,
+    DaemonRecord, EngineKind, EngineProbe, EngineProject, Names, daemon_record, detect_engine,
+    is_usual, run_folder, stop_own_daemon,
 };
 use crate::image::{Builder, cache_folder};
 use crate::name::{nest_lock, project_lock};
@@ -21,16 +21,16 @@ use crate::route::Routes;
 use crate::run::{Lock, start_engine};
 
 /// Removes one nest, or all that dbmatrix keeps.
-pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Failure> {
+pub(super) async fn down(global: &GlobalArgs, args: &DownArgs) -> Result<Verdict, Failure> {
     let nest = match &args.matrix {
         Some(path) => Some(load_matrix(path)?.nest.name),
         None => args.nest.clone(),
     };
-    privilege::suffice(place).await?;
+    privilege::ensure_engine_access(global).await?;
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
-    let names = Names::of(&place.project);
-    let found = survey(&place.engine()).await;
+    let names = Names::of(&global.project);
+    let found = detect_engine(&global.engine()).await;
     // A run takes its nest's lock before that of the project, and so do we.
     let nests = nests_to_lock(&found, &names, nest.as_deref()).await?;
     let of_nests = nests.iter().map(|name| nest_lock(&names.project, name));
@@ -43,10 +43,10 @@ pub(super) async fn down(place: &Place, args: &DownArgs) -> Result<Verdict, Fail
     // An engine that was never installed holds nothing of ours; one that does
     // not run may.
     let mut others = false;
-    if matches!(found, Survey::Absent(_)) {
+    if matches!(found, EngineProbe::Absent(_)) {
         say(format_args!("no engine is installed: nothing to remove"));
     } else {
-        let engine = start_engine(&place.engine(), &events)
+        let engine = start_engine(&global.engine(), &events)
             .await
             .map_err(Failure::not_provided)?;
         remove(&engine, &names, nest.as_deref()).await?;
@@ -112,17 +112,17 @@ async fn what_is_left(names: &Names, others: bool) -> Result<Vec<String>, Failur
 
 /// The nests that go, as far as they are known before the engine runs.
 async fn nests_to_lock(
-    found: &Survey,
+    found: &EngineProbe,
     names: &Names,
     nest: Option<&str>,
 ) -> Result<Vec<String>, Failure> {
     match (nest, found) {
         (Some(name), _) => Ok(vec![name.to_owned()]),
-        (None, Survey::Running(engine)) => {
+        (None, EngineProbe::Running(engine)) => {
             let nests = nests(engine, names).await?;
             Ok(nests.into_iter().map(|nest| nest.name).collect())
         }
-        (None, Survey::Installed(_) | Survey::Absent(_)) => Ok(Vec::new()),
+        (None, EngineProbe::Installed(_) | EngineProbe::Absent(_)) => Ok(Vec::new()),
     }
 }
 
@@ -152,7 +152,7 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
     let routed = routed.map_err(Failure::not_provided)?;
     let has_route = |nest: &Instance| subnet_of(nest).is_some_and(|net| routed.contains(&net));
     if chosen.iter().any(|nest| has_route(nest)) {
-        privilege::ask_for_routes()?;
+        privilege::authorize_routes()?;
     }
     for found in chosen {
         destroy_nest(&inside, found)
@@ -170,7 +170,7 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
 /// nobody else uses. Returns whether somebody else may keep something, there or in
 /// another engine.
 async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
-    Ground::clear(engine, names)
+    EngineProject::delete(engine, names)
         .await
         .map_err(Failure::not_provided)?;
     say(format_args!(
@@ -224,7 +224,7 @@ async fn remove_routes() -> Result<(), Failure> {
     let routes = Routes::open().map_err(Failure::not_provided)?;
     let ours = routes.ours().await.map_err(Failure::not_provided)?;
     if !ours.is_empty() {
-        privilege::ask_for_routes()?;
+        privilege::authorize_routes()?;
     }
     for subnet in ours {
         routes.remove(subnet).await.map_err(Failure::not_provided)?;
@@ -232,15 +232,19 @@ async fn remove_routes() -> Result<(), Failure> {
     Ok(())
 }
 
-impl std::fmt::Display for Survey {
+impl std::fmt::Display for EngineProbe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let named = |kind: &EngineKind| kind.title();
         match self {
-            Survey::Running(engine) => {
+            EngineProbe::Running(engine) => {
                 write!(f, "an engine answers on `{}`", engine.socket().display())
             }
-            Survey::Installed(kind) => write!(f, "{} is installed and does not run", named(kind)),
-            Survey::Absent(kind) => write!(f, "no engine is installed; {} can be", named(kind)),
+            EngineProbe::Installed(kind) => {
+                write!(f, "{} is installed and does not run", named(kind))
+            }
+            EngineProbe::Absent(kind) => {
+                write!(f, "no engine is installed; {} can be", named(kind))
+            }
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use futures_util::future::join_all;
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::hand::Chosen;
-use super::reach::{find_all, log_in_to, open_ways, running};
+use super::reach::{ensure_routes, find_all, log_in_to, running};
 use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::{Failure, privilege, say};
 use crate::event::{Sender, Verdict};
@@ -39,23 +39,23 @@ impl From<UpkeepError> for Failure {
 
 /// Does `work` to each of the chosen flavours. What it returns is told.
 pub(super) async fn each(
-    place: &Place,
+    global: &GlobalArgs,
     chosen: &Chosen,
     runs: Runs,
     work: impl AsyncFn(&Located) -> Result<String, Failure>,
 ) -> Result<Verdict, Failure> {
-    privilege::suffice(place).await?;
-    let (mut flavours, mut unknown) = pick(place, chosen).await?;
+    privilege::ensure_engine_access(global).await?;
+    let (mut flavours, mut unknown) = pick(global, chosen).await?;
     let mut held = Vec::new();
     if runs == Runs::Awaited {
-        held = lock(&place.project, &flavours).await?;
+        held = lock(&global.project, &flavours).await?;
         // A run may have replaced them meanwhile.
-        (flavours, unknown) = pick(place, chosen).await?;
+        (flavours, unknown) = pick(global, chosen).await?;
     }
     for error in &unknown {
         eprintln!("error: {error}");
     }
-    open_ways(&flavours).await?;
+    ensure_routes(&flavours).await?;
     let labels = labels(&flavours.iter().map(Located::names).collect::<Vec<_>>());
     let done = flavours.iter().zip(labels).map(async |(one, label)| {
         let ended = work(one).await;
@@ -73,14 +73,14 @@ pub(super) async fn each(
 
 /// The chosen flavours as they are now, and what was not found.
 pub(super) async fn pick(
-    place: &Place,
+    global: &GlobalArgs,
     chosen: &Chosen,
 ) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
     if chosen.all {
-        return Ok((find_all(place, chosen.nest.as_deref()).await?, Vec::new()));
+        return Ok((find_all(global, chosen.nest.as_deref()).await?, Vec::new()));
     }
-    let engine = running(place).await?;
-    let names = Names::of(&place.project);
+    let engine = running(global).await?;
+    let names = Names::of(&global.project);
     let all = locate_all(&engine, &names, chosen.nest.as_deref()).await;
     let all = all.map_err(Failure::not_provided)?;
     let mut picked: Vec<Located> = Vec::new();

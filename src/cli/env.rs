@@ -1,6 +1,6 @@
 //! `dbmatrix env`.
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::hand::UrlArgs;
 use super::reach::reach;
 use super::{Failure, privilege, say};
@@ -8,9 +8,9 @@ use crate::event::Verdict;
 use crate::run::environment;
 
 /// Prints what a shell exports for a flavour.
-pub(super) async fn env(place: &Place, args: &UrlArgs) -> Result<Verdict, Failure> {
-    privilege::suffice(place).await?;
-    let reached = reach(place, &args.flavour, args.nest.as_deref()).await?;
+pub(super) async fn env(global: &GlobalArgs, args: &UrlArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let reached = reach(global, &args.flavour, args.nest.as_deref()).await?;
     let all = environment(&reached.server, &reached.flavour, args.database.as_deref());
     for (name, value) in all {
         say(format_args!("export {name}={}", quoted(&value)));

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::args::{ExecArgs, Place};
+use super::args::{ExecArgs, GlobalArgs};
 use super::reach::{Reached, find_all, find_each, reach_all};
 use super::signal::asked_to_end;
 use super::{Failure, privilege, say};
@@ -16,12 +16,12 @@ use crate::run::{CommandEnd, Invocation, Output, run_command};
 use crate::server::certificate_authority;
 
 /// Runs a command against one flavour, or against several side by side.
-pub(super) async fn exec(place: &Place, args: &ExecArgs) -> Result<u8, Failure> {
-    privilege::suffice(place).await?;
+pub(super) async fn exec(global: &GlobalArgs, args: &ExecArgs) -> Result<u8, Failure> {
+    privilege::ensure_engine_access(global).await?;
     let nest = args.nest.as_deref();
     let all = match args.all {
-        true => find_all(place, nest).await?,
-        false => find_each(place, &args.flavour, nest).await?,
+        true => find_all(global, nest).await?,
+        false => find_each(global, &args.flavour, nest).await?,
     };
     let all = reach_all(&all).await?;
     if let [one] = all.as_slice() {

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::completion::flavours;
 use super::each::{Runs, each};
 use super::hand::Chosen;
@@ -21,7 +21,7 @@ use super::snapshot::go_on;
 use super::{Failure, transfer};
 use crate::engine::EngineError;
 use crate::event::Verdict;
-use crate::nest::{Consistency, Located, Package, compressed};
+use crate::nest::{ExportSession, Located, SnapshotConsistency, compressed};
 
 /// Ends the names of files in a folder.
 const ENDING: &str = ".tar.zst";
@@ -79,7 +79,7 @@ struct Target<'a> {
 }
 
 /// Packs flavours into files.
-pub(super) async fn export(place: &Place, args: &ExportArgs) -> Result<Verdict, Failure> {
+pub(super) async fn export(global: &GlobalArgs, args: &ExportArgs) -> Result<Verdict, Failure> {
     let (flavours, to) = args.split()?;
     let several = args.all || flavours.len() > 1;
     let target = Target::of(to, several, args.force);
@@ -99,7 +99,7 @@ pub(super) async fn export(place: &Place, args: &ExportArgs) -> Result<Verdict, 
             "exported, {size}; on the other machine: dbmatrix import {file}"
         ))
     };
-    each(place, &chosen, Runs::Awaited, export).await
+    each(global, &chosen, Runs::Awaited, export).await
 }
 
 impl<'a> Target<'a> {
@@ -154,16 +154,16 @@ async fn export_one(
     bar: &ProgressBar,
 ) -> Result<u64, Failure> {
     let half = half_file(file)?;
-    let save = async |package: &mut Package| save(package, &half, bar).await;
+    let save = async |package: &mut ExportSession| save(package, &half, bar).await;
     let size = packed(one, consistency(args.live), "", bar, save).await?;
     put(half, file, args.force)?;
     Ok(size)
 }
 
-pub(super) fn consistency(live: bool) -> Consistency {
+pub(super) fn consistency(live: bool) -> SnapshotConsistency {
     match live {
-        true => Consistency::Crash,
-        false => Consistency::Clean,
+        true => SnapshotConsistency::Crash,
+        false => SnapshotConsistency::Clean,
     }
 }
 
@@ -171,10 +171,10 @@ pub(super) fn consistency(live: bool) -> Consistency {
 /// left in the nest, and the server is as it was.
 pub(super) async fn packed<T>(
     one: &Located,
-    consistency: Consistency,
+    consistency: SnapshotConsistency,
     mark: &str,
     bar: &ProgressBar,
-    work: impl AsyncFnOnce(&mut Package) -> Result<T, Failure>,
+    work: impl AsyncFnOnce(&mut ExportSession) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     // The server is not left shut down: who asks for the end is heard after that.
     let left = format!(
@@ -189,7 +189,7 @@ pub(super) async fn packed<T>(
     bar.set_message("copying");
     let mut package = one.package(consistency, mark).await?;
     let done = async {
-        if consistency == Consistency::Clean {
+        if consistency == SnapshotConsistency::Clean {
             go_on(one).await?;
         }
         bar.set_message("packing");
@@ -230,7 +230,7 @@ fn half_file(file: &Path) -> Result<NamedTempFile, Failure> {
 
 /// Writes what is packed; returns how many bytes that is on the disk.
 async fn save(
-    package: &mut Package,
+    package: &mut ExportSession,
     half: &NamedTempFile,
     bar: &ProgressBar,
 ) -> Result<u64, Failure> {

@@ -4,7 +4,7 @@
 use clap::Subcommand;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::completion::{flavours, sides};
 use super::copy::Side;
 use super::deliver::DeliverArgs;
@@ -231,32 +231,32 @@ Examples:
 }
 
 /// Does what was asked for.
-pub(super) async fn carry_out(place: &Place, command: &HandCommand) -> Result<u8, Failure> {
+pub(super) async fn execute(global: &GlobalArgs, command: &HandCommand) -> Result<u8, Failure> {
     let verdict = match command {
-        HandCommand::Shell(args) => return shell::shell(place, args).await,
-        HandCommand::Url(args) => url::url(place, args).await,
-        HandCommand::Env(args) => env::env(place, args).await,
-        HandCommand::Logs(args) => logs::logs(place, args).await,
-        HandCommand::Cp(args) => copy::copy(place, args).await,
-        HandCommand::Start(args) => power::start(place, &args.chosen).await,
-        HandCommand::Stop(args) => power::stop(place, args).await,
-        HandCommand::Pause(args) => power::pause(place, &args.chosen).await,
-        HandCommand::Resume(args) => power::resume(place, &args.chosen).await,
+        HandCommand::Shell(args) => return shell::shell(global, args).await,
+        HandCommand::Url(args) => url::url(global, args).await,
+        HandCommand::Env(args) => env::env(global, args).await,
+        HandCommand::Logs(args) => logs::logs(global, args).await,
+        HandCommand::Cp(args) => copy::copy(global, args).await,
+        HandCommand::Start(args) => power::start(global, &args.chosen).await,
+        HandCommand::Stop(args) => power::stop(global, args).await,
+        HandCommand::Pause(args) => power::pause(global, &args.chosen).await,
+        HandCommand::Resume(args) => power::resume(global, &args.chosen).await,
         HandCommand::Freeze(args) => {
             deprecated::note("`freeze`", "`pause`");
-            power::pause(place, &args.chosen).await
+            power::pause(global, &args.chosen).await
         }
         HandCommand::Thaw(args) => {
             deprecated::note("`thaw`", "`resume`");
-            power::resume(place, &args.chosen).await
+            power::resume(global, &args.chosen).await
         }
-        HandCommand::Restart(args) => power::restart(place, &args.chosen).await,
-        HandCommand::Reset(args) => power::reset(place, args).await,
-        HandCommand::Snapshot(args) => snapshot::snapshot(place, args).await,
-        HandCommand::Restore(args) => snapshot::restore(place, args).await,
-        HandCommand::Export(args) => export::export(place, args).await,
-        HandCommand::Import(args) => import::import(place, args).await,
-        HandCommand::Copy(args) => deliver::deliver(place, args).await,
+        HandCommand::Restart(args) => power::restart(global, &args.chosen).await,
+        HandCommand::Reset(args) => power::reset(global, args).await,
+        HandCommand::Snapshot(args) => snapshot::snapshot(global, args).await,
+        HandCommand::Restore(args) => snapshot::restore(global, args).await,
+        HandCommand::Export(args) => export::export(global, args).await,
+        HandCommand::Import(args) => import::import(global, args).await,
+        HandCommand::Copy(args) => deliver::deliver(global, args).await,
     };
     verdict.map(Verdict::code)
 }

@@ -10,19 +10,19 @@ use indicatif::ProgressBar;
 use tokio::fs::File;
 use tokio::io::BufReader;
 
-use super::args::{Place, access};
-use super::reach::{log_in_at, open_way};
+use super::args::{GlobalArgs, access};
+use super::reach::{ensure_route, log_in_at};
 use super::signal::{asked_to_end, end_at_once_when_asked_again};
-use super::task::{clean_up, prepare_way};
+use super::task::{authorize_route, clean_up};
 use super::{Failure, consent, privilege, say, transfer};
 use crate::engine::EngineError;
 use crate::event::{Sender, Verdict};
-use crate::host::{Names, Survey, survey};
+use crate::host::{EngineProbe, Names, detect_engine};
 use crate::matrix::NestSpec;
 use crate::nest::{Access, Import, Manifest, Nest, NestError, Unpacked, unpacked, wake_nests};
 use crate::report::{Progress, drive};
-use crate::run::{Lock, Stand, StandOptions, start_engine};
-use crate::server::{RoutedUser, Server, let_in};
+use crate::run::{Environment, EnvironmentOptions, Lock, start_engine};
+use crate::server::{RoutedUser, Server, grant_access};
 
 /// The nest of flavours that came in files, where no other one is named.
 const NEST: &str = "imported";
@@ -63,29 +63,29 @@ struct Packed<'a> {
 }
 
 /// Brings a flavour up from a file.
-pub(super) async fn import(place: &Place, args: &ImportArgs) -> Result<Verdict, Failure> {
-    privilege::suffice(place).await?;
+pub(super) async fn import(global: &GlobalArgs, args: &ImportArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
     let packed = Packed::read(args).await?;
     let spec = NestSpec {
         access: args.access.unwrap_or_default(),
         ..NestSpec::usual(&args.nest)
     };
-    let found = survey(&place.engine()).await;
-    let is_there = is_there(&found, place, &spec.name).await?;
+    let found = detect_engine(&global.engine()).await;
+    let is_there = is_there(&found, global, &spec.name).await?;
     let packages = match is_there {
         true => Vec::new(),
         false => found.missing_packages(true, true),
     };
     if !packages.is_empty() {
-        privilege::suffice_for_packages(place).await?;
+        privilege::ensure_package_access(global).await?;
         consent::ask(&packages, args.yes)?;
     }
-    if let (Survey::Running(engine), false) = (&found, is_there) {
-        prepare_way(place, engine, &spec).await?;
+    if let (EngineProbe::Running(engine), false) = (&found, is_there) {
+        authorize_route(global, engine, &spec).await?;
     }
-    let options = StandOptions {
-        engine: place.engine(),
-        project: place.project.clone(),
+    let options = EnvironmentOptions {
+        engine: global.engine(),
+        project: global.project.clone(),
         survey: found,
         packages,
         images: Vec::new(),
@@ -176,11 +176,11 @@ async fn open(file: &Path, bar: &ProgressBar) -> Result<Unpacked, Failure> {
 }
 
 /// Whether there is a whole nest of that name.
-async fn is_there(found: &Survey, place: &Place, nest: &str) -> Result<bool, Failure> {
-    let Survey::Running(engine) = found else {
+async fn is_there(found: &EngineProbe, global: &GlobalArgs, nest: &str) -> Result<bool, Failure> {
+    let EngineProbe::Running(engine) = found else {
         return Ok(false);
     };
-    let names = Names::of(&place.project);
+    let names = Names::of(&global.project);
     let inside = engine.in_project(&names.project);
     let there = Nest::find(&inside, nest, &names.bridge).await?;
     Ok(there.is_some())
@@ -188,7 +188,7 @@ async fn is_there(found: &Survey, place: &Place, nest: &str) -> Result<bool, Fai
 
 /// Leaves what has begun in `begun`, for who is interrupted.
 async fn bring_in(
-    options: &StandOptions,
+    options: &EnvironmentOptions,
     spec: &NestSpec,
     packed: &Packed<'_>,
     lock: &OnceCell<Arc<Lock>>,
@@ -201,7 +201,7 @@ async fn bring_in(
     drop(events);
     reporter.await.map_err(Failure::not_provided)?;
     let nest = nest?;
-    open_way(&nest).await?;
+    ensure_route(&nest).await?;
     let source = nest.client().await;
     let source = source.map_err(Failure::not_provided)?;
     let import = begun.insert(Import::begin(&nest, &packed.flavour).await?);
@@ -217,7 +217,7 @@ async fn bring_in(
     transfer::wait(&bar, "starting");
     let child = import.fit(source).await?;
     let users = packed.users(&nest, source);
-    let allowed = let_in(&child, &packed.manifest.identity, &users).await;
+    let allowed = grant_access(&child, &packed.manifest.identity, &users).await;
     allowed.map_err(Failure::not_provided)?;
     import.start().await?;
     let server = log_in_at(&nest, &child).await?;
@@ -228,15 +228,15 @@ async fn bring_in(
 
 /// The nest, made where there is none. One that is there stays as it was made.
 async fn ensure(
-    options: &StandOptions,
+    options: &EnvironmentOptions,
     spec: &NestSpec,
     lock: &OnceCell<Arc<Lock>>,
     events: &Sender,
 ) -> Result<Nest, Failure> {
-    let taken = Stand::lock(options, spec, events).await;
+    let taken = Environment::lock(options, spec, events).await;
     let taken = taken.map_err(Failure::not_provided)?;
     let lock = lock.get_or_init(|| taken);
-    if !matches!(options.survey, Survey::Absent(_)) {
+    if !matches!(options.survey, EngineProbe::Absent(_)) {
         let engine = start_engine(&options.engine, events).await;
         let engine = engine.map_err(Failure::not_provided)?;
         let names = Names::of(&options.project);
@@ -248,12 +248,12 @@ async fn ensure(
             return Ok(awake.into_iter().next().unwrap_or(there));
         }
     }
-    let stand = Stand::ensure(options, spec, lock, events).await;
-    Ok(stand.map_err(Failure::not_provided)?.nest)
+    let environment = Environment::ensure(options, spec, lock, events).await;
+    Ok(environment.map_err(Failure::not_provided)?.nest)
 }
 
 /// What is half made goes; what is whole stays.
-async fn clear(options: &StandOptions, nest: &str, begun: Option<&Import>) {
+async fn clear(options: &EnvironmentOptions, nest: &str, begun: Option<&Import>) {
     if let Some(begun) = begun
         && let Err(left) = begun.abandon().await
     {

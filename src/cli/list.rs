@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
 
-use super::args::{ListArgs, Place};
+use super::args::{GlobalArgs, ListArgs};
 use super::format::Format;
 use super::signal::{asked_to_end, end_soon_when_asked};
 use super::task::load_matrix;
 use super::{Failure, privilege, say};
 use crate::engine::Engine;
 use crate::event::Verdict;
-use crate::host::{Survey, survey};
+use crate::host::{EngineProbe, detect_engine};
 use crate::nest::{Kind, Listed, disk_usage, list_all, measure};
 
 /// How often it is looked again.
@@ -25,14 +25,14 @@ const EVERY: Duration = Duration::from_secs(2);
 const LOOKS: usize = 15;
 
 /// Shows nests and children, once or until Ctrl-C.
-pub(super) async fn list(place: &Place, args: &ListArgs) -> Result<Verdict, Failure> {
+pub(super) async fn list(global: &GlobalArgs, args: &ListArgs) -> Result<Verdict, Failure> {
     let nest = match &args.matrix {
         Some(path) => Some(load_matrix(path)?.nest.name),
         None => None,
     };
-    privilege::suffice(place).await?;
+    privilege::ensure_engine_access(global).await?;
     let mut looker = Looker {
-        place,
+        global,
         nest,
         sizes: Sizes::new(),
         counting: None,
@@ -51,7 +51,7 @@ type Sizes = BTreeMap<(String, String), u64>;
 
 /// Looks again and again, and remembers what changes slowly.
 struct Looker<'a> {
-    place: &'a Place,
+    global: &'a GlobalArgs,
     /// Only this one.
     nest: Option<String>,
     sizes: Sizes,
@@ -92,11 +92,11 @@ impl Seen<'_> {
 
 impl Looker<'_> {
     async fn look(&mut self, haste: Haste) -> Result<Seen<'_>, Failure> {
-        let found = survey(&self.place.engine()).await;
-        let Survey::Running(engine) = &found else {
+        let found = detect_engine(&self.global.engine()).await;
+        let EngineProbe::Running(engine) = &found else {
             return Ok(Seen::Nothing(format!("{found}: nothing is up")));
         };
-        let rows = list_all(engine, &self.place.project).await;
+        let rows = list_all(engine, &self.global.project).await;
         let mut rows = rows.map_err(Failure::not_provided)?;
         rows.retain(|row| self.nest.as_ref().is_none_or(|name| row.nest == *name));
         if rows.is_empty() {
@@ -105,7 +105,7 @@ impl Looker<'_> {
                     .to_owned(),
             ));
         }
-        let inside = engine.in_project(&self.place.project);
+        let inside = engine.in_project(&self.global.project);
         self.count(&inside, &rows);
         let measured = measure(&inside, &mut rows).await;
         measured.map_err(Failure::not_provided)?;

@@ -1,6 +1,6 @@
 //! `dbmatrix lock`.
 
-use super::args::{LockArgs, Place};
+use super::args::{GlobalArgs, LockArgs};
 use super::task::{Task, load_matrix, plan, prepare, provide_for};
 use super::{Failure, say};
 use crate::config::ConfigError;
@@ -8,13 +8,13 @@ use crate::event::Verdict;
 use crate::file::{Replaced, replace_file};
 use crate::matrix::{Matrix, MatrixLock};
 use crate::plan::Plan;
-use crate::run::{Freshness, RunOptions};
+use crate::run::{RunOptions, StartFrom};
 
 /// Brings the flavours up and writes down what they are.
-pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Failure> {
+pub(super) async fn lock(global: &GlobalArgs, args: &LockArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.up.matrix)?;
     let mut plan = plan(&matrix, &args.up.selection())?;
-    plan.cells.clear();
+    plan.suite_runs.clear();
     let path = MatrixLock::path_of(&matrix.path);
     let mut lock = match MatrixLock::load(&path) {
         Ok(lock) => lock,
@@ -25,7 +25,7 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
     };
     let names: Vec<String> = matrix.flavours.iter().map(|one| one.name.clone()).collect();
     let options = RunOptions {
-        freshness: Freshness::AsLeft,
+        freshness: StartFrom::Existing,
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;
@@ -33,7 +33,7 @@ pub(super) async fn lock(place: &Place, args: &LockArgs) -> Result<Verdict, Fail
         yes: args.up.yes,
         ..Task::new(matrix, plan, prepared)
     };
-    let record = provide_for(place, &task).await?;
+    let record = provide_for(global, &task).await?;
     if record.verdict() != Verdict::Passed {
         return Ok(record.verdict());
     }
@@ -72,7 +72,7 @@ pub(super) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(
         is_wanted
     });
     let left = &plan.flavours;
-    plan.cells
+    plan.suite_runs
         .retain(|cell| left.iter().any(|flavour| flavour.name == cell.flavour));
     for flavour in &mut plan.flavours {
         let Some(locked) = lock.get(&flavour.name) else {

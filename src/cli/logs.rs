@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::hand::LogsArgs;
 use super::reach::find;
 use super::signal::{asked_to_end, end_soon_when_asked};
@@ -19,9 +19,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 const FAILURES: u32 = 30;
 
 /// Shows a server's logs, and goes on with what comes.
-pub(super) async fn logs(place: &Place, args: &LogsArgs) -> Result<Verdict, Failure> {
-    privilege::suffice(place).await?;
-    let located = find(place, &args.flavour, args.nest.as_deref()).await?;
+pub(super) async fn logs(global: &GlobalArgs, args: &LogsArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let located = find(global, &args.flavour, args.nest.as_deref()).await?;
     if args.install {
         return installation(&located, args.lines).await;
     }

@@ -118,7 +118,7 @@ pub fn commands() -> clap::Command {
 pub fn main() -> std::process::ExitCode {
     completion::answer_shell();
     let args = Args::parse();
-    start_log(args.place.verbose);
+    start_log(args.global.verbose);
     if let Err(failure) = privilege::become_caller(&args) {
         eprintln!("error: {}", failure.message);
         return failure.verdict.code().into();
@@ -130,7 +130,7 @@ pub fn main() -> std::process::ExitCode {
             return Verdict::NotProvided.code().into();
         }
     };
-    let ended = runtime.block_on(carry_out(&args));
+    let ended = runtime.block_on(execute(&args));
     // Blocking reads of a terminal must not hold the program up.
     runtime.shutdown_background();
     let code = ended.unwrap_or_else(|failure| {
@@ -147,24 +147,24 @@ pub fn main() -> std::process::ExitCode {
     .into()
 }
 
-async fn carry_out(args: &Args) -> Result<u8, Failure> {
+async fn execute(args: &Args) -> Result<u8, Failure> {
     let verdict = match &args.command {
-        Command::Run(command) => run::run(&args.place, command).await,
-        Command::Diff(command) => diff::diff(&args.place, command).await,
-        Command::Up(command) => run::up(&args.place, command).await,
-        Command::Lock(command) => lock::lock(&args.place, command).await,
-        Command::Down(command) => down::down(&args.place, command).await,
-        Command::Prune(command) => prune::prune(&args.place, command).await,
-        Command::List(command) => list::list(&args.place, command).await,
-        Command::Doctor(command) => doctor::doctor(&args.place, command).await,
-        Command::Connect(command) => connect::connect(&args.place, command).await,
+        Command::Run(command) => run::run(&args.global, command).await,
+        Command::Diff(command) => diff::diff(&args.global, command).await,
+        Command::Up(command) => run::up(&args.global, command).await,
+        Command::Lock(command) => lock::lock(&args.global, command).await,
+        Command::Down(command) => down::down(&args.global, command).await,
+        Command::Prune(command) => prune::prune(&args.global, command).await,
+        Command::List(command) => list::list(&args.global, command).await,
+        Command::Doctor(command) => doctor::doctor(&args.global, command).await,
+        Command::Connect(command) => connect::connect(&args.global, command).await,
         Command::Catalogue(command) => catalogue::catalogue(command).await,
         Command::Completions(command) => completion::completions(command),
         Command::Man(command) => completion::man(command),
-        Command::Hand(command) => return hand::carry_out(&args.place, command).await,
-        Command::RootHelper(command) => privilege::root_helper(&args.place, command).await,
-        Command::Report(command) => report::report(&args.place, command).await,
-        Command::Exec(command) => return exec::exec(&args.place, command).await,
+        Command::Hand(command) => return hand::execute(&args.global, command).await,
+        Command::RootHelper(command) => privilege::root_helper(&args.global, command).await,
+        Command::Report(command) => report::report(&args.global, command).await,
+        Command::Exec(command) => return exec::exec(&args.global, command).await,
     };
     verdict.map(Verdict::code)
 }

@@ -1,23 +1,23 @@
 //! `dbmatrix start`, `stop`, `pause`, `resume`, `restart` and `reset`.
 
 use super::Failure;
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::each::{Runs, each, ready};
 use super::hand::{Chosen, ResetArgs, StopArgs};
 use crate::event::Verdict;
-use crate::nest::{Ending, Located, State};
-use crate::server::{ACCESS_FILE, revive};
+use crate::nest::{Located, State, StopMode};
+use crate::server::{ACCESS_FILE, repair};
 
 /// Starts flavours, and resumes paused ones.
-pub(super) async fn start(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
-    each(place, chosen, Runs::LetBe, go_on).await
+pub(super) async fn start(global: &GlobalArgs, chosen: &Chosen) -> Result<Verdict, Failure> {
+    each(global, chosen, Runs::LetBe, go_on).await
 }
 
 async fn go_on(one: &Located) -> Result<String, Failure> {
     one.start().await.map_err(Failure::not_provided)?;
     // A container may run whose server was ended.
     let revived = match one.state() {
-        State::Running => revive(&one.child).await.map_err(Failure::not_provided)?,
+        State::Running => repair(&one.child).await.map_err(Failure::not_provided)?,
         State::Paused | State::Stopped => false,
     };
     let ready = ready(one).await?;
@@ -29,10 +29,10 @@ async fn go_on(one: &Located) -> Result<String, Failure> {
 }
 
 /// Shuts flavours down.
-pub(super) async fn stop(place: &Place, args: &StopArgs) -> Result<Verdict, Failure> {
+pub(super) async fn stop(global: &GlobalArgs, args: &StopArgs) -> Result<Verdict, Failure> {
     let (ending, done) = match args.kill {
-        true => (Ending::Killed, "killed"),
-        false => (Ending::ShutDown, "stopped"),
+        true => (StopMode::Killed, "killed"),
+        false => (StopMode::ShutDown, "stopped"),
     };
     let stop = async |one: &Located| {
         one.stop(ending).await?;
@@ -41,11 +41,11 @@ pub(super) async fn stop(place: &Place, args: &StopArgs) -> Result<Verdict, Fail
             State::Running | State::Paused => done.to_owned(),
         })
     };
-    each(place, &args.chosen, Runs::Awaited, stop).await
+    each(global, &args.chosen, Runs::Awaited, stop).await
 }
 
 /// Pauses flavours.
-pub(super) async fn pause(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+pub(super) async fn pause(global: &GlobalArgs, chosen: &Chosen) -> Result<Verdict, Failure> {
     let pause = async |one: &Located| {
         one.pause().await?;
         Ok(match one.state() {
@@ -54,11 +54,11 @@ pub(super) async fn pause(place: &Place, chosen: &Chosen) -> Result<Verdict, Fai
             State::Stopped => "is stopped: there is nothing to pause".to_owned(),
         })
     };
-    each(place, chosen, Runs::Awaited, pause).await
+    each(global, chosen, Runs::Awaited, pause).await
 }
 
 /// Resumes paused flavours.
-pub(super) async fn resume(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+pub(super) async fn resume(global: &GlobalArgs, chosen: &Chosen) -> Result<Verdict, Failure> {
     let resume = async |one: &Located| match one.state() {
         State::Stopped => {
             let name = &one.flavour;
@@ -68,27 +68,27 @@ pub(super) async fn resume(place: &Place, chosen: &Chosen) -> Result<Verdict, Fa
         }
         State::Running | State::Paused => go_on(one).await,
     };
-    each(place, chosen, Runs::LetBe, resume).await
+    each(global, chosen, Runs::LetBe, resume).await
 }
 
 /// Shuts flavours down and starts them.
-pub(super) async fn restart(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
+pub(super) async fn restart(global: &GlobalArgs, chosen: &Chosen) -> Result<Verdict, Failure> {
     let restart = async |one: &Located| {
         one.restart().await?;
         let ready = ready(one).await?;
         Ok(format!("restarted, {ready}"))
     };
-    each(place, chosen, Runs::Awaited, restart).await
+    each(global, chosen, Runs::Awaited, restart).await
 }
 
 /// Makes flavours as new.
-pub(super) async fn reset(place: &Place, args: &ResetArgs) -> Result<Verdict, Failure> {
+pub(super) async fn reset(global: &GlobalArgs, args: &ResetArgs) -> Result<Verdict, Failure> {
     let reset = async |one: &Located| {
         one.reset(args.drop_snapshots, ACCESS_FILE).await?;
         let after = after(one).await?;
         Ok(format!("as new, {after}"))
     };
-    each(place, &args.chosen, Runs::Awaited, reset).await
+    each(global, &args.chosen, Runs::Awaited, reset).await
 }
 
 /// What a flavour that was brought back is doing: what it did before.

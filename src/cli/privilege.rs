@@ -8,10 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, Stdio};
 
 use super::Failure;
-use super::args::{Args, Command, DoctorArgs, Place, RootHelperArgs};
+use super::args::{Args, Command, DoctorArgs, GlobalArgs, RootHelperArgs};
 use crate::engine::EngineError;
 use crate::event::Verdict;
-use crate::host::{EngineChoice, Survey, survey};
+use crate::host::{EngineChoice, EngineProbe, detect_engine};
 use crate::privilege::{abstract_name, accept_helper, has_helper, is_root, start_helper};
 use crate::root::{Scope, attach, become_sudo_user, leave_behind, serve};
 
@@ -26,10 +26,10 @@ const HELPER: &str = "--helper";
 ///
 /// # Errors
 /// Where there is no sudo, or it refuses; where the engine does not answer.
-pub(super) async fn suffice(place: &Place) -> Result<(), Failure> {
-    match is_root() || has_helper() || is_trusted(place).await? {
+pub(super) async fn ensure_engine_access(global: &GlobalArgs) -> Result<(), Failure> {
+    match is_root() || has_helper() || is_trusted(global).await? {
         true => Ok(()),
-        false => start(place, "no engine runs that trusts this user", JOIN).await,
+        false => start(global, "no engine runs that trusts this user", JOIN).await,
     }
 }
 
@@ -37,15 +37,15 @@ pub(super) async fn suffice(place: &Place) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Where there is no sudo, or it refuses.
-pub(super) async fn suffice_for_packages(place: &Place) -> Result<(), Failure> {
+pub(super) async fn ensure_package_access(global: &GlobalArgs) -> Result<(), Failure> {
     match is_root() || has_helper() {
         true => Ok(()),
-        false => start(place, "system packages are missing", "").await,
+        false => start(global, "system packages are missing", "").await,
     }
 }
 
-async fn is_trusted(place: &Place) -> Result<bool, Failure> {
-    let Survey::Running(engine) = survey(&place.engine()).await else {
+async fn is_trusted(global: &GlobalArgs) -> Result<bool, Failure> {
+    let EngineProbe::Running(engine) = detect_engine(&global.engine()).await else {
         return Ok(false);
     };
     match engine.server_info().await {
@@ -58,17 +58,17 @@ async fn is_trusted(place: &Place) -> Result<bool, Failure> {
     }
 }
 
-async fn start(place: &Place, why: &str, instead: &'static str) -> Result<(), Failure> {
+async fn start(global: &GlobalArgs, why: &str, instead: &'static str) -> Result<(), Failure> {
     eprintln!("{why}: asking sudo for dbmatrix's root helper");
-    start_helper(why, instead, &words(place))
+    start_helper(why, instead, &words(global))
         .await
         .map_err(Failure::not_provided)
 }
 
 /// The options that say what to work on.
-fn words(place: &Place) -> Vec<OsString> {
-    let mut words: Vec<OsString> = vec!["--project".into(), place.project.clone().into()];
-    if let Some(engine) = place.engine.as_ref().and_then(EngineChoice::to_word) {
+fn words(global: &GlobalArgs) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["--project".into(), global.project.clone().into()];
+    if let Some(engine) = global.engine.as_ref().and_then(EngineChoice::to_word) {
         words.extend(["--engine".into(), engine]);
     }
     words
@@ -79,7 +79,7 @@ fn words(place: &Place) -> Vec<OsString> {
 ///
 /// # Errors
 /// Where sudo would ask and there is nobody.
-pub(super) fn ask_for_routes() -> Result<(), Failure> {
+pub(super) fn authorize_routes() -> Result<(), Failure> {
     if is_root() || has_helper() {
         return Ok(());
     }
@@ -111,7 +111,7 @@ pub(super) fn ask_for_routes() -> Result<(), Failure> {
 ///
 /// # Errors
 /// Where there is no sudo.
-pub(super) fn fix_as_root(place: &Place, args: &DoctorArgs) -> Result<(), Failure> {
+pub(super) fn fix_as_root(global: &GlobalArgs, args: &DoctorArgs) -> Result<(), Failure> {
     if is_root() {
         return Ok(());
     }
@@ -122,31 +122,34 @@ pub(super) fn fix_as_root(place: &Place, args: &DoctorArgs) -> Result<(), Failur
     if args.offline {
         command.arg("--offline");
     }
-    let error = command.args(words(place)).exec();
+    let error = command.args(words(global)).exec();
     Err(Failure::not_provided(format!(
         "root is needed, and sudo could not be run: {error}"
     )))
 }
 
 /// `dbmatrix root-helper`, which sudo runs and nobody else.
-pub(super) async fn root_helper(place: &Place, args: &RootHelperArgs) -> Result<Verdict, Failure> {
+pub(super) async fn root_helper(
+    global: &GlobalArgs,
+    args: &RootHelperArgs,
+) -> Result<Verdict, Failure> {
     if !args.stay {
-        let helper = helper_words(place, &args.name);
+        let helper = helper_words(global, &args.name);
         leave_behind(&helper).map_err(Failure::not_provided)?;
         return Ok(Verdict::Passed);
     }
     let control = attach(&args.name).map_err(Failure::not_provided)?;
     let scope = Scope {
-        engine: place.engine(),
-        project: place.project.clone(),
+        engine: global.engine(),
+        project: global.project.clone(),
     };
     serve(control, scope).await.map_err(Failure::not_provided)?;
     Ok(Verdict::Passed)
 }
 
-fn helper_words(place: &Place, name: &str) -> Vec<OsString> {
+fn helper_words(global: &GlobalArgs, name: &str) -> Vec<OsString> {
     let mut all: Vec<OsString> = vec!["root-helper".into(), name.into(), "--stay".into()];
-    all.extend(words(place));
+    all.extend(words(global));
     all
 }
 
@@ -166,5 +169,5 @@ pub(super) fn become_caller(args: &Args) -> Result<(), Failure> {
     let name = abstract_name("caller");
     let again = [HELPER.into(), name.clone().into()].into_iter();
     let words = again.chain(std::env::args_os().skip(1));
-    become_sudo_user(&helper_words(&args.place, &name), words).map_err(Failure::not_provided)
+    become_sudo_user(&helper_words(&args.global, &name), words).map_err(Failure::not_provided)
 }

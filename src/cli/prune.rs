@@ -2,26 +2,26 @@
 
 use bytesize::ByteSize;
 
-use super::args::{Place, PruneArgs};
+use super::args::{GlobalArgs, PruneArgs};
 use super::task::load_matrix;
 use super::{Failure, privilege, say};
 use crate::engine::Engine;
 use crate::event::{Sender, Verdict};
-use crate::host::{Names, Survey, survey};
+use crate::host::{EngineProbe, Names, detect_engine};
 use crate::name::nest_lock;
 use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
 use crate::report::{Progress, drive};
 use crate::run::{Lock, golden_key};
 
 /// Removes what nothing uses from all nests.
-pub(super) async fn prune(place: &Place, args: &PruneArgs) -> Result<Verdict, Failure> {
+pub(super) async fn prune(global: &GlobalArgs, args: &PruneArgs) -> Result<Verdict, Failure> {
     let mut wanted = Vec::new();
     for path in &args.keep {
         wanted.extend(load_matrix(path)?.flavours.iter().map(golden_key));
     }
-    privilege::suffice(place).await?;
-    let found = survey(&place.engine()).await;
-    let Survey::Running(engine) = &found else {
+    privilege::ensure_engine_access(global).await?;
+    let found = detect_engine(&global.engine()).await;
+    let EngineProbe::Running(engine) = &found else {
         say(format_args!("{found}: nothing to remove"));
         return Ok(Verdict::Passed);
     };
@@ -31,7 +31,7 @@ pub(super) async fn prune(place: &Place, args: &PruneArgs) -> Result<Verdict, Fa
     };
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
-    let pruned = prune_all(engine, place, &wanted, pruning, &events).await;
+    let pruned = prune_all(engine, global, &wanted, pruning, &events).await;
     drop(events);
     let _ = reporter.await;
     tell(&pruned?, pruning);
@@ -40,12 +40,12 @@ pub(super) async fn prune(place: &Place, args: &PruneArgs) -> Result<Verdict, Fa
 
 async fn prune_all(
     engine: &Engine,
-    place: &Place,
+    global: &GlobalArgs,
     wanted: &[String],
     pruning: Pruning,
     events: &Sender,
 ) -> Result<Vec<Pruned>, Failure> {
-    let names = Names::of(&place.project);
+    let names = Names::of(&global.project);
     let inside = engine.in_project(&names.project);
     let mut pruned = Vec::new();
     let nests = wake_nests(engine, &names, None).await;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::{Failure, privilege};
 use crate::engine::Engine;
-use crate::host::{Names, Survey, survey};
+use crate::host::{EngineProbe, Names, detect_engine};
 use crate::nest::{
     Child, Found, INCOMPLETE, Kind, Located, Nest, labels, list_all, locate, locate_all,
 };
@@ -28,11 +28,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts a flavour where it does not run, and logs in to it.
 pub(super) async fn reach(
-    place: &Place,
+    global: &GlobalArgs,
     flavour: &str,
     nest: Option<&str>,
 ) -> Result<Reached, Failure> {
-    let located = find(place, flavour, nest).await?;
+    let located = find(global, flavour, nest).await?;
     located.start().await.map_err(Failure::not_provided)?;
     let server = log_in_to(&located).await?;
     Ok(Reached {
@@ -45,32 +45,32 @@ pub(super) async fn reach(
 
 /// Finds a flavour as it is.
 pub(super) async fn find(
-    place: &Place,
+    global: &GlobalArgs,
     flavour: &str,
     nest: Option<&str>,
 ) -> Result<Located, Failure> {
-    let engine = running(place).await?;
-    let names = Names::of(&place.project);
+    let engine = running(global).await?;
+    let names = Names::of(&global.project);
     let located = locate(&engine, &names, flavour, nest).await;
     located.map_err(Failure::not_provided)
 }
 
 /// The engine, where it runs: what is up is in it.
-pub(super) async fn running(place: &Place) -> Result<Engine, Failure> {
-    match survey(&place.engine()).await {
-        Survey::Running(engine) => Ok(engine),
-        found @ (Survey::Installed(_) | Survey::Absent(_)) => Err(Failure::not_provided(format!(
-            "{found}; `dbmatrix up MATRIX` brings flavours up"
-        ))),
+pub(super) async fn running(global: &GlobalArgs) -> Result<Engine, Failure> {
+    match detect_engine(&global.engine()).await {
+        EngineProbe::Running(engine) => Ok(engine),
+        found @ (EngineProbe::Installed(_) | EngineProbe::Absent(_)) => Err(Failure::not_provided(
+            format!("{found}; `dbmatrix up MATRIX` brings flavours up"),
+        )),
     }
 }
 
 /// Makes sure of the way to a nest's children.
-pub(super) async fn open_way(nest: &Nest) -> Result<(), Failure> {
-    if !nest.has_way().await {
-        privilege::ask_for_routes()?;
+pub(super) async fn ensure_route(nest: &Nest) -> Result<(), Failure> {
+    if !nest.has_route().await {
+        privilege::authorize_routes()?;
     }
-    nest.open_way().await.map_err(Failure::not_provided)
+    nest.ensure_route().await.map_err(Failure::not_provided)
 }
 
 /// Logs in to a flavour that runs, or was started a moment ago.
@@ -80,7 +80,7 @@ pub(super) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
 
 /// Logs in to a nest's child that was started a moment ago.
 pub(super) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Failure> {
-    open_way(nest).await?;
+    ensure_route(nest).await?;
     let login = Login {
         child,
         nest,
@@ -90,12 +90,12 @@ pub(super) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Fail
     server.map_err(Failure::not_provided)
 }
 
-/// As [`open_way`], once a nest.
-pub(super) async fn open_ways(flavours: &[Located]) -> Result<(), Failure> {
+/// As [`ensure_route`], once a nest.
+pub(super) async fn ensure_routes(flavours: &[Located]) -> Result<(), Failure> {
     for (at, one) in flavours.iter().enumerate() {
         let is_other = |other: &Located| other.nest.name != one.nest.name;
         if flavours[..at].iter().all(is_other) {
-            open_way(&one.nest).await?;
+            ensure_route(&one.nest).await?;
         }
     }
     Ok(())
@@ -103,7 +103,7 @@ pub(super) async fn open_ways(flavours: &[Located]) -> Result<(), Failure> {
 
 /// As [`reach`], several side by side, in their order.
 pub(super) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> {
-    open_ways(all).await?;
+    ensure_routes(all).await?;
     let names = labels(&all.iter().map(Located::names).collect::<Vec<_>>());
     let logins = all.iter().zip(names).map(async |(located, label)| {
         let told = |failure: Failure| Failure {
@@ -125,13 +125,13 @@ pub(super) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> 
 
 /// The flavours of these names, each once.
 pub(super) async fn find_each(
-    place: &Place,
+    global: &GlobalArgs,
     names: &[String],
     nest: Option<&str>,
 ) -> Result<Vec<Located>, Failure> {
     let mut all: Vec<Located> = Vec::new();
     for name in names {
-        let one = find(place, name, nest).await?;
+        let one = find(global, name, nest).await?;
         if !all.iter().any(|other| other.is(&one)) {
             all.push(one);
         }
@@ -140,9 +140,12 @@ pub(super) async fn find_each(
 }
 
 /// All flavours, of one nest or of all of them; an error where there is none.
-pub(super) async fn find_all(place: &Place, nest: Option<&str>) -> Result<Vec<Located>, Failure> {
-    let engine = running(place).await?;
-    let all = locate_all(&engine, &Names::of(&place.project), nest).await;
+pub(super) async fn find_all(
+    global: &GlobalArgs,
+    nest: Option<&str>,
+) -> Result<Vec<Located>, Failure> {
+    let engine = running(global).await?;
+    let all = locate_all(&engine, &Names::of(&global.project), nest).await;
     let all = all.map_err(Failure::not_provided)?;
     if all.is_empty() {
         return Err(Failure::not_provided(
@@ -154,12 +157,12 @@ pub(super) async fn find_all(place: &Place, nest: Option<&str>) -> Result<Vec<Lo
 
 /// Nest and name of each flavour in nests that run: nothing is started for it.
 /// None where no engine runs.
-pub(super) async fn flavours_awake(place: &Place) -> Result<Vec<(String, String)>, Failure> {
-    let found = survey(&place.engine()).await;
-    let Survey::Running(engine) = &found else {
+pub(super) async fn flavours_awake(global: &GlobalArgs) -> Result<Vec<(String, String)>, Failure> {
+    let found = detect_engine(&global.engine()).await;
+    let EngineProbe::Running(engine) = &found else {
         return Ok(Vec::new());
     };
-    let rows = list_all(engine, &place.project).await;
+    let rows = list_all(engine, &global.project).await;
     let mut all = Vec::new();
     for row in rows.map_err(Failure::not_provided)? {
         if let (Kind::Flavour(flavour), true) = (row.kind, row.state != INCOMPLETE) {

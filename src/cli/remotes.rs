@@ -24,14 +24,14 @@ pub(crate) struct Entry {
 
 /// An engine elsewhere, which trusts us.
 #[derive(Debug)]
-pub(super) struct Elsewhere {
+pub(super) struct RemoteEngine {
     pub(super) engine: Engine,
     /// Its storage pool, where one is named.
     pub(super) pool: Option<String>,
 }
 
 /// Finds the engine of that name, and asks whether it trusts us.
-pub(super) async fn find(name: &str) -> Result<Elsewhere, Failure> {
+pub(super) async fn find(name: &str) -> Result<RemoteEngine, Failure> {
     let folder = folder().ok_or_else(|| {
         Failure::misused("neither XDG_CONFIG_HOME nor HOME is set: remotes.toml is not found")
     })?;
@@ -54,7 +54,7 @@ pub(super) async fn find(name: &str) -> Result<Elsewhere, Failure> {
             "the engine of remote `{name}` does not trust `{own}`; on that machine: incus config trust add-certificate FILE (or: lxc config trust add FILE)"
         )));
     }
-    Ok(Elsewhere {
+    Ok(RemoteEngine {
         engine: match &entry.project {
             Some(project) => engine.in_project(project),
             None => engine,

@@ -1,22 +1,25 @@
 //! `dbmatrix report`.
 
-use super::args::{MergeArgs, Place, ReportCommand};
+use super::args::{GlobalArgs, MergeArgs, ReportCommand};
 use super::run::listed_differences;
 use super::task::stdout_width;
 use super::{Failure, say};
 use crate::event::{Sender, Verdict};
 use crate::report::{
-    Audience, Colour, Detail, Differences, Summary, drive, merge, open_reports, read_events,
+    Colour, Detail, Differences, ReporterSet, Summary, drive, merge, open_reports, read_events,
 };
 
-pub(super) async fn report(place: &Place, command: &ReportCommand) -> Result<Verdict, Failure> {
+pub(super) async fn report(
+    global: &GlobalArgs,
+    command: &ReportCommand,
+) -> Result<Verdict, Failure> {
     match command {
-        ReportCommand::Merge(args) => merge_parts(place, args).await,
+        ReportCommand::Merge(args) => merge_parts(global, args).await,
     }
 }
 
 /// Tells of several parts as of one run.
-async fn merge_parts(place: &Place, args: &MergeArgs) -> Result<Verdict, Failure> {
+async fn merge_parts(global: &GlobalArgs, args: &MergeArgs) -> Result<Verdict, Failure> {
     let mut parts = Vec::new();
     for path in &args.parts {
         let events = read_events(path).map_err(Failure::misused)?;
@@ -29,14 +32,14 @@ async fn merge_parts(place: &Place, args: &MergeArgs) -> Result<Verdict, Failure
         events.send(event);
     }
     drop(events);
-    let record = drive(heard, Audience::new(reports)).await;
+    let record = drive(heard, ReporterSet::new(reports)).await;
     let mut summary = Summary::of(&record);
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(Differences {
-        listed: listed_differences(place, args.all_differences),
+        listed: listed_differences(global, args.all_differences),
         only: None,
     });
-    if place.verbose > 0 {
+    if global.verbose > 0 {
         summary.set_detail(Detail::Files);
     }
     say(summary.render(stdout_width()).trim_end());

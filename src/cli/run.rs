@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Failure;
-use super::args::{Place, RunArgs, UpArgs};
+use super::args::{GlobalArgs, RunArgs, UpArgs};
 use super::deprecated;
 use super::lock::insist;
 use super::task::{self, Task, bring_up, load_matrix, prepare, provide};
@@ -11,10 +11,10 @@ use super::vacancy::{refuse_vacancy, warn_of_vain_choices};
 use crate::event::{Event, Verdict};
 use crate::plan::{Selection, Times};
 use crate::report::{Differences, Listed, ReportKind, ReportSpec, read_events, skipped};
-use crate::run::{Freshness, RunOptions};
+use crate::run::{RunOptions, StartFrom};
 
 /// Runs the suites.
-pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failure> {
+pub(super) async fn run(global: &GlobalArgs, args: &RunArgs) -> Result<Verdict, Failure> {
     if args.gate {
         deprecated::note("`--gate`", "`--ci`");
     }
@@ -42,14 +42,14 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
     if is_ci {
         reports.extend(expected_by_ci());
     }
-    let listed = listed_differences(place, args.all_differences);
+    let listed = listed_differences(global, args.all_differences);
     let options = RunOptions {
         update: args.update,
         fail_fast: args.fail_fast,
         baseline: args.baseline.clone(),
         jobs: args.jobs.or(matrix.run.jobs),
         all_differences: listed == Listed::All,
-        freshness: Freshness::Fresh,
+        freshness: StartFrom::Template,
         no_tests: args.no_tests,
     };
     let prepared = prepare(&plan, options)?;
@@ -71,12 +71,12 @@ pub(super) async fn run(place: &Place, args: &RunArgs) -> Result<Verdict, Failur
         timings: args.timings,
         ..Task::new(matrix, plan, prepared)
     };
-    provide(place, &task).await
+    provide(global, &task).await
 }
 
 /// Which differences are told one by one.
-pub(super) fn listed_differences(place: &Place, all: bool) -> Listed {
-    match all || place.verbose > 0 {
+pub(super) fn listed_differences(global: &GlobalArgs, all: bool) -> Listed {
+    match all || global.verbose > 0 {
         true => Listed::All,
         false => Listed::Significant,
     }
@@ -131,9 +131,9 @@ fn expected_by_ci() -> Vec<ReportSpec> {
 }
 
 /// Brings the flavours up.
-pub(super) async fn up(place: &Place, args: &UpArgs) -> Result<Verdict, Failure> {
+pub(super) async fn up(global: &GlobalArgs, args: &UpArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.matrix)?;
     let task = bring_up(matrix, &args.selection())?;
     let yes = args.yes;
-    provide(place, &Task { yes, ..task }).await
+    provide(global, &Task { yes, ..task }).await
 }

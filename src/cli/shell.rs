@@ -11,11 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::hand::ShellArgs;
 use super::reach::find;
 use super::{Failure, privilege};
-use crate::engine::{Ending, EngineError, Exec, Order};
+use crate::engine::{EngineError, Exec, Order, StreamEnd};
 use crate::event::Verdict;
 use crate::nest::{Located, State};
 use tty::Raw;
@@ -49,9 +49,9 @@ const PASSED: [Signal; 6] = [
 
 /// Opens a root shell in a flavour's container, or runs a command there; returns
 /// its exit status.
-pub(super) async fn shell(place: &Place, args: &ShellArgs) -> Result<u8, Failure> {
-    privilege::suffice(place).await?;
-    let located = find(place, &args.flavour, args.nest.as_deref()).await?;
+pub(super) async fn shell(global: &GlobalArgs, args: &ShellArgs) -> Result<u8, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let located = find(global, &args.flavour, args.nest.as_deref()).await?;
     located.start().await.map_err(Failure::not_provided)?;
     let size = tty::is_there().then(tty::size);
     let exec = program(&args.command, &located.flavour, size.is_some());
@@ -63,7 +63,7 @@ pub(super) async fn shell(place: &Place, args: &ShellArgs) -> Result<u8, Failure
     let (orders, heard) = mpsc::channel(16);
     let ending = tokio::select! {
         ending = streams.pass(stdin(), stdout(), stderr(), heard) => ending,
-        signal = pass_signals(orders, raw.as_ref()) => Ok(Ending::Exited(killed_by(signal))),
+        signal = pass_signals(orders, raw.as_ref()) => Ok(StreamEnd::Exited(killed_by(signal))),
     };
     let ended = told(ending, &located).await;
     if let (Some(raw), Err(_) | Ok(128..)) = (&raw, &ended) {
@@ -135,11 +135,11 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal 
 }
 
 /// The exit status, or what came between.
-async fn told(ending: Result<Ending, EngineError>, located: &Located) -> Result<u8, Failure> {
+async fn told(ending: Result<StreamEnd, EngineError>, located: &Located) -> Result<u8, Failure> {
     let status = match ending {
-        Ok(Ending::Exited(status)) => Ok(status),
-        Ok(Ending::Unread) => Ok(killed_by(Signal::PIPE)),
-        Ok(Ending::Gone) => Ok(killed_by(Signal::HUP)),
+        Ok(StreamEnd::Exited(status)) => Ok(status),
+        Ok(StreamEnd::Unread) => Ok(killed_by(Signal::PIPE)),
+        Ok(StreamEnd::Gone) => Ok(killed_by(Signal::HUP)),
         Err(error @ EngineError::LocalFile { .. }) => Err(Failure {
             verdict: Verdict::Failed,
             message: error.to_string(),

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::event::Verdict;
 
 /// How long the last words may take: nobody may be reading them.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const KILL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Returns when the program is asked to end.
 pub(super) async fn asked_to_end() {
@@ -32,7 +32,7 @@ pub(super) async fn asked_to_end() {
 /// read. For commands that have nothing to put in order.
 pub(super) fn end_soon_when_asked(verdict: Verdict) {
     when_asked(move || {
-        thread::sleep(LAST_WORDS);
+        thread::sleep(KILL_TIMEOUT);
         process::exit(verdict.code().into());
     });
 }
@@ -44,7 +44,7 @@ pub(super) fn end_at_once_when_asked_again(left: String) {
     when_asked(move || {
         let begun = Instant::now();
         let told = thread::spawn(move || eprintln!("{left}"));
-        while !told.is_finished() && begun.elapsed() < LAST_WORDS {
+        while !told.is_finished() && begun.elapsed() < KILL_TIMEOUT {
             thread::sleep(Duration::from_millis(10));
         }
         process::exit(Verdict::Interrupted.code().into());

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::args::Place;
+use super::args::GlobalArgs;
 use super::each::{Runs, each, pick, ready};
 use super::format::{Format, json};
 use super::hand::{Chosen, RestoreArgs, SnapshotArgs};
@@ -12,39 +12,39 @@ use super::power::after;
 use super::{Failure, privilege, say};
 use crate::engine::Snapshot;
 use crate::event::Verdict;
-use crate::nest::{Consistency, Located, State};
+use crate::nest::{Located, SnapshotConsistency, State};
 
 /// Takes, lists or removes snapshots.
-pub(super) async fn snapshot(place: &Place, args: &SnapshotArgs) -> Result<Verdict, Failure> {
+pub(super) async fn snapshot(global: &GlobalArgs, args: &SnapshotArgs) -> Result<Verdict, Failure> {
     if args.list && args.format == Format::Json {
-        return list_json(place, &args.chosen).await;
+        return list_json(global, &args.chosen).await;
     }
     if args.list {
-        return each(place, &args.chosen, Runs::LetBe, list).await;
+        return each(global, &args.chosen, Runs::LetBe, list).await;
     }
     if let Some(name) = &args.delete {
         let delete = async |one: &Located| {
             one.delete_snapshot(name).await?;
             Ok(format!("snapshot `{name}` removed"))
         };
-        return each(place, &args.chosen, Runs::Awaited, delete).await;
+        return each(global, &args.chosen, Runs::Awaited, delete).await;
     }
     let name = args
         .name
         .clone()
         .unwrap_or_else(|| named_by(SystemTime::now()));
     let consistency = match args.live {
-        true => Consistency::Crash,
-        false => Consistency::Clean,
+        true => SnapshotConsistency::Crash,
+        false => SnapshotConsistency::Clean,
     };
     let take = async |one: &Located| {
         one.take_snapshot(&name, consistency).await?;
-        if consistency == Consistency::Clean {
+        if consistency == SnapshotConsistency::Clean {
             go_on(one).await?;
         }
         Ok(format!("snapshot `{name}` taken"))
     };
-    each(place, &args.chosen, Runs::Awaited, take).await
+    each(global, &args.chosen, Runs::Awaited, take).await
 }
 
 /// As it was before its server was shut down for the snapshot.
@@ -79,9 +79,9 @@ struct Row<'a> {
 }
 
 /// Lists the snapshots of all chosen flavours in one array.
-async fn list_json(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
-    privilege::suffice(place).await?;
-    let (flavours, unknown) = pick(place, chosen).await?;
+async fn list_json(global: &GlobalArgs, chosen: &Chosen) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let (flavours, unknown) = pick(global, chosen).await?;
     let mut found = Vec::new();
     for one in &flavours {
         let all = one.snapshots().await.map_err(Failure::not_provided)?;
@@ -108,13 +108,13 @@ async fn list_json(place: &Place, chosen: &Chosen) -> Result<Verdict, Failure> {
 }
 
 /// Brings flavours back.
-pub(super) async fn restore(place: &Place, args: &RestoreArgs) -> Result<Verdict, Failure> {
+pub(super) async fn restore(global: &GlobalArgs, args: &RestoreArgs) -> Result<Verdict, Failure> {
     let restore = async |one: &Located| {
         let snapshot = one.restore(args.name.as_deref()).await?;
         let after = after(one).await?;
         Ok(format!("back at {}, {after}", told(&snapshot)))
     };
-    each(place, &args.chosen, Runs::Awaited, restore).await
+    each(global, &args.chosen, Runs::Awaited, restore).await
 }
 
 /// Its name and its age.

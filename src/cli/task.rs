@@ -7,25 +7,25 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::args::{Place, USUAL_PROJECT};
+use super::args::{GlobalArgs, USUAL_PROJECT};
 use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::{Failure, consent, deprecated, privilege, say};
 use crate::config::hint;
 use crate::engine::Engine;
 use crate::event::{Event, Receiver, SCHEMA, Sender, Verdict};
-use crate::host::{Names, Storage, Survey, survey};
+use crate::host::{EngineProbe, Names, Storage, detect_engine};
 use crate::image::ImageOrigin;
 use crate::matrix::{Flavour, Matrix, NestSpec};
 use crate::nest::{self, Access, Nest};
 use crate::plan::{Plan, Selection};
 use crate::privilege::is_root;
 use crate::report::{
-    Audience, Colour, Detail, Differences, Progress, ReportSpec, Reporter, RunRecord, Summary,
+    Colour, Detail, Differences, Progress, ReportSpec, Reporter, ReporterSet, RunRecord, Summary,
     Timings, drive, open_reports,
 };
 use crate::run::{
-    After, Freshness, Patience, PrepareError, Prepared, RunOptions, Stand, StandOptions,
-    put_to_rest, run as run_plan,
+    After, Environment, EnvironmentOptions, PrepareError, RunOptions, StartFrom, StopPatience,
+    ValidatedPlan, run as run_plan, teardown,
 };
 use crate::shard::Shard;
 
@@ -37,7 +37,7 @@ const UNREAD: Duration = Duration::from_secs(3);
 pub(super) struct Task {
     pub(super) matrix: Matrix,
     pub(super) plan: Plan,
-    pub(super) prepared: Prepared,
+    pub(super) prepared: ValidatedPlan,
     /// Install missing packages without asking.
     pub(super) yes: bool,
     /// Every flavour is required.
@@ -60,7 +60,7 @@ pub(super) struct Task {
 
 impl Task {
     /// A task in which all else is as usual.
-    pub(super) fn new(matrix: Matrix, plan: Plan, prepared: Prepared) -> Self {
+    pub(super) fn new(matrix: Matrix, plan: Plan, prepared: ValidatedPlan) -> Self {
         Task {
             matrix,
             plan,
@@ -81,9 +81,9 @@ impl Task {
 /// What brings flavours up, as they were left, and runs nothing.
 pub(super) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Failure> {
     let mut plan = plan(&matrix, selection)?;
-    plan.cells.clear();
+    plan.suite_runs.clear();
     let options = RunOptions {
-        freshness: Freshness::AsLeft,
+        freshness: StartFrom::Existing,
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;
@@ -91,7 +91,7 @@ pub(super) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Fa
 }
 
 /// Checks what stands beside the suites' files, and the choice of a baseline.
-pub(super) fn prepare(plan: &Plan, options: RunOptions) -> Result<Prepared, Failure> {
+pub(super) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
     if let Some(name) = &options.baseline
         && !plan.flavours.iter().any(|flavour| flavour.name == *name)
     {
@@ -101,7 +101,7 @@ pub(super) fn prepare(plan: &Plan, options: RunOptions) -> Result<Prepared, Fail
             hint(name, chosen)
         )));
     }
-    let checked = Prepared::check(plan, options).map_err(|error| match error {
+    let checked = ValidatedPlan::check(plan, options).map_err(|error| match error {
         PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
         PrepareError::Expectation(error) => Failure::misused(error),
     })?;
@@ -127,17 +127,17 @@ pub(super) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failu
 }
 
 /// Provides what a task needs and does it; tells how it went.
-pub(super) async fn provide(place: &Place, task: &Task) -> Result<Verdict, Failure> {
-    let record = provide_for(place, task).await?;
+pub(super) async fn provide(global: &GlobalArgs, task: &Task) -> Result<Verdict, Failure> {
+    let record = provide_for(global, task).await?;
     Ok(record.verdict())
 }
 
 /// As [`provide`], for who wants to know more than the verdict.
-pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord, Failure> {
+pub(super) async fn provide_for(global: &GlobalArgs, task: &Task) -> Result<RunRecord, Failure> {
     let Task { matrix, plan, .. } = task;
     // A part of a run may hold nothing; its reports are written all the same.
     let options = match plan.flavours.is_empty() {
-        false => Some(options(place, task).await?),
+        false => Some(options(global, task).await?),
         true => None,
     };
     let reports = open_reports(&task.reports).map_err(Failure::misused)?;
@@ -148,25 +148,25 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         .collect();
     let (events, heard) = Sender::channel();
     let live = std::io::stderr().is_terminal() && !task.plain;
-    let mut audience: Vec<Box<dyn Reporter>> = vec![Box::new(Progress::new(live, &names))];
-    audience.extend(reports);
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Progress::new(live, &names))];
+    reporters.extend(reports);
     let timings = Timings::default();
-    audience.push(Box::new(timings.clone()));
-    let reporter = in_background(heard, Audience::new(audience));
+    reporters.push(Box::new(timings.clone()));
+    let reporter = in_background(heard, ReporterSet::new(reporters));
     events.send(beginning(task, &names));
-    let stand = OnceCell::new();
+    let environment = OnceCell::new();
     let lock = OnceCell::new();
     let work = async {
         let Some(options) = &options else {
             return Ok(());
         };
-        let taken = Stand::lock(options, &matrix.nest, &events);
+        let taken = Environment::lock(options, &matrix.nest, &events);
         let taken = taken.await.map_err(Failure::not_provided)?;
         let lock = lock.get_or_init(|| taken);
-        let ensured = Stand::ensure(options, &matrix.nest, lock, &events);
+        let ensured = Environment::ensure(options, &matrix.nest, lock, &events);
         let ensured = ensured.await.map_err(Failure::not_provided)?;
-        let stand = stand.get_or_init(|| ensured);
-        run_plan(stand, plan, &task.prepared, &events).await;
+        let environment = environment.get_or_init(|| ensured);
+        run_plan(environment, plan, &task.prepared, &events).await;
         Ok::<(), Failure>(())
     };
     let ended = tokio::select! {
@@ -184,7 +184,7 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
     drop(events);
     let interrupted = ended.is_none();
     if interrupted {
-        end_at_once_when_asked_again(left_by(place, task));
+        end_at_once_when_asked_again(left_by(global, task));
     }
     let heard = heard_by(reporter, interrupted).await?;
     // Without the lock, what is half made is somebody else's.
@@ -198,29 +198,29 @@ pub(super) async fn provide_for(place: &Place, task: &Task) -> Result<RunRecord,
         clean_up(options, &matrix.nest.name).await;
     }
     if let Some(Err(failure)) = ended {
-        rest(stand.get(), task, Patience::None, |_| false).await;
+        rest(environment.get(), task, StopPatience::None, |_| false).await;
         return Err(failure);
     }
     let record = match heard {
         Some(record) => {
-            tell(place, task, &record, &timings);
+            tell(global, task, &record, &timings);
             record
         }
         None => interrupted_record().await,
     };
     let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
     let patience = match interrupted {
-        true => Patience::None,
-        false => Patience::Some,
+        true => StopPatience::None,
+        false => StopPatience::Some,
     };
-    rest(stand.get(), task, patience, is_held).await;
+    rest(environment.get(), task, patience, is_held).await;
     Ok(record)
 }
 
 /// Hears on a thread of its own: a reporter may wait for somebody who reads.
-fn in_background(heard: Receiver, audience: Audience) -> JoinHandle<RunRecord> {
+fn in_background(heard: Receiver, reporters: ReporterSet) -> JoinHandle<RunRecord> {
     let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(drive(heard, audience)))
+    tokio::task::spawn_blocking(move || runtime.block_on(drive(heard, reporters)))
 }
 
 /// What the reporters have heard. A run that is over waits for who reads what
@@ -246,12 +246,12 @@ async fn interrupted_record() -> RunRecord {
     let (events, heard) = Sender::channel();
     events.send(Event::Interrupted);
     drop(events);
-    drive(heard, Audience::default()).await
+    drive(heard, ReporterSet::default()).await
 }
 
 /// What a run that ends in the midst of it may leave, and how it goes.
-fn left_by(place: &Place, task: &Task) -> String {
-    let project = match place.project.as_str() {
+fn left_by(global: &GlobalArgs, task: &Task) -> String {
+    let project = match global.project.as_str() {
         USUAL_PROJECT => String::new(),
         other => format!(" --project {other}"),
     };
@@ -265,22 +265,22 @@ fn left_by(place: &Place, task: &Task) -> String {
 
 /// Sees to all that needs somebody's consent or password, before anything takes
 /// long.
-async fn options(place: &Place, task: &Task) -> Result<StandOptions, Failure> {
-    privilege::suffice(place).await?;
+async fn options(global: &GlobalArgs, task: &Task) -> Result<EnvironmentOptions, Failure> {
+    privilege::ensure_engine_access(global).await?;
     let Task { matrix, plan, .. } = task;
-    let found = survey(&place.engine()).await;
+    let found = detect_engine(&global.engine()).await;
     let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
     if !packages.is_empty() {
-        privilege::suffice_for_packages(place).await?;
+        privilege::ensure_package_access(global).await?;
         consent::ask(&packages, task.yes)?;
     }
-    if let Survey::Running(engine) = &found {
-        prepare_way(place, engine, &matrix.nest).await?;
+    if let EngineProbe::Running(engine) = &found {
+        authorize_route(global, engine, &matrix.nest).await?;
     }
     let images = plan.flavours.iter().map(|flavour| flavour.image.clone());
-    Ok(StandOptions {
-        engine: place.engine(),
-        project: place.project.clone(),
+    Ok(EnvironmentOptions {
+        engine: global.engine(),
+        project: global.project.clone(),
         survey: found,
         packages,
         images: images.collect(),
@@ -299,11 +299,11 @@ fn beginning(task: &Task, flavours: &[String]) -> Event {
     }
 }
 
-fn tell(place: &Place, task: &Task, record: &RunRecord, timings: &Timings) {
+fn tell(global: &GlobalArgs, task: &Task, record: &RunRecord, timings: &Timings) {
     let mut summary = Summary::of(record);
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(task.differences.clone());
-    if place.verbose > 0 {
+    if global.verbose > 0 {
         summary.set_detail(Detail::Files);
     }
     if !(task.quiet && record.verdict() == Verdict::Passed) {
@@ -315,38 +315,40 @@ fn tell(place: &Place, task: &Task, record: &RunRecord, timings: &Timings) {
 }
 
 /// Sees that a route can be set, before anything takes long.
-pub(super) async fn prepare_way(
-    place: &Place,
+pub(super) async fn authorize_route(
+    global: &GlobalArgs,
     engine: &Engine,
     spec: &NestSpec,
 ) -> Result<(), Failure> {
     if is_root() || spec.access == Access::Proxy {
         return Ok(());
     }
-    let names = Names::of(&place.project);
+    let names = Names::of(&global.project);
     let inside = engine.in_project(&names.project);
     let nest = Nest::find(&inside, &spec.name, &names.bridge).await;
     match nest.map_err(Failure::not_provided)? {
-        Some(nest) if nest.access == Access::Route && nest.has_way().await => Ok(()),
-        _ => privilege::ask_for_routes(),
+        Some(nest) if nest.access == Access::Route && nest.has_route().await => Ok(()),
+        _ => privilege::authorize_routes(),
     }
 }
 
 /// Puts the servers to rest as the task says. Only such flavours are held for
 /// the next run as this one could have; a run that was cut holds none.
 async fn rest(
-    stand: Option<&Stand>,
+    environment: Option<&Environment>,
     task: &Task,
-    patience: Patience,
+    patience: StopPatience,
     is_held: impl Fn(&str) -> bool,
 ) {
     let after = |flavour: &Flavour| match task.after {
         After::Pause if !is_held(&flavour.name) => After::Stop,
         after => after,
     };
-    let Some(stand) = stand else { return };
+    let Some(environment) = environment else {
+        return;
+    };
     tokio::select! {
-        left = put_to_rest(stand, &task.plan.flavours, patience, after) => {
+        left = teardown(environment, &task.plan.flavours, patience, after) => {
             for reason in left {
                 eprintln!("warning: {reason}");
             }
@@ -375,10 +377,10 @@ fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
 }
 
 /// What is half made goes; what is whole stays for the next run.
-pub(super) async fn clean_up(options: &StandOptions, nest: &str) {
+pub(super) async fn clean_up(options: &EnvironmentOptions, nest: &str) {
     let cleaned = async {
-        let engine = match survey(&options.engine).await {
-            Survey::Running(engine) => engine.in_project(&options.project),
+        let engine = match detect_engine(&options.engine).await {
+            EngineProbe::Running(engine) => engine.in_project(&options.project),
             _ => return Ok(()),
         };
         let bridge = Names::of(&options.project).bridge;

@@ -3,7 +3,7 @@
 use globset::Glob;
 
 use super::Failure;
-use crate::plan::{Cell, Plan, Selection};
+use crate::plan::{Plan, Selection, SuiteRun};
 use crate::run::{NoTests, foresee_vacancy};
 
 /// Refuses a plan of which nothing can run. `whole` is the plan with all parts
@@ -21,9 +21,13 @@ pub(super) fn refuse_vacancy(plan: &Plan, whole: &Plan, no_tests: NoTests) -> Re
 
 /// Warns of suites and flavours that were chosen by name and that do not meet.
 pub(super) fn warn_of_vain_choices(selection: &Selection, plan: &Plan) {
-    let met = |pattern: &str, name_of: fn(&Cell) -> &str| {
+    let met = |pattern: &str, name_of: fn(&SuiteRun) -> &str| {
         let glob = Glob::new(pattern).map(|glob| glob.compile_matcher());
-        glob.is_ok_and(|glob| plan.cells.iter().any(|cell| glob.is_match(name_of(cell))))
+        glob.is_ok_and(|glob| {
+            plan.suite_runs
+                .iter()
+                .any(|cell| glob.is_match(name_of(cell)))
+        })
     };
     for pattern in &selection.suites {
         if !met(pattern, |cell| &cell.suite.name) {

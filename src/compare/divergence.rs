@@ -1,12 +1,12 @@
 //! Answers of several flavours to the same step: who agrees with whom.
 
-use super::answer::Answer;
 use super::kind::Kinds;
+use super::normalized::NormalizedResult;
 use super::rules::Tolerance;
 
 /// How answers to one step are to be told apart.
 #[derive(Debug, Clone, Copy)]
-pub struct Lens {
+pub struct CompareOptions {
     /// Kinds that make a difference here.
     pub counted: Kinds,
     /// Of numbers.
@@ -20,7 +20,7 @@ pub struct Lens {
 
 /// Answers that are not all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
+pub struct Grouping {
     /// Whether a counted kind is among the differences. Where one is, answers
     /// that differ in nothing that counts stand in one group.
     pub counted: bool,
@@ -38,30 +38,34 @@ pub struct Agreement {
 }
 
 /// Groups answers; `None` where all are the same.
-pub fn split(answers: &[&Answer], lens: Lens) -> Option<Split> {
+pub fn split(answers: &[&NormalizedResult], options: CompareOptions) -> Option<Grouping> {
     let first = answers.first()?;
     if answers.iter().all(|answer| answer == first) {
         return None;
     }
-    let counted = group(answers, lens, lens.counted);
+    let counted = group(answers, options, options.counted);
     if counted.len() > 1 {
-        return Some(finished(answers, lens, counted, true));
+        return Some(finished(answers, options, counted, true));
     }
-    let all = group(answers, lens, Kinds::ALL);
-    (all.len() > 1).then(|| finished(answers, lens, all, false))
+    let all = group(answers, options, Kinds::ALL);
+    (all.len() > 1).then(|| finished(answers, options, all, false))
 }
 
 /// In what two answers differ.
-pub fn difference(a: &Answer, b: &Answer, lens: Lens) -> Kinds {
-    a.kinds(b, lens.tolerance, lens.ordered)
+pub fn difference(a: &NormalizedResult, b: &NormalizedResult, options: CompareOptions) -> Kinds {
+    a.kinds(b, options.tolerance, options.ordered)
 }
 
 /// An answer joins the first group with whose first member it agrees.
-fn group(answers: &[&Answer], lens: Lens, that_count: Kinds) -> Vec<Vec<usize>> {
+fn group(
+    answers: &[&NormalizedResult],
+    options: CompareOptions,
+    that_count: Kinds,
+) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (at, answer) in answers.iter().enumerate() {
         let agrees = |group: &&mut Vec<usize>| {
-            let kinds = difference(answers[group[0]], answer, lens);
+            let kinds = difference(answers[group[0]], answer, options);
             kinds.and(that_count).is_empty()
         };
         match groups.iter_mut().find(agrees) {
@@ -72,21 +76,26 @@ fn group(answers: &[&Answer], lens: Lens, that_count: Kinds) -> Vec<Vec<usize>> 
     groups
 }
 
-fn finished(answers: &[&Answer], lens: Lens, groups: Vec<Vec<usize>>, counted: bool) -> Split {
+fn finished(
+    answers: &[&NormalizedResult],
+    options: CompareOptions,
+    groups: Vec<Vec<usize>>,
+    counted: bool,
+) -> Grouping {
     let mut groups = groups;
     // The sort is stable: of two equally large groups the earlier one leads.
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
-    if let Some(baseline) = lens.baseline {
+    if let Some(baseline) = options.baseline {
         groups.sort_by_key(|group| !group.contains(&baseline));
     }
     let first = answers[groups[0][0]];
     let agreement = |members: Vec<usize>| Agreement {
-        kinds: difference(first, answers[members[0]], lens),
+        kinds: difference(first, answers[members[0]], options),
         members,
     };
     let mut groups: Vec<Agreement> = groups.into_iter().map(agreement).collect();
     groups[0].kinds = Kinds::NONE;
-    Split { counted, groups }
+    Grouping { counted, groups }
 }
 
 #[cfg(test)]
@@ -95,11 +104,11 @@ mod tests {
 
     use super::*;
     use crate::compare::Rules;
-    use crate::outcome::{Outcome, Refusal};
+    use crate::outcome::{Outcome, SqlError};
 
-    fn done(affected: u64) -> Answer {
-        Answer::of(
-            &Outcome::Done {
+    fn done(affected: u64) -> NormalizedResult {
+        NormalizedResult::of(
+            &Outcome::Completed {
                 affected,
                 warnings: 0,
             },
@@ -107,17 +116,17 @@ mod tests {
         )
     }
 
-    fn refused(code: u16, message: &str) -> Answer {
-        let refusal = Refusal {
+    fn refused(code: u16, message: &str) -> NormalizedResult {
+        let refusal = SqlError {
             code,
             state: "HY000".to_owned(),
             message: message.to_owned(),
         };
-        Answer::of(&Outcome::Refused(refusal), &[])
+        NormalizedResult::of(&Outcome::Refused(refusal), &[])
     }
 
-    fn lens(baseline: Option<usize>) -> Lens {
-        Lens {
+    fn options(baseline: Option<usize>) -> CompareOptions {
+        CompareOptions {
             counted: Rules::default().counted,
             tolerance: Tolerance::EXACT,
             ordered: false,
@@ -125,9 +134,9 @@ mod tests {
         }
     }
 
-    fn groups(answers: &[Answer], baseline: Option<usize>) -> Vec<Vec<usize>> {
-        let answers: Vec<&Answer> = answers.iter().collect();
-        split(&answers, lens(baseline))
+    fn groups(answers: &[NormalizedResult], baseline: Option<usize>) -> Vec<Vec<usize>> {
+        let answers: Vec<&NormalizedResult> = answers.iter().collect();
+        split(&answers, options(baseline))
             .into_iter()
             .flat_map(|split| split.groups)
             .map(|group| group.members)
@@ -151,8 +160,8 @@ mod tests {
         ];
         assert_eq!(groups(&answers, None), [vec![1, 2], vec![0]]);
         let only_words = [refused(1, "a"), refused(1, "b")];
-        let only_words: Vec<&Answer> = only_words.iter().collect();
-        let found = split(&only_words, lens(None)).expect("two texts");
+        let only_words: Vec<&NormalizedResult> = only_words.iter().collect();
+        let found = split(&only_words, options(None)).expect("two texts");
         assert!(!found.counted);
         assert_eq!(found.groups.len(), 2);
     }
@@ -160,7 +169,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_answer_is_in_one_group_and_equal_ones_together(values in proptest::collection::vec(0u64..4, 1..8)) {
-            let answers: Vec<Answer> = values.iter().map(|value| done(*value)).collect();
+            let answers: Vec<NormalizedResult> = values.iter().map(|value| done(*value)).collect();
             let found = groups(&answers, None);
             let mut members: Vec<usize> = found.iter().flatten().copied().collect();
             members.sort_unstable();

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::outcome::Refusal;
+use crate::outcome::SqlError;
 use crate::sql_text::unescape_bytes;
 
 /// An error that a record expects.
@@ -39,7 +39,7 @@ impl ErrorPattern {
     }
 
     /// Whether an error is the expected one.
-    pub fn accepts(&self, refusal: &Refusal) -> bool {
+    pub fn accepts(&self, refusal: &SqlError) -> bool {
         match self {
             ErrorPattern::Any => true,
             ErrorPattern::Text(text) => text.accepts(refusal),
@@ -91,7 +91,7 @@ impl ErrorText {
         }
     }
 
-    fn accepts(&self, refusal: &Refusal) -> bool {
+    fn accepts(&self, refusal: &SqlError) -> bool {
         if let Some(number) = self.number {
             let is_word = |word: &str| word == self.text;
             let mut words = refusal
@@ -129,8 +129,8 @@ fn without_line_ends(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn refusal(code: u16, state: &str, message: &str) -> Refusal {
-        Refusal {
+    fn refusal(code: u16, state: &str, message: &str) -> SqlError {
+        SqlError {
             code,
             state: state.to_owned(),
             message: message.to_owned(),

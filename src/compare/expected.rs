@@ -1,9 +1,9 @@
 //! What a file expects, and whether an outcome is that.
 
 use super::error_pattern::ErrorPattern;
+use super::formatted::{FormattedRows, Letter, SortMode, is_in_ascii};
 use super::kind::Kind;
 use super::rules::Tolerance;
-use super::written::{Letter, SortMode, Written, is_in_ascii};
 use crate::outcome::{Outcome, RowSet};
 
 /// Stands in expected lines for any text.
@@ -55,7 +55,7 @@ pub struct Mismatch {
 pub fn check_rows(
     expected: &ExpectedRows,
     rows: &RowSet,
-    found: &Written,
+    found: &FormattedRows,
     tolerance: Tolerance,
 ) -> Result<(), Mismatch> {
     let declared = expected.letters.len();
@@ -87,7 +87,7 @@ pub fn check_rows(
 
 fn check_lines(
     expected: &ExpectedRows,
-    found: &Written,
+    found: &FormattedRows,
     tolerance: Tolerance,
 ) -> Result<(), Mismatch> {
     let lines = &expected.lines;
@@ -123,7 +123,7 @@ fn check_lines(
 /// Finds what stands between the marks, in order. As in the `sqllogictest`
 /// crate, the marks may stand for several lines, and nothing says that the first
 /// piece is the beginning or the last one the end.
-fn check_fragments(expected: &ExpectedRows, found: &Written) -> Result<(), Mismatch> {
+fn check_fragments(expected: &ExpectedRows, found: &FormattedRows) -> Result<(), Mismatch> {
     let pattern = expected.lines.join("\n");
     let holds = |text: &str| {
         let mut rest = text;
@@ -166,7 +166,7 @@ fn same_words(a: &str, b: &str, tolerance: Tolerance) -> bool {
     }
 }
 
-fn reads_values(expected: &ExpectedRows, found: &Written) -> bool {
+fn reads_values(expected: &ExpectedRows, found: &FormattedRows) -> bool {
     match expected.mode {
         LineMode::Values => true,
         LineMode::Rows => false,
@@ -224,7 +224,7 @@ pub fn check_error(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Mism
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Column, Refusal, Rows};
+    use crate::outcome::{Column, Rows, SqlError};
 
     fn rows(width: usize, values: &[&str]) -> RowSet {
         let column = Column {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn check_rows(expected: &ExpectedRows, rows: &RowSet) -> Result<(), Mismatch> {
-        let found = Written::of(rows, &expected.letters, expected.sort);
+        let found = FormattedRows::of(rows, &expected.letters, expected.sort);
         super::check_rows(expected, rows, &found, Tolerance::EXACT)
     }
 
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn an_error_is_matched_by_text_or_state() {
-        let outcome = Outcome::Refused(Refusal {
+        let outcome = Outcome::Refused(SqlError {
             code: 1064,
             state: "42000".to_owned(),
             message: "You have an error".to_owned(),
@@ -329,7 +329,7 @@ mod tests {
         assert!(check("^ERROR 1064 .42000.: You").is_ok());
         assert!(check("(42000)").is_ok());
         assert!(check("1146").is_err());
-        let done = Outcome::Done {
+        let done = Outcome::Completed {
             affected: 0,
             warnings: 0,
         };

@@ -4,20 +4,20 @@
 //! expectation accepts, and in what two outcomes differ. Knows no file and no
 //! connection.
 
-mod answer;
 mod divergence;
 mod error_pattern;
 mod expected;
+mod formatted;
 mod kind;
+mod normalized;
 mod record;
 mod rules;
-mod written;
 
-pub use answer::Answer;
-pub use divergence::{Agreement, Lens, Split, difference, split};
+pub use divergence::{Agreement, CompareOptions, Grouping, difference, split};
 pub use error_pattern::{ErrorPattern, ErrorText};
 pub use expected::{ExpectedRows, LineMode, Mismatch, check_error, check_rows};
+pub use formatted::{FormattedRows, Letter, SortMode};
 pub use kind::{Kind, Kinds};
+pub use normalized::NormalizedResult;
 pub use record::{record_kind, record_lines, same_record};
 pub use rules::{Replacement, Rules, Tolerance};
-pub use written::{Letter, SortMode, Written};

@@ -12,10 +12,10 @@ use crate::outcome::{Outcome, RowSet, Value};
 pub fn record_lines(outcome: &Outcome) -> Vec<String> {
     match outcome {
         Outcome::Rows(rows) => lines_of(rows),
-        Outcome::Done { affected: 0, .. } => vec!["ok".to_owned()],
-        Outcome::Done { affected, .. } => vec![format!("ok, affected {affected}")],
+        Outcome::Completed { affected: 0, .. } => vec!["ok".to_owned()],
+        Outcome::Completed { affected, .. } => vec![format!("ok, affected {affected}")],
         Outcome::Refused(refusal) => vec![escape_controls(&refusal.to_string())],
-        Outcome::Several(parts) => parts.iter().flat_map(record_lines).collect(),
+        Outcome::MultiResult(parts) => parts.iter().flat_map(record_lines).collect(),
     }
 }
 
@@ -127,7 +127,7 @@ fn push_visible(to: &mut String, letter: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Column, Refusal, Rows};
+    use crate::outcome::{Column, Rows, SqlError};
 
     #[test]
     fn rows_are_written_with_names_and_escapes() {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_text_of_an_error_does_not_count() {
         let refused = |state: &str, message: &str| {
-            record_lines(&Outcome::Refused(Refusal {
+            record_lines(&Outcome::Refused(SqlError {
                 code: 1064,
                 state: state.to_owned(),
                 message: message.to_owned(),

@@ -22,7 +22,7 @@ impl Rules {
     pub const COUNTED: [Kind; 4] = [Kind::Success, Kind::Rows, Kind::Affected, Kind::ErrorCode];
 
     /// Replaces what is volatile.
-    pub fn settle(&self, outcome: &mut Outcome) {
+    pub fn mask_volatile(&self, outcome: &mut Outcome) {
         if self.replacements.is_empty() {
             return;
         }
@@ -43,8 +43,10 @@ impl Rules {
                     refusal.message = settled;
                 }
             }
-            Outcome::Several(parts) => parts.iter_mut().for_each(|part| self.settle(part)),
-            Outcome::Done { .. } => {}
+            Outcome::MultiResult(parts) => {
+                parts.iter_mut().for_each(|part| self.mask_volatile(part))
+            }
+            Outcome::Completed { .. } => {}
         }
     }
 
@@ -127,7 +129,7 @@ fn is_float(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Refusal;
+    use crate::outcome::SqlError;
 
     #[test]
     fn floats_are_the_same_within_the_tolerance_and_integers_to_the_letter() {
@@ -152,12 +154,12 @@ mod tests {
             }],
             ..Rules::default()
         };
-        let mut outcome = Outcome::Several(vec![Outcome::Refused(Refusal {
+        let mut outcome = Outcome::MultiResult(vec![Outcome::Refused(SqlError {
             code: 1,
             state: "HY000".to_owned(),
             message: "on 2026-01-02 or 2026-01-03".to_owned(),
         })]);
-        rules.settle(&mut outcome);
+        rules.mask_volatile(&mut outcome);
         let refusal = outcome.refusal().expect("a refusal");
         assert_eq!(refusal.message, "on <date> or <date>");
         assert_eq!(rules.settled("nothing"), None);

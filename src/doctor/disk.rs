@@ -6,7 +6,7 @@ use std::path::Path;
 use bytesize::ByteSize;
 
 use super::Finding;
-use super::scene::Scene;
+use super::snapshot::HostSnapshot;
 use crate::engine::Space;
 use crate::host::{OWNER, free_disk};
 use crate::image::cache_folder;
@@ -20,9 +20,9 @@ const NEARLY_FULL: u64 = 90;
 /// A server of each flavour takes 60 to 320 MiB.
 const MEMORY: u64 = GIB;
 
-pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
+pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
     let mut findings = vec![disk()];
-    findings.extend(pool(scene).await);
+    findings.extend(pool(host).await);
     findings.push(cache());
     findings.extend(memory());
     findings
@@ -50,10 +50,10 @@ fn disk() -> Finding {
     }
 }
 
-async fn pool(scene: &Scene) -> Option<Finding> {
+async fn pool(host: &HostSnapshot) -> Option<Finding> {
     const AT: &str = "pool";
-    let name = &scene.names.project;
-    let engine = scene.engine()?;
+    let name = &host.names.project;
+    let engine = host.engine()?;
     let pool = match engine.pool(name).await {
         Ok(pool) => pool?,
         Err(error) => return Some(Finding::problem(AT, error.to_string())),

@@ -5,35 +5,35 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
-use super::scene::Scene;
+use super::snapshot::HostSnapshot;
 use crate::engine::{EngineError, ServerInfo};
-use crate::host::{DaemonRecord, EngineKind, Survey, daemon_record, has_program, has_systemd};
+use crate::host::{DaemonRecord, EngineKind, EngineProbe, daemon_record, has_program, has_systemd};
 
 /// The oldest versions that dbmatrix was tried with.
 const TRIED: [(&str, u32, &str); 2] = [("lxd", 5, "LXD 5.0"), ("incus", 6, "Incus 6.0")];
 
-pub(super) fn look(scene: &Scene) -> Vec<Finding> {
-    let mut findings = vec![engine(scene)];
-    findings.extend(socket(scene));
-    findings.extend(daemon(scene));
-    findings.push(packages(scene));
+pub(super) fn look(host: &HostSnapshot) -> Vec<Finding> {
+    let mut findings = vec![engine(host)];
+    findings.extend(socket(host));
+    findings.extend(daemon(host));
+    findings.push(packages(host));
     findings
 }
 
-fn engine(scene: &Scene) -> Finding {
-    if scene.denied.is_some() {
+fn engine(host: &HostSnapshot) -> Finding {
+    if host.denied.is_some() {
         return Finding::note(
             "engine",
             "one is there; this user may not ask it (see socket)",
         );
     }
-    match &scene.survey {
-        Survey::Installed(kind) => {
+    match &host.survey {
+        EngineProbe::Installed(kind) => {
             Finding::note("engine", format!("{kind} is installed and does not run"))
                 .remedy("nothing: the next `dbmatrix run` or `up` starts it")
         }
-        Survey::Absent(kind) => absent(*kind),
-        Survey::Running(engine) => match &scene.info {
+        EngineProbe::Absent(kind) => absent(*kind),
+        EngineProbe::Running(engine) => match &host.info {
             Some(Ok(info)) => answering(info, engine.socket()),
             Some(Err(EngineError::Silent {
                 at,
@@ -95,8 +95,8 @@ fn absent(kind: EngineKind) -> Finding {
 }
 
 /// Who may use the engine's socket.
-fn socket(scene: &Scene) -> Option<Finding> {
-    if let Some(path) = &scene.denied {
+fn socket(host: &HostSnapshot) -> Option<Finding> {
+    if let Some(path) = &host.denied {
         let found = format!("this user may not use {}", described(path));
         if has_program("sudo") {
             return Some(Finding::note("socket", found).remedy(
@@ -108,11 +108,11 @@ fn socket(scene: &Scene) -> Option<Finding> {
                 .remedy("run dbmatrix as root, or join the socket's group"),
         );
     }
-    let Survey::Running(engine) = &scene.survey else {
+    let EngineProbe::Running(engine) = &host.survey else {
         return None;
     };
     let may = format!("this user may use {}", described(engine.socket()));
-    scene.answers().then(|| Finding::ok("socket", may))
+    host.answers().then(|| Finding::ok("socket", may))
 }
 
 /// The path of a socket, with its owner's and its group's ids and its mode.
@@ -130,14 +130,14 @@ fn described(path: &Path) -> String {
 }
 
 /// Who started the daemon, and who would again.
-fn daemon(scene: &Scene) -> Option<Finding> {
+fn daemon(host: &HostSnapshot) -> Option<Finding> {
     const AT: &str = "daemon";
-    if scene.denied.is_some() {
+    if host.denied.is_some() {
         return None;
     }
-    let title = match (&scene.survey, &scene.info) {
-        (Survey::Installed(kind), _) => kind.title().to_owned(),
-        (Survey::Running(_), Some(Ok(info))) => info.title(),
+    let title = match (&host.survey, &host.info) {
+        (EngineProbe::Installed(kind), _) => kind.title().to_owned(),
+        (EngineProbe::Running(_), Some(Ok(info))) => info.title(),
         _ => return None,
     };
     let own = match daemon_record() {
@@ -145,7 +145,7 @@ fn daemon(scene: &Scene) -> Option<Finding> {
         DaemonRecord::Absent | DaemonRecord::Dead => None,
     };
     let finding = match own {
-        Some(pid) if scene.answers() => Finding::ok(
+        Some(pid) if host.answers() => Finding::ok(
             AT,
             format!("process {pid}, which dbmatrix started; `dbmatrix down --all` ends it"),
         ),
@@ -155,7 +155,7 @@ fn daemon(scene: &Scene) -> Option<Finding> {
         )
         .remedy("see /run/dbmatrix/daemon.log"),
         None if has_systemd() => Finding::ok(AT, "systemd's: it is started as a unit"),
-        None if scene.answers() => Finding::ok(AT, "it was started by somebody else"),
+        None if host.answers() => Finding::ok(AT, "it was started by somebody else"),
         None => Finding::ok(
             AT,
             "there is no systemd: dbmatrix starts it by itself, and ends it again",
@@ -165,8 +165,8 @@ fn daemon(scene: &Scene) -> Option<Finding> {
 }
 
 /// Programs that the engine and the builder of images call.
-fn packages(scene: &Scene) -> Finding {
-    let missing = scene.survey.missing_packages(true, true).join(" ");
+fn packages(host: &HostSnapshot) -> Finding {
+    let missing = host.survey.missing_packages(true, true).join(" ");
     if missing.is_empty() {
         return Finding::ok("packages", "all that are needed are installed");
     }

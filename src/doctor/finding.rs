@@ -8,7 +8,7 @@ use super::Fix;
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// What was looked at, in a word or two.
-    pub looked_at: String,
+    pub check: String,
     /// How it is.
     pub state: State,
     /// What was found.
@@ -41,25 +41,21 @@ impl fmt::Display for State {
 }
 
 impl Finding {
-    pub(super) fn ok(looked_at: impl Into<String>, found: impl Into<String>) -> Self {
-        Finding::new(State::Ok, looked_at, found)
+    pub(super) fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
+        Finding::new(State::Ok, check, found)
     }
 
-    pub(super) fn note(looked_at: impl Into<String>, found: impl Into<String>) -> Self {
-        Finding::new(State::Note, looked_at, found)
+    pub(super) fn note(check: impl Into<String>, found: impl Into<String>) -> Self {
+        Finding::new(State::Note, check, found)
     }
 
-    pub(super) fn problem(looked_at: impl Into<String>, found: impl Into<String>) -> Self {
-        Finding::new(State::Problem, looked_at, found)
+    pub(super) fn problem(check: impl Into<String>, found: impl Into<String>) -> Self {
+        Finding::new(State::Problem, check, found)
     }
 
-    pub(super) fn new(
-        state: State,
-        looked_at: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(state: State, check: impl Into<String>, found: impl Into<String>) -> Self {
         Finding {
-            looked_at: looked_at.into(),
+            check: check.into(),
             state,
             found: found.into(),
             remedy: None,

@@ -262,7 +262,7 @@ fn verdict_map(rule: &Rule, words: &[&str]) -> Vec<Rule> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ruleset::{Fate, Packet};
+    use super::super::ruleset::{Packet, PacketVerdict};
     use super::*;
 
     const OUT: Packet<'_> = Packet {
@@ -276,8 +276,8 @@ mod tests {
         state: "established",
     };
 
-    fn dropped(table: &str, chain: &str) -> Fate {
-        Fate::Dropped {
+    fn dropped(table: &str, chain: &str) -> PacketVerdict {
+        PacketVerdict::Dropped {
             table: table.to_owned(),
             chain: chain.to_owned(),
         }
@@ -309,7 +309,7 @@ mod tests {
             input: "docker0",
             ..OUT
         };
-        assert_eq!(rules.fate(of_docker), Fate::Passes);
+        assert_eq!(rules.fate(of_docker), PacketVerdict::Passes);
     }
 
     #[test]
@@ -317,20 +317,20 @@ mod tests {
         let more = "-A DOCKER-USER -i dbmatrix+ -j ACCEPT\n\
                     -A DOCKER-USER -o dbmatrix0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n";
         let rules = read_iptables(&format!("{DOCKER}{more}"));
-        assert_eq!(rules.fate(OUT), Fate::Passes);
-        assert_eq!(rules.fate(BACK), Fate::Passes);
+        assert_eq!(rules.fate(OUT), PacketVerdict::Passes);
+        assert_eq!(rules.fate(BACK), PacketVerdict::Passes);
     }
 
     #[test]
     fn a_rule_with_other_conditions_leaves_it_open() {
         let rules = "-P FORWARD DROP\n-A FORWARD -s 10.0.0.0/8 -j ACCEPT\n";
-        let unclear = Fate::Unclear {
+        let unclear = PacketVerdict::Unclear {
             table: "ip filter".to_owned(),
             chain: "FORWARD".to_owned(),
         };
         assert_eq!(read_iptables(rules).fate(OUT), unclear);
         let rules = "-P FORWARD ACCEPT\n-A FORWARD -p tcp -m tcp --dport 25 -j REJECT --reject-with icmp-port-unreachable\n";
-        assert_eq!(read_iptables(rules).fate(OUT), Fate::Passes);
+        assert_eq!(read_iptables(rules).fate(OUT), PacketVerdict::Passes);
     }
 
     const NFT: &str = r#"table inet lxd {
@@ -390,8 +390,8 @@ table ip6 filter {
 }
 "#,
         );
-        assert_eq!(rules.fate(OUT), Fate::Passes);
-        assert_eq!(rules.fate(BACK), Fate::Passes);
+        assert_eq!(rules.fate(OUT), PacketVerdict::Passes);
+        assert_eq!(rules.fate(BACK), PacketVerdict::Passes);
         let other = Packet {
             input: "docker0",
             ..OUT
@@ -401,7 +401,7 @@ table ip6 filter {
 
     #[test]
     fn an_empty_ruleset_lets_all_through() {
-        assert_eq!(read_nft("").fate(OUT), Fate::Passes);
-        assert_eq!(read_iptables("").fate(OUT), Fate::Passes);
+        assert_eq!(read_nft("").fate(OUT), PacketVerdict::Passes);
+        assert_eq!(read_iptables("").fate(OUT), PacketVerdict::Passes);
     }
 }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use ipnet::Ipv4Net;
 
 use super::fix::is_stale;
-use super::scene::{Nests, Scene};
+use super::snapshot::{HostSnapshot, Nests};
 use super::{Finding, Fix};
 use crate::host::{DaemonRecord, daemon_record};
 use crate::image::{Builder, cache_folder};
 use crate::name::nest_lock;
-use crate::nest::{Inner, Standing};
+use crate::nest::{Inner, NestStatus};
 use crate::run::Lock;
 
 /// Folders of engines, in which a pool's file is `disks/POOL.img`.
@@ -22,22 +22,22 @@ const DISKS: [&str; 3] = [
     "/var/snap/lxd/common/lxd/disks",
 ];
 
-pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = scene.own_nests().map(|nest| nest_of(nest, scene)).collect();
-    if let Nests::Unsure(_, why) = &scene.nests {
+pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = host.own_nests().map(|nest| nest_of(nest, host)).collect();
+    if let Nests::Unsure(_, why) = &host.nests {
         findings.push(Finding::note(
             "nests",
             format!("not all could be looked at: {why}"),
         ));
     }
     let left = [
-        routes(scene),
-        sockets(scene),
+        routes(host),
+        sockets(host),
         daemon(),
-        idle_daemon(scene).await,
+        idle_daemon(host).await,
         work_folders(),
-        disks(scene).await,
-        links(scene),
+        disks(host).await,
+        links(host),
     ];
     let before = findings.len();
     findings.extend(left.into_iter().flatten());
@@ -48,7 +48,7 @@ pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
 }
 
 /// A nest and its children: whole, half made, or being made.
-fn nest_of(nest: &Standing, scene: &Scene) -> Finding {
+fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
     const AT: &str = "nest";
     let name = &nest.name;
     let is_busy = Lock::is_held(&nest_lock(&nest.names.project, name));
@@ -68,7 +68,7 @@ fn nest_of(nest: &Standing, scene: &Scene) -> Finding {
     }
     match &nest.inner {
         Inner::Asleep => Finding::ok(AT, format!("`{name}` is {}", nest.state.to_lowercase())),
-        Inner::Silent { why, .. } if !scene.is_root => Finding::note(
+        Inner::Silent { why, .. } if !host.is_root => Finding::note(
             AT,
             format!("`{name}` runs; only root can ask its engine ({why})"),
         )
@@ -98,21 +98,21 @@ fn nest_of(nest: &Standing, scene: &Scene) -> Finding {
 }
 
 /// Routes of ours that lead to no nest, of whatever project.
-fn routes(scene: &Scene) -> Option<Finding> {
+fn routes(host: &HostSnapshot) -> Option<Finding> {
     const AT: &str = "left over";
-    let wanted: Vec<Ipv4Net> = scene
+    let wanted: Vec<Ipv4Net> = host
         .nests
         .known()
         .iter()
         .filter_map(|nest| nest.subnet)
         .collect();
-    let stale: Vec<Ipv4Net> = scene
+    let stale: Vec<Ipv4Net> = host
         .routes
         .iter()
         .copied()
         .filter(|subnet| !wanted.contains(subnet))
         .collect();
-    if stale.is_empty() || scene.denied.is_some() {
+    if stale.is_empty() || host.denied.is_some() {
         return None;
     }
     let names: Vec<String> = stale.iter().map(Ipv4Net::to_string).collect();
@@ -122,7 +122,7 @@ fn routes(scene: &Scene) -> Option<Finding> {
         .map(|subnet| format!("sudo ip route flush exact {subnet} proto 219"))
         .collect();
     let by_hand = commands.join(" && ");
-    Some(match scene.nests {
+    Some(match host.nests {
         Nests::Known(_) => Finding::note(AT, found)
             .remedy(format!(
                 "`dbmatrix doctor --fix` removes them; by hand: {by_hand}"
@@ -134,18 +134,18 @@ fn routes(scene: &Scene) -> Option<Finding> {
 }
 
 /// Sockets of nests that are gone.
-fn sockets(scene: &Scene) -> Option<Finding> {
+fn sockets(host: &HostSnapshot) -> Option<Finding> {
     let is_wanted = |socket: &&PathBuf| {
-        let mut nests = scene.nests.known().iter();
+        let mut nests = host.nests.known().iter();
         nests.any(|nest| nest.socket.as_ref() == Some(socket))
     };
-    let stale: Vec<PathBuf> = scene
+    let stale: Vec<PathBuf> = host
         .nest_sockets
         .iter()
         .filter(|socket| !is_wanted(socket) && is_stale(socket))
         .cloned()
         .collect();
-    if stale.is_empty() || matches!(scene.nests, Nests::Unsure(..)) {
+    if stale.is_empty() || matches!(host.nests, Nests::Unsure(..)) {
         return None;
     }
     let names: Vec<String> = stale
@@ -175,11 +175,11 @@ fn daemon() -> Option<Finding> {
 }
 
 /// A daemon of ours that holds nothing.
-async fn idle_daemon(scene: &Scene) -> Option<Finding> {
+async fn idle_daemon(host: &HostSnapshot) -> Option<Finding> {
     let DaemonRecord::Alive { pid, .. } = daemon_record() else {
         return None;
     };
-    let is_used = scene.engine()?.has_projects_or_instances().await.ok()?;
+    let is_used = host.engine()?.has_projects_or_instances().await.ok()?;
     let found = format!("the daemon that dbmatrix started (process {pid}) holds nothing");
     (!is_used).then(|| Finding::note("left over", found).remedy("`dbmatrix down --all` ends it"))
 }
@@ -204,7 +204,7 @@ fn work_folders() -> Option<Finding> {
 }
 
 /// Files of pools that no engine knows, and loop devices on them.
-async fn disks(scene: &Scene) -> Option<Finding> {
+async fn disks(host: &HostSnapshot) -> Option<Finding> {
     let mut left = Vec::new();
     let mut commands = Vec::new();
     for (device, file) in loop_devices() {
@@ -212,8 +212,8 @@ async fn disks(scene: &Scene) -> Option<Finding> {
             Some(path) => (path, true),
             None => (file.as_str(), false),
         };
-        if is_pool_of_ours(Path::new(path), scene)
-            && (is_deleted || is_unknown(Path::new(path), scene).await)
+        if is_pool_of_ours(Path::new(path), host)
+            && (is_deleted || is_unknown(Path::new(path), host).await)
         {
             left.push(format!("{device} on `{path}`"));
             commands.push(format!("sudo losetup --detach {device}"));
@@ -221,7 +221,7 @@ async fn disks(scene: &Scene) -> Option<Finding> {
     }
     let files = DISKS.iter().flat_map(fs::read_dir).flatten().flatten();
     for path in files.map(|file| file.path()) {
-        if is_pool_of_ours(&path, scene) && is_unknown(&path, scene).await {
+        if is_pool_of_ours(&path, host) && is_unknown(&path, host).await {
             left.push(format!("`{}`", path.display()));
             commands.push(format!("sudo rm {}", path.display()));
         }
@@ -251,12 +251,12 @@ fn loop_devices() -> Vec<(String, String)> {
 }
 
 /// Whether a file is a pool's and has the name of a project of ours.
-fn is_pool_of_ours(path: &Path, scene: &Scene) -> bool {
+fn is_pool_of_ours(path: &Path, host: &HostSnapshot) -> bool {
     let is_there = path
         .parent()
         .is_some_and(|parent| DISKS.iter().any(|disks| parent == Path::new(disks)));
     let pool = pool_of(path);
-    is_there && (pool == scene.names.project || pool.starts_with("dbmatrix"))
+    is_there && (pool == host.names.project || pool.starts_with("dbmatrix"))
 }
 
 fn pool_of(path: &Path) -> String {
@@ -266,8 +266,8 @@ fn pool_of(path: &Path) -> String {
 
 /// Whether the engine that answers has no such pool. Another engine's file is
 /// not judged.
-async fn is_unknown(path: &Path, scene: &Scene) -> bool {
-    let Some(engine) = scene.engine() else {
+async fn is_unknown(path: &Path, host: &HostSnapshot) -> bool {
+    let Some(engine) = host.engine() else {
         return false;
     };
     let is_its_own = engine
@@ -279,13 +279,13 @@ async fn is_unknown(path: &Path, scene: &Scene) -> bool {
 }
 
 /// Interfaces on our bridge while no nest runs.
-fn links(scene: &Scene) -> Option<Finding> {
-    let Nests::Known(nests) = &scene.nests else {
+fn links(host: &HostSnapshot) -> Option<Finding> {
+    let Nests::Known(nests) = &host.nests else {
         return None;
     };
-    let bridge = &scene.names.bridge;
-    let of_bridge = |nest: &Standing| nest.names.bridge == *bridge;
-    if scene.engine().is_none() || nests.iter().any(of_bridge) {
+    let bridge = &host.names.bridge;
+    let of_bridge = |nest: &NestStatus| nest.names.bridge == *bridge;
+    if host.engine().is_none() || nests.iter().any(of_bridge) {
         return None;
     }
     let ports = fs::read_dir(format!("/sys/class/net/{bridge}/brif"));

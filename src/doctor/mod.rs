@@ -18,7 +18,7 @@ mod nesting;
 mod network;
 mod repository;
 mod ruleset;
-mod scene;
+mod snapshot;
 mod subordinate;
 mod way;
 
@@ -28,7 +28,7 @@ pub use fix::{Fix, FixError};
 pub(crate) use ruleset::{Packet, Ruleset};
 
 use crate::host::{EngineChoice, Names};
-use scene::Scene;
+use snapshot::HostSnapshot;
 
 /// How far is looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +49,15 @@ pub async fn look(choice: &EngineChoice, names: &Names, reach: Reach) -> Vec<Fin
         }
     };
     let rest = async {
-        let scene = Scene::see(choice, names).await;
+        let host = HostSnapshot::see(choice, names).await;
         let (engine, disk, network, way, leftover) = tokio::join!(
-            async { engine::look(&scene) },
-            disk::look(&scene),
-            network::look(&scene),
-            way::look(&scene),
-            leftover::look(&scene),
+            async { engine::look(&host) },
+            disk::look(&host),
+            network::look(&host),
+            way::look(&host),
+            leftover::look(&host),
         );
-        (engine, nesting::look(&scene), disk, network, way, leftover)
+        (engine, nesting::look(&host), disk, network, way, leftover)
     };
     let (repositories, rest) = tokio::join!(repositories, rest);
     let (engine, nesting, disk, network, way, leftover) = rest;

@@ -3,19 +3,20 @@
 
 use std::fs;
 
-use super::scene::Scene;
+use super::snapshot::HostSnapshot;
 use super::subordinate::{NEEDED, is_mapped, of_root};
 use super::{Finding, inotify};
 use crate::host::{
-    Cgroups, DaemonRecord, Limits, Survey, cgroups, daemon_record, has_systemd, unenforced_limits,
+    Cgroups, DaemonRecord, EngineProbe, Limits, cgroups, daemon_record, has_systemd,
+    unenforced_limits,
 };
 
-pub(super) fn look(scene: &Scene) -> Vec<Finding> {
+pub(super) fn look(host: &HostSnapshot) -> Vec<Finding> {
     vec![
         namespaces(),
-        control_groups(scene),
+        control_groups(host),
         limits(),
-        subordinate_ids(scene),
+        subordinate_ids(host),
         inotify::look(),
         copies(),
     ]
@@ -39,9 +40,9 @@ fn namespaces() -> Finding {
     }
 }
 
-fn control_groups(scene: &Scene) -> Finding {
+fn control_groups(host: &HostSnapshot) -> Finding {
     const AT: &str = "control groups";
-    let runs = scene.answers();
+    let runs = host.answers();
     let is_own = matches!(daemon_record(), DaemonRecord::Alive { .. });
     let has_second = read("/proc/filesystems")
         .lines()
@@ -56,7 +57,7 @@ fn control_groups(scene: &Scene) -> Finding {
             AT,
             "version 1; the daemon that dbmatrix started has a plain cgroup2 tree of its own",
         ),
-        Cgroups::Hybrid | Cgroups::Legacy if scene.denied.is_some() => Finding::ok(
+        Cgroups::Hybrid | Cgroups::Legacy if host.denied.is_some() => Finding::ok(
             AT,
             "version 1; an engine that dbmatrix starts gets a plain cgroup2 tree of its own",
         ),
@@ -93,7 +94,7 @@ fn limits() -> Finding {
 
 /// The engine gives a nest's users ids of root's range; the nest gives its
 /// children some of those.
-fn subordinate_ids(scene: &Scene) -> Finding {
+fn subordinate_ids(host: &HostSnapshot) -> Finding {
     const AT: &str = "user ids";
     let files = [
         ("/etc/subuid", "/proc/self/uid_map", "--add-subuids"),
@@ -105,8 +106,8 @@ fn subordinate_ids(scene: &Scene) -> Finding {
             format!("sudo usermod {option} 1000000-1000999999 root, and restart the engine");
         let Some(range) = of_root(&read(file)) else {
             let found = format!("`{file}` has no range for root");
-            return match &scene.survey {
-                Survey::Absent(_) => {
+            return match &host.survey {
+                EngineProbe::Absent(_) => {
                     Finding::note(AT, found).remedy("nothing: the engine's package writes one")
                 }
                 _ => Finding::problem(AT, found).remedy(remedy),

@@ -10,8 +10,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::firewall::{read_iptables, read_nft};
-use super::ruleset::{Fate, Packet, Ruleset};
-use super::scene::Scene;
+use super::ruleset::{Packet, PacketVerdict, Ruleset};
+use super::snapshot::HostSnapshot;
 use super::{Finding, Fix, State};
 use crate::host::{OWNER, program};
 use crate::route::Routes;
@@ -20,19 +20,19 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// An address of nobody's (RFC 5737), to ask the kernel for the way out.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
-pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
-    let (bridge, firewall) = tokio::join!(bridge(scene), firewall(scene));
-    vec![bridge, forwarding(scene), firewall]
+pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
+    let (bridge, firewall) = tokio::join!(bridge(host), firewall(host));
+    vec![bridge, forwarding(host), firewall]
 }
 
 fn has_link(name: &str) -> bool {
     fs::exists(format!("/sys/class/net/{name}")).unwrap_or_default()
 }
 
-async fn bridge(scene: &Scene) -> Finding {
+async fn bridge(host: &HostSnapshot) -> Finding {
     const AT: &str = "bridge";
-    let name = &scene.names.bridge;
-    let Some(engine) = scene.engine() else {
+    let name = &host.names.bridge;
+    let Some(engine) = host.engine() else {
         return match has_link(name) {
             true => Finding::ok(AT, format!("`{name}` is there; no engine was asked for it")),
             false => Finding::ok(AT, format!("`{name}` is not made yet")),
@@ -69,13 +69,13 @@ async fn bridge(scene: &Scene) -> Finding {
     }
 }
 
-fn forwarding(scene: &Scene) -> Finding {
+fn forwarding(host: &HostSnapshot) -> Finding {
     const AT: &str = "forwarding";
     let text = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap_or_default();
     if text.trim() == "1" {
         return Finding::ok(AT, "on");
     }
-    if scene.nests.known().is_empty() {
+    if host.nests.known().is_empty() {
         return Finding::ok(AT, "off; the engine turns it on with the bridge");
     }
     Finding::problem(AT, "off: nests reach no mirror")
@@ -84,13 +84,13 @@ fn forwarding(scene: &Scene) -> Finding {
 }
 
 /// What a tool for packet filters says.
-enum Told {
+enum FirewallOutput {
     Rules(Ruleset),
     /// Why there are none.
     Nothing(String),
 }
 
-async fn firewall(scene: &Scene) -> Finding {
+async fn firewall(host: &HostSnapshot) -> Finding {
     const AT: &str = "firewall";
     let tools: Vec<&str> = ["nft", "iptables"]
         .into_iter()
@@ -103,25 +103,25 @@ async fn firewall(scene: &Scene) -> Finding {
         )
         .remedy("where packets are dropped by default, let the bridge's through");
     }
-    if !scene.is_root {
+    if !host.is_root {
         return Finding::note(AT, "not looked at: only root can").remedy("sudo dbmatrix doctor");
     }
-    let Some(outside) = way_out().await else {
+    let Some(outside) = default_route().await else {
         return Finding::note(AT, "not looked at: this machine has no default route");
     };
     for tool in tools {
         match ask(tool).await {
-            Told::Nothing(why) => {
+            FirewallOutput::Nothing(why) => {
                 return Finding::note(AT, format!("`{tool}` could not be asked: {why}"));
             }
-            Told::Rules(rules) => {
-                if let Some(finding) = judge(tool, &rules, scene, &outside) {
+            FirewallOutput::Rules(rules) => {
+                if let Some(finding) = judge(tool, &rules, host, &outside) {
                     return finding;
                 }
             }
         }
     }
-    let bridge = &scene.names.bridge;
+    let bridge = &host.names.bridge;
     Finding::ok(
         AT,
         format!("packets from `{bridge}` to `{outside}` and back are let through"),
@@ -139,14 +139,14 @@ fn is_worth_asking(tool: &str) -> bool {
 }
 
 /// The interface that packets to the rest of the world leave by.
-async fn way_out() -> Option<String> {
+async fn default_route() -> Option<String> {
     let way = Routes::open().ok()?.lookup(ELSEWHERE).await.ok()??;
     Some(way.interface)
 }
 
-async fn ask(tool: &str) -> Told {
+async fn ask(tool: &str) -> FirewallOutput {
     let Some(path) = program(tool) else {
-        return Told::Nothing("it is not there".to_owned());
+        return FirewallOutput::Nothing("it is not there".to_owned());
     };
     let mut command = Command::new(path);
     match tool {
@@ -155,24 +155,24 @@ async fn ask(tool: &str) -> Told {
     };
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = match timeout(LIMIT, command.output()).await {
-        Err(_) => return Told::Nothing("it does not end".to_owned()),
-        Ok(Err(error)) => return Told::Nothing(error.to_string()),
+        Err(_) => return FirewallOutput::Nothing("it does not end".to_owned()),
+        Ok(Err(error)) => return FirewallOutput::Nothing(error.to_string()),
         Ok(Ok(output)) => output,
     };
     let text = String::from_utf8_lossy(&output.stdout);
     match (output.status.success(), tool) {
-        (true, "nft") => Told::Rules(read_nft(&text)),
-        (true, _) => Told::Rules(read_iptables(&text)),
+        (true, "nft") => FirewallOutput::Rules(read_nft(&text)),
+        (true, _) => FirewallOutput::Rules(read_iptables(&text)),
         (false, _) => {
             let errors = String::from_utf8_lossy(&output.stderr);
-            Told::Nothing(errors.lines().next().unwrap_or("it failed").to_owned())
+            FirewallOutput::Nothing(errors.lines().next().unwrap_or("it failed").to_owned())
         }
     }
 }
 
 /// What is wrong with these rules, if anything is.
-fn judge(tool: &str, rules: &Ruleset, scene: &Scene, outside: &str) -> Option<Finding> {
-    let bridge = &scene.names.bridge;
+fn judge(tool: &str, rules: &Ruleset, host: &HostSnapshot, outside: &str) -> Option<Finding> {
+    let bridge = &host.names.bridge;
     let leaving = Packet {
         input: bridge,
         output: outside,
@@ -186,10 +186,10 @@ fn judge(tool: &str, rules: &Ruleset, scene: &Scene, outside: &str) -> Option<Fi
     let fates = [rules.fate(leaving), rules.fate(coming)];
     let dropped = fates
         .iter()
-        .find(|fate| matches!(fate, Fate::Dropped { .. }));
+        .find(|fate| matches!(fate, PacketVerdict::Dropped { .. }));
     let unclear = fates
         .iter()
-        .find(|fate| matches!(fate, Fate::Unclear { .. }));
+        .find(|fate| matches!(fate, PacketVerdict::Unclear { .. }));
     // An engine that filters by iptables lets its bridges through by itself.
     let state = match has_link(bridge) {
         true => State::Problem,
@@ -197,13 +197,13 @@ fn judge(tool: &str, rules: &Ruleset, scene: &Scene, outside: &str) -> Option<Fi
     };
     let packets = format!("packets from or to `{bridge}`");
     let (state, found, table, chain) = match dropped.or(unclear)? {
-        Fate::Passes => return None,
-        Fate::Dropped { table, chain } => {
+        PacketVerdict::Passes => return None,
+        PacketVerdict::Dropped { table, chain } => {
             let found =
                 format!("chain `{chain}` of `{table}` drops {packets}: nests reach no mirror");
             (state, found, table, chain)
         }
-        Fate::Unclear { table, chain } => {
+        PacketVerdict::Unclear { table, chain } => {
             let found =
                 format!("chain `{chain}` of `{table}` may drop {packets}: it drops by default");
             (State::Note, found, table, chain)

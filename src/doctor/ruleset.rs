@@ -70,7 +70,7 @@ pub(crate) struct Packet<'a> {
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum PacketVerdict {
     Passes,
     /// This chain of this table drops it.
     Dropped {
@@ -108,7 +108,7 @@ enum Fit {
 
 impl Ruleset {
     /// Every first chain must let a packet through.
-    pub(crate) fn fate(&self, packet: Packet<'_>) -> Fate {
+    pub(crate) fn fate(&self, packet: Packet<'_>) -> PacketVerdict {
         let mut unclear = None;
         let mut known = vec![None; self.chains.len()];
         for (at, chain) in self.chains.iter().enumerate() {
@@ -124,11 +124,11 @@ impl Ruleset {
             let (table, name) = (chain.table.clone(), chain.name.clone());
             match (is_dropped, may_pass) {
                 (false, _) => {}
-                (true, false) => return Fate::Dropped { table, chain: name },
-                (true, true) => unclear = Some(Fate::Unclear { table, chain: name }),
+                (true, false) => return PacketVerdict::Dropped { table, chain: name },
+                (true, true) => unclear = Some(PacketVerdict::Unclear { table, chain: name }),
             }
         }
-        unclear.unwrap_or(Fate::Passes)
+        unclear.unwrap_or(PacketVerdict::Passes)
     }
 
     /// What the rules of the chain at that place say. A rule that drops some
@@ -226,7 +226,7 @@ mod tests {
         }
     }
 
-    fn fate(chains: Vec<Chain>) -> Fate {
+    fn fate(chains: Vec<Chain>) -> PacketVerdict {
         let packet = Packet {
             input: "br0",
             output: "eth0",
@@ -243,12 +243,15 @@ mod tests {
             .map(|at| chain(&format!("c{at}"), at == 0, &jumps(at + 1)))
             .collect();
         chains.push(chain("c15", false, &[]));
-        assert!(matches!(fate(chains.clone()), Fate::Dropped { .. }));
+        assert!(matches!(
+            fate(chains.clone()),
+            PacketVerdict::Dropped { .. }
+        ));
         chains[15].rules.push(Rule {
             target: Target::Accept,
             ..Rule::default()
         });
-        assert_eq!(fate(chains), Fate::Passes);
+        assert_eq!(fate(chains), PacketVerdict::Passes);
     }
 
     #[test]
@@ -258,6 +261,6 @@ mod tests {
             chain("a", true, &[jump("b"), jump("a")]),
             chain("b", false, &[jump("a"), jump("b"), Target::Accept]),
         ];
-        assert_eq!(fate(loops), Fate::Passes);
+        assert_eq!(fate(loops), PacketVerdict::Passes);
     }
 }

@@ -3,32 +3,32 @@
 
 use ipnet::Ipv4Net;
 
-use super::scene::{Nests, Scene};
+use super::snapshot::{HostSnapshot, Nests};
 use super::{Finding, Fix};
-use crate::nest::{Access, Standing};
-use crate::route::{Guard, Neighbour, Routes, overlap};
+use crate::nest::{Access, NestStatus};
+use crate::route::{ForeignNetwork, Guard, Routes, overlap};
 
-pub(super) async fn look(scene: &Scene) -> Vec<Finding> {
+pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
     let routes = match Routes::open() {
         Ok(routes) => routes,
         Err(error) => return vec![Finding::problem("route", error.to_string())],
     };
     let mut findings = Vec::new();
-    for nest in scene.own_nests() {
+    for nest in host.own_nests() {
         findings.push(route(&routes, nest).await);
     }
     if findings.is_empty() {
-        findings.push(match scene.nests {
+        findings.push(match host.nests {
             Nests::Known(_) => Finding::ok("route", "no nest is there that needs one"),
             Nests::Unsure(..) => Finding::ok("route", "no nest is known that needs one"),
         });
     }
-    findings.push(subnets(&routes, scene).await);
+    findings.push(subnets(&routes, host).await);
     findings
 }
 
 /// The route to a nest's children, and whether the kernel would go by it.
-async fn route(routes: &Routes, nest: &Standing) -> Finding {
+async fn route(routes: &Routes, nest: &NestStatus) -> Finding {
     const AT: &str = "route";
     let name = &nest.name;
     let (Some(subnet), Some(via)) = (nest.subnet, nest.address) else {
@@ -81,22 +81,23 @@ async fn route(routes: &Routes, nest: &Standing) -> Finding {
 }
 
 /// Whether somebody else's network shares addresses with one of ours.
-async fn subnets(routes: &Routes, scene: &Scene) -> Finding {
+async fn subnets(routes: &Routes, host: &HostSnapshot) -> Finding {
     const AT: &str = "subnets";
     let others = match routes.others().await {
         Ok(others) => others,
         Err(error) => return Finding::problem(AT, error.to_string()),
     };
-    let nests = scene.nests.known();
+    let nests = host.nests.known();
     let mut bridges: Vec<&str> = nests
         .iter()
         .map(|nest| nest.names.bridge.as_str())
         .collect();
-    bridges.push(&scene.names.bridge);
-    let (own, others): (Vec<Neighbour>, Vec<Neighbour>) = others.into_iter().partition(|other| {
-        let interface = other.interface.as_deref().unwrap_or_default();
-        bridges.contains(&interface)
-    });
+    bridges.push(&host.names.bridge);
+    let (own, others): (Vec<ForeignNetwork>, Vec<ForeignNetwork>) =
+        others.into_iter().partition(|other| {
+            let interface = other.interface.as_deref().unwrap_or_default();
+            bridges.contains(&interface)
+        });
     let ours = own.iter().map(|own| own.subnet);
     let ours: Vec<Ipv4Net> = ours
         .chain(nests.iter().filter_map(|nest| nest.subnet))
@@ -116,7 +117,7 @@ async fn subnets(routes: &Routes, scene: &Scene) -> Finding {
 }
 
 /// The narrower one wins.
-fn clash(our: &Ipv4Net, other: &Neighbour) -> Finding {
+fn clash(our: &Ipv4Net, other: &ForeignNetwork) -> Finding {
     let found = format!(
         "our {our} shares addresses with the route `{}`",
         other.route
@@ -139,7 +140,7 @@ mod tests {
     fn a_wider_network_is_noted_and_a_narrower_one_is_a_problem() {
         let our: Ipv4Net = "10.7.8.0/24".parse().expect("a network");
         let state = |subnet: &str| {
-            let other = Neighbour {
+            let other = ForeignNetwork {
                 subnet: subnet.parse().expect("a network"),
                 interface: Some("tun0".to_owned()),
                 route: format!("{subnet} dev tun0"),

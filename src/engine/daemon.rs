@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::net::sockopt::socket_peercred;
 use rustix::system::sysinfo;
 
-use super::way::Way;
+use super::connection::Transport;
 use crate::privilege;
 
 /// Of Incus and of LXD.
@@ -42,8 +42,8 @@ enum Place {
 
 impl Daemon {
     /// Looks at the daemon that is reached this way.
-    pub(super) fn look(way: &Way) -> Self {
-        let Way::Socket { path, .. } = way else {
+    pub(super) fn look(way: &Transport) -> Self {
+        let Transport::Socket { path, .. } = way else {
             let (place, processes) = (Place::Remote, Vec::new());
             return Daemon { place, processes };
         };
@@ -282,7 +282,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let daemon = sleeping(folder.path(), "lxd");
         stop(&daemon);
-        let of = |path: &str| Daemon::look(&Way::socket(PathBuf::from(path)));
+        let of = |path: &str| Daemon::look(&Transport::socket(PathBuf::from(path)));
         let incus = of("/nowhere/incus/unix.socket").stopped();
         let lxd = of("/nowhere/lxd/unix.socket").stopped();
         let id = daemon.id();

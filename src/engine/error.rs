@@ -23,7 +23,7 @@ pub enum EngineError {
     #[error(
         "could not {what}: what answers on `{at}` shows another certificate than the one that is configured for it; if the engine has a new one, fetch it by a way that you trust"
     )]
-    Stranger {
+    CertificateMismatch {
         /// What was asked.
         what: String,
         /// The engine's address.
@@ -74,7 +74,7 @@ pub enum EngineError {
     /// The engine answered with an error.
     #[error(
         "could not {what}: the engine answered {code}: {message}{}",
-        way_out(message)
+        hint(message)
     )]
     Refused {
         /// What was asked.
@@ -85,7 +85,7 @@ pub enum EngineError {
         message: String,
     },
     /// The engine took the request, and the operation ended in failure.
-    #[error("could not {what}: {message}{}", way_out(message))]
+    #[error("could not {what}: {message}{}", hint(message))]
     Failed {
         /// What was asked.
         what: String,
@@ -123,7 +123,7 @@ pub enum EngineError {
 }
 
 /// What to do about a failure that the engine's words name.
-fn way_out(message: &str) -> &'static str {
+fn hint(message: &str) -> &'static str {
     if message.to_lowercase().contains("no space left") {
         "; make room (`dbmatrix prune` removes what nothing uses), or take a larger pool"
     } else {

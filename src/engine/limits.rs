@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::EngineError;
+use super::connection::Transport;
 use super::daemon::Daemon;
-use super::way::Way;
 
 /// How long an engine may be silent before it counts as dead or a request as
 /// stuck.
@@ -68,12 +68,12 @@ impl Progress {
 /// Watches over what waits for an engine.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
-    way: Arc<Way>,
+    way: Arc<Transport>,
     limits: Limits,
 }
 
 impl Watch {
-    pub(super) fn new(way: Arc<Way>, limits: Limits) -> Self {
+    pub(super) fn new(way: Arc<Transport>, limits: Limits) -> Self {
         Watch { way, limits }
     }
 

@@ -5,6 +5,7 @@
 //! containers, images, networks and pools; knows no database and no matrix.
 
 mod backup;
+mod connection;
 mod daemon;
 mod error;
 mod exec;
@@ -22,8 +23,8 @@ mod state;
 mod storage;
 mod stream;
 mod transport;
-mod way;
 
+pub use connection::{Remote, RemoteError};
 pub use error::EngineError;
 pub use exec::{Exec, ExecOutput};
 pub use file::{Content, FileMode, Opened};
@@ -36,10 +37,9 @@ pub use project::Project;
 pub use snapshot::Snapshot;
 pub use state::InstanceState;
 pub use storage::{Pool, Space};
-pub use stream::{Ending, Order, Size, Streams};
+pub use stream::{Order, Size, StreamEnd, Streams};
 pub use transport::{Engine, ServerInfo};
 pub(crate) use transport::{Reply, read_reply, typed};
-pub use way::{Remote, RemoteError};
 
 /// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.
 pub type Config = std::collections::BTreeMap<String, String>;

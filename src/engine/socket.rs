@@ -17,7 +17,7 @@ use super::transport::{escaped, read_reply, unexpected};
 use super::{Engine, EngineError};
 use crate::privilege::connect_async;
 
-pub(super) type Socket = WebSocketStream<Line>;
+pub(super) type Socket = WebSocketStream<WsTransport>;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) enum Direction {
 
 /// A connection that can be written to for as long as it can be read.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct WsTransport {
     stream: UnixStream,
     direction: Direction,
 }
@@ -54,7 +54,7 @@ impl Engine {
             at: self.socket().display().to_string(),
             reason: error.to_string(),
         })?;
-        let line = Line {
+        let line = WsTransport {
             stream,
             direction: Direction::Both,
         };
@@ -82,7 +82,7 @@ pub(super) fn lost(what: &str, reason: &str) -> EngineError {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for WsTransport {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -92,7 +92,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for WsTransport {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

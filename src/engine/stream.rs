@@ -57,7 +57,7 @@ pub enum Order {
 
 /// How a program's streams came to their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum StreamEnd {
     /// It ended, with this status; 128 and the signal's number where it was
     /// killed.
     Exited(i64),
@@ -158,7 +158,7 @@ fn request(exec: &Exec, terminal: Option<Size>) -> Value {
 }
 
 /// Why no more is shown.
-enum Hindrance {
+enum StreamError {
     /// The engine's side.
     Lost(EngineError),
     /// Nobody reads on this side.
@@ -169,14 +169,14 @@ enum Hindrance {
 
 /// A stream to its end; an error where the engine has cut it, which leaves the
 /// other one as it is.
-type Shown = Result<(), EngineError>;
+type OutputResult = Result<(), EngineError>;
 
 /// Why no more is sent.
 enum Sent {
     /// All there is.
     All,
     /// The engine takes no more.
-    Unwanted,
+    RemoteClosed,
 }
 
 impl Streams {
@@ -193,7 +193,7 @@ impl Streams {
         output: impl AsyncWrite + Unpin,
         errors: impl AsyncWrite + Unpin,
         mut orders: Receiver<Order>,
-    ) -> Result<Ending, EngineError> {
+    ) -> Result<StreamEnd, EngineError> {
         let what = self.what.as_str();
         let at_terminal = self.errors.is_none();
         let (ended, enough) = (CancellationToken::new(), CancellationToken::new());
@@ -207,7 +207,7 @@ impl Streams {
                 let output = show(what, self.output, output, "/dev/stdout", &ended);
                 let errors = show_if(what, self.errors, errors, "/dev/stderr", &ended);
                 let (output, errors) = tokio::try_join!(output, errors)?;
-                output.and(errors).map_err(Hindrance::Lost)
+                output.and(errors).map_err(StreamError::Lost)
             };
         }
         let hindrance = loop {
@@ -216,7 +216,7 @@ impl Streams {
                     let status = status?;
                     ended.cancel();
                     match if left_to_show { showing.await } else { Ok(()) } {
-                        Ok(()) | Err(Hindrance::Lost(_)) => return Ok(Ending::Exited(status)),
+                        Ok(()) | Err(StreamError::Lost(_)) => return Ok(StreamEnd::Exited(status)),
                         Err(hindrance) => break hindrance,
                     }
                 }
@@ -233,7 +233,7 @@ impl Streams {
                     left_to_send = false;
                     match sent {
                         Ok(Sent::All) | Err(_) if at_terminal && left_to_show => {
-                            return Ok(Ending::Gone);
+                            return Ok(StreamEnd::Gone);
                         }
                         sent => sent.map(drop)?,
                     }
@@ -248,18 +248,18 @@ impl Streams {
     }
 }
 
-impl Hindrance {
+impl StreamError {
     /// How it ends for that. Of a program whose streams are lost the engine may
     /// yet say how it ended.
     async fn ending(
         self,
         status: impl Future<Output = Result<i64, EngineError>>,
-    ) -> Result<Ending, EngineError> {
+    ) -> Result<StreamEnd, EngineError> {
         match self {
-            Hindrance::Unread => Ok(Ending::Unread),
-            Hindrance::Local(error) => Err(error),
-            Hindrance::Lost(error) => match timeout(GRACE, status).await {
-                Ok(status) => status.map(Ending::Exited),
+            StreamError::Unread => Ok(StreamEnd::Unread),
+            StreamError::Local(error) => Err(error),
+            StreamError::Lost(error) => match timeout(GRACE, status).await {
+                Ok(status) => status.map(StreamEnd::Exited),
                 Err(_) => Err(error),
             },
         }
@@ -287,7 +287,7 @@ async fn send(
         match to.send(message).await {
             Ok(()) if is_end => return Ok(Sent::All),
             Ok(()) => {}
-            Err(_) => return Ok(Sent::Unwanted),
+            Err(_) => return Ok(Sent::RemoteClosed),
         }
     }
 }
@@ -298,7 +298,7 @@ async fn show_if(
     to: impl AsyncWrite + Unpin,
     path: &str,
     ended: &CancellationToken,
-) -> Result<Shown, Hindrance> {
+) -> Result<OutputResult, StreamError> {
     match from {
         Some(from) => show(what, from, to, path, ended).await,
         None => Ok(Ok(())),
@@ -313,7 +313,7 @@ async fn show(
     mut to: impl AsyncWrite + Unpin,
     path: &str,
     ended: &CancellationToken,
-) -> Result<Shown, Hindrance> {
+) -> Result<OutputResult, StreamError> {
     loop {
         let late = async {
             ended.cancelled().await;
@@ -338,8 +338,8 @@ async fn show(
             to.flush().await
         };
         written.await.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Hindrance::Unread,
-            _ => Hindrance::Local(local(what, path, &error)),
+            io::ErrorKind::BrokenPipe => StreamError::Unread,
+            _ => StreamError::Local(local(what, path, &error)),
         })?;
     }
 }

@@ -16,9 +16,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::EngineError;
+use super::connection::{Remote, RemoteError, Transport};
 use super::limits::{Limits, Progress, Watch};
 use super::operation::Operation;
-use super::way::{Remote, RemoteError, Way};
 
 /// How long an engine that says it is starting up or shutting down is asked
 /// again. A socket-activated daemon that is just going to rest answers 503
@@ -30,7 +30,7 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 /// A client of one engine, within one of its projects.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    way: Arc<Way>,
+    way: Arc<Transport>,
     project: Option<String>,
     limits: Limits,
 }
@@ -112,7 +112,7 @@ impl Engine {
     /// project. Nothing is sent yet.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Engine {
-            way: Arc::new(Way::socket(socket.into())),
+            way: Arc::new(Transport::socket(socket.into())),
             project: None,
             limits: Limits::default(),
         }
@@ -125,7 +125,7 @@ impl Engine {
     /// [`RemoteError`] of what it is made of.
     pub fn remote(remote: &Remote) -> Result<Self, RemoteError> {
         Ok(Engine {
-            way: Arc::new(Way::to(remote)?),
+            way: Arc::new(Transport::to(remote)?),
             project: None,
             limits: Limits::default(),
         })
@@ -160,8 +160,8 @@ impl Engine {
     /// the network.
     pub fn socket(&self) -> &Path {
         match &*self.way {
-            Way::Socket { path, .. } => path,
-            Way::Network { .. } => Path::new(""),
+            Transport::Socket { path, .. } => path,
+            Transport::Network { .. } => Path::new(""),
         }
     }
 
@@ -210,7 +210,7 @@ impl Engine {
         what: &str,
         path: &str,
     ) -> Result<(T, Option<HeaderValue>), EngineError> {
-        let patience = Patience::begin();
+        let patience = RetryWindow::begin();
         let response = loop {
             let got = self
                 .respond(what, Method::GET, path, HeaderMap::new(), whole(""))
@@ -297,7 +297,7 @@ impl Engine {
         headers: HeaderMap,
         text: String,
     ) -> Result<Reply, EngineError> {
-        let patience = Patience::begin();
+        let patience = RetryWindow::begin();
         loop {
             let body = whole(text.clone());
             let sent = self
@@ -369,13 +369,13 @@ impl Engine {
 
 /// How long an engine that says that it is starting up or shutting down is asked
 /// again.
-struct Patience {
+struct RetryWindow {
     deadline: Instant,
 }
 
-impl Patience {
+impl RetryWindow {
     fn begin() -> Self {
-        Patience {
+        RetryWindow {
             deadline: Instant::now() + UNSETTLED,
         }
     }

@@ -22,7 +22,7 @@ pub struct Divergence {
     /// How the answers differ; those that count first.
     pub kinds: Vec<Kind>,
     /// Whether that is well.
-    pub standing: Standing,
+    pub standing: DifferenceStatus,
     /// Flavours with the same outcome. The first group is the one to which the
     /// others are compared: the baseline's, else the largest.
     pub groups: Vec<Group>,
@@ -31,7 +31,7 @@ pub struct Divergence {
 /// Whether a divergence is well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum DifferenceStatus {
     /// Nobody has said why: it fails the run.
     New,
     /// A file of known divergences says why; with its reasons.

@@ -11,7 +11,7 @@ mod in_files;
 
 pub use case::{CaseResult, CellVerdict, Failure};
 pub use channel::{Receiver, Sender, WeakSender};
-pub use difference::{Divergence, FormSteps, Group, Reason, Stale, Standing};
+pub use difference::{DifferenceStatus, Divergence, FormSteps, Group, Reason, Stale};
 pub use facts::{Machine, PackageVersion, ServerFacts};
 
 use std::collections::BTreeMap;

@@ -15,8 +15,8 @@ use crate::nest::{Manifest, read_index};
 use crate::report::read_events;
 use crate::sql_text::{escape_bytes, unescape_bytes};
 use crate::suite::{
-    Condition, Expectation, Facts, Known, Lexer, Modes, Piece, SltOptions, SltSteps, SqlSteps,
-    Step, SuiteError,
+    Condition, Expectation, Facts, KnownDivergences, Lexer, Modes, Piece, SltOptions, SltSteps,
+    SqlSteps, Step, SuiteError,
 };
 use crate::version::{Family, Identity, Version};
 
@@ -185,7 +185,7 @@ pub fn divergences(input: &[u8]) -> Promise {
         return Ok(());
     };
     for proposing in [false, true] {
-        match Known::parse(PathBuf::from("x.toml"), text, proposing) {
+        match KnownDivergences::parse(PathBuf::from("x.toml"), text, proposing) {
             Ok(known) => drop(known.about("SELECT 1", 1)),
             Err(error) => config_error(&error, input)?,
         }

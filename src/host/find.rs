@@ -121,7 +121,7 @@ impl FromStr for EngineChoice {
 
 /// What there is on this machine.
 #[derive(Debug, Clone)]
-pub enum Survey {
+pub enum EngineProbe {
     /// An engine answers.
     Running(Engine),
     /// An engine is installed, and its daemon does not run.
@@ -151,9 +151,9 @@ pub fn is_usual(engine: &Engine) -> bool {
 }
 
 /// Looks for an engine; changes nothing.
-pub async fn survey(choice: &EngineChoice) -> Survey {
+pub async fn detect_engine(choice: &EngineChoice) -> EngineProbe {
     let kinds: &[EngineKind] = match choice {
-        EngineChoice::Socket(socket) => return Survey::Running(Engine::new(socket)),
+        EngineChoice::Socket(socket) => return EngineProbe::Running(Engine::new(socket)),
         EngineChoice::Kind(EngineKind::Incus) => &[EngineKind::Incus],
         EngineChoice::Kind(EngineKind::Lxd) => &[EngineKind::Lxd],
         EngineChoice::Any => &[EngineKind::Incus, EngineKind::Lxd],
@@ -161,11 +161,11 @@ pub async fn survey(choice: &EngineChoice) -> Survey {
     let sockets = kinds.iter().flat_map(|kind| kind.sockets());
     let there = sockets.filter(|socket| Path::new(socket).exists());
     if let Some(engine) = first_running(there.map(|socket| Engine::new(*socket)).collect()).await {
-        return Survey::Running(engine);
+        return EngineProbe::Running(engine);
     }
     match kinds.iter().find(|kind| kind.daemon().is_some()) {
-        Some(kind) => Survey::Installed(*kind),
-        None => Survey::Absent(to_install(kinds)),
+        Some(kind) => EngineProbe::Installed(*kind),
+        None => EngineProbe::Absent(to_install(kinds)),
     }
 }
 
@@ -234,13 +234,17 @@ pub fn builds(package: &str) -> bool {
 
 /// Packages that are missing for an engine that works: the engine itself, and
 /// the programs that it calls for bridges and pools.
-pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool) -> Vec<String> {
+pub(super) fn missing_packages(
+    survey: &EngineProbe,
+    btrfs: bool,
+    builds_images: bool,
+) -> Vec<String> {
     let mut missing = Vec::new();
-    if let Survey::Absent(kind) = survey {
+    if let EngineProbe::Absent(kind) = survey {
         missing.push(kind.package());
     }
     // Who runs an engine has seen to what it calls for bridges.
-    let runs = matches!(survey, Survey::Running(_));
+    let runs = matches!(survey, EngineProbe::Running(_));
     let programs = [
         (!runs, "dnsmasq", "dnsmasq-base"),
         (btrfs, "mkfs.btrfs", "btrfs-progs"),
@@ -260,7 +264,7 @@ pub(super) fn missing_packages(survey: &Survey, btrfs: bool, builds_images: bool
     missing.into_iter().map(str::to_owned).collect()
 }
 
-impl Survey {
+impl EngineProbe {
     /// The packages to install before this machine can make a nest.
     pub fn missing_packages(&self, btrfs: bool, builds_images: bool) -> Vec<String> {
         missing_packages(self, btrfs, builds_images)

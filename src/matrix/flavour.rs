@@ -5,7 +5,7 @@ use std::path::Path;
 use super::defaults::Defaults;
 use super::image;
 use super::locked::Locked;
-use crate::catalogue::{self, Recipe, SourceKind, Wanted};
+use crate::catalogue::{self, Recipe, ServerRequest, SourceKind};
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
 use crate::name;
@@ -225,7 +225,7 @@ impl Reading<'_, '_> {
 
     fn installation(
         &self,
-        wanted: &Wanted,
+        wanted: &ServerRequest,
         server: &Placed<String>,
     ) -> Option<(ImageOrigin, Installation)> {
         let source = self.source().ok()?;
@@ -249,7 +249,7 @@ impl Reading<'_, '_> {
         &self,
         recipes: &[Recipe],
         source: Option<(SourceKind, std::ops::Range<usize>)>,
-        wanted: &Wanted,
+        wanted: &ServerRequest,
         server: &Placed<String>,
     ) {
         let has: Vec<String> = recipes
@@ -280,7 +280,7 @@ impl Reading<'_, '_> {
     fn packages(
         &self,
         recipe: Option<&Recipe>,
-        wanted: &Wanted,
+        wanted: &ServerRequest,
     ) -> Option<(ImageOrigin, Installation)> {
         let is_mariadb = wanted.family == crate::version::Family::Mariadb;
         let (service, folder) = if is_mariadb {

@@ -5,17 +5,17 @@
 //! flavour's child, since tests use the database `test`, change global settings
 //! and the system's own tables. Knows no events.
 
-mod bench;
+mod driver;
 mod select;
 mod test;
-mod tool;
+mod test_server;
 
-pub use bench::{Bench, BenchError, Source};
+pub use driver::TestDriverContainer;
 pub(crate) use select::Listing;
 pub use select::{Selection, choose};
 pub use test::TestEnd;
 pub(crate) use test::{failure, skip_reason};
-pub use tool::Tool;
+pub use test_server::{BenchError, Source, TestServer};
 
 /// Whose program and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use regex::{Regex, RegexBuilder};
 
-use super::{BenchError, Tool};
+use super::{BenchError, TestDriverContainer};
 use crate::engine::Exec;
 
 /// Files of tests and results, disabled tests, and lines that may tell what a
@@ -105,7 +105,11 @@ pub struct Selection {
 ///
 /// # Errors
 /// As of the engine; and where the patterns choose none.
-pub async fn choose(tool: &Tool, patterns: &[Glob], but: &[Glob]) -> Result<Selection, BenchError> {
+pub async fn choose(
+    tool: &TestDriverContainer,
+    patterns: &[Glob],
+    but: &[Glob],
+) -> Result<Selection, BenchError> {
     let list = Exec::script(LIST)
         .env("ROOT", tool.program.root())
         .env("TESTS", tool.program.tests())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::{BenchError, Tool};
+use super::{BenchError, TestDriverContainer};
 use crate::engine::Exec;
 
 /// Exit status of a test that skips itself.
@@ -54,7 +54,7 @@ pub enum TestEnd {
 }
 
 pub(super) struct TestRun<'a> {
-    pub(super) tool: &'a Tool,
+    pub(super) tool: &'a TestDriverContainer,
     pub(super) folder: &'a str,
     pub(super) address: Ipv4Addr,
     pub(super) test: &'a str,

@@ -59,10 +59,10 @@ impl Nest {
     ///
     /// # Errors
     /// As of [`Routes::ensure`].
-    pub async fn open_way(&self) -> Result<(), RouteError> {
+    pub async fn ensure_route(&self) -> Result<(), RouteError> {
         match self.access {
             Access::Proxy => Ok(()),
-            Access::Route if !is_root() && has_helper() && !self.has_way().await => {
+            Access::Route if !is_root() && has_helper() && !self.has_route().await => {
                 let nest = self.name.clone();
                 ask(Request::SetRoute { nest }).await?;
                 Ok(())
@@ -74,8 +74,8 @@ impl Nest {
         }
     }
 
-    /// Whether [`Nest::open_way`] would change nothing.
-    pub async fn has_way(&self) -> bool {
+    /// Whether [`Nest::ensure_route`] would change nothing.
+    pub async fn has_route(&self) -> bool {
         let is_set = async {
             let routes = Routes::open()?;
             routes.is_set(self.subnet, self.address, &self.bridge).await
@@ -88,7 +88,7 @@ impl Nest {
     ///
     /// # Errors
     /// As of the host's engine.
-    pub(super) async fn leave_other_way(&self, nest: &Instance) -> Result<(), EngineError> {
+    pub(super) async fn remove_other_access(&self, nest: &Instance) -> Result<(), EngineError> {
         match self.access {
             Access::Route => remove_all(&self.host, nest).await,
             Access::Proxy => {

@@ -12,7 +12,7 @@ use super::credential::Credentials;
 use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
 use super::removal::{Meant, remove};
-use super::turn::Turns;
+use super::slots::Slots;
 use super::{Nest, NestError, apt, inner, key, schema};
 use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
 use crate::image::{ImageOrigin, ImageStore, KeyedLocks};
@@ -93,7 +93,7 @@ pub struct Children {
     /// Flavours that came in files.
     imported: Arc<Mutex<HashSet<String>>>,
     /// Which of a flavour's two containers is its own.
-    pub(super) turns: Turns,
+    pub(super) slots: Slots,
     /// Golden children that are being made, by key.
     pub(super) making: KeyedLocks,
 }
@@ -106,7 +106,7 @@ impl Children {
             images,
             addresses: Arc::default(),
             imported: Arc::default(),
-            turns: Turns::default(),
+            slots: Slots::default(),
             making: KeyedLocks::default(),
         }
     }
@@ -136,7 +136,7 @@ impl Children {
         let mut all = self.nest.engine.instances().await?;
         all.retain(|child| child.config.contains_key(key::OWNER));
         let (whole, mut gone): (Vec<Instance>, Vec<Instance>) = all.into_iter().partition(is_ready);
-        let over = self.turns.note_all(&whole);
+        let over = self.slots.note_all(&whole);
         let (over, left) = whole
             .into_iter()
             .partition(|child| over.contains(&child.name));

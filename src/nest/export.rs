@@ -5,7 +5,7 @@
 //! here as well as where it arrives.
 
 use super::outer::{RUNTIME, is_ready};
-use super::{Consistency, Located, NestError, UpkeepError, key};
+use super::{Located, NestError, SnapshotConsistency, UpkeepError, key};
 use crate::engine::{
     Content, Devices, Engine, EngineError, ImageSource, Instance, NewInstance, Operation, config,
 };
@@ -15,9 +15,9 @@ use crate::name;
 const BACKUP: &str = "export";
 
 /// A child that is to leave its nest. Nothing of it is left in the nest after
-/// [`Package::remove`].
+/// [`ExportSession::remove`].
 #[derive(Debug)]
-pub struct Package {
+pub struct ExportSession {
     engine: Engine,
     container: String,
     mark: String,
@@ -27,24 +27,24 @@ pub struct Package {
 
 impl Located {
     /// Copies it to be packed. A server that ran or was held runs after a copy that
-    /// is [`Consistency::Clean`], started anew; else it is as it was. It bears `mark`
+    /// is [`SnapshotConsistency::Clean`], started anew; else it is as it was. It bears `mark`
     /// wherever it goes.
     ///
     /// # Errors
     /// As of the engine; nothing is left then.
     pub async fn package(
         &self,
-        consistency: Consistency,
+        consistency: SnapshotConsistency,
         mark: &str,
-    ) -> Result<Package, UpkeepError> {
-        let package = Package {
+    ) -> Result<ExportSession, UpkeepError> {
+        let package = ExportSession {
             engine: self.child.engine.clone(),
             container: name::copy(&self.child.name, name::Copy::Packed),
             mark: mark.to_owned(),
             packing: None,
         };
         let copied = self
-            .at_rest(consistency, || package.copy(&self.child.name))
+            .with_quiesced(consistency, || package.copy(&self.child.name))
             .await;
         match copied {
             Ok(()) => Ok(package),
@@ -58,12 +58,18 @@ impl Located {
     }
 }
 
-impl Package {
+impl ExportSession {
     async fn copy(&self, of: &str) -> Result<(), UpkeepError> {
         let (engine, name) = (&self.engine, &self.container);
         self.clear().await?;
-        let mut noted = config([(key::STAGE, "making"), (key::PARCEL, &self.mark)]);
-        let nobodys = [key::ADDRESS, key::AHEAD, key::FRESH, key::IMPORTED, RUNTIME];
+        let mut noted = config([(key::STAGE, "making"), (key::TRANSFER_ID, &self.mark)]);
+        let nobodys = [
+            key::ADDRESS,
+            key::STANDBY,
+            key::FRESH,
+            key::IMPORTED,
+            RUNTIME,
+        ];
         noted.extend(nobodys.map(|key| (key.to_owned(), String::new())));
         let none = config([("type", "none")]);
         let new = NewInstance {

@@ -34,7 +34,7 @@ pub struct Golden {
 
 /// When a copy is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum Purpose {
     /// By this run.
     Now,
     /// By the next one, if nobody else is faster.
@@ -43,7 +43,7 @@ pub enum Use {
 
 /// Whether a server may take its time to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum StopPatience {
     /// It shuts down.
     Some,
     /// Somebody waits for the end: it is ended.
@@ -142,7 +142,7 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn take_fresh(&self, spec: &ChildSpec) -> Result<Option<Child>, NestError> {
+    pub async fn claim_standby(&self, spec: &ChildSpec) -> Result<Option<Child>, NestError> {
         let is_fresh = |found: &Instance| {
             fits(found, spec) && found.is_paused() && found.is_marked(key::FRESH)
         };
@@ -154,7 +154,7 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn take_left(&self, spec: &ChildSpec) -> Result<Option<Child>, NestError> {
+    pub async fn claim_existing(&self, spec: &ChildSpec) -> Result<Option<Child>, NestError> {
         self.take(spec, |found| fits(found, spec)).await
     }
 
@@ -212,7 +212,7 @@ impl Children {
         &self,
         golden: &Golden,
         spec: &ChildSpec,
-        use_of: Use,
+        use_of: Purpose,
     ) -> Result<Child, NestError> {
         let child = self.turn(golden, spec, use_of).await?;
         self.start(&child).await?;
@@ -280,12 +280,12 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn stop(&self, name: &str, patience: Patience) -> Result<(), NestError> {
+    pub async fn stop(&self, name: &str, patience: StopPatience) -> Result<(), NestError> {
         let engine = &self.nest.engine;
         let Some(found) = engine.instance(name).await? else {
             return Ok(());
         };
-        let is_asked = patience == Patience::Some && found.is_running();
+        let is_asked = patience == StopPatience::Some && found.is_running();
         if is_asked && engine.power(name, Power::Stop).await.is_ok() {
             return Ok(());
         }

@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 use tokio::io::AsyncRead;
 
 use super::address::{fixed_address, free_address};
-use super::arrival::Arrival;
 use super::child::Child;
 use super::credential::Credentials;
+use super::incoming::IncomingContainer;
 use super::listing::Kind;
 use super::outer::{RUNTIME, config_stage_ready, is_ready, read_key};
 use super::removal::{Meant, remove};
@@ -27,7 +27,7 @@ const RESOLVER: &str = "/etc/resolv.conf";
 pub struct Import {
     nest: Nest,
     flavour: String,
-    arrival: Arrival,
+    arrival: IncomingContainer,
     address: Ipv4Addr,
 }
 
@@ -59,7 +59,7 @@ impl Import {
             address: free_address(nest.subnet, &taken)?,
             nest: nest.clone(),
             flavour: flavour.to_owned(),
-            arrival: Arrival::new(nest.engine.clone(), container),
+            arrival: IncomingContainer::new(nest.engine.clone(), container),
         })
     }
 
@@ -80,7 +80,7 @@ impl Import {
     /// # Errors
     /// As of the engine.
     pub async fn fit(&self, client: Ipv4Addr) -> Result<Child, NestError> {
-        let Arrival {
+        let IncomingContainer {
             engine, container, ..
         } = &self.arrival;
         let (name, subnet) = (container, self.nest.subnet);
@@ -93,7 +93,7 @@ impl Import {
             (key::ADDRESS, &self.address.to_string()),
             (key::CLIENT, &client.to_string()),
             (key::PASSWORD, password.reveal()),
-            (key::PARCEL, ""),
+            (key::TRANSFER_ID, ""),
             (RUNTIME, &fixed_address(self.address, subnet)),
         ]);
         engine.configure_instance(name, &noted).await?;
@@ -119,7 +119,7 @@ impl Import {
     /// # Errors
     /// As of the engine.
     pub async fn start(&self) -> Result<(), NestError> {
-        let Arrival {
+        let IncomingContainer {
             engine, container, ..
         } = &self.arrival;
         Ok(engine.power(container, Power::Start).await?)
@@ -130,7 +130,7 @@ impl Import {
     /// # Errors
     /// As of the engine.
     pub async fn finish(&self) -> Result<(), NestError> {
-        let Arrival {
+        let IncomingContainer {
             engine, container, ..
         } = &self.arrival;
         let ready = config_stage_ready();

@@ -71,7 +71,7 @@ impl Kind {
         if is_golden(child) {
             return Kind::Golden;
         }
-        if child.is_marked(key::AHEAD) {
+        if child.is_marked(key::STANDBY) {
             return Kind::Standby;
         }
         match child.config.get(key::FLAVOUR) {

@@ -7,48 +7,48 @@
 mod access;
 mod address;
 mod apt;
-mod arrival;
 mod child;
 mod credential;
 mod error;
 mod export;
 mod golden;
 mod import;
+mod incoming;
 mod inner;
 mod listing;
 mod locate;
+mod maintenance;
 mod outer;
 mod packed;
 mod prune;
 mod removal;
 mod schema;
+mod slots;
 mod snapshot;
 mod socket;
-mod standing;
-mod turn;
-mod upkeep;
+mod status;
 mod usage;
 
 pub use access::{Access, Endpoint, Proxies};
 pub use apt::PACKAGE_CACHE;
-pub use arrival::Arrival;
 pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
 pub use credential::Credentials;
 pub use error::NestError;
-pub use export::Package;
-pub use golden::{Golden, Making, Patience, Use, sync};
+pub use export::ExportSession;
+pub use golden::{Golden, Making, Purpose, StopPatience, sync};
 pub use import::Import;
+pub use incoming::IncomingContainer;
 pub use inner::nest_image;
 pub use listing::{FindError, Found, INCOMPLETE, Kind, Listed, list_all, wake_nests};
 pub use locate::{Located, State, choose, labels, locate, locate_all};
+pub use maintenance::{StopMode, UpkeepError};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made, subnet_of};
 pub(crate) use packed::index as read_index;
 pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
-pub use snapshot::Consistency;
+pub use snapshot::SnapshotConsistency;
 pub(crate) use socket::socket_of;
-pub use standing::{Inner, Standing, standing};
-pub use upkeep::{Ending, UpkeepError};
+pub use status::{Inner, NestStatus, inspect};
 pub(crate) use usage::{Memory, read as read_disk_usage};
 pub use usage::{disk_usage, measure};
 
@@ -86,11 +86,11 @@ mod key {
     /// Set on a golden child.
     pub(super) const GOLDEN: &str = "user.dbmatrix.golden";
     /// Set on a copy that was made for a run that has not begun.
-    pub(super) const AHEAD: &str = "user.dbmatrix.ahead";
+    pub(super) const STANDBY: &str = "user.dbmatrix.ahead";
     /// Set on a child that came in a file: no matrix has it.
     pub(super) const IMPORTED: &str = "user.dbmatrix.imported";
     /// Tells one packed child from another.
-    pub(super) const PARCEL: &str = "user.dbmatrix.parcel";
+    pub(super) const TRANSFER_ID: &str = "user.dbmatrix.parcel";
     /// Set on a child that is as its golden child is: nobody has used it.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

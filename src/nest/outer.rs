@@ -17,7 +17,7 @@ use super::{NestError, inner, key, schema};
 use crate::engine::{
     Config, Devices, Engine, EngineError, Exec, FileMode, Instance, NewInstance, Power, config,
 };
-use crate::host::{Ground, make_run_folder};
+use crate::host::{EngineProject, make_run_folder};
 use crate::image::{Builder, ImageOrigin, ImageStore};
 use crate::route::{Guard, Routes, pick_subnet};
 use crate::session::Secret;
@@ -72,7 +72,7 @@ impl Nest {
     /// Makes sure of the nest: container, inner engine, bridge and pool. What
     /// was only half made is made anew. `progress` hears each step.
     pub async fn ensure(
-        ground: &Ground,
+        ground: &EngineProject,
         settings: &NestSettings,
         builder: &Builder,
         progress: &(dyn Fn(&str) + Send + Sync),
@@ -99,7 +99,7 @@ impl Nest {
         };
         let are_set = changeable.iter().all(is_set);
         let mut nest = match &found {
-            Some(instance) => Self::revive(ground, settings, instance).await?,
+            Some(instance) => Self::repair(ground, settings, instance).await?,
             None => Self::make(ground, settings, builder, progress).await?,
         };
         if !are_set {
@@ -107,7 +107,7 @@ impl Nest {
             nest.access = settings.access;
         }
         if let Some(instance) = &found {
-            nest.leave_other_way(instance).await?;
+            nest.remove_other_access(instance).await?;
         }
         Ok(nest)
     }
@@ -162,7 +162,7 @@ impl Nest {
     }
 
     async fn make(
-        ground: &Ground,
+        ground: &EngineProject,
         settings: &NestSettings,
         builder: &Builder,
         progress: &(dyn Fn(&str) + Send + Sync),
@@ -197,8 +197,8 @@ impl Nest {
         Ok(nest)
     }
 
-    async fn revive(
-        ground: &Ground,
+    async fn repair(
+        ground: &EngineProject,
         settings: &NestSettings,
         instance: &Instance,
     ) -> Result<Self, NestError> {
@@ -342,7 +342,7 @@ fn changeable(settings: &NestSettings) -> Config {
     ])
 }
 
-async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, NestError> {
+async fn new_config(ground: &EngineProject, settings: &NestSettings) -> Result<Config, NestError> {
     let others = existing_nests(&ground.engine).await?;
     let taken: Vec<Ipv4Addr> = others
         .iter()
@@ -376,7 +376,7 @@ async fn new_config(ground: &Ground, settings: &NestSettings) -> Result<Config, 
 
 /// The nest's own `eth0` with its fixed address, and its engine's socket on the
 /// host, for who makes it and for the group that may use the host's engine.
-fn devices(ground: &Ground, settings: &Config, socket: &Path) -> Devices {
+fn devices(ground: &EngineProject, settings: &Config, socket: &Path) -> Devices {
     let address = settings.get(key::ADDRESS).cloned().unwrap_or_default();
     let eth0 = config([
         ("type", "nic"),

@@ -101,7 +101,7 @@ mod tests {
     fn a_whole_container_is_what_its_keys_and_its_name_say() {
         let golden = [(key::GOLDEN, "true"), (key::KEY, "k")];
         let mine = [(key::FLAVOUR, "mysql-9.7"), (key::KEY, "k")];
-        let ahead = [(key::FLAVOUR, "mysql-9.7"), (key::AHEAD, "true")];
+        let ahead = [(key::FLAVOUR, "mysql-9.7"), (key::STANDBY, "true")];
         let imported = [(key::FLAVOUR, "mysql-9.7"), (key::IMPORTED, "true")];
         let own = Meant::FlavoursOwn;
         let cases: &[(Meant<'_>, &str, Keys<'_>, bool)] = &[

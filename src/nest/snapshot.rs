@@ -12,7 +12,7 @@ const SYNC: Duration = Duration::from_secs(300);
 
 /// How what a server has on its disk is when a snapshot is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consistency {
+pub enum SnapshotConsistency {
     /// As after a clean shutdown: the server ends for it.
     Clean,
     /// As after a crash: the server is held for it.
@@ -21,21 +21,21 @@ pub enum Consistency {
 
 impl Located {
     /// Takes a snapshot. A server that ran or was held runs after one that is
-    /// [`Consistency::Clean`], started anew; else it is as it was.
+    /// [`SnapshotConsistency::Clean`], started anew; else it is as it was.
     ///
     /// # Errors
     /// [`UpkeepError::SnapshotThere`]; as of the engine.
     pub async fn take_snapshot(
         &self,
         name: &str,
-        consistency: Consistency,
+        consistency: SnapshotConsistency,
     ) -> Result<(), UpkeepError> {
         if self.snapshots().await?.iter().any(|one| one.name == name) {
             return Err(UpkeepError::SnapshotThere {
                 name: name.to_owned(),
             });
         }
-        self.at_rest(consistency, || self.take(name)).await
+        self.with_quiesced(consistency, || self.take(name)).await
     }
 
     async fn take(&self, name: &str) -> Result<(), UpkeepError> {
@@ -49,9 +49,9 @@ impl Located {
     /// Does something while nothing changes what is on its disk. A server that
     /// ran or was held runs afterwards where it was shut down, started anew; else
     /// it is as it was.
-    pub(super) async fn at_rest<F>(
+    pub(super) async fn with_quiesced<F>(
         &self,
-        consistency: Consistency,
+        consistency: SnapshotConsistency,
         work: impl FnOnce() -> F,
     ) -> Result<(), UpkeepError>
     where
@@ -59,10 +59,10 @@ impl Located {
     {
         self.mark_used().await?;
         match (self.state(), consistency) {
-            (State::Stopped, _) | (State::Paused, Consistency::Crash) => work().await,
-            (State::Running, Consistency::Crash) => self.while_held(work).await,
-            (State::Running, Consistency::Clean) => self.while_stopped(work).await,
-            (State::Paused, Consistency::Clean) => {
+            (State::Stopped, _) | (State::Paused, SnapshotConsistency::Crash) => work().await,
+            (State::Running, SnapshotConsistency::Crash) => self.with_paused(work).await,
+            (State::Running, SnapshotConsistency::Clean) => self.while_stopped(work).await,
+            (State::Paused, SnapshotConsistency::Clean) => {
                 self.power(Power::Resume).await?;
                 self.while_stopped(work).await
             }
@@ -70,7 +70,7 @@ impl Located {
     }
 
     /// Whatever comes of it, the server goes on.
-    async fn while_held<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
+    async fn with_paused<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
     where
         F: Future<Output = Result<(), UpkeepError>>,
     {

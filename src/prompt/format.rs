@@ -74,7 +74,7 @@ impl View {
     pub(super) fn write(&self, outcome: &Outcome, vertical: bool) -> String {
         let mut text = String::new();
         match (outcome, self.format) {
-            (Outcome::Several(parts), _) => {
+            (Outcome::MultiResult(parts), _) => {
                 parts
                     .iter()
                     .for_each(|part| text.push_str(&self.write(part, vertical)));
@@ -89,10 +89,10 @@ impl View {
             (Outcome::Rows(rows), Format::Table | Format::Vertical) => {
                 self.write_rows(&mut text, rows, vertical);
             }
-            (Outcome::Done { affected, warnings }, Format::Json) => {
+            (Outcome::Completed { affected, warnings }, Format::Json) => {
                 let _ = writeln!(text, "{{\"affected\":{affected},\"warnings\":{warnings}}}");
             }
-            (Outcome::Done { .. }, _) => {}
+            (Outcome::Completed { .. }, _) => {}
         }
         text
     }
@@ -169,8 +169,10 @@ pub(super) fn summary(outcome: &Outcome, took: Duration) -> String {
             0 => "no rows".to_owned(),
             count => counted(count as u64, "row"),
         },
-        Outcome::Several(parts) => counted(parts.len() as u64, "result"),
-        Outcome::Done { affected, .. } => format!("ok, {} affected", counted(*affected, "row")),
+        Outcome::MultiResult(parts) => counted(parts.len() as u64, "result"),
+        Outcome::Completed { affected, .. } => {
+            format!("ok, {} affected", counted(*affected, "row"))
+        }
         Outcome::Refused(refusal) => return refusal.to_string(),
     };
     format!("{told}{warned} ({:.3} s)", took.as_secs_f64())
@@ -482,7 +484,7 @@ mod tests {
 
     #[test]
     fn what_was_done_is_said_in_few_words() {
-        let done = Outcome::Done {
+        let done = Outcome::Completed {
             affected: 1,
             warnings: 2,
         };

@@ -7,15 +7,15 @@
 mod command;
 mod complete;
 mod format;
-mod gather;
+mod input_buffer;
 mod line;
+mod merge;
 mod names;
-mod seat;
+mod repl;
+mod session;
 mod status;
-mod talk;
-mod typed;
 
 pub use format::{Format, View};
 pub use line::Source;
-pub use seat::Seat;
-pub use talk::{Ended, Talk, Tone};
+pub use repl::{Ended, InputMode, Repl};
+pub use session::ReplSession;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::seat::{Presses, Seat};
+use super::session::{Presses, ReplSession};
 use crate::outcome::{Outcome, Row};
 use crate::session::{Connect, SessionError};
 
@@ -22,7 +22,7 @@ const COUNTERS: [(&str, &str); 5] = [
 
 /// Writes the page.
 pub(super) async fn page<S: Connect>(
-    seat: &mut Seat<S>,
+    seat: &mut ReplSession<S>,
     presses: &mut Presses,
 ) -> Result<String, SessionError> {
     let session = seat.ask(&SESSION.into(), false, presses).await?.outcome;

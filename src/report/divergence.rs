@@ -7,7 +7,7 @@ use super::insignificant::{Examples, show_sums};
 use super::record::RunRecord;
 use super::text::{Colour, block, count, cut, visible};
 use crate::compare::Kind;
-use crate::event::{Divergence, Reason, Standing};
+use crate::event::{DifferenceStatus, Divergence, Reason};
 
 /// Lines of one text, and columns of a line, that are shown.
 const LINES: usize = 20;
@@ -58,15 +58,15 @@ impl Differences {
 pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> String {
     let lists_all = which.listed == Listed::All;
     let mut text = String::new();
-    let is_new = |found: &Divergence| found.standing == Standing::New;
+    let is_new = |found: &Divergence| found.standing == DifferenceStatus::New;
     text.push_str(&list(run, which, is_new, colour));
-    let is_known = |found: &Divergence| matches!(found.standing, Standing::Known(_));
+    let is_known = |found: &Divergence| matches!(found.standing, DifferenceStatus::Known(_));
     match lists_all || which.only.is_some() {
         true => text.push_str(&list(run, which, is_known, colour)),
         false => text.push_str(&known(&run.divergences)),
     }
     if lists_all {
-        let is_shown = |found: &Divergence| found.standing == Standing::Shown;
+        let is_shown = |found: &Divergence| found.standing == DifferenceStatus::Shown;
         text.push_str(&list(run, which, is_shown, colour));
         if run.untold.steps > 0 {
             let more = count(run.untold.steps, "more insignificant difference");
@@ -127,9 +127,9 @@ fn list(
 
 pub(super) fn one(found: &Divergence, run: &RunRecord, name: &str, colour: Colour) -> String {
     let word = match &found.standing {
-        Standing::New => colour.bad("DIFF"),
-        Standing::Known(_) => colour.odd("KNOWN"),
-        Standing::Shown => "differs".to_owned(),
+        DifferenceStatus::New => colour.bad("DIFF"),
+        DifferenceStatus::Known(_) => colour.odd("KNOWN"),
+        DifferenceStatus::Shown => "differs".to_owned(),
     };
     format!(
         "\n{word} {}:{}: {}\n{}",
@@ -160,7 +160,7 @@ pub(super) fn body(found: &Divergence, run: &RunRecord) -> String {
             block(group.outcome, "      ", LINES, COLUMNS)
         ));
     }
-    if let Standing::Known(reasons) = &found.standing {
+    if let DifferenceStatus::Known(reasons) = &found.standing {
         for reason in reasons {
             text.push_str(&format!("    known: {}\n", cited(reason)));
         }
@@ -184,7 +184,7 @@ fn known(divergences: &[Divergence]) -> String {
     let mut files: BTreeSet<&Path> = BTreeSet::new();
     let mut steps = 0;
     for found in divergences {
-        if let Standing::Known(_) = found.standing {
+        if let DifferenceStatus::Known(_) = found.standing {
             files.insert(&found.file);
             steps += 1;
         }
@@ -208,7 +208,7 @@ fn differing(steps: usize) -> String {
 /// The last line of a comparison alone: how many of `steps` differ. The numbers
 /// add up.
 pub(super) fn totals(run: &RunRecord, steps: usize) -> String {
-    let is_insignificant = |found: &&Divergence| found.standing == Standing::Shown;
+    let is_insignificant = |found: &&Divergence| found.standing == DifferenceStatus::Shown;
     let told = run.divergences.iter().filter(is_insignificant).count();
     let significant = run.divergences.len() - told;
     let insignificant = told + run.untold.steps;

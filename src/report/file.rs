@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::audience::Reporter;
 use super::json::JsonLines;
 use super::record::RunRecord;
+use super::reporter_set::Reporter;
 use super::{github, html, junit, markdown};
 use crate::event::Event;
 use crate::file::replace_file;
@@ -129,7 +129,7 @@ impl Reporter for AtTheEnd {
         &self.name
     }
 
-    fn hear(&mut self, _: &Event) -> io::Result<()> {
+    fn on_event(&mut self, _: &Event) -> io::Result<()> {
         Ok(())
     }
 

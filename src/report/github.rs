@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn each_line_that_is_not_well_is_annotated() {
-        insta::assert_snapshot!(render(&crate::report::sample::record()), @r"
+        insta::assert_snapshot!(render(&crate::report::test_fixtures::record()), @r"
         ::warning title=percona-8.4%3A unavailable::the repository is not reached:%0Ano route to host
         ::error file=sql/c.slt,line=1,title=ended early on mysql-9.7::connection lost
         ::error file=sql/b.slt,line=12,title=other rows on mysql-9.7::    | SELECT '<b>' | 1%0A    expected: 0%0A    found: \u{1b}[31m1 & 2

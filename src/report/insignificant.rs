@@ -7,7 +7,7 @@ use super::divergence::{self, titles};
 use super::record::RunRecord;
 use super::text::{count, one_line, thousands};
 use crate::compare::{Kind, Kinds};
-use crate::event::{Divergence, Standing};
+use crate::event::{DifferenceStatus, Divergence};
 use crate::suite::statement_form;
 
 /// Columns of a form.
@@ -46,7 +46,7 @@ pub(super) enum Examples {
 pub(super) fn sum_up(run: &RunRecord) -> Vec<KindSum<'_>> {
     let mut steps: HashMap<(Kinds, String), (usize, Option<&Divergence>)> = HashMap::new();
     let shown = run.divergences.iter();
-    for found in shown.filter(|found| found.standing == Standing::Shown) {
+    for found in shown.filter(|found| found.standing == DifferenceStatus::Shown) {
         let kinds: Kinds = found.kinds.iter().copied().collect();
         let form = statement_form(&found.statement);
         let sum = steps.entry((kinds, form)).or_insert((0, Some(found)));

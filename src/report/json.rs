@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::audience::Reporter;
+use super::reporter_set::Reporter;
 use crate::event::Event;
 
 /// Writes each event on a line of its own.
@@ -23,7 +23,7 @@ impl Reporter for JsonLines {
     }
 
     /// A cut run leaves whole lines. How far a case has come is only for eyes.
-    fn hear(&mut self, event: &Event) -> io::Result<()> {
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
         if matches!(event, Event::CaseProgress { .. }) {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
 use super::text::{Colour, block, count, one_line};
 use super::{divergence, failure};
-use crate::event::Standing;
+use crate::event::DifferenceStatus;
 
 /// Findings of a sort that are told; GitHub takes a mebibyte, and readers less.
 const MOST: usize = 30;
@@ -143,7 +143,7 @@ fn stale(run: &RunRecord) -> String {
 }
 
 fn known(run: &RunRecord) -> String {
-    let is_known = |standing: &Standing| matches!(standing, Standing::Known(_));
+    let is_known = |standing: &DifferenceStatus| matches!(standing, DifferenceStatus::Known(_));
     let all = run.divergences.iter();
     match all.filter(|found| is_known(&found.standing)).count() {
         0 => String::new(),
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_job_sees_what_is_not_well_and_what_it_ran_on() {
-        insta::assert_snapshot!(render(&crate::report::sample::record()), @r"
+        insta::assert_snapshot!(render(&crate::report::test_fixtures::record()), @r"
         ## dbmatrix: failed
 
         <code>matrices/mysql.toml</code>: failed: 100 passed, 1 failed, 3 skipped steps, 1 known failure, 1 new difference, 1 stale entry, 1 flaky, 1 file ended early on 2 flavours (1 unavailable) in 1.5 s

@@ -219,7 +219,7 @@ pub fn skipped(events: usize) -> String {
 fn verdict_of(events: &[Event]) -> Verdict {
     let mut record = RunRecord::default();
     for event in events {
-        record.hear(event.clone());
+        record.on_event(event.clone());
     }
     record.verdict()
 }

@@ -3,38 +3,38 @@
 //! With `cli`, the only code that prints. Knows events, and nothing of how
 //! they come about.
 
-mod audience;
-mod bars;
 mod divergence;
 mod failure;
 mod file;
 mod github;
-mod grid;
 mod html;
 mod insignificant;
 mod json;
 mod junit;
-mod lines;
 mod markdown;
 mod masked;
 mod merge;
+mod omitted;
+mod plain_progress;
 mod progress;
+mod progress_bars;
 mod record;
-#[cfg(test)]
-mod sample;
+mod reporter_set;
 mod summary;
+mod summary_table;
+#[cfg(test)]
+mod test_fixtures;
 mod text;
 mod timings;
-mod untold;
 
-pub use audience::{Audience, Reporter};
 pub use divergence::{Differences, Listed, OnlyFile};
 pub use file::{ReportKind, ReportSpec, open_reports};
-pub use grid::Detail;
 pub use merge::{MergeError, merge, read_events, skipped};
 pub use progress::Progress;
 pub use record::RunRecord;
+pub use reporter_set::{Reporter, ReporterSet};
 pub use summary::Summary;
+pub use summary_table::Detail;
 pub use text::Colour;
 pub use timings::Timings;
 
@@ -48,55 +48,55 @@ use crate::event::{Event, Receiver};
 ///
 /// The record is no part of the audience: what goes wrong with it must not
 /// pass for a good end of the run.
-pub async fn drive(mut events: Receiver, audience: impl Into<Audience>) -> RunRecord {
+pub async fn drive(mut events: Receiver, reporters: impl Into<ReporterSet>) -> RunRecord {
     let begun = Instant::now();
-    let mut audience = audience.into();
+    let mut reporters = reporters.into();
     let mut record = RunRecord::default();
     let mut took = None;
     while let Some(event) = events.recv().await {
         match event {
             Event::RunFinished { took: told, .. } => took = Some(told),
-            event => tell(&mut audience, &mut record, event),
+            event => tell(&mut reporters, &mut record, event),
         }
     }
     let took = match took {
         Some(took) => took,
         None => {
             if let Some(lost) = record.lost_track() {
-                tell(&mut audience, &mut record, lost);
+                tell(&mut reporters, &mut record, lost);
             }
             begun.elapsed()
         }
     };
-    finish(&mut audience, &mut record, took);
+    finish(&mut reporters, &mut record, took);
     record
 }
 
 /// Lets all reports be written, and the last event be heard, with the verdict
 /// that the run has in the end: a report that is lost changes it.
-fn finish(audience: &mut Audience, record: &mut RunRecord, took: Duration) {
-    record.hear(Event::RunFinished {
+fn finish(reporters: &mut ReporterSet, record: &mut RunRecord, took: Duration) {
+    record.on_event(Event::RunFinished {
         verdict: record.verdict(),
         took,
     });
-    write_reports(audience, record);
+    write_reports(reporters, record);
     let finished = Event::RunFinished {
         verdict: record.verdict(),
         took,
     };
-    let lost = audience.tell(&finished);
+    let lost = reporters.tell(&finished);
     if !lost.is_empty() {
         for lost in lost {
             record.lose(lost);
         }
-        write_reports(audience, record);
+        write_reports(reporters, record);
     }
 }
 
 /// Once more where one is lost: the others say so.
-fn write_reports(audience: &mut Audience, record: &mut RunRecord) {
+fn write_reports(reporters: &mut ReporterSet, record: &mut RunRecord) {
     loop {
-        let lost = audience.finish(record);
+        let lost = reporters.finish(record);
         if lost.is_empty() {
             return;
         }
@@ -106,9 +106,9 @@ fn write_reports(audience: &mut Audience, record: &mut RunRecord) {
     }
 }
 
-fn tell(audience: &mut Audience, record: &mut RunRecord, event: Event) {
-    for lost in audience.tell(&event) {
+fn tell(reporters: &mut ReporterSet, record: &mut RunRecord, event: Event) {
+    for lost in reporters.tell(&event) {
         record.lose(lost);
     }
-    record.hear(event);
+    record.on_event(event);
 }

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use indicatif::ProgressDrawTarget;
 
-use super::audience::Reporter;
-use super::bars::Bars;
-use super::lines::Lines;
+use super::plain_progress::Lines;
+use super::progress_bars::Bars;
 use super::record::RunRecord;
+use super::reporter_set::Reporter;
 use crate::event::Event;
 
 /// How often a second live lines are drawn.
@@ -57,10 +57,10 @@ impl Reporter for Progress {
         "progress"
     }
 
-    fn hear(&mut self, event: &Event) -> io::Result<()> {
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
         match &mut self.shown {
-            Shown::Bars(bars) => bars.hear(event),
-            Shown::Lines(lines) => lines.hear(event, self.begun.elapsed()),
+            Shown::Bars(bars) => bars.on_event(event),
+            Shown::Lines(lines) => lines.on_event(event, self.begun.elapsed()),
             Shown::Quiet => match event {
                 Event::Warning { text } => {
                     use io::Write;

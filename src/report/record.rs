@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::audience::Lost;
 use super::masked::Masks;
-use super::untold::{Compared, Untold};
+use super::omitted::{Compared, OmittedDifferences};
+use super::reporter_set::FailedReporter;
 use crate::event::{
-    CaseResult, CellVerdict, Divergence, Event, Machine, ServerFacts, Stale, Standing, Verdict,
+    CaseResult, CellVerdict, DifferenceStatus, Divergence, Event, Machine, ServerFacts, Stale,
+    Verdict,
 };
 
 /// All that a run said.
@@ -34,7 +35,7 @@ pub struct RunRecord {
     /// Flavours that came to their end.
     ended_flavours: BTreeSet<String>,
     pub(super) divergences: Vec<Divergence>,
-    pub(super) untold: Untold,
+    pub(super) untold: OmittedDifferences,
     /// Of all comparisons.
     pub(super) compared: Option<Compared>,
     pub(super) stale: Vec<Stale>,
@@ -98,7 +99,7 @@ impl CellOn {
 }
 
 impl RunRecord {
-    pub(super) fn hear(&mut self, event: Event) {
+    pub(super) fn on_event(&mut self, event: Event) {
         match event {
             Event::RunStarted {
                 schema: _,
@@ -195,9 +196,9 @@ impl RunRecord {
         }
     }
 
-    pub(super) fn lose(&mut self, lost: Lost) {
+    pub(super) fn lose(&mut self, lost: FailedReporter) {
         self.lacks_reports |= lost.was_wanted;
-        self.hear(lost.warning);
+        self.on_event(lost.warning);
     }
 
     pub(super) fn lacks_reports(&self) -> bool {
@@ -304,7 +305,7 @@ impl RunRecord {
 
     pub(super) fn new_divergences(&self) -> impl Iterator<Item = &Divergence> {
         let all = self.divergences.iter();
-        all.filter(|found| found.standing == Standing::New)
+        all.filter(|found| found.standing == DifferenceStatus::New)
     }
 
     /// All flavours, those that the run did not name at its start last.
@@ -446,7 +447,7 @@ mod tests {
 
     fn run(strict: bool, required: bool) -> RunRecord {
         let mut record = RunRecord::default();
-        record.hear(Event::RunStarted {
+        record.on_event(Event::RunStarted {
             schema: 1,
             program: String::new(),
             began: String::new(),
@@ -455,7 +456,7 @@ mod tests {
             shard: None,
             strict,
         });
-        record.hear(Event::FlavourUnavailable {
+        record.on_event(Event::FlavourUnavailable {
             flavour: "a".to_owned(),
             required,
             reason: String::new(),
@@ -473,7 +474,7 @@ mod tests {
     #[test]
     fn a_report_that_is_not_there_outweighs_failures() {
         let mut record = run(false, false);
-        let lost = |was_wanted| Lost {
+        let lost = |was_wanted| FailedReporter {
             warning: Event::Warning {
                 text: "full".to_owned(),
             },
@@ -489,7 +490,7 @@ mod tests {
     #[test]
     fn flavours_keep_the_order_of_the_run() {
         let mut record = run(false, false);
-        record.hear(Event::FlavourFinished {
+        record.on_event(Event::FlavourFinished {
             flavour: "c".to_owned(),
         });
         assert_eq!(record.flavours(), ["b", "a"]);

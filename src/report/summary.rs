@@ -2,8 +2,8 @@
 
 use super::divergence::{self, Differences, Listed};
 use super::failure;
-use super::grid::{Detail, Grid};
 use super::record::{CaseOn, RunRecord};
+use super::summary_table::{Detail, Grid};
 use super::text::{Colour, count, indented, span};
 use crate::event::{CaseResult, CellVerdict, Verdict};
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::audience::Reporter;
 use super::record::RunRecord;
+use super::reporter_set::Reporter;
 use crate::event::{Event, Phase};
 
 /// The setup is a subject of its own, beside flavours and images.
@@ -77,9 +77,9 @@ impl Reporter for Timings {
         "timings"
     }
 
-    fn hear(&mut self, event: &Event) -> io::Result<()> {
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
         let at = self.begun.elapsed();
-        self.line().hear(event, at);
+        self.line().on_event(event, at);
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl Reporter for Timings {
 }
 
 impl Timeline {
-    fn hear(&mut self, event: &Event, at: Duration) {
+    fn on_event(&mut self, event: &Event, at: Duration) {
         match event {
             Event::SetupStarted { step } => self.begin(SETUP, step, at, false),
             Event::SetupFinished { .. } => self.end(SETUP, at),
@@ -286,7 +286,7 @@ mod tests {
     fn timeline(events: Vec<(u64, Event)>) -> Timeline {
         let mut line = Timeline::default();
         for (when, event) in &events {
-            line.hear(event, at(*when));
+            line.on_event(event, at(*when));
         }
         line.end_all(at(events.last().map_or(0, |(when, _)| *when)));
         line

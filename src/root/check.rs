@@ -8,7 +8,9 @@ use ipnet::Ipv4Net;
 
 use super::Scope;
 use crate::engine::Engine;
-use crate::host::{EngineChoice, Names, Survey, is_installable, run_folder, sockets, survey};
+use crate::host::{
+    EngineChoice, EngineProbe, Names, detect_engine, is_installable, run_folder, sockets,
+};
 use crate::name::{ENGINE_LOCK, project_lock};
 use crate::nest::{Nest, existing_nests, socket_of};
 
@@ -110,7 +112,7 @@ async fn is_of_a_nest(scope: &Scope, socket: &Path) -> bool {
     if check_engine(scope).is_err() {
         return false;
     }
-    let Survey::Running(engine) = survey(&scope.engine).await else {
+    let EngineProbe::Running(engine) = detect_engine(&scope.engine).await else {
         return false;
     };
     let nests = existing_nests(&engine.in_project(&scope.project)).await;

@@ -16,8 +16,8 @@ use super::check::{
 use super::serve::Service;
 use crate::engine::Engine;
 use crate::host::{
-    Ground, Names, Survey, install, make_run_folder, refresh_lists, run_folder, running_engine,
-    stop_own_daemon, survey,
+    EngineProbe, EngineProject, Names, detect_engine, install, make_run_folder, refresh_lists,
+    run_folder, running_engine, stop_own_daemon,
 };
 use crate::nest::Nest;
 use crate::privilege::{Answer, Request};
@@ -42,7 +42,7 @@ pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
         }
         Request::StartEngine => {
             check_engine(scope)?;
-            let found = survey(&scope.engine).await;
+            let found = detect_engine(&scope.engine).await;
             running_engine(&found).await.map_err(words)?;
             Ok(done(()))
         }
@@ -70,7 +70,7 @@ pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
         Request::RemoveBridge => {
             let engine = running(scope).await?;
             let names = Names::of(&scope.project);
-            Ground::remove_bridge(&engine, &names)
+            EngineProject::remove_bridge(&engine, &names)
                 .await
                 .map(done)
                 .map_err(words)
@@ -85,9 +85,9 @@ fn words(error: impl std::fmt::Display) -> String {
 /// The engine as it runs; nothing is started.
 async fn running(scope: &Scope) -> Result<Engine, String> {
     check_engine(scope)?;
-    match survey(&scope.engine).await {
-        Survey::Running(engine) => Ok(engine),
-        Survey::Installed(kind) | Survey::Absent(kind) => Err(format!(
+    match detect_engine(&scope.engine).await {
+        EngineProbe::Running(engine) => Ok(engine),
+        EngineProbe::Installed(kind) | EngineProbe::Absent(kind) => Err(format!(
             "expected a running engine, found none ({kind}); run the same command again"
         )),
     }
@@ -144,12 +144,14 @@ async fn set_route(scope: &Scope, name: &str) -> Result<(), String> {
     check_name(name)?;
     let engine = running(scope).await?;
     let names = Names::of(&scope.project);
-    Ground::check_owner(&engine, &names).await.map_err(words)?;
+    EngineProject::check_owner(&engine, &names)
+        .await
+        .map_err(words)?;
     let inside = engine.in_project(&names.project);
     let nest = Nest::find(&inside, name, &names.bridge).await;
     let nest = nest
         .map_err(words)?
         .ok_or_else(|| format!("expected nest `{name}` in the engine, found none"))?;
     check_route(&engine, &names, &nest).await?;
-    nest.open_way().await.map_err(words)
+    nest.ensure_route().await.map_err(words)
 }

@@ -12,8 +12,8 @@
 mod entry;
 mod error;
 mod guard;
-mod mend;
 mod port;
+mod reconcile;
 mod subnet;
 mod sudo;
 mod table;
@@ -21,4 +21,4 @@ mod table;
 pub use error::RouteError;
 pub use guard::{Guard, GuardError, Reach};
 pub use subnet::{overlap, pick_subnet};
-pub use table::{Neighbour, Routes, Way};
+pub use table::{ForeignNetwork, RouteLookup, Routes};

@@ -12,7 +12,7 @@ use rtnetlink::{Handle, RouteMessageBuilder};
 use rustix::io::Errno;
 
 use super::entry::{Entry, Hop};
-use super::mend::{Change, changes, removals};
+use super::reconcile::{Change, changes, removals};
 use super::subnet::WIDEST;
 use super::{RouteError, sudo};
 use crate::privilege::{Request, ask, has_helper, is_root};
@@ -28,7 +28,7 @@ pub struct Routes {
 
 /// The way that the kernel would send a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way {
+pub struct RouteLookup {
     /// Name of the interface that it would leave by.
     pub interface: String,
     /// The next hop; none where the address is on the interface's own link.
@@ -39,7 +39,7 @@ pub struct Way {
 
 /// A network that is none of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Neighbour {
+pub struct ForeignNetwork {
     /// Its addresses.
     pub subnet: Ipv4Net,
     /// The interface that leads there; none where there are several.
@@ -48,7 +48,7 @@ pub struct Neighbour {
     pub route: String,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for RouteLookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.gateway {
             Some(gateway) => write!(f, "via {gateway} dev {}", self.interface),
@@ -168,7 +168,7 @@ impl Routes {
     ///
     /// # Errors
     /// Where the kernel does not answer.
-    pub async fn others(&self) -> Result<Vec<Neighbour>, RouteError> {
+    pub async fn others(&self) -> Result<Vec<ForeignNetwork>, RouteError> {
         let mut others = Vec::new();
         for entry in self.entries().await? {
             let is_network = entry.is_in_main_table() && entry.subnet.prefix_len() >= WIDEST;
@@ -182,7 +182,7 @@ impl Routes {
                 } => self.name(index).await.ok(),
                 _ => None,
             };
-            others.push(Neighbour {
+            others.push(ForeignNetwork {
                 subnet: entry.subnet,
                 route: entry.to_words(interface.as_deref()),
                 interface,
@@ -210,7 +210,7 @@ impl Routes {
     ///
     /// # Errors
     /// Where the kernel does not answer.
-    pub async fn lookup(&self, address: Ipv4Addr) -> Result<Option<Way>, RouteError> {
+    pub async fn lookup(&self, address: Ipv4Addr) -> Result<Option<RouteLookup>, RouteError> {
         let question = RouteMessageBuilder::<Ipv4Addr>::new()
             .destination_prefix(address, 32)
             .build();
@@ -282,8 +282,8 @@ impl Routes {
         }
     }
 
-    async fn way(&self, message: &RouteMessage) -> Result<Option<Way>, RouteError> {
-        let mut way = Way {
+    async fn way(&self, message: &RouteMessage) -> Result<Option<RouteLookup>, RouteError> {
+        let mut way = RouteLookup {
             interface: "none".to_owned(),
             gateway: None,
             source: None,

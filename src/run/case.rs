@@ -14,23 +14,23 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::ahead::StepsAhead;
 use super::cleanup::{Traces, clean_up};
 use super::comparison::Sink;
-use super::course::Course;
 use super::database;
-use super::judge::{Judge, Wrong};
+use super::evaluate::{Evaluator, StepFailure};
+use super::fail_fast::FailFast;
+use super::prefetch::StepPrefetcher;
+use super::recorder::{CaseRecorder, StepVerdict};
 use super::sessions::{Reply, Sessions, Until};
 use super::system::Commands;
-use super::tally::{Judged, Tally};
 use super::variables::Variables;
 use crate::event::{CaseResult, Sender};
 use crate::matrix::{Expect, FilesSpec};
 use crate::session::{Connect, LocalFolder, Session};
 use crate::sql_text::Sql;
 use crate::suite::{
-    Action, Expectation, Facts, FileKind, Known, Modes, Recorded, SltOptions, SltSteps, SqlSteps,
-    Step, SystemCommand, asks_for_counts, expectation_path,
+    Action, Expectation, Facts, FileKind, KnownDivergences, Modes, Recorded, SltOptions, SltSteps,
+    SqlSteps, Step, SystemCommand, asks_for_counts, expectation_path,
 };
 use crate::version::{Family, Version};
 
@@ -48,13 +48,13 @@ pub(super) struct Case {
     /// What its suite says of it.
     pub(super) suite: Arc<FilesSpec>,
     /// Its known divergences.
-    pub(super) known: Arc<Known>,
+    pub(super) known: Arc<KnownDivergences>,
     /// Whether outcomes are only recorded, to be written as expectations.
     pub(super) update: bool,
     /// When the suite's time is over, and how long that is.
     pub(super) deadline: Option<(Instant, Duration)>,
     /// Whether the run goes on.
-    pub(super) course: Course,
+    pub(super) fail_fast: FailFast,
     /// Where what comes of its steps is told in the end.
     pub(super) events: Sender,
     /// Counts the steps done, for a progress line.
@@ -97,7 +97,7 @@ pub(super) async fn run_case(
 ) -> CaseEnd {
     let begun = Instant::now();
     let database = database::database_name();
-    let tally = Tally::new(case, sink, &database);
+    let tally = CaseRecorder::new(case, sink, &database);
     let mut folder = LocalFolder::beside(&case.path);
     if let Some(root) = &case.suite.local_files {
         folder.root.clone_from(root);
@@ -107,7 +107,7 @@ pub(super) async fn run_case(
             let runner = Runner {
                 case,
                 sessions: Sessions::new(server, &database, &folder, first),
-                judge: Judge::new(&case.facts, &case.suite.rules, stored),
+                judge: Evaluator::new(&case.facts, &case.suite.rules, stored),
                 tally,
                 waiting: Vec::new(),
                 variables: Variables::new(&database),
@@ -133,7 +133,7 @@ async fn open(
     server: &impl Connect,
     case: &Case,
     database: &str,
-) -> Result<(StepsAhead, Option<Expectation>, Session), String> {
+) -> Result<(StepPrefetcher, Option<Expectation>, Session), String> {
     let path = &case.path;
     let (steps, stored) = match case.kind {
         FileKind::Slt => {
@@ -141,7 +141,7 @@ async fn open(
                 allow_system: case.suite.allow_system,
             };
             let steps = SltSteps::open(path, options).map_err(|error| error.to_string())?;
-            (StepsAhead::of(steps), None)
+            (StepPrefetcher::of(steps), None)
         }
         FileKind::Sql => {
             let steps = SqlSteps::open(path).map_err(|error| error.to_string())?;
@@ -153,7 +153,7 @@ async fn open(
                     Some(stored.unwrap_or_default())
                 }
             };
-            (StepsAhead::of_sql(steps), stored)
+            (StepPrefetcher::of_sql(steps), stored)
         }
     };
     let limit = case.suite.step_timeout;
@@ -169,8 +169,8 @@ async fn open(
 struct Runner<'a, S> {
     case: &'a Case,
     sessions: Sessions<'a, S>,
-    judge: Judge<'a>,
-    tally: Tally<'a>,
+    judge: Evaluator<'a>,
+    tally: CaseRecorder<'a>,
     /// Steps that have come to their end and are not judged yet, in order.
     waiting: Vec<Waiting>,
     variables: Variables,
@@ -187,14 +187,14 @@ struct Waiting {
 
 impl<S: Connect> Runner<'_, S> {
     /// Runs all steps; an error says why the case could not go on.
-    async fn run(mut self, steps: StepsAhead) -> (Result<(), String>, CaseEnd, Traces) {
+    async fn run(mut self, steps: StepPrefetcher) -> (Result<(), String>, CaseEnd, Traces) {
         let ended = self.run_steps(steps).await;
         self.judge_waiting();
         let traces = self.sessions.close().await;
         (ended, self.tally.end(), traces)
     }
 
-    async fn run_steps(&mut self, mut steps: StepsAhead) -> Result<(), String> {
+    async fn run_steps(&mut self, mut steps: StepPrefetcher) -> Result<(), String> {
         steps.assume(self.modes());
         let mut statements = 0;
         while let Some(step) = steps.next().await? {
@@ -203,10 +203,10 @@ impl<S: Connect> Runner<'_, S> {
             statements += usize::from(step.action.sql().is_some());
             let wants_notices =
                 self.tally.is_compared() && !steps.peek().await.is_some_and(asks_for_counts);
-            if self.waiting.len() >= MOST_WAITING || self.case.course.fails_fast() {
+            if self.waiting.len() >= MOST_WAITING || self.case.fail_fast.fails_fast() {
                 self.judge_waiting();
             }
-            if self.case.course.is_over() {
+            if self.case.fail_fast.is_over() {
                 self.tally.cut();
                 break;
             }
@@ -222,12 +222,12 @@ impl<S: Connect> Runner<'_, S> {
                     self.change_session(&step).await?;
                     steps.assume(self.modes());
                     self.judge_waiting();
-                    self.tally.note(&step, Judged::SLEPT);
+                    self.tally.note(&step, StepVerdict::SLEPT);
                 }
                 Action::Sleep(duration) => {
                     self.judge_waiting();
                     tokio::time::sleep(*duration).await;
-                    self.tally.note(&step, Judged::SLEPT);
+                    self.tally.note(&step, StepVerdict::SLEPT);
                 }
                 Action::System(command) => {
                     self.judge_waiting();
@@ -294,14 +294,14 @@ impl<S: Connect> Runner<'_, S> {
     }
 
     /// The statement of a step, with its variables replaced.
-    fn statement<'a>(&self, step: &'a Step) -> Result<Cow<'a, Sql>, Wrong> {
+    fn statement<'a>(&self, step: &'a Step) -> Result<Cow<'a, Sql>, StepFailure> {
         let sql = match step.action.sql() {
             Some(sql) if step.substitutes => sql,
             Some(sql) => return Ok(Cow::Borrowed(sql)),
             None => return Ok(Cow::Owned(Sql::default())),
         };
         let replaced = self.variables.replace_in_statement(sql);
-        replaced.map(Cow::Owned).map_err(|found| Wrong {
+        replaced.map(Cow::Owned).map_err(|found| StepFailure {
             expected: "variables with values, as `control substitution on` asks".to_owned(),
             found,
             why: "a variable could not be replaced",
@@ -310,7 +310,7 @@ impl<S: Connect> Runner<'_, S> {
     }
 
     /// Runs a command, again while it fails, as often as its step says.
-    async fn run_command(&mut self, step: &Step, command: &SystemCommand) -> Judged {
+    async fn run_command(&mut self, step: &Step, command: &SystemCommand) -> StepVerdict {
         let (mut attempts, backoff) = step.retry.unwrap_or((0, Duration::ZERO));
         loop {
             let text = match step.substitutes {
@@ -320,7 +320,7 @@ impl<S: Connect> Runner<'_, S> {
             let until = self.until();
             let ended = self.commands.run(command, text, until).await;
             if attempts == 0 || ended.is_ok() {
-                return Judged::without_answer(ended);
+                return StepVerdict::without_answer(ended);
             }
             attempts -= 1;
             tokio::time::sleep(backoff).await;
@@ -389,7 +389,7 @@ impl<S: Connect> Runner<'_, S> {
     }
 }
 
-fn judge_all(waiting: &mut Vec<Waiting>, judge: &mut Judge<'_>, tally: &mut Tally<'_>) {
+fn judge_all(waiting: &mut Vec<Waiting>, judge: &mut Evaluator<'_>, tally: &mut CaseRecorder<'_>) {
     for Waiting {
         ordinal,
         step,
@@ -397,7 +397,7 @@ fn judge_all(waiting: &mut Vec<Waiting>, judge: &mut Judge<'_>, tally: &mut Tall
     } in waiting.drain(..)
     {
         let Some(reply) = reply else {
-            tally.note(&step, Judged::SKIPPED);
+            tally.note(&step, StepVerdict::SKIPPED);
             continue;
         };
         let judged = tally.judge(judge, ordinal, &step, reply);

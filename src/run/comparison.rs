@@ -16,11 +16,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
-use super::backlog::{Backlog, Depot, Weighed};
 use super::proposal::Proposals;
-use crate::compare::{Answer, Kind, Kinds, Lens, Rules, Split, difference, split};
-use crate::event::{Divergence, Event, Group, Sender, Stale, Standing, Verdict};
-use crate::suite::{Facts, FileKind, Known, one_line};
+use super::spill::{MemorySize, SpillBuffer, SpillQueue};
+use crate::compare::{
+    CompareOptions, Grouping, Kind, Kinds, NormalizedResult, Rules, difference, split,
+};
+use crate::event::{DifferenceStatus, Divergence, Event, Group, Sender, Stale, Verdict};
+use crate::suite::{Facts, FileKind, KnownDivergences, one_line};
 use counts::{Counts, brief};
 
 /// What is common to all flavours of a file's comparison.
@@ -29,7 +31,7 @@ pub(super) struct About {
     pub(super) suite: String,
     pub(super) file: PathBuf,
     pub(super) rules: Rules,
-    pub(super) known: Arc<Known>,
+    pub(super) known: Arc<KnownDivergences>,
     /// The flavour to which the others are compared.
     pub(super) baseline: Option<String>,
     /// Whether new differences are proposed as known ones.
@@ -53,8 +55,8 @@ pub(super) struct StepFacts {
 
 /// What came of a step on one flavour.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Came {
-    pub(super) answer: Answer,
+pub(super) struct StepOutcome {
+    pub(super) answer: NormalizedResult,
     /// How it failed its expectation, if it did.
     pub(super) failed: Option<Kind>,
     /// Places of the known entries that excuse this.
@@ -66,10 +68,10 @@ pub(super) struct Came {
 struct Delivered {
     step: StepFacts,
     /// Nothing where it skipped the step.
-    came: Option<Came>,
+    came: Option<StepOutcome>,
 }
 
-impl Weighed for Delivered {
+impl MemorySize for Delivered {
     fn size(&self) -> usize {
         let answer = self.came.as_ref().map_or(0, |came| came.answer.size());
         size_of::<Delivered>() + self.step.statement.len() + answer
@@ -84,7 +86,7 @@ pub(super) struct Comparison(Arc<Mutex<State>>);
 struct State {
     about: About,
     events: Sender,
-    depot: Depot,
+    spill: SpillBuffer,
     /// Whether answers were lost, or are those to other statements, so that
     /// nothing is compared any more.
     failed: bool,
@@ -107,23 +109,28 @@ struct Member {
     steps: usize,
     ended: bool,
     /// Steps to which not all others have come.
-    waiting: Backlog<Delivered>,
+    waiting: SpillQueue<Delivered>,
 }
 
 impl Comparison {
     /// `depot` keeps what waits, of all comparisons of a run.
-    pub(super) fn new(about: About, flavours: &[String], depot: &Depot, events: &Sender) -> Self {
+    pub(super) fn new(
+        about: About,
+        flavours: &[String],
+        spill: &SpillBuffer,
+        events: &Sender,
+    ) -> Self {
         let member = |name: &String| Member {
             name: name.clone(),
             facts: None,
             steps: 0,
             ended: false,
-            waiting: Backlog::new(depot),
+            waiting: SpillQueue::new(spill),
         };
         Comparison(Arc::new(Mutex::new(State {
             flavours: flavours.iter().map(member).collect(),
             events: events.clone(),
-            depot: depot.clone(),
+            spill: spill.clone(),
             failed: false,
             is_cut: FileKind::of(&about.file) == Some(FileKind::Sql),
             counts: Counts::new(about.listed),
@@ -134,7 +141,7 @@ impl Comparison {
         })))
     }
 
-    pub(super) fn known(&self) -> Arc<Known> {
+    pub(super) fn known(&self) -> Arc<KnownDivergences> {
         Arc::clone(&self.lock().about.known)
     }
 
@@ -261,11 +268,11 @@ impl State {
         });
     }
 
-    fn compare(&mut self, step: &StepFacts, came: &[Option<Came>]) {
+    fn compare(&mut self, step: &StepFacts, came: &[Option<StepOutcome>]) {
         let here: Vec<usize> = (0..came.len()).filter(|at| came[*at].is_some()).collect();
-        let there: Vec<&Came> = came.iter().flatten().collect();
-        let answers: Vec<&Answer> = there.iter().map(|came| &came.answer).collect();
-        let lens = Lens {
+        let there: Vec<&StepOutcome> = came.iter().flatten().collect();
+        let answers: Vec<&NormalizedResult> = there.iter().map(|came| &came.answer).collect();
+        let options = CompareOptions {
             counted: self.about.rules.counted.without(step.settled),
             tolerance: self.about.rules.tolerance,
             ordered: step.ordered,
@@ -277,13 +284,13 @@ impl State {
             true => Vec::new(),
             false => (self.about.known).about(&one_line(&step.statement), step.nth),
         };
-        self.note_entries(&entries, step, &here, &there, lens);
-        let found = split(&answers, lens);
+        self.note_entries(&entries, step, &here, &there, options);
+        let found = split(&answers, options);
         if self.about.propose {
             self.proposals.count(step);
         }
         match found {
-            Some(found) => self.tell(step, &here, &answers, &entries, &found, lens),
+            Some(found) => self.tell(step, &here, &answers, &entries, &found, options),
             None if answers.len() > 1 => self.counts.same += 1,
             None if self.flavours.len() > 1 => self.counts.not_compared += 1,
             None => {}
@@ -311,8 +318,8 @@ impl State {
         entries: &[usize],
         step: &StepFacts,
         here: &[usize],
-        there: &[&Came],
-        lens: Lens,
+        there: &[&StepOutcome],
+        options: CompareOptions,
     ) {
         for &entry in entries {
             self.met[entry] = true;
@@ -321,7 +328,7 @@ impl State {
                 (0..here.len()).partition(|at| self.covers(entry, here[*at]));
             for at in covered {
                 let differs = |other: &usize| {
-                    let found = difference(&there[at].answer, &there[*other].answer, lens);
+                    let found = difference(&there[at].answer, &there[*other].answer, options);
                     !found.and(kinds).is_empty()
                 };
                 let holds = there[at].excused.contains(&entry) || others.iter().any(differs);
@@ -338,39 +345,40 @@ impl State {
         &mut self,
         step: &StepFacts,
         here: &[usize],
-        answers: &[&Answer],
+        answers: &[&NormalizedResult],
         entries: &[usize],
-        found: &Split,
-        lens: Lens,
+        found: &Grouping,
+        options: CompareOptions,
     ) {
         let standing = match found.counted {
-            false => Standing::Shown,
-            true => self.standing(here, answers, entries, lens),
+            false => DifferenceStatus::Shown,
+            true => self.standing(here, answers, entries, options),
         };
         let name = |at: &usize| self.flavours[here[*at]].name.clone();
         let mut kinds = Kinds::NONE;
         for group in &found.groups {
             kinds = kinds.or(group.kinds);
         }
-        let counted = kinds.and(lens.counted);
-        if standing == Standing::New && self.about.propose {
+        let counted = kinds.and(options.counted);
+        if standing == DifferenceStatus::New && self.about.propose {
             for group in &found.groups[1..] {
                 let names = group.members.iter().map(name).collect();
                 let mut from_any = Kinds::NONE;
                 for other in &found.groups {
                     let (a, b) = (answers[group.members[0]], answers[other.members[0]]);
-                    from_any = from_any.or(difference(a, b, lens));
+                    from_any = from_any.or(difference(a, b, options));
                 }
                 self.proposals
-                    .differs(step, names, from_any.and(lens.counted));
+                    .differs(step, names, from_any.and(options.counted));
             }
         }
         let told = match standing {
-            Standing::Shown => match self.counts.note_insignificant(kinds, &step.statement) {
+            DifferenceStatus::Shown => match self.counts.note_insignificant(kinds, &step.statement)
+            {
                 Some(told) => told,
                 None => return,
             },
-            Standing::New | Standing::Known(_) => self.counts.note_significant(),
+            DifferenceStatus::New | DifferenceStatus::Known(_) => self.counts.note_significant(),
         };
         let groups = found.groups.iter().map(|group| Group {
             flavours: group.members.iter().map(name).collect(),
@@ -397,21 +405,21 @@ impl State {
     fn standing(
         &self,
         here: &[usize],
-        answers: &[&Answer],
+        answers: &[&NormalizedResult],
         entries: &[usize],
-        lens: Lens,
-    ) -> Standing {
+        options: CompareOptions,
+    ) -> DifferenceStatus {
         let mut used = Vec::new();
         let valid = |entry: &&usize| self.about.known.entries[**entry].expired.is_none();
         for a in 0..here.len() {
             for b in a + 1..here.len() {
-                if lens
+                if options
                     .baseline
                     .is_some_and(|baseline| a != baseline && b != baseline)
                 {
                     continue;
                 }
-                let mut open = difference(answers[a], answers[b], lens).and(lens.counted);
+                let mut open = difference(answers[a], answers[b], options).and(options.counted);
                 for &entry in entries.iter().filter(valid) {
                     let apart = self.covers(entry, here[a]) != self.covers(entry, here[b]);
                     let kinds = self.about.known.entries[entry].kinds;
@@ -421,14 +429,14 @@ impl State {
                     }
                 }
                 if !open.is_empty() {
-                    return Standing::New;
+                    return DifferenceStatus::New;
                 }
             }
         }
         used.sort_unstable();
         used.dedup();
         let reason = |entry: usize| self.about.known.entries[entry].reason.clone();
-        Standing::Known(used.into_iter().map(reason).collect())
+        DifferenceStatus::Known(used.into_iter().map(reason).collect())
     }
 
     fn tell_counts(&mut self) {

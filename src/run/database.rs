@@ -54,11 +54,11 @@ pub(super) fn anonymous(outcome: &mut Outcome, database: &str) {
         Outcome::Refused(refusal) => {
             refusal.message = refusal.message.replace(database, PLACEHOLDER);
         }
-        Outcome::Several(parts) => {
+        Outcome::MultiResult(parts) => {
             for part in parts {
                 anonymous(part, database);
             }
         }
-        Outcome::Rows(_) | Outcome::Done { .. } => {}
+        Outcome::Rows(_) | Outcome::Completed { .. } => {}
     }
 }

@@ -57,7 +57,7 @@ fn write_expectation(answers: &[Answers], file: &Path, plan: &Plan) -> Result<Re
 fn absent(answers: &[Answers], plan: &Plan) -> Absent {
     let path = &answers[0].path;
     let mut absent: BTreeSet<&str> = BTreeSet::new();
-    for cell in &plan.cells {
+    for cell in &plan.suite_runs {
         if let SuiteKind::Files(files) = &cell.suite.kind
             && files.expect == Expect::Stored
             && files.files.contains(path)

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::database::drop_leftovers;
-use super::stand::Stand;
+use super::environment::Environment;
 use crate::digest::Digest;
 use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;
-use crate::nest::{Child, ChildSpec, Golden, NestError, Use, sync};
+use crate::nest::{Child, ChildSpec, Golden, NestError, Purpose, sync};
 use crate::server::{
     Login, PackageVersion, RoutedUser, Server, ServerError, access_of, check_identity,
     check_locked, configure, install, log_in, pin, recipe, settle, start, started,
@@ -26,12 +26,12 @@ const REVIVING: Duration = Duration::from_secs(20);
 
 /// Whose traces a server may bear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Freshness {
+pub enum StartFrom {
     /// Nobody's: a copy of its golden child that nobody has used.
     #[default]
-    Fresh,
+    Template,
     /// As it was left, if it is there.
-    AsLeft,
+    Existing,
 }
 
 #[derive(Debug, Error)]
@@ -47,14 +47,14 @@ enum FlavourError {
 /// Provides a flavour's server; `None` where it cannot be had, which has been
 /// said by then. `begun` is when the run began.
 pub async fn provide(
-    stand: &Stand,
+    environment: &Environment,
     flavour: &Flavour,
-    freshness: Freshness,
+    freshness: StartFrom,
     begun: Instant,
     events: &Sender,
 ) -> Option<Server> {
-    let bringing = BringingUp::new(stand, flavour, events);
-    match bringing.bring_up(freshness).await {
+    let provisioner = Provisioner::new(environment, flavour, events);
+    match provisioner.bring_up(freshness).await {
         Ok((server, facts)) => {
             events.send(Event::FlavourReady {
                 flavour: flavour.name.clone(),
@@ -81,22 +81,22 @@ pub async fn provide(
 /// # Errors
 /// Why there is none, for people.
 pub(super) async fn hold_fresh(
-    stand: &Stand,
+    environment: &Environment,
     flavour: &Flavour,
     events: &Sender,
 ) -> Result<(), String> {
-    let bringing = BringingUp::new(stand, flavour, events);
+    let provisioner = Provisioner::new(environment, flavour, events);
     let held = async {
-        let (child, _) = bringing.renew(Use::Later).await?;
-        stand.children.hold(&child).await?;
+        let (child, _) = provisioner.renew(Purpose::Later).await?;
+        environment.children.hold(&child).await?;
         let first = flavour.container();
-        Ok::<_, FlavourError>(stand.children.remove_other(&first).await?)
+        Ok::<_, FlavourError>(environment.children.remove_other(&first).await?)
     };
     match held.await {
         Ok(()) => Ok(()),
         Err(error) => {
-            let child = stand.children.current(&flavour.container());
-            if let Err(left) = stand.children.remove(&child).await {
+            let child = environment.children.current(&flavour.container());
+            if let Err(left) = environment.children.remove(&child).await {
                 tracing::debug!(%left, "the next run replaces it");
             }
             Err(error.to_string())
@@ -108,43 +108,46 @@ pub(super) async fn hold_fresh(
 ///
 /// # Errors
 /// As of the engine.
-pub(super) async fn copy_ahead(stand: &Stand, flavour: &Flavour) -> Result<(), NestError> {
-    let spec = child_spec(flavour, &stand.user_of(&flavour.name));
-    match stand.children.golden(&spec).await? {
-        Some(golden) => stand.children.copy_ahead(&golden, &spec).await,
+pub(super) async fn prepare_standby(
+    environment: &Environment,
+    flavour: &Flavour,
+) -> Result<(), NestError> {
+    let spec = child_spec(flavour, &environment.user_of(&flavour.name));
+    match environment.children.golden(&spec).await? {
+        Some(golden) => environment.children.prepare_standby(&golden, &spec).await,
         None => Ok(()),
     }
 }
 
 /// A flavour that is being provided.
-struct BringingUp<'a> {
-    stand: &'a Stand,
+struct Provisioner<'a> {
+    environment: &'a Environment,
     flavour: &'a Flavour,
     spec: ChildSpec,
     events: &'a Sender,
 }
 
-impl<'a> BringingUp<'a> {
-    fn new(stand: &'a Stand, flavour: &'a Flavour, events: &'a Sender) -> Self {
-        BringingUp {
-            spec: child_spec(flavour, &stand.user_of(&flavour.name)),
-            stand,
+impl<'a> Provisioner<'a> {
+    fn new(environment: &'a Environment, flavour: &'a Flavour, events: &'a Sender) -> Self {
+        Provisioner {
+            spec: child_spec(flavour, &environment.user_of(&flavour.name)),
+            environment,
             flavour,
             events,
         }
     }
 
-    async fn bring_up(&self, freshness: Freshness) -> Result<(Server, ServerFacts), FlavourError> {
+    async fn bring_up(&self, freshness: StartFrom) -> Result<(Server, ServerFacts), FlavourError> {
         self.phase(Phase::Creating);
-        let (children, name) = (&self.stand.children, &self.flavour.name);
+        let (children, name) = (&self.environment.children, &self.flavour.name);
         children.ensure_not_imported(name).await?;
         let there = match freshness {
-            Freshness::Fresh => self.take_fresh().await,
-            Freshness::AsLeft => self.take_left().await?,
+            StartFrom::Template => self.claim_standby().await,
+            StartFrom::Existing => self.claim_existing().await?,
         };
         let (child, server) = match there {
             Some(there) => there,
-            None => self.renew(Use::Now).await?,
+            None => self.renew(Purpose::Now).await?,
         };
         if let Some(locked) = &self.flavour.locked {
             check_locked(&server, &locked.server)?;
@@ -155,9 +158,9 @@ impl<'a> BringingUp<'a> {
 
     /// The child that was held for this run. One that cannot be had any more is
     /// no loss.
-    async fn take_fresh(&self) -> Option<(Child, Server)> {
+    async fn claim_standby(&self) -> Option<(Child, Server)> {
         let taken = async {
-            let Some(child) = self.stand.children.take_fresh(&self.spec).await? else {
+            let Some(child) = self.environment.children.claim_standby(&self.spec).await? else {
                 return Ok(None);
             };
             let server = self.log_in(&child, REVIVING).await?;
@@ -169,25 +172,25 @@ impl<'a> BringingUp<'a> {
         })
     }
 
-    async fn take_left(&self) -> Result<Option<(Child, Server)>, FlavourError> {
-        let children = &self.stand.children;
+    async fn claim_existing(&self) -> Result<Option<(Child, Server)>, FlavourError> {
+        let children = &self.environment.children;
         if children.take_over(&self.spec).await? {
             self.events.warn(format!(
                 "{}: taken over as an earlier dbmatrix has left it; `dbmatrix reset` gives it settings that were changed since",
                 self.flavour.name
             ));
         }
-        let Some(child) = children.take_left(&self.spec).await? else {
+        let Some(child) = children.claim_existing(&self.spec).await? else {
             return Ok(None);
         };
-        let server = self.revive(&child).await?;
+        let server = self.repair(&child).await?;
         drop_leftovers(&server).await?;
         Ok(Some((child, server)))
     }
 
     /// A new copy of the golden child, which is made where there is none.
-    async fn renew(&self, use_of: Use) -> Result<(Child, Server), FlavourError> {
-        let children = &self.stand.children;
+    async fn renew(&self, use_of: Purpose) -> Result<(Child, Server), FlavourError> {
+        let children = &self.environment.children;
         let golden = self.golden().await?;
         self.phase(Phase::Starting);
         let child = children.renew(&golden, &self.spec, use_of).await?;
@@ -198,7 +201,7 @@ impl<'a> BringingUp<'a> {
     }
 
     async fn golden(&self) -> Result<Golden, FlavourError> {
-        let children = &self.stand.children;
+        let children = &self.environment.children;
         let _making = children.making(&self.spec).await;
         if let Some(golden) = children.golden(&self.spec).await? {
             return Ok(golden);
@@ -223,10 +226,10 @@ impl<'a> BringingUp<'a> {
 
     /// Installs the server, sees that it is the right one, and shuts it down.
     async fn make_golden(&self) -> Result<Golden, FlavourError> {
-        let children = &self.stand.children;
+        let children = &self.environment.children;
         let child = children.begin_golden(&self.spec).await?;
         self.phase(Phase::Queued);
-        let permit = self.stand.installing.acquire().await;
+        let permit = self.environment.installing.acquire().await;
         self.phase(Phase::Installing);
         let locked = self.flavour.locked.as_ref();
         let locked = locked.map(|locked| locked.packages.as_slice());
@@ -246,7 +249,7 @@ impl<'a> BringingUp<'a> {
     /// A child of an earlier run: logged in as it is, else set up once more,
     /// since the address towards it or what somebody did to it may have
     /// changed.
-    async fn revive(&self, child: &Child) -> Result<Server, FlavourError> {
+    async fn repair(&self, child: &Child) -> Result<Server, FlavourError> {
         match self.log_in(child, REVIVING).await {
             Err(error @ ServerError::Login { .. }) => {
                 tracing::info!(%error, flavour = self.flavour.name, "set up once more");
@@ -258,7 +261,9 @@ impl<'a> BringingUp<'a> {
 
     async fn set_up(&self, child: &Child) -> Result<Server, FlavourError> {
         self.phase(Phase::Configuring);
-        let user = self.stand.user_with(child.credentials.password.clone());
+        let user = self
+            .environment
+            .user_with(child.credentials.password.clone());
         configure(child, &self.flavour.spec, &user).await?;
         self.phase(Phase::Starting);
         start(child, &self.flavour.spec).await?;
@@ -269,7 +274,7 @@ impl<'a> BringingUp<'a> {
         self.phase(Phase::LoggingIn);
         let login = Login {
             child,
-            nest: &self.stand.nest,
+            nest: &self.environment.nest,
             limit,
         };
         let server = log_in(&login).await?;

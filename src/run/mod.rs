@@ -3,48 +3,48 @@
 //! Speaks events; prints nothing. Knows how things follow each other and what
 //! happens when one of them fails: one flavour never stops another.
 
-mod after;
-mod ahead;
-mod backlog;
 mod case;
-mod cell;
 mod cleanup;
 mod command;
-mod command_cell;
+mod command_suite;
 mod comparison;
-mod course;
 mod database;
-mod excuses;
+mod environment;
+mod evaluate;
 mod expectations;
+mod fail_fast;
 mod flavour;
-mod judge;
+mod known_failures;
 mod lock;
-mod mysqltest_cell;
+mod mysqltest_suite;
 mod pool;
-mod prepared;
+mod prefetch;
 mod proposal;
+mod recorder;
+mod scheduler;
 mod sessions;
 mod side_by_side;
-mod stand;
+mod spill;
+mod suite_run;
 mod supply;
 mod system;
-mod tally;
+mod teardown;
 mod thread;
-mod units;
 mod vacancy;
+mod validated;
 mod variables;
 mod work;
 
-pub use after::{After, Patience, put_to_rest};
 pub use command::{
     CommandEnd, CommandError, CommandRun, Invocation, Output, database_url, environment,
     run_command,
 };
-pub use flavour::{Freshness, golden_key, provide};
+pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
+pub use flavour::{StartFrom, golden_key, provide};
 pub use lock::{Lock, LockError};
-pub use prepared::{PrepareError, Prepared, RunOptions};
-pub use stand::{Stand, StandError, StandOptions, start_engine};
+pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy};
+pub use validated::{PrepareError, RunOptions, ValidatedPlan};
 pub use work::run_files_on;
 
 use std::collections::HashMap;
@@ -57,43 +57,43 @@ use std::time::Instant;
 use futures_util::FutureExt;
 
 use comparison::Comparison;
-use course::Course;
 use expectations::{Answers, write_expectations};
-use mysqltest_cell::Tools;
+use fail_fast::FailFast;
+use mysqltest_suite::Tools;
 use pool::work_through;
+use scheduler::Job;
 use side_by_side::run_flavours;
 use supply::{Servers, Supply};
-use units::Unit;
 use vacancy::Activity;
 use work::Work;
 
 use crate::event::{CaseResult, Event, Sender};
 use crate::matrix::{Expect, FilesSpec, Flavour, Isolation, SuiteKind};
-use crate::plan::{Cell, Plan};
+use crate::plan::{Plan, SuiteRun};
 use crate::server::Server;
-use crate::suite::Known;
+use crate::suite::KnownDivergences;
 
 /// What the flavours of a run have in common.
 #[derive(Debug, Clone)]
-struct Joint {
+struct RunContext {
     /// By suite and file.
     comparisons: Arc<HashMap<(String, PathBuf), Comparison>>,
-    course: Course,
+    fail_fast: FailFast,
     events: Sender,
     /// Of suites of the servers' own tests, by name.
-    known: Arc<HashMap<String, Arc<Known>>>,
+    known: Arc<HashMap<String, Arc<KnownDivergences>>>,
     /// Cases that were not run to their end.
     cut: Arc<AtomicUsize>,
     activity: Arc<Activity>,
 }
 
-impl Joint {
+impl RunContext {
     fn note_cut(&self) {
         self.cut.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells how a case has ended.
-    fn finish_case(&self, cell: &Cell, file: PathBuf, result: CaseResult) {
+    fn finish_case(&self, cell: &SuiteRun, file: PathBuf, result: CaseResult) {
         self.activity.note_case(&cell.suite.name, &file, &result);
         self.events.send(Event::CaseFinished {
             flavour: cell.flavour.clone(),
@@ -105,7 +105,7 @@ impl Joint {
 
     /// Whether outcomes of `.sql` files are written as expectation.
     fn updates(&self, files: &FilesSpec) -> bool {
-        self.course.update && files.expect == Expect::Stored
+        self.fail_fast.update && files.expect == Expect::Stored
     }
 
     /// A flavour that cannot be had answers nothing.
@@ -118,46 +118,53 @@ impl Joint {
 
 /// Provides all flavours of the plan and runs their cells, side by side.
 /// How that goes, and what fails, are events.
-pub async fn run(stand: &Stand, plan: &Plan, prepared: &Prepared, events: &Sender) {
+pub async fn run(
+    environment: &Environment,
+    plan: &Plan,
+    prepared: &ValidatedPlan,
+    events: &Sender,
+) {
     let begun = Instant::now();
-    let joint = prepared.join(plan, events);
+    let context = prepared.join(plan, events);
     let plan = Arc::new(plan.clone());
     let jobs = work::jobs(prepared.options.jobs, plan.flavours.len());
     let tools = Tools::default();
     let freshness = prepared.options.freshness;
     let provide = {
-        let (stand, events) = (stand.clone(), events.clone());
+        let (environment, events) = (environment.clone(), events.clone());
         move |flavour: Flavour| {
-            let (stand, events) = (stand.clone(), events.clone());
-            async move { provide(&stand, &flavour, freshness, begun, &events).await }
+            let (environment, events) = (environment.clone(), events.clone());
+            async move { provide(&environment, &flavour, freshness, begun, &events).await }
         }
     };
     let work = {
-        let (stand, plan, joint) = (stand.clone(), Arc::clone(&plan), joint.clone());
+        let (environment, plan, context) =
+            (environment.clone(), Arc::clone(&plan), context.clone());
         move |flavour: Flavour, server: Server| {
-            let (stand, plan, joint) = (stand.clone(), Arc::clone(&plan), joint.clone());
+            let (environment, plan, context) =
+                (environment.clone(), Arc::clone(&plan), context.clone());
             let tools = Arc::clone(&tools);
             async move {
-                let mut cells = plan.cells.iter();
+                let mut cells = plan.suite_runs.iter();
                 let Some(cell) = cells.find(|cell| cell.flavour == flavour.name) else {
                     return Vec::new();
                 };
                 let identity = server.identity.clone();
-                let supply = Servers::new(server, &stand, cell, &joint.events);
-                let work = Work::new(supply, &flavour.name, &identity, &plan, joint.clone());
-                run_work(Arc::new(work), &stand, &tools, jobs).await
+                let supply = Servers::new(server, &environment, cell, &context.events);
+                let work = Work::new(supply, &flavour.name, &identity, &plan, context.clone());
+                run_work(Arc::new(work), &environment, &tools, jobs).await
             }
         }
     };
-    let answers = run_flavours(&plan.flavours, &joint, provide, work).await;
-    let cut = joint.cut.load(Ordering::Relaxed);
+    let answers = run_flavours(&plan.flavours, &context, provide, work).await;
+    let cut = context.cut.load(Ordering::Relaxed);
     if cut > 0 {
         events.warn(format!(
             "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
         ));
     }
     let options = &prepared.options;
-    joint
+    context
         .activity
         .tell_vacancies(&plan, options.no_tests, events);
     write_expectations(answers, &plan, events);
@@ -166,13 +173,14 @@ pub async fn run(stand: &Stand, plan: &Plan, prepared: &Prepared, events: &Sende
 /// Runs a flavour's units; gives what was recorded of its files.
 async fn run_work(
     work: Arc<Work<Servers>>,
-    stand: &Stand,
+    environment: &Environment,
     tools: &Tools,
     jobs: usize,
 ) -> Vec<Answers> {
-    let run = |unit: Unit| {
-        let (work, stand, tools) = (Arc::clone(&work), stand.clone(), Arc::clone(tools));
-        async move { run_unit(work, unit, &stand, &tools).await }
+    let run = |unit: Job| {
+        let (work, environment, tools) =
+            (Arc::clone(&work), environment.clone(), Arc::clone(tools));
+        async move { run_unit(work, unit, &environment, &tools).await }
     };
     let given = work_through(work.units(jobs), run, |unit, reason| {
         work.lost(unit, &reason)
@@ -184,25 +192,25 @@ async fn run_work(
 
 async fn run_unit(
     work: Arc<Work<Servers>>,
-    unit: Unit,
-    stand: &Stand,
+    unit: Job,
+    environment: &Environment,
     tools: &Tools,
 ) -> Vec<Answers> {
     if work.cell(unit).suite.isolation == Isolation::Clone {
-        return run_isolated(work, unit, stand, tools).await;
+        return run_isolated(work, unit, environment, tools).await;
     }
     let supply = Arc::clone(&work.supply);
-    run_on(supply, work, unit, stand, tools).await
+    run_on(supply, work, unit, environment, tools).await
 }
 
 /// Runs a whole suite on a server of its own.
 async fn run_isolated(
     work: Arc<Work<Servers>>,
-    unit: Unit,
-    stand: &Stand,
+    unit: Job,
+    environment: &Environment,
     tools: &Tools,
 ) -> Vec<Answers> {
-    if work.joint.course.is_over() {
+    if work.context.fail_fast.is_over() {
         work.skip(unit);
         return Vec::new();
     }
@@ -211,7 +219,7 @@ async fn run_isolated(
         work.abort(unit, &reason);
         return Vec::new();
     }
-    let running = run_on(Arc::clone(&supply), work, unit, stand, tools);
+    let running = run_on(Arc::clone(&supply), work, unit, environment, tools);
     let ended = AssertUnwindSafe(running).catch_unwind().await;
     supply.close().await;
     ended.unwrap_or_else(|panic| resume_unwind(panic))
@@ -220,34 +228,34 @@ async fn run_isolated(
 async fn run_on(
     supply: Arc<Servers>,
     work: Arc<Work<Servers>>,
-    unit: Unit,
-    stand: &Stand,
+    unit: Job,
+    environment: &Environment,
     tools: &Tools,
 ) -> Vec<Answers> {
-    let (cell, joint) = (work.cell(unit), &work.joint);
+    let (cell, context) = (work.cell(unit), &work.context);
     match &cell.suite.kind {
         SuiteKind::Files(files) => {
             let files = Arc::clone(files);
             return Arc::clone(&work).run_files(supply, unit, files).await;
         }
         SuiteKind::Command(command) => {
-            let place = command_cell::Place {
+            let place = command_suite::Place {
                 cell,
-                stand,
+                environment,
                 place: unit.place,
             };
-            command_cell::run_command_cell(&*supply, &place, command, joint).await;
+            command_suite::run_command_cell(&*supply, &place, command, context).await;
         }
         SuiteKind::Mysqltest(spec) => {
-            let place = mysqltest_cell::Place {
+            let place = mysqltest_suite::Place {
                 cell,
-                stand,
+                environment,
                 tools,
                 place: unit.place,
             };
             match supply.lease().await {
                 Ok(lease) => {
-                    mysqltest_cell::run_mysqltest_cell(&lease.server, place, spec, joint).await;
+                    mysqltest_suite::run_mysqltest_cell(&lease.server, place, spec, context).await;
                 }
                 Err(reason) => work.abort(unit, &reason),
             }

@@ -8,14 +8,14 @@ use std::future::Future;
 
 use tokio::task::JoinSet;
 
-use super::units::{Unit, Units};
+use super::scheduler::{Job, Scheduler};
 
 /// Runs all units; what they give comes in the order in which they end. `lost`
 /// hears of a unit that panicked. Dropping the future ends all that run.
 pub(super) async fn work_through<T, F>(
-    mut units: Units,
-    run: impl Fn(Unit) -> F,
-    lost: impl Fn(Unit, String),
+    mut units: Scheduler,
+    run: impl Fn(Job) -> F,
+    lost: impl Fn(Job, String),
 ) -> Vec<T>
 where
     T: Send + 'static,
@@ -51,18 +51,18 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    use super::super::units::Cut;
+    use super::super::scheduler::Partitioning;
     use super::*;
 
-    fn files(count: usize, jobs: usize) -> Units {
+    fn files(count: usize, jobs: usize) -> Scheduler {
         let at_a_time = usize::MAX;
-        Units::new(&[Cut::Files { count, at_a_time }], jobs)
+        Scheduler::new(&[Partitioning::Files { count, at_a_time }], jobs)
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_unit_is_run_once_and_so_many_at_a_time() {
         let busy = Arc::new(AtomicUsize::new(0));
-        let run = |unit: Unit| {
+        let run = |unit: Job| {
             let busy = Arc::clone(&busy);
             async move {
                 let now = busy.fetch_add(1, Ordering::SeqCst) + 1;
@@ -81,7 +81,7 @@ mod tests {
     #[tokio::test]
     async fn a_unit_that_panics_is_told_and_the_others_go_on() {
         let lost = Mutex::new(Vec::new());
-        let run = |unit: Unit| async move {
+        let run = |unit: Job| async move {
             assert_ne!(unit.place, 1, "this one fails");
             unit.place
         };
@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn dropping_the_work_ends_what_runs() {
         let held = Arc::new(());
-        let run = |_: Unit| {
+        let run = |_: Job| {
             let held = Arc::clone(&held);
             async move {
                 std::future::pending::<()>().await;

@@ -8,20 +8,20 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::cleanup::Traces;
-use super::judge::Wrong;
-use crate::outcome::{Notice, Outcome};
+use super::evaluate::StepFailure;
+use crate::outcome::{Outcome, Warning};
 use crate::session::{Connect, LocalFolder, Session, SessionError};
 use crate::sql_text::Sql;
 
 /// How long a killed statement may take to end before its session is ended too.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What came of a statement that was sent.
 pub(super) enum Reply {
-    Outcome(Outcome, Vec<Notice>),
+    Outcome(Outcome, Vec<Warning>),
     /// The session was lost over it, or it took too long; the step has failed
     /// and the case goes on.
-    Failed(Wrong),
+    Failed(StepFailure),
 }
 
 /// Until when a statement may take, and the limit that this comes from.
@@ -40,17 +40,17 @@ pub(super) struct Sessions<'a, S> {
     /// What servers may read of this machine.
     folder: &'a LocalFolder,
     open: HashMap<Option<String>, Session>,
-    alarm: Alarm,
+    alarm: DeadlineTimer,
     traces: Traces,
 }
 
 /// A timer that is set anew for each statement. It is left to ring too early
 /// once in a while: setting it would cost each statement more than that.
-struct Alarm(Pin<Box<Sleep>>);
+struct DeadlineTimer(Pin<Box<Sleep>>);
 
-impl Alarm {
+impl DeadlineTimer {
     fn new() -> Self {
-        Alarm(Box::pin(tokio::time::sleep(Duration::ZERO)))
+        DeadlineTimer(Box::pin(tokio::time::sleep(Duration::ZERO)))
     }
 
     /// Returns when it is `when`.
@@ -82,7 +82,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
             database,
             folder,
             open: HashMap::from([(None, first)]),
-            alarm: Alarm::new(),
+            alarm: DeadlineTimer::new(),
             traces,
         }
     }
@@ -111,7 +111,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
                 self.open.insert(name.clone(), session);
                 return Ok(Reply::Outcome(outcome, notices));
             }
-            Some(Err(error)) => Wrong {
+            Some(Err(error)) => StepFailure {
                 expected: "an answer".to_owned(),
                 found: format!("{error}; the steps after it run in a new session"),
                 why: "the server ended the session",
@@ -175,8 +175,8 @@ impl<'a, S: Connect> Sessions<'a, S> {
 
     /// Ends a statement that takes too long, with its session: an answer that
     /// comes too late would be taken for that of the next statement.
-    async fn end(&self, id: u32, until: Until) -> Wrong {
-        let killed = timeout(LAST_WORDS, async {
+    async fn end(&self, id: u32, until: Until) -> StepFailure {
+        let killed = timeout(KILL_TIMEOUT, async {
             let mut session = self.server.connect(None).await?;
             let outcome = session.run(&format!("KILL {id}")).await?;
             session.close().await;
@@ -194,7 +194,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
             Err(_) => "it could not be killed in time".to_owned(),
         };
         let limit = humantime::format_duration(until.limit);
-        Wrong {
+        StepFailure {
             expected: format!("an answer within {limit}, the limit of the {}", until.of),
             found: format!("no answer; {what_then}"),
             why: "it took too long",
@@ -212,7 +212,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
     /// Closes all sessions; gives what the case did that may have left something.
     pub(super) async fn close(self) -> Traces {
         let closing = self.open.into_values().map(Session::close);
-        let _ = timeout(LAST_WORDS, join_all(closing)).await;
+        let _ = timeout(KILL_TIMEOUT, join_all(closing)).await;
         self.traces
     }
 }
@@ -221,7 +221,7 @@ async fn answer(
     session: &mut Session,
     sql: &Sql,
     wanted: bool,
-) -> Result<(Outcome, Vec<Notice>), SessionError> {
+) -> Result<(Outcome, Vec<Warning>), SessionError> {
     let outcome = session.run(sql).await?;
     let notices = match outcome.warnings() {
         0 => Vec::new(),
@@ -237,7 +237,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_alarm_rings_at_the_time_that_was_set_last() {
-        let mut alarm = Alarm::new();
+        let mut alarm = DeadlineTimer::new();
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         for (set, left) in [(5, 1), (60, 2), (3, 2)] {

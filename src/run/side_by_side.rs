@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
-use super::Joint;
+use super::RunContext;
 use super::expectations::Answers;
 use crate::event::{Event, Verdict};
 use crate::matrix::Flavour;
@@ -16,7 +16,7 @@ use crate::matrix::Flavour;
 /// the future ends all that runs.
 pub(super) async fn run_flavours<S, P, W>(
     flavours: &[Flavour],
-    joint: &Joint,
+    context: &RunContext,
     provide: impl Fn(Flavour) -> P,
     work: impl Fn(Flavour, S) -> W + Clone + Send + 'static,
 ) -> Vec<Answers>
@@ -28,12 +28,12 @@ where
     let mut tasks = JoinSet::new();
     for flavour in flavours.iter().cloned() {
         let providing = provide(flavour.clone());
-        let (work, joint) = (work.clone(), joint.clone());
+        let (work, context) = (work.clone(), context.clone());
         tasks.spawn(async move {
             let name = flavour.name.clone();
-            let answers = run_flavour(flavour, &joint, providing, work).await;
+            let answers = run_flavour(flavour, &context, providing, work).await;
             // Nobody is to wait for what does not come any more.
-            joint.without(&name);
+            context.without(&name);
             answers
         });
     }
@@ -41,7 +41,7 @@ where
     while let Some(ended) = tasks.join_next().await {
         match ended {
             Ok(of_flavour) => answers.extend(of_flavour),
-            Err(error) => joint.events.send(Event::Aborted {
+            Err(error) => context.events.send(Event::Aborted {
                 verdict: Verdict::NotProvided,
                 reason: our_own_fault(&error.to_string()),
             }),
@@ -52,7 +52,7 @@ where
 
 async fn run_flavour<S, W: Future<Output = Vec<Answers>>>(
     flavour: Flavour,
-    joint: &Joint,
+    context: &RunContext,
     providing: impl Future<Output = Option<S>>,
     work: impl Fn(Flavour, S) -> W,
 ) -> Vec<Answers> {
@@ -60,12 +60,12 @@ async fn run_flavour<S, W: Future<Output = Vec<Answers>>>(
     let server = match catch_panic(providing).await {
         Ok(Some(server)) => server,
         Ok(None) => {
-            joint.activity.note_unavailable(&name);
+            context.activity.note_unavailable(&name);
             return Vec::new();
         }
         Err(panic) => {
-            joint.activity.note_unavailable(&name);
-            joint.events.send(Event::FlavourUnavailable {
+            context.activity.note_unavailable(&name);
+            context.events.send(Event::FlavourUnavailable {
                 flavour: name,
                 required: flavour.required,
                 reason: our_own_fault(&panic),
@@ -76,14 +76,16 @@ async fn run_flavour<S, W: Future<Output = Vec<Answers>>>(
     let answers = match catch_panic(work(flavour, server)).await {
         Ok(answers) => answers,
         Err(panic) => {
-            joint.events.send(Event::Aborted {
+            context.events.send(Event::Aborted {
                 verdict: Verdict::NotProvided,
                 reason: format!("{name}: {}", our_own_fault(&panic)),
             });
             Vec::new()
         }
     };
-    joint.events.send(Event::FlavourFinished { flavour: name });
+    context
+        .events
+        .send(Event::FlavourFinished { flavour: name });
     answers
 }
 
@@ -111,12 +113,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::compare::{Answer, Kinds, Rules};
+    use crate::compare::{Kinds, NormalizedResult, Rules};
     use crate::event::Sender;
     use crate::matrix::Matrix;
     use crate::outcome::Outcome;
-    use crate::run::backlog::Depot;
-    use crate::run::comparison::{About, Came, Comparison, Listed, StepFacts};
+    use crate::run::comparison::{About, Comparison, Listed, StepFacts, StepOutcome};
+    use crate::run::spill::SpillBuffer;
     use crate::suite::Facts;
     use crate::version::Family;
 
@@ -135,7 +137,7 @@ mod tests {
         (SUITE.to_owned(), PathBuf::from(FILE))
     }
 
-    fn joint(flavours: &[Flavour], events: &Sender) -> Joint {
+    fn context(flavours: &[Flavour], events: &Sender) -> RunContext {
         let about = About {
             suite: SUITE.to_owned(),
             file: PathBuf::from(FILE),
@@ -146,10 +148,10 @@ mod tests {
             listed: Listed::Some,
         };
         let names: Vec<String> = flavours.iter().map(|one| one.name.clone()).collect();
-        let comparison = Comparison::new(about, &names, &Depot::default(), events);
-        Joint {
+        let comparison = Comparison::new(about, &names, &SpillBuffer::default(), events);
+        RunContext {
             comparisons: Arc::new(HashMap::from([(key(), comparison)])),
-            course: Default::default(),
+            fail_fast: Default::default(),
             events: events.clone(),
             known: Arc::default(),
             cut: Arc::default(),
@@ -158,15 +160,15 @@ mod tests {
     }
 
     /// Answers one step, each flavour in its own way.
-    fn answer(joint: &Joint, flavour: &Flavour) {
+    fn answer(context: &RunContext, flavour: &Flavour) {
         let facts = Facts {
             flavour: flavour.name.clone(),
             family: Family::Mariadb,
             version: "11.8.9".parse().expect("a version"),
             labels: Vec::new(),
         };
-        let mut sink = joint.comparisons[&key()].sink(&facts).expect("a way in");
-        let outcome = Outcome::Done {
+        let mut sink = context.comparisons[&key()].sink(&facts).expect("a way in");
+        let outcome = Outcome::Completed {
             affected: flavour.name.len() as u64,
             warnings: 0,
         };
@@ -177,8 +179,8 @@ mod tests {
             ordered: false,
             settled: Kinds::NONE,
         };
-        let came = Came {
-            answer: Answer::of(&outcome, &[]),
+        let came = StepOutcome {
+            answer: NormalizedResult::of(&outcome, &[]),
             failed: None,
             excused: Vec::new(),
         };
@@ -189,7 +191,7 @@ mod tests {
     async fn run(panics_in: &'static str) -> (Vec<Vec<String>>, Vec<String>) {
         let (events, mut heard) = Sender::channel();
         let flavours = flavours();
-        let joint = joint(&flavours, &events);
+        let context = context(&flavours, &events);
         let provide = move |flavour: Flavour| async move {
             let is_first = flavour.name == "mysql-9.7";
             assert!(
@@ -199,9 +201,9 @@ mod tests {
             );
             Some(())
         };
-        let of_run = joint.clone();
+        let of_run = context.clone();
         let work = move |flavour: Flavour, ()| {
-            let joint = of_run.clone();
+            let context = of_run.clone();
             async move {
                 let is_first = flavour.name == "mysql-9.7";
                 assert!(
@@ -209,11 +211,11 @@ mod tests {
                     "no {} today",
                     flavour.name
                 );
-                answer(&joint, &flavour);
+                answer(&context, &flavour);
                 Vec::new()
             }
         };
-        run_flavours(&flavours, &joint, provide, work).await;
+        run_flavours(&flavours, &context, provide, work).await;
         let (mut diverged, mut failed) = (Vec::new(), Vec::new());
         while let Ok(event) = heard.try_recv() {
             match event {

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+use super::environment::Environment;
 use super::flavour::STARTING;
-use super::stand::Stand;
 use crate::event::Sender;
 use crate::name;
 use crate::nest::{Child, NestError};
-use crate::plan::Cell;
+use crate::plan::SuiteRun;
 use crate::server::{Login, Server, ServerError, access_of, log_in, started};
 use crate::session::Connect;
 
@@ -96,9 +96,9 @@ enum CopyError {
 /// Copies a flavour's golden child.
 #[derive(Clone)]
 struct Copies {
-    stand: Stand,
+    environment: Environment,
     /// Any of the flavour's cells.
-    cell: Cell,
+    cell: SuiteRun,
     /// Numbers the copies.
     next: Arc<AtomicUsize>,
     events: Sender,
@@ -111,7 +111,7 @@ impl Copies {
         let name = name::copy(&self.cell.container, name::Copy::Suite(number));
         let made = self.try_make(&name).await;
         if made.is_err()
-            && let Err(left) = self.stand.children.remove_half_made(&name).await
+            && let Err(left) = self.environment.children.remove_half_made(&name).await
         {
             tracing::debug!(%left, "the next run removes it");
         }
@@ -119,14 +119,16 @@ impl Copies {
     }
 
     async fn try_make(&self, name: &str) -> Result<Arc<Lease<Server>>, CopyError> {
-        let Copies { stand, cell, .. } = self;
-        let of = stand.children.current(&cell.container);
-        let access = access_of(&cell.server, &stand.user_of(&cell.flavour));
-        let child = stand.children.throwaway(&of, name, &access).await?;
-        stand.children.start(&child).await?;
+        let Copies {
+            environment, cell, ..
+        } = self;
+        let of = environment.children.current(&cell.container);
+        let access = access_of(&cell.server, &environment.user_of(&cell.flavour));
+        let child = environment.children.throwaway(&of, name, &access).await?;
+        environment.children.start(&child).await?;
         let login = Login {
             child: &child,
-            nest: &stand.nest,
+            nest: &environment.nest,
             limit: STARTING,
         };
         let server = started(&child, &cell.server, log_in(&login)).await?;
@@ -138,7 +140,7 @@ impl Copies {
         let Some(child) = &lease.copy else {
             return;
         };
-        if let Err(left) = self.stand.children.remove(&child.name).await {
+        if let Err(left) = self.environment.children.remove(&child.name).await {
             self.events.warn(format!(
                 "container `{}` stays until the next run: {left}",
                 child.name
@@ -164,7 +166,12 @@ struct Held {
 
 impl Servers {
     /// Those of a flavour that has a server, and of which this is a cell.
-    pub(super) fn new(server: Server, stand: &Stand, cell: &Cell, events: &Sender) -> Self {
+    pub(super) fn new(
+        server: Server,
+        environment: &Environment,
+        cell: &SuiteRun,
+        events: &Sender,
+    ) -> Self {
         let held = Held {
             current: Some(Lease::new(server, None)),
             former: Vec::new(),
@@ -172,7 +179,7 @@ impl Servers {
         };
         Servers {
             copies: Copies {
-                stand: stand.clone(),
+                environment: environment.clone(),
                 cell: cell.clone(),
                 next: Arc::default(),
                 events: events.clone(),

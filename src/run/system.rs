@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::{timeout, timeout_at};
 
-use super::judge::Wrong;
+use super::evaluate::StepFailure;
 use super::sessions::Until;
 use crate::sql_text::escape_bytes;
 use crate::suite::SystemCommand;
@@ -43,7 +43,7 @@ impl Commands {
         command: &SystemCommand,
         text: Vec<u8>,
         until: Until,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), StepFailure> {
         let text = text.trim_ascii_end();
         if let Some(text) = text.strip_suffix(b"&")
             && !text.ends_with(b"&")
@@ -60,7 +60,7 @@ impl Commands {
             Err(_) => {
                 group.end().await;
                 let limit = humantime::format_duration(until.limit);
-                Err(Wrong {
+                Err(StepFailure {
                     expected: format!("an end within {limit}, the limit of the {}", until.of),
                     found: "the command was still running; it was ended".to_owned(),
                     why: "it took too long",
@@ -131,11 +131,11 @@ async fn keep(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     kept
 }
 
-fn judge(command: &SystemCommand, end: &End) -> Result<(), Wrong> {
+fn judge(command: &SystemCommand, end: &End) -> Result<(), StepFailure> {
     let text = |bytes: &[u8]| escape_bytes(bytes).trim().to_owned();
     if end.status.success() == command.must_fail {
         let shown = [text(&end.output), text(&end.errors)].join("\n");
-        return Err(Wrong {
+        return Err(StepFailure {
             expected: match command.must_fail {
                 true => "a command that fails".to_owned(),
                 false => "a command that succeeds".to_owned(),
@@ -148,7 +148,7 @@ fn judge(command: &SystemCommand, end: &End) -> Result<(), Wrong> {
         });
     }
     match &command.output {
-        Some(expected) if *expected != text(&end.output) => Err(Wrong {
+        Some(expected) if *expected != text(&end.output) => Err(StepFailure {
             expected: expected.clone(),
             found: text(&end.output),
             why: "another output of the command",
@@ -158,8 +158,8 @@ fn judge(command: &SystemCommand, end: &End) -> Result<(), Wrong> {
     }
 }
 
-fn not_started(error: &io::Error) -> Wrong {
-    Wrong {
+fn not_started(error: &io::Error) -> StepFailure {
+    StepFailure {
         expected: "a command that `bash` runs".to_owned(),
         found: format!("it could not be run: {error}"),
         why: "the command could not be run",

@@ -80,7 +80,7 @@ impl Activity {
     /// Warns of files of which no step ran on any flavour; where nothing ran at
     /// all, that is what the run is told to have come to.
     pub(super) fn tell_vacancies(&self, plan: &Plan, no_tests: NoTests, events: &Sender) {
-        if plan.cells.is_empty() {
+        if plan.suite_runs.is_empty() {
             return;
         }
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +106,7 @@ impl State {
         let mut vacant = Vec::new();
         for suite in suites_of(plan) {
             let on = plan
-                .cells
+                .suite_runs
                 .iter()
                 .filter(|cell| cell.suite.name == suite.name);
             let on = on.map(|cell| cell.flavour.as_str());
@@ -196,7 +196,7 @@ fn nothing_ran(why: &[String]) -> String {
 /// of the run.
 pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
     let mut why = Vec::new();
-    if plan.cells.is_empty() {
+    if plan.suite_runs.is_empty() {
         why.push(match parts_of(whole) {
             0 => "no chosen suite runs on a chosen flavour".to_owned(),
             count => format!("this part of the run holds none of its {count} files"),
@@ -248,7 +248,7 @@ fn first_action(steps: impl Iterator<Item = Result<Step, SuiteError>>) -> Result
 /// The suites of a plan, once each.
 fn suites_of(plan: &Plan) -> Vec<&SuiteSpec> {
     let mut suites: Vec<&SuiteSpec> = Vec::new();
-    for cell in &plan.cells {
+    for cell in &plan.suite_runs {
         if !suites.iter().any(|suite| suite.name == cell.suite.name) {
             suites.push(&cell.suite);
         }

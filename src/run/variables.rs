@@ -210,7 +210,7 @@ mod tests {
         let names = ["a".to_owned()];
         let told = variables.bind(&names, &row([None, None]));
         assert_eq!(told, Err("2 columns".to_owned()));
-        let done = Outcome::Done {
+        let done = Outcome::Completed {
             affected: 1,
             warnings: 0,
         };

@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Joint;
-use super::cell::{FileUnit, run_file};
+use super::RunContext;
 use super::expectations::{Answers, write_expectations};
 use super::pool::work_through;
-use super::prepared::Prepared;
+use super::scheduler::{Job, Partitioning, Scheduler};
 use super::side_by_side::our_own_fault;
+use super::suite_run::{FileUnit, run_file};
 use super::supply::{Only, Supply};
 use super::thread::on_own_thread;
-use super::units::{Cut, Unit, Units};
+use super::validated::ValidatedPlan;
 use crate::event::{CaseResult, Sender};
 use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
-use crate::plan::{Cell, Plan};
+use crate::plan::{Plan, SuiteRun};
 use crate::session::Connect;
 use crate::suite::Facts;
 use crate::version::Identity;
@@ -27,14 +27,14 @@ use crate::version::Identity;
 /// A flavour that somebody is logged in to, with what is to be run on it.
 pub(super) struct Work<P> {
     pub(super) supply: Arc<P>,
-    pub(super) joint: Joint,
+    pub(super) context: RunContext,
     /// What conditions are asked of, but for a suite's labels.
     facts: Facts,
     cells: Vec<CellWork>,
 }
 
 struct CellWork {
-    cell: Cell,
+    cell: SuiteRun,
     /// When its first unit began.
     begun: OnceLock<Instant>,
 }
@@ -46,16 +46,19 @@ impl<P> Work<P> {
         flavour: &str,
         identity: &Identity,
         plan: &Plan,
-        joint: Joint,
+        context: RunContext,
     ) -> Self {
-        let cells = plan.cells.iter().filter(|cell| cell.flavour == flavour);
+        let cells = plan
+            .suite_runs
+            .iter()
+            .filter(|cell| cell.flavour == flavour);
         let cells = cells.map(|cell| CellWork {
             cell: cell.clone(),
             begun: OnceLock::new(),
         });
         Work {
             supply: Arc::new(supply),
-            joint,
+            context,
             facts: Facts {
                 flavour: flavour.to_owned(),
                 family: identity.family,
@@ -67,35 +70,37 @@ impl<P> Work<P> {
     }
 
     /// The cells as units, `jobs` of them at a time.
-    pub(super) fn units(&self, jobs: usize) -> Units {
+    pub(super) fn units(&self, jobs: usize) -> Scheduler {
         let cuts = self.cells.iter().map(|work| match &work.cell.suite.kind {
             // It is run as a whole, since it has a server of its own.
-            SuiteKind::Files(_) if work.cell.suite.isolation == Isolation::Clone => Cut::Whole,
-            SuiteKind::Files(files) => Cut::Files {
+            SuiteKind::Files(_) if work.cell.suite.isolation == Isolation::Clone => {
+                Partitioning::Whole
+            }
+            SuiteKind::Files(files) => Partitioning::Files {
                 count: files.files.len(),
                 at_a_time: files.jobs.unwrap_or(usize::MAX),
             },
-            SuiteKind::Command(_) => Cut::Whole,
+            SuiteKind::Command(_) => Partitioning::Whole,
             // It has workers of its own.
-            SuiteKind::Mysqltest(_) => Cut::Alone,
+            SuiteKind::Mysqltest(_) => Partitioning::Exclusive,
         });
-        Units::new(&cuts.collect::<Vec<_>>(), jobs)
+        Scheduler::new(&cuts.collect::<Vec<_>>(), jobs)
     }
 
-    pub(super) fn cell(&self, unit: Unit) -> &Cell {
+    pub(super) fn cell(&self, unit: Job) -> &SuiteRun {
         &self.cells[unit.cell].cell
     }
 
     /// When the time of a unit's suite is over, and how long that is. It counts
     /// from when its first unit began.
-    fn deadline(&self, unit: Unit) -> Option<(Instant, Duration)> {
+    fn deadline(&self, unit: Job) -> Option<(Instant, Duration)> {
         let work = &self.cells[unit.cell];
         let begun = *work.begun.get_or_init(Instant::now);
         work.cell.suite.timeout.map(|limit| (begun + limit, limit))
     }
 
     /// What a unit runs: files of its suite, or the whole.
-    fn names(&self, unit: Unit) -> Vec<PathBuf> {
+    fn names(&self, unit: Job) -> Vec<PathBuf> {
         let suite = &self.cell(unit).suite;
         match &suite.kind {
             SuiteKind::Files(files) => files.files[parts(suite, files, unit)].to_vec(),
@@ -105,14 +110,14 @@ impl<P> Work<P> {
     }
 
     /// A unit whose task panicked: a fault of dbmatrix, and told as that.
-    pub(super) fn lost(&self, unit: Unit, reason: &str) {
+    pub(super) fn lost(&self, unit: Job, reason: &str) {
         self.abort(unit, &our_own_fault(reason));
     }
 
     /// Tells why nothing of a unit can be run.
-    pub(super) fn abort(&self, unit: Unit, reason: &str) {
+    pub(super) fn abort(&self, unit: Job, reason: &str) {
         let cell = self.cell(unit);
-        self.joint.course.note_failure();
+        self.context.fail_fast.note_failure();
         for file in self.names(unit) {
             self.leave_out(cell, &file);
             let result = CaseResult {
@@ -120,29 +125,29 @@ impl<P> Work<P> {
                 place: unit.place,
                 ..CaseResult::default()
             };
-            self.joint.finish_case(cell, file, result);
+            self.context.finish_case(cell, file, result);
         }
     }
 
     /// Counts a unit as one that was not run, since the run ends.
-    pub(super) fn skip(&self, unit: Unit) {
+    pub(super) fn skip(&self, unit: Job) {
         for file in self.names(unit) {
             self.leave_out(self.cell(unit), &file);
-            self.joint.note_cut();
+            self.context.note_cut();
         }
     }
 
     /// Nobody is to wait for this flavour's answers to a file.
-    fn leave_out(&self, cell: &Cell, file: &Path) {
+    fn leave_out(&self, cell: &SuiteRun, file: &Path) {
         let key = (cell.suite.name.clone(), file.to_owned());
-        if let Some(comparison) = self.joint.comparisons.get(&key) {
+        if let Some(comparison) = self.context.comparisons.get(&key) {
             comparison.without(&cell.flavour);
         }
     }
 }
 
 /// Which of a suite's files a unit runs.
-fn parts(suite: &SuiteSpec, files: &FilesSpec, unit: Unit) -> Range<usize> {
+fn parts(suite: &SuiteSpec, files: &FilesSpec, unit: Job) -> Range<usize> {
     match suite.isolation {
         Isolation::Database => unit.part..unit.part + 1,
         Isolation::Clone => 0..files.files.len(),
@@ -154,7 +159,7 @@ impl<P: Supply> Work<P> {
     pub(super) async fn run_files(
         self: Arc<Self>,
         supply: Arc<P>,
-        unit: Unit,
+        unit: Job,
         files: Arc<FilesSpec>,
     ) -> Vec<Answers> {
         on_own_thread(async move {
@@ -173,7 +178,7 @@ impl<P: Supply> Work<P> {
                     place: unit.place,
                     deadline,
                 };
-                answers.extend(run_file(&*supply, facts, &file, &self.joint).await);
+                answers.extend(run_file(&*supply, facts, &file, &self.context).await);
             }
             answers
         })
@@ -199,16 +204,16 @@ pub async fn run_files_on<S: Connect + 'static>(
     flavour: &str,
     identity: &Identity,
     plan: &Plan,
-    prepared: &Prepared,
+    prepared: &ValidatedPlan,
     events: &Sender,
 ) {
-    let joint = prepared.join(plan, events);
+    let context = prepared.join(plan, events);
     let mut plan = plan.clone();
-    plan.cells
+    plan.suite_runs
         .retain(|cell| matches!(cell.suite.kind, SuiteKind::Files(_)));
     let supply = Only::new(server);
-    let work = Arc::new(Work::new(supply, flavour, identity, &plan, joint));
-    let run = |unit: Unit| {
+    let work = Arc::new(Work::new(supply, flavour, identity, &plan, context));
+    let run = |unit: Job| {
         let work = Arc::clone(&work);
         async move {
             match &work.cell(unit).suite.kind {
@@ -226,6 +231,8 @@ pub async fn run_files_on<S: Connect + 'static>(
     });
     let answers = given.await.into_iter().flatten().collect();
     let no_tests = prepared.options.no_tests;
-    work.joint.activity.tell_vacancies(&plan, no_tests, events);
+    work.context
+        .activity
+        .tell_vacancies(&plan, no_tests, events);
     write_expectations(answers, &plan, events);
 }

@@ -64,7 +64,7 @@ pub async fn configure(
 ///
 /// # Errors
 /// As the engine's.
-pub async fn let_in(
+pub async fn grant_access(
     child: &Child,
     identity: &Identity,
     users: &[RoutedUser],

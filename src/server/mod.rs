@@ -21,7 +21,7 @@ mod tls;
 mod transcript;
 
 pub use certificate::{certificate_authority, pin};
-pub use configure::{ACCESS_FILE, access_of, configure, let_in};
+pub use configure::{ACCESS_FILE, access_of, configure, grant_access};
 pub use error::ServerError;
 pub use facts::Defaults;
 pub use install::{install, install_debian_packages};
@@ -34,7 +34,7 @@ pub use spec::{
     Durability, Installation, KeySource, MemoryProfile, Packages, Repository, RoutedUser,
     ServerSpec, Tarball, TarballSource,
 };
-pub use start::{revive, start, started, started_again};
+pub use start::{repair, start, started, started_again};
 pub use transcript::install_log;
 
 use crate::engine::{Exec, ExecOutput};

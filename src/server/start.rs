@@ -108,7 +108,7 @@ pub async fn started_again<T>(
 ///
 /// # Errors
 /// As of the engine.
-pub async fn revive(child: &Child) -> Result<bool, ServerError> {
+pub async fn repair(child: &Child) -> Result<bool, ServerError> {
     let service = unit_of(child).await?;
     let revive = Exec::script_with_systemd(REVIVE).env("SERVICE", &service);
     let output = succeed(child, "start the server", revive).await?;

@@ -17,7 +17,7 @@ use mysql_async::prelude::GlobalHandler;
 use rustix::fs::OFlags;
 use tokio_util::io::ReaderStream;
 
-use crate::outcome::Refusal;
+use crate::outcome::SqlError;
 use crate::sql_text::escape_bytes;
 
 /// The client's number for a file that is not there or cannot be read.
@@ -50,7 +50,7 @@ impl LocalFolder {
     }
 
     /// Opens a file that a server asks for.
-    fn open(&self, name: &[u8]) -> Result<std::fs::File, Refusal> {
+    fn open(&self, name: &[u8]) -> Result<std::fs::File, SqlError> {
         let path = self.base.join(OsStr::from_bytes(name));
         let missing = |error: io::Error| not_found(name, &error);
         let real = path.canonicalize().map_err(missing)?;
@@ -72,15 +72,15 @@ impl LocalFolder {
     }
 }
 
-fn refusal(code: u16, message: String) -> Refusal {
-    Refusal {
+fn refusal(code: u16, message: String) -> SqlError {
+    SqlError {
         code,
         state: "HY000".to_owned(),
         message,
     }
 }
 
-fn not_found(name: &[u8], error: &io::Error) -> Refusal {
+fn not_found(name: &[u8], error: &io::Error) -> SqlError {
     let name = escape_bytes(name);
     let words = match error.raw_os_error() {
         Some(2) => format!("File '{name}' not found (OS errno 2 - No such file or directory)"),
@@ -89,7 +89,7 @@ fn not_found(name: &[u8], error: &io::Error) -> Refusal {
     refusal(NOT_FOUND, words)
 }
 
-fn rejected(name: &[u8], root: &Path) -> Refusal {
+fn rejected(name: &[u8], root: &Path) -> SqlError {
     let name = escape_bytes(name);
     let root = root.display();
     refusal(
@@ -108,7 +108,7 @@ pub(super) struct LocalFiles(Arc<Mutex<State>>);
 struct State {
     folder: Option<LocalFolder>,
     /// Why the server did not get the last file that it asked for.
-    refused: Option<Refusal>,
+    refused: Option<SqlError>,
 }
 
 impl LocalFiles {
@@ -117,11 +117,11 @@ impl LocalFiles {
     }
 
     /// Why the server did not get the last file that it asked for.
-    pub(super) fn take_refusal(&self) -> Option<Refusal> {
+    pub(super) fn take_refusal(&self) -> Option<SqlError> {
         self.lock().refused.take()
     }
 
-    fn refuse(&self, refusal: Refusal) {
+    fn refuse(&self, refusal: SqlError) {
         self.lock().refused = Some(refusal);
     }
 
@@ -129,7 +129,7 @@ impl LocalFiles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self, name: &[u8]) -> Result<std::fs::File, Refusal> {
+    fn open(&self, name: &[u8]) -> Result<std::fs::File, SqlError> {
         let folder = self.lock().folder.clone();
         match folder {
             Some(folder) => folder.open(name),

@@ -20,7 +20,7 @@ use mysql_async::{ChangeUserOpts, Conn, Error};
 use thiserror::Error as ThisError;
 
 use self::local_file::LocalFiles;
-use crate::outcome::{Column, Notice, Outcome, Refusal, RowSet, Rows};
+use crate::outcome::{Column, Outcome, RowSet, Rows, SqlError, Warning};
 
 /// Character set of blobs and other bytes that are no text (`binary`).
 const BINARY: u16 = 63;
@@ -42,7 +42,7 @@ pub enum SessionError {
         /// Where to.
         address: SocketAddr,
         /// The server's error.
-        refusal: Refusal,
+        refusal: SqlError,
     },
     /// Who listens is not the server whose certificate was pinned.
     #[error(
@@ -155,7 +155,7 @@ impl Session {
         }
         Ok(match parts.len() {
             1 => parts.remove(0),
-            _ => Outcome::Several(parts),
+            _ => Outcome::MultiResult(parts),
         })
     }
 
@@ -214,11 +214,11 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError::Lost`].
-    pub async fn notices(&mut self) -> Result<Vec<Notice>, SessionError> {
+    pub async fn notices(&mut self) -> Result<Vec<Warning>, SessionError> {
         let outcome = self.run("SHOW WARNINGS").await?;
         let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
         let notices = rows.filter_map(|row| match row.texts().as_slice() {
-            [level, Some(code), message, ..] => Some(Notice {
+            [level, Some(code), message, ..] => Some(Warning {
                 level: level.clone().unwrap_or_default(),
                 code: code.parse().ok()?,
                 message: message.clone().unwrap_or_default(),
@@ -242,7 +242,7 @@ type TextResult<'a> = mysql_async::QueryResult<'a, 'static, mysql_async::TextPro
 async fn read_part(result: &mut TextResult<'_>) -> Result<(Outcome, bool), Error> {
     let columns: Vec<Column> = result.columns_ref().iter().map(column).collect();
     if columns.is_empty() {
-        let outcome = Outcome::Done {
+        let outcome = Outcome::Completed {
             affected: result.affected_rows(),
             warnings: result.warnings(),
         };
@@ -303,15 +303,15 @@ fn kind(column: &mysql_async::Column) -> String {
 }
 
 /// The server's error; anything else means that the session is gone.
-fn refused(error: Error) -> Result<Refusal, SessionError> {
+fn refused(error: Error) -> Result<SqlError, SessionError> {
     match error {
         Error::Server(error) => Ok(refusal(error)),
         other => Err(SessionError::Lost(other.to_string())),
     }
 }
 
-fn refusal(error: mysql_async::ServerError) -> Refusal {
-    Refusal {
+fn refusal(error: mysql_async::ServerError) -> SqlError {
+    SqlError {
         code: error.code,
         state: error.state,
         message: error.message,

@@ -35,18 +35,18 @@ pub struct Reason {
 
 /// The known divergences of one file.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct KnownDivergences {
     /// The file that tells them.
     pub path: PathBuf,
     /// In the order of the file.
-    pub entries: Vec<KnownEntry>,
+    pub entries: Vec<KnownDivergence>,
     /// Old names in the file that this release still understands.
     pub deprecations: Deprecations,
 }
 
 /// Flavours that answer a step unlike the others, or unlike what is expected.
 #[derive(Debug, Clone)]
-pub struct KnownEntry {
+pub struct KnownDivergence {
     /// Line of the entry, from 1.
     pub line: usize,
     /// The statement; white space does not count.
@@ -63,7 +63,7 @@ pub struct KnownEntry {
     pub expired: Option<String>,
 }
 
-impl KnownEntry {
+impl KnownDivergence {
     /// Whether it speaks of a flavour.
     pub fn covers(&self, facts: &Facts) -> bool {
         self.flavours.iter().any(|condition| condition.holds(facts))
@@ -87,7 +87,7 @@ pub fn one_line(statement: &str) -> String {
     statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-impl Known {
+impl KnownDivergences {
     /// Reads the file beside `file`; none is as good as an empty one.
     ///
     /// # Errors
@@ -97,9 +97,9 @@ impl Known {
         let path = known_path(file);
         match std::fs::read_to_string(&path) {
             Ok(text) => Self::parse(path, &text, proposing),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Known {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(KnownDivergences {
                 path,
-                ..Known::default()
+                ..KnownDivergences::default()
             }),
             Err(source) => Err(ConfigError::Read {
                 what: WHAT,
@@ -124,7 +124,7 @@ impl Known {
         }
         top.finish();
         let deprecations = problems.into_result(WHAT, &path, text)?;
-        Ok(Known {
+        Ok(KnownDivergences {
             path,
             entries,
             deprecations,
@@ -140,7 +140,7 @@ impl Known {
     }
 }
 
-fn read_entry(table: &TableReader<'_>, line: usize, proposing: bool) -> Option<KnownEntry> {
+fn read_entry(table: &TableReader<'_>, line: usize, proposing: bool) -> Option<KnownDivergence> {
     let statement = required(table, "statement");
     let nth = table.count("nth");
     let flavours = read_flavours(table);
@@ -157,7 +157,7 @@ fn read_entry(table: &TableReader<'_>, line: usize, proposing: bool) -> Option<K
     let expires = table.date("expires").map(|date| date.value.to_string());
     table.finish();
     let today = today();
-    Some(KnownEntry {
+    Some(KnownDivergence {
         line,
         statement: one_line(&statement?.value),
         nth: nth.map(|nth| nth.value as usize),
@@ -259,8 +259,8 @@ mod tests {
     use super::*;
     use crate::version::Family;
 
-    fn parse(text: &str) -> Result<Known, ConfigError> {
-        Known::parse(PathBuf::from("x.slt.divergences.toml"), text, false)
+    fn parse(text: &str) -> Result<KnownDivergences, ConfigError> {
+        KnownDivergences::parse(PathBuf::from("x.slt.divergences.toml"), text, false)
     }
 
     fn told(text: &str) -> Vec<String> {
@@ -354,7 +354,7 @@ expires = 'soon'
         );
         assert!(told(&text)[0].contains("expected a reason"));
         let path = PathBuf::from("x");
-        let known = Known::parse(path, &text, true).expect("a proposal");
+        let known = KnownDivergences::parse(path, &text, true).expect("a proposal");
         assert_eq!(known.about("SELECT \"a\\b\" FROM t", 2), [0]);
     }
 }

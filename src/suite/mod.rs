@@ -21,7 +21,7 @@ pub use error::SuiteError;
 pub use expectation::{Absent, Expectation, Recorded, UnlikeStatements, expectation_path};
 pub use form::statement_form;
 pub(crate) use known::read_kinds;
-pub use known::{Known, KnownEntry, Reason, known_path, one_line, proposal};
+pub use known::{KnownDivergence, KnownDivergences, Reason, known_path, one_line, proposal};
 pub use order::{asks_for_counts, asks_for_order};
 pub use slt::{SltOptions, SltSteps};
 pub use sql::{SqlMark, SqlSteps};

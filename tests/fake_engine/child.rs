@@ -1,6 +1,6 @@
 //! Children of any kind when an engine misbehaves: swept, stopped, made anew.
 
-use dbmatrix::nest::{Patience, Stage, Use, sync};
+use dbmatrix::nest::{Purpose, Stage, StopPatience, sync};
 
 use dbmatrix::session::TlsPolicy;
 
@@ -64,7 +64,7 @@ async fn a_server_that_does_not_end_in_time_is_ended() {
     let children = children(&fake).await;
     fake.put(MYSQL, "Running", &[]);
     fake.once("stop mysql-9-7", Trouble::Failed("still up after 30 s"));
-    let stopped = children.stop(MYSQL, Patience::Some).await;
+    let stopped = children.stop(MYSQL, StopPatience::Some).await;
     stopped.expect("an end");
     assert_eq!(fake.heard("kill mysql-9-7"), 1);
     assert_eq!(fake.there(), ["mysql-9-7: stopped"]);
@@ -80,7 +80,7 @@ async fn a_server_that_ends_is_not_killed() {
             fake.once("stop mysql-9-7", trouble);
         }
         for _ in 0..2 {
-            let stopped = children.stop(MYSQL, Patience::Some).await;
+            let stopped = children.stop(MYSQL, StopPatience::Some).await;
             stopped.expect("an end");
         }
         assert_eq!(fake.heard("kill mysql-9-7"), 0);
@@ -95,9 +95,9 @@ async fn a_held_or_hurried_server_is_killed_and_an_absent_one_is_fine() {
     fake.put(MYSQL, "Running", &[]);
     fake.put(MARIADB, "Frozen", &[]);
     for (name, patience) in [
-        (MYSQL, Patience::None),
-        (MARIADB, Patience::Some),
-        ("gone", Patience::Some),
+        (MYSQL, StopPatience::None),
+        (MARIADB, StopPatience::Some),
+        ("gone", StopPatience::Some),
     ] {
         children.stop(name, patience).await.expect("an end");
     }
@@ -109,8 +109,8 @@ async fn a_held_or_hurried_server_is_killed_and_an_absent_one_is_fine() {
 async fn a_container_has_its_address_again_and_no_other_has_it() {
     let fake = Stateful::start();
     let children = children(&fake).await;
-    let first = renewed(&children, &spec(MYSQL, "k"), Use::Now).await;
-    let second = renewed(&children, &spec(MARIADB, "k"), Use::Now).await;
+    let first = renewed(&children, &spec(MYSQL, "k"), Purpose::Now).await;
+    let second = renewed(&children, &spec(MARIADB, "k"), Purpose::Now).await;
     assert_ne!(first.address, second.address);
     children.remove(MYSQL).await.expect("a removal");
     let copy = children
@@ -155,7 +155,7 @@ async fn a_child_that_is_no_copy_is_made_anew_where_it_is_half_made_or_of_someth
     sync(&child).await.expect("a program");
     children.finish(&child).await.expect("a mark");
     children
-        .stop("tools", Patience::Some)
+        .stop("tools", StopPatience::Some)
         .await
         .expect("a stop");
     let (_, stage) = children.ensure(&spec_of("k")).await.expect("a child");

@@ -2,7 +2,7 @@
 //! and that the next run goes on from it.
 
 use dbmatrix::engine::EngineError;
-use dbmatrix::nest::{NestError, Use};
+use dbmatrix::nest::{NestError, Purpose};
 
 use super::nested::{MYSQL, access, children, golden, renewed, spec};
 use super::state::Stateful;
@@ -18,7 +18,7 @@ async fn a_copy_that_cannot_be_made_leaves_nothing_that_the_next_run_does_not_sw
             let spec = spec(MYSQL, "k");
             let golden = golden(&before, &spec).await;
             fake.once(step, trouble);
-            let failed = before.renew(&golden, &spec, Use::Now).await;
+            let failed = before.renew(&golden, &spec, Purpose::Now).await;
             assert!(failed.is_err(), "{step}: {trouble:?}");
             children(&fake).await;
             assert_eq!(fake.there(), ["golden--k: stopped, golden"], "{trouble:?}");
@@ -33,7 +33,7 @@ async fn a_copy_that_takes_too_long_is_given_up_and_swept() {
     let spec = spec(MYSQL, "k");
     let golden = golden(&before, &spec).await;
     fake.once("copy golden--k as mysql-9-7", Trouble::Endless);
-    let late = before.renew(&golden, &spec, Use::Now).await;
+    let late = before.renew(&golden, &spec, Purpose::Now).await;
     let late = late.expect_err("it is late");
     assert!(
         matches!(&late, NestError::Engine(EngineError::TimedOut { .. })),
@@ -53,7 +53,7 @@ async fn a_throwaway_copy_that_fails_leaves_nothing() {
         for trouble in NOT_DONE.into_iter().chain([Trouble::LostAfterwards]) {
             let fake = Stateful::start();
             let children = children(&fake).await;
-            renewed(&children, &spec(MYSQL, "k"), Use::Now).await;
+            renewed(&children, &spec(MYSQL, "k"), Purpose::Now).await;
             fake.once(step, trouble);
             let made = async {
                 let copy = children
@@ -77,7 +77,7 @@ async fn a_throwaway_copy_that_fails_leaves_nothing() {
 async fn a_throwaway_copy_is_nobodys_child_and_is_swept() {
     let fake = Stateful::start();
     let before = children(&fake).await;
-    renewed(&before, &spec(MYSQL, "k"), Use::Now).await;
+    renewed(&before, &spec(MYSQL, "k"), Purpose::Now).await;
     let copy = before
         .throwaway(MYSQL, "mysql-9-7-suite-1", &access(MYSQL))
         .await;
@@ -95,18 +95,18 @@ async fn a_held_child_is_taken_as_fresh_once() {
     let fake = Stateful::start();
     let before = children(&fake).await;
     let spec = spec(MYSQL, "k");
-    let child = renewed(&before, &spec, Use::Later).await;
+    let child = renewed(&before, &spec, Purpose::Later).await;
     before.hold(&child).await.expect("a hold");
     let held = ["golden--k: stopped, golden", "mysql-9-7: frozen, fresh"];
     assert_eq!(fake.there(), held);
     let after = children(&fake).await;
-    let taken = after.take_fresh(&spec).await.expect("a look");
+    let taken = after.claim_standby(&spec).await.expect("a look");
     assert_eq!(taken.expect("a child").address, child.address);
     assert_eq!(
         fake.there(),
         ["golden--k: stopped, golden", "mysql-9-7: running"]
     );
-    let again = after.take_fresh(&spec).await.expect("a look");
+    let again = after.claim_standby(&spec).await.expect("a look");
     assert!(again.is_none(), "somebody has used it");
 }
 
@@ -116,10 +116,10 @@ async fn a_held_child_that_cannot_go_on_is_not_fresh_any_more() {
         let fake = Stateful::start();
         let children = children(&fake).await;
         let spec = spec(MYSQL, "k");
-        let child = renewed(&children, &spec, Use::Later).await;
+        let child = renewed(&children, &spec, Purpose::Later).await;
         children.hold(&child).await.expect("a hold");
         fake.once("thaw mysql-9-7", trouble);
-        children.take_fresh(&spec).await.expect_err("a failure");
+        children.claim_standby(&spec).await.expect_err("a failure");
         assert!(fake.record(MYSQL, "fresh").is_empty(), "{trouble:?}");
     }
 }
@@ -129,8 +129,8 @@ async fn a_child_that_somebody_has_come_to_use_is_not_held() {
     let fake = Stateful::start();
     let children = children(&fake).await;
     let spec = spec(MYSQL, "k");
-    let child = renewed(&children, &spec, Use::Later).await;
-    let left = children.take_left(&spec).await.expect("a look");
+    let child = renewed(&children, &spec, Purpose::Later).await;
+    let left = children.claim_existing(&spec).await.expect("a look");
     assert!(left.is_some());
     children.hold(&child).await.expect("a look");
     assert_eq!(

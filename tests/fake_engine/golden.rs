@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use dbmatrix::nest::Use;
+use dbmatrix::nest::Purpose;
 
 use super::nested::{MARIADB, MYSQL, children, golden, keep, nest, renewed, spec, unswept};
 use super::state::Stateful;
@@ -124,8 +124,8 @@ async fn flavours_of_one_key_share_a_golden_child_that_is_made_once() {
     let children = children(&fake).await;
     let (one, other) = (spec(MYSQL, "k"), spec(MARIADB, "k"));
     tokio::join!(
-        renewed(&children, &one, Use::Now),
-        renewed(&children, &other, Use::Now)
+        renewed(&children, &one, Purpose::Now),
+        renewed(&children, &other, Purpose::Now)
     );
     assert_eq!(fake.heard("make golden--k"), 1);
     assert_eq!(

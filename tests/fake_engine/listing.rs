@@ -74,11 +74,11 @@ async fn a_list_tells_what_each_container_is() {
         [
             "m/m: Nest, Running",
             "m/golden--k: Golden, Stopped",
-            "m/half: Other, half made",
-            "m/mysql-9-7: Flavour(\"mysql-9.7\"), Frozen",
-            "m/mysql-9-7--twin: Ahead, Stopped",
+            "m/half: Other, Incomplete",
+            "m/mysql-9-7: Flavour(\"mysql-9.7\"), Paused",
+            "m/mysql-9-7--twin: Standby, Stopped",
             "m/theirs: Other, Running",
-            "z-half/z-half: Nest, half made",
+            "z-half/z-half: Nest, Incomplete",
             "z-stopped/z-stopped: Nest, Stopped",
         ]
     );

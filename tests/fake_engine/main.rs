@@ -328,7 +328,7 @@ async fn a_doctor_tells_what_is_half_made_and_removes_it_when_asked() {
     }
     let engine = findings
         .iter()
-        .find(|finding| finding.looked_at == "engine")
+        .find(|finding| finding.check == "engine")
         .expect("the engine is looked at");
     assert_eq!(engine.state, State::Ok, "{}", engine.found);
     let nest = findings
@@ -392,7 +392,7 @@ async fn only_what_runs_is_asked_for_its_state() {
         assert_eq!((row.snapshots, row.started, row.memory), (1, None, None));
     }
     let states = rows.iter().map(|row| row.state.as_str());
-    assert_eq!(states.collect::<Vec<_>>(), ["Stopped", "Frozen"]);
+    assert_eq!(states.collect::<Vec<_>>(), ["Stopped", "Paused"]);
     assert!(!fake.heard("GET /1.0/instances/stopped/state"));
     assert!(!fake.heard("GET /1.0/instances/frozen/state"));
 }

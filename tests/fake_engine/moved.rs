@@ -7,7 +7,8 @@ use std::net::Ipv4Addr;
 use dbmatrix::engine::EngineError;
 use dbmatrix::host::Names;
 use dbmatrix::nest::{
-    Arrival, Consistency, Import, Located, NestError, Package, Pruning, UpkeepError, locate, prune,
+    ExportSession, Import, IncomingContainer, Located, NestError, Pruning, SnapshotConsistency,
+    UpkeepError, locate, prune,
 };
 use tokio::io::AsyncReadExt;
 
@@ -28,7 +29,7 @@ async fn shop() -> (Stateful, Stateful, Located) {
     (host, inner, located.expect("it is there"))
 }
 
-async fn read(package: &mut Package) -> Result<String, EngineError> {
+async fn read(package: &mut ExportSession) -> Result<String, EngineError> {
     let content = package.open().await?;
     let mut text = String::new();
     let mut reader = content.into_reader();
@@ -40,7 +41,7 @@ async fn read(package: &mut Package) -> Result<String, EngineError> {
 async fn packed() -> String {
     let (_host, inner, located) = shop().await;
     let mut package = located
-        .package(Consistency::Clean, "")
+        .package(SnapshotConsistency::Clean, "")
         .await
         .expect("a copy");
     assert_eq!(
@@ -67,7 +68,7 @@ async fn a_copy_that_cannot_be_made_leaves_the_server_as_it_was() {
         for trouble in NOT_DONE.into_iter().chain([Trouble::LostAfterwards]) {
             let (_host, inner, located) = shop().await;
             inner.once(step, trouble);
-            let failed = located.package(Consistency::Clean, "").await;
+            let failed = located.package(SnapshotConsistency::Clean, "").await;
             assert!(matches!(failed, Err(UpkeepError::Engine(_))), "{step}");
             assert_eq!(inner.there(), ["shop: running"], "{step}: {trouble:?}");
         }
@@ -88,7 +89,7 @@ async fn a_child_that_cannot_be_packed_or_read_leaves_nothing() {
         for trouble in troubles {
             let (_host, inner, located) = shop().await;
             let mut package = located
-                .package(Consistency::Crash, "")
+                .package(SnapshotConsistency::Crash, "")
                 .await
                 .expect("a copy");
             inner.once(step, trouble);
@@ -103,7 +104,7 @@ async fn a_child_that_cannot_be_packed_or_read_leaves_nothing() {
 async fn a_package_that_a_killed_export_has_left_is_swept() {
     let (_host, inner, located) = shop().await;
     located
-        .package(Consistency::Crash, "")
+        .package(SnapshotConsistency::Crash, "")
         .await
         .expect("a copy");
     children(&inner).await;
@@ -184,9 +185,11 @@ async fn what_a_killed_import_has_left_is_swept_or_replaced() {
 }
 
 /// Sends a flavour to another engine, up to the step that fails.
-async fn send(arrival: &mut Arrival) -> Result<(), NestError> {
+async fn send(arrival: &mut IncomingContainer) -> Result<(), NestError> {
     let (_host, _inner, located) = shop().await;
-    let package = located.package(Consistency::Crash, arrival.mark()).await;
+    let package = located
+        .package(SnapshotConsistency::Crash, arrival.mark())
+        .await;
     let mut package = package.expect("a copy");
     let content = package.open().await?;
     arrival.receive(None, content.into_reader()).await?;
@@ -196,14 +199,16 @@ async fn send(arrival: &mut Arrival) -> Result<(), NestError> {
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_is_a_container_like_others_there() {
     let lab = Stateful::start();
-    let mut arrival = Arrival::at(&lab.engine(), SHOP).await.expect("a place");
+    let mut arrival = IncomingContainer::at(&lab.engine(), SHOP)
+        .await
+        .expect("a place");
     send(&mut arrival).await.expect("it arrives");
     assert_eq!(lab.there(), ["shop: stopped"]);
     assert_eq!(lab.record(SHOP, "flavour"), SHOP);
     for forgotten in ["owner", "stage", "parcel", "address"] {
         assert_eq!(lab.record(SHOP, forgotten), "", "{forgotten}");
     }
-    let taken = Arrival::at(&lab.engine(), SHOP).await;
+    let taken = IncomingContainer::at(&lab.engine(), SHOP).await;
     assert!(matches!(taken, Err(NestError::There { .. })));
 }
 
@@ -215,7 +220,9 @@ async fn what_cannot_be_sent_leaves_nothing_there_and_takes_nobody_elses() {
             Trouble::LostAfterwards,
         ] {
             let lab = Stateful::start();
-            let mut arrival = Arrival::at(&lab.engine(), SHOP).await.expect("a place");
+            let mut arrival = IncomingContainer::at(&lab.engine(), SHOP)
+                .await
+                .expect("a place");
             lab.once(step, trouble);
             let failed = send(&mut arrival).await;
             failed.expect_err(step);
@@ -226,7 +233,9 @@ async fn what_cannot_be_sent_leaves_nothing_there_and_takes_nobody_elses() {
         }
     }
     let lab = Stateful::start();
-    let mut arrival = Arrival::at(&lab.engine(), SHOP).await.expect("a place");
+    let mut arrival = IncomingContainer::at(&lab.engine(), SHOP)
+        .await
+        .expect("a place");
     lab.put_foreign(SHOP);
     send(&mut arrival)
         .await
@@ -264,7 +273,7 @@ async fn a_flavour_is_not_taken_for_the_packed_copy_of_another() {
         let (_host, inner, located) = shop().await;
         let own = [("flavour", taken), ("address", "10.99.1.21"), ("key", "k")];
         inner.put(taken, "Running", &own);
-        if let Ok(package) = located.package(Consistency::Clean, "").await {
+        if let Ok(package) = located.package(SnapshotConsistency::Clean, "").await {
             package.remove().await.expect("a removal");
         }
         let there = inner.there();

@@ -6,7 +6,7 @@ use dbmatrix::engine::Engine;
 use dbmatrix::image::{Builder, ImageOrigin, ImageStore};
 use dbmatrix::nest::{
     Access, Child, ChildAccess, ChildFile, ChildSpec, Children, Golden, Nest, NestError, Proxies,
-    Use,
+    Purpose,
 };
 use dbmatrix::session::{Secret, TlsPolicy};
 
@@ -95,7 +95,7 @@ pub(crate) async fn keep(children: &Children, child: Child) -> Result<Golden, Ne
 }
 
 /// A flavour's child that somebody has logged in to.
-pub(crate) async fn renewed(children: &Children, spec: &ChildSpec, use_of: Use) -> Child {
+pub(crate) async fn renewed(children: &Children, spec: &ChildSpec, use_of: Purpose) -> Child {
     let golden = golden(children, spec).await;
     let child = children.renew(&golden, spec, use_of).await.expect("a copy");
     children.mark_ready(&child).await.expect("a mark");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use dbmatrix::doctor::{Reach, State, look};
 use dbmatrix::engine::{Engine, EngineError, Limits};
 use dbmatrix::host::{EngineChoice, Names};
-use dbmatrix::nest::{FindError, Inner, NestError, standing, wake_nests};
+use dbmatrix::nest::{FindError, Inner, NestError, inspect, wake_nests};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
 use serde_json::json;
 
@@ -116,7 +116,7 @@ async fn nests_whose_engines_hang_are_asked_side_by_side() {
     put_nest_at(&host, "one", "Running", &one.socket);
     put_nest_at(&host, "other", "Running", &other.socket);
     let begun = Instant::now();
-    let nests = standing(&host.engine()).await.expect("two nests");
+    let nests = inspect(&host.engine()).await.expect("two nests");
     assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
     for nest in &nests {
         let Inner::Silent { remedy, .. } = &nest.inner else {
@@ -157,7 +157,7 @@ async fn a_doctor_waits_for_an_engine_that_is_slow() {
     });
     let choice = EngineChoice::Socket(fake.socket.clone());
     let findings = look(&choice, &Names::of(PROJECT), Reach::Machine).await;
-    let engine = findings.iter().find(|one| one.looked_at == "engine");
+    let engine = findings.iter().find(|one| one.check == "engine");
     let engine = engine.expect("the engine is looked at");
     assert_ne!(engine.state, State::Problem, "{}", engine.found);
     let is_slow = |found: &str| found.contains(" is slow") || found.contains("not answer");

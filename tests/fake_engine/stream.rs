@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use dbmatrix::engine::{Ending, EngineError, Exec, Size};
+use dbmatrix::engine::{EngineError, Exec, Size, StreamEnd};
 use serde_json::json;
 use tokio::io::{duplex, empty, sink};
 use tokio::sync::mpsc::channel;
@@ -47,7 +47,7 @@ fn ended(status: i64) -> Answer {
 const HASTY: &[Said] = &[Said::Ping, Said::Bytes(b"out"), Said::End, Said::HangUp];
 
 /// Passes nothing in; returns how it ended, and what came out.
-async fn pass(fake: &Fake) -> (Result<Ending, EngineError>, Vec<u8>, Vec<u8>) {
+async fn pass(fake: &Fake) -> (Result<StreamEnd, EngineError>, Vec<u8>, Vec<u8>) {
     let exec = Exec::new("true", []);
     let streams = fake.engine().attach("child", &exec, None).await;
     let (mut output, mut errors) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
@@ -64,7 +64,7 @@ async fn bytes_come_as_they_are_and_errors_apart_from_output() {
         false => program(method, path, WHOLE),
     });
     let (ending, output, errors) = pass(&fake).await;
-    assert_eq!(ending.expect("an end"), Ending::Exited(7));
+    assert_eq!(ending.expect("an end"), StreamEnd::Exited(7));
     assert_eq!((&*output, &*errors), (&b"\0out\r\n"[..], &b"\xfferr"[..]));
 }
 
@@ -75,7 +75,7 @@ async fn what_an_engine_said_is_read_though_it_has_gone() {
         false => program(method, path, HASTY),
     });
     let (ending, output, _) = pass(&fake).await;
-    assert_eq!(ending.expect("an end"), Ending::Exited(0));
+    assert_eq!(ending.expect("an end"), StreamEnd::Exited(0));
     assert_eq!(output, b"out");
 }
 
@@ -95,7 +95,7 @@ async fn a_programs_status_is_believed_where_its_streams_were_cut() {
         false => program(method, path, HALF),
     });
     let (ending, ..) = pass(&fake).await;
-    assert_eq!(ending.expect("an end"), Ending::Exited(137));
+    assert_eq!(ending.expect("an end"), StreamEnd::Exited(137));
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +116,7 @@ async fn a_stream_without_an_end_does_not_hold_up_that_of_the_program() {
         false => program(method, path, ENDLESS),
     });
     let (ending, output, _) = pass(&fake).await;
-    assert_eq!(ending.expect("an end"), Ending::Exited(0));
+    assert_eq!(ending.expect("an end"), StreamEnd::Exited(0));
     assert_eq!(output, b"out");
 }
 
@@ -127,7 +127,7 @@ async fn a_command_that_is_not_there_has_a_shells_status() {
         false => program(method, path, WHOLE),
     });
     let (ending, ..) = pass(&fake).await;
-    assert_eq!(ending.expect("an end"), Ending::Exited(127));
+    assert_eq!(ending.expect("an end"), StreamEnd::Exited(127));
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +140,7 @@ async fn who_reads_no_more_ends_it() {
     let (_orders, heard) = channel(1);
     let streams = streams.expect("it is attached");
     let ending = streams.pass(empty(), output, sink(), heard).await;
-    assert_eq!(ending.expect("an end"), Ending::Unread);
+    assert_eq!(ending.expect("an end"), StreamEnd::Unread);
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ async fn a_terminal_that_is_gone_ends_it() {
     let (_orders, heard) = channel(1);
     let streams = streams.expect("it is attached");
     let ending = streams.pass(empty(), sink(), sink(), heard).await;
-    assert_eq!(ending.expect("an end"), Ending::Gone);
+    assert_eq!(ending.expect("an end"), StreamEnd::Gone);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! The two containers of a flavour when an engine misbehaves: which one is its
 //! own, and that no third is left.
 
-use dbmatrix::nest::{Children, NestError, Use};
+use dbmatrix::nest::{Children, NestError, Purpose};
 
 use super::nested::{MYSQL, children, golden, renewed, spec};
 use super::state::Stateful;
@@ -15,9 +15,9 @@ const TWIN_NAME: &str = "mysql-9-7--twin";
 async fn after_a_run(fake: &Stateful) -> Children {
     let children = children(fake).await;
     let spec = spec(MYSQL, "k");
-    renewed(&children, &spec, Use::Now).await;
+    renewed(&children, &spec, Purpose::Now).await;
     let golden = golden(&children, &spec).await;
-    let copied = children.copy_ahead(&golden, &spec).await;
+    let copied = children.prepare_standby(&golden, &spec).await;
     copied.expect("a copy ahead");
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running", AHEAD]);
     children
@@ -34,7 +34,7 @@ async fn a_copy_that_is_there_is_not_made_again() {
     let golden = golden(&before, &spec).await;
     let next = children(&fake).await;
     for run in [&before, &next] {
-        let copied = run.copy_ahead(&golden, &spec).await;
+        let copied = run.prepare_standby(&golden, &spec).await;
         copied.expect("a copy ahead");
     }
     assert_eq!(fake.heard(COPY_TWIN), 1);
@@ -47,7 +47,7 @@ async fn the_next_run_takes_the_copy_made_ahead_and_copies_nothing() {
     after_a_run(&fake).await;
     let next = children(&fake).await;
     assert_eq!(next.current(MYSQL), MYSQL);
-    let taken = renewed(&next, &spec(MYSQL, "k"), Use::Now).await;
+    let taken = renewed(&next, &spec(MYSQL, "k"), Purpose::Now).await;
     assert_eq!(taken.name, TWIN_NAME);
     assert_eq!(next.current(MYSQL), taken.name);
     assert_eq!((fake.heard(COPY), fake.heard(COPY_TWIN)), (1, 1));
@@ -62,10 +62,12 @@ async fn runs_take_turns_and_leave_one_server_and_one_copy() {
     after_a_run(&fake).await;
     for turn in [TWIN_NAME, MYSQL, TWIN_NAME] {
         let run = children(&fake).await;
-        let taken = renewed(&run, &spec, Use::Now).await;
+        let taken = renewed(&run, &spec, Purpose::Now).await;
         assert_eq!(taken.name, turn);
         let golden = golden(&run, &spec).await;
-        run.copy_ahead(&golden, &spec).await.expect("a copy ahead");
+        run.prepare_standby(&golden, &spec)
+            .await
+            .expect("a copy ahead");
         let marks: Vec<bool> = [MYSQL, TWIN_NAME]
             .map(|name| fake.record(name, "ahead") == "true")
             .into();
@@ -81,7 +83,7 @@ async fn a_copy_ahead_of_another_key_is_replaced() {
     let next = children(&fake).await;
     let other = spec(MYSQL, "other");
     let golden = golden(&next, &other).await;
-    next.copy_ahead(&golden, &other).await.expect("a copy");
+    next.prepare_standby(&golden, &other).await.expect("a copy");
     assert_eq!(fake.record(TWIN_NAME, "key"), "other");
     assert_eq!(
         fake.there(),
@@ -100,7 +102,7 @@ async fn a_run_takes_no_copy_ahead_of_another_key() {
     after_a_run(&fake).await;
     let next = children(&fake).await;
     let other = spec(MYSQL, "other");
-    let taken = renewed(&next, &other, Use::Now).await;
+    let taken = renewed(&next, &other, Purpose::Now).await;
     assert_eq!(fake.record(&taken.name, "key"), "other");
     assert_eq!(fake.heard("copy golden--other as mysql-9-7--twin"), 1);
 }
@@ -112,7 +114,7 @@ async fn a_run_takes_no_copy_ahead_that_somebody_has_started() {
     let engine = fake.engine();
     let started = engine.power(TWIN_NAME, dbmatrix::engine::Power::Start);
     started.await.expect("a start");
-    renewed(&children(&fake).await, &spec(MYSQL, "k"), Use::Now).await;
+    renewed(&children(&fake).await, &spec(MYSQL, "k"), Purpose::Now).await;
     assert_eq!(fake.heard(COPY_TWIN), 2);
 }
 
@@ -124,10 +126,10 @@ async fn a_copy_ahead_that_fails_is_told_and_leaves_the_server_alone() {
             let fake = Stateful::start();
             let run = children(&fake).await;
             let spec = spec(MYSQL, "k");
-            renewed(&run, &spec, Use::Now).await;
+            renewed(&run, &spec, Purpose::Now).await;
             let golden = golden(&run, &spec).await;
             fake.once(step, trouble);
-            let failed = run.copy_ahead(&golden, &spec).await;
+            let failed = run.prepare_standby(&golden, &spec).await;
             failed.expect_err("a failure");
             assert_eq!(run.current(MYSQL), MYSQL);
             // What is half made is nobody's: the next run sweeps it.
@@ -137,7 +139,7 @@ async fn a_copy_ahead_that_fails_is_told_and_leaves_the_server_alone() {
                 [GOLDEN, "mysql-9-7: running"],
                 "{step}: {trouble:?}"
             );
-            next.copy_ahead(&golden, &spec).await.expect("a copy");
+            next.prepare_standby(&golden, &spec).await.expect("a copy");
             assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running", AHEAD]);
         }
     }
@@ -148,12 +150,12 @@ async fn a_copy_ahead_that_is_half_made_is_made_anew_by_the_same_run() {
     let fake = Stateful::start();
     let run = children(&fake).await;
     let spec = spec(MYSQL, "k");
-    renewed(&run, &spec, Use::Now).await;
+    renewed(&run, &spec, Purpose::Now).await;
     let golden = golden(&run, &spec).await;
     fake.once(COPY_TWIN, Trouble::LostAfterwards);
-    let failed = run.copy_ahead(&golden, &spec).await;
+    let failed = run.prepare_standby(&golden, &spec).await;
     failed.expect_err("a lost answer");
-    run.copy_ahead(&golden, &spec).await.expect("a copy");
+    run.prepare_standby(&golden, &spec).await.expect("a copy");
     assert_eq!(fake.heard(COPY_TWIN), 2);
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running", AHEAD]);
 }
@@ -167,10 +169,10 @@ async fn a_copy_ahead_that_cannot_be_claimed_stays_for_the_next_run() {
         let spec = spec(MYSQL, "k");
         let golden = golden(&run, &spec).await;
         fake.once("set mysql-9-7--twin", trouble);
-        let failed = run.renew(&golden, &spec, Use::Now).await;
+        let failed = run.renew(&golden, &spec, Purpose::Now).await;
         failed.expect_err("a failure");
         assert_eq!(run.current(MYSQL), MYSQL, "{trouble:?}");
-        run.remove_former(MYSQL).await.expect("nothing to remove");
+        run.remove_inactive(MYSQL).await.expect("nothing to remove");
         children(&fake).await;
         assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running", AHEAD]);
     }
@@ -185,11 +187,11 @@ async fn a_turn_that_does_not_start_leaves_the_former_server_to_the_flavour() {
         let spec = spec(MYSQL, "k");
         let golden = golden(&run, &spec).await;
         fake.once("start mysql-9-7--twin", trouble);
-        let failed = run.renew(&golden, &spec, Use::Now).await;
+        let failed = run.renew(&golden, &spec, Purpose::Now).await;
         failed.expect_err("a failure");
         // As a run that is cut does it.
         run.remove_half_made(TWIN_NAME).await.expect("a removal");
-        run.remove_former(MYSQL).await.expect("a look");
+        run.remove_inactive(MYSQL).await.expect("a look");
         assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running"], "{trouble:?}");
         let next = children(&fake).await;
         assert_eq!(next.current(MYSQL), MYSQL);
@@ -201,7 +203,7 @@ async fn a_run_that_is_killed_at_work_leaves_the_later_server_to_the_flavour() {
     let fake = Stateful::start();
     after_a_run(&fake).await;
     let killed = children(&fake).await;
-    renewed(&killed, &spec(MYSQL, "k"), Use::Now).await;
+    renewed(&killed, &spec(MYSQL, "k"), Purpose::Now).await;
     let next = children(&fake).await;
     assert_eq!(next.current(MYSQL), TWIN_NAME);
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
@@ -211,13 +213,15 @@ async fn a_run_that_is_killed_at_work_leaves_the_later_server_to_the_flavour() {
 async fn what_was_before_goes_and_one_copied_ahead_stays() {
     let fake = Stateful::start();
     let run = after_a_run(&fake).await;
-    run.remove_former(MYSQL).await.expect("a look");
+    run.remove_inactive(MYSQL).await.expect("a look");
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running", AHEAD]);
     let next = children(&fake).await;
-    renewed(&next, &spec(MYSQL, "k"), Use::Now).await;
-    next.remove_former(MYSQL).await.expect("a removal");
+    renewed(&next, &spec(MYSQL, "k"), Purpose::Now).await;
+    next.remove_inactive(MYSQL).await.expect("a removal");
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
-    next.remove_former(MYSQL).await.expect("nothing to remove");
+    next.remove_inactive(MYSQL)
+        .await
+        .expect("nothing to remove");
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
 }
 
@@ -245,9 +249,9 @@ async fn a_former_server_that_cannot_be_removed_is_swept_by_the_next_run() {
     let fake = Stateful::start();
     after_a_run(&fake).await;
     let run = children(&fake).await;
-    renewed(&run, &spec(MYSQL, "k"), Use::Now).await;
+    renewed(&run, &spec(MYSQL, "k"), Purpose::Now).await;
     fake.always("remove mysql-9-7", Trouble::Refused(500, "busy"));
-    let failed = run.remove_former(MYSQL).await;
+    let failed = run.remove_inactive(MYSQL).await;
     failed.expect_err("a failure");
     fake.recover();
     let next = children(&fake).await;
@@ -261,7 +265,7 @@ async fn a_flavour_whose_server_is_gone_takes_the_copy_made_ahead() {
     let run = after_a_run(&fake).await;
     run.remove(MYSQL).await.expect("a removal");
     let next = children(&fake).await;
-    let taken = renewed(&next, &spec(MYSQL, "k"), Use::Now).await;
+    let taken = renewed(&next, &spec(MYSQL, "k"), Purpose::Now).await;
     assert_eq!(taken.name, TWIN_NAME);
     next.remove_other(MYSQL).await.expect("nothing to remove");
     assert_eq!(fake.there(), [GOLDEN, "mysql-9-7--twin: running"]);
@@ -296,8 +300,11 @@ async fn a_name_alone_lets_nothing_go() {
         }
         let there = fake.there();
         let refused = [
-            children.renew(&golden, &spec, Use::Now).await.map(|_| ()),
-            children.copy_ahead(&golden, &spec).await,
+            children
+                .renew(&golden, &spec, Purpose::Now)
+                .await
+                .map(|_| ()),
+            children.prepare_standby(&golden, &spec).await,
             children.remove(MYSQL).await,
             children.remove_other(MYSQL).await,
         ];

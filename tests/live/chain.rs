@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use dbmatrix::engine::{Engine, Exec, Power};
-use dbmatrix::host::{EngineChoice, Names, Survey, survey};
+use dbmatrix::host::{EngineChoice, EngineProbe, Names, detect_engine};
 use dbmatrix::nest::{Found, locate};
 use dbmatrix::route::{GuardError, Routes};
 use dbmatrix::server::{Login, log_in};
@@ -346,8 +346,8 @@ pub(crate) fn find(flavour: &str) -> Result<Found, libtest_mimic::Failed> {
 }
 
 pub(crate) async fn running() -> Result<Engine, libtest_mimic::Failed> {
-    match survey(&EngineChoice::Any).await {
-        Survey::Running(engine) => Ok(engine),
+    match detect_engine(&EngineChoice::Any).await {
+        EngineProbe::Running(engine) => Ok(engine),
         other => Err(format!("{other}").into()),
     }
 }

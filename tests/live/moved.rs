@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use dbmatrix::engine::{Engine, Exec, FileMode};
-use dbmatrix::host::{EngineChoice, Survey, survey};
+use dbmatrix::host::{EngineChoice, EngineProbe, detect_engine};
 use dbmatrix::nest::list_all;
 use libtest_mimic::Failed;
 use rustix::process::Signal;
@@ -24,8 +24,8 @@ const ASKED: &str = "SELECT CONCAT('top ', shop.f()) AS top";
 
 /// The host's engine.
 fn host() -> Result<Engine, Failed> {
-    match block_on(async { survey(&EngineChoice::Any).await }) {
-        Survey::Running(engine) => Ok(engine.in_project(PROJECT)),
+    match block_on(async { detect_engine(&EngineChoice::Any).await }) {
+        EngineProbe::Running(engine) => Ok(engine.in_project(PROJECT)),
         found => Err(found.to_string().into()),
     }
 }

@@ -1,7 +1,7 @@
 //! What of a run a reader of the page may want to look at.
 
 use super::{Finding, Side, State};
-use crate::event::{Divergence, Standing};
+use crate::event::{DifferenceStatus, Divergence};
 use crate::report::insignificant::{FormSum, sum_up};
 use crate::report::record::RunRecord;
 use crate::report::text::count;
@@ -62,7 +62,7 @@ pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
         };
         all.push(of_failure(state, &group));
     }
-    let is_significant = |found: &&Divergence| found.standing != Standing::Shown;
+    let is_significant = |found: &&Divergence| found.standing != DifferenceStatus::Shown;
     let significant = run.divergences.iter().filter(is_significant);
     all.extend(significant.map(|found| of_divergence(run, found)));
     for sum in sum_up(run) {
@@ -121,9 +121,9 @@ fn of_form(run: &RunRecord, form: &FormSum<'_>) -> Option<Finding> {
 
 fn of_divergence(run: &RunRecord, found: &Divergence) -> Finding {
     let (state, reasons) = match &found.standing {
-        Standing::New => (State::New, Vec::new()),
-        Standing::Known(reasons) => (State::Known, reasons.clone()),
-        Standing::Shown => (State::Shown, Vec::new()),
+        DifferenceStatus::New => (State::New, Vec::new()),
+        DifferenceStatus::Known(reasons) => (State::Known, reasons.clone()),
+        DifferenceStatus::Shown => (State::Shown, Vec::new()),
     };
     let groups = run.masks.join_groups(found);
     let sides = groups.iter().map(|group| Side {

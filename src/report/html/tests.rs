@@ -1,11 +1,11 @@
 //! The page of a run in which all happens.
 
 use super::*;
-use crate::report::sample;
+use crate::report::test_fixtures;
 
 #[test]
 fn a_page_needs_nothing_else_and_holds_no_markup_of_a_server() {
-    let page = render(&sample::record());
+    let page = render(&test_fixtures::record());
     for outside in ["src=", "@import", "url(", "<link"] {
         assert!(!page.contains(outside), "{outside}");
     }
@@ -15,7 +15,7 @@ fn a_page_needs_nothing_else_and_holds_no_markup_of_a_server() {
 
 #[test]
 fn each_finding_has_its_state_kinds_and_flavours() {
-    let page = render(&sample::record());
+    let page = render(&test_fixtures::record());
     for state in State::ALL {
         let findings = format!("data-state=\"{}\"", state.name());
         assert!(page.contains(&findings), "{findings}");

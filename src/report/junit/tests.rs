@@ -1,11 +1,11 @@
 //! The document of a run in which all happens.
 
 use super::*;
-use crate::report::sample;
+use crate::report::test_fixtures;
 
 #[test]
 fn all_that_happens_is_told() {
-    let text = render(&sample::record()).expect("text");
+    let text = render(&test_fixtures::record()).expect("text");
     insta::assert_snapshot!(text, @r#"
     <?xml version="1.0" encoding="UTF-8"?>
     <testsuites name="dbmatrix" tests="8" failures="3" errors="1" time="1.500">

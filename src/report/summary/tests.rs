@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::compare::Kind;
-use crate::event::{Divergence, Event, Failure, Group, Reason, ServerFacts, Stale, Standing};
+use crate::event::{
+    DifferenceStatus, Divergence, Event, Failure, Group, Reason, ServerFacts, Stale,
+};
 
 fn ready(record: &mut RunRecord, flavour: &str, version: &str) {
-    record.hear(Event::FlavourReady {
+    record.on_event(Event::FlavourReady {
         flavour: flavour.to_owned(),
         server: ServerFacts {
             version: version.to_owned(),
@@ -20,7 +22,7 @@ fn ready(record: &mut RunRecord, flavour: &str, version: &str) {
 }
 
 fn missing(record: &mut RunRecord, flavour: &str) {
-    record.hear(Event::FlavourUnavailable {
+    record.on_event(Event::FlavourUnavailable {
         flavour: flavour.to_owned(),
         required: false,
         reason: "repository `https://repo.example/` is not reached from here:\nno route to host"
@@ -29,7 +31,7 @@ fn missing(record: &mut RunRecord, flavour: &str) {
 }
 
 fn ended(record: &mut RunRecord, flavour: &str, suite: &str, file: &str, result: CaseResult) {
-    record.hear(Event::CaseFinished {
+    record.on_event(Event::CaseFinished {
         flavour: flavour.to_owned(),
         suite: suite.to_owned(),
         file: PathBuf::from(file),
@@ -80,7 +82,7 @@ fn other_order() -> Failure {
 /// A suite that fails in one of its files in the same way on two flavours.
 fn sample() -> RunRecord {
     let mut record = RunRecord::default();
-    record.hear(Event::RunStarted {
+    record.on_event(Event::RunStarted {
         schema: 1,
         program: "dbmatrix 0.1.0".to_owned(),
         began: "2026-11-23T17:45:39Z".to_owned(),
@@ -108,7 +110,7 @@ fn sample() -> RunRecord {
         let result = failed(10, failures);
         ended(&mut record, flavour, "types", "sql/numbers.slt", result);
     }
-    record.hear(Event::Warning {
+    record.on_event(Event::Warning {
         text: "the nest's memory limit is set and not enforced".to_owned(),
     });
     record
@@ -336,11 +338,11 @@ fn what_is_missing_outweighs_what_failed() {
     assert_eq!(record.verdict(), Verdict::Failed);
     record.cases.clear();
     assert_eq!(record.verdict(), Verdict::Passed);
-    record.hear(Event::Interrupted);
+    record.on_event(Event::Interrupted);
     assert_eq!(record.verdict(), Verdict::Interrupted);
 }
 
-fn returning(standing: Standing) -> Divergence {
+fn returning(standing: DifferenceStatus) -> Divergence {
     let group = |flavours: &[&str], outcome: &str, kinds: &[Kind]| Group {
         flavours: flavours.iter().map(|&name| name.to_owned()).collect(),
         outcome: outcome.to_owned(),
@@ -372,9 +374,9 @@ fn a_new_difference_fails_and_tells_who_agrees() {
     for flavour in ["mysql-9.7", "mariadb-10.5"] {
         ended(&mut record, flavour, "types", "sql/dates.slt", passed(20));
     }
-    record.hear(Event::Diverged(returning(Standing::New)));
-    record.hear(Event::Diverged(returning(Standing::Shown)));
-    record.hear(Event::Stale(Stale {
+    record.on_event(Event::Diverged(returning(DifferenceStatus::New)));
+    record.on_event(Event::Diverged(returning(DifferenceStatus::Shown)));
+    record.on_event(Event::Stale(Stale {
         suite: "types".to_owned(),
         file: PathBuf::from("sql/dates.slt.divergences.toml"),
         line: 3,
@@ -435,7 +437,9 @@ fn known_differences_are_counted_or_told_with_their_reasons() {
         text: "MySQL has no RETURNING".to_owned(),
         link: Some("https://bugs.example/1".to_owned()),
     };
-    record.hear(Event::Diverged(returning(Standing::Known(vec![reason]))));
+    record.on_event(Event::Diverged(returning(DifferenceStatus::Known(vec![
+        reason,
+    ]))));
     assert_eq!(record.verdict(), Verdict::Passed);
     let short = shown(&mut record, 80, Duration::ZERO);
     assert!(
@@ -489,7 +493,7 @@ fn column_type(line: usize, statement: &str) -> Event {
         line,
         statement: statement.to_owned(),
         kinds: vec![Kind::ColumnType],
-        standing: Standing::Shown,
+        standing: DifferenceStatus::Shown,
         groups: vec![
             group("mysql-9.7", "BIGINT", &[]),
             group("mariadb-10.5", "INT", &[Kind::ColumnType]),
@@ -506,16 +510,16 @@ fn compared() -> RunRecord {
         ended(&mut record, flavour, "diff", "f.sql", passed(3000));
     }
     for line in 0..200 {
-        record.hear(column_type(line, &format!("SELECT {line}")));
+        record.on_event(column_type(line, &format!("SELECT {line}")));
     }
     for line in [2900, 2950] {
-        record.hear(Event::Diverged(Divergence {
+        record.on_event(Event::Diverged(Divergence {
             line,
             file: PathBuf::from("f.sql"),
-            ..returning(Standing::New)
+            ..returning(DifferenceStatus::New)
         }));
     }
-    record.hear(Event::MoreShown {
+    record.on_event(Event::MoreShown {
         suite: "diff".to_owned(),
         file: PathBuf::from("f.sql"),
         steps: 2060,
@@ -526,7 +530,7 @@ fn compared() -> RunRecord {
             steps: 2060,
         }],
     });
-    record.hear(Event::Compared {
+    record.on_event(Event::Compared {
         suite: "diff".to_owned(),
         file: PathBuf::from("f.sql"),
         steps: 3000,

@@ -6,7 +6,7 @@
 
 use super::{About, StepFacts};
 use crate::compare::Kind;
-use crate::event::{Divergence, Group, Standing};
+use crate::event::{DifferenceStatus, Divergence, Group};
 
 /// Whether flavours came to different statements.
 pub(super) fn cuts_differ(steps: &[(usize, StepFacts)]) -> bool {
@@ -47,7 +47,7 @@ pub(super) fn cuts_divergence(about: &About, steps: Vec<(String, StepFacts)>) ->
         line,
         statement,
         kinds: vec![Kind::Success],
-        standing: Standing::New,
+        standing: DifferenceStatus::New,
         groups: groups.collect(),
     }
 }

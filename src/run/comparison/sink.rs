@@ -1,7 +1,7 @@
 //! One flavour's way into a comparison.
 
-use super::{Came, Comparison, Delivered, StepFacts};
-use crate::run::backlog::Backlog;
+use super::{Comparison, Delivered, StepFacts, StepOutcome};
+use crate::run::spill::SpillQueue;
 
 /// One flavour's way into a comparison. Dropping it says that nothing more
 /// comes.
@@ -10,7 +10,7 @@ pub(in crate::run) struct Sink {
     comparison: Comparison,
     member: usize,
     /// Kept until it is known whether this try is the last.
-    held_back: Option<Backlog<Delivered>>,
+    held_back: Option<SpillQueue<Delivered>>,
 }
 
 impl Sink {
@@ -24,9 +24,9 @@ impl Sink {
 
     /// Keeps what comes until [`Sink::release`]; what was kept before is of an
     /// earlier try and forgotten.
-    pub(in crate::run) fn hold_back(&mut self) {
-        let depot = self.comparison.lock().depot.clone();
-        self.held_back = Some(Backlog::new(&depot));
+    pub(in crate::run) fn buffer(&mut self) {
+        let spill = self.comparison.lock().spill.clone();
+        self.held_back = Some(SpillQueue::new(&spill));
     }
 
     /// Passes on what comes; what was kept before is forgotten.
@@ -50,7 +50,7 @@ impl Sink {
 
     /// The next step of the file, and what came of it; nothing where it was
     /// skipped or no answer came.
-    pub(in crate::run) fn deliver(&mut self, step: StepFacts, came: Option<Came>) {
+    pub(in crate::run) fn deliver(&mut self, step: StepFacts, came: Option<StepOutcome>) {
         let item = Delivered { step, came };
         match &mut self.held_back {
             Some(kept) => {

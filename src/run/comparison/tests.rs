@@ -13,7 +13,7 @@ const FLAVOURS: [(&str, Family, &str); 3] = [
 ];
 
 /// A comparison of one file on all flavours.
-struct Bench {
+struct Fixture {
     comparison: Comparison,
     sinks: Vec<Option<Sink>>,
     heard: Receiver,
@@ -23,16 +23,16 @@ struct Bench {
     file: PathBuf,
 }
 
-impl Bench {
+impl Fixture {
     fn new(known: &str) -> Self {
-        Bench::with(known, false)
+        Fixture::with(known, false)
     }
 
     fn with(known: &str, propose: bool) -> Self {
-        Bench::within(known, propose, &Depot::default())
+        Fixture::within(known, propose, &SpillBuffer::default())
     }
 
-    fn within(known: &str, propose: bool, depot: &Depot) -> Self {
+    fn within(known: &str, propose: bool, spill: &SpillBuffer) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a.sql");
         if !known.is_empty() {
@@ -42,14 +42,14 @@ impl Bench {
             suite: "s".to_owned(),
             file: file.clone(),
             rules: Rules::default(),
-            known: Arc::new(Known::load(&file, propose).expect("known divergences")),
+            known: Arc::new(KnownDivergences::load(&file, propose).expect("known divergences")),
             baseline: None,
             propose,
             listed: Listed::Some,
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());
-        let comparison = Comparison::new(about, &names, depot, &events);
+        let comparison = Comparison::new(about, &names, spill, &events);
         let sinks = FLAVOURS.map(|(name, family, version)| {
             comparison.sink(&Facts {
                 flavour: name.to_owned(),
@@ -58,7 +58,7 @@ impl Bench {
                 labels: Vec::new(),
             })
         });
-        Bench {
+        Fixture {
             comparison,
             sinks: sinks.into(),
             heard,
@@ -81,9 +81,9 @@ impl Bench {
             ordered: false,
             settled: Kinds::NONE,
         };
-        let came = affected.map(|affected| Came {
-            answer: Answer::of(
-                &Outcome::Done {
+        let came = affected.map(|affected| StepOutcome {
+            answer: NormalizedResult::of(
+                &Outcome::Completed {
                     affected,
                     warnings: 0,
                 },
@@ -108,9 +108,9 @@ impl Bench {
                     let groups = found.groups.iter().map(|group| group.flavours.join("+"));
                     let groups: Vec<String> = groups.collect();
                     let standing = match found.standing {
-                        Standing::New => "new".to_owned(),
-                        Standing::Shown => "shown".to_owned(),
-                        Standing::Known(reasons) => format!("known: {}", reasons[0].text),
+                        DifferenceStatus::New => "new".to_owned(),
+                        DifferenceStatus::Shown => "shown".to_owned(),
+                        DifferenceStatus::Known(reasons) => format!("known: {}", reasons[0].text),
                     };
                     format!("{standing}: {}", groups.join(" | "))
                 }
@@ -142,61 +142,67 @@ fn entry(flavours: &str, more: &str) -> String {
 
 #[test]
 fn a_step_is_told_as_soon_as_all_have_answered_it() {
-    let mut bench = Bench::new("");
-    bench.answers(0, Some(1));
-    bench.answers(0, Some(1));
-    bench.answers(1, Some(2));
-    assert!(bench.told().is_empty());
-    bench.answers(2, Some(2));
-    assert_eq!(bench.told(), ["new: mariadb-10.5+mariadb-11.8 | mysql-9.7"]);
-    let state = bench.comparison.lock();
+    let mut fixture = Fixture::new("");
+    fixture.answers(0, Some(1));
+    fixture.answers(0, Some(1));
+    fixture.answers(1, Some(2));
+    assert!(fixture.told().is_empty());
+    fixture.answers(2, Some(2));
+    assert_eq!(
+        fixture.told(),
+        ["new: mariadb-10.5+mariadb-11.8 | mysql-9.7"]
+    );
+    let state = fixture.comparison.lock();
     let waiting = |member: &&Member| !member.waiting.is_empty();
     assert_eq!(state.flavours.iter().filter(waiting).count(), 1);
 }
 
 #[test]
 fn what_waits_in_a_file_is_compared_like_the_rest() {
-    let mut bench = Bench::within("", false, &Depot::with_room(2_000));
+    let mut fixture = Fixture::within("", false, &SpillBuffer::with_room(2_000));
     for at in 0..1_000 {
-        bench.answers(0, Some(at));
-        bench.answers(1, (at % 2 == 0).then_some(at));
+        fixture.answers(0, Some(at));
+        fixture.answers(1, (at % 2 == 0).then_some(at));
     }
-    assert!(bench.told().is_empty());
+    assert!(fixture.told().is_empty());
     for at in 0..1_000 {
-        bench.answers(2, Some(if at == 700 { 0 } else { at }));
+        fixture.answers(2, Some(if at == 700 { 0 } else { at }));
     }
-    assert_eq!(bench.told(), ["new: mysql-9.7+mariadb-10.5 | mariadb-11.8"]);
+    assert_eq!(
+        fixture.told(),
+        ["new: mysql-9.7+mariadb-10.5 | mariadb-11.8"]
+    );
 }
 
 #[test]
 fn who_skips_a_step_or_cannot_be_had_is_not_waited_for() {
-    let mut bench = Bench::new("");
-    bench.comparison.without("mariadb-11.8");
-    bench.answers(0, None);
-    bench.answers(0, Some(1));
-    bench.answers(1, Some(5));
-    bench.answers(1, Some(2));
-    assert_eq!(bench.told(), ["new: mysql-9.7 | mariadb-10.5"]);
+    let mut fixture = Fixture::new("");
+    fixture.comparison.without("mariadb-11.8");
+    fixture.answers(0, None);
+    fixture.answers(0, Some(1));
+    fixture.answers(1, Some(5));
+    fixture.answers(1, Some(2));
+    assert_eq!(fixture.told(), ["new: mysql-9.7 | mariadb-10.5"]);
 }
 
 #[test]
 fn a_flavour_that_ends_early_is_not_waited_for_any_more() {
-    let mut bench = Bench::new("");
-    bench.answers(0, Some(1));
-    bench.answers(1, Some(2));
-    bench.sinks[2] = None;
-    assert_eq!(bench.told(), ["new: mysql-9.7 | mariadb-10.5"]);
+    let mut fixture = Fixture::new("");
+    fixture.answers(0, Some(1));
+    fixture.answers(1, Some(2));
+    fixture.sinks[2] = None;
+    assert_eq!(fixture.told(), ["new: mysql-9.7 | mariadb-10.5"]);
 }
 
 #[test]
 fn a_known_divergence_is_well() {
-    let mut bench = Bench::new(&entry("'mariadb'", ""));
-    bench.answers(0, Some(1));
-    bench.answers(1, Some(2));
-    bench.answers(2, Some(2));
-    bench.end();
+    let mut fixture = Fixture::new(&entry("'mariadb'", ""));
+    fixture.answers(0, Some(1));
+    fixture.answers(1, Some(2));
+    fixture.answers(2, Some(2));
+    fixture.end();
     assert_eq!(
-        bench.told(),
+        fixture.told(),
         ["known: because: mariadb-10.5+mariadb-11.8 | mysql-9.7"]
     );
 }
@@ -204,12 +210,12 @@ fn a_known_divergence_is_well() {
 #[test]
 fn three_groups_want_two_entries() {
     let play = |known: String| {
-        let mut bench = Bench::new(&known);
+        let mut fixture = Fixture::new(&known);
         for flavour in 0..3 {
-            bench.answers(flavour, Some(flavour as u64));
+            fixture.answers(flavour, Some(flavour as u64));
         }
-        bench.end();
-        bench.told()
+        fixture.end();
+        fixture.told()
     };
     let one = play(entry("'mariadb'", ""));
     assert!(one[0].starts_with("new: "), "{one:?}");
@@ -220,12 +226,12 @@ fn three_groups_want_two_entries() {
 
 #[test]
 fn a_divergence_that_happens_no_more_is_stale_where_it_does_not() {
-    let mut bench = Bench::new(&entry("'mariadb'", ""));
-    bench.answers(0, Some(1));
-    bench.answers(1, Some(2));
-    bench.answers(2, Some(1));
-    bench.end();
-    let told = bench.told();
+    let mut fixture = Fixture::new(&entry("'mariadb'", ""));
+    fixture.answers(0, Some(1));
+    fixture.answers(1, Some(2));
+    fixture.answers(2, Some(1));
+    fixture.end();
+    let told = fixture.told();
     // The entry speaks of both, so it does not tell them apart.
     assert!(told[0].starts_with("new"), "{told:?}");
     assert_eq!(told[1], "stale: it differs no more mariadb-11.8");
@@ -233,12 +239,12 @@ fn a_divergence_that_happens_no_more_is_stale_where_it_does_not() {
 
 #[test]
 fn an_expired_entry_excuses_nothing() {
-    let mut bench = Bench::new(&entry("'mariadb'", "expires = 2020-01-01"));
-    bench.answers(0, Some(1));
-    bench.answers(1, Some(2));
-    bench.answers(2, Some(2));
-    bench.end();
-    let told = bench.told();
+    let mut fixture = Fixture::new(&entry("'mariadb'", "expires = 2020-01-01"));
+    fixture.answers(0, Some(1));
+    fixture.answers(1, Some(2));
+    fixture.answers(2, Some(2));
+    fixture.end();
+    let told = fixture.told();
     assert!(told[0].starts_with("new: "), "{told:?}");
     assert!(told[1].contains("expired on 2020-01-01"), "{told:?}");
 }
@@ -247,23 +253,23 @@ fn an_expired_entry_excuses_nothing() {
 fn an_entry_without_a_step_is_stale_and_one_without_a_flavour_is_not() {
     let elsewhere = entry("'percona'", "")
         + "[[divergence]]\nstatement = 'T'\nflavours = ['mysql']\nkinds = ['rows']\nreason = 'r'\n";
-    let mut bench = Bench::new(&elsewhere);
+    let mut fixture = Fixture::new(&elsewhere);
     for flavour in 0..3 {
-        bench.answers(flavour, Some(1));
+        fixture.answers(flavour, Some(1));
     }
-    bench.end();
-    assert_eq!(bench.told(), ["stale: no step has this statement "]);
+    fixture.end();
+    assert_eq!(fixture.told(), ["stale: no step has this statement "]);
 }
 
 #[test]
 fn new_differences_are_proposed_for_review() {
-    let mut bench = Bench::with("# mine\n", true);
-    bench.answers(0, Some(1));
-    bench.answers(1, Some(2));
-    bench.answers(2, Some(2));
-    bench.end();
-    assert_eq!(bench.told().last().map(String::as_str), Some("written"));
-    let text = std::fs::read_to_string(known_path(&bench.file)).expect("the file");
+    let mut fixture = Fixture::with("# mine\n", true);
+    fixture.answers(0, Some(1));
+    fixture.answers(1, Some(2));
+    fixture.answers(2, Some(2));
+    fixture.end();
+    assert_eq!(fixture.told().last().map(String::as_str), Some("written"));
+    let text = std::fs::read_to_string(known_path(&fixture.file)).expect("the file");
     insta::assert_snapshot!(text, @r#"
     # mine
 
@@ -273,69 +279,72 @@ fn new_differences_are_proposed_for_review() {
     kinds = ["affected"]
     reason = ""
     "#);
-    let strict = Known::load(&bench.file, false).expect_err("a reason is wanted");
+    let strict = KnownDivergences::load(&fixture.file, false).expect_err("a reason is wanted");
     assert!(strict.to_string().contains("1 problem"), "{strict}");
 }
 
 #[test]
 fn a_try_that_is_not_the_last_is_forgotten() {
-    let mut bench = Bench::new("");
+    let mut fixture = Fixture::new("");
     for flavour in 0..3 {
-        let sink = bench.sinks[flavour].as_mut().expect("an open sink");
-        sink.hold_back();
-        bench.answers(flavour, Some(flavour as u64));
-        let sink = bench.sinks[flavour].as_mut().expect("an open sink");
-        sink.hold_back();
-        bench.answers(flavour, Some(7));
+        let sink = fixture.sinks[flavour].as_mut().expect("an open sink");
+        sink.buffer();
+        fixture.answers(flavour, Some(flavour as u64));
+        let sink = fixture.sinks[flavour].as_mut().expect("an open sink");
+        sink.buffer();
+        fixture.answers(flavour, Some(7));
     }
-    bench.end();
-    assert!(bench.told().is_empty());
+    fixture.end();
+    assert!(fixture.told().is_empty());
 }
 
 #[test]
 fn other_statements_at_the_same_place_are_one_failure_of_the_file() {
-    let mut bench = Bench::new("");
+    let mut fixture = Fixture::new("");
     for flavour in 0..3 {
-        bench.answers_to("SET sql_mode = ''", flavour, Some(0));
+        fixture.answers_to("SET sql_mode = ''", flavour, Some(0));
     }
-    bench.answers_to("SELECT 'a\\'", 0, Some(1));
-    bench.answers_to("SELECT 'a\\'; SELECT 2", 1, Some(2));
-    bench.answers_to("SELECT 'a\\'", 2, Some(1));
+    fixture.answers_to("SELECT 'a\\'", 0, Some(1));
+    fixture.answers_to("SELECT 'a\\'; SELECT 2", 1, Some(2));
+    fixture.answers_to("SELECT 'a\\'", 2, Some(1));
     // What follows is not compared.
-    bench.answers_to("SELECT 2", 0, Some(1));
-    bench.answers_to("SELECT 3", 1, Some(2));
-    bench.answers_to("SELECT 2", 2, Some(3));
-    assert_eq!(bench.told(), ["new: mysql-9.7+mariadb-11.8 | mariadb-10.5"]);
+    fixture.answers_to("SELECT 2", 0, Some(1));
+    fixture.answers_to("SELECT 3", 1, Some(2));
+    fixture.answers_to("SELECT 2", 2, Some(3));
+    assert_eq!(
+        fixture.told(),
+        ["new: mysql-9.7+mariadb-11.8 | mariadb-10.5"]
+    );
 }
 
 #[test]
 fn each_step_is_counted_once() {
-    let mut bench = Bench::new("");
+    let mut fixture = Fixture::new("");
     for at in 0..3 {
-        bench.answers(0, Some(at));
-        bench.answers(1, (at < 2).then_some(0));
-        bench.answers(2, None);
+        fixture.answers(0, Some(at));
+        fixture.answers(1, (at < 2).then_some(0));
+        fixture.answers(2, None);
     }
-    bench.end();
-    assert_eq!(bench.told(), ["new: mysql-9.7 | mariadb-10.5"]);
-    assert_eq!(bench.compared, Some((2, 1, 1)));
+    fixture.end();
+    assert_eq!(fixture.told(), ["new: mysql-9.7 | mariadb-10.5"]);
+    assert_eq!(fixture.compared, Some((2, 1, 1)));
 }
 
 #[test]
 fn a_panic_within_a_comparison_is_no_good_end() {
-    let mut bench = Bench::new("");
-    bench.answers(0, Some(1));
-    let comparison = bench.comparison.clone();
+    let mut fixture = Fixture::new("");
+    fixture.answers(0, Some(1));
+    let comparison = fixture.comparison.clone();
     let panicked = std::panic::catch_unwind(move || {
         let _state = comparison.lock();
         panic!("in the middle of a step");
     });
     assert!(panicked.is_err());
-    bench.end();
-    let event = bench.heard.try_recv().expect("an event");
+    fixture.end();
+    let event = fixture.heard.try_recv().expect("an event");
     assert!(
         matches!(&event, Event::Aborted { verdict: Verdict::NotProvided, reason } if reason.contains("panicked")),
         "{event:?}"
     );
-    assert!(bench.told().is_empty());
+    assert!(fixture.told().is_empty());
 }

@@ -123,14 +123,14 @@ impl Lexer {
         let line = Arc::clone(&self.place.line);
         loop {
             match self.place.stage {
-                Stage::Done => return None,
+                Stage::Completed => return None,
                 Stage::Begin if line.is_empty() && self.buffer.is_empty() => {
-                    self.place.stage = Stage::Done;
+                    self.place.stage = Stage::Completed;
                 }
                 Stage::Begin => {
                     self.place.stage = Stage::Within;
                     if let Some((entry, from)) = self.command_line(&line) {
-                        self.place.stage = Stage::Done;
+                        self.place.stage = Stage::Completed;
                         if let Some(piece) = self.obey(entry, &line[from..]) {
                             return Some(piece);
                         }
@@ -153,7 +153,7 @@ impl Lexer {
 
     /// The last statement, where nothing follows.
     pub fn finish(&mut self) -> Option<Piece> {
-        self.place.stage = Stage::Done;
+        self.place.stage = Stage::Completed;
         self.place.quote = None;
         self.place.in_comment = false;
         let from = before_command(&self.buffer);
@@ -413,7 +413,7 @@ impl Lexer {
 
     fn end_line(&mut self) {
         let place = &mut self.place;
-        place.stage = Stage::Done;
+        place.stage = Stage::Completed;
         if self.buffer.is_empty() {
             return;
         }

@@ -35,7 +35,7 @@ pub(super) enum Stage {
     Within,
     /// Another line is needed.
     #[default]
-    Done,
+    Completed,
 }
 
 /// A comment whose content counts.

@@ -1,0 +1,161 @@
+//! What all checks start from: the engines that answer, and the nests in them.
+
+use std::path::PathBuf;
+
+use futures_util::future::join_all;
+use ipnet::Ipv4Net;
+use rustix::fs::{Access, access};
+
+use crate::engine::{Engine, EngineError, ServerInfo};
+use crate::host::{
+    EngineChoice, EngineKind, EngineProbe, Names, detect_engine, run_folder, sockets,
+};
+use crate::nest::{NestStatus, inspect};
+use crate::route::Routes;
+
+/// What there is on this machine, at one moment.
+pub(super) struct HostSnapshot {
+    pub(super) names: Names,
+    /// What was found of the chosen engine.
+    pub(super) survey: EngineProbe,
+    /// What that engine says of itself.
+    pub(super) info: Option<Result<ServerInfo, EngineError>>,
+    /// A socket that is there and that this user may not use.
+    pub(super) denied: Option<PathBuf>,
+    /// Subnets that routes of ours lead to. Looked at before the nests: a nest
+    /// is there before its route, and goes after it.
+    pub(super) routes: Vec<Ipv4Net>,
+    /// Sockets of nests in the run folder, looked at before the nests too.
+    pub(super) nest_sockets: Vec<PathBuf>,
+    pub(super) nests: Nests,
+    pub(super) is_root: bool,
+}
+
+/// The nests of all engines of this machine, whatever project they are in.
+pub(super) enum Nests {
+    /// These are all.
+    Known(Vec<NestStatus>),
+    /// There may be others than these, for this reason.
+    Unsure(Vec<NestStatus>, String),
+}
+
+impl Nests {
+    /// Those that are known.
+    pub(super) fn known(&self) -> &[NestStatus] {
+        match self {
+            Nests::Known(nests) | Nests::Unsure(nests, _) => nests,
+        }
+    }
+}
+
+impl HostSnapshot {
+    pub(super) async fn see(choice: &EngineChoice, names: &Names) -> Self {
+        let (routes, nest_sockets) = (routes().await, nest_sockets());
+        let ((survey, info), mut nests) = tokio::join!(chosen(choice), nests(choice));
+        let is_usable = |path: &PathBuf| access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
+        let denied = match &info {
+            Some(Ok(_)) => None,
+            _ => sockets(choice)
+                .into_iter()
+                .find(|path| path.exists() && !is_usable(path)),
+        };
+        if let (Some(socket), Nests::Unsure(_, why)) = (&denied, &mut nests) {
+            *why = format!("this user may not use `{}`", socket.display());
+        }
+        HostSnapshot {
+            names: names.clone(),
+            routes,
+            nest_sockets,
+            nests,
+            survey,
+            info,
+            denied,
+            is_root: rustix::process::geteuid().is_root(),
+        }
+    }
+
+    /// Whether the chosen engine answers.
+    pub(super) fn answers(&self) -> bool {
+        matches!(self.info, Some(Ok(_)))
+    }
+
+    /// The chosen engine, where it answers and does what it is asked.
+    pub(super) fn engine(&self) -> Option<&Engine> {
+        match (&self.survey, &self.info) {
+            (EngineProbe::Running(engine), Some(Ok(info))) if info.auth == "trusted" => {
+                Some(engine)
+            }
+            _ => None,
+        }
+    }
+
+    /// Nests of the chosen project.
+    pub(super) fn own_nests(&self) -> impl Iterator<Item = &NestStatus> {
+        let of_project = |nest: &&NestStatus| nest.names == self.names;
+        self.nests.known().iter().filter(of_project)
+    }
+}
+
+/// None where the kernel does not answer; the check of routes says so.
+async fn routes() -> Vec<Ipv4Net> {
+    match Routes::open() {
+        Ok(routes) => routes.ours().await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn nest_sockets() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(run_folder()).into_iter().flatten();
+    let paths = files.flatten().map(|file| file.path());
+    let mut sockets: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "socket"))
+        .collect();
+    sockets.sort();
+    sockets
+}
+
+/// The chosen engine, and what it says of itself.
+async fn chosen(choice: &EngineChoice) -> (EngineProbe, Option<Result<ServerInfo, EngineError>>) {
+    let survey = detect_engine(choice).await;
+    let info = match &survey {
+        EngineProbe::Running(engine) => Some(engine.server_info().await),
+        EngineProbe::Installed(_) | EngineProbe::Absent(_) => None,
+    };
+    (survey, info)
+}
+
+/// A nest of an engine that does not answer may run all the same: containers
+/// outlive their daemon.
+async fn nests(choice: &EngineChoice) -> Nests {
+    let mut choices = vec![
+        EngineChoice::Kind(EngineKind::Incus),
+        EngineChoice::Kind(EngineKind::Lxd),
+    ];
+    if let EngineChoice::Socket(_) = choice {
+        choices.push(choice.clone());
+    }
+    let mut known: Vec<NestStatus> = Vec::new();
+    let mut unsure = None;
+    for of_one in join_all(choices.iter().map(nests_of)).await {
+        match of_one {
+            Ok(nests) => known.extend(nests),
+            Err(why) => unsure = Some(why),
+        }
+    }
+    // A socket that was named may be one of the usual ones.
+    known.sort_by(|a, b| (&a.names.project, &a.name).cmp(&(&b.names.project, &b.name)));
+    known.dedup_by(|a, b| a.names == b.names && a.name == b.name && a.socket == b.socket);
+    match unsure {
+        None => Nests::Known(known),
+        Some(why) => Nests::Unsure(known, why),
+    }
+}
+
+/// The nests of one engine, or why they are not known.
+async fn nests_of(choice: &EngineChoice) -> Result<Vec<NestStatus>, String> {
+    match detect_engine(choice).await {
+        EngineProbe::Running(engine) => inspect(&engine).await.map_err(|error| error.to_string()),
+        EngineProbe::Installed(kind) => Err(format!("{kind} is installed and does not run")),
+        EngineProbe::Absent(_) => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,82 @@
+//! The container in which `mysqltest` runs.
+
+use super::{BenchError, Program};
+use crate::digest::Digest;
+use crate::engine::Exec;
+use crate::image::ImageOrigin;
+use crate::name;
+use crate::nest::{Child, ChildSpec, Children, Stage};
+use crate::server::install_debian_packages;
+
+/// Raised whenever a tool container is made in another way.
+const RECIPE: u32 = 2;
+
+/// The package brings a server along, which is not to run here.
+const QUIET: &str = r#"
+systemctl disable --quiet --now mariadb.service mysql.service 2> /dev/null || true
+mkdir -p /var/lib/dbmatrix-mysqltest
+"#;
+
+/// A container with the program and its tests.
+#[derive(Debug, Clone)]
+pub struct TestDriverContainer {
+    pub(super) child: Child,
+    /// Whose.
+    pub program: Program,
+}
+
+impl TestDriverContainer {
+    /// Makes sure of the tool container; the first time it is installed.
+    ///
+    /// # Errors
+    /// As of the engine; and where the package cannot be had.
+    pub async fn ensure(
+        children: &Children,
+        program: Program,
+        image: &ImageOrigin,
+    ) -> Result<Self, BenchError> {
+        let mut digest = Digest::new("mysqltest", RECIPE);
+        digest
+            .text("program", program.as_str())
+            .part("image", image);
+        let spec = ChildSpec {
+            name: name::tool(&format!("mysqltest-{}", program.as_str())),
+            flavour: String::new(),
+            key: digest.key(),
+            server: format!("mysqltest of {}", program.as_str()),
+            image: image.clone(),
+            packages: None,
+            client: None,
+            access: None,
+        };
+        let (child, stage) = children.ensure(&spec).await?;
+        let tool = TestDriverContainer { child, program };
+        if stage == Stage::New {
+            let packages = [program.package(), "socat"].map(str::to_owned);
+            install_debian_packages(&tool.child, &packages).await?;
+            tool.succeed(
+                "keep the server of the package from running",
+                Exec::script(QUIET),
+            )
+            .await?;
+            children.finish(&tool.child).await?;
+        }
+        Ok(tool)
+    }
+
+    /// Runs a step; another exit status than 0 is an error.
+    pub(super) async fn succeed(
+        &self,
+        step: &'static str,
+        exec: Exec,
+    ) -> Result<String, BenchError> {
+        let output = self.child.engine.exec(&self.child.name, &exec).await?;
+        if output.success() {
+            return Ok(output.stdout);
+        }
+        Err(BenchError::Step {
+            step,
+            output: output.tail(12),
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! What people do to a flavour's child between runs. Nobody else may be at work
+//! in the nest, unless it is only started.
+
+use thiserror::Error;
+
+use super::child::create_at;
+use super::golden::{is_golden, shut_down};
+use super::outer::config_stage_ready;
+use super::removal::{Meant, remove};
+use super::{Located, NestError, State, key};
+use crate::engine::{Devices, EngineError, FileMode, ImageSource, Power, config};
+use crate::name;
+
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopMode {
+    /// It shuts down.
+    ShutDown,
+    /// It is killed, as by a crash.
+    Killed,
+}
+
+/// What could not be done to a child.
+#[derive(Debug, Error)]
+pub enum UpkeepError {
+    /// As elsewhere.
+    #[error(transparent)]
+    Nest(#[from] NestError),
+    /// A request to the inner engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// There is nothing to copy.
+    #[error("its golden child is gone; `dbmatrix run MATRIX` makes the flavour anew")]
+    NoGolden,
+    /// It would go with what it has.
+    #[error("its snapshots would go with it ({names}); `--drop-snapshots` says that they may")]
+    HasSnapshots {
+        /// Their names.
+        names: String,
+    },
+    /// There is no such snapshot.
+    #[error("it has no snapshot `{name}`; {there}")]
+    NoSnapshot {
+        /// The name.
+        name: String,
+        /// What there is.
+        there: String,
+    },
+    /// There is none at all.
+    #[error("it has no snapshot; `dbmatrix snapshot` takes one")]
+    NoSnapshots,
+    /// There is one already.
+    #[error("it has a snapshot `{name}`; choose another name, or remove it by `--delete {name}`")]
+    SnapshotThere {
+        /// The name.
+        name: String,
+    },
+}
+
+impl UpkeepError {
+    /// Whether what was asked for cannot be, and nothing is broken.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, UpkeepError::Nest(_) | UpkeepError::Engine(_))
+    }
+}
+
+impl Located {
+    pub(super) async fn power(&self, power: Power) -> Result<(), EngineError> {
+        self.child.engine.power(&self.child.name, power).await
+    }
+
+    /// Ends its server; what it has stays. One that is held goes on before it
+    /// shuts down. One that is stopped is fine.
+    ///
+    /// # Errors
+    /// As of the engine, where it does not shut down within minutes too.
+    pub async fn stop(&self, ending: StopMode) -> Result<(), UpkeepError> {
+        self.mark_used().await?;
+        match (self.state(), ending) {
+            (State::Stopped, _) => Ok(()),
+            (_, StopMode::Killed) => Ok(self.power(Power::Kill).await?),
+            (State::Running, StopMode::ShutDown) => Ok(self.shut_down().await?),
+            (State::Paused, StopMode::ShutDown) => {
+                self.power(Power::Resume).await?;
+                Ok(self.shut_down().await?)
+            }
+        }
+    }
+
+    pub(super) async fn shut_down(&self) -> Result<(), EngineError> {
+        shut_down(&self.child.engine, &self.child.name).await
+    }
+
+    /// Holds it, where it runs.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn pause(&self) -> Result<(), UpkeepError> {
+        match self.look_again().await? {
+            Some(State::Running) => Ok(self.power(Power::Pause).await?),
+            Some(State::Paused | State::Stopped) | None => Ok(()),
+        }
+    }
+
+    /// Ends its server, where there is one, and starts it.
+    ///
+    /// # Errors
+    /// As of [`Located::stop`].
+    pub async fn restart(&self) -> Result<(), UpkeepError> {
+        self.stop(StopMode::ShutDown).await?;
+        Ok(self.power(Power::Start).await?)
+    }
+
+    /// Makes it anew as a copy of its golden child, at the address that it has and
+    /// with its own file at `access`. One that was stopped is not started.
+    ///
+    /// # Errors
+    /// [`UpkeepError::NoGolden`]; [`UpkeepError::HasSnapshots`], unless they
+    /// `may_go`.
+    pub async fn reset(&self, may_go: bool, access: &str) -> Result<(), UpkeepError> {
+        let (engine, name) = (&self.child.engine, &self.child.name);
+        let golden = self.golden().await?;
+        let snapshots = engine.snapshots(name).await?;
+        if !snapshots.is_empty() && !may_go {
+            return Err(UpkeepError::HasSnapshots {
+                names: super::snapshot::listed(&snapshots),
+            });
+        }
+        let kept = engine.read_text(name, access).await?;
+        remove(engine, name, Meant::ChildOf(&self.flavour)).await?;
+        let imported = self.instance.config.get(key::IMPORTED);
+        let mut noted = self.child.credentials.noted();
+        noted.extend(config([
+            (key::STAGE, "making"),
+            (key::STANDBY, ""),
+            (key::FRESH, ""),
+            (key::GOLDEN, ""),
+            (key::IMPORTED, imported.map_or("", String::as_str)),
+            (key::FLAVOUR, &self.flavour),
+        ]));
+        let (at, source) = (self.child.address, ImageSource::Container(golden));
+        create_at(&self.nest, name, at, source, noted, Devices::new()).await?;
+        if let Some(text) = kept {
+            engine.push(name, access, FileMode::Private, &text).await?;
+        }
+        let ready = config_stage_ready();
+        engine.configure_instance(name, &ready).await?;
+        if self.state() != State::Stopped {
+            self.power(Power::Start).await?;
+        }
+        Ok(())
+    }
+
+    /// The name of the golden child that it came from.
+    async fn golden(&self) -> Result<String, UpkeepError> {
+        let key = self.instance.config.get(key::KEY);
+        let name = name::golden(key.map_or("", String::as_str));
+        match self.child.engine.instance(&name).await? {
+            Some(found) if is_golden(&found) => Ok(name),
+            _ => Err(UpkeepError::NoGolden),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What nests there are and how they stand, looked at without waking them.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use ipnet::Ipv4Net;
+
+use super::outer::{is_ready, read_key};
+use super::socket::socket_of;
+use super::{Access, existing_nests, key};
+use crate::engine::{Engine, EngineError, Instance, Limits};
+use crate::host::{Names, OWNER};
+
+/// How long a list may take of an engine that else answers: whoever looks at what is
+/// wrong is not to wait for one that is stuck.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// A nest as it stands.
+#[derive(Debug, Clone)]
+pub struct NestStatus {
+    /// The host's engine, in the nest's project.
+    pub host: Engine,
+    /// Names of its project and bridge.
+    pub names: Names,
+    /// Its own name.
+    pub name: String,
+    /// Such as `Running`.
+    pub state: String,
+    /// Whether it was fully made.
+    pub is_whole: bool,
+    /// Its address on the host's bridge.
+    pub address: Option<Ipv4Addr>,
+    /// The subnet of its children.
+    pub subnet: Option<Ipv4Net>,
+    /// How its children are reached.
+    pub access: Access,
+    /// Where its engine is reached on the host.
+    pub socket: Option<PathBuf>,
+    /// Its engine.
+    pub inner: Inner,
+}
+
+/// What a nest's engine says.
+#[derive(Debug, Clone)]
+pub enum Inner {
+    /// The nest does not run, or is not whole.
+    Asleep,
+    /// It does not answer.
+    Silent {
+        /// The error.
+        why: String,
+        /// What to do, where that is known.
+        remedy: Option<String>,
+    },
+    /// It answers.
+    Answers {
+        /// Number of its containers.
+        children: usize,
+        /// Those that are half made.
+        half_made: Vec<String>,
+    },
+}
+
+impl NestStatus {
+    /// Whether its processes are there and not paused.
+    pub fn is_running(&self) -> bool {
+        self.state == "Running"
+    }
+}
+
+/// All nests in all of an engine's projects that are dbmatrix's. Their engines are
+/// asked side by side.
+///
+/// # Errors
+/// As of the host's engine.
+pub async fn inspect(host: &Engine) -> Result<Vec<NestStatus>, EngineError> {
+    let host = soon(host);
+    let mut found = Vec::new();
+    for project in host.projects().await? {
+        if !project.config.contains_key(OWNER) {
+            continue;
+        }
+        let inside = host.in_project(&project.name);
+        for nest in existing_nests(&inside).await? {
+            found.push((inside.clone(), project.name.clone(), nest));
+        }
+    }
+    let all = found
+        .iter()
+        .map(|(host, project, nest)| inspect_nest(host, project, nest));
+    Ok(join_all(all).await)
+}
+
+async fn inspect_nest(host: &Engine, project: &str, nest: &Instance) -> NestStatus {
+    let socket = socket_of(nest).map(PathBuf::from);
+    let is_whole = is_ready(nest);
+    let inner = match &socket {
+        Some(socket) if is_whole && nest.is_running() => ask(&Engine::new(socket)).await,
+        _ => Inner::Asleep,
+    };
+    NestStatus {
+        host: host.clone(),
+        names: Names::of(project),
+        name: nest.name.clone(),
+        state: nest.status.clone(),
+        is_whole,
+        address: read_key(nest, key::ADDRESS).ok(),
+        subnet: read_key(nest, key::SUBNET).ok(),
+        access: Access::of(nest),
+        socket,
+        inner,
+    }
+}
+
+fn soon(engine: &Engine) -> Engine {
+    engine.with_limits(Limits {
+        progress: STUCK,
+        ..Limits::default()
+    })
+}
+
+async fn ask(engine: &Engine) -> Inner {
+    match soon(engine).instances().await {
+        Ok(children) => Inner::Answers {
+            children: children.len(),
+            half_made: children
+                .into_iter()
+                .filter(|child| child.config.contains_key(key::OWNER) && !is_ready(child))
+                .map(|child| child.name)
+                .collect(),
+        },
+        Err(EngineError::Silent {
+            at,
+            seconds,
+            remedy,
+            ..
+        }) => Inner::Silent {
+            why: format!("`{at}` says nothing for {seconds} s"),
+            remedy: Some(remedy),
+        },
+        Err(error) => Inner::Silent {
+            why: error.to_string(),
+            remedy: None,
+        },
+    }
+}

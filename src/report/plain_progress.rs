@@ -1,0 +1,264 @@
+//! Progress where there is no terminal: one line a change, with the time since
+//! the start. Steps done and files that are fine are left to the summary.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::text::{count, one_line, visible};
+use crate::event::{CaseResult, Event, Phase};
+
+/// The widest reason that a line tells; the summary tells it whole.
+const WIDEST: usize = 300;
+
+/// Writes lines.
+pub(super) struct Lines {
+    out: Box<dyn Write + Send>,
+    flavours: BTreeMap<String, State>,
+}
+
+/// What was said of a flavour.
+#[derive(Default)]
+struct State {
+    phase: Option<Phase>,
+    runs: bool,
+    passed: usize,
+    failed: usize,
+}
+
+impl Lines {
+    pub(super) fn new(out: Box<dyn Write + Send>) -> Self {
+        Lines {
+            out,
+            flavours: BTreeMap::new(),
+        }
+    }
+
+    /// Shows one event that was heard `since` the start.
+    pub(super) fn on_event(&mut self, event: &Event, since: Duration) -> io::Result<()> {
+        match self.line(event) {
+            Some(line) => writeln!(self.out, "[{:>6.1}s] {line}", since.as_secs_f64()),
+            None => Ok(()),
+        }
+    }
+
+    fn line(&mut self, event: &Event) -> Option<String> {
+        Some(match event {
+            Event::SetupStarted { step } => step.clone(),
+            Event::ImageStarted { image } => format!("building image {image}"),
+            Event::ImageFinished { image } => format!("built image {image}"),
+            Event::SetupFinished { .. } => "nest ready".to_owned(),
+            Event::Warning { text } => format!("warning: {}", visible(text)),
+            Event::FlavourPhase { flavour, phase } => {
+                let before = self.state(flavour).phase.replace(*phase);
+                if before == Some(*phase) {
+                    return None;
+                }
+                format!("{flavour}: {}", phase.as_str())
+            }
+            Event::FlavourReady {
+                flavour,
+                server,
+                address,
+                ..
+            } => format!("{flavour}: ready at {address}, {}", server.version),
+            Event::FlavourUnavailable {
+                flavour, reason, ..
+            } => format!("{flavour}: unavailable: {}", one_line(reason, WIDEST)),
+            Event::CaseStarted { flavour, .. } => {
+                if std::mem::replace(&mut self.state(flavour).runs, true) {
+                    return None;
+                }
+                format!("{flavour}: running")
+            }
+            Event::CaseProgress { .. } => return None,
+            Event::CaseFinished {
+                flavour,
+                file,
+                result,
+                ..
+            } => {
+                let state = self.state(flavour);
+                state.passed += result.passed;
+                state.failed += result.failed;
+                if result.is_good() {
+                    return None;
+                }
+                format!("{flavour}: {}: {}", file.display(), trouble(result))
+            }
+            Event::ExpectationWritten { file } => format!("wrote {}", file.display()),
+            Event::FlavourFinished { flavour } => {
+                let state = self.state(flavour);
+                if !state.runs {
+                    return Some(format!("{flavour}: done"));
+                }
+                let (passed, failed) = (state.passed, state.failed);
+                format!("{flavour}: done, {passed} passed, {failed} failed")
+            }
+            Event::Interrupted => "interrupted".to_owned(),
+            // The summary tells them.
+            Event::RunStarted { .. }
+            | Event::Diverged(_)
+            | Event::MoreShown { .. }
+            | Event::Compared { .. }
+            | Event::Unknown
+            | Event::Stale(_)
+            | Event::Aborted { .. }
+            | Event::RunFinished { .. } => return None,
+        })
+    }
+
+    fn state(&mut self, flavour: &str) -> &mut State {
+        self.flavours.entry(flavour.to_owned()).or_default()
+    }
+}
+
+/// What is wrong with a case, in a few words.
+fn trouble(result: &CaseResult) -> String {
+    match &result.aborted {
+        Some(reason) if result.failed == 0 => {
+            format!("ended early: {}", one_line(reason, WIDEST))
+        }
+        Some(reason) => format!(
+            "{} failed, then ended early: {}",
+            count(result.failed, "step"),
+            one_line(reason, WIDEST)
+        ),
+        None => format!("{} failed", count(result.failed, "step")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::event::{Machine, ServerFacts};
+
+    /// Keeps what is written to it.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("one thread").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines of events that come half a second apart.
+    fn lines(events: &[Event]) -> String {
+        let kept = Kept::default();
+        let mut lines = Lines::new(Box::new(kept.clone()));
+        for (at, event) in events.iter().enumerate() {
+            let since = Duration::from_millis(500 * at as u64);
+            lines.on_event(event, since).expect("memory takes it");
+        }
+        let bytes = kept.0.lock().expect("one thread").clone();
+        String::from_utf8(bytes).expect("text")
+    }
+
+    fn phase(phase: Phase) -> Event {
+        Event::FlavourPhase {
+            flavour: "mysql-9.7".to_owned(),
+            phase,
+        }
+    }
+
+    fn started(file: &str) -> Event {
+        Event::CaseStarted {
+            flavour: "mysql-9.7".to_owned(),
+            suite: "types".to_owned(),
+            file: PathBuf::from(file),
+        }
+    }
+
+    fn finished(file: &str, result: CaseResult) -> Event {
+        Event::CaseFinished {
+            flavour: "mysql-9.7".to_owned(),
+            suite: "types".to_owned(),
+            file: PathBuf::from(file),
+            result,
+        }
+    }
+
+    #[test]
+    fn a_log_has_one_line_a_change() {
+        let events = [
+            Event::SetupStarted {
+                step: "engine".to_owned(),
+            },
+            Event::Warning {
+                text: "the pool is a plain folder: copies are slow".to_owned(),
+            },
+            Event::SetupFinished {
+                machine: Machine::default(),
+                took: Duration::from_secs(1),
+            },
+            phase(Phase::Creating),
+            phase(Phase::LoggingIn),
+            phase(Phase::LoggingIn),
+            Event::FlavourUnavailable {
+                flavour: "percona-8.4".to_owned(),
+                required: false,
+                reason: "repository is not reached:\n  no route to host".to_owned(),
+            },
+            Event::FlavourReady {
+                flavour: "mysql-9.7".to_owned(),
+                server: ServerFacts {
+                    version: "9.7.4-2".to_owned(),
+                    ..ServerFacts::default()
+                },
+                address: "10.66.7.11:3306".to_owned(),
+                took: Duration::from_secs(3),
+            },
+            started("sql/types.slt"),
+            Event::CaseProgress {
+                flavour: "mysql-9.7".to_owned(),
+                suite: "types".to_owned(),
+                file: PathBuf::from("sql/types.slt"),
+                steps: 10,
+            },
+            finished(
+                "sql/types.slt",
+                CaseResult {
+                    passed: 23,
+                    ..CaseResult::default()
+                },
+            ),
+            started("sql/json.slt"),
+            finished(
+                "sql/json.slt",
+                CaseResult {
+                    passed: 4,
+                    failed: 1,
+                    aborted: Some("connection lost".to_owned()),
+                    ..CaseResult::default()
+                },
+            ),
+            Event::FlavourFinished {
+                flavour: "mysql-9.7".to_owned(),
+            },
+            Event::ExpectationWritten {
+                file: PathBuf::from("sql/routines.sql.expected"),
+            },
+        ];
+        insta::assert_snapshot!(lines(&events), @r"
+        [   0.0s] engine
+        [   0.5s] warning: the pool is a plain folder: copies are slow
+        [   1.0s] nest ready
+        [   1.5s] mysql-9.7: creating its container
+        [   2.0s] mysql-9.7: logging in
+        [   3.0s] percona-8.4: unavailable: repository is not reached: no route to host
+        [   3.5s] mysql-9.7: ready at 10.66.7.11:3306, 9.7.4-2
+        [   4.0s] mysql-9.7: running
+        [   6.0s] mysql-9.7: sql/json.slt: 1 step failed, then ended early: connection lost
+        [   6.5s] mysql-9.7: done, 27 passed, 1 failed
+        [   7.0s] wrote sql/routines.sql.expected
+        ");
+    }
+}

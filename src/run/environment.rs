@@ -1,0 +1,301 @@
+//! What flavours stand on: a running engine, the ground, the nest, the route.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::engine::Engine;
+use crate::event::{Event, Machine, Sender};
+use crate::host::{
+    EngineChoice, EngineProbe, EngineProject, Limits, Names, PackageError, ProjectError, Storage,
+    builds, detect_engine, free_disk, install, refresh_lists, running_engine, unenforced_limits,
+};
+use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder};
+use crate::matrix::NestSpec;
+use crate::name::{ENGINE_LOCK, nest_lock, project_lock};
+use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
+use crate::route::{GuardError, RouteError};
+use crate::server::RoutedUser;
+use crate::session::Secret;
+
+use super::lock::{Lock, LockError};
+
+/// A nest that is up, with all that its flavours need.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The nest.
+    pub nest: Nest,
+    /// Its children.
+    pub children: Children,
+    /// The address that servers see their user come from.
+    pub source: Ipv4Addr,
+    /// Permits to install a server: one a processor.
+    pub(super) installing: Arc<Semaphore>,
+    _lock: Arc<Lock>,
+    _ahead: Arc<JoinSet<()>>,
+}
+
+/// Why nothing stands.
+#[derive(Debug, Error)]
+pub enum EnvironmentError {
+    /// System packages.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The engine and what dbmatrix keeps in it.
+    #[error(transparent)]
+    EngineProject(#[from] ProjectError),
+    /// The nest.
+    #[error(transparent)]
+    Nest(#[from] NestError),
+    /// The way to the children.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The machine's routes.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// Another run's lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// What was chosen on the command line.
+#[derive(Debug, Clone)]
+pub struct EnvironmentOptions {
+    /// Which engine.
+    pub engine: EngineChoice,
+    /// The engine project that holds everything.
+    pub project: String,
+    /// What the survey found.
+    pub survey: EngineProbe,
+    /// Packages that the user lets us install.
+    pub packages: Vec<String>,
+    /// Images of the flavours that are to be provided.
+    pub images: Vec<ImageOrigin>,
+}
+
+impl Environment {
+    /// Waits until nobody else is at work in the nest.
+    pub async fn lock(
+        options: &EnvironmentOptions,
+        spec: &NestSpec,
+        events: &Sender,
+    ) -> Result<Arc<Lock>, EnvironmentError> {
+        let names = Names::of(&options.project);
+        let name = nest_lock(&names.project, &spec.name);
+        Ok(Arc::new(Lock::take(&name, events).await?))
+    }
+
+    /// Makes sure of everything up to the route. Where there is no nest yet,
+    /// images are built while the engine is installed and the nest is made.
+    pub async fn ensure(
+        options: &EnvironmentOptions,
+        spec: &NestSpec,
+        lock: &Arc<Lock>,
+        events: &Sender,
+    ) -> Result<Self, EnvironmentError> {
+        let begun = Instant::now();
+        let names = Names::of(&options.project);
+        let ground_lock = Lock::take(&project_lock(&names.project), events).await?;
+        let teller = events.downgrade();
+        let builder = Builder::new(cache_folder()).telling(move |building| {
+            teller.send(match building {
+                Building::Started(image) => Event::ImageStarted { image },
+                Building::Finished(image) => Event::ImageFinished { image },
+            });
+        });
+        let mut making = Making {
+            options,
+            spec,
+            events,
+            builder: &builder,
+            ahead: JoinSet::new(),
+        };
+        let ground = making.ground(&names).await?;
+        let nest = making.nest(&ground).await?;
+        let ahead = making.ahead;
+        step(events, "way to the children");
+        nest.ensure_route().await?;
+        let source = nest.client().await?;
+        drop(ground_lock);
+        let (info, inner) =
+            tokio::try_join!(ground.engine.server_info(), nest.engine.server_info())
+                .map_err(ProjectError::from)?;
+        events.send(Event::SetupFinished {
+            machine: Machine {
+                engine: info.title(),
+                nest_engine: inner.title(),
+                nest_image: spec.image.title(),
+                kernel: info.kernel(),
+            },
+            took: begun.elapsed(),
+        });
+        let images = ImageStore::new(nest.engine.clone(), builder);
+        let children = Children::new(nest.clone(), images);
+        children.sweep().await?;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Environment {
+            children,
+            nest,
+            source,
+            installing: Arc::new(Semaphore::new(processors)),
+            _lock: Arc::clone(lock),
+            _ahead: Arc::new(ahead),
+        })
+    }
+}
+
+impl Environment {
+    /// Who is reached in a flavour's server.
+    pub fn user_of(&self, flavour: &str) -> RoutedUser {
+        self.user_with(self.nest.password_of(flavour))
+    }
+
+    /// Who is reached, with a password.
+    pub(super) fn user_with(&self, password: Secret) -> RoutedUser {
+        RoutedUser {
+            address: self.source,
+            password,
+        }
+    }
+}
+
+/// The engine, started where it does not run, by one process at a time: two
+/// daemons would harm what they keep.
+///
+/// # Errors
+/// As of the daemon.
+pub async fn start_engine(
+    choice: &EngineChoice,
+    events: &Sender,
+) -> Result<Engine, EnvironmentError> {
+    if let found @ EngineProbe::Running(_) = detect_engine(choice).await {
+        return Ok(running_engine(&found).await?);
+    }
+    let _starting = Lock::take(ENGINE_LOCK, events).await?;
+    Ok(running_engine(&detect_engine(choice).await).await?)
+}
+
+fn step(events: &Sender, step: &str) {
+    events.send(Event::SetupStarted {
+        step: step.to_owned(),
+    });
+}
+
+/// A stand that is being made.
+struct Making<'a> {
+    options: &'a EnvironmentOptions,
+    spec: &'a NestSpec,
+    events: &'a Sender,
+    builder: &'a Builder,
+    /// Images that are being built before anybody asks for them.
+    ahead: JoinSet<()>,
+}
+
+impl Making<'_> {
+    async fn ground(&mut self, names: &Names) -> Result<EngineProject, EnvironmentError> {
+        let packages = &self.options.packages;
+        let (builders, others): (Vec<String>, Vec<String>) =
+            packages.iter().cloned().partition(|name| builds(name));
+        if !packages.is_empty() {
+            step(self.events, &format!("installing {}", packages.join(", ")));
+            refresh_lists(packages).await?;
+            install(&builders).await?;
+        }
+        if matches!(self.options.survey, EngineProbe::Absent(_)) {
+            self.build_ahead();
+        }
+        install(&others).await?;
+        step(self.events, "engine");
+        let engine = start_engine(&self.options.engine, self.events).await?;
+        step(self.events, "project, bridge and pool");
+        let ground = EngineProject::ensure(&engine, names, self.spec.storage).await?;
+        warn_of(self.spec, &ground, self.events);
+        Ok(ground)
+    }
+
+    async fn nest(&mut self, ground: &EngineProject) -> Result<Nest, EnvironmentError> {
+        let spec = self.spec;
+        let there = ground.engine.instance(&spec.name).await;
+        if there.map_err(ProjectError::from)?.is_none() {
+            self.build_ahead();
+        }
+        let settings = NestSettings {
+            name: spec.name.clone(),
+            cpus: spec.cpus,
+            memory: spec.memory,
+            privileged: spec.privileged,
+            access: spec.access,
+            image: spec.image.clone(),
+            made_of: self.nest_image(),
+        };
+        let title = format!("nest `{}`", spec.name);
+        step(self.events, &title);
+        let progress = |part: &str| step(self.events, &format!("{title}: {part}"));
+        Ok(Nest::ensure(ground, &settings, self.builder, &progress).await?)
+    }
+
+    /// The nest's image with its engine; without, where a flavour needs that
+    /// image too: one is built sooner than two.
+    fn nest_image(&self) -> ImageOrigin {
+        match self.options.images.contains(&self.spec.image) {
+            true => self.spec.image.clone(),
+            false => nest_image(&self.spec.image),
+        }
+    }
+
+    /// Begins with the images, that of the nest first; once.
+    fn build_ahead(&mut self) {
+        if !self.ahead.is_empty() {
+            return;
+        }
+        let mut images: Vec<BaseImage> = Vec::new();
+        let nest = self.nest_image();
+        for image in std::iter::once(&nest).chain(&self.options.images) {
+            if let ImageOrigin::Built(image) = image
+                && !images.contains(image)
+            {
+                images.push(image.clone());
+            }
+        }
+        self.ahead = self.builder.prefetch(images);
+    }
+}
+
+/// What the nest, its images and a few servers take.
+const ROOM: u64 = 6 << 30;
+
+fn warn_of(spec: &NestSpec, ground: &EngineProject, events: &Sender) {
+    let wanted = Limits {
+        cpus: spec.cpus.is_some(),
+        memory: spec.memory.is_some(),
+    };
+    for controller in unenforced_limits(wanted) {
+        events.warn(format!(
+            "this machine's cgroup2 tree has no `{controller}` controller: the nest's limit is set and not enforced"
+        ));
+    }
+    if let Some(free) = free_disk()
+        && free < ROOM
+    {
+        let free = bytesize::ByteSize(free);
+        events.warn(format!(
+            "only {free} are free in /var/lib; a matrix of five flavours takes some 5 GiB"
+        ));
+    }
+    match (spec.storage, ground.copy_on_write) {
+        (Storage::Btrfs { .. }, true) => {}
+        (Storage::Folder, false) => events.warn(
+            "the pool is a plain folder: copies of containers are slow (`storage = \"btrfs\"` is fast)",
+        ),
+        (Storage::Btrfs { .. }, false) => events.warn(
+            "the pool was made as a plain folder, where copies are slow: `storage = \"btrfs\"` is heeded after `dbmatrix down --all`",
+        ),
+        (Storage::Folder, true) => events.warn(
+            "the pool was made as btrfs: `storage = \"dir\"` is heeded after `dbmatrix down --all`",
+        ),
+    }
+}

@@ -1,0 +1,165 @@
+//! Files beside the suites' own, read before anything is started: what is
+//! wrong with them is told at once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use thiserror::Error;
+
+use super::RunContext;
+use super::comparison::{About, Comparison, Listed};
+use super::fail_fast::FailFast;
+use super::flavour::StartFrom;
+use super::spill::SpillBuffer;
+use super::vacancy::NoTests;
+use crate::config::ConfigError;
+use crate::event::Sender;
+use crate::matrix::{Expect, FilesSpec, SuiteKind};
+use crate::plan::Plan;
+use crate::suite::{Expectation, FileKind, KnownDivergences, SuiteError, expectation_path};
+
+/// How a run is to go.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Whether expectations are written and known divergences proposed.
+    pub update: bool,
+    /// Whether the first failure ends the run.
+    pub fail_fast: bool,
+    /// The flavour to which the others are compared.
+    pub baseline: Option<String>,
+    /// How many files run at a time on a flavour; by processors and flavours
+    /// where it is not said.
+    pub jobs: Option<u32>,
+    /// Whether each insignificant difference is told, instead of the first of
+    /// each form and some more.
+    pub all_differences: bool,
+    /// Whose traces the servers may bear.
+    pub freshness: StartFrom,
+    /// What becomes of a run in which nothing ran.
+    pub no_tests: NoTests,
+}
+
+/// A plan's expectations, checked.
+#[derive(Debug)]
+pub struct ValidatedPlan {
+    pub(super) options: RunOptions,
+    known: HashMap<PathBuf, Arc<KnownDivergences>>,
+    /// By suite, of the servers' own tests.
+    known_tests: Arc<HashMap<String, Arc<KnownDivergences>>>,
+}
+
+/// A file beside a suite's that cannot be used.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    /// Known divergences.
+    #[error(transparent)]
+    Known(#[from] ConfigError),
+    /// Stored expectations.
+    #[error(transparent)]
+    Expectation(#[from] SuiteError),
+}
+
+impl ValidatedPlan {
+    /// Reads known divergences and checks stored expectations.
+    ///
+    /// # Errors
+    /// [`PrepareError`] for the first file that is not as it should be.
+    pub fn check(plan: &Plan, options: RunOptions) -> Result<Self, PrepareError> {
+        let mut known = HashMap::new();
+        let mut known_tests = HashMap::new();
+        for cell in &plan.suite_runs {
+            if let SuiteKind::Mysqltest(spec) = &cell.suite.kind
+                && !known_tests.contains_key(&cell.suite.name)
+            {
+                let found = KnownDivergences::load(&spec.beside, options.update)?;
+                known_tests.insert(cell.suite.name.clone(), Arc::new(found));
+            }
+        }
+        for (_, files) in files_of(plan) {
+            for file in &files.files {
+                if known.contains_key(file) {
+                    continue;
+                }
+                let found = KnownDivergences::load(file, options.update)?;
+                known.insert(file.clone(), Arc::new(found));
+                check_stored(file, files)?;
+            }
+        }
+        Ok(ValidatedPlan {
+            options,
+            known,
+            known_tests: Arc::new(known_tests),
+        })
+    }
+
+    /// Old names in the files that were read.
+    pub fn deprecations(&self) -> Vec<String> {
+        let all = self.known.values().chain(self.known_tests.values());
+        let mut found: Vec<String> = all
+            .flat_map(|known| known.deprecations.iter().cloned())
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// What the flavours of the run have in common.
+    pub(super) fn join(&self, plan: &Plan, events: &Sender) -> RunContext {
+        let spill = SpillBuffer::default();
+        let mut comparisons = HashMap::new();
+        for (suite, files) in files_of(plan) {
+            for file in &files.files {
+                let flavours: Vec<String> = plan
+                    .suite_runs
+                    .iter()
+                    .filter(|cell| cell.suite.name == suite)
+                    .map(|cell| cell.flavour.clone())
+                    .collect();
+                let about = About {
+                    suite: suite.to_owned(),
+                    file: file.clone(),
+                    rules: files.rules.clone(),
+                    known: self.known.get(file).cloned().unwrap_or_default(),
+                    baseline: self.options.baseline.clone(),
+                    propose: self.options.update,
+                    listed: match self.options.all_differences {
+                        true => Listed::All,
+                        false => Listed::Some,
+                    },
+                };
+                comparisons
+                    .entry((suite.to_owned(), file.clone()))
+                    .or_insert_with(|| Comparison::new(about, &flavours, &spill, events));
+            }
+        }
+        RunContext {
+            comparisons: Arc::new(comparisons),
+            fail_fast: FailFast::new(self.options.update, self.options.fail_fast),
+            events: events.clone(),
+            known: Arc::clone(&self.known_tests),
+            cut: Arc::new(AtomicUsize::new(0)),
+            activity: Arc::default(),
+        }
+    }
+}
+
+/// Suites of files, once each.
+fn files_of(plan: &Plan) -> Vec<(&str, &FilesSpec)> {
+    let mut found: Vec<(&str, &FilesSpec)> = Vec::new();
+    for cell in &plan.suite_runs {
+        if let SuiteKind::Files(files) = &cell.suite.kind
+            && !found.iter().any(|(name, _)| *name == cell.suite.name)
+        {
+            found.push((&cell.suite.name, files));
+        }
+    }
+    found
+}
+
+fn check_stored(file: &Path, files: &FilesSpec) -> Result<(), SuiteError> {
+    if FileKind::of(file) == Some(FileKind::Sql) && files.expect == Expect::Stored {
+        Expectation::load(&expectation_path(file))?;
+    }
+    Ok(())
+}
