@@ -6,11 +6,9 @@
 //! its own: the machine's engines and locks are out of its sight.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -113,9 +111,6 @@ fn every_command_is_called() {
     assert!(forgotten.is_empty(), "not in `CALLS`: {forgotten:?}");
 }
 
-/// Programs of packages that a run would have to install.
-const PROGRAMS: [&str; 5] = ["mkfs.btrfs", "mmdebstrap", "newuidmap", "dnsmasq", "nft"];
-
 /// A folder with the files that commands need.
 struct Sandbox {
     folder: tempfile::TempDir,
@@ -136,12 +131,6 @@ impl Sandbox {
         write("s.sql", b"SELECT 1;\n");
         write("packed.tar", &packed());
         write("part.jsonl", PART.as_bytes());
-        // Nothing is to be installed by a run, whatever the machine has.
-        for program in PROGRAMS {
-            write(&format!("bin/{program}"), b"#!/bin/sh\n");
-            let path = folder.path().join("bin").join(program);
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("permissions");
-        }
         let lab = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = lab.local_addr().expect("an address").port();
         let remote = format!(
@@ -160,13 +149,6 @@ impl Sandbox {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    /// The machine's programs, and after them ours.
-    fn search_path(&self) -> OsString {
-        let usual = std::env::var_os("PATH").unwrap_or_default();
-        let all = std::env::split_paths(&usual).chain([self.path("bin")]);
-        std::env::join_paths(all).expect("folders without colons")
     }
 
     /// A call of the program; the engines' usual sockets lead to `usual`.
@@ -196,7 +178,6 @@ impl Sandbox {
             .args(["--project", &format!("silent-{word}")])
             .args(words.split(' ').skip_while(|word| *word != "--"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
-            .env("PATH", self.search_path())
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("NO_COLOR", "1")
             .env_remove("SUDO_UID")
@@ -211,6 +192,11 @@ impl Sandbox {
 const PRIVATE: &str = r#"
     mount -t tmpfs none /run
     mount -t tmpfs none /var/lib
+    # Nothing is to be installed by a run, whatever the machine has.
+    mount -t tmpfs none /usr/local/sbin
+    for program in mkfs.btrfs mmdebstrap newuidmap dnsmasq nft; do
+        touch "/usr/local/sbin/$program"
+    done
     if [ -n "${USUAL-}" ]; then
         for folder in incus lxd; do
             mkdir "/var/lib/$folder"
