@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::course::{Part, series};
 use crate::figure::{Figure, Section, median};
 use crate::matrix::{Service, debian, services, tiny};
 use crate::place::Place;
+use crate::trace::{Part, series};
 
 const WARM: &str = "the nest is up, golden children are there; from the command until somebody is \
     logged in to all. A server's own start is what systemd says of it in its own child, on a ready \
     data directory, with nothing else started";
-const HOT: &str = "servers are held frozen; from the command. The first statement is sent when its \
+const HOT: &str = "servers are paused; from the command. The first statement is sent when its \
     case is told to begin";
 
 /// Times of runs of all four, from the command.
@@ -118,14 +118,14 @@ fn tell_warm(section: &mut Section, services: &[Service], alone: &[Alone], times
     }
 }
 
-/// Flavours that an earlier run has started and frozen go on.
+/// Flavours that an earlier run has started and paused go on.
 pub(crate) async fn hot(place: &Place) -> Result<Section> {
     let mut section = Section::new("hot", HOT);
     let matrix = tiny(place, "start.toml", &debian())?;
-    place.run(&matrix, "freeze", &[]).await?.expect(&[0])?;
+    place.run(&matrix, "pause", &[]).await?.expect(&[0])?;
     let (mut first, mut four, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..place.rounds {
-        let course = place.run(&matrix, "freeze", &[]).await?.expect(&[0])?;
+        let course = place.run(&matrix, "pause", &[]).await?.expect(&[0])?;
         first.push(course.first_statements()?);
         four.push(course.logged_in()?);
         parts.push(course.parts());
