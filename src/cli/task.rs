@@ -294,6 +294,7 @@ async fn options(global: &GlobalArgs, task: &Task) -> Result<EnvironmentOptions,
         survey: found,
         packages,
         images: images.collect(),
+        strict: task.strict,
     })
 }
 

@@ -34,6 +34,8 @@ pub struct Environment {
     pub children: Children,
     /// The address that servers see their user come from.
     pub source: Ipv4Addr,
+    /// Whether every flavour is required.
+    pub(super) strict: bool,
     /// Permits to install a server: one a processor.
     pub(super) installing: Arc<Semaphore>,
     _lock: Arc<Lock>,
@@ -79,6 +81,8 @@ pub struct EnvironmentOptions {
     pub packages: Vec<String>,
     /// Images of the flavours that are to be provided.
     pub images: Vec<ImageOrigin>,
+    /// Whether every flavour is required.
+    pub strict: bool,
 }
 
 impl Environment {
@@ -149,6 +153,7 @@ impl Environment {
             children,
             nest,
             source,
+            strict: options.strict,
             installing: Arc::new(Semaphore::new(processors)),
             _lock: Arc::clone(lock),
             _ahead: Arc::new(ahead),
@@ -184,6 +189,7 @@ impl Environment {
             children,
             nest,
             source,
+            strict: false,
             installing: Arc::new(Semaphore::new(1)),
             _lock: Arc::new(lock),
             _ahead: Arc::default(),

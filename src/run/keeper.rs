@@ -92,7 +92,7 @@ impl Handover {
             keeper.wait()?;
             return Err(error);
         }
-        lock.hand_over();
+        lock.hand_over(i32::try_from(keeper.id()).unwrap_or_default());
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Handover {
 }
 
 /// What the keeper of the run before could not do, told once.
-pub(super) fn take_left(lock: &str) -> Option<String> {
+pub fn take_left(lock: &str) -> Option<String> {
     let path = left_path(lock);
     let text = fs::read_to_string(&path).ok()?;
     fs::remove_file(&path).ok()?;

@@ -177,10 +177,17 @@ impl Lock {
         }
     }
 
-    /// From here on the lock is a keeper's.
-    pub(super) fn hand_over(&self) {
-        if let Held::Here { handed_over, .. } = &self.0 {
-            handed_over.store(true, Ordering::Relaxed);
+    /// From here on the lock is a keeper's, which has the file too.
+    pub(super) fn hand_over(&self, keeper: i32) {
+        let Held::Here {
+            file, handed_over, ..
+        } = &self.0
+        else {
+            return;
+        };
+        handed_over.store(true, Ordering::Relaxed);
+        if let Err(error) = note(file, Holder::Keeper(keeper)) {
+            tracing::debug!(%error, "nobody knows that a keeper holds the lock");
         }
     }
 
@@ -189,13 +196,10 @@ impl Lock {
     ///
     /// # Errors
     /// As of the file system.
-    pub(super) fn inherited(name: &str, mut file: File) -> Result<Option<Self>, LockError> {
+    pub(super) fn inherited(name: &str, file: File) -> Result<Option<Self>, LockError> {
         let path = path_of(name);
-        if !is_at(&file, &path).map_err(failed(&path))? {
-            return Ok(None);
-        }
-        note(&mut file, Holder::Keeper(own_id())).map_err(failed(&path))?;
-        Ok(Some(Lock::here(path, file)))
+        let is_it = is_at(&file, &path).map_err(failed(&path))?;
+        Ok(is_it.then(|| Lock::here(path, file)))
     }
 
     /// Who holds a lock, or held it last, as they say themselves.
@@ -230,7 +234,7 @@ impl Drop for Lock {
 fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
     loop {
         make_run_folder()?;
-        let mut file = match open(path) {
+        let file = match open(path) {
             Ok(file) => file,
             // The folder went just now, with the last of what was in it.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
@@ -243,7 +247,7 @@ fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
         }
         // Its last holder may have removed it meanwhile.
         if is_at(&file, path)? {
-            note(&mut file, holder)?;
+            note(&file, holder)?;
             return Ok(Some(file));
         }
     }
@@ -276,7 +280,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// Notes who holds a lock in its file.
-fn note(file: &mut File, holder: Holder) -> io::Result<()> {
+fn note(mut file: &File, holder: Holder) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     write!(file, "{holder}")
@@ -346,7 +350,7 @@ mod tests {
         let name = format!("handed-{}", std::process::id());
         let held = Lock::try_take(&name).expect("no error").expect("a lock");
         let file = held.duplicate().expect("a file");
-        held.hand_over();
+        held.hand_over(own_id());
         drop(held);
         assert!(Lock::is_held(&name));
         let kept = Lock::inherited(&name, file).expect("no error");

@@ -42,7 +42,7 @@ pub use command::{
 };
 pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
 pub use flavour::{StartFrom, golden_key, provide};
-pub use keeper::{HandedFlavour, Handover, KeepError, wait_for_keepers};
+pub use keeper::{HandedFlavour, Handover, KeepError, take_left, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
 pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy};
