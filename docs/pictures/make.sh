@@ -37,7 +37,10 @@ target/debug/examples/picture "dbmatrix connect --all -e \"$compared\"" \
 
 if command -v weasyprint >/dev/null && command -v pdftoppm >/dev/null; then
     sed -E 's/light-dark\(([^,]+), [^)]+\)/\1/g' "$kept/run.html" >"$kept/light.html"
-    printf '@page { size: 800px 780px; margin: 0 }\n' >"$kept/page.css"
+    # Nor does it know variables everywhere.
+    sed -nE 's/^ *(--[a-z]+): ([^;]+);$/s|var\(\1\)|\2|g/p' "$kept/light.html" >"$kept/page.sed"
+    sed -E -i -f "$kept/page.sed" "$kept/light.html"
+    printf '@page { size: 880px 790px; margin: 20px }\n' >"$kept/page.css"
     weasyprint --quiet --stylesheet "$kept/page.css" "$kept/light.html" "$kept/page.pdf" 2>/dev/null
     pdftoppm -f 1 -l 1 -r 96 -png -singlefile "$kept/page.pdf" docs/pictures/page
 fi

@@ -231,7 +231,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     let labels = table.texts("labels");
     let expect = read_expect(table);
     let rules = read_rules(table);
-    let step_timeout = table.duration(table.renamed("step-timeout", "step-timeout"));
+    let step_timeout = table.duration(table.renamed("step-limit", "step-timeout"));
     let jobs = table.count("jobs");
     let local_files = table.text("local-files").and_then(|name| {
         let path = folder.join(&name.value);
@@ -376,7 +376,7 @@ fn read_mysqltest(
     let tests = table.texts("tests");
     let skip = table.texts("skip");
     let jobs = table.count("jobs");
-    let test_timeout = table.duration(table.renamed("step-timeout", "step-timeout"));
+    let test_timeout = table.duration(table.renamed("step-limit", "step-timeout"));
     let named = |program: &Program| program.as_str() == word.value;
     let Some(program) = Program::ALL.into_iter().find(named) else {
         let expected = format!("expected `mariadb` or `mysql`; found `{}`", word.value);
