@@ -120,6 +120,13 @@ pub fn nest_lock(project: &str, nest: &str) -> String {
     format!("nest.{}", both(project, nest))
 }
 
+/// Whether a lock is of a project's nest, as far as its name tells: a long one is a
+/// hash.
+pub fn may_be_nest_lock_of(project: &str, lock: &str) -> bool {
+    let of_nest = lock.strip_prefix("nest.");
+    of_nest.is_some_and(|name| name.starts_with(&format!("{project}.")) || !name.contains('.'))
+}
+
 /// The same, by the name of the nest's socket without its ending.
 pub fn lock_of_socket(stem: &str) -> String {
     format!("nest.{stem}")

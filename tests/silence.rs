@@ -59,6 +59,7 @@ const CALLS: &[(Without, &str)] = &[
     (Works, "completions bash"),
     (Works, "man man1"),
     (Refuses, "root-helper name"),
+    (Refuses, "keeper"),
     (Works, "report merge part.jsonl"),
     (Fails, "url mariadb-10.11"),
     (Fails, "env mariadb-10.11"),

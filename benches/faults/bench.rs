@@ -146,13 +146,14 @@ impl Bench {
     }
 }
 
-fn run_words(matrix: &Path, after: After) -> [&str; 4] {
+/// What a run does after its verdict is hit too.
+fn run_words(matrix: &Path, after: After) -> [&str; 5] {
     let matrix = matrix.to_str().expect("temporary folders have plain names");
     let after = match after {
         After::Stop => "stop",
-        After::Pause => "freeze",
+        After::Pause => "pause",
     };
-    ["run", matrix, "--after", after]
+    ["run", matrix, "--wait", "--after", after]
 }
 
 /// Whether a run that says that all is well has run all of it.

@@ -20,14 +20,14 @@
 mod args;
 mod attempt;
 mod bench;
-#[expect(dead_code, reason = "the other benchmark needs more of it")]
-#[path = "../matrix/course.rs"]
-mod course;
 mod daemon;
 mod install;
 mod inventory;
 #[path = "../matrix/machine.rs"]
 mod machine;
+#[expect(dead_code, reason = "the other benchmark needs more of it")]
+#[path = "../matrix/trace.rs"]
+mod trace;
 /// What the other benchmark's modules name.
 mod matrix {
     /// The nest of all rounds.

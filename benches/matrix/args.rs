@@ -51,7 +51,7 @@ pub(crate) enum Part {
     Cold,
     /// The nest is up and golden children are there
     Warm,
-    /// Servers are held frozen
+    /// Servers are paused
     Hot,
     /// Steps a second, beside other clients
     Steps,

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::Result;
-use crate::course::{FailFast, Part, between};
 use crate::figure::{Figure, Section};
 use crate::matrix::{debian, tiny};
 use crate::place::Place;
 use crate::process::follow;
 use crate::start::tell_parts;
+use crate::trace::{Part, RunTrace, between};
 
 const ABOUT: &str = "no images, no packages, no nest; the host's packages are there and its engine \
     runs for both. From the command until somebody is logged in to all, beside \
@@ -51,7 +51,7 @@ fn say(ours: &[f64], by_hand: &[f64]) {
 }
 
 /// The image cache is an empty folder on the same disk.
-async fn from_nothing(place: &Place, matrix: &Path) -> Result<FailFast> {
+async fn from_nothing(place: &Place, matrix: &Path) -> Result<RunTrace> {
     place.down(&place.stop).await?;
     // It may have been dbmatrix's own, and have ended with its last project.
     place.engine().await?;
@@ -59,7 +59,7 @@ async fn from_nothing(place: &Place, matrix: &Path) -> Result<FailFast> {
     let matrix = matrix.to_string_lossy();
     let words = ["run", &*matrix, "--report", "json=-", "--after", "stop"];
     let command = place.program_with_cache(cache.path(), &words);
-    place.on_event(command).await?.expect(&[0])
+    place.observe(command).await?.expect(&[0])
 }
 
 /// The parts of the script up to its last login. It removes all by itself.

@@ -81,7 +81,7 @@ async fn warm_then_hot(
     chosen: &[&str],
     seen: &mut Seen,
 ) -> Result<()> {
-    let warm = place.run(matrix, "freeze", chosen).await?.expect(&[0])?;
+    let warm = place.run(matrix, "pause", chosen).await?.expect(&[0])?;
     seen.warm.push(warm.logged_in()?);
     let resident = place.in_nest(RESIDENT).await?;
     seen.servers.push(resident.trim().parse()?);

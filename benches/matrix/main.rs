@@ -20,7 +20,6 @@ mod args;
 mod client;
 mod cold;
 mod corpus;
-mod course;
 mod figure;
 mod footprint;
 mod growth;
@@ -33,6 +32,7 @@ mod start;
 mod statements;
 mod table;
 mod throughput;
+mod trace;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -8,13 +8,14 @@ use dbmatrix::engine::{Engine, Exec, Power};
 use dbmatrix::event::Event;
 use dbmatrix::host::{EngineChoice, Names, detect_engine, refresh_lists, running_engine};
 use dbmatrix::nest::{Found, locate};
+use dbmatrix::run::wait_for_keepers;
 use dbmatrix::session::Target;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::course::FailFast;
 use crate::matrix::NEST;
 use crate::process::follow;
+use crate::trace::RunTrace;
 use crate::{PROJECT, Result};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dbmatrix");
@@ -67,15 +68,18 @@ impl Place {
 
     /// Runs a matrix's suites on some of its flavours, on all where none is
     /// named.
-    pub(crate) async fn run(&self, matrix: &Path, after: After, more: &[&str]) -> Result<FailFast> {
+    pub(crate) async fn run(&self, matrix: &Path, after: After, more: &[&str]) -> Result<RunTrace> {
         let matrix = matrix.to_string_lossy();
         let mut words = vec!["run", &*matrix, "--report", "json=-", "--after", after];
         words.extend(more);
-        self.on_event(self.program(&words)).await
+        let trace = self.observe(self.program(&words)).await?;
+        // What the run left to its keeper is not the next one's to pay for.
+        wait_for_keepers(PROJECT).await;
+        Ok(trace)
     }
 
     /// Runs the program and hears its events.
-    pub(crate) async fn on_event(&self, mut command: Command) -> Result<FailFast> {
+    pub(crate) async fn observe(&self, mut command: Command) -> Result<RunTrace> {
         let mut heard = Vec::new();
         let mut strange = None;
         let ended = follow(&mut command, &self.stop, |at, line| {
@@ -90,7 +94,7 @@ impl Place {
         let ended = ended.await?;
         match strange {
             Some(line) => Err(format!("no event of dbmatrix: {line}").into()),
-            None => Ok(FailFast::new(heard, ended)),
+            None => Ok(RunTrace::new(heard, ended)),
         }
     }
 

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::course::{Part, series};
 use crate::figure::{Figure, Section, median};
 use crate::matrix::{Service, debian, services, tiny};
 use crate::place::Place;
+use crate::trace::{Part, series};
 
 const WARM: &str = "the nest is up, golden children are there; from the command until somebody is \
     logged in to all. A server's own start is what systemd says of it in its own child, on a ready \
     data directory, with nothing else started";
-const HOT: &str = "servers are held frozen; from the command. The first statement is sent when its \
+const HOT: &str = "servers are paused; from the command. The first statement is sent when its \
     case is told to begin";
 
 /// Times of runs of all four, from the command.
@@ -30,6 +30,8 @@ struct Together {
 struct Alone {
     /// From the command until somebody is logged in.
     logged_in: Vec<f64>,
+    /// Until the program had ended.
+    over: Vec<f64>,
     /// From systemd's own stamps.
     own_start: Vec<f64>,
 }
@@ -44,11 +46,11 @@ pub(crate) async fn warm(place: &Place) -> Result<Section> {
     let mut times = Together::default();
     let mut alone: Vec<Alone> = services.iter().map(|_| Alone::default()).collect();
     for _ in 0..place.rounds {
-        let course = place.run(&matrix, "stop", &[]).await?.expect(&[0])?;
-        times.logged_in.push(course.logged_in()?);
-        times.whole.push(course.whole());
-        times.over.push(course.ended.took.as_secs_f64());
-        times.parts.push(course.parts());
+        let trace = place.run(&matrix, "stop", &[]).await?.expect(&[0])?;
+        times.logged_in.push(trace.logged_in()?);
+        times.whole.push(trace.whole());
+        times.over.push(trace.ended.took.as_secs_f64());
+        times.parts.push(trace.parts());
         for (service, alone) in services.iter().zip(&mut alone) {
             start_alone(place, &matrix, service, alone).await?;
         }
@@ -65,8 +67,9 @@ async fn start_alone(
     alone: &mut Alone,
 ) -> Result<()> {
     let only = ["--flavour", &service.flavour];
-    let course = place.run(matrix, "keep", &only).await?.expect(&[0])?;
-    alone.logged_in.push(course.logged_in()?);
+    let trace = place.run(matrix, "keep", &only).await?.expect(&[0])?;
+    alone.logged_in.push(trace.logged_in()?);
+    alone.over.push(trace.ended.took.as_secs_f64());
     let server = place.find(&service.flavour).await?;
     let told = server.exec(&service.unit, OWN_START).await?;
     alone.own_start.push(own_start(&told)?);
@@ -103,8 +106,12 @@ fn tell_warm(section: &mut Section, services: &[Service], alone: &[Alone], times
     );
     let name = "all four, a tiny suite run";
     section.tell(Figure::seconds(name, &times.whole).at_most(4.0));
-    let name = "all four, servers shut down, the command over";
-    section.tell(Figure::seconds(name, &times.over));
+    let name = "all four, the command over";
+    section.tell(
+        Figure::seconds(name, &times.over)
+            .to("the slowest alone", &slowest.over)
+            .ratio_at_most(1.2),
+    );
     for (service, alone) in services.iter().zip(alone) {
         let name = format!("{} alone, logged in", service.flavour);
         let mut figure = Figure::seconds(name, &alone.logged_in);
@@ -118,22 +125,25 @@ fn tell_warm(section: &mut Section, services: &[Service], alone: &[Alone], times
     }
 }
 
-/// Flavours that an earlier run has started and frozen go on.
+/// Flavours that an earlier run has started and paused go on.
 pub(crate) async fn hot(place: &Place) -> Result<Section> {
     let mut section = Section::new("hot", HOT);
     let matrix = tiny(place, "start.toml", &debian())?;
-    place.run(&matrix, "freeze", &[]).await?.expect(&[0])?;
+    place.run(&matrix, "pause", &[]).await?.expect(&[0])?;
     let (mut first, mut four, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut over = Vec::new();
     for _ in 0..place.rounds {
-        let course = place.run(&matrix, "freeze", &[]).await?.expect(&[0])?;
-        first.push(course.first_statements()?);
-        four.push(course.logged_in()?);
-        parts.push(course.parts());
+        let trace = place.run(&matrix, "pause", &[]).await?.expect(&[0])?;
+        first.push(trace.first_statements()?);
+        four.push(trace.logged_in()?);
+        over.push(trace.ended.took.as_secs_f64());
+        parts.push(trace.parts());
     }
     place.run(&matrix, "delete", &[]).await?.expect(&[0])?;
     let name = "all four, first statement";
     section.tell(Figure::seconds(name, &first).at_most(0.3));
     section.tell(Figure::seconds("all four, logged in", &four));
+    section.tell(Figure::seconds("all four, the command over", &over).at_most(0.5));
     tell_parts(&mut section, &parts);
     Ok(section)
 }

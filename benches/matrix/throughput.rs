@@ -9,12 +9,12 @@ use crate::Result;
 use crate::args::Args;
 use crate::client::{Client, without_comments};
 use crate::corpus::Corpus;
-use crate::course::Steps;
 use crate::figure::{Figure, Section, Unit};
 use crate::matrix::{ONE, plain, tiny, write};
 use crate::place::Place;
 use crate::process::Interrupted;
 use crate::statements::{identify, write_statements};
+use crate::trace::Steps;
 
 const ABOUT: &str = "each on a server that was just made, over the same route. dbmatrix: from the \
     first case's begin to the last one's end, expectations checked; the batch client: its whole \

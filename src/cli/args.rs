@@ -215,6 +215,9 @@ Example:
     /// Carry out what is root's for another dbmatrix, which starts it by sudo
     #[command(hide = true)]
     RootHelper(RootHelperArgs),
+    /// Do what is left of a run that has its verdict
+    #[command(hide = true)]
+    Keeper,
     /// Read reports again
     #[command(
         subcommand,
@@ -325,6 +328,11 @@ pub(super) struct AfterArgs {
     /// ones wait, so that the next run begins at once), `keep`, `delete`
     #[arg(long, value_name = "WHAT", value_parser = after)]
     pub(super) after: Option<After>,
+
+    /// End only when that is done; else a process in the background does it in the
+    /// seconds after the verdict
+    #[arg(long)]
+    pub(super) wait: bool,
 }
 
 fn after(text: &str) -> Result<After, String> {

@@ -54,6 +54,7 @@ pub(super) async fn diff(global: &GlobalArgs, args: &DiffArgs) -> Result<Verdict
         },
         reports: args.reports.report.clone(),
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
+        wait: args.after.wait,
         ..Task::new(matrix, plan, prepared)
     };
     provide(global, &task).await

@@ -18,7 +18,7 @@ use crate::nest::{destroy_nest, existing_nests, subnet_of};
 use crate::privilege::{Request, ask_now, has_helper, is_root};
 use crate::report::{Progress, drive};
 use crate::route::Routes;
-use crate::run::{Lock, start_engine};
+use crate::run::{Lock, start_engine, take_left};
 
 /// Removes one nest, or all that dbmatrix keeps.
 pub(super) async fn down(global: &GlobalArgs, args: &DownArgs) -> Result<Verdict, Failure> {
@@ -34,9 +34,14 @@ pub(super) async fn down(global: &GlobalArgs, args: &DownArgs) -> Result<Verdict
     // A run takes its nest's lock before that of the project, and so do we.
     let nests = nests_to_lock(&found, &names, nest.as_deref()).await?;
     let of_nests = nests.iter().map(|name| nest_lock(&names.project, name));
-    let nest_locks = Lock::take_all(of_nests.collect(), &events)
+    let of_nests: Vec<String> = of_nests.collect();
+    let nest_locks = Lock::take_all(of_nests.clone(), &events)
         .await
         .map_err(Failure::not_provided)?;
+    // What a keeper could not do goes with its nest.
+    for lock in &of_nests {
+        take_left(lock);
+    }
     let lock = Lock::take(&project_lock(&names.project), &events)
         .await
         .map_err(Failure::not_provided)?;

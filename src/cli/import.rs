@@ -89,6 +89,7 @@ pub(super) async fn import(global: &GlobalArgs, args: &ImportArgs) -> Result<Ver
         survey: found,
         packages,
         images: Vec::new(),
+        strict: true,
     };
     let lock = OnceCell::new();
     let mut begun = None;

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::event::Verdict;
 use crate::host::{EngineProbe, detect_engine};
 use crate::nest::{Kind, Listed, disk_usage, list_all, measure};
+use crate::run::wait_for_keepers;
 
 /// How often it is looked again.
 const EVERY: Duration = Duration::from_secs(2);
@@ -96,6 +97,9 @@ impl Looker<'_> {
         let EngineProbe::Running(engine) = &found else {
             return Ok(Seen::Nothing(format!("{found}: nothing is up")));
         };
+        if haste == Haste::Whole {
+            wait_for_keepers(&self.global.project).await;
+        }
         let rows = list_all(engine, &self.global.project).await;
         let mut rows = rows.map_err(Failure::not_provided)?;
         rows.retain(|row| self.nest.as_ref().is_none_or(|name| row.nest == *name));

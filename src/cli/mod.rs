@@ -29,6 +29,7 @@ mod export;
 mod format;
 mod hand;
 mod import;
+mod keeper;
 mod list;
 mod lock;
 mod logs;
@@ -163,6 +164,7 @@ async fn execute(args: &Args) -> Result<u8, Failure> {
         Command::Man(command) => completion::man(command),
         Command::Hand(command) => return hand::execute(&args.global, command).await,
         Command::RootHelper(command) => privilege::root_helper(&args.global, command).await,
+        Command::Keeper => keeper::keeper(&args.global).await,
         Command::Report(command) => report::report(&args.global, command).await,
         Command::Exec(command) => return exec::exec(&args.global, command).await,
     };

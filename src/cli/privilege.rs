@@ -66,7 +66,7 @@ async fn start(global: &GlobalArgs, why: &str, instead: &'static str) -> Result<
 }
 
 /// The options that say what to work on.
-fn words(global: &GlobalArgs) -> Vec<OsString> {
+pub(super) fn words(global: &GlobalArgs) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec!["--project".into(), global.project.clone().into()];
     if let Some(engine) = global.engine.as_ref().and_then(EngineChoice::to_word) {
         words.extend(["--engine".into(), engine]);

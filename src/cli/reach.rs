@@ -11,6 +11,7 @@ use crate::host::{EngineProbe, Names, detect_engine};
 use crate::nest::{
     Child, Found, INCOMPLETE, Kind, Located, Nest, labels, list_all, locate, locate_all,
 };
+use crate::run::wait_for_keepers;
 use crate::server::{Login, Server, log_in, started_again};
 
 /// A flavour that somebody is logged in to.
@@ -58,7 +59,10 @@ pub(super) async fn find(
 /// The engine, where it runs: what is up is in it.
 pub(super) async fn running(global: &GlobalArgs) -> Result<Engine, Failure> {
     match detect_engine(&global.engine()).await {
-        EngineProbe::Running(engine) => Ok(engine),
+        EngineProbe::Running(engine) => {
+            wait_for_keepers(&global.project).await;
+            Ok(engine)
+        }
         found @ (EngineProbe::Installed(_) | EngineProbe::Absent(_)) => Err(Failure::not_provided(
             format!("{found}; `dbmatrix up MATRIX` brings flavours up"),
         )),

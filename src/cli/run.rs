@@ -68,6 +68,8 @@ pub(super) async fn run(global: &GlobalArgs, args: &RunArgs) -> Result<Verdict, 
         shard: args.shard,
         reports,
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
+        // Nothing runs on after a CI job.
+        wait: args.after.wait || is_ci,
         timings: args.timings,
         ..Task::new(matrix, plan, prepared)
     };

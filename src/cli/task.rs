@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::args::{GlobalArgs, USUAL_PROJECT};
+use super::keeper::hand_over;
 use super::signal::{asked_to_end, end_at_once_when_asked_again};
 use super::{Failure, consent, deprecated, privilege, say};
 use crate::config::hint;
@@ -52,6 +53,8 @@ pub(super) struct Task {
     pub(super) reports: Vec<ReportSpec>,
     /// What becomes of the servers.
     pub(super) after: After,
+    /// Whether the command ends only when that is done.
+    pub(super) wait: bool,
     /// Whether it is told where the time went.
     pub(super) timings: bool,
     /// No summary of what went well.
@@ -72,6 +75,7 @@ impl Task {
             shard: None,
             reports: Vec::new(),
             after: After::Keep,
+            wait: false,
             timings: false,
             quiet: false,
         }
@@ -198,7 +202,7 @@ pub(super) async fn provide_for(global: &GlobalArgs, task: &Task) -> Result<RunR
         clean_up(options, &matrix.nest.name).await;
     }
     if let Some(Err(failure)) = ended {
-        rest(environment.get(), task, StopPatience::None, |_| false).await;
+        tear_down(environment.get(), task, StopPatience::None, |_| false).await;
         return Err(failure);
     }
     let record = match heard {
@@ -208,12 +212,18 @@ pub(super) async fn provide_for(global: &GlobalArgs, task: &Task) -> Result<RunR
         }
         None => interrupted_record().await,
     };
-    let is_held = |name: &str| !interrupted && record.servers().contains_key(name);
-    let patience = match interrupted {
-        true => StopPatience::None,
-        false => StopPatience::Some,
+    if interrupted {
+        tear_down(environment.get(), task, StopPatience::None, |_| false).await;
+        return Ok(record);
+    }
+    let was_there = |name: &str| record.servers().contains_key(name);
+    let is_handed_over = match (environment.get(), lock.get()) {
+        (Some(_), Some(lock)) => hand_over(global, task, lock, after(task, was_there)),
+        _ => false,
     };
-    rest(environment.get(), task, patience, is_held).await;
+    if !is_handed_over {
+        tear_down(environment.get(), task, StopPatience::Some, was_there).await;
+    }
     Ok(record)
 }
 
@@ -284,6 +294,7 @@ async fn options(global: &GlobalArgs, task: &Task) -> Result<EnvironmentOptions,
         survey: found,
         packages,
         images: images.collect(),
+        strict: task.strict,
     })
 }
 
@@ -332,21 +343,26 @@ pub(super) async fn authorize_route(
     }
 }
 
-/// Puts the servers to rest as the task says. Only such flavours are held for
-/// the next run as this one could have; a run that was cut holds none.
-async fn rest(
+/// What becomes of a flavour's server. Only a server that was there in this run is
+/// paused for the next one.
+fn after(task: &Task, was_there: impl Fn(&str) -> bool) -> impl Fn(&Flavour) -> After {
+    move |flavour| match task.after {
+        After::Pause if !was_there(&flavour.name) => After::Stop,
+        after => after,
+    }
+}
+
+/// Does to the servers what the task says, and waits for it.
+async fn tear_down(
     environment: Option<&Environment>,
     task: &Task,
     patience: StopPatience,
-    is_held: impl Fn(&str) -> bool,
+    was_there: impl Fn(&str) -> bool,
 ) {
-    let after = |flavour: &Flavour| match task.after {
-        After::Pause if !is_held(&flavour.name) => After::Stop,
-        after => after,
-    };
     let Some(environment) = environment else {
         return;
     };
+    let after = after(task, was_there);
     tokio::select! {
         left = teardown(environment, &task.plan.flavours, patience, after) => {
             for reason in left {

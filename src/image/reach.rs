@@ -76,7 +76,7 @@ async fn ask(archive: &Archive, file: &Path) -> Answer {
     };
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        return Answer::Unreached(reason(&errors, &url));
+        return Answer::Unreached(fetch_failure(&errors, &url));
     }
     let text = std::fs::read(file).unwrap_or_default();
     Answer::Reached {
@@ -85,7 +85,7 @@ async fn ask(archive: &Archive, file: &Path) -> Answer {
 }
 
 /// What apt says of a file that it could not fetch, without the address.
-fn reason(errors: &str, url: &str) -> String {
+pub fn fetch_failure(errors: &str, url: &str) -> String {
     let told = errors.lines().find_map(|line| line.strip_prefix("E: "));
     let told = told.unwrap_or("apt failed");
     let told = told.strip_prefix("Failed to fetch ").unwrap_or(told);
@@ -119,10 +119,10 @@ mod tests {
     fn what_apt_says_is_told_without_the_address() {
         let errors = "W: Download is performed unsandboxed\nE: Failed to fetch http://a.test/x  Could not resolve 'a.test'\n";
         assert_eq!(
-            reason(errors, "http://a.test/x"),
+            fetch_failure(errors, "http://a.test/x"),
             "Could not resolve 'a.test'"
         );
-        assert_eq!(reason("", "http://a.test/x"), "apt failed");
+        assert_eq!(fetch_failure("", "http://a.test/x"), "apt failed");
     }
 
     #[test]

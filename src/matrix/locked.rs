@@ -16,7 +16,7 @@ const HEAD: &str = "\
 ";
 
 /// What a flavour is to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Locked {
     /// What its server says of its version, whole.
     pub server: String,

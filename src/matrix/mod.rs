@@ -33,6 +33,8 @@ const WHAT: &str = "matrix file";
 pub struct Matrix {
     /// The file.
     pub path: PathBuf,
+    /// Its text.
+    pub text: String,
     /// The nest.
     pub nest: NestSpec,
     /// How it is run.
@@ -65,7 +67,7 @@ impl Matrix {
             problems.add(error.span().unwrap_or(0..0), error.message().to_owned());
         }
         let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = folder_of(path);
         let images = image::read_all(&top);
         let nest = nest::read(&top, path, &images);
         let defaults = defaults::read(&top);
@@ -83,6 +85,7 @@ impl Matrix {
         let deprecations = problems.into_result(WHAT, path, text)?;
         Ok(Matrix {
             path: path.to_owned(),
+            text: text.to_owned(),
             nest,
             run,
             flavours,
@@ -90,6 +93,26 @@ impl Matrix {
             deprecations,
         })
     }
+
+    /// Reads the flavours alone of a text that was read whole before.
+    ///
+    /// # Errors
+    /// As [`Matrix::load`], of the flavours.
+    pub fn parse_flavours(path: &Path, text: &str) -> Result<Vec<Flavour>, ConfigError> {
+        let problems = Problems::default();
+        let (table, _) = DeTable::parse_recoverable(text);
+        let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
+        let images = image::read_all(&top);
+        let defaults = defaults::read(&top);
+        let flavours = flavour::read_all(&top, folder_of(path), &images, &defaults);
+        problems.into_result(WHAT, path, text)?;
+        Ok(flavours)
+    }
+}
+
+/// The folder to which the paths of a matrix file are relative.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `[run]`: how the matrix is run.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::TableReader;
 
 /// How a matrix is run, unless the command line says otherwise.
@@ -14,7 +16,8 @@ pub struct RunSpec {
 
 /// What becomes of the servers after a run. The next run has new ones in any
 /// case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum After {
     /// They are shut down and can be looked at.
     #[default]

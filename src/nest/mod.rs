@@ -91,6 +91,8 @@ mod key {
     pub(super) const IMPORTED: &str = "user.dbmatrix.imported";
     /// Tells one packed child from another.
     pub(super) const TRANSFER_ID: &str = "user.dbmatrix.parcel";
+    /// Of a nest, what its children do not reach: see the servers' sources.
+    pub(super) const UNREACHED: &str = "user.dbmatrix.unreached";
     /// Set on a child that is as its golden child is: nobody has used it.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

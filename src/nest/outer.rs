@@ -125,6 +125,25 @@ impl Nest {
             .transpose()
     }
 
+    /// What is noted of places that its children do not reach.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn unreached(&self) -> Result<String, EngineError> {
+        let found = self.host.instance(&self.name).await?;
+        let noted = found.and_then(|found| found.config.get(key::UNREACHED).cloned());
+        Ok(noted.unwrap_or_default())
+    }
+
+    /// Notes the places that its children do not reach.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn note_unreached(&self, noted: &str) -> Result<(), EngineError> {
+        let noted = config([(key::UNREACHED, noted)]);
+        self.host.configure_instance(&self.name, &noted).await
+    }
+
     /// A nest that was fully made, started where it does not run.
     pub(super) async fn wake(
         host: &Engine,

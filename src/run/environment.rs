@@ -22,6 +22,7 @@ use crate::route::{GuardError, RouteError};
 use crate::server::RoutedUser;
 use crate::session::Secret;
 
+use super::keeper::take_left;
 use super::lock::{Lock, LockError};
 
 /// A nest that is up, with all that its flavours need.
@@ -33,6 +34,8 @@ pub struct Environment {
     pub children: Children,
     /// The address that servers see their user come from.
     pub source: Ipv4Addr,
+    /// Whether every flavour is required.
+    pub(super) strict: bool,
     /// Permits to install a server: one a processor.
     pub(super) installing: Arc<Semaphore>,
     _lock: Arc<Lock>,
@@ -60,6 +63,9 @@ pub enum EnvironmentError {
     /// Another run's lock.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The nest of a run that has its verdict.
+    #[error("nest `{0}` or its engine has gone")]
+    Gone(String),
 }
 
 /// What was chosen on the command line.
@@ -75,6 +81,8 @@ pub struct EnvironmentOptions {
     pub packages: Vec<String>,
     /// Images of the flavours that are to be provided.
     pub images: Vec<ImageOrigin>,
+    /// Whether every flavour is required.
+    pub strict: bool,
 }
 
 impl Environment {
@@ -86,7 +94,11 @@ impl Environment {
     ) -> Result<Arc<Lock>, EnvironmentError> {
         let names = Names::of(&options.project);
         let name = nest_lock(&names.project, &spec.name);
-        Ok(Arc::new(Lock::take(&name, events).await?))
+        let lock = Lock::take(&name, events).await?;
+        if let Some(left) = take_left(&name) {
+            events.warn(format!("after the run before: {left}"));
+        }
+        Ok(Arc::new(lock))
     }
 
     /// Makes sure of everything up to the route. Where there is no nest yet,
@@ -141,6 +153,7 @@ impl Environment {
             children,
             nest,
             source,
+            strict: options.strict,
             installing: Arc::new(Semaphore::new(processors)),
             _lock: Arc::clone(lock),
             _ahead: Arc::new(ahead),
@@ -149,6 +162,40 @@ impl Environment {
 }
 
 impl Environment {
+    /// The environment of a run that has its verdict, for its keeper: nothing is
+    /// started for it.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::Gone`] where the nest or its engine has gone meanwhile.
+    pub(super) async fn reopen(
+        engine: &EngineChoice,
+        project: &str,
+        nest: &str,
+        lock: Lock,
+    ) -> Result<Self, EnvironmentError> {
+        let names = Names::of(project);
+        let gone = || EnvironmentError::Gone(nest.to_owned());
+        let EngineProbe::Running(engine) = detect_engine(engine).await else {
+            return Err(gone());
+        };
+        let inside = engine.in_project(&names.project);
+        let nest = Nest::find(&inside, nest, &names.bridge).await?;
+        let nest = nest.ok_or_else(gone)?;
+        let source = nest.client().await?;
+        let images = ImageStore::new(nest.engine.clone(), Builder::new(cache_folder()));
+        let children = Children::new(nest.clone(), images);
+        children.sweep().await?;
+        Ok(Environment {
+            children,
+            nest,
+            source,
+            strict: false,
+            installing: Arc::new(Semaphore::new(1)),
+            _lock: Arc::new(lock),
+            _ahead: Arc::default(),
+        })
+    }
+
     /// Who is reached in a flavour's server.
     pub fn user_of(&self, flavour: &str) -> RoutedUser {
         self.user_with(self.nest.password_of(flavour))

@@ -11,8 +11,8 @@ use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::Flavour;
 use crate::nest::{Child, ChildSpec, Golden, NestError, Purpose, sync};
 use crate::server::{
-    Login, PackageVersion, RoutedUser, Server, ServerError, access_of, check_identity,
-    check_locked, configure, install, log_in, pin, recipe, settle, start, started,
+    Ask, Login, PackageVersion, RoutedUser, Server, ServerError, access_of, check_identity,
+    check_locked, check_source, configure, install, log_in, pin, recipe, settle, start, started,
 };
 use crate::session::SessionError;
 
@@ -212,6 +212,11 @@ impl<'a> Provisioner<'a> {
                 self.flavour.name
             ));
         }
+        let ask = match self.flavour.required || self.environment.strict {
+            true => Ask::Now,
+            false => Ask::Lately,
+        };
+        check_source(&self.environment.nest, &self.flavour.spec, ask).await?;
         let made = self.make_golden().await;
         if made.is_err()
             && let Err(left) = children.abandon_golden(&self.spec).await

@@ -8,21 +8,25 @@
 //! Whoever takes several takes those of nests first, in the order of their names, then
 //! the project's, then the engine's.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
 use thiserror::Error;
 
-use crate::event::Sender;
+use crate::event::{Event, Sender};
 use crate::host::{make_run_folder, run_folder};
 use crate::privilege::{PrivilegeError, Request, ask_now, has_helper, is_root};
 
 /// How soon a lock that somebody else holds is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
+/// The same of one that a keeper holds, which ends soon.
+const SOON: Duration = Duration::from_millis(10);
 /// For the engine's group too: the folder gives the file its group.
 const MODE: u32 = 0o660;
 
@@ -32,8 +36,45 @@ pub struct Lock(Held);
 
 #[derive(Debug)]
 enum Held {
-    Here { path: PathBuf, _file: File },
-    ByHelper { name: String },
+    Here {
+        path: PathBuf,
+        file: File,
+        /// Whether a keeper has it too, and removes its file.
+        handed_over: AtomicBool,
+    },
+    ByHelper {
+        name: String,
+    },
+}
+
+/// Who holds a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A command, by its process id.
+    Command(i32),
+    /// The keeper of a run that has its verdict, by its process id.
+    Keeper(i32),
+}
+
+/// What stands behind a keeper's id.
+const KEEPER: &str = " keeper";
+
+impl Holder {
+    fn read(text: &str) -> Option<Self> {
+        match text.strip_suffix(KEEPER) {
+            Some(id) => id.parse().ok().map(Holder::Keeper),
+            None => text.parse().ok().map(Holder::Command),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Command(id) => write!(f, "{id}"),
+            Holder::Keeper(id) => write!(f, "{id}{KEEPER}"),
+        }
+    }
 }
 
 /// Why there is no lock.
@@ -63,15 +104,16 @@ impl Lock {
             if let Some(lock) = Self::try_take(name)? {
                 return Ok(lock);
             }
+            let holder = Self::holder(name);
+            let again = match holder {
+                Some(Holder::Keeper(_)) => SOON,
+                Some(Holder::Command(_)) | None => AGAIN,
+            };
             if !told {
-                let pid = holder(name).map(|pid| format!(" (process {pid})"));
-                events.warn(format!(
-                    "another dbmatrix{} is at work on `{name}`; waiting for it",
-                    pid.unwrap_or_default()
-                ));
+                tell(name, holder, events);
                 told = true;
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(again).await;
         }
     }
 
@@ -95,7 +137,7 @@ impl Lock {
     /// As of the file system.
     pub fn try_take(name: &str) -> Result<Option<Self>, LockError> {
         if is_root() || !has_helper() {
-            return Self::try_take_for(name, rustix::process::getpid().as_raw_nonzero().get());
+            return Self::try_take_as(name, Holder::Command(own_id()));
         }
         let name = name.to_owned();
         let taken = ask_now(Request::Lock { name: name.clone() })?;
@@ -107,12 +149,62 @@ impl Lock {
     /// # Errors
     /// As of the file system.
     pub fn try_take_for(name: &str, holder: i32) -> Result<Option<Self>, LockError> {
+        Self::try_take_as(name, Holder::Command(holder))
+    }
+
+    fn try_take_as(name: &str, holder: Holder) -> Result<Option<Self>, LockError> {
         let path = path_of(name);
-        let taken = try_lock(&path, holder).map_err(|source| LockError::File {
-            path: path.clone(),
-            source,
-        })?;
-        Ok(taken.map(|file| Lock(Held::Here { path, _file: file })))
+        let taken = try_lock(&path, holder).map_err(failed(&path))?;
+        Ok(taken.map(|file| Lock::here(path, file)))
+    }
+
+    fn here(path: PathBuf, file: File) -> Self {
+        Lock(Held::Here {
+            path,
+            file,
+            handed_over: AtomicBool::new(false),
+        })
+    }
+
+    /// The locked file once more, for a keeper that is to hold it too.
+    ///
+    /// # Errors
+    /// As of the file system; where root's helper holds the lock.
+    pub(super) fn duplicate(&self) -> io::Result<File> {
+        match &self.0 {
+            Held::Here { file, .. } => file.try_clone(),
+            Held::ByHelper { .. } => Err(ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// From here on the lock is a keeper's, which has the file too.
+    pub(super) fn hand_over(&self, keeper: i32) {
+        let Held::Here {
+            file, handed_over, ..
+        } = &self.0
+        else {
+            return;
+        };
+        handed_over.store(true, Ordering::Relaxed);
+        if let Err(error) = note(file, Holder::Keeper(keeper)) {
+            tracing::debug!(%error, "nobody knows that a keeper holds the lock");
+        }
+    }
+
+    /// The lock of that name, whose file this process has inherited; `None` where the
+    /// file is another one.
+    ///
+    /// # Errors
+    /// As of the file system.
+    pub(super) fn inherited(name: &str, file: File) -> Result<Option<Self>, LockError> {
+        let path = path_of(name);
+        let is_it = is_at(&file, &path).map_err(failed(&path))?;
+        Ok(is_it.then(|| Lock::here(path, file)))
+    }
+
+    /// Who holds a lock, or held it last, as they say themselves.
+    pub fn holder(name: &str) -> Option<Holder> {
+        Holder::read(&fs::read_to_string(path_of(name)).ok()?)
     }
 
     /// Whether somebody holds the lock of that name.
@@ -125,6 +217,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let freed = match &self.0 {
+            Held::Here { handed_over, .. } if handed_over.load(Ordering::Relaxed) => Ok(()),
             Held::Here { path, .. } => fs::remove_file(path),
             Held::ByHelper { name } => ask_now(Request::Unlock { name: name.clone() })
                 .map(drop)
@@ -138,10 +231,10 @@ impl Drop for Lock {
 
 /// Locks the file of that path with its holder's id in it; `None` where somebody
 /// else has it locked.
-fn try_lock(path: &Path, holder: i32) -> io::Result<Option<File>> {
+fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
     loop {
         make_run_folder()?;
-        let mut file = match open(path) {
+        let file = match open(path) {
             Ok(file) => file,
             // The folder went just now, with the last of what was in it.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
@@ -154,8 +247,7 @@ fn try_lock(path: &Path, holder: i32) -> io::Result<Option<File>> {
         }
         // Its last holder may have removed it meanwhile.
         if is_at(&file, path)? {
-            file.set_len(0)?;
-            write!(file, "{holder}")?;
+            note(&file, holder)?;
             return Ok(Some(file));
         }
     }
@@ -187,9 +279,38 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The process that holds a lock, as it says itself.
-fn holder(name: &str) -> Option<u32> {
-    fs::read_to_string(path_of(name)).ok()?.parse().ok()
+/// Notes who holds a lock in its file.
+fn note(mut file: &File, holder: Holder) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{holder}")
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> LockError {
+    let path = path.to_owned();
+    move |source| LockError::File {
+        path: path.clone(),
+        source,
+    }
+}
+
+fn own_id() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}
+
+/// Says whom a command waits for.
+fn tell(name: &str, holder: Option<Holder>, events: &Sender) {
+    match holder {
+        Some(Holder::Keeper(_)) => events.send(Event::SetupStarted {
+            step: "waiting until the run before has put its servers away".to_owned(),
+        }),
+        Some(Holder::Command(id)) => events.warn(format!(
+            "another dbmatrix (process {id}) is at work on `{name}`; waiting for it"
+        )),
+        None => events.warn(format!(
+            "another dbmatrix is at work on `{name}`; waiting for it"
+        )),
+    }
 }
 
 fn path_of(name: &str) -> PathBuf {
@@ -208,7 +329,7 @@ mod tests {
         assert!(held.is_some());
         assert!(Lock::is_held(&name));
         assert!(Lock::try_take(&name).expect("no error").is_none());
-        assert_eq!(holder(&name), Some(std::process::id()));
+        assert_eq!(Lock::holder(&name), Some(Holder::Command(own_id())));
         drop(held);
         assert!(!Lock::is_held(&name));
         assert!(!path_of(&name).exists());
@@ -222,6 +343,31 @@ mod tests {
         fs::write(path_of(&name), "1").expect("a file");
         assert!(!Lock::is_held(&name));
         assert!(Lock::try_take(&name).expect("no error").is_some());
+    }
+
+    #[test]
+    fn a_lock_that_was_handed_over_is_the_keepers() {
+        let name = format!("handed-{}", std::process::id());
+        let held = Lock::try_take(&name).expect("no error").expect("a lock");
+        let file = held.duplicate().expect("a file");
+        held.hand_over(own_id());
+        drop(held);
+        assert!(Lock::is_held(&name));
+        let kept = Lock::inherited(&name, file).expect("no error");
+        assert!(kept.is_some());
+        assert_eq!(Lock::holder(&name), Some(Holder::Keeper(own_id())));
+        assert!(Lock::try_take(&name).expect("no error").is_none());
+        drop(kept);
+        assert!(!path_of(&name).exists());
+    }
+
+    #[test]
+    fn another_file_is_no_inherited_lock() {
+        let name = format!("other-{}", std::process::id());
+        let _held = Lock::try_take(&name).expect("no error").expect("a lock");
+        let file = tempfile::tempfile().expect("a file");
+        assert!(Lock::inherited(&name, file).expect("no error").is_none());
+        assert_eq!(Lock::holder(&name), Some(Holder::Command(own_id())));
     }
 
     #[test]

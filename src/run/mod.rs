@@ -14,6 +14,7 @@ mod evaluate;
 mod expectations;
 mod fail_fast;
 mod flavour;
+mod keeper;
 mod known_failures;
 mod lock;
 mod mysqltest_suite;
@@ -41,7 +42,8 @@ pub use command::{
 };
 pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
 pub use flavour::{StartFrom, golden_key, provide};
-pub use lock::{Lock, LockError};
+pub use keeper::{HandedFlavour, Handover, KeepError, take_left, wait_for_keepers};
+pub use lock::{Holder, Lock, LockError};
 pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy};
 pub use validated::{PrepareError, RunOptions, ValidatedPlan};

@@ -14,6 +14,7 @@ mod login;
 mod memory_profile;
 mod packages;
 mod settle;
+mod source;
 mod spec;
 mod start;
 mod tarball;
@@ -30,6 +31,7 @@ pub(crate) use journal::{split as split_journal, time_of as time_of_cursor};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use packages::PackageVersion;
 pub use settle::settle;
+pub use source::{Ask, check_source};
 pub use spec::{
     Durability, Installation, KeySource, MemoryProfile, Packages, Repository, RoutedUser,
     ServerSpec, Tarball, TarballSource,

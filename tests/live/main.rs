@@ -17,6 +17,7 @@ mod doctor;
 mod fast;
 mod hand;
 mod interrupt;
+mod keeper;
 mod left;
 mod moved;
 mod mysqltest;
@@ -77,6 +78,11 @@ fn main() {
             "what_becomes_of_servers_after_a_run",
             &["mysql-9.7", "mariadb-11.8"],
             fast::after,
+        ),
+        (
+            "a_run_returns_with_its_verdict",
+            ONE,
+            keeper::after_a_verdict,
         ),
         ("a_suite_has_a_server_of_its_own", ONE, fast::isolation),
         ("what_nothing_uses_is_pruned", ONE, fast::prune),

@@ -82,6 +82,8 @@ pub(crate) fn repository(sandbox: &Sandbox) -> Outcome {
     run("v3.toml", nowhere)
         .expect(2)?
         .says("is not reached from here")?;
+    // The next run knows.
+    run("v3.toml", nowhere).expect(2)?.says("(found out ")?;
     let right = format!("url = \"{url}\", key = \"{url}/right.asc\", fingerprints = [\"{print}\"]");
     let ran = run("v4.toml", &right).expect(0)?;
     check(!ran.stdout.contains("unavailable)\n"), ran.stdout.clone())?;

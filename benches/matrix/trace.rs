@@ -9,7 +9,7 @@ use crate::process::Ended;
 
 /// Events of a run with the time since its start at which they were heard.
 #[derive(Debug)]
-pub(crate) struct FailFast {
+pub(crate) struct RunTrace {
     heard: Vec<(Duration, Event)>,
     pub(crate) ended: Ended,
 }
@@ -17,9 +17,9 @@ pub(crate) struct FailFast {
 /// A part of a run with its time in seconds.
 pub(crate) type Part = (String, f64);
 
-impl FailFast {
+impl RunTrace {
     pub(crate) fn new(heard: Vec<(Duration, Event)>, ended: Ended) -> Self {
-        FailFast { heard, ended }
+        RunTrace { heard, ended }
     }
 
     /// # Errors
