@@ -31,7 +31,7 @@ pub struct Server {
     /// Year and month in which its vendor's support ends, where it is known.
     #[serde(default)]
     pub end_of_life: Option<String>,
-    /// Where it can be had, the preferred one first.
+    /// Where it is available, the preferred one first.
     pub source: Vec<Recipe>,
 }
 

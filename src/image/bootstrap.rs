@@ -26,7 +26,7 @@ pub(super) const PACKAGES: [&str; 7] = [
 
 /// What dpkg is told before it begins. Told by `--dpkgopt`, mmdebstrap would
 /// filter each archive by a program of its own, which takes longer than all
-/// else. What is half made when the machine goes down is thrown away, so the
+/// else. What is incomplete when the machine goes down is thrown away, so the
 /// disk is not waited for.
 pub(super) const SETUP: &str = r#"
 set -eu

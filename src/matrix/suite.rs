@@ -181,7 +181,7 @@ pub(super) fn read_all(
         let retries = table.count("retries");
         let isolation = read_isolation(&table);
         if let (Some(retries), Isolation::Clone) = (&retries, isolation) {
-            let expected = "`retries` cannot be had with `isolation = \"clone\"`: what failed has changed the suite's server";
+            let expected = "`retries` is not available with `isolation = \"clone\"`: what failed has changed the suite's server";
             table.problem(retries.span.clone(), expected);
         }
         let kind = match (table.has("command"), table.has("mysqltest")) {

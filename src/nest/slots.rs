@@ -83,7 +83,7 @@ impl Children {
 
     /// A new copy of the golden child that is not started: one that was made
     /// ahead, else one made now. It is the flavour's from here on, and counts as
-    /// half made.
+    /// incomplete.
     pub(super) async fn turn(
         &self,
         golden: &Golden,

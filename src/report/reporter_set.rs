@@ -21,7 +21,7 @@ pub trait Reporter: Send {
     /// is lost then, which is part of the record.
     ///
     /// # Errors
-    /// Where what it made is not whole.
+    /// Where what it made is incomplete.
     fn finish(&mut self, _run: &RunRecord) -> io::Result<()> {
         Ok(())
     }

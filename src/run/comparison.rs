@@ -158,7 +158,7 @@ impl Comparison {
         Some(Sink::new(self.clone(), at))
     }
 
-    /// A flavour that cannot be had answers nothing.
+    /// A flavour that is not available answers nothing.
     pub(super) fn without(&self, flavour: &str) {
         let mut state = self.lock();
         if let Some(at) = state.place(flavour) {

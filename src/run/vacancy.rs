@@ -71,7 +71,7 @@ impl Activity {
         part.unfinished += usize::from(result.aborted.is_some() || result.cut);
     }
 
-    /// A flavour that cannot be had runs nothing, which is told elsewhere.
+    /// A flavour that is not available runs nothing, which is told elsewhere.
     pub(super) fn note_unavailable(&self, flavour: &str) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.unavailable.push(flavour.to_owned());

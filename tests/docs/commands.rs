@@ -41,7 +41,9 @@ fn words(text: &str) -> Vec<String> {
 fn in_line(line: &str) -> Vec<Vec<String>> {
     // What CI services put in.
     let service = Regex::new(r"\$\{\{[^}]*\}\}|\$CI_NODE_INDEX").expect("a pattern");
-    let line = service.replace_all(line, "1").replace("$CI_NODE_TOTAL", "2");
+    let line = service
+        .replace_all(line, "1")
+        .replace("$CI_NODE_TOTAL", "2");
     let line = line.replace("cargo run --release -- ", "dbmatrix ");
     let starts = line.match_indices("dbmatrix ").map(|(at, _)| at);
     let starts = starts.filter(|at| {
@@ -145,7 +147,11 @@ fn commands_that_need_no_engine_are_run() {
             ["man", _] => (&[0], ""),
             ["help", ..] => (&[0], "Usage:"),
             ["--version"] => (&[0], "dbmatrix "),
-            ["report", "merge", ref parts @ ..] if !parts.is_empty() && parts.iter().all(is_there) => (&[0], "passed"),
+            ["report", "merge", ref parts @ ..]
+                if !parts.is_empty() && parts.iter().all(is_there) =>
+            {
+                (&[0], "passed")
+            }
             ["doctor", "--offline"] => (&[0, 1], "engine"),
             _ => continue,
         };
