@@ -85,12 +85,12 @@ pub enum UnknownServer {
 }
 
 /// What a matrix asks for: a server of the catalogue, or one of which at least
-/// family and version are told.
+/// family and version are known.
 #[derive(Debug, Clone)]
 pub struct ServerRequest {
     /// Its family.
     pub family: Family,
-    /// Its version, as far as it was told.
+    /// Its version, as far as it is known.
     pub version: Version,
     /// The catalogue's entry.
     pub server: Option<&'static Server>,

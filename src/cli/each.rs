@@ -37,7 +37,7 @@ impl From<UpkeepError> for Failure {
     }
 }
 
-/// Does `work` to each of the chosen flavours. What it returns is told.
+/// Does `work` to each of the chosen flavours. What it returns is reported.
 pub(super) async fn each(
     global: &GlobalArgs,
     chosen: &Chosen,

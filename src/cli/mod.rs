@@ -1,4 +1,4 @@
-//! The command line: one file a command, and the only place that wires rooms
+//! The command line: one file a command, and the only place that wires modules
 //! together.
 
 /// Writes a line to standard error, as the one of the standard library; one that

@@ -76,7 +76,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &RunArgs) -> Result<Verdict, 
     provide(global, &task).await
 }
 
-/// Which differences are told one by one.
+/// Which differences are reported one by one.
 pub(super) fn listed_differences(global: &GlobalArgs, all: bool) -> Listed {
     match all || global.verbose > 0 {
         true => Listed::All,

@@ -55,7 +55,7 @@ pub(super) struct Task {
     pub(super) after: After,
     /// Whether the command ends only when that is done.
     pub(super) wait: bool,
-    /// Whether it is told where the time went.
+    /// Whether to report where the time went.
     pub(super) timings: bool,
     /// No summary of what went well.
     pub(super) quiet: bool,

@@ -24,7 +24,7 @@ pub(super) const PACKAGES: [&str; 7] = [
     "eatmydata",
 ];
 
-/// What dpkg is told before it begins. Told by `--dpkgopt`, mmdebstrap would
+/// Options of dpkg, set before it begins. Set by `--dpkgopt`, mmdebstrap would
 /// filter each archive by a program of its own, which takes longer than all
 /// else. What is incomplete when the machine goes down is thrown away, so the
 /// disk is not waited for.

@@ -112,7 +112,7 @@ impl Builder {
         for image in images {
             let builder = self.clone();
             tasks.spawn(async move {
-                // Whoever asks for it is told.
+                // Whoever asks for it gets the error.
                 if let Err(error) = builder.ensure(&image).await {
                     tracing::debug!(%error, "an image could not be built ahead");
                 }

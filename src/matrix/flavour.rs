@@ -136,7 +136,7 @@ fn check_as(table: &TableReader<'_>, name: &Placed<String>, text: &str) {
 /// One flavour being read.
 struct Reading<'r, 'a> {
     table: &'r TableReader<'a>,
-    /// Where problems are told: the short form has no table of its own.
+    /// Where problems are reported: the short form has no table of its own.
     report: &'r TableReader<'a>,
     folder: &'r Path,
     images: &'r [BaseImage],

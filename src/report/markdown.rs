@@ -7,7 +7,7 @@ use super::text::{Colour, block, count, one_line};
 use super::{divergence, failure};
 use crate::event::DifferenceStatus;
 
-/// Findings of a sort that are told; GitHub takes a mebibyte, and readers less.
+/// Findings of a sort that are reported; GitHub takes a mebibyte, and readers less.
 const MOST: usize = 30;
 /// Lines and columns of one finding's text.
 const LINES: usize = 30;

@@ -178,7 +178,7 @@ mod tests {
         );
     }
 
-    /// Writes nothing down, which is told at the end only.
+    /// Writes nothing down, which is reported at the end only.
     struct NoPage;
 
     impl Reporter for NoPage {

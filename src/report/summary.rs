@@ -37,7 +37,7 @@ impl<'a> Summary<'a> {
         self.detail = detail;
     }
 
-    /// Sets which differences are told one by one.
+    /// Sets which differences are reported one by one.
     pub fn set_differences(&mut self, which: Differences) {
         self.differences = which;
     }
