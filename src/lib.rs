@@ -2,11 +2,13 @@
 //!
 //! The modules, top to bottom; each may use those below it, never those above
 //! (`tests/architecture.rs` checks it, `docs/architecture.md` shows it):
-//! `cli`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
+//! `cli`, `app`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
 //! `catalogue`, `engine`, `privilege`, `session`, `outcome`, `sql_text`, `config`,
-//! `shard`, `file`, `digest`, `version`.
+//! `shard`, `file`, `digest`, `name_rule`,
+//! `version`.
 
+mod app;
 pub mod catalogue;
 pub mod cli;
 pub mod compare;
@@ -23,6 +25,7 @@ pub mod image;
 pub mod matrix;
 pub mod mysqltest;
 pub mod name;
+pub mod name_rule;
 pub mod nest;
 pub mod outcome;
 pub mod plan;

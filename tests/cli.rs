@@ -114,7 +114,7 @@ fn a_wrong_engine_or_project_is_refused() {
     => 2
     ");
     insta::assert_snapshot!(sandbox.run(&["list", "--project", "No Good"]), @r"
-    error: invalid value 'No Good' for '--project <PROJECT>': expected lower-case letters, digits and hyphens; found `No Good`
+    error: invalid value 'No Good' for '--project <PROJECT>': expected at most 40 lower-case letters, digits and hyphens, a letter first; found `No Good`
 
     For more information, try '--help'.
     => 2

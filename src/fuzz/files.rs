@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 
 use super::{Promise, check, count_lines, text};
-use crate::cli::remotes;
+use crate::app::remotes;
 use crate::config::{ConfigError, Problems};
 use crate::event::Event;
 use crate::matrix::{Matrix, MatrixLock};

@@ -9,6 +9,7 @@ use crate::catalogue::{self, Recipe, ServerRequest, SourceKind};
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
 use crate::name;
+use crate::name_rule::{FLAVOUR, NameRule};
 use crate::server::{
     Installation, KeySource, Packages, Repository, ServerSpec, Tarball, TarballSource,
 };
@@ -107,29 +108,10 @@ pub(super) fn read_all(
     flavours.into_iter().map(|(_, flavour)| flavour).collect()
 }
 
-/// Letters of a name: those of a host are 63, and copies of a flavour have its
-/// name with a few more.
-const LONGEST: usize = 45;
-
-/// Names of containers are names of hosts.
-pub(super) fn check_name(table: &TableReader<'_>, name: &Placed<String>) {
-    check_as(table, name, &name.value);
-}
-
-/// Names of flavours and suites may have dots as well, as versions have, where a
-/// hyphen may be.
-pub(super) fn check_dotted_name(table: &TableReader<'_>, name: &Placed<String>) {
-    check_as(table, name, &name.value.replace('.', "-"));
-}
-
-fn check_as(table: &TableReader<'_>, name: &Placed<String>, text: &str) {
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    if !plain || !begins || text.len() > LONGEST || text.ends_with('-') {
-        table.problem(
-            name.span.clone(),
-            format!("expected a name of at most {LONGEST} letters, digits and hyphens that begins with a letter; found `{}`", name.value),
-        );
+/// Tells of a name that does not keep its rule.
+pub(super) fn check_name(table: &TableReader<'_>, rule: NameRule, name: &Placed<String>) {
+    if let Err(message) = rule.check(&name.value) {
+        table.problem(name.span.clone(), message);
     }
 }
 
@@ -157,7 +139,7 @@ impl Reading<'_, '_> {
             span: server.span.clone(),
         });
         if wanted.is_some() {
-            check_dotted_name(self.report, &name);
+            check_name(self.report, FLAVOUR, &name);
         }
         let required = self.table.flag("required").is_none_or(|flag| flag.value);
         let defaults = self.defaults.but_for(self.table);

@@ -218,7 +218,7 @@ server = 'mariadb:11.8'
         m.toml:6: expected a version such as `8.4` or `10.11.18`; found `9.x`
         m.toml:7: expected `true` or `false`; found an integer
         m.toml:11: the catalogue has `percona:8.4` not from `debian`; it has it from `vendor`
-        m.toml:14: expected a name of at most 45 letters, digits and hyphens that begins with a letter; found `under_score`
+        m.toml:14: expected a name of at most 45 letters, digits, hyphens and dots that begins with a letter; found `under_score`
         ");
     }
 
@@ -322,7 +322,7 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
             assert_eq!(
                 told_of(name),
                 [format!(
-                    "m.toml:4: expected a name of at most 45 letters, digits and hyphens that begins with a letter; found `{name}`"
+                    "m.toml:4: expected a name of at most 45 letters, digits, hyphens and dots that begins with a letter; found `{name}`"
                 )]
             );
         }

@@ -8,6 +8,7 @@ use super::{flavour, image};
 use crate::config::{Placed, TableReader};
 use crate::host::Storage;
 use crate::image::{BaseImage, ImageOrigin};
+use crate::name_rule::NEST;
 use crate::nest::Access;
 
 /// Size of a new pool where the file names none. The file is sparse.
@@ -80,7 +81,7 @@ pub(super) fn read(top: &TableReader<'_>, path: &Path, images: &[BaseImage]) -> 
     NestSpec {
         name: match name {
             Some(name) => {
-                flavour::check_name(table, &name);
+                flavour::check_name(table, NEST, &name);
                 name.value
             }
             None => name_of(path),

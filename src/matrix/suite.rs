@@ -7,13 +7,14 @@ use std::time::Duration;
 use globset::Glob;
 use regex::Regex;
 
-use super::flavour::{Flavour, check_dotted_name};
+use super::flavour::{Flavour, check_name};
 use super::image;
 use super::pattern::{expand, plain};
 use crate::compare::{Replacement, Rules, Tolerance};
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
 use crate::mysqltest::Program;
+use crate::name_rule::FLAVOUR;
 use crate::suite::read_kinds;
 
 /// How long a step may take unless its suite says otherwise: long enough for
@@ -194,7 +195,7 @@ pub(super) fn read_all(
             table.problem(table.span(), "expected a `name`");
             continue;
         };
-        check_dotted_name(&table, &name);
+        check_name(&table, FLAVOUR, &name);
         if suites.iter().any(|suite| suite.name == name.value) {
             table.problem(
                 name.span,

@@ -1,0 +1,116 @@
+//! Flavours without a matrix: servers of the catalogue, in a nest of their own.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::app::connect_flavour::flavours_awake;
+use crate::app::task::{Task, provide};
+use crate::app::{Failure, Globals, task};
+use crate::catalogue;
+use crate::event::Verdict;
+use crate::host::{EngineProbe, Names, detect_engine};
+use crate::matrix::Matrix;
+use crate::nest::{Access, Nest};
+use crate::plan::Selection;
+
+/// The nest of flavours that stand in no matrix.
+pub(crate) const NEST: &str = "ad-hoc";
+
+/// Whether a name is that of a server of the catalogue, and not a flavour's.
+pub(crate) fn is_server(name: &str) -> bool {
+    name.contains(':')
+}
+
+/// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
+/// their flavours. Where no `access` is given, the nest keeps the one it has.
+pub(crate) async fn bring_up(
+    global: &Globals,
+    servers: &[&str],
+    access: Option<Access>,
+    yes: bool,
+) -> Result<Vec<String>, Failure> {
+    let mut matrix = matrix_of(servers)?;
+    let noted = noted_access(global).await?;
+    matrix.nest.access = access.or(noted).unwrap_or_default();
+    if let Some(noted) = noted.filter(|noted| *noted != matrix.nest.access) {
+        let noted = noted.word();
+        return Err(Failure::misused(format!(
+            "nest `{NEST}` was made with access `{noted}`, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"
+        )));
+    }
+    let there = flavours_awake(global).await?;
+    let is_there = |name: &str| there.iter().any(|one| one.0 == NEST && one.1 == name);
+    let mut flavours = matrix.flavours.iter();
+    let all_there = flavours.all(|flavour| is_there(&flavour.name));
+    let flavours = matrix.flavours.iter();
+    let names = flavours
+        .map(|flavour| format!("{NEST}/{}", flavour.name))
+        .collect();
+    if all_there {
+        return Ok(names);
+    }
+    let task = Task {
+        yes,
+        quiet: true,
+        ..task::bring_up(matrix, &Selection::default())?
+    };
+    match provide(global, &task).await? {
+        Verdict::Passed => Ok(names),
+        verdict => Err(Failure {
+            verdict,
+            message: format!("{} could not be brought up", servers.join(", ")),
+        }),
+    }
+}
+
+/// How the nest is reached, where there is one.
+async fn noted_access(global: &Globals) -> Result<Option<Access>, Failure> {
+    let EngineProbe::Running(engine) = detect_engine(&global.engine).await else {
+        return Ok(None);
+    };
+    let names = Names::of(&global.project);
+    let inside = engine.in_project(&names.project);
+    let nest = Nest::find(&inside, NEST, &names.bridge).await;
+    Ok(nest.map_err(Failure::not_provided)?.map(|nest| nest.access))
+}
+
+/// A matrix of servers, as somebody would write it.
+fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
+    // A rolling suite's release file expires within a week.
+    let mut text = format!(
+        "[nest]\nname = '{NEST}'\n\n[[image]]\nname = 'debian:sid'\ncheck-valid-until = false\n"
+    );
+    for name in servers {
+        let wanted = catalogue::find(name).map_err(Failure::misused)?;
+        let Some(server) = wanted.server else {
+            let known = catalogue::known(wanted.family, name);
+            return Err(Failure::misused(format!(
+                "the catalogue has no `{name}`; {known}; a matrix can name others"
+            )));
+        };
+        let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", server.name());
+    }
+    Matrix::parse(Path::new(NEST), &text).map_err(|error| Failure::misused(error.render(false)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_of_the_catalogue_make_a_matrix() {
+        let matrix = matrix_of(&["mysql:lts", "mariadb:10.5"]).expect("a matrix");
+        let names = matrix.flavours.iter().map(|flavour| flavour.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["mysql-9.7", "mariadb-10.5"]);
+        assert_eq!(matrix.nest.name, NEST);
+    }
+
+    #[test]
+    fn an_unknown_server_is_told_with_the_way_to_all() {
+        let told = matrix_of(&["mysql:4.1"])
+            .expect_err("there is none")
+            .message;
+        assert!(told.contains("there is `mysql:26.7`"), "{told}");
+        assert!(is_server("mysql:4.1") && !is_server("mysql-4.1"));
+    }
+}

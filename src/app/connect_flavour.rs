@@ -1,0 +1,179 @@
+//! A flavour that is up, reached from the command line.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::app::{Failure, Globals, privilege};
+use crate::engine::Engine;
+use crate::host::{EngineProbe, Names, detect_engine};
+use crate::nest::{
+    Child, Found, INCOMPLETE, Kind, Located, Nest, labels, list_all, locate, locate_all,
+};
+use crate::run::wait_for_keepers;
+use crate::server::{Login, Server, log_in, started_again};
+
+/// A flavour that somebody is logged in to.
+pub(crate) struct Reached {
+    /// The flavour's name.
+    pub(crate) flavour: String,
+    /// How it is called among those that are reached with it.
+    pub(crate) label: String,
+    pub(crate) server: Server,
+    pub(crate) found: Found,
+}
+
+/// How long a server may take until somebody can log in.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Starts a flavour where it does not run, and logs in to it.
+pub(crate) async fn reach(
+    global: &Globals,
+    flavour: &str,
+    nest: Option<&str>,
+) -> Result<Reached, Failure> {
+    let located = find(global, flavour, nest).await?;
+    located.start().await.map_err(Failure::not_provided)?;
+    let server = log_in_to(&located).await?;
+    Ok(Reached {
+        flavour: located.flavour.clone(),
+        label: located.flavour.clone(),
+        server,
+        found: located.found(),
+    })
+}
+
+/// Finds a flavour as it is.
+pub(crate) async fn find(
+    global: &Globals,
+    flavour: &str,
+    nest: Option<&str>,
+) -> Result<Located, Failure> {
+    let engine = running(global).await?;
+    let names = Names::of(&global.project);
+    let located = locate(&engine, &names, flavour, nest).await;
+    located.map_err(Failure::not_provided)
+}
+
+/// The engine, where it runs: what is up is in it.
+pub(crate) async fn running(global: &Globals) -> Result<Engine, Failure> {
+    match detect_engine(&global.engine).await {
+        EngineProbe::Running(engine) => {
+            wait_for_keepers(&global.project).await;
+            Ok(engine)
+        }
+        found @ (EngineProbe::Installed(_) | EngineProbe::Absent(_)) => Err(Failure::not_provided(
+            format!("{found}; `dbmatrix up MATRIX` brings flavours up"),
+        )),
+    }
+}
+
+/// Makes sure of the way to a nest's children.
+pub(crate) async fn ensure_route(nest: &Nest) -> Result<(), Failure> {
+    if !nest.has_route().await {
+        privilege::authorize_routes()?;
+    }
+    nest.ensure_route().await.map_err(Failure::not_provided)
+}
+
+/// Logs in to a flavour that runs, or was started a moment ago.
+pub(crate) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
+    log_in_at(&located.nest, &located.child).await
+}
+
+/// Logs in to a nest's child that was started a moment ago.
+pub(crate) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Failure> {
+    ensure_route(nest).await?;
+    let login = Login {
+        child,
+        nest,
+        limit: LIMIT,
+    };
+    let server = started_again(child, log_in(&login)).await;
+    server.map_err(Failure::not_provided)
+}
+
+/// As [`ensure_route`], once a nest.
+pub(crate) async fn ensure_routes(flavours: &[Located]) -> Result<(), Failure> {
+    for (at, one) in flavours.iter().enumerate() {
+        let is_other = |other: &Located| other.nest.name != one.nest.name;
+        if flavours[..at].iter().all(is_other) {
+            ensure_route(&one.nest).await?;
+        }
+    }
+    Ok(())
+}
+
+/// As [`reach`], several side by side, in their order.
+pub(crate) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> {
+    ensure_routes(all).await?;
+    let names = labels(&all.iter().map(Located::names).collect::<Vec<_>>());
+    let logins = all.iter().zip(names).map(async |(located, label)| {
+        let told = |failure: Failure| Failure {
+            message: format!("{label}: {}", failure.message),
+            ..failure
+        };
+        let started = located.start().await.map_err(Failure::not_provided);
+        started.map_err(told)?;
+        let server = log_in_to(located).await.map_err(told)?;
+        Ok(Reached {
+            flavour: located.flavour.clone(),
+            label,
+            server,
+            found: located.found(),
+        })
+    });
+    try_join_all(logins).await
+}
+
+/// The flavours of these names, each once.
+pub(crate) async fn find_each(
+    global: &Globals,
+    names: &[String],
+    nest: Option<&str>,
+) -> Result<Vec<Located>, Failure> {
+    let mut all: Vec<Located> = Vec::new();
+    for name in names {
+        let one = find(global, name, nest).await?;
+        if !all.iter().any(|other| other.is(&one)) {
+            all.push(one);
+        }
+    }
+    Ok(all)
+}
+
+/// All flavours, of one nest or of all of them; an error where there is none.
+pub(crate) async fn find_all(
+    global: &Globals,
+    nest: Option<&str>,
+) -> Result<Vec<Located>, Failure> {
+    let engine = running(global).await?;
+    let all = locate_all(&engine, &Names::of(&global.project), nest).await;
+    let all = all.map_err(Failure::not_provided)?;
+    if all.is_empty() {
+        return Err(Failure::not_provided(
+            "no flavour is up; `dbmatrix up MATRIX` brings flavours up",
+        ));
+    }
+    Ok(all)
+}
+
+/// Nest and name of each flavour in nests that run: nothing is started for it.
+/// None where no engine runs.
+pub(crate) async fn flavours_awake(global: &Globals) -> Result<Vec<(String, String)>, Failure> {
+    let found = detect_engine(&global.engine).await;
+    let EngineProbe::Running(engine) = &found else {
+        return Ok(Vec::new());
+    };
+    let rows = list_all(engine, &global.project).await;
+    let mut all = Vec::new();
+    for row in rows.map_err(Failure::not_provided)? {
+        if let (Kind::Flavour(flavour), true) = (row.kind, row.state != INCOMPLETE) {
+            all.push((row.nest, flavour));
+        }
+    }
+    // While a run is at work, a flavour may have two.
+    all.sort();
+    all.dedup();
+    Ok(all)
+}

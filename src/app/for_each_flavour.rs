@@ -1,0 +1,192 @@
+//! Something done to several flavours side by side: a line says of each what was
+//! done, an error names its flavour, and the others go on.
+
+use futures_util::future::join_all;
+
+use crate::app::connect_flavour::{ensure_routes, find_all, log_in_to, running};
+use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
+use crate::app::{Failure, Globals, privilege, say};
+use crate::event::{Sender, Verdict};
+use crate::host::Names;
+use crate::name::nest_lock;
+use crate::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
+use crate::report::{Progress, drive};
+use crate::run::Lock;
+
+/// Which flavours.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FlavourChoice {
+    /// Names or patterns.
+    pub(crate) flavours: Vec<String>,
+    /// All.
+    pub(crate) all: bool,
+    /// Those of this nest.
+    pub(crate) nest: Option<String>,
+}
+
+/// Whether runs that are at work on the nests are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// They are, and nobody else begins meanwhile.
+    Awaited,
+    /// They are not: what is done disturbs nobody.
+    LetBe,
+}
+
+impl From<UpkeepError> for Failure {
+    fn from(error: UpkeepError) -> Self {
+        let verdict = match error.is_refusal() {
+            true => Verdict::Failed,
+            false => Verdict::NotProvided,
+        };
+        Failure {
+            verdict,
+            message: error.to_string(),
+        }
+    }
+}
+
+/// Does `work` to each of the chosen flavours. What it returns is reported.
+pub(crate) async fn each(
+    global: &Globals,
+    chosen: impl Into<FlavourChoice>,
+    runs: Runs,
+    work: impl AsyncFn(&Located) -> Result<String, Failure>,
+) -> Result<Verdict, Failure> {
+    let chosen = chosen.into();
+    privilege::ensure_engine_access(global).await?;
+    let (mut flavours, mut unknown) = pick(global, &chosen).await?;
+    let mut held = Vec::new();
+    if runs == Runs::Awaited {
+        held = lock(&global.project, &flavours).await?;
+        // A run may have replaced them meanwhile.
+        (flavours, unknown) = pick(global, &chosen).await?;
+    }
+    for error in &unknown {
+        eprintln!("error: {error}");
+    }
+    ensure_routes(&flavours).await?;
+    let labels = labels(&flavours.iter().map(Located::names).collect::<Vec<_>>());
+    let done = flavours.iter().zip(labels).map(async |(one, label)| {
+        let ended = work(one).await;
+        tell(&label, ended)
+    });
+    let missing = match unknown.is_empty() {
+        true => Verdict::Passed,
+        false => Verdict::NotProvided,
+    };
+    let all = async { worst(join_all(done).await.into_iter().chain([missing])) };
+    let verdict = to_the_end(all).await;
+    drop(held);
+    Ok(verdict)
+}
+
+/// The chosen flavours as they are now, and what was not found.
+pub(crate) async fn pick(
+    global: &Globals,
+    chosen: &FlavourChoice,
+) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
+    if chosen.all {
+        return Ok((find_all(global, chosen.nest.as_deref()).await?, Vec::new()));
+    }
+    let engine = running(global).await?;
+    let names = Names::of(&global.project);
+    let all = locate_all(&engine, &names, chosen.nest.as_deref()).await;
+    let all = all.map_err(Failure::not_provided)?;
+    let mut picked: Vec<Located> = Vec::new();
+    let mut unknown = Vec::new();
+    for wanted in &chosen.flavours {
+        let found = match choose(&all, wanted) {
+            Ok(found) => found,
+            Err(error) => {
+                unknown.push(error);
+                continue;
+            }
+        };
+        for one in found {
+            if !picked.iter().any(|other| other.is(one)) {
+                picked.push(one.clone());
+            }
+        }
+    }
+    Ok((picked, unknown))
+}
+
+/// Waits until nobody else is at work in the flavours' nests.
+async fn lock(project: &str, flavours: &[Located]) -> Result<Vec<Lock>, Failure> {
+    let (events, heard) = Sender::channel();
+    let reporter = tokio::spawn(drive(heard, Progress::quiet()));
+    let nests = flavours
+        .iter()
+        .map(|one| nest_lock(project, &one.nest.name));
+    let held = Lock::take_all(nests.collect(), &events)
+        .await
+        .map_err(Failure::not_provided)?;
+    drop(events);
+    let _ = reporter.await;
+    Ok(held)
+}
+
+fn tell(label: &str, ended: Result<String, Failure>) -> Verdict {
+    match ended {
+        Ok(done) => {
+            say(format_args!("{label}: {done}"));
+            Verdict::Passed
+        }
+        Err(failure) => {
+            eprintln!("error: {label}: {}", failure.message);
+            failure.verdict
+        }
+    }
+}
+
+/// What is not provided hides what failed, as in a run.
+fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    verdicts
+        .max_by_key(|verdict| verdict.code())
+        .unwrap_or(Verdict::Passed)
+}
+
+/// A server that is shut down for something is started again after it, though
+/// somebody asks for the end meanwhile; who asks twice means it.
+async fn to_the_end(work: impl Future<Output = Verdict>) -> Verdict {
+    tokio::pin!(work);
+    tokio::select! {
+        verdict = &mut work => return verdict,
+        () = asked_to_end() => eprintln!("ending what was begun; once more leaves it half done"),
+    }
+    let left = "ended at once: servers may be left shut down or paused; `dbmatrix list` shows them, \
+        and `dbmatrix start` starts them again";
+    end_at_once_when_asked_again(left.to_owned());
+    work.await;
+    Verdict::Interrupted
+}
+
+/// Waits until somebody can log in, and tells where.
+pub(crate) async fn ready(one: &Located) -> Result<String, Failure> {
+    match log_in_to(one).await {
+        Ok(server) => Ok(format!("{} at {}", server.identity.full, server.address())),
+        Err(failure) => Err(Failure {
+            message: format!(
+                "{}; `dbmatrix logs {}` shows more",
+                failure.message, one.flavour
+            ),
+            ..failure
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_all_is_the_whole() {
+        let whole = |verdicts: &[Verdict]| worst(verdicts.iter().copied());
+        assert_eq!(whole(&[]), Verdict::Passed);
+        assert_eq!(
+            whole(&[Verdict::Passed, Verdict::NotProvided, Verdict::Failed]),
+            Verdict::NotProvided
+        );
+    }
+}

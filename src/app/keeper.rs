@@ -1,0 +1,46 @@
+//! What is left of a run after its verdict goes to a keeper.
+
+use std::ffi::OsString;
+
+use crate::app::Globals;
+use crate::app::privilege::words;
+use crate::app::task::Task;
+use crate::matrix::{After, Flavour};
+use crate::name::nest_lock;
+use crate::privilege::has_helper;
+use crate::run::{HandedFlavour, Handover, Lock};
+
+/// Hands what is left of a run over to a keeper; whether there is one now. A root helper
+/// ends with the command that it serves, so there is none beside it.
+pub(crate) fn hand_over(
+    global: &Globals,
+    task: &Task,
+    lock: &Lock,
+    after: impl Fn(&Flavour) -> After,
+) -> bool {
+    if task.wait || has_helper() {
+        return false;
+    }
+    let nest = &task.matrix.nest.name;
+    let handed = |flavour: &Flavour| HandedFlavour {
+        name: flavour.name.clone(),
+        locked: flavour.locked.clone(),
+        after: after(flavour),
+    };
+    let handover = Handover {
+        matrix: task.matrix.path.clone(),
+        text: task.matrix.text.clone(),
+        nest: nest.clone(),
+        lock: nest_lock(&global.project, nest),
+        flavours: task.plan.flavours.iter().map(handed).collect(),
+    };
+    let mut arguments: Vec<OsString> = vec!["keeper".into()];
+    arguments.extend(words(global));
+    match handover.start(lock, &arguments) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::info!(%error, "there is no keeper; this process does its work");
+            false
+        }
+    }
+}

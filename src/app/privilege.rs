@@ -1,0 +1,121 @@
+//! What a command needs of root, and who is asked for it: engines and packages
+//! are root's, and so is the way to an engine that does not trust the user. One
+//! whom it trusts needs sudo for routes alone.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
+use std::process::{Command as Process, Stdio};
+
+use crate::app::{Failure, Globals};
+use crate::engine::EngineError;
+use crate::host::{EngineProbe, detect_engine};
+use crate::privilege::{has_helper, is_root, start_helper};
+
+/// Without an engine of the machine's own there is no way around root.
+const JOIN: &str = ", or join the engine's group";
+
+/// Returns where this process is root, where an engine runs that trusts its
+/// user, or with a root helper that sudo started.
+///
+/// # Errors
+/// Where there is no sudo, or it refuses; where the engine does not answer.
+pub(crate) async fn ensure_engine_access(global: &Globals) -> Result<(), Failure> {
+    match is_root() || has_helper() || is_trusted(global).await? {
+        true => Ok(()),
+        false => start(global, "no engine runs that trusts this user", JOIN).await,
+    }
+}
+
+/// Returns where packages can be installed: as root, or with a root helper.
+///
+/// # Errors
+/// Where there is no sudo, or it refuses.
+pub(crate) async fn ensure_package_access(global: &Globals) -> Result<(), Failure> {
+    match is_root() || has_helper() {
+        true => Ok(()),
+        false => start(global, "system packages are missing", "").await,
+    }
+}
+
+async fn is_trusted(global: &Globals) -> Result<bool, Failure> {
+    let EngineProbe::Running(engine) = detect_engine(&global.engine).await else {
+        return Ok(false);
+    };
+    match engine.server_info().await {
+        Ok(info) => Ok(info.auth == "trusted"),
+        // It may well trust the user, and root would wait for it too.
+        Err(error @ (EngineError::Silent { .. } | EngineError::Stuck { .. })) => {
+            Err(Failure::not_provided(error))
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+async fn start(global: &Globals, why: &str, instead: &'static str) -> Result<(), Failure> {
+    eprintln!("{why}: asking sudo for dbmatrix's root helper");
+    start_helper(why, instead, &words(global))
+        .await
+        .map_err(Failure::not_provided)
+}
+
+/// The options that say what to work on.
+pub(crate) fn words(global: &Globals) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["--project".into(), global.project.clone().into()];
+    if let Some(engine) = global.engine.to_word() {
+        words.extend(["--engine".into(), engine]);
+    }
+    words
+}
+
+/// Sees to it that a route can be set later, when nobody can type a password:
+/// by the root helper, or by sudo.
+///
+/// # Errors
+/// Where sudo would ask and there is nobody.
+pub(crate) fn authorize_routes() -> Result<(), Failure> {
+    if is_root() || has_helper() {
+        return Ok(());
+    }
+    let sudo = |words: &[&str], quiet: bool| {
+        let mut command = Process::new("sudo");
+        command.args(words);
+        if quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        command.status().is_ok_and(|status| status.success())
+    };
+    eprintln!("routes to the children are root's: asking sudo for `ip route`");
+    if sudo(&["-n", "ip", "route", "show"], true) {
+        return Ok(());
+    }
+    let has_person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if has_person && sudo(&["-v"], false) {
+        return Ok(());
+    }
+    Err(Failure::not_provided(
+        "sudo does not run `ip route` for this user unasked; run `sudo -v` before, run the command \
+         with sudo, or do without routes: `access = \"proxy\"` in the matrix's `[nest]`, `--access \
+         proxy` of `connect mysql:9.7`",
+    ))
+}
+
+/// Returns where this process is root; else sudo runs the doctor in its place,
+/// with these `options` and no more of the user's.
+///
+/// # Errors
+/// Where there is no sudo.
+pub(crate) fn fix_as_root(global: &Globals, options: &[&str]) -> Result<(), Failure> {
+    if is_root() {
+        return Ok(());
+    }
+    eprintln!("what is to be mended is root's: asking sudo for `dbmatrix doctor --fix`");
+    let program = std::env::current_exe().map_err(Failure::not_provided)?;
+    let mut command = Process::new("sudo");
+    command.arg("--").arg(program).args(["doctor", "--fix"]);
+    command.args(options);
+    let error = command.args(words(global)).exec();
+    Err(Failure::not_provided(format!(
+        "root is needed, and sudo could not be run: {error}"
+    )))
+}

@@ -1,0 +1,410 @@
+//! What a command provides and does: a matrix's nest, its flavours, a plan on them.
+
+use std::cell::OnceCell;
+use std::io::IsTerminal;
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::app::keeper::hand_over;
+use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
+use crate::app::{Failure, Globals, USUAL_PROJECT, consent, deprecated, privilege, say};
+use crate::config::hint;
+use crate::engine::Engine;
+use crate::event::{Event, Receiver, SCHEMA, Sender, Verdict};
+use crate::host::{EngineProbe, Names, Storage, detect_engine};
+use crate::image::ImageOrigin;
+use crate::matrix::{Flavour, Matrix, NestSpec};
+use crate::nest::{self, Access, Nest};
+use crate::plan::{Plan, Selection};
+use crate::privilege::is_root;
+use crate::report::{
+    Colour, Detail, Differences, Progress, ReportSpec, Reporter, ReporterSet, RunRecord, Summary,
+    Timings, drive, open_reports,
+};
+use crate::run::{
+    After, Environment, EnvironmentOptions, PrepareError, RunOptions, StartFrom, StopPatience,
+    ValidatedPlan, run as run_plan, teardown,
+};
+use crate::shard::Shard;
+
+/// How long reporters may take over what they have not written yet, once a run
+/// is interrupted.
+const UNREAD: Duration = Duration::from_secs(3);
+
+/// What is to be done with a matrix that is up.
+pub(crate) struct Task {
+    pub(crate) matrix: Matrix,
+    pub(crate) plan: Plan,
+    pub(crate) prepared: ValidatedPlan,
+    /// Install missing packages without asking.
+    pub(crate) yes: bool,
+    /// Every flavour is required.
+    pub(crate) strict: bool,
+    /// Lines in place of bars.
+    pub(crate) plain: bool,
+    /// What is said of differences.
+    pub(crate) differences: Differences,
+    /// Which part of a run this is.
+    pub(crate) shard: Option<Shard>,
+    /// What is written beside the summary.
+    pub(crate) reports: Vec<ReportSpec>,
+    /// What becomes of the servers.
+    pub(crate) after: After,
+    /// Whether the command ends only when that is done.
+    pub(crate) wait: bool,
+    /// Whether to report where the time went.
+    pub(crate) timings: bool,
+    /// No summary of what went well.
+    pub(crate) quiet: bool,
+}
+
+impl Task {
+    /// A task in which all else is as usual.
+    pub(crate) fn new(matrix: Matrix, plan: Plan, prepared: ValidatedPlan) -> Self {
+        Task {
+            matrix,
+            plan,
+            prepared,
+            yes: false,
+            strict: false,
+            plain: false,
+            differences: Differences::default(),
+            shard: None,
+            reports: Vec::new(),
+            after: After::Keep,
+            wait: false,
+            timings: false,
+            quiet: false,
+        }
+    }
+}
+
+/// What brings flavours up, as they were left, and runs nothing.
+pub(crate) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Failure> {
+    let mut plan = plan(&matrix, selection)?;
+    plan.suite_runs.clear();
+    let options = RunOptions {
+        freshness: StartFrom::Existing,
+        ..RunOptions::default()
+    };
+    let prepared = prepare(&plan, options)?;
+    Ok(Task::new(matrix, plan, prepared))
+}
+
+/// Checks what stands beside the suites' files, and the choice of a baseline.
+pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
+    if let Some(name) = &options.baseline
+        && !plan.flavours.iter().any(|flavour| flavour.name == *name)
+    {
+        let chosen = plan.flavours.iter().map(|flavour| flavour.name.as_str());
+        return Err(Failure::misused(format!(
+            "the baseline `{name}` is none of the chosen flavours; {}",
+            hint(name, chosen)
+        )));
+    }
+    let checked = ValidatedPlan::check(plan, options).map_err(|error| match error {
+        PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
+        PrepareError::Expectation(error) => Failure::misused(error),
+    })?;
+    deprecated::note_all(&checked.deprecations());
+    Ok(checked)
+}
+
+fn colour_of_stderr() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Reads a matrix file; its problems are shown with the pieces that they are
+/// about.
+pub(crate) fn load_matrix(path: &std::path::Path) -> Result<Matrix, Failure> {
+    let loaded = Matrix::load(path);
+    let matrix = loaded.map_err(|error| Failure::misused(error.render(colour_of_stderr())))?;
+    deprecated::note_all(&matrix.deprecations);
+    Ok(matrix)
+}
+
+pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
+    Plan::new(matrix, selection).map_err(Failure::misused)
+}
+
+/// Provides what a task needs and does it; tells how it went.
+pub(crate) async fn provide(global: &Globals, task: &Task) -> Result<Verdict, Failure> {
+    let record = provide_for(global, task).await?;
+    Ok(record.verdict())
+}
+
+/// As [`provide`], for who wants to know more than the verdict.
+pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunRecord, Failure> {
+    let Task { matrix, plan, .. } = task;
+    // A part of a run may hold nothing; its reports are written all the same.
+    let options = match plan.flavours.is_empty() {
+        false => Some(options(global, task).await?),
+        true => None,
+    };
+    let reports = open_reports(&task.reports).map_err(Failure::misused)?;
+    let names: Vec<String> = plan
+        .flavours
+        .iter()
+        .map(|flavour| flavour.name.clone())
+        .collect();
+    let (events, heard) = Sender::channel();
+    let live = std::io::stderr().is_terminal() && !task.plain;
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Progress::new(live, &names))];
+    reporters.extend(reports);
+    let timings = Timings::default();
+    reporters.push(Box::new(timings.clone()));
+    let reporter = in_background(heard, ReporterSet::new(reporters));
+    events.send(beginning(task, &names));
+    let environment = OnceCell::new();
+    let lock = OnceCell::new();
+    let work = async {
+        let Some(options) = &options else {
+            return Ok(());
+        };
+        let taken = Environment::lock(options, &matrix.nest, &events);
+        let taken = taken.await.map_err(Failure::not_provided)?;
+        let lock = lock.get_or_init(|| taken);
+        let ensured = Environment::ensure(options, &matrix.nest, lock, &events);
+        let ensured = ensured.await.map_err(Failure::not_provided)?;
+        let environment = environment.get_or_init(|| ensured);
+        run_plan(environment, plan, &task.prepared, &events).await;
+        Ok::<(), Failure>(())
+    };
+    let ended = tokio::select! {
+        ended = work => Some(ended),
+        () = asked_to_end() => None,
+    };
+    match &ended {
+        None => events.send(Event::Interrupted),
+        Some(Err(failure)) => events.send(Event::Aborted {
+            verdict: failure.verdict,
+            reason: failure.message.clone(),
+        }),
+        Some(Ok(())) => {}
+    }
+    drop(events);
+    let interrupted = ended.is_none();
+    if interrupted {
+        end_at_once_when_asked_again(left_by(global, task));
+    }
+    let heard = heard_by(reporter, interrupted).await?;
+    // Without the lock, what is incomplete is somebody else's.
+    if let Some(options) = &options
+        && lock.get().is_some()
+        && !matches!(ended, Some(Ok(())))
+    {
+        if interrupted {
+            eprintln!("removing what is incomplete (Ctrl-C again leaves it to the next run)");
+        }
+        clean_up(options, &matrix.nest.name).await;
+    }
+    if let Some(Err(failure)) = ended {
+        tear_down(environment.get(), task, StopPatience::None, |_| false).await;
+        return Err(failure);
+    }
+    let record = match heard {
+        Some(record) => {
+            tell(global, task, &record, &timings);
+            record
+        }
+        None => interrupted_record().await,
+    };
+    if interrupted {
+        tear_down(environment.get(), task, StopPatience::None, |_| false).await;
+        return Ok(record);
+    }
+    let was_there = |name: &str| record.servers().contains_key(name);
+    let is_handed_over = match (environment.get(), lock.get()) {
+        (Some(_), Some(lock)) => hand_over(global, task, lock, after(task, was_there)),
+        _ => false,
+    };
+    if !is_handed_over {
+        tear_down(environment.get(), task, StopPatience::Some, was_there).await;
+    }
+    Ok(record)
+}
+
+/// Hears on a thread of its own: a reporter may wait for somebody who reads.
+fn in_background(heard: Receiver, reporters: ReporterSet) -> JoinHandle<RunRecord> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(drive(heard, reporters)))
+}
+
+/// What the reporters have heard. A run that is over waits for who reads what
+/// they write; one that was interrupted does not, and nothing is known then.
+async fn heard_by(
+    reporter: JoinHandle<RunRecord>,
+    interrupted: bool,
+) -> Result<Option<RunRecord>, Failure> {
+    if !interrupted {
+        return reporter.await.map(Some).map_err(Failure::not_provided);
+    }
+    match tokio::time::timeout(UNREAD, reporter).await {
+        Ok(record) => record.map(Some).map_err(Failure::not_provided),
+        Err(_) => {
+            eprintln!("warning: nobody reads what is reported: the reports are incomplete");
+            Ok(None)
+        }
+    }
+}
+
+/// The record of a run of which nothing is known but that it was interrupted.
+async fn interrupted_record() -> RunRecord {
+    let (events, heard) = Sender::channel();
+    events.send(Event::Interrupted);
+    drop(events);
+    drive(heard, ReporterSet::default()).await
+}
+
+/// What a run that ends in the midst of it may leave, and how it goes.
+fn left_by(global: &Globals, task: &Task) -> String {
+    let project = match global.project.as_str() {
+        USUAL_PROJECT => String::new(),
+        other => format!(" --project {other}"),
+    };
+    format!(
+        "ended at once: what was incomplete in nest `{}`, and databases of the suites' files, may be \
+         left; the next run removes them, and `dbmatrix{project} down {}` the whole nest",
+        task.matrix.nest.name,
+        task.matrix.path.display()
+    )
+}
+
+/// Sees to all that needs somebody's consent or password, before anything takes
+/// long.
+async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let Task { matrix, plan, .. } = task;
+    let found = detect_engine(&global.engine).await;
+    let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
+    if !packages.is_empty() {
+        privilege::ensure_package_access(global).await?;
+        consent::ask(&packages, task.yes)?;
+    }
+    if let EngineProbe::Running(engine) = &found {
+        authorize_route(global, engine, &matrix.nest).await?;
+    }
+    let images = plan.flavours.iter().map(|flavour| flavour.image.clone());
+    Ok(EnvironmentOptions {
+        engine: global.engine.clone(),
+        project: global.project.clone(),
+        survey: found,
+        packages,
+        images: images.collect(),
+        strict: task.strict,
+    })
+}
+
+fn beginning(task: &Task, flavours: &[String]) -> Event {
+    Event::RunStarted {
+        schema: SCHEMA,
+        program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")).to_owned(),
+        began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        matrix: task.matrix.path.clone(),
+        flavours: flavours.to_vec(),
+        shard: task.shard.map(|shard| shard.to_string()),
+        strict: task.strict,
+    }
+}
+
+fn tell(global: &Globals, task: &Task, record: &RunRecord, timings: &Timings) {
+    let mut summary = Summary::of(record);
+    summary.set_colour(Colour::of_stdout());
+    summary.set_differences(task.differences.clone());
+    if global.verbose > 0 {
+        summary.set_detail(Detail::Files);
+    }
+    if !(task.quiet && record.verdict() == Verdict::Passed) {
+        say(summary.render(stdout_width()).trim_end());
+    }
+    if task.timings {
+        say(timings.render().trim_end());
+    }
+}
+
+/// Sees that a route can be set, before anything takes long.
+pub(crate) async fn authorize_route(
+    global: &Globals,
+    engine: &Engine,
+    spec: &NestSpec,
+) -> Result<(), Failure> {
+    if is_root() || spec.access == Access::Proxy {
+        return Ok(());
+    }
+    let names = Names::of(&global.project);
+    let inside = engine.in_project(&names.project);
+    let nest = Nest::find(&inside, &spec.name, &names.bridge).await;
+    match nest.map_err(Failure::not_provided)? {
+        Some(nest) if nest.access == Access::Route && nest.has_route().await => Ok(()),
+        _ => privilege::authorize_routes(),
+    }
+}
+
+/// What becomes of a flavour's server. Only a server that was there in this run is
+/// paused for the next one.
+fn after(task: &Task, was_there: impl Fn(&str) -> bool) -> impl Fn(&Flavour) -> After {
+    move |flavour| match task.after {
+        After::Pause if !was_there(&flavour.name) => After::Stop,
+        after => after,
+    }
+}
+
+/// Does to the servers what the task says, and waits for it.
+async fn tear_down(
+    environment: Option<&Environment>,
+    task: &Task,
+    patience: StopPatience,
+    was_there: impl Fn(&str) -> bool,
+) {
+    let Some(environment) = environment else {
+        return;
+    };
+    let after = after(task, was_there);
+    tokio::select! {
+        left = teardown(environment, &task.plan.flavours, patience, after) => {
+            for reason in left {
+                eprintln!("warning: {reason}");
+            }
+        }
+        () = asked_to_end() => {}
+    }
+}
+
+/// Columns of the terminal; of a log as many as are read well.
+pub(crate) fn stdout_width() -> u16 {
+    match comfy_table::Table::new().width() {
+        Some(width) if std::io::stdout().is_terminal() => width,
+        _ => 120,
+    }
+}
+
+fn uses_btrfs(matrix: &Matrix) -> bool {
+    matches!(matrix.nest.storage, Storage::Btrfs { .. })
+}
+
+fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
+    let flavours = plan.flavours.iter().map(|flavour| &flavour.image);
+    flavours
+        .chain([&matrix.nest.image])
+        .any(|image| matches!(image, ImageOrigin::Built(_)))
+}
+
+/// What is incomplete goes; what is whole stays for the next run.
+pub(crate) async fn clean_up(options: &EnvironmentOptions, nest: &str) {
+    let cleaned = async {
+        let engine = match detect_engine(&options.engine).await {
+            EngineProbe::Running(engine) => engine.in_project(&options.project),
+            _ => return Ok(()),
+        };
+        let bridge = Names::of(&options.project).bridge;
+        nest::remove_incomplete(&engine, nest, &bridge).await
+    };
+    tokio::select! {
+        cleaned = cleaned => if let Err(error) = cleaned {
+            eprintln!("the next run removes what is left: {error}");
+        },
+        () = asked_to_end() => {}
+    }
+}

@@ -1,0 +1,530 @@
+//! The words of the command line: clap types, and nothing that is done with them.
+
+mod candidate;
+mod connect;
+mod format;
+mod instance;
+mod shell;
+mod side;
+mod transfer;
+mod value;
+
+pub(crate) use connect::{Client, ConnectArgs};
+pub(crate) use format::{Format, FormatArgs, json};
+pub(crate) use instance::{
+    Chosen, CpArgs, InstanceCommand, LogsArgs, ResetArgs, RestoreArgs, ShellArgs, SnapshotArgs,
+    StopArgs, UrlArgs,
+};
+pub(crate) use shell::{CatalogueArgs, CompletionsArgs, ManArgs, Shell};
+pub(crate) use side::Side;
+pub(crate) use transfer::{CopyArgs, ExportArgs, ImportArgs};
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
+
+use value::{after, project_name};
+
+use crate::app::{Globals, USUAL_PROJECT};
+use crate::host::EngineChoice;
+use crate::matrix::After;
+use crate::plan::Selection;
+use crate::report::ReportSpec;
+use crate::run::NoTests;
+use crate::shard::Shard;
+use candidate::flavours;
+
+/// Does it hold on every version? Runs SQL suites side by side on MySQL,
+/// MariaDB and Percona Server of many versions, each in a container of its own.
+#[derive(Debug, Parser)]
+#[command(name = "dbmatrix", version, propagate_version = true)]
+#[command(after_help = "\
+Examples:
+  dbmatrix run matrices/mysql.toml     # suites on all flavours of a matrix
+  dbmatrix connect mariadb:10.5        # a server, and a prompt on it
+  dbmatrix help connect                # one command, with examples")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    /// Take on the root helper that connects to this abstract name
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(crate) helper: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where dbmatrix keeps its things, and how much it says.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// Engine: `incus`, `lxd`, or the path of its socket
+    #[arg(long, global = true, env = "DBMATRIX_ENGINE", value_name = "ENGINE")]
+    pub(crate) engine: Option<EngineChoice>,
+
+    /// Engine project that holds everything; two projects share nothing
+    #[arg(long, global = true, env = "DBMATRIX_PROJECT", default_value = USUAL_PROJECT, value_parser = project_name)]
+    pub(crate) project: String,
+
+    /// Show each file and say what is done (-v), or every request (-vv)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+}
+
+impl From<&GlobalArgs> for Globals {
+    fn from(args: &GlobalArgs) -> Self {
+        Globals {
+            engine: args.engine.clone().unwrap_or_default(),
+            project: args.project.clone(),
+            verbose: args.verbose,
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a matrix's suites on all its flavours
+    #[command(after_help = "\
+Each flavour's server is a new copy of its golden child; one that is there goes,
+with all that was done to it.
+
+Examples:
+  dbmatrix run matrices/mysql.toml --yes
+  dbmatrix run matrices/mysql.toml --flavour 'mariadb-*' --suite json
+  dbmatrix run matrices/mysql.toml --update
+  dbmatrix run matrices/mysql.toml --ci --report junit=junit.xml --report html=run.html
+
+Exit status: 0 all passed; 1 failures; 2 usage or matrix; 3 a flavour or the
+engine could not be provided; 130 interrupted.")]
+    Run(RunArgs),
+    /// Run statements on all flavours and tell where they differ
+    #[command(after_help = "\
+As of `run`, servers are new copies; `--after pause` makes the next one quick.
+
+Examples:
+  dbmatrix diff matrices/mysql.toml -e 'SELECT JSON_TYPE(1.5)'
+  dbmatrix diff matrices/mysql.toml migration.sql --baseline mysql-9.7
+  echo 'SHOW VARIABLES' | dbmatrix diff matrices/mysql.toml -
+
+Exit status: 0 no significant difference; 1 differences; else as of `run`.")]
+    Diff(DiffArgs),
+    /// Bring a matrix's flavours up and leave them there
+    #[command(after_help = "Example:\n  dbmatrix up matrices/mysql.toml --flavour mysql-9.7")]
+    Up(UpArgs),
+    /// Write down the exact packages of a matrix's flavours (`MATRIX.lock`)
+    #[command(after_help = "\
+Flavours that are up are taken as they are; `dbmatrix down MATRIX` first takes
+what the mirrors have now.
+
+Example:
+  dbmatrix lock matrices/mysql.toml && dbmatrix run matrices/mysql.toml --locked")]
+    Lock(LockArgs),
+    /// Remove a matrix's children, nest and route; with --all everything
+    #[command(
+        after_help = "Examples:\n  dbmatrix down matrices/mysql.toml\n  dbmatrix down --nest ad-hoc\n  dbmatrix down --all"
+    )]
+    Down(DownArgs),
+    /// Remove golden children and images that nothing uses
+    #[command(after_help = "\
+A golden child is used where a flavour's child came from it, and kept where a
+flavour of `--keep MATRIX` asks for it. What is incomplete and downloaded packages
+go too.
+
+Examples:
+  dbmatrix prune --dry-run
+  dbmatrix prune --keep matrices/mysql.toml")]
+    Prune(PruneArgs),
+    /// Show nests and their children
+    #[command(after_help = "\
+A row a container: its nest, its name (a flavour's own), state, address, type
+(`nest`, `flavour`, `golden`, `standby` for a copy that the next run takes,
+`other` for what dbmatrix did not make or not to the end), snapshots, server and exact version; where it runs, how long and with
+how much memory; and what it takes on the disk for itself alone.
+
+As JSON it is an array of objects with the names schema (2), nest, name, container,
+type, state (`running`, `stopped`, `paused`, `incomplete`), ipv4, snapshots, server,
+version, uptime (seconds), memory (bytes) and disk (bytes); what is not known is
+null. With `--watch` there is an array a line.
+
+Examples:
+  dbmatrix list
+  dbmatrix list --watch
+  dbmatrix list --format json | jq -r '.[] | select(.type == \"flavour\") | .ipv4'")]
+    List(ListArgs),
+    /// Look at the machine: engine, network, disk, mirrors, and what is left over
+    #[command(after_help = "\
+Each line says what was looked at, its state and what was found, and below it
+what to do:
+  ok       as it should be
+  note     worth knowing, or what the next run sees to
+  problem  keeps dbmatrix from working
+Looking changes nothing, and sends nothing but requests for release files to the
+package mirror and to vendors' repositories. `--fix` removes what is left over, sets missing routes,
+and turns forwarding on where a nest of dbmatrix needs it; it tells each.
+
+As JSON it is an array of objects with the names schema (1), check, state, found,
+remedy and fixed.
+
+Examples:
+  dbmatrix doctor
+  dbmatrix doctor --offline --format json
+  dbmatrix doctor --fix
+
+Exit status: 0 no problem (or none that is left by --fix); 1 problems.")]
+    Doctor(DoctorArgs),
+    /// Show which servers are available, and from where
+    #[command(after_help = "\
+REACHED says whether this machine gets there: apt is asked for each release file.
+A name of SERVER or ALSO can stand in a matrix and after `connect`. As JSON it is
+an array of objects with the names schema (1), server, aliases, end_of_life, source,
+image, reached and reason.
+
+Examples:
+  dbmatrix catalogue
+  dbmatrix connect mysql:lts")]
+    Catalogue(CatalogueArgs),
+    /// Open a prompt on a flavour, or on several at once
+    #[command(after_help = "\
+Statements come from `-e`, else from standard input; at a terminal there is a
+prompt (`\\h` tells what it takes). With several flavours each statement goes to
+all of them: what is equal is shown once, what differs by groups.
+
+Examples:
+  dbmatrix connect mysql-9.7
+  dbmatrix connect mariadb:11.8
+  dbmatrix connect mariadb-10.5 -e 'SELECT @@version'
+  dbmatrix connect --all -e \"SELECT CAST('1e500' AS DOUBLE)\"
+  dbmatrix connect mysql-9.7 -D shop --format csv < report.sql > report.csv
+
+Exit status: 0; 1 where a statement was refused; 3 where a server was not reached.")]
+    Connect(ConnectArgs),
+    /// Run a command against a flavour, or against all side by side
+    #[command(after_help = "\
+The command finds DATABASE_URL, MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER,
+MYSQL_PWD and MYSQL_DATABASE (one of its own) in its environment, MYSQL_SSL_CA
+where the server has a certificate authority, and DBMATRIX_FLAVOUR, _FAMILY and
+_VERSION.
+
+Examples:
+  dbmatrix exec --flavour mysql-9.7 -- cargo test
+  dbmatrix exec --all -- sh -c 'mysql -e \"SELECT @@version\"'
+
+Exit status: the command's own for one flavour; 1 where one of several failed.")]
+    Exec(ExecArgs),
+    /// Write a shell's completion script
+    #[command(after_help = "\
+Examples:
+  source <(dbmatrix completions bash)                       # in ~/.bashrc
+  source <(dbmatrix completions zsh)                        # in ~/.zshrc, after compinit
+  dbmatrix completions fish | source                        # in config.fish
+
+Names of flavours are those that are up, as far as the caller may ask the engine.")]
+    Completions(CompletionsArgs),
+    /// Write manual pages into a folder
+    #[command(after_help = "\
+Example:
+  dbmatrix man ~/.local/share/man/man1 && man dbmatrix-connect")]
+    Man(ManArgs),
+    #[command(flatten)]
+    Instance(InstanceCommand),
+    /// Carry out what is root's for another dbmatrix, which starts it by sudo
+    #[command(hide = true)]
+    RootHelper(RootHelperArgs),
+    /// Do what is left of a run that has its verdict
+    #[command(hide = true)]
+    Keeper,
+    /// Read reports again
+    #[command(
+        subcommand,
+        after_help = "Example:\n  dbmatrix report merge part-*.jsonl --report html=run.html"
+    )]
+    Report(ReportCommand),
+}
+
+/// Options of `root-helper`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RootHelperArgs {
+    /// The abstract name of the socket on which the user's process waits
+    pub(crate) name: String,
+
+    /// Be the helper, rather than leave one behind
+    #[arg(long)]
+    pub(crate) stay: bool,
+}
+
+/// Options of `run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) up: UpArgs,
+
+    /// Only these suites (names or patterns; may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) suite: Vec<String>,
+
+    /// Write what the servers answer as the expectations of `.sql` files, and
+    /// propose new differences as known divergences
+    #[arg(long)]
+    pub(crate) update: bool,
+
+    /// Compare all flavours with this one, instead of with the largest group
+    #[arg(long, value_name = "FLAVOUR")]
+    pub(crate) baseline: Option<String>,
+
+    /// Show each difference; known and insignificant ones are otherwise summed up
+    #[arg(long)]
+    pub(crate) all_differences: bool,
+
+    /// End the run at the first failure
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+
+    /// Run so many files at a time on a flavour [default: `[run] jobs` of the
+    /// matrix, else processors divided by flavours]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: Option<u32>,
+
+    /// Run a part of the files: `2/3` is the second of three
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+
+    /// What becomes of a run in which no step ran: an error (2), a warning, or
+    /// nothing, as for a part without files
+    #[arg(long, value_name = "ACTION", default_value = "fail")]
+    pub(crate) no_tests: NoTests,
+
+    /// Balance the parts by the times in this `json` report of an earlier run
+    /// (may be repeated)
+    #[arg(long, value_name = "FILE", requires = "shard")]
+    pub(crate) times: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArgs,
+
+    /// As a CI job wants it: lines in place of live bars, and on GitHub
+    /// annotations and the job summary
+    #[arg(long)]
+    pub(crate) ci: bool,
+
+    /// The old name of `--ci`
+    #[arg(long, hide = true)]
+    pub(crate) gate: bool,
+
+    #[command(flatten)]
+    pub(crate) after: AfterArgs,
+
+    /// Tell where the time went: the critical path, and the phases of each flavour
+    #[arg(long)]
+    pub(crate) timings: bool,
+
+    /// Insist on the packages that the matrix's lock file names
+    #[arg(long)]
+    pub(crate) locked: bool,
+
+    /// Fail (3) also where a flavour with `required = false` is unavailable
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+impl UpArgs {
+    /// What is chosen of the matrix.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            flavours: self.flavour.clone(),
+            ..Selection::default()
+        }
+    }
+}
+
+/// What becomes of the servers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AfterArgs {
+    /// What becomes of the servers: `stop` (you can look at them), `pause` (new
+    /// ones wait, so that the next run begins at once), `keep`, `delete`
+    #[arg(long, value_name = "WHAT", value_parser = after)]
+    pub(crate) after: Option<After>,
+
+    /// End only when that is done; else a process in the background does it in the
+    /// seconds after the verdict
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// Options of `diff`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) up: UpArgs,
+
+    /// A file of statements (`.sql`, `.slt`); `-` is standard input
+    #[arg(required_unless_present = "execute")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// These statements instead of a file
+    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
+    pub(crate) execute: Option<String>,
+
+    /// Compare all flavours with this one, instead of with the largest group
+    #[arg(long, value_name = "FLAVOUR")]
+    pub(crate) baseline: Option<String>,
+
+    /// Show each difference; insignificant ones are otherwise summed up
+    #[arg(long)]
+    pub(crate) all_differences: bool,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArgs,
+
+    #[command(flatten)]
+    pub(crate) after: AfterArgs,
+}
+
+/// What is written beside the summary.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// Write a report: `junit`, `json` (JSON Lines), `markdown`, `github`
+    /// (annotations) or `html`; `-` is standard output (may be repeated)
+    #[arg(long, value_name = "KIND=FILE")]
+    pub(crate) report: Vec<ReportSpec>,
+}
+
+/// What to do with reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Join `json` reports of the parts of a run, or read one again
+    #[command(after_help = "\
+Example:
+  dbmatrix report merge part-*.jsonl --report junit=junit.xml --report html=run.html
+
+Exit status: that of the whole run; 3 where a part is missing or was cut; 2
+where they are not parts of one run.")]
+    Merge(MergeArgs),
+}
+
+/// Options of `report merge`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MergeArgs {
+    /// `json` reports, one a part
+    #[arg(required = true)]
+    pub(crate) parts: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArgs,
+
+    /// Show each difference; known and insignificant ones are otherwise summed up
+    #[arg(long)]
+    pub(crate) all_differences: bool,
+}
+
+/// Options of `up`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    /// The matrix file
+    pub(crate) matrix: PathBuf,
+
+    /// Only these flavours (names or patterns; may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flavour: Vec<String>,
+
+    /// Install missing system packages without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Options of `lock`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LockArgs {
+    #[command(flatten)]
+    pub(crate) up: UpArgs,
+}
+
+/// Options of `down`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DownArgs {
+    /// The matrix file whose nest goes
+    #[arg(required_unless_present_any = ["all", "nest"])]
+    pub(crate) matrix: Option<PathBuf>,
+
+    /// The nest of that name, such as `ad-hoc`, that of flavours without a matrix
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["matrix", "all"])]
+    pub(crate) nest: Option<String>,
+
+    /// Remove all nests, the project, network, pool and images, and end a
+    /// daemon that dbmatrix started
+    #[arg(long, conflicts_with = "matrix")]
+    pub(crate) all: bool,
+}
+
+/// Options of `prune`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PruneArgs {
+    /// Keep what the flavours of this matrix file start from (may be repeated)
+    #[arg(long, value_name = "MATRIX")]
+    pub(crate) keep: Vec<PathBuf>,
+
+    /// Only tell what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Options of `list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// Only the nest of this matrix file
+    pub(crate) matrix: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) shown: FormatArgs,
+
+    /// Look again every 2 s until Ctrl-C; without a terminal, one follows the
+    /// other
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Do what is safe to do about it
+    #[arg(long)]
+    pub(crate) fix: bool,
+
+    /// Send nothing to mirrors and vendors' repositories
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) shown: FormatArgs,
+}
+
+/// Options of `exec`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExecArgs {
+    /// The flavour's name (may be repeated)
+    #[arg(long, value_name = "NAME", required_unless_present = "all", add = ArgValueCandidates::new(flavours))]
+    pub(crate) flavour: Vec<String>,
+
+    /// All flavours, started where they do not run
+    #[arg(long, conflicts_with = "flavour")]
+    pub(crate) all: bool,
+
+    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
+    #[arg(long)]
+    pub(crate) nest: Option<String>,
+
+    /// The command with its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,57 @@
+//! Values of options that are words or names.
+
+use crate::app::deprecated;
+use crate::matrix::After;
+use crate::name_rule::{CONTAINER, DATABASE, FLAVOUR, NameRule, PROJECT, SNAPSHOT};
+use crate::nest::Access;
+
+/// How servers are reached, by its word.
+pub(crate) fn access(text: &str) -> Result<Access, String> {
+    let mut words = Access::WORDS.into_iter();
+    let named = words.find(|(word, _)| *word == text);
+    named
+        .map(|(_, access)| access)
+        .ok_or_else(|| "expected `route` or `proxy`".to_owned())
+}
+
+/// What becomes of servers, by its word.
+pub(super) fn after(text: &str) -> Result<After, String> {
+    let old = After::RENAMED.iter().find(|(old, _)| *old == text);
+    let text = match old {
+        Some((old, new)) => {
+            deprecated::note(&format!("`--after {old}`"), &format!("`--after {new}`"));
+            new
+        }
+        None => text,
+    };
+    let mut words = After::WORDS.iter();
+    let named = words.find(|(word, _)| *word == text);
+    named
+        .map(|(_, after)| *after)
+        .ok_or_else(|| "expected `stop`, `pause`, `keep` or `delete`".to_owned())
+}
+
+pub(super) fn project_name(text: &str) -> Result<String, String> {
+    checked(PROJECT, text)
+}
+
+pub(super) fn container_name(text: &str) -> Result<String, String> {
+    checked(CONTAINER, text)
+}
+
+/// The name of a flavour, or of a nest for one.
+pub(super) fn flavour_name(text: &str) -> Result<String, String> {
+    checked(FLAVOUR, text)
+}
+
+pub(super) fn snapshot_name(text: &str) -> Result<String, String> {
+    checked(SNAPSHOT, text)
+}
+
+pub(super) fn database_name(text: &str) -> Result<String, String> {
+    checked(DATABASE, text)
+}
+
+fn checked(rule: NameRule, text: &str) -> Result<String, String> {
+    rule.check(text).map(|()| text.to_owned())
+}

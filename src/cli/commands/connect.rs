@@ -1,0 +1,216 @@
+//! `dbmatrix connect`.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, IsTerminal, Write};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
+use console::Term;
+use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::ad_hoc::{bring_up, is_server};
+use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
+use crate::app::{Failure, Globals, privilege};
+use crate::cli::args::{Client, ConnectArgs};
+use crate::event::Verdict;
+use crate::nest::Located;
+use crate::prompt::{Ended, Format, InputMode, Repl, ReplSession, Source, View};
+use crate::server::{RoutedUser, Server};
+use crate::session::Connect;
+
+/// Options of `connect`.
+/// Opens a prompt on one flavour or several, or runs statements.
+pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let chosen = chosen(global, args).await?;
+    if let Some(program) = args.client.program() {
+        if chosen.len() > 1 {
+            return Err(Failure::misused(format!(
+                "`{program}` speaks with one server; the built-in client with several"
+            )));
+        }
+        let reached = reach_all(&chosen).await?;
+        let [Reached { server, .. }] = reached.as_slice() else {
+            return Err(Failure::not_provided("no server was reached"));
+        };
+        return run_client(program, server, args).await;
+    }
+    let mut sessions = Vec::new();
+    for Reached { server, label, .. } in reach_all(&chosen).await? {
+        let version = server.identity.full.clone();
+        let seat = ReplSession::open(&label, &version, server, args.database.as_deref()).await;
+        let told = |error| Failure::not_provided(format!("{label}: {error}"));
+        sessions.push(seat.map_err(told)?);
+    }
+    talk(sessions, args).await
+}
+
+/// The flavours that are meant; servers of the catalogue are brought up first.
+async fn chosen(global: &Globals, args: &ConnectArgs) -> Result<Vec<Located>, Failure> {
+    if args.all {
+        return find_all(global, args.nest.as_deref()).await;
+    }
+    let named = args.flavour.iter();
+    let servers: Vec<&str> = named
+        .map(String::as_str)
+        .filter(|name| is_server(name))
+        .collect();
+    let mut brought = match servers.is_empty() {
+        true => Vec::new(),
+        false => bring_up(global, &servers, args.access, args.yes).await?,
+    }
+    .into_iter();
+    let named = args.flavour.iter();
+    let names: Vec<String> = named
+        .filter_map(|name| match is_server(name) {
+            true => brought.next(),
+            false => Some(name.clone()),
+        })
+        .collect();
+    find_each(global, &names, args.nest.as_deref()).await
+}
+
+async fn talk<S: Connect + Clone + 'static>(
+    sessions: Vec<ReplSession<S>>,
+    args: &ConnectArgs,
+) -> Result<Verdict, Failure> {
+    let is_person = args.execute.is_none() && std::io::stdin().is_terminal();
+    let mode = match (is_person, args.force) {
+        (true, _) => InputMode::Prompt,
+        (false, true) => InputMode::Forced,
+        (false, false) => InputMode::Batch,
+    };
+    let source: Source = match (&args.execute, is_person) {
+        (Some(sql), _) => Source::Text(Box::new(Cursor::new(sql.clone()))),
+        (None, true) => Source::Terminal { history: history() },
+        (None, false) => Source::Text(Box::new(BufReader::new(std::io::stdin()))),
+    };
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    if mode == InputMode::Prompt {
+        greet(&sessions, &mut out).map_err(Failure::not_provided)?;
+    }
+    let talk = Repl::new(sessions, view(args), mode, &mut out, &mut err);
+    match talk.lead(source).await {
+        Ok(Ended::Well) => Ok(Verdict::Passed),
+        Ok(Ended::Refused) => Ok(Verdict::Failed),
+        Ok(Ended::Interrupted) => Ok(Verdict::Interrupted),
+        // Who reads has gone (`| head`).
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Verdict::Passed),
+        Err(error) => Err(Failure::not_provided(error)),
+    }
+}
+
+fn greet<S>(sessions: &[ReplSession<S>], out: &mut impl Write) -> std::io::Result<()> {
+    let widest = sessions
+        .iter()
+        .map(|seat| seat.name.len())
+        .max()
+        .unwrap_or(0);
+    for ReplSession { name, version, .. } in sessions {
+        writeln!(out, "{name:widest$}  {version}")?;
+    }
+    writeln!(
+        out,
+        "`;` ends a statement, \\h tells what else there is, Ctrl-D leaves\n"
+    )
+}
+
+/// A table on a terminal, else what programs read.
+fn view(args: &ConnectArgs) -> View {
+    let terminal = Term::stdout();
+    let usual = match terminal.is_term() {
+        true => Format::Table,
+        false => Format::Tsv,
+    };
+    View {
+        format: args.format.unwrap_or(usual),
+        width: terminal.size_checked().map(|(_, columns)| columns),
+        colour: terminal.is_term() && console::colors_enabled(),
+        all_differences: args.all_differences,
+    }
+}
+
+/// Where a person's earlier statements are kept.
+fn history() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let state = folder("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    let state = state.or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(state.join("dbmatrix").join("history"))
+}
+
+/// Hands over to another program, and waits for its end: it hears of Ctrl-C at
+/// this terminal by itself.
+async fn run_client(
+    program: &str,
+    server: &Server,
+    args: &ConnectArgs,
+) -> Result<Verdict, Failure> {
+    let heard = |kind| signal(kind).map_err(Failure::not_provided);
+    let mut interrupts = heard(SignalKind::interrupt())?;
+    let mut terminations = heard(SignalKind::terminate())?;
+    let mut hangups = heard(SignalKind::hangup())?;
+    let file = login_file(server).map_err(Failure::not_provided)?;
+    let mut command = tokio::process::Command::new(program);
+    command.arg(format!(
+        "--defaults-file=/proc/self/fd/{}",
+        file.as_raw_fd()
+    ));
+    if let Some(sql) = &args.execute {
+        command.arg("--execute").arg(sql);
+    }
+    if let Some(database) = &args.database {
+        command.arg(format!("--database={database}"));
+    }
+    let mut client = command.spawn().map_err(|error| {
+        Failure::not_provided(format!(
+            "`{program}` could not be run: {error}; `--client builtin` needs no other program"
+        ))
+    })?;
+    let status = loop {
+        tokio::select! {
+            status = client.wait() => break Some(status.map_err(Failure::not_provided)?),
+            _ = interrupts.recv() => {}
+            _ = terminations.recv() => break None,
+            _ = hangups.recv() => break None,
+        }
+    };
+    match status {
+        Some(status) if status.success() => Ok(Verdict::Passed),
+        Some(_) => Ok(Verdict::Failed),
+        None => {
+            client.kill().await.map_err(Failure::not_provided)?;
+            Ok(Verdict::Interrupted)
+        }
+    }
+}
+
+/// The password goes by a file in memory that the client inherits: a command line
+/// can be read by all, and a file on a disk would stay where we are killed.
+fn login_file(server: &Server) -> std::io::Result<File> {
+    let memory = memfd_create("dbmatrix-login", MemfdFlags::empty())?;
+    // A client ignores settings that all may write.
+    fchmod(&memory, Mode::RUSR | Mode::WUSR)?;
+    let mut file = File::from(memory);
+    write!(
+        file,
+        "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
+        server.address().ip(),
+        server.address().port(),
+        RoutedUser::NAME,
+        server.password().reveal()
+    )?;
+    Ok(file)
+}
+
+impl Client {
+    /// The program, where it is not this one.
+    fn program(self) -> Option<&'static str> {
+        match self {
+            Client::Builtin => None,
+            Client::Mysql => Some("mysql"),
+            Client::Mariadb => Some("mariadb"),
+            Client::Mycli => Some("mycli"),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `dbmatrix copy`.
+
+use indicatif::{MultiProgress, ProgressBar};
+
+use crate::app::for_each_flavour::{Runs, each};
+use crate::app::remotes::RemoteEngine;
+use crate::app::{Failure, FlavourChoice, Globals, eprintln, privilege, remotes, transfer};
+use crate::cli::args::CopyArgs;
+use crate::cli::commands::export::{consistency, packed};
+use crate::event::Verdict;
+use crate::nest::{ExportSession, IncomingContainer, Located};
+
+/// Hands flavours to another engine.
+pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let elsewhere = remotes::find(&args.to).await?;
+    let chosen = FlavourChoice {
+        flavours: vec![args.flavour.clone()],
+        all: false,
+        nest: args.nest.clone(),
+    };
+    let bars = MultiProgress::new();
+    let deliver = async |one: &Located| {
+        let usual = || one.flavour.replace('.', "-");
+        let name = args.name.clone().unwrap_or_else(usual);
+        let bar = bars.add(transfer::bar(&one.flavour));
+        let sent = deliver_one(one, &name, &elsewhere, args.live, &bar).await;
+        bar.finish_and_clear();
+        sent?;
+        Ok(format!(
+            "copied to `{}` as container `{name}`, which is stopped",
+            args.to
+        ))
+    };
+    each(global, chosen, Runs::Awaited, deliver).await
+}
+
+/// Whatever goes wrong, nothing is left there.
+async fn deliver_one(
+    one: &Located,
+    name: &str,
+    elsewhere: &RemoteEngine,
+    live: bool,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
+    let mut arrival = IncomingContainer::at(&elsewhere.engine, name).await?;
+    let mark = arrival.mark().to_owned();
+    let send = async |package: &mut ExportSession| {
+        let content = package.open().await.map_err(Failure::not_provided)?;
+        transfer::begin(bar, content.length);
+        let counted = bar.wrap_async_read(content.into_reader());
+        let received = arrival.receive(elsewhere.pool.as_deref(), counted).await;
+        received.map_err(Failure::not_provided)?;
+        Ok(arrival.settle_alone().await?)
+    };
+    let sent = packed(one, consistency(live), &mark, bar, send).await;
+    if sent.is_err()
+        && let Err(left) = arrival.abandon().await
+    {
+        eprintln!("warning: container `{name}` may be left incomplete there: {left}");
+    }
+    sent
+}

@@ -1,0 +1,38 @@
+//! `dbmatrix env`.
+
+use crate::app::connect_flavour::reach;
+use crate::app::{Failure, Globals, privilege, say};
+use crate::cli::args::UrlArgs;
+use crate::event::Verdict;
+use crate::run::environment;
+
+/// Prints what a shell exports for a flavour.
+pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let reached = reach(global, &args.flavour, args.nest.as_deref()).await?;
+    let all = environment(&reached.server, &reached.flavour, args.database.as_deref());
+    for (name, value) in all {
+        say(format_args!("export {name}={}", quoted(&value)));
+    }
+    Ok(Verdict::Passed)
+}
+
+/// A word of a POSIX shell in which nothing is read but the text itself.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_what_was_meant() {
+        for text in ["plain", "", "a b", "it's", "$HOME `id` \\ \"x\"", "a\nb'"] {
+            let script = format!("printf %s {}", quoted(text));
+            let mut shell = std::process::Command::new("sh");
+            let read = shell.args(["-c", &script]).output().expect("a shell");
+            assert_eq!(String::from_utf8_lossy(&read.stdout), text);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `dbmatrix exec`.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
+use crate::app::signal::asked_to_end;
+use crate::app::{Failure, Globals, eprintln, privilege, say};
+use crate::cli::args::ExecArgs;
+use crate::event::Verdict;
+use crate::report::visible;
+use crate::run::{CommandEnd, Invocation, Output, run_command};
+use crate::server::certificate_authority;
+
+/// Runs a command against one flavour, or against several side by side.
+pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let nest = args.nest.as_deref();
+    let all = match args.all {
+        true => find_all(global, nest).await?,
+        false => find_each(global, &args.flavour, nest).await?,
+    };
+    let all = reach_all(&all).await?;
+    if let [one] = all.as_slice() {
+        let status = run_one(one, &args.command, Output::Inherited).await?;
+        return Ok(code(status));
+    }
+    let mut tasks = JoinSet::new();
+    let width = all.iter().map(|one| one.label.len()).max().unwrap_or(0);
+    for reached in all {
+        let command = args.command.clone();
+        let (lines, mut heard) = mpsc::channel::<String>(64);
+        let before = format!("{:width$} | ", reached.label);
+        tasks.spawn(async move {
+            let printer = async {
+                while let Some(line) = heard.recv().await {
+                    say(format_args!("{before}{line}"));
+                }
+            };
+            let work = run_one(&reached, &command, Output::Lines(lines));
+            let (status, ()) = tokio::join!(work, printer);
+            (reached.label, status)
+        });
+    }
+    tokio::select! {
+        verdict = sum_up(&mut tasks) => verdict.map(Verdict::code),
+        () = asked_to_end() => Ok(Verdict::Interrupted.code()),
+    }
+}
+
+/// One command at this terminal hears of Ctrl-C by itself, so it is waited for.
+async fn run_one(
+    reached: &Reached,
+    command: &[String],
+    output: Output,
+) -> Result<ExitStatus, Failure> {
+    let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
+    let authority = authority(reached, &folder).await?;
+    let invocation = Invocation {
+        flavour: &reached.flavour,
+        command,
+        folder: None,
+        environment: &[],
+        authority: authority.as_deref(),
+        limit: None,
+        output,
+    };
+    let ended = async {
+        tokio::pin! {
+            let running = run_command(&reached.server, &invocation, || false);
+        }
+        loop {
+            tokio::select! {
+                ended = &mut running => return ended,
+                () = asked_to_end() => {}
+            }
+        }
+    };
+    let run = ended.await;
+    for left in run.left {
+        eprintln!("{}: the command left {}", reached.flavour, visible(&left));
+    }
+    match run.ended.map_err(Failure::misused)? {
+        CommandEnd::Exited(status) => Ok(status),
+        CommandEnd::TookTooLong(_) => Err(Failure::not_provided("the command took too long")),
+    }
+}
+
+async fn authority(
+    reached: &Reached,
+    folder: &tempfile::TempDir,
+) -> Result<Option<PathBuf>, Failure> {
+    let found = &reached.found;
+    let text = certificate_authority(&reached.server, &found.nest.engine, &found.child.name).await;
+    let Some(text) = text.map_err(Failure::not_provided)? else {
+        return Ok(None);
+    };
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, text).map_err(Failure::not_provided)?;
+    // The command may run as another user than we.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).map_err(Failure::not_provided)?;
+    Ok(Some(path))
+}
+
+async fn sum_up(
+    tasks: &mut JoinSet<(String, Result<ExitStatus, Failure>)>,
+) -> Result<Verdict, Failure> {
+    let mut verdict = Verdict::Passed;
+    while let Some(ended) = tasks.join_next().await {
+        let (label, status) = ended.map_err(Failure::not_provided)?;
+        match status? {
+            status if status.success() => {}
+            status => {
+                verdict = Verdict::Failed;
+                eprintln!("{label}: {status}");
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+/// As a shell tells it: 128 and the signal's number for a program that was
+/// ended by one.
+fn code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

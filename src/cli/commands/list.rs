@@ -1,0 +1,215 @@
+//! `dbmatrix list`.
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, SystemTime};
+
+use tokio::task::JoinHandle;
+
+use crate::app::signal::{asked_to_end, end_soon_when_asked};
+use crate::app::task::load_matrix;
+use crate::app::{Failure, Globals, eprintln, privilege, say};
+use crate::cli::args::{Format, ListArgs};
+use crate::engine::Engine;
+use crate::event::Verdict;
+use crate::host::{EngineProbe, detect_engine};
+use crate::nest::{Kind, Listed, disk_usage, list_all, measure};
+use crate::run::wait_for_keepers;
+
+/// How often it is looked again.
+const EVERY: Duration = Duration::from_secs(2);
+/// What is taken on the disk changes slowly and takes long to count: it is
+/// counted again after so many looks.
+const LOOKS: usize = 15;
+
+/// Shows nests and children, once or until Ctrl-C.
+pub(crate) async fn list(global: &Globals, args: &ListArgs) -> Result<Verdict, Failure> {
+    let nest = match &args.matrix {
+        Some(path) => Some(load_matrix(path)?.nest.name),
+        None => None,
+    };
+    privilege::ensure_engine_access(global).await?;
+    let mut looker = Looker {
+        global,
+        nest,
+        sizes: Sizes::new(),
+        counting: None,
+        looks: 0,
+    };
+    if args.watch {
+        return looker.watch(args.shown.format).await;
+    }
+    let seen = looker.look(Haste::Whole).await?;
+    say(seen.shown(args.shown.format));
+    Ok(Verdict::Passed)
+}
+
+/// Bytes on the disk, by nest and container.
+type Sizes = BTreeMap<(String, String), u64>;
+
+/// Looks again and again, and remembers what changes slowly.
+struct Looker<'a> {
+    global: &'a Globals,
+    /// Only this one.
+    nest: Option<String>,
+    sizes: Sizes,
+    /// Those that are being counted.
+    counting: Option<JoinHandle<Sizes>>,
+    looks: usize,
+}
+
+/// Whether what takes long is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    /// Everything is shown.
+    Whole,
+    /// What is known by now.
+    Soon,
+}
+
+/// What there is at one moment.
+enum Seen<'a> {
+    /// No engine runs, or it holds nothing.
+    Nothing(String),
+    Rows(Vec<Listed>, &'a Sizes),
+}
+
+impl Seen<'_> {
+    fn shown(&self, format: Format) -> String {
+        match (self, format) {
+            (Seen::Nothing(why), Format::Table) => why.clone(),
+            (Seen::Nothing(why), Format::Json) => {
+                eprintln!("{why}");
+                "[]".to_owned()
+            }
+            (Seen::Rows(rows, sizes), Format::Table) => rows::table(rows, sizes, width()),
+            (Seen::Rows(rows, sizes), Format::Json) => rows::json(rows, sizes),
+        }
+    }
+}
+
+impl Looker<'_> {
+    async fn look(&mut self, haste: Haste) -> Result<Seen<'_>, Failure> {
+        let found = detect_engine(&self.global.engine).await;
+        let EngineProbe::Running(engine) = &found else {
+            return Ok(Seen::Nothing(format!("{found}: nothing is up")));
+        };
+        if haste == Haste::Whole {
+            wait_for_keepers(&self.global.project).await;
+        }
+        let rows = list_all(engine, &self.global.project).await;
+        let mut rows = rows.map_err(Failure::not_provided)?;
+        rows.retain(|row| self.nest.as_ref().is_none_or(|name| row.nest == *name));
+        if rows.is_empty() {
+            return Ok(Seen::Nothing(
+                "nothing is there; `dbmatrix run MATRIX` or `dbmatrix up MATRIX` makes it"
+                    .to_owned(),
+            ));
+        }
+        let inside = engine.in_project(&self.global.project);
+        self.count(&inside, &rows);
+        let measured = measure(&inside, &mut rows).await;
+        measured.map_err(Failure::not_provided)?;
+        self.take_count(haste).await;
+        Ok(Seen::Rows(rows, &self.sizes))
+    }
+
+    /// Begins to count what is taken on the disk, where it is time.
+    fn count(&mut self, inside: &Engine, rows: &[Listed]) {
+        let is_due = self.looks.is_multiple_of(LOOKS);
+        self.looks += 1;
+        if !is_due || self.counting.is_some() {
+            return;
+        }
+        let nests = rows.iter().filter(|row| row.kind == Kind::Nest);
+        let nests: Vec<String> = nests
+            .filter(|row| row.is_running())
+            .map(|row| row.nest.clone())
+            .collect();
+        let inside = inside.clone();
+        self.counting = Some(tokio::spawn(async move { sizes(&inside, &nests).await }));
+    }
+
+    async fn take_count(&mut self, haste: Haste) {
+        let is_there = |counting: &JoinHandle<Sizes>| counting.is_finished();
+        if haste == Haste::Soon && !self.counting.as_ref().is_some_and(is_there) {
+            return;
+        }
+        if let Some(counting) = self.counting.take()
+            && let Ok(sizes) = counting.await
+        {
+            self.sizes = sizes;
+        }
+    }
+
+    /// Draws over the last one on a terminal; elsewhere one follows the other,
+    /// tables each below the time.
+    async fn watch(&mut self, format: Format) -> Result<Verdict, Failure> {
+        end_soon_when_asked(Verdict::Passed);
+        let end = asked_to_end();
+        tokio::pin!(end);
+        loop {
+            let shown = tokio::select! {
+                () = &mut end => return Ok(Verdict::Passed),
+                seen = self.look(Haste::Soon) => seen?.shown(format),
+            };
+            if draw(&shown, format).is_err() {
+                // The reader has gone.
+                return Ok(Verdict::Passed);
+            }
+            tokio::select! {
+                () = &mut end => return Ok(Verdict::Passed),
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+}
+
+/// Columns of the terminal; elsewhere there is no bound.
+fn width() -> usize {
+    let term = console::Term::stdout();
+    match term.is_term() {
+        true => usize::from(term.size().1),
+        false => usize::MAX,
+    }
+}
+
+fn draw(shown: &str, format: Format) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let now = humantime::format_rfc3339_seconds(SystemTime::now());
+    if !out.is_terminal() {
+        if format == Format::Table {
+            writeln!(out, "{now}")?;
+        }
+        writeln!(out, "{shown}")?;
+        return out.flush();
+    }
+    let (height, _) = console::Term::stdout().size();
+    // Home, each line cleared behind its end, and all below the last one.
+    write!(out, "\x1b[H")?;
+    let head = format!("{now}, Ctrl-C ends");
+    let lines = std::iter::once(head.as_str()).chain(shown.lines());
+    for line in lines.take(usize::from(height).saturating_sub(1)) {
+        writeln!(out, "{line}\x1b[K")?;
+    }
+    write!(out, "\x1b[J")?;
+    out.flush()
+}
+
+/// What each child takes for itself, where it can be measured.
+async fn sizes(inside: &Engine, nests: &[String]) -> Sizes {
+    let mut sizes = Sizes::new();
+    for nest in nests {
+        match disk_usage(inside, nest).await {
+            Ok(of_nest) => sizes.extend(
+                of_nest
+                    .into_iter()
+                    .map(|(child, bytes)| ((nest.clone(), child), bytes)),
+            ),
+            Err(error) => tracing::debug!(%error, "the disk was not measured"),
+        }
+    }
+    sizes
+}

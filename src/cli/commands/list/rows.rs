@@ -1,0 +1,239 @@
+//! What `dbmatrix list` shows, as a table for people or as JSON for programs.
+
+use std::time::{Duration, SystemTime};
+
+use bytesize::ByteSize;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use super::Sizes;
+use crate::cli::args::json as json_of;
+use crate::nest::{Kind, Listed};
+
+/// The version of a row in JSON. 2 calls the type `ahead` of 1 `standby`, and the states
+/// `frozen` and `half-made` `paused` and `incomplete`.
+const SCHEMA: u32 = 2;
+
+/// One container, as JSON has it. These names are a promise: more may come,
+/// none goes.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    /// [`SCHEMA`].
+    schema: u32,
+    nest: &'a str,
+    /// A flavour's own name; of all else that of the container.
+    name: &'a str,
+    container: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    state: String,
+    #[serde(skip)]
+    shown_state: &'a str,
+    ipv4: Option<&'a str>,
+    snapshots: usize,
+    server: Option<&'a str>,
+    version: Option<&'a str>,
+    /// Seconds.
+    uptime: Option<u64>,
+    /// Bytes.
+    memory: Option<u64>,
+    /// Bytes.
+    disk: Option<u64>,
+}
+
+impl<'a> Row<'a> {
+    fn of(listed: &'a Listed, sizes: &Sizes, now: SystemTime) -> Self {
+        let told = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+        let name = match &listed.kind {
+            Kind::Flavour(name) => name,
+            Kind::Nest | Kind::Golden | Kind::Standby | Kind::Other => &listed.container,
+        };
+        let since = |started: SystemTime| now.duration_since(started).unwrap_or_default();
+        let size = sizes.get(&(listed.nest.clone(), listed.container.clone()));
+        Row {
+            schema: SCHEMA,
+            nest: &listed.nest,
+            name,
+            container: &listed.container,
+            kind: word(&listed.kind),
+            state: listed.state.to_lowercase(),
+            shown_state: &listed.state,
+            ipv4: told(&listed.address),
+            snapshots: listed.snapshots,
+            server: told(&listed.server),
+            version: told(&listed.version),
+            uptime: listed.started.map(|started| since(started).as_secs()),
+            memory: listed.memory,
+            disk: size.copied().filter(|_| listed.kind != Kind::Nest),
+        }
+    }
+}
+
+fn word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Nest => "nest",
+        Kind::Flavour(_) => "flavour",
+        Kind::Golden => "golden",
+        Kind::Standby => "standby",
+        Kind::Other => "other",
+    }
+}
+
+/// A column of the table.
+struct Column {
+    title: &'static str,
+    alignment: CellAlignment,
+    cell: fn(&Row<'_>) -> String,
+}
+
+const fn left(title: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
+    Column {
+        title,
+        alignment: CellAlignment::Left,
+        cell,
+    }
+}
+
+const fn right(title: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
+    Column {
+        alignment: CellAlignment::Right,
+        ..left(title, cell)
+    }
+}
+
+/// Those that users of Incus and LXD know come first.
+const COLUMNS: [Column; 11] = [
+    left("NEST", |row| row.nest.to_owned()),
+    left("NAME", |row| row.name.to_owned()),
+    left("STATE", |row| row.shown_state.to_owned()),
+    left("IPV4", |row| row.ipv4.unwrap_or_default().to_owned()),
+    left("TYPE", |row| row.kind.to_owned()),
+    right("SNAPSHOTS", |row| row.snapshots.to_string()),
+    left("SERVER", |row| row.server.unwrap_or_default().to_owned()),
+    left("VERSION", |row| {
+        // Without who built it.
+        let version = row.version.unwrap_or_default();
+        version.split(' ').next().unwrap_or_default().to_owned()
+    }),
+    right("UPTIME", |row| row.uptime.map(uptime).unwrap_or_default()),
+    right("MEMORY", |row| row.memory.map(size).unwrap_or_default()),
+    right("DISK", |row| row.disk.map(size).unwrap_or_default()),
+];
+
+/// What a terminal that is too narrow does without, the first one first.
+const DISPENSABLE: [&str; 5] = ["NEST", "SNAPSHOTS", "SERVER", "TYPE", "DISK"];
+
+/// A row a container, with as many columns as fit into `width`.
+pub(super) fn table(listed: &[Listed], sizes: &Sizes, width: usize) -> String {
+    let now = SystemTime::now();
+    let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
+    fitted(&rows, width)
+}
+
+fn fitted(rows: &[Row<'_>], width: usize) -> String {
+    let mut columns: Vec<&Column> = COLUMNS.iter().collect();
+    let mut table = drawn(rows, &columns);
+    let has_several = rows.windows(2).any(|pair| pair[0].nest != pair[1].nest);
+    for title in DISPENSABLE {
+        if title == "NEST" && has_several {
+            continue;
+        }
+        let widest = table.lines().map(UnicodeWidthStr::width).max();
+        if widest.unwrap_or_default() <= width {
+            break;
+        }
+        columns.retain(|column| column.title != title);
+        table = drawn(rows, &columns);
+    }
+    table
+}
+
+fn drawn(rows: &[Row<'_>], columns: &[&Column]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(columns.iter().map(|column| column.title));
+    for row in rows {
+        table.add_row(columns.iter().map(|column| (column.cell)(row)));
+    }
+    for (drawn, column) in table.column_iter_mut().zip(columns) {
+        drawn.set_cell_alignment(column.alignment);
+    }
+    table.to_string()
+}
+
+/// An array of objects, on one line.
+pub(super) fn json(listed: &[Listed], sizes: &Sizes) -> String {
+    let now = SystemTime::now();
+    let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
+    json_of(&rows)
+}
+
+fn size(bytes: u64) -> String {
+    ByteSize(bytes).display().iec().to_string()
+}
+
+/// The two greatest units of a time, such as `2h 5m`.
+fn uptime(seconds: u64) -> String {
+    let whole = humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    let words: Vec<&str> = whole.split(' ').take(2).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row<'a>() -> Row<'a> {
+        Row {
+            schema: SCHEMA,
+            nest: "mysql",
+            name: "mariadb-10.11",
+            container: "mariadb-10-11",
+            kind: "flavour",
+            state: "running".to_owned(),
+            shown_state: "Running",
+            ipv4: Some("10.1.2.10"),
+            snapshots: 0,
+            server: Some("mariadb:10.11"),
+            version: Some("10.11.19-MariaDB-0+deb12u1 from Debian"),
+            uptime: Some(75),
+            memory: Some(64 << 20),
+            disk: None,
+        }
+    }
+
+    #[test]
+    fn the_names_of_the_json_stay_as_they_are() {
+        let json = serde_json::to_string(&row()).expect("JSON");
+        insta::assert_snapshot!(json, @r#"{"schema":2,"nest":"mysql","name":"mariadb-10.11","container":"mariadb-10-11","type":"flavour","state":"running","ipv4":"10.1.2.10","snapshots":0,"server":"mariadb:10.11","version":"10.11.19-MariaDB-0+deb12u1 from Debian","uptime":75,"memory":67108864,"disk":null}"#);
+    }
+
+    #[test]
+    fn a_narrow_terminal_does_without_some_columns() {
+        let wide = fitted(&[row()], usize::MAX);
+        assert!(wide.contains("NEST") && wide.contains("DISK"), "{wide}");
+        let middle = fitted(&[row()], 120);
+        assert!(!middle.contains("NEST"), "{middle}");
+        assert!(middle.lines().all(|line| line.width() <= 120), "{middle}");
+        assert!(middle.contains("10.11.19-MariaDB-0+deb12u1 "), "{middle}");
+        let other = Row {
+            nest: "other",
+            ..row()
+        };
+        assert!(fitted(&[row(), other], 120).contains("NEST"));
+        let narrow = fitted(&[row()], 20);
+        assert!(
+            narrow.contains("mariadb-10.11") && narrow.contains("64.0 MiB"),
+            "{narrow}"
+        );
+    }
+
+    #[test]
+    fn a_time_has_its_two_greatest_units() {
+        assert_eq!(uptime(0), "0s");
+        assert_eq!(uptime(59), "59s");
+        assert_eq!(uptime(7_500), "2h 5m");
+        assert_eq!(uptime(3 * 86_400 + 3_661), "3days 1h");
+    }
+}

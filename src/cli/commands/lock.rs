@@ -1,0 +1,89 @@
+//! `dbmatrix lock`.
+
+use crate::app::task::{Task, load_matrix, plan, prepare, provide_for};
+use crate::app::{Failure, Globals, eprintln, say};
+use crate::cli::args::LockArgs;
+use crate::config::ConfigError;
+use crate::event::Verdict;
+use crate::file::{Replaced, replace_file};
+use crate::matrix::{Matrix, MatrixLock};
+use crate::plan::Plan;
+use crate::run::{RunOptions, StartFrom};
+
+/// Brings the flavours up and writes down what they are.
+pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, Failure> {
+    let matrix = load_matrix(&args.up.matrix)?;
+    let mut plan = plan(&matrix, &args.up.selection())?;
+    plan.suite_runs.clear();
+    let path = MatrixLock::path_of(&matrix.path);
+    let mut lock = match MatrixLock::load(&path) {
+        Ok(lock) => lock,
+        Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            MatrixLock::default()
+        }
+        Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
+    };
+    let names: Vec<String> = matrix.flavours.iter().map(|one| one.name.clone()).collect();
+    let options = RunOptions {
+        freshness: StartFrom::Existing,
+        ..RunOptions::default()
+    };
+    let prepared = prepare(&plan, options)?;
+    let task = Task {
+        yes: args.up.yes,
+        ..Task::new(matrix, plan, prepared)
+    };
+    let record = provide_for(global, &task).await?;
+    if record.verdict() != Verdict::Passed {
+        return Ok(record.verdict());
+    }
+    for (name, server) in record.servers() {
+        lock.set(name, server.version.clone(), server.packages.clone());
+    }
+    lock.retain(|name| names.iter().any(|known| known == name));
+    let written = replace_file(&path, lock.to_text().as_bytes()).map_err(|error| {
+        Failure::not_provided(format!("could not write `{}`: {error}", path.display()))
+    })?;
+    match written {
+        Replaced::Unchanged => say(format_args!("{} is as it was", path.display())),
+        Replaced::Created | Replaced::Changed => say(format_args!("wrote {}", path.display())),
+    }
+    Ok(Verdict::Passed)
+}
+
+/// Makes a plan insist on what the matrix's lock file says. A flavour that is
+/// not required, and was not available when the file was written, is left out.
+pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(), Failure> {
+    let path = MatrixLock::path_of(&matrix.path);
+    let lock = match MatrixLock::load(&path) {
+        Ok(lock) => lock,
+        Err(error @ ConfigError::Read { .. }) => {
+            let hint = format!("`dbmatrix lock {}` writes it", matrix.path.display());
+            return Err(Failure::misused(format!("{error}; {hint}")));
+        }
+        Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
+    };
+    plan.flavours.retain(|flavour| {
+        let is_wanted = flavour.required || strict || lock.get(&flavour.name).is_some();
+        if !is_wanted {
+            let name = &flavour.name;
+            eprintln!("warning: `{name}` is not locked and not required: it is left out");
+        }
+        is_wanted
+    });
+    let left = &plan.flavours;
+    plan.suite_runs
+        .retain(|cell| left.iter().any(|flavour| flavour.name == cell.flavour));
+    for flavour in &mut plan.flavours {
+        let Some(locked) = lock.get(&flavour.name) else {
+            return Err(Failure::misused(format!(
+                "`{}` says nothing of `{name}`; `dbmatrix lock {} --flavour {name}` adds it",
+                path.display(),
+                matrix.path.display(),
+                name = flavour.name
+            )));
+        };
+        flavour.locked = Some(locked.clone());
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! `dbmatrix logs`.
+
+use std::time::Duration;
+
+use crate::app::connect_flavour::find;
+use crate::app::signal::{asked_to_end, end_soon_when_asked};
+use crate::app::{Failure, Globals, Unwritten, privilege, write_out};
+use crate::cli::args::LogsArgs;
+use crate::event::Verdict;
+use crate::nest::{Located, State};
+use crate::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
+
+/// So many lines of each log are shown where nobody says.
+const LINES: usize = 100;
+/// How soon a flavour that does not run is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often in a row a log may not be read.
+const FAILURES: u32 = 30;
+
+/// Shows a server's logs, and goes on with what comes.
+pub(crate) async fn logs(global: &Globals, args: &LogsArgs) -> Result<Verdict, Failure> {
+    privilege::ensure_engine_access(global).await?;
+    let located = find(global, &args.flavour, args.nest.as_deref()).await?;
+    if args.install {
+        return installation(&located, args.lines).await;
+    }
+    located.start().await.map_err(Failure::not_provided)?;
+    let just_started = located.state() == State::Stopped;
+    let mut logs = logs_of(&located.child, just_started)
+        .await
+        .map_err(Failure::not_provided)?;
+    let mut page = Page::default();
+    for log in &mut logs {
+        let text = log
+            .last(args.lines.unwrap_or(LINES))
+            .await
+            .map_err(Failure::not_provided)?;
+        let _ = page.show(&log.source, &text);
+    }
+    if !args.follow {
+        return Ok(Verdict::Passed);
+    }
+    end_soon_when_asked(Verdict::Interrupted);
+    tokio::select! {
+        ended = follow(&located, logs, page) => ended,
+        () = asked_to_end() => Ok(Verdict::Interrupted),
+    }
+}
+
+/// Shows what the installation of the server printed; nothing is started for it.
+async fn installation(located: &Located, lines: Option<usize>) -> Result<Verdict, Failure> {
+    let text = install_log(&located.child).await;
+    let Some(text) = text.map_err(Failure::not_provided)? else {
+        return Err(Failure {
+            verdict: Verdict::Failed,
+            message: format!(
+                "nothing is kept of the installation of `{}`; `dbmatrix shell {}` looks into it",
+                located.flavour, located.flavour
+            ),
+        });
+    };
+    let all: Vec<&str> = text.split_inclusive('\n').collect();
+    let begins = all.len().saturating_sub(lines.unwrap_or(all.len()));
+    let _ = write_out(all[begins..].concat().as_bytes());
+    Ok(Verdict::Passed)
+}
+
+/// Shows what comes in any of the logs, until something fails.
+async fn follow(located: &Located, logs: Vec<Log>, mut page: Page) -> Result<Verdict, Failure> {
+    let (texts, mut heard) = tokio::sync::mpsc::channel(16);
+    let mut tasks = tokio::task::JoinSet::new();
+    for log in logs {
+        tasks.spawn(listen(located.clone(), log, texts.clone()));
+    }
+    drop(texts);
+    while let Some(said) = heard.recv().await {
+        let (source, text) = said.map_err(Failure::not_provided)?;
+        if page.show(&source, &text).is_err() {
+            break;
+        }
+    }
+    Ok(Verdict::Passed)
+}
+
+type Said = Result<(LogSource, String), ServerError>;
+
+/// A flavour that is stopped or paused meanwhile is waited for; one that is gone,
+/// or cannot be read though it runs, is not for long: it may be restarting, or
+/// being made anew.
+async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender<Said>) {
+    let mut failures = 0;
+    loop {
+        let said = match log.more().await {
+            Ok(text) => {
+                failures = 0;
+                Ok((log.source.clone(), text))
+            }
+            Err(error) => {
+                log.interrupted();
+                match located.look_again().await {
+                    Ok(Some(State::Stopped | State::Paused)) => failures = 0,
+                    Ok(Some(State::Running) | None) | Err(_) => failures += 1,
+                }
+                if failures < FAILURES {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+                Err(error)
+            }
+        };
+        if texts.send(said).await.is_err() || failures > 0 {
+            return;
+        }
+    }
+}
+
+/// What is shown, with a heading wherever another log goes on.
+#[derive(Debug, Default)]
+struct Page {
+    last: Option<LogSource>,
+}
+
+impl Page {
+    fn show(&mut self, source: &LogSource, text: &str) -> Result<(), Unwritten> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.last.as_ref() != Some(source) {
+            let gap = if self.last.is_some() { "\n" } else { "" };
+            write_out(format!("{gap}==> {source} <==\n").as_bytes())?;
+            self.last = Some(source.clone());
+        }
+        write_out(text.as_bytes())
+    }
+}

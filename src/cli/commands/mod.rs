@@ -1,0 +1,85 @@
+//! The commands, a file each; those of power and of privilege share one.
+
+pub(crate) mod catalogue;
+pub(crate) mod completions;
+pub(crate) mod connect;
+pub(crate) mod copy;
+pub(crate) mod cp;
+pub(crate) mod diff;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod env;
+pub(crate) mod exec;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod keeper;
+pub(crate) mod list;
+pub(crate) mod lock;
+pub(crate) mod logs;
+pub(crate) mod power;
+pub(crate) mod prune;
+pub(crate) mod report;
+pub(crate) mod root_helper;
+pub(crate) mod run;
+pub(crate) mod shell;
+pub(crate) mod snapshot;
+pub(crate) mod url;
+
+use super::args::{Args, Command, InstanceCommand};
+use crate::app::{Failure, Globals, deprecated};
+use crate::event::Verdict;
+
+/// Does what was asked for; gives the exit status.
+pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
+    let global = &Globals::from(&args.global);
+    let verdict = match &args.command {
+        Command::Run(command) => run::run(global, command).await,
+        Command::Diff(command) => diff::diff(global, command).await,
+        Command::Up(command) => run::up(global, command).await,
+        Command::Lock(command) => lock::lock(global, command).await,
+        Command::Down(command) => down::down(global, command).await,
+        Command::Prune(command) => prune::prune(global, command).await,
+        Command::List(command) => list::list(global, command).await,
+        Command::Doctor(command) => doctor::doctor(global, command).await,
+        Command::Connect(command) => connect::connect(global, command).await,
+        Command::Catalogue(command) => catalogue::catalogue(command).await,
+        Command::Completions(command) => completions::completions(command),
+        Command::Man(command) => completions::man(command),
+        Command::RootHelper(command) => root_helper::root_helper(global, command).await,
+        Command::Keeper => keeper::keeper(global).await,
+        Command::Report(command) => report::report(global, command).await,
+        Command::Exec(command) => return exec::exec(global, command).await,
+        Command::Instance(command) => return execute_on_instance(global, command).await,
+    };
+    verdict.map(Verdict::code)
+}
+
+async fn execute_on_instance(global: &Globals, command: &InstanceCommand) -> Result<u8, Failure> {
+    let verdict = match command {
+        InstanceCommand::Shell(args) => return shell::shell(global, args).await,
+        InstanceCommand::Url(args) => url::url(global, args).await,
+        InstanceCommand::Env(args) => env::env(global, args).await,
+        InstanceCommand::Logs(args) => logs::logs(global, args).await,
+        InstanceCommand::Cp(args) => cp::cp(global, args).await,
+        InstanceCommand::Start(args) => power::start(global, &args.chosen).await,
+        InstanceCommand::Stop(args) => power::stop(global, args).await,
+        InstanceCommand::Pause(args) => power::pause(global, &args.chosen).await,
+        InstanceCommand::Resume(args) => power::resume(global, &args.chosen).await,
+        InstanceCommand::Freeze(args) => {
+            deprecated::note("`freeze`", "`pause`");
+            power::pause(global, &args.chosen).await
+        }
+        InstanceCommand::Thaw(args) => {
+            deprecated::note("`thaw`", "`resume`");
+            power::resume(global, &args.chosen).await
+        }
+        InstanceCommand::Restart(args) => power::restart(global, &args.chosen).await,
+        InstanceCommand::Reset(args) => power::reset(global, args).await,
+        InstanceCommand::Snapshot(args) => snapshot::snapshot(global, args).await,
+        InstanceCommand::Restore(args) => snapshot::restore(global, args).await,
+        InstanceCommand::Export(args) => export::export(global, args).await,
+        InstanceCommand::Import(args) => import::import(global, args).await,
+        InstanceCommand::Copy(args) => copy::copy(global, args).await,
+    };
+    verdict.map(Verdict::code)
+}

@@ -1,0 +1,99 @@
+//! `dbmatrix start`, `stop`, `pause`, `resume`, `restart` and `reset`.
+
+use crate::app::for_each_flavour::{Runs, each, ready};
+use crate::app::{Failure, Globals};
+use crate::cli::args::{Chosen, ResetArgs, StopArgs};
+use crate::event::Verdict;
+use crate::nest::{Located, State, StopMode};
+use crate::server::{ACCESS_FILE, repair};
+
+/// Starts flavours, and resumes paused ones.
+pub(crate) async fn start(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
+    each(global, chosen, Runs::LetBe, go_on).await
+}
+
+async fn go_on(one: &Located) -> Result<String, Failure> {
+    one.start().await.map_err(Failure::not_provided)?;
+    // A container may run whose server was ended.
+    let revived = match one.state() {
+        State::Running => repair(&one.child).await.map_err(Failure::not_provided)?,
+        State::Paused | State::Stopped => false,
+    };
+    let ready = ready(one).await?;
+    Ok(match one.state() {
+        State::Running if !revived => format!("runs already, {ready}"),
+        State::Paused => format!("resumed, {ready}"),
+        State::Running | State::Stopped => format!("started, {ready}"),
+    })
+}
+
+/// Shuts flavours down.
+pub(crate) async fn stop(global: &Globals, args: &StopArgs) -> Result<Verdict, Failure> {
+    let (ending, done) = match args.kill {
+        true => (StopMode::Killed, "killed"),
+        false => (StopMode::ShutDown, "stopped"),
+    };
+    let stop = async |one: &Located| {
+        one.stop(ending).await?;
+        Ok(match one.state() {
+            State::Stopped => "is stopped already".to_owned(),
+            State::Running | State::Paused => done.to_owned(),
+        })
+    };
+    each(global, &args.chosen, Runs::Awaited, stop).await
+}
+
+/// Pauses flavours.
+pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let pause = async |one: &Located| {
+        one.pause().await?;
+        Ok(match one.state() {
+            State::Running => "paused".to_owned(),
+            State::Paused => "is paused already".to_owned(),
+            State::Stopped => "is stopped: there is nothing to pause".to_owned(),
+        })
+    };
+    each(global, chosen, Runs::Awaited, pause).await
+}
+
+/// Resumes paused flavours.
+pub(crate) async fn resume(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let resume = async |one: &Located| match one.state() {
+        State::Stopped => {
+            let name = &one.flavour;
+            Ok(format!(
+                "is stopped, not paused; `dbmatrix start {name}` starts it"
+            ))
+        }
+        State::Running | State::Paused => go_on(one).await,
+    };
+    each(global, chosen, Runs::LetBe, resume).await
+}
+
+/// Shuts flavours down and starts them.
+pub(crate) async fn restart(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let restart = async |one: &Located| {
+        one.restart().await?;
+        let ready = ready(one).await?;
+        Ok(format!("restarted, {ready}"))
+    };
+    each(global, chosen, Runs::Awaited, restart).await
+}
+
+/// Makes flavours as new.
+pub(crate) async fn reset(global: &Globals, args: &ResetArgs) -> Result<Verdict, Failure> {
+    let reset = async |one: &Located| {
+        one.reset(args.drop_snapshots, ACCESS_FILE).await?;
+        let after = after(one).await?;
+        Ok(format!("as new, {after}"))
+    };
+    each(global, &args.chosen, Runs::Awaited, reset).await
+}
+
+/// What a flavour that was brought back is doing: what it did before.
+pub(crate) async fn after(one: &Located) -> Result<String, Failure> {
+    match one.state() {
+        State::Stopped => Ok("stopped".to_owned()),
+        State::Running | State::Paused => ready(one).await,
+    }
+}

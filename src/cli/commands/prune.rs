@@ -1,0 +1,79 @@
+//! `dbmatrix prune`.
+
+use bytesize::ByteSize;
+
+use crate::app::task::load_matrix;
+use crate::app::{Failure, Globals, privilege, say};
+use crate::cli::args::PruneArgs;
+use crate::engine::Engine;
+use crate::event::{Sender, Verdict};
+use crate::host::{EngineProbe, Names, detect_engine};
+use crate::name::nest_lock;
+use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
+use crate::report::{Progress, drive};
+use crate::run::{Lock, golden_key};
+
+/// Removes what nothing uses from all nests.
+pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict, Failure> {
+    let mut wanted = Vec::new();
+    for path in &args.keep {
+        wanted.extend(load_matrix(path)?.flavours.iter().map(golden_key));
+    }
+    privilege::ensure_engine_access(global).await?;
+    let found = detect_engine(&global.engine).await;
+    let EngineProbe::Running(engine) = &found else {
+        say(format_args!("{found}: nothing to remove"));
+        return Ok(Verdict::Passed);
+    };
+    let pruning = match args.dry_run {
+        true => Pruning::Tell,
+        false => Pruning::Remove,
+    };
+    let (events, heard) = Sender::channel();
+    let reporter = tokio::spawn(drive(heard, Progress::quiet()));
+    let pruned = prune_all(engine, global, &wanted, pruning, &events).await;
+    drop(events);
+    let _ = reporter.await;
+    tell(&pruned?, pruning);
+    Ok(Verdict::Passed)
+}
+
+async fn prune_all(
+    engine: &Engine,
+    global: &Globals,
+    wanted: &[String],
+    pruning: Pruning,
+    events: &Sender,
+) -> Result<Vec<Pruned>, Failure> {
+    let names = Names::of(&global.project);
+    let inside = engine.in_project(&names.project);
+    let mut pruned = Vec::new();
+    let nests = wake_nests(engine, &names, None).await;
+    for nest in nests.map_err(Failure::not_provided)? {
+        let lock = Lock::take(&nest_lock(&names.project, &nest.name), events).await;
+        let _held = lock.map_err(Failure::not_provided)?;
+        let of_nest = prune_nest(&inside, &nest, wanted, pruning).await;
+        pruned.extend(of_nest.map_err(Failure::not_provided)?);
+    }
+    Ok(pruned)
+}
+
+fn tell(pruned: &[Pruned], pruning: Pruning) {
+    if pruned.is_empty() {
+        say("nothing is there that nothing uses");
+        return;
+    }
+    let size = |bytes: u64| ByteSize(bytes).display().iec();
+    let word = match pruning {
+        Pruning::Remove => "removed",
+        Pruning::Tell => "would remove",
+    };
+    for one in pruned {
+        match one.disk {
+            Some(bytes) => say(format_args!("{word} {}, {}", one.what, size(bytes))),
+            None => say(format_args!("{word} {}", one.what)),
+        }
+    }
+    let all: u64 = pruned.iter().filter_map(|one| one.disk).sum();
+    say(format_args!("{} in all, and images", size(all)));
+}

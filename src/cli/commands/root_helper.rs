@@ -1,0 +1,59 @@
+//! `dbmatrix root-helper`, and the process that sudo has made root becoming its
+//! caller's.
+
+use std::ffi::OsString;
+
+use crate::app::privilege::words;
+use crate::app::{Failure, Globals};
+use crate::cli::args::{Args, Command, RootHelperArgs};
+use crate::event::Verdict;
+use crate::privilege::{abstract_name, accept_helper};
+use crate::root::{Scope, attach, become_sudo_user, leave_behind, serve};
+
+/// The option of a process that has become its caller's.
+const HELPER: &str = "--helper";
+
+/// `dbmatrix root-helper`, which sudo runs and nobody else.
+pub(crate) async fn root_helper(
+    global: &Globals,
+    args: &RootHelperArgs,
+) -> Result<Verdict, Failure> {
+    if !args.stay {
+        let helper = helper_words(global, &args.name);
+        leave_behind(&helper).map_err(Failure::not_provided)?;
+        return Ok(Verdict::Passed);
+    }
+    let control = attach(&args.name).map_err(Failure::not_provided)?;
+    let scope = Scope {
+        engine: global.engine.clone(),
+        project: global.project.clone(),
+    };
+    serve(control, scope).await.map_err(Failure::not_provided)?;
+    Ok(Verdict::Passed)
+}
+
+fn helper_words(global: &Globals, name: &str) -> Vec<OsString> {
+    let mut all: Vec<OsString> = vec!["root-helper".into(), name.into(), "--stay".into()];
+    all.extend(words(global));
+    all
+}
+
+/// Where somebody called dbmatrix by sudo, goes on as them with a root helper, in a
+/// process that takes this one's place. What looks at the machine as a whole, and the
+/// helper itself, stay root.
+///
+/// # Errors
+/// Where this process cannot become theirs.
+pub(crate) fn become_caller(args: &Args) -> Result<(), Failure> {
+    if let Some(name) = &args.helper {
+        return accept_helper(name).map_err(Failure::not_provided);
+    }
+    if matches!(args.command, Command::Doctor(_) | Command::RootHelper(_)) {
+        return Ok(());
+    }
+    let name = abstract_name("caller");
+    let again = [HELPER.into(), name.clone().into()].into_iter();
+    let words = again.chain(std::env::args_os().skip(1));
+    become_sudo_user(&helper_words(&Globals::from(&args.global), &name), words)
+        .map_err(Failure::not_provided)
+}
