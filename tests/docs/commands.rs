@@ -139,7 +139,10 @@ fn every_command_of_the_documentation_is_understood() {
 fn commands_that_need_no_engine_are_run() {
     let home = tempfile::tempdir().expect("a folder");
     let mut seen = Vec::new();
-    for line in lines() {
+    let mut lines = lines();
+    lines.sort_by(|a, b| a.words.cmp(&b.words));
+    lines.dedup_by(|a, b| a.words == b.words);
+    for line in lines {
         let rest: Vec<&str> = line.words[1..].iter().map(String::as_str).collect();
         let is_there = |file: &&str| root().join(file).exists();
         let (codes, shown): (&[i32], &str) = match rest[..] {
@@ -153,6 +156,7 @@ fn commands_that_need_no_engine_are_run() {
                 (&[0], "passed")
             }
             ["doctor", "--offline"] => (&[0, 1], "engine"),
+            ["catalogue", "--offline"] => (&[0], "mysql:9.7"),
             _ => continue,
         };
         let home_text = home.path().to_str().expect("a name in UTF-8");
