@@ -66,8 +66,7 @@ fn headings_of_troubleshooting_are_messages_of_the_program() {
 /// joined.
 fn without_breaks(source: &str) -> String {
     let mut text = String::new();
-    let mut lines = source.lines();
-    while let Some(line) = lines.next() {
+    for line in source.lines() {
         match line.strip_suffix('\\') {
             Some(begin) => text.push_str(begin.trim_start()),
             None => {

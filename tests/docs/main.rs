@@ -5,6 +5,7 @@
 //! what is generated.
 
 mod commands;
+mod events;
 mod generated;
 mod links;
 mod markdown;

@@ -119,13 +119,13 @@ const NEST: Section = Section {
             "storage",
             Word(&["btrfs", "dir"], &[]),
             "`\"btrfs\"`",
-            "what the pool is on; with `\"dir\"` copies are slow. Counts when dbmatrix creates the pool",
+            "what the pool is on; with `\"dir\"` copies are slow. Takes effect when dbmatrix creates the pool",
         ),
         key(
             "size",
             SIZE,
             "`\"40GiB\"`",
-            "size of the pool, a sparse file. Counts when dbmatrix creates the pool",
+            "size of the pool, a sparse file. Takes effect when dbmatrix creates the pool",
         ),
         key(
             "image",
