@@ -1,6 +1,7 @@
 //! dbmatrix: does it hold on every version?
 //!
-//! The rooms, top to bottom; each may use those below it, never those above:
+//! The modules, top to bottom; each may use those below it, never those above
+//! (`tests/architecture.rs` checks it, `docs/architecture.md` shows it):
 //! `cli`, `app`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
 //! `catalogue`, `engine`, `privilege`, `session`, `outcome`, `sql_text`, `config`,

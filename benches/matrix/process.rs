@@ -1,7 +1,7 @@
 //! Runs programs and notes when they say what, and how much memory they take.
 //!
 //! Each is in a process group of its own: a signal that ends the benchmark is
-//! passed on once, and what the program half made is gone when it has ended.
+//! passed on once, and what the program did not finish is gone when it has ended.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};

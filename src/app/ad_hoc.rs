@@ -22,7 +22,7 @@ pub(crate) fn is_server(name: &str) -> bool {
 }
 
 /// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
-/// their flavours. Where no `access` is told, the nest keeps the one it has.
+/// their flavours. Where no `access` is given, the nest keeps the one it has.
 pub(crate) async fn bring_up(
     global: &Globals,
     servers: &[&str],

@@ -46,7 +46,7 @@ impl From<UpkeepError> for Failure {
     }
 }
 
-/// Does `work` to each of the chosen flavours. What it returns is told.
+/// Does `work` to each of the chosen flavours. What it returns is reported.
 pub(crate) async fn each(
     global: &Globals,
     chosen: impl Into<FlavourChoice>,

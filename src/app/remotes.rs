@@ -69,7 +69,7 @@ fn read(file: &Path, name: &str) -> Result<Entry, String> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(format!(
-                "no remote `{name}`: `{shown}` is not there; `dbmatrix copy --help` shows what stands in it"
+                "no remote `{name}`: `{shown}` is not there; `dbmatrix copy --help` shows what is in it"
             ));
         }
         Err(error) => return Err(format!("could not read `{shown}`: {error}")),

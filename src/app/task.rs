@@ -54,7 +54,7 @@ pub(crate) struct Task {
     pub(crate) after: After,
     /// Whether the command ends only when that is done.
     pub(crate) wait: bool,
-    /// Whether it is told where the time went.
+    /// Whether to report where the time went.
     pub(crate) timings: bool,
     /// No summary of what went well.
     pub(crate) quiet: bool,
@@ -190,13 +190,13 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         end_at_once_when_asked_again(left_by(global, task));
     }
     let heard = heard_by(reporter, interrupted).await?;
-    // Without the lock, what is half made is somebody else's.
+    // Without the lock, what is incomplete is somebody else's.
     if let Some(options) = &options
         && lock.get().is_some()
         && !matches!(ended, Some(Ok(())))
     {
         if interrupted {
-            eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
+            eprintln!("removing what is incomplete (Ctrl-C again leaves it to the next run)");
         }
         clean_up(options, &matrix.nest.name).await;
     }
@@ -244,7 +244,7 @@ async fn heard_by(
     match tokio::time::timeout(UNREAD, reporter).await {
         Ok(record) => record.map(Some).map_err(Failure::not_provided),
         Err(_) => {
-            eprintln!("warning: nobody reads what is reported: the reports are not whole");
+            eprintln!("warning: nobody reads what is reported: the reports are incomplete");
             Ok(None)
         }
     }
@@ -265,7 +265,7 @@ fn left_by(global: &Globals, task: &Task) -> String {
         other => format!(" --project {other}"),
     };
     format!(
-        "ended at once: what was half made in nest `{}`, and databases of the suites' files, may be \
+        "ended at once: what was incomplete in nest `{}`, and databases of the suites' files, may be \
          left; the next run removes them, and `dbmatrix{project} down {}` the whole nest",
         task.matrix.nest.name,
         task.matrix.path.display()
@@ -391,7 +391,7 @@ fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
         .any(|image| matches!(image, ImageOrigin::Built(_)))
 }
 
-/// What is half made goes; what is whole stays for the next run.
+/// What is incomplete goes; what is whole stays for the next run.
 pub(crate) async fn clean_up(options: &EnvironmentOptions, nest: &str) {
     let cleaned = async {
         let engine = match detect_engine(&options.engine).await {
@@ -399,7 +399,7 @@ pub(crate) async fn clean_up(options: &EnvironmentOptions, nest: &str) {
             _ => return Ok(()),
         };
         let bridge = Names::of(&options.project).bridge;
-        nest::remove_half_made(&engine, nest, &bridge).await
+        nest::remove_incomplete(&engine, nest, &bridge).await
     };
     tokio::select! {
         cleaned = cleaned => if let Err(error) = cleaned {

@@ -31,7 +31,7 @@ pub struct Server {
     /// Year and month in which its vendor's support ends, where it is known.
     #[serde(default)]
     pub end_of_life: Option<String>,
-    /// Where it can be had, the preferred one first.
+    /// Where it is available, the preferred one first.
     pub source: Vec<Recipe>,
 }
 
@@ -85,12 +85,12 @@ pub enum UnknownServer {
 }
 
 /// What a matrix asks for: a server of the catalogue, or one of which at least
-/// family and version are told.
+/// family and version are known.
 #[derive(Debug, Clone)]
 pub struct ServerRequest {
     /// Its family.
     pub family: Family,
-    /// Its version, as far as it was told.
+    /// Its version, as far as it is known.
     pub version: Version,
     /// The catalogue's entry.
     pub server: Option<&'static Server>,

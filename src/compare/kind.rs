@@ -89,7 +89,7 @@ impl fmt::Display for Kind {
 impl FromStr for Kind {
     type Err = String;
 
-    /// Reads the word of a kind; that of an earlier release is told by
+    /// Reads the word of a kind; that of an earlier release is recognized by
     /// [`Kind::renamed`].
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = Kind::renamed(text).map_or(text, |kind| kind.as_str());

@@ -18,7 +18,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Kinds that count unless a suite says otherwise.
+    /// Kinds that are significant unless a suite says otherwise.
     pub const COUNTED: [Kind; 4] = [Kind::Success, Kind::Rows, Kind::Affected, Kind::ErrorCode];
 
     /// Replaces what is volatile.

@@ -6,4 +6,6 @@ mod reader;
 
 pub use problem::{ConfigError, Deprecations, Problem, renamed};
 pub(crate) use problem::{Problems, read};
+#[cfg(test)]
+pub(crate) use reader::take_asked_keys;
 pub(crate) use reader::{Placed, TableReader, hint, nearest};

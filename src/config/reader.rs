@@ -17,6 +17,24 @@ pub(crate) struct TableReader<'a> {
     span: Range<usize>,
     problems: &'a Problems,
     known: RefCell<Vec<&'static str>>,
+    /// The keys that lead here, joined by dots.
+    #[cfg(test)]
+    path: String,
+}
+
+/// For tests: the keys that readers of this thread asked for, by their tables' paths.
+#[cfg(test)]
+pub(crate) type AskedKeys = std::collections::BTreeMap<String, std::collections::BTreeSet<String>>;
+
+#[cfg(test)]
+thread_local! {
+    static ASKED: RefCell<AskedKeys> = RefCell::default();
+}
+
+/// Takes what was noted so far.
+#[cfg(test)]
+pub(crate) fn take_asked_keys() -> AskedKeys {
+    ASKED.take()
 }
 
 /// A value with its place.
@@ -32,7 +50,23 @@ impl<'a> TableReader<'a> {
             span,
             problems,
             known: RefCell::default(),
+            #[cfg(test)]
+            path: String::new(),
         }
+    }
+
+    /// A table below this one.
+    fn below(&self, _key: &'static str, found: Placed<&'a DeTable<'a>>) -> Self {
+        let table = TableReader::new(found.value, found.span, self.problems);
+        #[cfg(test)]
+        let table = TableReader {
+            path: match self.path.as_str() {
+                "" => _key.to_owned(),
+                path => format!("{path}.{_key}"),
+            },
+            ..table
+        };
+        table
     }
 
     /// Where the table begins.
@@ -192,7 +226,7 @@ impl<'a> TableReader<'a> {
 
     pub(crate) fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let found = self.read(key, "a table", DeValue::as_table)?;
-        Some(TableReader::new(found.value, found.span, self.problems))
+        Some(self.below(key, found))
     }
 
     pub(crate) fn tables(&self, key: &'static str) -> Vec<TableReader<'a>> {
@@ -200,9 +234,7 @@ impl<'a> TableReader<'a> {
         let list = self.read(key, &expected, DeValue::as_array);
         let items = list.into_iter().flat_map(|list| list.value.iter());
         let tables = items.filter_map(|item| self.one(item, "a table", DeValue::as_table));
-        tables
-            .map(|found| TableReader::new(found.value, found.span, self.problems))
-            .collect()
+        tables.map(|found| self.below(key, found)).collect()
     }
 
     /// All keys with their values as text, for settings that a server reads.
@@ -232,6 +264,11 @@ impl<'a> TableReader<'a> {
     /// Reports every key that was never asked for.
     pub(crate) fn finish(&self) {
         let known = self.known.borrow();
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|asked| {
+            let keys = asked.entry(self.path.clone()).or_default();
+            keys.extend(known.iter().map(|key| (*key).to_owned()));
+        });
         for (key, _) in self.table {
             let key_text: &str = key.get_ref();
             if known.contains(&key_text) {

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::engine::Engine;
 use crate::host::{Names, forget_dead_daemon};
 use crate::name::{lock_of_socket, nest_lock};
-use crate::nest::{NestError, remove_half_made};
+use crate::nest::{NestError, remove_incomplete};
 use crate::route::{RouteError, Routes};
 use crate::run::{Lock, LockError};
 
@@ -31,7 +31,7 @@ pub enum Fix {
     },
     /// Remove routes of ours that lead to no nest.
     StaleRoutes(Vec<Ipv4Net>),
-    /// Remove what is half made in a nest, or the nest where that is it.
+    /// Remove what is incomplete in a nest, or the nest where that is it.
     HalfMade {
         /// The host's engine, in the nest's project.
         host: Engine,
@@ -137,8 +137,10 @@ async fn remove_half(host: &Engine, names: &Names, nest: &str) -> Result<Vec<Str
     let _lock = lock.ok_or_else(|| FixError::Busy {
         nest: nest.to_owned(),
     })?;
-    remove_half_made(host, nest, &names.bridge).await?;
-    Ok(vec![format!("removed what was half made of nest `{nest}`")])
+    remove_incomplete(host, nest, &names.bridge).await?;
+    Ok(vec![format!(
+        "removed the incomplete parts of nest `{nest}`"
+    )])
 }
 
 /// A socket is stale where nobody listens and nobody is just making its nest.

@@ -47,13 +47,13 @@ pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
     findings
 }
 
-/// A nest and its children: whole, half made, or being made.
+/// A nest and its children: whole, incomplete, or being made.
 fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
     const AT: &str = "nest";
     let name = &nest.name;
     let is_busy = Lock::is_held(&nest_lock(&nest.names.project, name));
     let remedy = "`dbmatrix doctor --fix` removes it; the next run does so too";
-    let half_made = |found: String| {
+    let incomplete = |found: String| {
         if is_busy {
             return Finding::ok(AT, format!("{found}; another dbmatrix is at work there"));
         }
@@ -64,7 +64,7 @@ fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
         })
     };
     if !nest.is_whole {
-        return half_made(format!("`{name}` is half made"));
+        return incomplete(format!("`{name}` is incomplete"));
     }
     match &nest.inner {
         Inner::Asleep => Finding::ok(AT, format!("`{name}` is {}", nest.state.to_lowercase())),
@@ -85,15 +85,15 @@ fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
                 .remedy(remedy.as_deref().unwrap_or(ANEW))
         }
         Inner::Answers {
-            half_made: none,
+            incomplete: none,
             children,
         } if none.is_empty() => Finding::ok(
             AT,
             format!("`{name}` runs, and its engine answers for {children} containers"),
         ),
         Inner::Answers {
-            half_made: some, ..
-        } => half_made(format!("half made in `{name}`: {}", some.join(", "))),
+            incomplete: some, ..
+        } => incomplete(format!("incomplete in `{name}`: {}", some.join(", "))),
     }
 }
 

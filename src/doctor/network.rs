@@ -17,7 +17,7 @@ use crate::host::{OWNER, program};
 use crate::route::Routes;
 
 const LIMIT: Duration = Duration::from_secs(5);
-/// An address of nobody's (RFC 5737), to ask the kernel for the way out.
+/// An address of nobody's (RFC 5737), to ask the kernel for the default route.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
 pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {

@@ -39,7 +39,7 @@ impl InstanceState {
 }
 
 impl Instance {
-    /// When it was last started. Freezing and thawing do not count.
+    /// When it was last started. Pausing and resuming do not count.
     pub fn last_started(&self) -> Option<SystemTime> {
         read_time(&self.last_used_at)
     }

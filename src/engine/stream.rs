@@ -46,7 +46,7 @@ pub struct Size {
     pub height: u16,
 }
 
-/// What a running program is told.
+/// What can be sent to a running program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// Its terminal has another size.
@@ -180,7 +180,7 @@ enum Sent {
 }
 
 impl Streams {
-    /// Passes bytes both ways until the program ends; meanwhile it is told the
+    /// Passes bytes both ways until the program ends; meanwhile it gets the
     /// orders that come.
     ///
     /// # Errors

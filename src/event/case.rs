@@ -91,7 +91,7 @@ pub enum CellVerdict {
     Failed,
     /// Ended before its last step.
     Errored,
-    /// The flavour could not be had.
+    /// The flavour was not available.
     Unavailable,
 }
 

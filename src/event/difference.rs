@@ -19,7 +19,7 @@ pub struct Divergence {
     pub line: usize,
     /// The statement.
     pub statement: String,
-    /// How the answers differ; those that count first.
+    /// How the answers differ; significant ones first.
     pub kinds: Vec<Kind>,
     /// Whether that is well.
     pub standing: DifferenceStatus,

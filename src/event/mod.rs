@@ -97,7 +97,7 @@ pub enum Event {
         #[serde(with = "seconds")]
         took: Duration,
     },
-    /// A flavour could not be had.
+    /// A flavour was not available.
     FlavourUnavailable {
         /// Which one.
         flavour: String,
@@ -142,7 +142,7 @@ pub enum Event {
     },
     /// Flavours answered a step differently.
     Diverged(Divergence),
-    /// More steps of a file that differ in ways that do not count, so many that
+    /// More steps of a file that differ insignificantly, so many that
     /// they are not told one by one.
     MoreShown {
         /// Which suite.
@@ -192,7 +192,7 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
-    /// The run was asked to end; what is half made goes.
+    /// The run was asked to end; what is incomplete goes.
     Interrupted,
     /// The last event of a run that was not cut.
     RunFinished {

@@ -2,7 +2,7 @@
 //!
 //! Finds, installs and starts Incus or LXD; makes and removes the engine
 //! project with its bridge, pool and profile. Knows nothing of what nests hold.
-//! What of it is root's is asked of the room `privilege` by who is not.
+//! What of it is root's goes through the module `privilege` for everybody else.
 
 mod capacity;
 mod daemon;

@@ -24,9 +24,9 @@ pub(super) const PACKAGES: [&str; 7] = [
     "eatmydata",
 ];
 
-/// What dpkg is told before it begins. Told by `--dpkgopt`, mmdebstrap would
+/// Options of dpkg, set before it begins. Set by `--dpkgopt`, mmdebstrap would
 /// filter each archive by a program of its own, which takes longer than all
-/// else. What is half made when the machine goes down is thrown away, so the
+/// else. What is incomplete when the machine goes down is thrown away, so the
 /// disk is not waited for.
 pub(super) const SETUP: &str = r#"
 set -eu

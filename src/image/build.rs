@@ -83,7 +83,7 @@ impl Builder {
     /// The image, from the cache or built now (some 30 s and 300 MB of disk).
     ///
     /// # Errors
-    /// [`ImageError`]; nothing half-made is taken for an image later.
+    /// [`ImageError`]; nothing incomplete is taken for an image later.
     pub async fn ensure(&self, image: &BaseImage) -> Result<SplitImage, ImageError> {
         let key = image.key();
         let lock = self.locks.of(&key);
@@ -112,7 +112,7 @@ impl Builder {
         for image in images {
             let builder = self.clone();
             tasks.spawn(async move {
-                // Whoever asks for it is told.
+                // Whoever asks for it gets the error.
                 if let Err(error) = builder.ensure(&image).await {
                     tracing::debug!(%error, "an image could not be built ahead");
                 }

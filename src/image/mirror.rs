@@ -1,4 +1,4 @@
-//! The machine's own Debian mirror, as apt is told of it.
+//! The machine's own Debian mirror, as apt's configuration names it.
 
 use std::fs;
 use std::path::Path;

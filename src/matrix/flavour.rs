@@ -118,7 +118,7 @@ pub(super) fn check_name(table: &TableReader<'_>, rule: NameRule, name: &Placed<
 /// One flavour being read.
 struct Reading<'r, 'a> {
     table: &'r TableReader<'a>,
-    /// Where problems are told: the short form has no table of its own.
+    /// Where problems are reported: the short form has no table of its own.
     report: &'r TableReader<'a>,
     folder: &'r Path,
     images: &'r [BaseImage],

@@ -9,6 +9,7 @@ mod image;
 mod locked;
 mod nest;
 mod pattern;
+pub mod reference;
 mod run;
 mod suite;
 
@@ -156,6 +157,10 @@ after = 'freeze'
 name = 's'
 command = ['true']
 limit = '1s'
+[[suite]]
+name = 'tests'
+mysqltest = 'mariadb'
+step-limit = '2s'
 ";
         let matrix = parse(text).expect("a matrix");
         assert_eq!(matrix.run.after, Some(After::Pause));
@@ -172,7 +177,14 @@ limit = '1s'
         m.toml:3: `stock` is called `default` now; the next release no longer knows the old name
         m.toml:5: `freeze` is called `pause` now; the next release no longer knows the old name
         m.toml:9: `limit` is called `timeout` now; the next release no longer knows the old name
+        m.toml:13: `step-limit` is called `step-timeout` now; the next release no longer knows the old name
         ");
+    }
+
+    #[test]
+    fn a_step_timeout_is_no_old_name() {
+        let text = "flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nmysqltest = 'mysql'\nstep-timeout = '1s'\n";
+        assert!(parse(text).expect("a matrix").deprecations.is_empty());
     }
 
     #[test]

@@ -182,7 +182,7 @@ pub(super) fn read_all(
         let retries = table.count("retries");
         let isolation = read_isolation(&table);
         if let (Some(retries), Isolation::Clone) = (&retries, isolation) {
-            let expected = "`retries` cannot be had with `isolation = \"clone\"`: what failed has changed the suite's server";
+            let expected = "`retries` is not available with `isolation = \"clone\"`: what failed has changed the suite's server";
             table.problem(retries.span.clone(), expected);
         }
         let kind = match (table.has("command"), table.has("mysqltest")) {
@@ -232,7 +232,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     let labels = table.texts("labels");
     let expect = read_expect(table);
     let rules = read_rules(table);
-    let step_timeout = table.duration(table.renamed("step-timeout", "step-timeout"));
+    let step_timeout = table.duration(table.renamed("step-limit", "step-timeout"));
     let jobs = table.count("jobs");
     let local_files = table.text("local-files").and_then(|name| {
         let path = folder.join(&name.value);
@@ -377,7 +377,7 @@ fn read_mysqltest(
     let tests = table.texts("tests");
     let skip = table.texts("skip");
     let jobs = table.count("jobs");
-    let test_timeout = table.duration(table.renamed("step-timeout", "step-timeout"));
+    let test_timeout = table.duration(table.renamed("step-limit", "step-timeout"));
     let named = |program: &Program| program.as_str() == word.value;
     let Some(program) = Program::ALL.into_iter().find(named) else {
         let expected = format!("expected `mariadb` or `mysql`; found `{}`", word.value);

@@ -29,7 +29,7 @@ impl TestDriverContainer {
     /// Makes sure of the tool container; the first time it is installed.
     ///
     /// # Errors
-    /// As of the engine; and where the package cannot be had.
+    /// As of the engine; and where the package is not available.
     pub async fn ensure(
         children: &Children,
         program: Program,

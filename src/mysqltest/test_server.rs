@@ -130,7 +130,7 @@ impl<'a> TestServer<'a> {
         let name = name::copy(source.child, name::Copy::Tests(number));
         let made = Self::try_make(source, tool, name.clone()).await;
         if made.is_err()
-            && let Err(left) = source.children.remove_half_made(&name).await
+            && let Err(left) = source.children.remove_incomplete(&name).await
         {
             tracing::debug!(%left, "the next run removes it");
         }
@@ -262,7 +262,7 @@ impl<'a> TestServer<'a> {
             .env("UNIT", &self.unit())
             .env("FOLDER", &self.folder);
         self.tool.succeed("forget a bench", forget).await?;
-        self.source.children.remove_half_made(&self.name).await?;
+        self.source.children.remove_incomplete(&self.name).await?;
         Ok(())
     }
 }

@@ -112,7 +112,7 @@ impl Children {
     }
 
     /// Makes sure of a child that is no copy, and that it runs. One that was
-    /// half made, or of something else, is made anew.
+    /// incomplete, or of something else, is made anew.
     pub async fn ensure(&self, spec: &ChildSpec) -> Result<(Child, Stage), NestError> {
         let engine = &self.nest.engine;
         match engine.instance(&spec.name).await? {
@@ -128,7 +128,7 @@ impl Children {
         }
     }
 
-    /// Removes what a run that was killed has left half made or behind, and notes
+    /// Removes what a run that was killed has left incomplete or behind, and notes
     /// what is there. Nobody else may be at work in the nest.
     pub async fn sweep(&self) -> Result<(), NestError> {
         let mut addresses = self.addresses.lock().await;
@@ -184,7 +184,7 @@ impl Children {
     }
 
     /// Removes a child that was not fully made; one that was stays.
-    pub async fn remove_half_made(&self, name: &str) -> Result<(), NestError> {
+    pub async fn remove_incomplete(&self, name: &str) -> Result<(), NestError> {
         match self.nest.engine.instance(name).await? {
             Some(child) if Meant::Incomplete.is(&child) => {
                 Ok(self.nest.engine.destroy_instance(name).await?)

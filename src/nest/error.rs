@@ -1,4 +1,4 @@
-//! Why a nest or a child could not be had.
+//! Why a nest or a child was not available.
 
 use thiserror::Error;
 

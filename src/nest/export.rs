@@ -1,7 +1,7 @@
 //! A flavour's child as one file, for another nest or another engine.
 //!
 //! What is packed is a copy: the server is at rest while that is made, and not
-//! while it is packed and read. The copy has no address and counts as half made,
+//! while it is packed and read. The copy has no address and counts as incomplete,
 //! here as well as where it arrives.
 
 use super::outer::{RUNTIME, is_ready};
@@ -118,7 +118,7 @@ impl ExportSession {
     }
 }
 
-/// Whether a container is such a copy: half made, and of dbmatrix. A flavour of
+/// Whether a container is such a copy: incomplete, and of dbmatrix. A flavour of
 /// that name is neither.
 fn is_copy(found: &Instance) -> bool {
     found.config.contains_key(key::OWNER) && !is_ready(found)

@@ -85,7 +85,7 @@ impl Children {
     }
 
     /// Begins a golden child: a container fresh from its image, which runs. One
-    /// of the same key that is half made, or has other packages, goes.
+    /// of the same key that is incomplete, or has other packages, goes.
     ///
     /// # Errors
     /// As of the engine and of the image.
@@ -100,7 +100,7 @@ impl Children {
     /// # Errors
     /// As of the engine.
     pub async fn abandon_golden(&self, spec: &ChildSpec) -> Result<(), NestError> {
-        self.remove_half_made(&name::golden(&spec.key)).await
+        self.remove_incomplete(&name::golden(&spec.key)).await
     }
 
     /// Shuts a child down and keeps it as golden, with what its server said of
@@ -202,7 +202,7 @@ impl Children {
     }
 
     /// A flavour's child as a new copy of its golden child, started. It counts as
-    /// half made until somebody has logged in, and as fresh, where it is to be
+    /// incomplete until somebody has logged in, and as fresh, where it is to be
     /// held, until somebody uses it. The one before it stays until the end of the
     /// run.
     ///
@@ -228,7 +228,7 @@ impl Children {
     }
 
     /// A copy of the golden child that the child `of` came from. It is not
-    /// started, and counts as half made as long as it is there.
+    /// started, and counts as incomplete as long as it is there.
     ///
     /// # Errors
     /// As of the engine.

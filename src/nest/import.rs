@@ -2,7 +2,7 @@
 //! server lets this nest's user in. Nobody else may be at work in the nest.
 //!
 //! Its container has a name that no flavour of a matrix has, so that no run takes
-//! it for its own. Until [`Import::finish`] it counts as half made.
+//! it for its own. Until [`Import::finish`] it counts as incomplete.
 
 use std::net::Ipv4Addr;
 

@@ -61,7 +61,7 @@ pub enum Kind {
     Golden,
     /// A copy that was made for a run that has not begun.
     Standby,
-    /// What is half made, or somebody else's.
+    /// What is incomplete, or somebody else's.
     Other,
 }
 

@@ -42,7 +42,7 @@ pub use inner::nest_image;
 pub use listing::{FindError, INCOMPLETE, Kind, Listed, list_all, wake_nests};
 pub use locate::{Located, State, choose, labels, locate, locate_all};
 pub use maintenance::{StopMode, UpkeepError};
-pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_half_made, subnet_of};
+pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_incomplete, subnet_of};
 pub(crate) use packed::index as read_index;
 pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};

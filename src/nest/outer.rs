@@ -70,7 +70,7 @@ pub struct Nest {
 
 impl Nest {
     /// Makes sure of the nest: container, inner engine, bridge and pool. What
-    /// was only half made is made anew. `progress` hears each step.
+    /// was only incomplete is made anew. `progress` hears each step.
     pub async fn ensure(
         ground: &EngineProject,
         settings: &NestSettings,
@@ -87,7 +87,7 @@ impl Nest {
             check_owner(found)?;
         }
         if found.as_ref().is_some_and(|nest| !is_ready(nest)) {
-            progress("removing a half-made nest");
+            progress("removing an incomplete nest");
             engine.destroy_instance(&settings.name).await?;
             found = None;
         }
@@ -280,12 +280,12 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
     Ok(())
 }
 
-/// Removes a nest that is half made; of one that is whole, its half-made
+/// Removes a nest that is incomplete; of one that is whole, its incomplete
 /// children.
 ///
 /// # Errors
 /// As of the engines; an absent nest is fine.
-pub async fn remove_half_made(engine: &Engine, name: &str, bridge: &str) -> Result<(), NestError> {
+pub async fn remove_incomplete(engine: &Engine, name: &str, bridge: &str) -> Result<(), NestError> {
     let Some(instance) = engine.instance(name).await? else {
         return Ok(());
     };

@@ -30,7 +30,7 @@ pub enum Pruning {
 }
 
 /// Removes from a nest the golden children that no flavour's child came from
-/// and whose key is not `wanted`, what is half made, images that nothing there
+/// and whose key is not `wanted`, what is incomplete, images that nothing there
 /// was made from, and downloaded packages. Nobody else may be at work there.
 ///
 /// # Errors
@@ -90,7 +90,7 @@ pub async fn prune(
 fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
     let text = |key: &str| child.config.get(key).map_or("", String::as_str);
     if !is_ready(child) {
-        return Some(format!("half-made container `{}`", child.name));
+        return Some(format!("incomplete container `{}`", child.name));
     }
     if used.contains(text(key::KEY)) {
         return None;

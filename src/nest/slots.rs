@@ -3,7 +3,7 @@
 //! it.
 //!
 //! The two containers have the flavour's name, one with an ending. Which of them
-//! is the flavour's is told by their marks: one that was copied ahead is nobody's
+//! is the flavour's is known by their marks: one that was copied ahead is nobody's
 //! yet, and of two that are the flavour's the later one is.
 
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ impl Children {
 
     /// A new copy of the golden child that is not started: one that was made
     /// ahead, else one made now. It is the flavour's from here on, and counts as
-    /// half made.
+    /// incomplete.
     pub(super) async fn turn(
         &self,
         golden: &Golden,

@@ -45,7 +45,7 @@ pub struct NestStatus {
 /// What a nest's engine says.
 #[derive(Debug, Clone)]
 pub enum Inner {
-    /// The nest does not run, or is not whole.
+    /// The nest does not run, or is incomplete.
     Asleep,
     /// It does not answer.
     Silent {
@@ -58,8 +58,8 @@ pub enum Inner {
     Answers {
         /// Number of its containers.
         children: usize,
-        /// Those that are half made.
-        half_made: Vec<String>,
+        /// Those that are incomplete.
+        incomplete: Vec<String>,
     },
 }
 
@@ -125,7 +125,7 @@ async fn ask(engine: &Engine) -> Inner {
     match soon(engine).instances().await {
         Ok(children) => Inner::Answers {
             children: children.len(),
-            half_made: children
+            incomplete: children
                 .into_iter()
                 .filter(|child| child.config.contains_key(key::OWNER) && !is_ready(child))
                 .map(|child| child.name)

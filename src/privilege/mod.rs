@@ -3,7 +3,7 @@
 //! dbmatrix works with the rights of the user who runs it; where that user called it
 //! by sudo, it takes theirs on before it opens anything. One process of root, the
 //! root helper, carries out a fixed set of [`Request`]s; it ends when the process
-//! that it serves ends. What the requests do is known to the room `root` alone.
+//! that it serves ends. What the requests do is known to the module `root` alone.
 
 mod ask;
 mod request;

@@ -1,7 +1,7 @@
 //! Commands to the prompt itself, by the names that the classic client gives
 //! them.
 
-/// What the prompt is told to do.
+/// A command to the prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     /// `\h`: tell what can be typed.

@@ -16,7 +16,7 @@ pub(super) struct Gathered<'a> {
     replies: Vec<&'a Reply>,
     /// Who agrees with whom; the largest group first.
     groups: Vec<Agreement>,
-    /// Who differs from the others in what does not count.
+    /// Who differs from the others insignificantly.
     aside: Vec<Agreement>,
 }
 

@@ -19,13 +19,13 @@ const MOST: usize = 200;
 /// What is said of differences.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Differences {
-    /// Which are told one by one.
+    /// Which are reported one by one.
     pub listed: Listed,
     /// The file that is compared, where the run does nothing else.
     pub only: Option<OnlyFile>,
 }
 
-/// Which differences are told one by one; the others are summed up.
+/// Which differences are reported one by one; the others are summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Listed {
     /// Those that fail the run.

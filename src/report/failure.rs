@@ -34,7 +34,7 @@ pub(super) struct Group<'a> {
     pub(super) is_masked: bool,
 }
 
-/// A file that ended early, for the same reason on some flavours.
+/// A file that was aborted, for the same reason on some flavours.
 pub(super) struct EndedEarly<'a> {
     pub(super) suite: &'a str,
     pub(super) file: &'a Path,
@@ -44,7 +44,7 @@ pub(super) struct EndedEarly<'a> {
 }
 
 /// All failures, by file and line, then what the cases leave out, then those
-/// that ended early.
+/// that was aborted.
 pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
     let mut text = String::new();
     let mut groups = groups(run);
@@ -86,7 +86,7 @@ pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
     }
     for ended in ended_early(run) {
         text.push_str(&format!(
-            "\n{} {} ended early on {}\n{}",
+            "\n{} {} aborted on {}\n{}",
             colour.bad("ERROR"),
             ended.file.display(),
             ended.flavours.join(", "),
@@ -142,7 +142,7 @@ pub(super) fn groups(run: &RunRecord) -> Vec<Group<'_>> {
     groups
 }
 
-/// Files that ended early, each reason once.
+/// Files that were aborted, each reason once.
 pub(super) fn ended_early(run: &RunRecord) -> Vec<EndedEarly<'_>> {
     let mut all: Vec<EndedEarly<'_>> = Vec::new();
     let mut places: HashMap<(&str, &Path, String), usize> = HashMap::new();

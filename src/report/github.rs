@@ -23,7 +23,7 @@ pub(super) fn render(run: &RunRecord) -> String {
         all.push(command(severity, None, &title, &found.reason));
     }
     for ended in failure::ended_early(run) {
-        let title = format!("ended early on {}", ended.flavours.join(", "));
+        let title = format!("aborted on {}", ended.flavours.join(", "));
         let place = Some((ended.file, 1));
         all.push(command("error", place, &title, ended.reason));
     }
@@ -119,7 +119,7 @@ mod tests {
     fn each_line_that_is_not_well_is_annotated() {
         insta::assert_snapshot!(render(&crate::report::test_fixtures::record()), @r"
         ::warning title=percona-8.4%3A unavailable::the repository is not reached:%0Ano route to host
-        ::error file=sql/c.slt,line=1,title=ended early on mysql-9.7::connection lost
+        ::error file=sql/c.slt,line=1,title=aborted on mysql-9.7::connection lost
         ::error file=sql/b.slt,line=12,title=other rows on mysql-9.7::    | SELECT '<b>' | 1%0A    expected: 0%0A    found: \u{1b}[31m1 & 2
         ::error file=sql/a.sql,line=7,title=flavours differ%3A succeeds here%2C fails there::    | INSERT INTO t%0A    | VALUES (1) RETURNING a%0A    mariadb-10.5 answers:%0A      a%0A      1%0A    mysql-9.7 differs (succeeds here, fails there):%0A      ERROR 1064 (42000): near 'RETURNING'
         ::error file=sql/a.sql.divergences.toml,line=3,title=stale%3A it differs no more on mysql-9.7::SELECT 1

@@ -64,7 +64,7 @@ impl State {
     fn title(self) -> &'static str {
         match self {
             State::Unavailable => "unavailable",
-            State::Ended => "ended early",
+            State::Ended => "aborted",
             State::Failed => "failed",
             State::New => "new difference",
             State::Stale => "stale entry",

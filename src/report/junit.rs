@@ -1,7 +1,7 @@
 //! JUnit's XML: a test is a case on a flavour.
 //!
 //! Suites of tests are suites on flavours, with the server's facts as their
-//! properties. A flavour that could not be had, and an entry of known
+//! properties. A flavour that was not available, and an entry of known
 //! divergences that does not hold, are tests of their own.
 
 use std::collections::BTreeMap;
@@ -123,8 +123,8 @@ fn status(run: &RunRecord, case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus
     let mut text = String::new();
     let mut types: BTreeMap<&str, usize> = BTreeMap::new();
     if let Some(reason) = &result.aborted {
-        messages.push(format!("ended early: {}", one_line(reason, WIDEST)));
-        text.push_str(&format!("ended early: {reason}\n\n"));
+        messages.push(format!("aborted: {}", one_line(reason, WIDEST)));
+        text.push_str(&format!("aborted: {reason}\n\n"));
     }
     if result.failed > 0 {
         messages.push(format!("{} failed", count(result.failed, "step")));

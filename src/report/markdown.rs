@@ -7,7 +7,7 @@ use super::text::{Colour, block, count, one_line};
 use super::{divergence, failure};
 use crate::event::DifferenceStatus;
 
-/// Findings of a sort that are told; GitHub takes a mebibyte, and readers less.
+/// Findings of a sort that are reported; GitHub takes a mebibyte, and readers less.
 const MOST: usize = 30;
 /// Lines and columns of one finding's text.
 const LINES: usize = 30;
@@ -107,7 +107,7 @@ fn failures(run: &RunRecord) -> String {
     }
     for ended in failure::ended_early(run) {
         let flavours = ended.flavours.join(", ");
-        let head = format!("{} ended early on {flavours}", ended.file.display());
+        let head = format!("{} aborted on {flavours}", ended.file.display());
         parts.push(folded(&head, ended.reason));
     }
     titled("Failures", parts)
@@ -243,7 +243,7 @@ mod tests {
         insta::assert_snapshot!(render(&crate::report::test_fixtures::record()), @r"
         ## dbmatrix: failed
 
-        <code>matrices/mysql.toml</code>: failed: 100 passed, 1 failed, 3 skipped steps, 1 known failure, 1 new difference, 1 stale entry, 1 flaky, 1 file ended early on 2 flavours (1 unavailable) in 1.5 s
+        <code>matrices/mysql.toml</code>: failed: 100 passed, 1 failed, 3 skipped steps, 1 known failure, 1 new difference, 1 stale entry, 1 flaky, 1 file aborted on 2 flavours (1 unavailable) in 1.5 s
 
         | suite | mysql-9.7<br>9.7.4 | mariadb-10.5<br>10.5.29 | percona-8.4<br>- |
         |---|--:|--:|--:|
@@ -271,7 +271,7 @@ mod tests {
 
         </details>
 
-        <details><summary>sql/c.slt ended early on mysql-9.7</summary>
+        <details><summary>sql/c.slt aborted on mysql-9.7</summary>
 
         ```text
         connection lost

@@ -70,7 +70,7 @@ pub enum MergeError {
     },
 }
 
-/// The fields by which parts are told.
+/// The fields that tell parts apart.
 #[derive(Debug, Clone)]
 struct Start {
     matrix: PathBuf,

@@ -117,10 +117,10 @@ impl Lines {
 fn trouble(result: &CaseResult) -> String {
     match &result.aborted {
         Some(reason) if result.failed == 0 => {
-            format!("ended early: {}", one_line(reason, WIDEST))
+            format!("aborted: {}", one_line(reason, WIDEST))
         }
         Some(reason) => format!(
-            "{} failed, then ended early: {}",
+            "{} failed, then aborted: {}",
             count(result.failed, "step"),
             one_line(reason, WIDEST)
         ),
@@ -256,7 +256,7 @@ mod tests {
         [   3.0s] percona-8.4: unavailable: repository is not reached: no route to host
         [   3.5s] mysql-9.7: ready at 10.66.7.11:3306, 9.7.4-2
         [   4.0s] mysql-9.7: running
-        [   6.0s] mysql-9.7: sql/json.slt: 1 step failed, then ended early: connection lost
+        [   6.0s] mysql-9.7: sql/json.slt: 1 step failed, then aborted: connection lost
         [   6.5s] mysql-9.7: done, 27 passed, 1 failed
         [   7.0s] wrote sql/routines.sql.expected
         ");

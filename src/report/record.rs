@@ -47,7 +47,7 @@ pub struct RunRecord {
     lacks_reports: bool,
 }
 
-/// A flavour that could not be had.
+/// A flavour that was not available.
 #[derive(Debug, Clone)]
 pub(super) struct Unavailable {
     pub(super) required: bool,
@@ -269,7 +269,7 @@ impl RunRecord {
             Verdict::Passed => "passed",
             Verdict::Failed => "failed",
             Verdict::Misused => "wrong usage",
-            Verdict::NotProvided => "not whole",
+            Verdict::NotProvided => "incomplete",
             Verdict::Interrupted => "interrupted",
         }
     }

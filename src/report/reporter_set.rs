@@ -21,7 +21,7 @@ pub trait Reporter: Send {
     /// is lost then, which is part of the record.
     ///
     /// # Errors
-    /// Where what it made is not whole.
+    /// Where what it made is incomplete.
     fn finish(&mut self, _run: &RunRecord) -> io::Result<()> {
         Ok(())
     }
@@ -178,7 +178,7 @@ mod tests {
         );
     }
 
-    /// Writes nothing down, which is told at the end only.
+    /// Writes nothing down, which is reported at the end only.
     struct NoPage;
 
     impl Reporter for NoPage {

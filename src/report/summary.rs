@@ -37,7 +37,7 @@ impl<'a> Summary<'a> {
         self.detail = detail;
     }
 
-    /// Sets which differences are told one by one.
+    /// Sets which differences are reported one by one.
     pub fn set_differences(&mut self, which: Differences) {
         self.differences = which;
     }
@@ -101,7 +101,7 @@ impl<'a> Summary<'a> {
             Verdict::Passed if record.cases.is_empty() => self.colour.good("ready"),
             Verdict::Passed => self.colour.good("passed"),
             Verdict::Failed => self.colour.bad("failed"),
-            Verdict::NotProvided if record.aborted.is_some() => self.colour.bad("not whole"),
+            Verdict::NotProvided if record.aborted.is_some() => self.colour.bad("incomplete"),
             Verdict::NotProvided if record.unavailable.values().all(|found| !found.required) => {
                 self.colour.bad("a report could not be written")
             }
@@ -151,7 +151,7 @@ impl<'a> Summary<'a> {
         }
         let early = match sum(|result| usize::from(result.aborted.is_some())) {
             0 => String::new(),
-            early => format!(", {} ended early", count(early, "file")),
+            early => format!(", {} aborted", count(early, "file")),
         };
         format!(
             "{verdict}: {} passed, {} failed, {} skipped steps{notes}{early} on {flavours} in {took}",

@@ -8,7 +8,7 @@
 //!
 //! - It serves one process, told by the kernel by its id, of the user who called sudo,
 //!   and ends with that process. Engine and project are fixed when it starts.
-//! - It takes the requests of the room `privilege` and nothing else, has no variable
+//! - It takes the requests of the module `privilege` and nothing else, has no variable
 //!   of the user's environment, and opens no path of the user's: what requests name is
 //!   a nest, a lock, a package of a fixed list, or a socket that the engine and its
 //!   packages name.

@@ -55,7 +55,7 @@ pub(super) struct Case {
     pub(super) deadline: Option<(Instant, Duration)>,
     /// Whether the run goes on.
     pub(super) fail_fast: FailFast,
-    /// Where what comes of its steps is told in the end.
+    /// Where the outcome of its steps is reported in the end.
     pub(super) events: Sender,
     /// Counts the steps done, for a progress line.
     pub(super) steps_done: Arc<AtomicUsize>,

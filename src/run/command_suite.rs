@@ -129,7 +129,7 @@ async fn attempt(
     Ok((log, run.ended?))
 }
 
-/// A folder of the suite's own; git is told to leave it alone.
+/// A folder of the suite's own; git leaves it alone.
 fn log_folder(suite: &str) -> Result<PathBuf, CommandError> {
     let whole = std::path::absolute(LOGS).unwrap_or_else(|_| PathBuf::from(LOGS));
     let folder = whole.join("logs").join(suite);

@@ -1,5 +1,5 @@
 //! Answers of all flavours to the same file, compared step by step as they
-//! come. What all have answered is told and forgotten.
+//! come. What all have answered is reported and forgotten.
 
 mod counts;
 mod cuts;
@@ -36,7 +36,7 @@ pub(super) struct About {
     pub(super) baseline: Option<String>,
     /// Whether new differences are proposed as known ones.
     pub(super) propose: bool,
-    /// Which insignificant differences are told one by one.
+    /// Which insignificant differences are reported one by one.
     pub(super) listed: Listed,
 }
 
@@ -158,7 +158,7 @@ impl Comparison {
         Some(Sink::new(self.clone(), at))
     }
 
-    /// A flavour that cannot be had answers nothing.
+    /// A flavour that is not available answers nothing.
     pub(super) fn without(&self, flavour: &str) {
         let mut state = self.lock();
         if let Some(at) = state.place(flavour) {
@@ -400,8 +400,8 @@ impl State {
         self.events.send(Event::Diverged(divergence));
     }
 
-    /// A divergence is known where each pair of flavours that differ is told
-    /// apart by an entry that speaks of one of them and not of the other.
+    /// A divergence is known where, for each pair of flavours that differ, an entry
+    /// names one of them and not the other.
     fn standing(
         &self,
         here: &[usize],

@@ -344,10 +344,10 @@ fn warn_of(spec: &NestSpec, ground: &EngineProject, events: &Sender) {
             "the pool is a plain folder: copies of containers are slow (`storage = \"btrfs\"` is fast)",
         ),
         (Storage::Btrfs { .. }, false) => events.warn(
-            "the pool was made as a plain folder, where copies are slow: `storage = \"btrfs\"` is heeded after `dbmatrix down --all`",
+            "the pool was made as a plain folder, where copies are slow: `storage = \"btrfs\"` is applied after `dbmatrix down --all`",
         ),
         (Storage::Folder, true) => events.warn(
-            "the pool was made as btrfs: `storage = \"dir\"` is heeded after `dbmatrix down --all`",
+            "the pool was made as btrfs: `storage = \"dir\"` is applied after `dbmatrix down --all`",
         ),
     }
 }

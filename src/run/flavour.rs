@@ -44,7 +44,7 @@ enum FlavourError {
     Leftovers(#[from] SessionError),
 }
 
-/// Provides a flavour's server; `None` where it cannot be had, which has been
+/// Provides a flavour's server; `None` where it is not available, which has been
 /// said by then. `begun` is when the run began.
 pub async fn provide(
     environment: &Environment,
@@ -156,7 +156,7 @@ impl<'a> Provisioner<'a> {
         Ok((server, facts))
     }
 
-    /// The child that was held for this run. One that cannot be had any more is
+    /// The child that was held for this run. One that is no longer available is
     /// no loss.
     async fn claim_standby(&self) -> Option<(Child, Server)> {
         let taken = async {
@@ -222,7 +222,7 @@ impl<'a> Provisioner<'a> {
             && let Err(left) = children.abandon_golden(&self.spec).await
         {
             self.events.warn(format!(
-                "{}: its half-made container stays until the next run: {left}",
+                "{}: its incomplete container stays until the next run: {left}",
                 self.flavour.name
             ));
         }

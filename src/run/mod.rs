@@ -110,7 +110,7 @@ impl RunContext {
         self.fail_fast.update && files.expect == Expect::Stored
     }
 
-    /// A flavour that cannot be had answers nothing.
+    /// A flavour that is not available answers nothing.
     fn without(&self, flavour: &str) {
         for comparison in self.comparisons.values() {
             comparison.without(flavour);

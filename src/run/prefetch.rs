@@ -164,7 +164,7 @@ impl StepPrefetcher {
         self.next.clear();
         self.has_ended = false;
         let reading = self.reading;
-        // A reader that is gone is told of where steps are asked for.
+        // Where steps are asked for, a reader that is gone is reported.
         let _ = self.rewinds.send(Rewind {
             reading,
             from,

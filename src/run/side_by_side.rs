@@ -187,7 +187,7 @@ mod tests {
         sink.deliver(step, Some(came));
     }
 
-    /// Runs three flavours; what is told of a divergence and of what failed.
+    /// Runs three flavours; what is reported of a divergence and of what failed.
     async fn run(panics_in: &'static str) -> (Vec<Vec<String>>, Vec<String>) {
         let (events, mut heard) = Sender::channel();
         let flavours = flavours();

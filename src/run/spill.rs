@@ -5,7 +5,7 @@
 //! of memory, all backlogs of a run share [`ROOM`]; what comes when it is full
 //! goes to a file without a name, in blocks, and is read back when it is its
 //! turn. Nothing is shortened: how far ahead a flavour was must not be seen in
-//! what is told.
+//! what is reported.
 
 use std::collections::VecDeque;
 use std::fs::File;

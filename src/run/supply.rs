@@ -111,7 +111,7 @@ impl Copies {
         let name = name::copy(&self.cell.container, name::Copy::Suite(number));
         let made = self.try_make(&name).await;
         if made.is_err()
-            && let Err(left) = self.environment.children.remove_half_made(&name).await
+            && let Err(left) = self.environment.children.remove_incomplete(&name).await
         {
             tracing::debug!(%left, "the next run removes it");
         }

@@ -57,7 +57,7 @@ struct Part {
     ran: usize,
     /// Steps whose conditions did not hold.
     skipped: usize,
-    /// Cases that did not come to their end, which is told elsewhere.
+    /// Cases that did not come to their end, which is reported elsewhere.
     unfinished: usize,
 }
 
@@ -71,14 +71,14 @@ impl Activity {
         part.unfinished += usize::from(result.aborted.is_some() || result.cut);
     }
 
-    /// A flavour that cannot be had runs nothing, which is told elsewhere.
+    /// A flavour that is not available runs nothing, which is reported elsewhere.
     pub(super) fn note_unavailable(&self, flavour: &str) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.unavailable.push(flavour.to_owned());
     }
 
     /// Warns of files of which no step ran on any flavour; where nothing ran at
-    /// all, that is what the run is told to have come to.
+    /// all, that is what the run reports.
     pub(super) fn tell_vacancies(&self, plan: &Plan, no_tests: NoTests, events: &Sender) {
         if plan.suite_runs.is_empty() {
             return;
@@ -207,7 +207,7 @@ pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
             return None;
         };
         for file in &files.files {
-            // What cannot be read is told by the case.
+            // The case reports what cannot be read.
             if has_statement(file).unwrap_or(true) {
                 return None;
             }

@@ -1,5 +1,5 @@
 //! Files beside the suites' own, read before anything is started: what is
-//! wrong with them is told at once.
+//! wrong with them is reported at once.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub struct RunOptions {
     /// How many files run at a time on a flavour; by processors and flavours
     /// where it is not said.
     pub jobs: Option<u32>,
-    /// Whether each insignificant difference is told, instead of the first of
+    /// Whether each insignificant difference is reported, instead of the first of
     /// each form and some more.
     pub all_differences: bool,
     /// Whose traces the servers may bear.

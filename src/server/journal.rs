@@ -177,7 +177,7 @@ impl Log {
         self.read(read).await
     }
 
-    /// Whoever wrote it was ended, and may be another one now: what comes is told
+    /// Whoever wrote it was ended, and may be another one now: what comes is reported
     /// by its time, since no journal knows another one's cursor.
     pub fn interrupted(&mut self) {
         if let Some(time) = time_of(&self.seen) {

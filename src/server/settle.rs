@@ -72,7 +72,7 @@ const RELAXED: &str = "Environment=LD_PRELOAD=libeatmydata.so\n";
 /// Takes what is not needed out of the way of the server's next starts.
 ///
 /// # Errors
-/// As of the engine; where `durability = "relaxed"` cannot be had.
+/// As of the engine; where `durability = "relaxed"` is not available.
 pub async fn settle(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
     let engine = &child.engine;
     let service = spec.installation.service();

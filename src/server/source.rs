@@ -22,7 +22,7 @@ const KEPT: Duration = Duration::from_secs(600);
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Fetches a release file, to nowhere. A server that answers anything is reached,
-/// whatever it says: what is wrong then is told by apt, in the flavour's own container.
+/// whatever it says: apt then reports what is wrong, in the flavour's own container.
 const LOOK: &str = r#"
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT

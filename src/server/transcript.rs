@@ -8,7 +8,7 @@ use crate::nest::Child;
 const FILE: &str = "/var/log/dbmatrix-install.log";
 
 /// Begins a script of which all that it prints is kept. Where it fails, what
-/// looks like errors is told, and the last `$TOLD` lines; `undo` is done in any
+/// looks like errors is reported, and the last `$TOLD` lines; `undo` is done in any
 /// case.
 const BEGIN: &str = r#"
 echo "==> $(date --utc '+%F %T') UTC: $STEP" >> "$LOG"
@@ -28,7 +28,7 @@ exec 3>&1 >> "$LOG" 2>&1
 trap tell EXIT
 "#;
 
-/// So many lines are told of a script that fails.
+/// So many lines of a script that fails are reported.
 pub(super) const TOLD: usize = 12;
 
 /// A script whose output is kept, under the heading of its step.

@@ -49,7 +49,7 @@ pub struct KnownDivergences {
 pub struct KnownDivergence {
     /// Line of the entry, from 1.
     pub line: usize,
-    /// The statement; white space does not count.
+    /// The statement; white space is insignificant.
     pub statement: String,
     /// Which of several equal statements, from 1; all where it is not said.
     pub nth: Option<usize>,
@@ -82,7 +82,7 @@ pub fn known_path(file: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A statement as it is compared with others: white space does not count.
+/// A statement as it is compared with others: white space is insignificant.
 pub fn one_line(statement: &str) -> String {
     statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }

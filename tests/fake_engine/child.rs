@@ -9,7 +9,7 @@ use super::state::Stateful;
 use super::trouble::Trouble;
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_takes_what_is_half_made_and_nothing_else() {
+async fn a_sweep_takes_what_is_incomplete_and_nothing_else() {
     let fake = Stateful::start();
     fake.put("golden--k", "Stopped", &[("golden", "true")]);
     fake.put("cut", "Running", &[("stage", "making")]);
@@ -51,7 +51,7 @@ async fn a_sweep_that_fails_leaves_the_rest_to_the_next() {
     );
     assert_eq!(
         fake.there(),
-        ["cut-2: stopped, half made", "cut-3: stopped, half made"]
+        ["cut-2: stopped, incomplete", "cut-3: stopped, incomplete"]
     );
     fake.recover();
     children(&fake).await;
@@ -145,7 +145,7 @@ async fn a_nest_without_an_address_left_makes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_is_no_copy_is_made_anew_where_it_is_half_made_or_of_something_else() {
+async fn a_child_that_is_no_copy_is_made_anew_where_it_is_incomplete_or_of_something_else() {
     let fake = Stateful::start();
     let children = children(&fake).await;
     let spec_of = |key| spec("tools", key);
@@ -163,5 +163,5 @@ async fn a_child_that_is_no_copy_is_made_anew_where_it_is_half_made_or_of_someth
     assert_eq!(fake.there(), ["tools: running"]);
     let (_, stage) = children.ensure(&spec_of("other")).await.expect("a child");
     assert_eq!(stage, Stage::New);
-    assert_eq!(fake.there(), ["tools: running, half made"]);
+    assert_eq!(fake.there(), ["tools: running, incomplete"]);
 }

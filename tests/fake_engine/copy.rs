@@ -62,7 +62,7 @@ async fn a_throwaway_copy_that_fails_leaves_nothing() {
                 children.start(&copy).await
             };
             made.await.expect_err("a failure");
-            let removal = children.remove_half_made("mysql-9-7-suite-1");
+            let removal = children.remove_incomplete("mysql-9-7-suite-1");
             removal.await.expect("a removal");
             assert_eq!(
                 fake.there(),

@@ -1,4 +1,4 @@
-//! Golden children when an engine misbehaves: nothing half made is kept, and what
+//! Golden children when an engine misbehaves: nothing incomplete is kept, and what
 //! is whole is made once.
 
 use std::net::Ipv4Addr;
@@ -15,7 +15,7 @@ async fn a_golden_child_is_whole_when_it_is_down_and_noted() {
     let children = children(&fake).await;
     let spec = spec(MYSQL, "k");
     let child = children.begin_golden(&spec).await.expect("a container");
-    assert_eq!(fake.there(), ["golden--k: running, half made"]);
+    assert_eq!(fake.there(), ["golden--k: running, incomplete"]);
     assert!(children.golden(&spec).await.expect("a look").is_none());
     keep(&children, child).await.expect("a golden child");
     assert_eq!(fake.there(), ["golden--k: stopped, golden"]);

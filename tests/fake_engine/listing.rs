@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dbmatrix::engine::config;
 use dbmatrix::host::Names;
-use dbmatrix::nest::{FindError, Located, list_all, locate, remove_half_made, wake_nests};
+use dbmatrix::nest::{FindError, Located, list_all, locate, remove_incomplete, wake_nests};
 
 use super::state::Stateful;
 use super::trouble::{NOT_DONE, Trouble};
@@ -178,13 +178,13 @@ async fn a_flavour_that_cannot_go_on_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_whole_nest_the_half_made_children_go() {
+async fn of_a_whole_nest_the_incomplete_children_go() {
     let (host, inner) = machine();
     inner.put("golden--k", "Stopped", &[("golden", "true")]);
     inner.put("half", "Running", &[("stage", "making")]);
     put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
     inner.put_foreign("theirs");
-    let removed = remove_half_made(&host.engine(), "m", "dbmatrix0").await;
+    let removed = remove_incomplete(&host.engine(), "m", "dbmatrix0").await;
     removed.expect("a removal");
     assert_eq!(
         inner.there(),
@@ -198,15 +198,15 @@ async fn of_a_whole_nest_the_half_made_children_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_made_children_that_stay_go_the_next_time() {
+async fn incomplete_children_that_stay_go_the_next_time() {
     let (host, inner) = machine();
     inner.put("half-1", "Stopped", &[("stage", "making")]);
     inner.put("half-2", "Stopped", &[("stage", "making")]);
     inner.always("remove half-1", Trouble::Refused(500, "busy"));
-    let failed = remove_half_made(&host.engine(), "m", "dbmatrix0").await;
+    let failed = remove_incomplete(&host.engine(), "m", "dbmatrix0").await;
     failed.expect_err("a failure");
     inner.recover();
-    let removed = remove_half_made(&host.engine(), "m", "dbmatrix0").await;
+    let removed = remove_incomplete(&host.engine(), "m", "dbmatrix0").await;
     removed.expect("a removal");
     assert!(inner.there().is_empty());
 }
@@ -216,7 +216,7 @@ async fn a_nest_that_is_absent_or_down_is_left_in_peace() {
     let (host, inner) = machine();
     host.put("down", "Stopped", &NEST);
     for name in ["down", "absent"] {
-        let looked = remove_half_made(&host.engine(), name, "dbmatrix0").await;
+        let looked = remove_incomplete(&host.engine(), name, "dbmatrix0").await;
         looked.expect("a look");
     }
     assert_eq!(host.changes() + inner.changes(), 0);

@@ -225,8 +225,8 @@ fn run(fake: &Fake) -> Option<Output> {
     Some(output.expect("the program runs"))
 }
 
-/// A nest that is half made, as the fake would show it.
-fn half_made() -> Value {
+/// A nest that is incomplete, as the fake would show it.
+fn incomplete() -> Value {
     json!({
         "name": "m", "status": "Stopped",
         "config": {
@@ -253,7 +253,7 @@ fn ground(method: &str, path: &str, so_far: &[String]) -> Answer {
             Answer::Sync(json!({ "name": "p", "driver": "dir", "config": owned }))
         }
         ("PUT", "/1.0/profiles/default") => Answer::Sync(json!({})),
-        ("GET", "/1.0/instances/m") if was_asked_for => Answer::Sync(half_made()),
+        ("GET", "/1.0/instances/m") if was_asked_for => Answer::Sync(incomplete()),
         ("GET", "/1.0/instances") => Answer::Sync(json!([])),
         ("GET", "/1.0/operations/op-1/wait") if !removed(so_far) => {
             Answer::Sync(json!({ "status_code": 400, "err": "no space left on device" }))
@@ -282,7 +282,7 @@ async fn a_nest_that_cannot_be_made_is_removed_and_told() {
     );
     assert!(
         fake.heard("DELETE /1.0/instances/m"),
-        "a half-made nest is left:\n{stderr}"
+        "an incomplete nest is left:\n{stderr}"
     );
 }
 
@@ -303,21 +303,21 @@ async fn an_untrusted_user_is_told_the_way_out() {
     assert!(stderr.contains("sudo"), "{stderr}");
 }
 
-/// An engine in which a nest of ours is half made.
+/// An engine in which a nest of ours is incomplete.
 fn cut(method: &str, path: &str, so_far: &[String]) -> Answer {
     let owned = json!({ "user.dbmatrix.owner": "dbmatrix" });
     match (method, path.split('?').next().unwrap_or_default()) {
         ("GET", "/1.0/projects") => {
             Answer::Sync(json!([{ "name": "dbmatrix-cut", "config": owned }]))
         }
-        ("GET", "/1.0/instances") => Answer::Sync(json!([half_made()])),
-        ("GET", "/1.0/instances/m") if !removed(so_far) => Answer::Sync(half_made()),
+        ("GET", "/1.0/instances") => Answer::Sync(json!([incomplete()])),
+        ("GET", "/1.0/instances/m") if !removed(so_far) => Answer::Sync(incomplete()),
         _ => usual(method, path),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_doctor_tells_what_is_half_made_and_removes_it_when_asked() {
+async fn a_doctor_tells_what_is_incomplete_and_removes_it_when_asked() {
     use dbmatrix::doctor::{Fix, Reach, State, look};
     use dbmatrix::host::{EngineChoice, Names};
     let fake = Fake::start(cut);
@@ -333,14 +333,14 @@ async fn a_doctor_tells_what_is_half_made_and_removes_it_when_asked() {
     assert_eq!(engine.state, State::Ok, "{}", engine.found);
     let nest = findings
         .iter()
-        .find(|finding| finding.found == "`m` is half made")
+        .find(|finding| finding.found == "`m` is incomplete")
         .unwrap_or_else(|| panic!("{findings:?}"));
     assert_eq!(nest.state, State::Note);
     let Some(fix @ Fix::HalfMade { .. }) = &nest.fix else {
         panic!("{:?}", nest.fix);
     };
     let done = fix.carry_out().await.expect("it is removed");
-    assert_eq!(done, ["removed what was half made of nest `m`"]);
+    assert_eq!(done, ["removed the incomplete parts of nest `m`"]);
     assert!(fake.heard("DELETE /1.0/instances/m"));
 }
 

@@ -1,5 +1,5 @@
 //! Children that leave a nest in a file and come to another one, when an engine
-//! misbehaves: nothing half made stays.
+//! misbehaves: nothing incomplete stays.
 
 use std::io::{self, Cursor};
 use std::net::Ipv4Addr;
@@ -46,7 +46,7 @@ async fn packed() -> String {
         .expect("a copy");
     assert_eq!(
         inner.there(),
-        ["shop: running", "shop--packed: stopped, half made"]
+        ["shop: running", "shop--packed: stopped, incomplete"]
     );
     let text = read(&mut package).await.expect("what is packed");
     package.remove().await.expect("a removal");
@@ -178,7 +178,7 @@ async fn what_a_killed_import_has_left_is_swept_or_replaced() {
         let mut import = Import::begin(&nest, SHOP).await.expect("a place");
         let received = import.receive(Cursor::new(text.clone())).await;
         received.expect("it is unpacked");
-        assert_eq!(inner.there(), ["imported--shop: stopped, half made"]);
+        assert_eq!(inner.there(), ["imported--shop: stopped, incomplete"]);
     }
     children(&inner).await;
     assert!(inner.there().is_empty());

@@ -81,7 +81,7 @@ const LEFT: [&str; 5] = [
 const GONE: [&str; 6] = [
     "golden child of mysql:9.7 (idle)",
     "golden child of mysql:9.7 (kept)",
-    "half-made container `half`",
+    "incomplete container `half`",
     "copy made ahead of mysql:9.7 (idle)",
     "image `the image of-idle`",
     "image `the image of-kept`",
@@ -176,7 +176,7 @@ async fn a_container_that_stays_keeps_those_after_it_and_its_image() {
     failed.expect_err("a failure");
     let there = machine.inner.there();
     assert!(there.contains(&"golden--kept: stopped, golden".to_owned()));
-    assert!(there.contains(&"half: running, half made".to_owned()));
+    assert!(there.contains(&"half: running, incomplete".to_owned()));
     assert!(!there.contains(&"golden--idle: stopped, golden".to_owned()));
     assert_eq!(machine.inner.images(), ["of-idle", "of-kept", "of-used"]);
 }

@@ -425,7 +425,7 @@ impl Container {
         let own = |key: &str| self.config.get(&format!("{OWN}{key}"));
         let mut words = vec![self.status.to_lowercase()];
         if own("stage").is_some_and(|stage| stage != "ready") {
-            words.push("half made".to_owned());
+            words.push("incomplete".to_owned());
         }
         let marks = ["golden", "ahead", "fresh"].into_iter();
         words.extend(marks.filter(|mark| own(mark).is_some()).map(str::to_owned));

@@ -132,7 +132,7 @@ async fn a_copy_ahead_that_fails_is_told_and_leaves_the_server_alone() {
             let failed = run.prepare_standby(&golden, &spec).await;
             failed.expect_err("a failure");
             assert_eq!(run.current(MYSQL), MYSQL);
-            // What is half made is nobody's: the next run sweeps it.
+            // What is incomplete is nobody's: the next run sweeps it.
             let next = children(&fake).await;
             assert_eq!(
                 fake.there(),
@@ -146,7 +146,7 @@ async fn a_copy_ahead_that_fails_is_told_and_leaves_the_server_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_ahead_that_is_half_made_is_made_anew_by_the_same_run() {
+async fn a_copy_ahead_that_is_incomplete_is_made_anew_by_the_same_run() {
     let fake = Stateful::start();
     let run = children(&fake).await;
     let spec = spec(MYSQL, "k");
@@ -190,7 +190,7 @@ async fn a_turn_that_does_not_start_leaves_the_former_server_to_the_flavour() {
         let failed = run.renew(&golden, &spec, Purpose::Now).await;
         failed.expect_err("a failure");
         // As a run that is cut does it.
-        run.remove_half_made(TWIN_NAME).await.expect("a removal");
+        run.remove_incomplete(TWIN_NAME).await.expect("a removal");
         run.remove_inactive(MYSQL).await.expect("a look");
         assert_eq!(fake.there(), [GOLDEN, "mysql-9-7: running"], "{trouble:?}");
         let next = children(&fake).await;

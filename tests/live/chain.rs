@@ -130,7 +130,7 @@ pub(crate) fn list_and_connect(sandbox: &Sandbox) -> Outcome {
     let ran = ran.says("mysql:9.7")?.says("mariadb-10.5")?;
     check(
         !ran.stdout.contains("Incomplete"),
-        format!("something is half made:\n{}", ran.stdout),
+        format!("something is incomplete:\n{}", ran.stdout),
     )?;
     sandbox
         .run(&["connect", "mariadb-10.5", "-e", "SELECT @@version"])

@@ -33,7 +33,7 @@ pub(crate) fn nest(sandbox: &Sandbox) -> Outcome {
         let engine = running().await?.in_project(PROJECT);
         Ok::<_, libtest_mimic::Failed>(engine.instance(NEST).await?)
     })?;
-    check(left.is_none(), "a half-made nest is left")
+    check(left.is_none(), "an incomplete nest is left")
 }
 
 pub(crate) fn child(sandbox: &Sandbox) -> Outcome {
@@ -48,7 +48,7 @@ pub(crate) fn child(sandbox: &Sandbox) -> Outcome {
     let listed = sandbox.run(&["list"]).expect(0)?;
     check(
         !listed.stdout.contains(" cut ") && !listed.stdout.contains("Incomplete"),
-        format!("a half-made child is left:\n{}", listed.stdout),
+        format!("an incomplete child is left:\n{}", listed.stdout),
     )?;
     sandbox.run(&["run", text(&matrix)]).expect(0)?;
     Ok(())

@@ -85,8 +85,7 @@ Examples:
     /// Shut flavours down; what they hold stays
     #[command(after_help = "\
 Flavours are named, chosen by patterns, or all; several are seen to side by side.
-What could not be done is told with its flavour, and the others are done all the
-same. A run that is at work on the nest is waited for.
+An error names its flavour, and the others are done all the same. A run that is at work on the nest is waited for.
 
 A stopped flavour takes no memory, and `start`, `connect`, `exec` and the like
 start it again as it was left. --kill ends it as a crash would.

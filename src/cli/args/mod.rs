@@ -108,7 +108,7 @@ Examples:
   dbmatrix diff matrices/mysql.toml migration.sql --baseline mysql-9.7
   echo 'SHOW VARIABLES' | dbmatrix diff matrices/mysql.toml -
 
-Exit status: 0 no difference that counts; 1 differences; else as of `run`.")]
+Exit status: 0 no significant difference; 1 differences; else as of `run`.")]
     Diff(DiffArgs),
     /// Bring a matrix's flavours up and leave them there
     #[command(after_help = "Example:\n  dbmatrix up matrices/mysql.toml --flavour mysql-9.7")]
@@ -129,7 +129,7 @@ Example:
     /// Remove golden children and images that nothing uses
     #[command(after_help = "\
 A golden child is used where a flavour's child came from it, and kept where a
-flavour of `--keep MATRIX` asks for it. What is half made and downloaded packages
+flavour of `--keep MATRIX` asks for it. What is incomplete and downloaded packages
 go too.
 
 Examples:
@@ -174,7 +174,7 @@ Examples:
 
 Exit status: 0 no problem (or none that is left by --fix); 1 problems.")]
     Doctor(DoctorArgs),
-    /// Show what servers can be had, and from where
+    /// Show which servers are available, and from where
     #[command(after_help = "\
 REACHED says whether this machine gets there: apt is asked for each release file.
 A name of SERVER or ALSO can stand in a matrix and after `connect`. As JSON it is

@@ -28,7 +28,7 @@ struct Row {
 
 type Answers = BTreeMap<Archive, Answer>;
 
-/// Shows what servers can be had, from where, and whether this machine gets there.
+/// Shows which servers are available, from where, and whether this machine gets there.
 pub(crate) async fn catalogue(args: &CatalogueArgs) -> Result<Verdict, Failure> {
     let sources = || servers().iter().flat_map(|server| &server.source);
     let answers = match args.offline {

@@ -57,7 +57,7 @@ async fn deliver_one(
     if sent.is_err()
         && let Err(left) = arrival.abandon().await
     {
-        eprintln!("warning: container `{name}` may be left half made there: {left}");
+        eprintln!("warning: container `{name}` may be left incomplete there: {left}");
     }
     sent
 }

@@ -80,7 +80,7 @@ pub(crate) async fn import(global: &Globals, args: &ImportArgs) -> Result<Verdic
         return Ok(Verdict::Passed);
     }
     if ended.is_none() {
-        eprintln!("removing what is half made (Ctrl-C again leaves it to the next run)");
+        eprintln!("removing what is incomplete (Ctrl-C again leaves it to the next run)");
         end_at_once_when_asked_again(format!(
             "ended at once: what was half imported may be left in nest `{}`; the next run of its \
              matrix removes it",
@@ -230,7 +230,7 @@ async fn ensure(
     Ok(environment.map_err(Failure::not_provided)?.nest)
 }
 
-/// What is half made goes; what is whole stays.
+/// What is incomplete goes; what is whole stays.
 async fn clear(options: &EnvironmentOptions, nest: &str, begun: Option<&Import>) {
     if let Some(begun) = begun
         && let Err(left) = begun.abandon().await

@@ -63,7 +63,7 @@ struct Looker<'a> {
 /// Whether what takes long is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Haste {
-    /// All is told.
+    /// Everything is shown.
     Whole,
     /// What is known by now.
     Soon,

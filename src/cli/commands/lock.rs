@@ -52,7 +52,7 @@ pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, F
 }
 
 /// Makes a plan insist on what the matrix's lock file says. A flavour that is
-/// not required, and could not be had when the file was written, is left out.
+/// not required, and was not available when the file was written, is left out.
 pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(), Failure> {
     let path = MatrixLock::path_of(&matrix.path);
     let lock = match MatrixLock::load(&path) {

@@ -75,7 +75,7 @@ pub(crate) async fn run(global: &Globals, args: &RunArgs) -> Result<Verdict, Fai
     provide(global, &task).await
 }
 
-/// Which differences are told one by one.
+/// Which differences are reported one by one.
 pub(crate) fn listed_differences(global: &Globals, all: bool) -> Listed {
     match all || global.verbose > 0 {
         true => Listed::All,

@@ -38,7 +38,7 @@ fn all_that_happens_is_told() {
     </failure>
             </testcase>
             <testcase name="sql/c.slt[mysql-9.7]" classname="types on mysql-9_7" time="0.250" file="sql/c.slt">
-                <error message="ended early: connection lost" type="aborted">ended early: connection lost
+                <error message="aborted: connection lost" type="aborted">aborted: connection lost
 
     </error>
             </testcase>

@@ -231,10 +231,10 @@ fn a_file_that_ended_early_is_an_error_with_its_reason() {
 
     59 more failures in sql/types.slt on mysql-9.7
 
-    ERROR sql/types.slt ended early on mysql-9.7
+    ERROR sql/types.slt aborted on mysql-9.7
         connection lost: server has gone away
 
-    failed: 3 passed, 60 failed, 0 skipped steps, 1 file ended early on 1 flavour in 3 min 20 s
+    failed: 3 passed, 60 failed, 0 skipped steps, 1 file aborted on 1 flavour in 3 min 20 s
     ");
 }
 
@@ -628,9 +628,9 @@ fn a_cause_that_several_flavours_share_is_one_entry() {
         expected: 1
         found: ERROR 1064 (42000): see the manual of your MySQL server version
 
-    ERROR a.sql ended early on mysql-9.7, mariadb-10.5
+    ERROR a.sql aborted on mysql-9.7, mariadb-10.5
         connection to mysql-9.7 lost
 
-    failed: 0 passed, 2 failed, 0 skipped steps, 2 files ended early on 2 flavours in 0.0 s
+    failed: 0 passed, 2 failed, 0 skipped steps, 2 files aborted on 2 flavours in 0.0 s
     ");
 }

@@ -1,4 +1,4 @@
-//! How many steps of a file differ, and which of them are told one by one.
+//! How many steps of a file differ, and which of them are reported one by one.
 //!
 //! Insignificant differences are counted by their kinds and the form of their
 //! statements, so that any number of them takes little memory.
@@ -13,12 +13,12 @@ use crate::suite::statement_form;
 /// Forms of a file that are told apart, in each set of kinds together.
 const FORMS: usize = 1000;
 
-/// Divergences of a file, of a standing, that are told with whole outcomes.
+/// Divergences of a file, of a standing, that are reported with whole outcomes.
 const WHOLE: usize = 1000;
 /// Letters of an outcome of the later ones.
 const BRIEF: usize = 200;
 
-/// An outcome of a divergence before which others were told.
+/// An outcome of a divergence before which others were reported.
 pub(super) fn brief(outcome: String, told: usize) -> String {
     match outcome.char_indices().nth(BRIEF) {
         Some((end, _)) if told > WHOLE => format!("{}…", &outcome[..end]),
@@ -26,7 +26,7 @@ pub(super) fn brief(outcome: String, told: usize) -> String {
     }
 }
 
-/// Which insignificant differences of a file are told one by one; the others
+/// Which insignificant differences of a file are reported one by one; the others
 /// are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::run) enum Listed {
@@ -55,13 +55,13 @@ pub(super) struct Counts {
     /// Steps that fewer than two flavours answered.
     pub(super) not_compared: usize,
     significant: usize,
-    /// Insignificant differences that are told one by one.
+    /// Insignificant differences that are reported one by one.
     told: usize,
     /// Insignificant differences that are not.
     untold: usize,
     untold_kinds: BTreeMap<Kind, usize>,
     /// Untold steps by kinds and form. A form that was met is in it, even if
-    /// all its steps are told.
+    /// all its steps are reported.
     forms: HashMap<(Kinds, String), usize>,
     /// Untold steps of forms that are not told apart.
     other_forms: BTreeMap<Kinds, usize>,
@@ -94,7 +94,7 @@ impl Counts {
         self.significant
     }
 
-    /// Counts an insignificant difference; returns how many were told by now,
+    /// Counts an insignificant difference; returns how many were reported by now,
     /// where this one is to be told.
     pub(super) fn note_insignificant(&mut self, kinds: Kinds, statement: &str) -> Option<usize> {
         let key = (kinds, statement_form(statement));

@@ -188,7 +188,7 @@ fn unknown(expected: &str, word: Option<&str>) -> String {
     }
 }
 
-/// A label is told from an option that nobody knows by its form, and is none
+/// A label differs from an option that nobody knows by its form, and is none
 /// that is meant for an option.
 fn is_label(word: &str) -> bool {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);

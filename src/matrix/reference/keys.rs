@@ -1,0 +1,481 @@
+//! Every key of a matrix file, in the order of the reference.
+
+use super::Takes::{
+    Count, Flag, Matching, Number, Settings, Table, Tables, Text, Texts, Word, Words,
+};
+use super::{Key, Section, Takes};
+
+/// All tables of a matrix file, the top first.
+pub const SECTIONS: &[Section] = &[
+    TOP, NEST, RUN, DEFAULTS, IMAGE, FLAVOUR, REPOSITORY, TARBALL, SUITE, REPLACE,
+];
+
+const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");
+const SERVER: Takes = Matching("^[a-z]+:.+$");
+const IMAGES: Takes = Matching("^(debian:[a-z0-9-]+|images:.+)$");
+const SIZE: Takes = Matching("^[0-9.]+ *[A-Za-z]*$");
+const TIME: Takes = Matching("^[0-9]+ *[a-zµ]+( *[0-9]+ *[a-zµ]+)*$");
+
+const fn key(name: &'static str, takes: Takes, default: &'static str, about: &'static str) -> Key {
+    Key {
+        name,
+        takes,
+        default,
+        about,
+        renamed: None,
+    }
+}
+
+/// A key that must be there.
+const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key {
+    key(name, takes, "", about)
+}
+
+const fn renamed(name: &'static str, now: &'static str, takes: Takes) -> Key {
+    Key {
+        renamed: Some(now),
+        ..key(name, takes, "none", "")
+    }
+}
+
+const PROFILES: Takes = Word(&["small", "default"], &["stock"]);
+const DURABILITIES: Takes = Word(&["strict", "relaxed"], &[]);
+const KINDS: Takes = Words(
+    &[
+        "success",
+        "rows",
+        "order",
+        "affected",
+        "error-code",
+        "column-name",
+        "column-type",
+        "warning",
+        "error-text",
+    ],
+    &["acceptance"],
+);
+
+const TOP: Section = Section {
+    path: "",
+    title: "The file",
+    about: "At least one flavour is required, in either form.",
+    keys: &[
+        key(
+            "flavours",
+            Texts,
+            "none",
+            "the short form of `[[flavour]]`: servers, such as `[\"mysql:9.7\", \"mariadb:11.8\"]`",
+        ),
+        key("nest", Table("nest"), "none", "the nesting container"),
+        key("run", Table("run"), "none", "how the matrix is run"),
+        key(
+            "defaults",
+            Table("defaults"),
+            "none",
+            "how servers are set, unless a flavour says otherwise",
+        ),
+        key("image", Tables("image"), "none", "settings of base images"),
+        key("flavour", Tables("flavour"), "none", "servers"),
+        key("suite", Tables("suite"), "none", "what to run"),
+    ],
+};
+
+const NEST: Section = Section {
+    path: "nest",
+    title: "[nest]",
+    about: "The container that holds all flavours, with an engine of its own.",
+    keys: &[
+        key(
+            "name",
+            Matching("^[A-Za-z]([A-Za-z0-9-]{0,43}[A-Za-z0-9])?$"),
+            "the file's name",
+            "name of the nesting container",
+        ),
+        key(
+            "cpus",
+            Count,
+            "all",
+            "how many processors the nest may use; dbmatrix warns where the machine cannot enforce it",
+        ),
+        key(
+            "memory",
+            SIZE,
+            "all",
+            "how much memory the nest may use, such as `\"4GiB\"`; dbmatrix warns where the machine cannot enforce it",
+        ),
+        key(
+            "privileged",
+            Flag,
+            "`false`",
+            "whether root in the nest is root on the host",
+        ),
+        key(
+            "access",
+            Word(&["route", "proxy"], &[]),
+            "`\"route\"`",
+            "how the host reaches servers; see [Route or proxy](security.md#route-or-proxy)",
+        ),
+        key(
+            "storage",
+            Word(&["btrfs", "dir"], &[]),
+            "`\"btrfs\"`",
+            "what the pool is on; with `\"dir\"` copies are slow. Takes effect when dbmatrix creates the pool",
+        ),
+        key(
+            "size",
+            SIZE,
+            "`\"40GiB\"`",
+            "size of the pool, a sparse file. Takes effect when dbmatrix creates the pool",
+        ),
+        key(
+            "image",
+            IMAGES,
+            "`\"debian:trixie\"`",
+            "image of the nest; must carry the package `incus-base`",
+        ),
+    ],
+};
+
+const RUN: Section = Section {
+    path: "run",
+    title: "[run]",
+    about: "How the matrix is run. The command line has the last word.",
+    keys: &[
+        key(
+            "jobs",
+            Count,
+            "processors divided by flavours",
+            "how many files run at a time on a flavour; `--jobs` overrides it",
+        ),
+        key(
+            "after",
+            Word(&["stop", "pause", "keep", "delete"], &["freeze"]),
+            "`\"stop\"`",
+            "what becomes of the servers, see [After a run](at-hand.md#after-a-run); `--after` overrides it",
+        ),
+    ],
+};
+
+const SETTINGS: Key = key(
+    "settings",
+    Settings,
+    "none",
+    "server settings, such as `{ performance_schema = false }`",
+);
+const MEMORY_PROFILE: Key = key(
+    "memory-profile",
+    PROFILES,
+    "`\"small\"`",
+    "`\"small\"` sets buffers and histories to a size for tests; `\"default\"` leaves them to the package",
+);
+const DURABILITY: Key = key(
+    "durability",
+    DURABILITIES,
+    "`\"strict\"`",
+    "`\"relaxed\"` waits for no disk while tests run, by libeatmydata",
+);
+const FOOTPRINT: Key = renamed("footprint", "memory-profile", PROFILES);
+
+const DEFAULTS: Section = Section {
+    path: "defaults",
+    title: "[defaults]",
+    about: "How every server is set, unless its flavour says otherwise.",
+    keys: &[SETTINGS, MEMORY_PROFILE, DURABILITY, FOOTPRINT],
+};
+
+const IMAGE: Section = Section {
+    path: "image",
+    title: "[[image]]",
+    about: "Settings of a base image that dbmatrix builds with mmdebstrap.",
+    keys: &[
+        required(
+            "name",
+            Matching("^debian:[a-z0-9-]+$"),
+            "`\"debian:SUITE\"`, such as `\"debian:sid\"`",
+        ),
+        key(
+            "mirror",
+            Text,
+            "the machine's own",
+            "address of a Debian archive",
+        ),
+        key(
+            "check-valid-until",
+            Flag,
+            "as apt on this machine",
+            "`false` for a frozen or archived mirror; apt still checks signatures",
+        ),
+        key("packages", Texts, "none", "more packages for the image"),
+    ],
+};
+
+const FLAVOUR: Section = Section {
+    path: "flavour",
+    title: "[[flavour]]",
+    about: "A server, and how dbmatrix installs it. After the start dbmatrix asks the server for its family and version; another one than the matrix names is an error. `dbmatrix catalogue` lists the servers that need nothing but `server`.",
+    keys: &[
+        required(
+            "server",
+            SERVER,
+            "`\"family:version\"`; `mysql:lts`, `mysql:innovation`, `mariadb:lts` and the like work too; `mysql:8.4.6` pins a release",
+        ),
+        key(
+            "name",
+            NAME,
+            "`family-version`",
+            "its name on the command line and in conditions; at most 45 letters, digits, hyphens and dots, a letter first",
+        ),
+        key("required", Flag, "`true`", "whether a run fails without it"),
+        key(
+            "settings",
+            Settings,
+            "those of `[defaults]`",
+            "server settings, added to those of `[defaults]`",
+        ),
+        key(
+            "memory-profile",
+            PROFILES,
+            "that of `[defaults]`",
+            "as in `[defaults]`",
+        ),
+        key(
+            "durability",
+            DURABILITIES,
+            "that of `[defaults]`",
+            "as in `[defaults]`",
+        ),
+        FOOTPRINT,
+        key(
+            "source",
+            Word(&["debian", "vendor", "tarball"], &[]),
+            "the catalogue's first",
+            "where the server comes from",
+        ),
+        key(
+            "image",
+            IMAGES,
+            "the catalogue's",
+            "`\"debian:SUITE\"`, or `\"images:ALIAS\"` from an image server",
+        ),
+        key("packages", Texts, "the catalogue's", "what to install"),
+        key(
+            "service",
+            Text,
+            "the catalogue's",
+            "the server's systemd unit",
+        ),
+        key(
+            "settings-folder",
+            Text,
+            "the catalogue's",
+            "the folder in which the server reads settings",
+        ),
+        key(
+            "debconf",
+            Texts,
+            "the catalogue's",
+            "answers to the packages' questions, as `debconf-set-selections` takes them",
+        ),
+        key(
+            "repository",
+            Table("flavour.repository"),
+            "the catalogue's",
+            "an apt repository",
+        ),
+        key(
+            "tarball",
+            Table("flavour.tarball"),
+            "none",
+            "a binary tarball in place of packages",
+        ),
+    ],
+};
+
+const REPOSITORY: Section = Section {
+    path: "flavour.repository",
+    title: "repository of [[flavour]]",
+    about: "An apt repository. A key that is absent is the catalogue's, where the catalogue has one.",
+    keys: &[
+        key("url", Text, "the catalogue's", "address of the repository"),
+        key(
+            "suite",
+            Text,
+            "the catalogue's, else the image's",
+            "its suite",
+        ),
+        key(
+            "components",
+            Texts,
+            "the catalogue's, else `[\"main\"]`",
+            "its components",
+        ),
+        key(
+            "key",
+            Text,
+            "the catalogue's",
+            "the signing key: an address or a file",
+        ),
+        key(
+            "fingerprints",
+            Texts,
+            "the catalogue's, for its own key",
+            "which keys may sign",
+        ),
+    ],
+};
+
+const TARBALL: Section = Section {
+    path: "flavour.tarball",
+    title: "tarball of [[flavour]]",
+    about: "A binary tarball: either `path`, or `url` with `sha256`.",
+    keys: &[
+        key("path", Text, "none", "a file"),
+        key("url", Text, "none", "an address"),
+        key(
+            "sha256",
+            Matching("^[0-9A-Fa-f]{64}$"),
+            "none",
+            "its SHA-256; dbmatrix checks it wherever it is given",
+        ),
+    ],
+};
+
+const SUITE: Section = Section {
+    path: "suite",
+    title: "[[suite]]",
+    about: "What to run: `files`, a `command`, or `mysqltest`. See [Suites](suites.md).",
+    keys: &[
+        required(
+            "name",
+            NAME,
+            "letters, digits, hyphens and dots, a letter first; its name on the command line, in the table, and of the folder of its logs",
+        ),
+        key("flavours", Texts, "all", "names or patterns of flavours"),
+        key(
+            "isolation",
+            Word(&["database", "clone"], &[]),
+            "`\"database\"`",
+            "`\"clone\"` gives the suite a server of its own, for files that change what a server's databases share",
+        ),
+        key(
+            "timeout",
+            TIME,
+            "none",
+            "how long the suite may take on a flavour, such as `\"10min\"`",
+        ),
+        renamed("limit", "timeout", TIME),
+        key(
+            "retries",
+            Count,
+            "none",
+            "how often dbmatrix runs a failed case again; one that passes then is flaky",
+        ),
+        key(
+            "files",
+            Texts,
+            "none",
+            "patterns of `.slt`, `.test` and `.sql` files",
+        ),
+        key(
+            "step-timeout",
+            TIME,
+            "`\"10min\"`",
+            "how long a statement may take before dbmatrix kills it on the server; of `mysqltest`, how long a test may take",
+        ),
+        renamed("step-limit", "step-timeout", TIME),
+        key(
+            "labels",
+            Texts,
+            "none",
+            "condition labels that hold on every flavour, for files written for `mysql` alone",
+        ),
+        key(
+            "expect",
+            Word(&["stored", "agreement"], &[]),
+            "`\"stored\"`",
+            "what `.sql` files are compared with: `FILE.sql.expected`, or only the other flavours (`\"agreement\"`)",
+        ),
+        key(
+            "kinds",
+            KINDS,
+            "`success`, `rows`, `affected`, `error-code`",
+            "significant [kinds of difference](differences.md#kinds)",
+        ),
+        key(
+            "tolerance",
+            Number,
+            "0",
+            "how far apart two floats may be, relative to the greater of them and 1; below 1",
+        ),
+        key(
+            "replace",
+            Tables("suite.replace"),
+            "none",
+            "volatile pieces of values, warnings and error texts",
+        ),
+        key(
+            "jobs",
+            Count,
+            "that of `[run]`; of `mysqltest` 2",
+            "how many of its files, or of its tests, run at a time on a flavour, at most",
+        ),
+        key(
+            "local-files",
+            Text,
+            "the folder of each file",
+            "the folder whose files, and those below, servers may read with `LOAD DATA LOCAL INFILE`",
+        ),
+        key(
+            "allow-system",
+            Flag,
+            "`false`",
+            "whether `system` in `.slt` files may run commands on this machine",
+        ),
+        key(
+            "command",
+            Texts,
+            "none",
+            "a program and its arguments in place of `files`, run once a flavour; its exit status is the verdict",
+        ),
+        key(
+            "folder",
+            Text,
+            "the matrix's folder",
+            "where the command runs",
+        ),
+        key(
+            "environment",
+            Settings,
+            "none",
+            "the command's variables beside the usual ones",
+        ),
+        key(
+            "mysqltest",
+            Word(&["mariadb", "mysql"], &[]),
+            "none",
+            "whose own tests to run in place of `files`",
+        ),
+        key(
+            "tests",
+            Texts,
+            "`[\"*\"]`",
+            "patterns of the names of those tests",
+        ),
+        key(
+            "skip",
+            Texts,
+            "none",
+            "patterns of the names of tests to leave out",
+        ),
+    ],
+};
+
+const REPLACE: Section = Section {
+    path: "suite.replace",
+    title: "replace of [[suite]]",
+    about: "Pieces that differ in every run, such as `[{ pattern = '\\d+ ms', with = \"<time>\" }]`.",
+    keys: &[
+        required("pattern", Text, "a regular expression"),
+        key("with", Text, "`\"<…>\"`", "what stands in its place"),
+    ],
+};
