@@ -60,6 +60,10 @@ impl Problem {
         let lines = start_of_line(text, first.saturating_sub(1));
         let rest = text[end..].split_inclusive('\n').take(2);
         let after = end + rest.map(str::len).sum::<usize>();
+        let after = match text[end..after].ends_with('\n') {
+            true => after - 1,
+            false => after,
+        };
         let snippet = Snippet::source(&text[lines..after])
             .path(path.display().to_string())
             .line_start(1 + text[..lines].matches('\n').count())
@@ -240,7 +244,7 @@ mod tests {
     #[test]
     fn shows_a_problem_wherever_it_is() {
         let text = "a = \"ü\"\n\nb = [\n  1,\n]";
-        for start in 0..=text.len() + 2 {
+        for start in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
             for end in start..=text.len() + 2 {
                 let shown = render(text, start..end);
                 assert!(shown.contains("it is wrong\n --> a.toml:"), "{shown}");
