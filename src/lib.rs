@@ -4,7 +4,7 @@
 //! (`tests/architecture.rs` checks it, `docs/architecture.md` shows it):
 //! `cli`, `app`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
-//! `catalogue`, `engine`, `privilege`, `session`, `outcome`, `sql_text`, `config`,
+//! `catalogue`, `engine`, `privilege`, `session`, `read_only`, `outcome`, `sql_text`, `config`,
 //! `shard`, `file`, `digest`, `name_rule`,
 //! `version`.
 
@@ -31,6 +31,7 @@ pub mod outcome;
 pub mod plan;
 pub mod privilege;
 pub mod prompt;
+pub mod read_only;
 pub mod report;
 pub mod root;
 pub mod route;

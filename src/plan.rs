@@ -9,7 +9,6 @@ use thiserror::Error;
 
 use crate::config::hint;
 use crate::matrix::{Flavour, Matrix, SuiteSpec};
-use crate::server::ServerSpec;
 use crate::shard::Shard;
 
 /// What was chosen on the command line; all where nothing was.
@@ -31,10 +30,6 @@ pub type Times = HashMap<(String, String), Duration>;
 pub struct SuiteRun {
     /// The flavour's name.
     pub flavour: String,
-    /// The name of the flavour's container.
-    pub container: String,
-    /// How its server is installed and set.
-    pub server: Arc<ServerSpec>,
     /// The suite.
     pub suite: Arc<SuiteSpec>,
 }
@@ -58,6 +53,14 @@ pub struct UnknownChoice {
 }
 
 impl Plan {
+    /// Whether dbmatrix makes the server of a chosen flavour, so that there has to
+    /// be an engine.
+    pub fn has_managed(&self) -> bool {
+        self.flavours
+            .iter()
+            .any(|flavour| flavour.managed().is_some())
+    }
+
     /// Narrows a matrix to what was chosen.
     ///
     /// # Errors
@@ -96,8 +99,6 @@ impl Plan {
                 .filter(|flavour| suite.flavours.contains(&flavour.name));
             suite_runs.extend(on.map(|flavour| SuiteRun {
                 flavour: flavour.name.clone(),
-                container: flavour.container(),
-                server: Arc::new(flavour.spec.clone()),
                 suite: Arc::clone(&suite),
             }));
         }

@@ -20,11 +20,32 @@ pub enum Family {
     Mariadb,
     /// Percona Server for MySQL; numbered after the MySQL it is built from.
     Percona,
+    /// Amazon Aurora; numbered after the MySQL it is compatible with.
+    Aurora,
+    /// TiDB; numbered by itself.
+    Tidb,
+    /// Vitess, and PlanetScale; numbered after the MySQL it is compatible with.
+    Vitess,
+    /// Another server that speaks the protocol and says that it is none of these.
+    Other,
 }
 
 impl Family {
     /// Every family, in the order in which they are listed to people.
-    pub const ALL: [Family; 3] = [Family::Mysql, Family::Mariadb, Family::Percona];
+    pub const ALL: [Family; 7] = [
+        Family::Mysql,
+        Family::Mariadb,
+        Family::Percona,
+        Family::Aurora,
+        Family::Tidb,
+        Family::Vitess,
+        Family::Other,
+    ];
+
+    /// Whether dbmatrix can make servers of this family.
+    pub fn is_installable(self) -> bool {
+        matches!(self, Family::Mysql | Family::Mariadb | Family::Percona)
+    }
 
     /// The word used in matrix files and conditions.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +53,10 @@ impl Family {
             Family::Mysql => "mysql",
             Family::Mariadb => "mariadb",
             Family::Percona => "percona",
+            Family::Aurora => "aurora",
+            Family::Tidb => "tidb",
+            Family::Vitess => "vitess",
+            Family::Other => "other",
         }
     }
 
@@ -41,14 +66,19 @@ impl Family {
             Family::Mysql => "MySQL",
             Family::Mariadb => "MariaDB",
             Family::Percona => "Percona Server",
+            Family::Aurora => "Amazon Aurora",
+            Family::Tidb => "TiDB",
+            Family::Vitess => "Vitess",
+            Family::Other => "another server",
         }
     }
 
     /// Whether a condition that names `self` speaks of a server of family
-    /// `other`. `mysql` includes Percona Server, which is MySQL with the same
-    /// version number; `percona` and `mariadb` mean only themselves.
+    /// `other`. `mysql` includes Percona Server and Aurora, which are built from
+    /// MySQL and have its version numbers; all others mean only themselves.
     pub fn covers(self, other: Family) -> bool {
-        self == other || (self == Family::Mysql && other == Family::Percona)
+        let is_mysql = matches!(other, Family::Percona | Family::Aurora);
+        self == other || (self == Family::Mysql && is_mysql)
     }
 }
 
@@ -80,8 +110,14 @@ impl<'de> Deserialize<'de> for Family {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum VersionError {
     /// The word names no family.
-    #[error("expected a family, one of `mysql`, `mariadb`, `percona`; found `{0}`")]
+    #[error(
+        "expected a family, one of `mysql`, `mariadb`, `percona`, `aurora`, `tidb`, `vitess`, \
+         `other`; found `{0}`"
+    )]
     Family(String),
+    /// The word names no family of which dbmatrix makes servers.
+    #[error("expected a family, one of `mysql`, `mariadb`, `percona`; found `{0}`")]
+    NotInstallable(String),
     /// The text is not a dotted number.
     #[error("expected a version such as `8.4` or `10.11.18`; found `{0}`")]
     Version(String),
@@ -102,6 +138,15 @@ impl Version {
             parts: [major, minor, 0],
             len: 2,
         }
+    }
+
+    /// The numbers at the head of a text, three at most; 0.0 where there is none.
+    fn at_the_head_of(text: &str) -> Self {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let head = &text[..end.unwrap_or(text.len())];
+        let numbers: Vec<&str> = head.split('.').filter(|word| !word.is_empty()).collect();
+        let first = &numbers[..numbers.len().min(3)];
+        first.join(".").parse().unwrap_or(Version::release(0, 0))
     }
 
     /// Whether all three numbers were written.
@@ -211,7 +256,7 @@ impl Identity {
         };
         let plain = match family {
             Family::Mariadb => full.strip_prefix("5.5.5-").unwrap_or(full),
-            Family::Mysql | Family::Percona => full,
+            _ => full,
         };
         let end = plain
             .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -223,7 +268,57 @@ impl Identity {
             comment: comment.to_owned(),
         })
     }
+
+    /// Reads what a server says that nobody here has made: whatever it is, it has
+    /// a family and a version, as far as there is a number (else 0.0). `aurora`
+    /// is `@@aurora_version`, which only Aurora has.
+    ///
+    /// TiDB says `8.0.11-TiDB-v7.5.1` and is numbered by the latter, Vitess says
+    /// `8.0.30-Vitess`.
+    pub fn of_external(full: &str, comment: &str, aurora: Option<&str>) -> Self {
+        let both = format!("{full} {comment}").to_ascii_lowercase();
+        let says = |word: &str| both.contains(word);
+        let family = if says("tidb") {
+            Family::Tidb
+        } else if says("vitess") || says("planetscale") {
+            Family::Vitess
+        } else if says("mariadb") {
+            Family::Mariadb
+        } else if aurora.is_some() || says("aurora") {
+            Family::Aurora
+        } else if says("percona") {
+            Family::Percona
+        } else if OTHERS.iter().any(|other| says(other)) {
+            Family::Other
+        } else {
+            Family::Mysql
+        };
+        let lower = full.to_ascii_lowercase();
+        let own = match family {
+            Family::Tidb => lower.split_once("tidb-v").map(|(_, own)| own),
+            Family::Mariadb => lower.strip_prefix("5.5.5-"),
+            _ => None,
+        };
+        Identity {
+            family,
+            version: Version::at_the_head_of(own.unwrap_or(&lower)),
+            full: full.to_owned(),
+            comment: comment.to_owned(),
+        }
+    }
 }
+
+/// Servers that speak the protocol and are no MySQL, by a word of what they say.
+const OTHERS: [&str; 8] = [
+    "singlestore",
+    "memsql",
+    "oceanbase",
+    "starrocks",
+    "doris",
+    "dolt",
+    "clickhouse",
+    "databend",
+];
 
 #[cfg(test)]
 mod tests {
@@ -287,6 +382,49 @@ mod tests {
                 (family, version(number))
             );
         }
+    }
+
+    #[test]
+    fn whatever_an_external_server_says_it_has_an_identity() {
+        let cases = [
+            (
+                "8.0.11-TiDB-v7.5.1",
+                "TiDB Server (Apache License 2.0)",
+                Family::Tidb,
+                "7.5.1",
+            ),
+            ("5.7.25-TiDB-v6.5.0-serverless", "", Family::Tidb, "6.5.0"),
+            ("8.0.30-Vitess", "Version: 17.0.2", Family::Vitess, "8.0.30"),
+            ("8.0.mysql_aurora.3.05.2", "", Family::Aurora, "8.0"),
+            ("8.0.30 (ProxySQL)", "(ProxySQL)", Family::Mysql, "8.0.30"),
+            ("5.5.30", "(ProxySQL)", Family::Mysql, "5.5.30"),
+            ("5.5.5-10.11.6-MariaDB-log", "", Family::Mariadb, "10.11.6"),
+            (
+                "8.0.35-27",
+                "Percona Server (GPL)",
+                Family::Percona,
+                "8.0.35",
+            ),
+            (
+                "5.7.32",
+                "SingleStoreDB source distribution",
+                Family::Other,
+                "5.7.32",
+            ),
+            ("8.0.35-google", "(Google)", Family::Mysql, "8.0.35"),
+            ("1.2.3.4.5", "", Family::Mysql, "1.2.3"),
+            ("", "", Family::Mysql, "0.0"),
+            ("v?", "who knows", Family::Mysql, "0.0"),
+            ("99999999999.1", "", Family::Mysql, "0.0"),
+        ];
+        for (full, comment, family, number) in cases {
+            let identity = Identity::of_external(full, comment, None);
+            let found = (identity.family, identity.version.to_string());
+            assert_eq!(found, (family, number.to_owned()), "{full}");
+        }
+        let aurora = Identity::of_external("8.0.28", "Source distribution", Some("3.05.1"));
+        assert_eq!(aurora.family, Family::Aurora);
+        assert!(Family::Mysql.covers(Family::Aurora) && !Family::Mysql.covers(Family::Tidb));
     }
 
     #[test]

@@ -76,11 +76,14 @@ pub(crate) fn write(
 /// golden children.
 pub(crate) fn services(matrix: &Path) -> Result<Vec<Service>> {
     let matrix = Matrix::load(matrix).map_err(|error| error.render(false))?;
-    let services = matrix.flavours.iter().map(|flavour| Service {
-        flavour: flavour.name.clone(),
-        container: flavour.container(),
-        golden: dbmatrix::name::golden(&dbmatrix::run::golden_key(flavour)),
-        unit: flavour.spec.installation.service().to_owned(),
+    let services = matrix.flavours.iter().filter_map(|flavour| {
+        let managed = flavour.managed()?;
+        Some(Service {
+            flavour: flavour.name.clone(),
+            container: flavour.container(),
+            golden: dbmatrix::name::golden(&dbmatrix::run::golden_key(managed)),
+            unit: managed.spec.installation.service().to_owned(),
+        })
     });
     Ok(services.collect())
 }

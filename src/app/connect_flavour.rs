@@ -18,7 +18,8 @@ pub(crate) struct Reached {
     /// How it is called among those that are reached with it.
     pub(crate) label: String,
     pub(crate) server: Server,
-    pub(crate) located: Located,
+    /// Its container; an external server has none.
+    pub(crate) located: Option<Located>,
 }
 
 /// How long a server may take until somebody can log in.
@@ -37,7 +38,7 @@ pub(crate) async fn reach(
         flavour: located.flavour.clone(),
         label: located.flavour.clone(),
         server,
-        located: located.clone(),
+        located: Some(located.clone()),
     })
 }
 
@@ -118,7 +119,7 @@ pub(crate) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> 
             flavour: located.flavour.clone(),
             label,
             server,
-            located: located.clone(),
+            located: Some(located.clone()),
         })
     });
     try_join_all(logins).await

@@ -22,17 +22,20 @@ pub(crate) fn hand_over(
         return false;
     }
     let nest = &task.matrix.nest.name;
-    let handed = |flavour: &Flavour| HandedFlavour {
-        name: flavour.name.clone(),
-        locked: flavour.locked.clone(),
-        after: after(flavour),
+    let handed = |flavour: &Flavour| {
+        let managed = flavour.managed()?;
+        Some(HandedFlavour {
+            name: flavour.name.clone(),
+            locked: managed.locked.clone(),
+            after: after(flavour),
+        })
     };
     let handover = Handover {
         matrix: task.matrix.path.clone(),
         text: task.matrix.text.clone(),
         nest: nest.clone(),
         lock: nest_lock(&global.project, nest),
-        flavours: task.plan.flavours.iter().map(handed).collect(),
+        flavours: task.plan.flavours.iter().filter_map(handed).collect(),
     };
     let mut arguments: Vec<OsString> = vec!["keeper".into()];
     arguments.extend(words(global));

@@ -25,7 +25,7 @@ use crate::report::{
 };
 use crate::run::{
     After, Environment, EnvironmentOptions, PrepareError, RunOptions, StartFrom, StopPatience,
-    ValidatedPlan, run as run_plan, teardown,
+    ValidatedPlan, drop_own_databases, run as run_plan, teardown,
 };
 use crate::shard::Shard;
 
@@ -104,6 +104,11 @@ pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan,
             hint(name, chosen)
         )));
     }
+    for flavour in &plan.flavours {
+        if let Some(external) = flavour.external() {
+            external.endpoint(&flavour.name).map_err(Failure::misused)?;
+        }
+    }
     let checked = ValidatedPlan::check(plan, options).map_err(|error| match error {
         PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
         PrepareError::Expectation(error) => Failure::misused(error),
@@ -139,9 +144,10 @@ pub(crate) async fn provide(global: &Globals, task: &Task) -> Result<Verdict, Fa
 pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunRecord, Failure> {
     let Task { matrix, plan, .. } = task;
     // A part of a run may hold nothing; its reports are written all the same.
-    let options = match plan.flavours.is_empty() {
-        false => Some(options(global, task).await?),
-        true => None,
+    // Servers that somebody else keeps need no engine.
+    let options = match plan.has_managed() {
+        true => Some(options(global, task).await?),
+        false => None,
     };
     let reports = open_reports(&task.reports).map_err(Failure::misused)?;
     let names: Vec<String> = plan
@@ -161,6 +167,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
     let lock = OnceCell::new();
     let work = async {
         let Some(options) = &options else {
+            run_plan(None, plan, &task.prepared, &events).await;
             return Ok(());
         };
         let taken = Environment::lock(options, &matrix.nest, &events);
@@ -169,7 +176,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         let ensured = Environment::ensure(options, &matrix.nest, lock, &events);
         let ensured = ensured.await.map_err(Failure::not_provided)?;
         let environment = environment.get_or_init(|| ensured);
-        run_plan(environment, plan, &task.prepared, &events).await;
+        run_plan(Some(environment), plan, &task.prepared, &events).await;
         Ok::<(), Failure>(())
     };
     let ended = tokio::select! {
@@ -190,6 +197,9 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         end_at_once_when_asked_again(left_by(global, task));
     }
     let heard = heard_by(reporter, interrupted).await?;
+    if interrupted {
+        drop_left_databases(&plan.flavours).await;
+    }
     // Without the lock, what is incomplete is somebody else's.
     if let Some(options) = &options
         && lock.get().is_some()
@@ -286,7 +296,8 @@ async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Fa
     if let EngineProbe::Running(engine) = &found {
         authorize_route(global, engine, &matrix.nest).await?;
     }
-    let images = plan.flavours.iter().map(|flavour| flavour.image.clone());
+    let managed = plan.flavours.iter().filter_map(Flavour::managed);
+    let images = managed.map(|managed| managed.image.clone());
     Ok(EnvironmentOptions {
         engine: global.engine.clone(),
         project: global.project.clone(),
@@ -385,10 +396,23 @@ fn uses_btrfs(matrix: &Matrix) -> bool {
 }
 
 fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
-    let flavours = plan.flavours.iter().map(|flavour| &flavour.image);
-    flavours
+    let managed = plan.flavours.iter().filter_map(Flavour::managed);
+    let images = managed.map(|managed| &managed.image);
+    images
         .chain([&matrix.nest.image])
         .any(|image| matches!(image, ImageOrigin::Built(_)))
+}
+
+/// Drops what an interrupted run has made on servers of others; no later run does.
+async fn drop_left_databases(flavours: &[Flavour]) {
+    tokio::select! {
+        kept = drop_own_databases(flavours) => {
+            for left in kept {
+                eprintln!("warning: {left} stays");
+            }
+        }
+        () = asked_to_end() => {}
+    }
 }
 
 /// What is incomplete goes; what is whole stays for the next run.

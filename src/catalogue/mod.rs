@@ -104,8 +104,11 @@ pub fn find(name: &str) -> Result<ServerRequest, UnknownServer> {
     let (family, rest) = name
         .split_once(':')
         .ok_or_else(|| UnknownServer::Form(name.to_owned()))?;
-    let family: Family = (family.trim().parse()).map_err(|source| UnknownServer::Family {
-        source,
+    let word = family.trim();
+    let found = word.parse::<Family>();
+    let found = found.ok().filter(|family| family.is_installable());
+    let family = found.ok_or_else(|| UnknownServer::Family {
+        source: VersionError::NotInstallable(word.to_owned()),
         near: near(name),
     })?;
     let rest = rest.trim();

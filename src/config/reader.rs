@@ -113,6 +113,11 @@ impl<'a> TableReader<'a> {
         self.known.borrow_mut().push(key);
     }
 
+    /// Where a key's value is, if it is there.
+    pub(crate) fn span_of(&self, key: &str) -> Option<Range<usize>> {
+        self.table.get(key).map(Spanned::span)
+    }
+
     pub(crate) fn has(&self, key: &str) -> bool {
         self.table.get(key).is_some()
     }

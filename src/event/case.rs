@@ -27,6 +27,10 @@ pub struct CaseResult {
     pub flaky: Vec<Failure>,
     /// Why it was skipped, where it says so itself.
     pub note: Option<String>,
+    /// Whether its flavour does not allow it, so that nothing of it was sent;
+    /// `note` says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forbidden: bool,
     /// Where the whole output of a command is kept.
     pub log: Option<PathBuf>,
     /// How long it took.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::defaults::Defaults;
+use super::external::{self, External};
 use super::image;
 use super::locked::Locked;
 use crate::catalogue::{self, Recipe, ServerRequest, SourceKind};
@@ -24,10 +25,26 @@ const TARBALL_PACKAGES: [&str; 3] = ["libaio1", "libnuma1", "libncurses6"];
 pub struct Flavour {
     /// Its name, such as `mysql-9.7`.
     pub name: String,
-    /// As the file names it, such as `mysql:lts`.
-    pub server: String,
     /// Whether a run fails without it.
     pub required: bool,
+    /// Where its server comes from.
+    pub source: Source,
+}
+
+/// Where a flavour's server comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// dbmatrix makes it, in a container.
+    Managed(Box<Managed>),
+    /// Somebody else keeps it.
+    External(External),
+}
+
+/// A server that dbmatrix makes.
+#[derive(Debug, Clone)]
+pub struct Managed {
+    /// As the file names it, such as `mysql:lts`.
+    pub server: String,
     /// Its container's image.
     pub image: ImageOrigin,
     /// How its server is installed and set.
@@ -40,6 +57,22 @@ impl Flavour {
     /// The name of its container.
     pub fn container(&self) -> String {
         name::container(&self.name)
+    }
+
+    /// How its server is made, where dbmatrix makes it.
+    pub fn managed(&self) -> Option<&Managed> {
+        match &self.source {
+            Source::Managed(managed) => Some(managed),
+            Source::External(_) => None,
+        }
+    }
+
+    /// Where its server is, where somebody else keeps it.
+    pub fn external(&self) -> Option<&External> {
+        match &self.source {
+            Source::Managed(_) => None,
+            Source::External(external) => Some(external),
+        }
     }
 }
 
@@ -80,15 +113,23 @@ pub(super) fn read_all(
         };
         let name = table.text("name");
         let span = name.as_ref().map_or(table.span(), |name| name.span.clone());
-        match table.text("server") {
-            Some(server) => {
+        match (table.text("server"), table.text("url")) {
+            (_, Some(url)) => {
+                let found = reading.external_flavour(&url, name);
+                flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
+            }
+            (Some(server), None) => {
+                reading.refuse_external_keys();
                 let found = reading.flavour(server, name);
                 flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
             }
-            None if !table.has("server") => {
-                table.problem(table.span(), "expected a `server`, such as `mysql:9.7`");
+            (None, None) if !table.has("server") && !table.has("url") => {
+                table.problem(
+                    table.span(),
+                    "expected a `server`, such as `mysql:9.7`, or the `url` of one that is there",
+                );
             }
-            None => {}
+            (None, None) => {}
         }
         reading.know_all();
         table.finish();
@@ -145,10 +186,8 @@ impl Reading<'_, '_> {
         let defaults = self.defaults.but_for(self.table);
         let wanted = wanted?;
         let (image, installation) = self.installation(&wanted, &server)?;
-        Some(Flavour {
-            name: name.value,
+        let managed = Managed {
             server: server.value,
-            required,
             image,
             spec: ServerSpec {
                 family: wanted.family,
@@ -159,11 +198,54 @@ impl Reading<'_, '_> {
                 durability: defaults.durability,
             },
             locked: None,
+        };
+        Some(Flavour {
+            name: name.value,
+            required,
+            source: Source::Managed(Box::new(managed)),
         })
+    }
+
+    /// A flavour that somebody else keeps.
+    fn external_flavour(
+        &self,
+        url: &Placed<String>,
+        name: Option<Placed<String>>,
+    ) -> Option<Flavour> {
+        let required = self.table.flag("required").is_none_or(|flag| flag.value);
+        let external = external::read(self.table, url, self.folder);
+        let Some(name) = name else {
+            if !self.table.has("name") {
+                let expected = "expected a `name` beside a `url`";
+                self.report.problem(url.span.clone(), expected);
+            }
+            return None;
+        };
+        check_name(self.report, FLAVOUR, &name);
+        Some(Flavour {
+            name: name.value,
+            required,
+            source: Source::External(external?),
+        })
+    }
+
+    fn refuse_external_keys(&self) {
+        for key in external::KEYS {
+            if let Some(span) = self.table.span_of(key) {
+                self.report.problem(
+                    span,
+                    format!("`{key}` is for servers with a `url`; dbmatrix makes this one"),
+                );
+            }
+            self.table.know(key);
+        }
     }
 
     /// Marks keys as known that were not asked for after an earlier problem.
     fn know_all(&self) {
+        for key in external::KEYS {
+            self.table.know(key);
+        }
         for key in ["source", "service", "image", "settings-folder"] {
             self.table.know(key);
         }

@@ -4,6 +4,7 @@
 //! catalogue and what a server's installation needs; starts nothing.
 
 mod defaults;
+mod external;
 mod flavour;
 mod image;
 mod locked;
@@ -13,7 +14,8 @@ pub mod reference;
 mod run;
 mod suite;
 
-pub use flavour::Flavour;
+pub use external::{External, ExternalError, Permissions, UrlSource};
+pub use flavour::{Flavour, Managed, Source};
 pub use locked::{Locked, MatrixLock};
 pub use nest::NestSpec;
 pub use run::{After, RunSpec};
@@ -82,7 +84,7 @@ impl Matrix {
                     .to_owned(),
             );
         }
-        let deprecations = problems.into_result(WHAT, path, text)?;
+        let deprecations = problems.into_result(WHAT, path, &external::masked(text))?;
         Ok(Matrix {
             path: path.to_owned(),
             text: text.to_owned(),
@@ -105,7 +107,7 @@ impl Matrix {
         let images = image::read_all(&top);
         let defaults = defaults::read(&top);
         let flavours = flavour::read_all(&top, folder_of(path), &images, &defaults);
-        problems.into_result(WHAT, path, text)?;
+        problems.into_result(WHAT, path, &external::masked(text))?;
         Ok(flavours)
     }
 }
@@ -165,7 +167,11 @@ step-limit = '2s'
         let matrix = parse(text).expect("a matrix");
         assert_eq!(matrix.run.after, Some(After::Pause));
         assert_eq!(
-            matrix.flavours[0].spec.memory_profile,
+            matrix.flavours[0]
+                .managed()
+                .expect("ours")
+                .spec
+                .memory_profile,
             MemoryProfile::Default
         );
         assert_eq!(
@@ -253,6 +259,7 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
 ";
         let matrix = parse(text).expect("a matrix");
         let old = &matrix.flavours[0];
+        let old = old.managed().expect("a server that is made");
         assert!(matches!(old.spec.installation, Installation::Tarball(_)));
         assert!(
             matches!(&old.image, ImageOrigin::Built(image) if image.check_valid_until == Some(false))
@@ -261,7 +268,8 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
             old.spec.settings[1],
             ("sql_mode".to_owned(), "ANSI".to_owned())
         );
-        let own = &matrix.flavours[1];
+        let own = matrix.flavours[1].managed();
+        let own = own.expect("a server that is made");
         assert!(matches!(own.image, ImageOrigin::Server { .. }));
         let Installation::Packages(packages) = &own.spec.installation else {
             panic!("packages");

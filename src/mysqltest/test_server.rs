@@ -283,15 +283,11 @@ fn preparation(family: Family, version: Version) -> Vec<String> {
         Family::Mariadb => {
             "ALTER USER 'root'@'localhost' IDENTIFIED VIA mysql_native_password USING PASSWORD('')"
         }
-        Family::Mysql | Family::Percona if version < Version::release(5, 7) => {
-            "SET PASSWORD FOR 'root'@'localhost' = ''"
-        }
-        Family::Mysql | Family::Percona if version < Version::release(8, 0) => {
+        _ if version < Version::release(5, 7) => "SET PASSWORD FOR 'root'@'localhost' = ''",
+        _ if version < Version::release(8, 0) => {
             "ALTER USER 'root'@'localhost' IDENTIFIED WITH mysql_native_password BY ''"
         }
-        Family::Mysql | Family::Percona => {
-            "ALTER USER 'root'@'localhost' IDENTIFIED WITH caching_sha2_password BY ''"
-        }
+        _ => "ALTER USER 'root'@'localhost' IDENTIFIED WITH caching_sha2_password BY ''",
     };
     [
         open,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::outcome::{Outcome, Warning};
-use crate::session::{Connect, LocalFolder, Session, SessionError};
+use crate::outcome::{Outcome, SqlError, Warning};
+use crate::session::{Connect, LocalFolder, Session, SessionError, Tenancy};
 use crate::sql_text::Sql;
 
 /// How long a request to end a statement may take.
@@ -95,8 +95,17 @@ impl<S: Connect> ReplSession<S> {
             loop {
                 tokio::select! {
                     biased;
-                    answered = &mut asked => break answered?,
+                    answered = &mut asked => break match answered {
+                        Err(why @ SessionError::NotSent(_)) => Outcome::Refused(not_sent(&why)),
+                        answered => answered?,
+                    },
                     Ok(()) = presses.changed() => {
+                        // The number of a session may be that of somebody else's on
+                        // another server behind the same address.
+                        if self.server.tenancy() != Tenancy::Owner {
+                            let left = "the connection was closed; the server may still be at work";
+                            return Err(SessionError::Lost(left.to_owned()));
+                        }
                         let is_second = *presses.borrow_and_update() > 1;
                         let what = if is_second { "KILL CONNECTION" } else { "KILL QUERY" };
                         if let Err(error) = self.kill(what, id).await {
@@ -157,6 +166,16 @@ impl<S: Connect> ReplSession<S> {
         if let Some(session) = self.session {
             session.close().await;
         }
+    }
+}
+
+/// A statement that dbmatrix itself does not send, with the number that a server
+/// gives which only reads (`ER_OPTION_PREVENTS_STATEMENT`).
+fn not_sent(why: &SessionError) -> SqlError {
+    SqlError {
+        code: 1290,
+        state: "HY000".to_owned(),
+        message: why.to_string(),
     }
 }
 

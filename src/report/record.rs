@@ -432,6 +432,8 @@ fn named<const N: usize>(facts: [(&'static str, &String); N]) -> Vec<(&'static s
 /// What a server says of its version, up to the distribution's own suffix.
 pub(super) fn release(server: &ServerFacts) -> &str {
     let full = server.version.as_str();
+    // TiDB puts the version of MySQL that it follows before its own.
+    let full = full.split_once("-TiDB-v").map_or(full, |(_, own)| own);
     let end = full
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(full.len());

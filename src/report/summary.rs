@@ -7,6 +7,9 @@ use super::summary_table::{Detail, Grid};
 use super::text::{Colour, count, indented, span};
 use crate::event::{CaseResult, CellVerdict, Verdict};
 
+/// Files of a flavour of which it is told why they were not sent.
+const MOST_FORBIDDEN: usize = 20;
+
 /// A record as a terminal shows it.
 #[derive(Debug)]
 pub struct Summary<'a> {
@@ -60,9 +63,10 @@ impl<'a> Summary<'a> {
         text.push_str(&failure::all(record, with_known, self.colour));
         text.push_str(&divergence::all(record, &self.differences, self.colour));
         text.push_str(&self.missing());
+        text.push_str(&self.forbidden());
         if let Some((_, reason)) = &record.aborted {
             text.push('\n');
-            text.push_str(&indented(reason, ""));
+            text.push_str(&indented(&self.without_folder(reason), ""));
         }
         let warnings = record.warnings();
         if !warnings.is_empty() {
@@ -79,6 +83,22 @@ impl<'a> Summary<'a> {
         self.differences.only.is_some()
     }
 
+    /// A reason in which statements are called as they were given, and not by the
+    /// file that they were written to.
+    fn without_folder(&self, reason: &str) -> String {
+        match &self.differences.only {
+            None => reason.to_owned(),
+            Some(only) => {
+                let lines = reason.lines();
+                // `diff` has no such option.
+                let lines = lines.filter(|line| !line.contains("`--no-tests=pass`"));
+                let text: Vec<&str> = lines.collect();
+                let path = only.file.display().to_string();
+                text.join("\n").replace(&path, &only.title)
+            }
+        }
+    }
+
     fn missing(&self) -> String {
         let mut text = String::new();
         for (flavour, found) in &self.record.unavailable {
@@ -88,6 +108,31 @@ impl<'a> Summary<'a> {
             };
             text.push_str(&format!("\n{flavour}: {word} ({note})\n"));
             text.push_str(&indented(&found.reason, "  "));
+        }
+        text
+    }
+
+    /// What flavours did not allow, by flavour.
+    fn forbidden(&self) -> String {
+        let mut text = String::new();
+        for flavour in self.record.flavours() {
+            let of_flavour = |case: &&CaseOn| case.flavour == flavour && case.result.forbidden;
+            let cases: Vec<&CaseOn> = self.record.cases.iter().filter(of_flavour).collect();
+            if cases.is_empty() {
+                continue;
+            }
+            text.push_str(&format!("\n{flavour}: {}\n", self.colour.odd("not sent")));
+            for case in cases.iter().take(MOST_FORBIDDEN) {
+                let name = match &self.differences.only {
+                    Some(only) => only.title.clone(),
+                    None => case.file.display().to_string(),
+                };
+                let note = case.result.note.as_deref().unwrap_or_default();
+                text.push_str(&indented(&format!("{name}: {note}"), "  "));
+            }
+            if let more @ 1.. = cases.len().saturating_sub(MOST_FORBIDDEN) {
+                text.push_str(&indented(&format!("… and {more} more"), "  "));
+            }
         }
         text
     }

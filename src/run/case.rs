@@ -96,7 +96,7 @@ pub(super) async fn run_case(
     is_alone: impl Fn() -> bool,
 ) -> CaseEnd {
     let begun = Instant::now();
-    let database = database::database_name();
+    let database = database::database_name(server.tenancy());
     let tally = CaseRecorder::new(case, sink, &database);
     let mut folder = LocalFolder::beside(&case.path);
     if let Some(root) = &case.suite.local_files {
@@ -250,7 +250,7 @@ impl<S: Connect> Runner<'_, S> {
         let facts = &self.case.facts;
         Modes {
             no_backslash_escapes: self.sessions.no_backslash_escapes(),
-            dollar_quotes: facts.family != Family::Mariadb
+            dollar_quotes: Family::Mysql.covers(facts.family)
                 && facts.version >= Version::release(9, 0),
         }
     }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::database::{PLACEHOLDER, PREFIX};
+use super::guests;
 use crate::outcome::{Outcome, Value};
-use crate::session::{Connect, Session, SessionError};
+use crate::session::{Connect, Session, SessionError, Tenancy};
 use crate::sql_text::escape_bytes;
 
 /// How long all of it may take.
@@ -138,6 +139,11 @@ pub(super) async fn clean_up(
     traces: &Traces,
     is_alone: impl Fn() -> bool,
 ) -> Cleaned {
+    match server.tenancy() {
+        Tenancy::Owner => {}
+        Tenancy::Guest => return clean_up_as_guest(server, database, &traces.sessions).await,
+        Tenancy::Reader => return Cleaned::default(),
+    }
     let mut left = Vec::new();
     let cleaned = timeout(LIMIT, async {
         let mut cleaner = Cleaner::open(server).await?;
@@ -158,6 +164,42 @@ pub(super) async fn clean_up(
         )),
     };
     Cleaned { left, dirty }
+}
+
+/// Ends a case's sessions in its own database on somebody else's server, and drops
+/// that. A session is the case's where the number that it was given at its login
+/// and the database, whose name is like no other, are both: numbers alone may be
+/// those of another server behind the same address. All other sessions, locks and
+/// transactions are none of ours.
+async fn clean_up_as_guest(server: &impl Connect, database: &str, own: &[u32]) -> Cleaned {
+    let mut left = Vec::new();
+    let cleaned = timeout(LIMIT, async {
+        let mut cleaner = Cleaner::open(server).await?;
+        let is_ours = |one: &Living| own.contains(&one.id) && one.database == database.as_bytes();
+        cleaner.end_those(is_ours, &mut left).await?;
+        cleaner.drop_database(database, &|| true).await?;
+        cleaner.0.close().await;
+        Ok::<(), Trouble>(())
+    });
+    match cleaned.await {
+        Ok(Ok(())) => guests::forget(database),
+        Ok(Err(Trouble(why))) => left.push(format!("its database `{database}` ({why})")),
+        Err(_) => left.push(format!(
+            "its database `{database}` (the server did not drop it within {} s)",
+            LIMIT.as_secs()
+        )),
+    }
+    Cleaned { left, dirty: None }
+}
+
+/// Drops databases of this process that an interrupted run has left on one of the
+/// servers of others. What cannot be dropped is returned.
+pub(super) async fn drop_own(server: &impl Connect, databases: &[String]) -> Vec<String> {
+    let mut kept = Vec::new();
+    for database in databases {
+        kept.extend(clean_up_as_guest(server, database, &[]).await.left);
+    }
+    kept
 }
 
 /// Drops a database that an earlier run left; one that is in use stays.
@@ -254,19 +296,28 @@ impl Cleaner {
         own: &[u32],
         left: &mut Vec<String>,
     ) -> Result<(), Trouble> {
+        // Numbers begin anew where the server was restarted.
+        let is_of_another = |one: &Living| {
+            one.database.starts_with(PREFIX.as_bytes()) && one.database != database.as_bytes()
+        };
+        let is_the_cases = |one: &Living| {
+            let is_own = own.contains(&one.id) && !is_of_another(one);
+            is_own || one.database == database.as_bytes()
+        };
+        self.end_those(is_the_cases, left).await
+    }
+
+    async fn end_those(
+        &mut self,
+        is_meant: impl Fn(&Living) -> bool,
+        left: &mut Vec<String>,
+    ) -> Result<(), Trouble> {
         let begun = Instant::now();
         let mut pause = Duration::from_millis(1);
         let mut killed = Vec::new();
         loop {
             let mut living = self.sessions().await?;
-            // Numbers begin anew where the server was restarted.
-            let is_of_another = |one: &Living| {
-                one.database.starts_with(PREFIX.as_bytes()) && one.database != database.as_bytes()
-            };
-            living.retain(|one| {
-                let is_own = own.contains(&one.id) && !is_of_another(one);
-                is_own || one.database == database.as_bytes()
-            });
+            living.retain(&is_meant);
             if living.is_empty() {
                 return Ok(());
             }

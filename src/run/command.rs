@@ -14,7 +14,8 @@ use tokio::sync::mpsc::Sender as Lines;
 
 use super::cleanup::{Traces, clean_up};
 use super::database;
-use crate::server::{RoutedUser, Server};
+use crate::server::Server;
+use crate::session::Connect;
 
 /// How long a program that is asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -101,7 +102,7 @@ pub async fn run_command(
     invocation: &Invocation<'_>,
     is_alone: impl Fn() -> bool,
 ) -> CommandRun {
-    let database = database::database_name();
+    let database = database::database_name(server.tenancy());
     let ended = async {
         let session = database::create(server, &database).await;
         session.map_err(CommandError::Database)?.close().await;
@@ -185,9 +186,23 @@ fn open_log(path: &Path) -> io::Result<(File, File)> {
 /// A server's address as most frameworks read it; it ends where the name of a
 /// database goes, if that is empty.
 pub fn database_url(server: &Server, database: &str) -> String {
-    let user = RoutedUser::NAME;
-    let password = server.password().reveal();
+    let user = escaped(server.user());
+    let password = escaped(server.password().reveal());
     format!("mysql://{user}:{password}@{}/{database}", server.address())
+}
+
+/// A part of a URL: what could end it as `%HH`.
+fn escaped(part: &str) -> String {
+    let mut text = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(byte.into());
+            }
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
 }
 
 /// What clients of all kinds look for. `MYSQL_PWD` and the others are those of
@@ -203,9 +218,9 @@ pub fn environment(
             "DATABASE_URL",
             database_url(server, database.unwrap_or_default()),
         ),
-        ("MYSQL_HOST", address.ip().to_string()),
-        ("MYSQL_TCP_PORT", address.port().to_string()),
-        ("MYSQL_USER", RoutedUser::NAME.to_owned()),
+        ("MYSQL_HOST", address.host),
+        ("MYSQL_TCP_PORT", address.port.to_string()),
+        ("MYSQL_USER", server.user().to_owned()),
         ("MYSQL_PWD", server.password().reveal().to_owned()),
         ("DBMATRIX_FLAVOUR", flavour.to_owned()),
         ("DBMATRIX_FAMILY", server.identity.family.to_string()),

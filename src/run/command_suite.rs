@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::RunContext;
 use super::command::{CommandEnd, CommandError, Invocation, Output, run_command};
-use super::environment::Environment;
-use super::supply::{Lease, Supply};
+use super::supply::{Lease, Site, Supply};
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::CommandSpec;
 use crate::plan::SuiteRun;
@@ -23,7 +22,8 @@ const TAIL: usize = 30;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) cell: &'a SuiteRun,
-    pub(super) environment: &'a Environment,
+    /// None of a server that somebody else keeps.
+    pub(super) site: Option<&'a Site>,
     /// Its place among all that the flavour runs.
     pub(super) place: usize,
 }
@@ -153,12 +153,19 @@ async fn keep_authority(
     folder: &Path,
 ) -> Result<Option<PathBuf>, CommandError> {
     let cell = place.cell;
+    let Some(Site {
+        environment,
+        container,
+        ..
+    }) = place.site
+    else {
+        return Ok(None);
+    };
     let container = match lease.copy() {
         Some(copy) => copy.to_owned(),
-        None => place.environment.children.current(&cell.container),
+        None => environment.children.current(container),
     };
-    let found =
-        certificate_authority(&lease.server, &place.environment.nest.engine, &container).await;
+    let found = certificate_authority(&lease.server, &environment.nest.engine, &container).await;
     let text = match found {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),

@@ -1,10 +1,11 @@
 //! A database of its own for each case, and what killed runs left of them.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::cleanup;
+use super::{cleanup, guests};
 use crate::outcome::Outcome;
-use crate::session::{Connect, Session, SessionError};
+use crate::session::{Connect, Session, SessionError, Tenancy};
 
 /// Databases of cases begin so; what a killed run left is found by it.
 pub(super) const PREFIX: &str = "dbmatrix_";
@@ -12,14 +13,27 @@ pub(super) const PREFIX: &str = "dbmatrix_";
 pub(super) const PLACEHOLDER: &str = "dbmatrix_case";
 
 /// Unique among the processes and cases that may share a server.
-pub(super) fn database_name() -> String {
+pub(super) fn database_name(tenancy: Tenancy) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
+    static RUN: LazyLock<u64> = LazyLock::new(rand::random);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}_{number}", std::process::id())
+    match tenancy {
+        Tenancy::Owner => format!("{PREFIX}{}_{number}", std::process::id()),
+        // Runs of other machines may be at work on the same server.
+        Tenancy::Guest | Tenancy::Reader => format!("{PREFIX}{:016x}_{number}", *RUN),
+    }
 }
 
-/// Makes a database; returns a session that uses it.
+/// Makes a database; returns a session that uses it. Where only statements that
+/// read are sent it is one in the database that the server is given with.
 pub(super) async fn create(server: &impl Connect, database: &str) -> Result<Session, String> {
+    if server.tenancy() == Tenancy::Reader {
+        let opened = server.connect(None).await;
+        return opened.map_err(|error| error.to_string());
+    }
+    if server.tenancy() == Tenancy::Guest {
+        guests::note(database);
+    }
     let opened = server.connect(None).await;
     let mut session = opened.map_err(|error| error.to_string())?;
     for statement in ["CREATE DATABASE", "USE"] {

@@ -8,7 +8,7 @@ use super::database::drop_leftovers;
 use super::environment::Environment;
 use crate::digest::Digest;
 use crate::event::{Event, Phase, Sender, ServerFacts};
-use crate::matrix::Flavour;
+use crate::matrix::{Flavour, Managed};
 use crate::nest::{Child, ChildSpec, Golden, NestError, Purpose, sync};
 use crate::server::{
     Ask, Login, PackageVersion, RoutedUser, Server, ServerError, access_of, check_identity,
@@ -49,11 +49,12 @@ enum FlavourError {
 pub async fn provide(
     environment: &Environment,
     flavour: &Flavour,
+    managed: &Managed,
     freshness: StartFrom,
     begun: Instant,
     events: &Sender,
 ) -> Option<Server> {
-    let provisioner = Provisioner::new(environment, flavour, events);
+    let provisioner = Provisioner::new(environment, flavour, managed, events);
     match provisioner.bring_up(freshness).await {
         Ok((server, facts)) => {
             events.send(Event::FlavourReady {
@@ -83,9 +84,10 @@ pub async fn provide(
 pub(super) async fn hold_fresh(
     environment: &Environment,
     flavour: &Flavour,
+    managed: &Managed,
     events: &Sender,
 ) -> Result<(), String> {
-    let provisioner = Provisioner::new(environment, flavour, events);
+    let provisioner = Provisioner::new(environment, flavour, managed, events);
     let held = async {
         let (child, _) = provisioner.renew(Purpose::Later).await?;
         environment.children.hold(&child).await?;
@@ -111,8 +113,9 @@ pub(super) async fn hold_fresh(
 pub(super) async fn prepare_standby(
     environment: &Environment,
     flavour: &Flavour,
+    managed: &Managed,
 ) -> Result<(), NestError> {
-    let spec = child_spec(flavour, &environment.user_of(&flavour.name));
+    let spec = child_spec(flavour, managed, &environment.user_of(&flavour.name));
     match environment.children.golden(&spec).await? {
         Some(golden) => environment.children.prepare_standby(&golden, &spec).await,
         None => Ok(()),
@@ -123,16 +126,23 @@ pub(super) async fn prepare_standby(
 struct Provisioner<'a> {
     environment: &'a Environment,
     flavour: &'a Flavour,
+    managed: &'a Managed,
     spec: ChildSpec,
     events: &'a Sender,
 }
 
 impl<'a> Provisioner<'a> {
-    fn new(environment: &'a Environment, flavour: &'a Flavour, events: &'a Sender) -> Self {
+    fn new(
+        environment: &'a Environment,
+        flavour: &'a Flavour,
+        managed: &'a Managed,
+        events: &'a Sender,
+    ) -> Self {
         Provisioner {
-            spec: child_spec(flavour, &environment.user_of(&flavour.name)),
+            spec: child_spec(flavour, managed, &environment.user_of(&flavour.name)),
             environment,
             flavour,
+            managed,
             events,
         }
     }
@@ -149,10 +159,10 @@ impl<'a> Provisioner<'a> {
             Some(there) => there,
             None => self.renew(Purpose::Now).await?,
         };
-        if let Some(locked) = &self.flavour.locked {
+        if let Some(locked) = &self.managed.locked {
             check_locked(&server, &locked.server)?;
         }
-        let facts = facts(&server, &child, self.flavour);
+        let facts = facts(&server, &child, self.managed);
         Ok((server, facts))
     }
 
@@ -195,7 +205,7 @@ impl<'a> Provisioner<'a> {
         self.phase(Phase::Starting);
         let child = children.renew(&golden, &self.spec, use_of).await?;
         let login = self.log_in(&child, STARTING);
-        let server = started(&child, &self.flavour.spec, login).await?;
+        let server = started(&child, &self.managed.spec, login).await?;
         children.mark_ready(&child).await?;
         Ok((child, server))
     }
@@ -216,7 +226,7 @@ impl<'a> Provisioner<'a> {
             true => Ask::Now,
             false => Ask::Lately,
         };
-        check_source(&self.environment.nest, &self.flavour.spec, ask).await?;
+        check_source(&self.environment.nest, &self.managed.spec, ask).await?;
         let made = self.make_golden().await;
         if made.is_err()
             && let Err(left) = children.abandon_golden(&self.spec).await
@@ -236,14 +246,14 @@ impl<'a> Provisioner<'a> {
         self.phase(Phase::Queued);
         let permit = self.environment.installing.acquire().await;
         self.phase(Phase::Installing);
-        let locked = self.flavour.locked.as_ref();
+        let locked = self.managed.locked.as_ref();
         let locked = locked.map(|locked| locked.packages.as_slice());
-        let added = install(&child, &self.flavour.spec, locked).await?;
+        let added = install(&child, &self.managed.spec, locked).await?;
         drop(permit);
         let server = self.set_up(&child).await?;
         let tls = pin(&server, &child).await?;
         self.phase(Phase::Settling);
-        settle(&child, &self.flavour.spec).await?;
+        settle(&child, &self.managed.spec).await?;
         sync(&child).await?;
         let packages = lines_of(&added);
         let version = &server.identity.full;
@@ -269,9 +279,9 @@ impl<'a> Provisioner<'a> {
         let user = self
             .environment
             .user_with(child.credentials.password.clone());
-        configure(child, &self.flavour.spec, &user).await?;
+        configure(child, &self.managed.spec, &user).await?;
         self.phase(Phase::Starting);
-        start(child, &self.flavour.spec).await?;
+        start(child, &self.managed.spec).await?;
         Ok(self.log_in(child, STARTING).await?)
     }
 
@@ -283,7 +293,7 @@ impl<'a> Provisioner<'a> {
             limit,
         };
         let server = log_in(&login).await?;
-        check_identity(&server, &self.flavour.spec)?;
+        check_identity(&server, &self.managed.spec)?;
         Ok(server)
     }
 
@@ -293,13 +303,13 @@ impl<'a> Provisioner<'a> {
 }
 
 /// What is needed to make the server again.
-fn facts(server: &Server, child: &Child, flavour: &Flavour) -> ServerFacts {
+fn facts(server: &Server, child: &Child, managed: &Managed) -> ServerFacts {
     let packages = child.packages.lines();
     ServerFacts {
         version: server.identity.full.clone(),
         comment: server.identity.comment.clone(),
-        image: flavour.image.title(),
-        origin: flavour.spec.installation.origin(),
+        image: managed.image.title(),
+        origin: managed.spec.installation.origin(),
         packages: packages.filter_map(|line| line.parse().ok()).collect(),
         sql_mode: server.defaults.sql_mode.clone(),
         collation: server.defaults.collation.clone(),
@@ -307,19 +317,19 @@ fn facts(server: &Server, child: &Child, flavour: &Flavour) -> ServerFacts {
     }
 }
 
-fn child_spec(flavour: &Flavour, user: &RoutedUser) -> ChildSpec {
+fn child_spec(flavour: &Flavour, managed: &Managed, user: &RoutedUser) -> ChildSpec {
     ChildSpec {
         name: flavour.container(),
         flavour: flavour.name.clone(),
-        key: golden_key(flavour),
-        server: flavour.server.clone(),
-        image: flavour.image.clone(),
-        packages: flavour
+        key: golden_key(managed),
+        server: managed.server.clone(),
+        image: managed.image.clone(),
+        packages: managed
             .locked
             .as_ref()
             .map(|locked| lines_of(&locked.packages)),
         client: Some(user.address),
-        access: Some(access_of(&flavour.spec, user)),
+        access: Some(access_of(&managed.spec, user)),
     }
 }
 
@@ -331,13 +341,13 @@ fn lines_of(packages: &[PackageVersion]) -> String {
 
 /// Names all that goes into a flavour's golden child: image, server, settings,
 /// the files that are brought in, and how all of this is done.
-pub fn golden_key(flavour: &Flavour) -> String {
+pub fn golden_key(managed: &Managed) -> String {
     let mut digest = Digest::new("golden", RECIPE);
     digest
-        .text("image", &flavour.image.title())
-        .part("server", &flavour.spec)
-        .text("recipe", &recipe(&flavour.spec));
-    if let Some(locked) = &flavour.locked {
+        .text("image", &managed.image.title())
+        .part("server", &managed.spec)
+        .text("recipe", &recipe(&managed.spec));
+    if let Some(locked) = &managed.locked {
         digest.text("packages", &lines_of(&locked.packages));
     }
     digest.key()

@@ -22,7 +22,7 @@ use super::lock::{Holder, Lock, LockError};
 use super::teardown::teardown;
 use crate::config::ConfigError;
 use crate::host::{EngineChoice, run_folder, without_callers_files};
-use crate::matrix::{After, Flavour, Locked, Matrix};
+use crate::matrix::{After, Flavour, Locked, Matrix, Source};
 use crate::name::may_be_nest_lock_of;
 use crate::nest::StopPatience;
 
@@ -161,7 +161,9 @@ impl Handover {
         flavours.retain_mut(|flavour| {
             let mut handed = self.flavours.iter();
             let handed = handed.find(|handed| handed.name == flavour.name);
-            flavour.locked = handed.and_then(|handed| handed.locked.clone());
+            if let (Source::Managed(managed), Some(handed)) = (&mut flavour.source, handed) {
+                managed.locked.clone_from(&handed.locked);
+            }
             handed.is_some()
         });
         Ok(flavours)

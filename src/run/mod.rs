@@ -3,6 +3,7 @@
 //! Speaks events; prints nothing. Knows how things follow each other and what
 //! happens when one of them fails: one flavour never stops another.
 
+mod allowed;
 mod case;
 mod cleanup;
 mod command;
@@ -12,8 +13,10 @@ mod database;
 mod environment;
 mod evaluate;
 mod expectations;
+mod external;
 mod fail_fast;
 mod flavour;
+mod guests;
 mod keeper;
 mod known_failures;
 mod lock;
@@ -41,6 +44,7 @@ pub use command::{
     run_command,
 };
 pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
+pub use external::{drop_own_databases, drop_own_databases_on};
 pub use flavour::{StartFrom, golden_key, provide};
 pub use keeper::{HandedFlavour, Handover, KeepError, take_left, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
@@ -60,19 +64,21 @@ use futures_util::FutureExt;
 
 use comparison::Comparison;
 use expectations::{Answers, write_expectations};
+use external::provide_external;
 use fail_fast::FailFast;
 use mysqltest_suite::Tools;
 use pool::work_through;
 use scheduler::Job;
 use side_by_side::run_flavours;
-use supply::{Servers, Supply};
+use supply::{Servers, Site, Supply};
 use vacancy::Activity;
-use work::Work;
+use work::{About, Work};
 
 use crate::event::{CaseResult, Event, Sender};
-use crate::matrix::{Expect, FilesSpec, Flavour, Isolation, SuiteKind};
+use crate::matrix::{Expect, FilesSpec, Flavour, Isolation, Source, SuiteKind};
 use crate::plan::{Plan, SuiteRun};
 use crate::server::Server;
+use crate::session::Connect;
 use crate::suite::KnownDivergences;
 
 /// What the flavours of a run have in common.
@@ -118,14 +124,16 @@ impl RunContext {
     }
 }
 
-/// Provides all flavours of the plan and runs their cells, side by side.
+/// Provides all flavours of the plan and runs their cells, side by side. Flavours
+/// whose servers dbmatrix makes need the `stand`; others need none.
 /// How that goes, and what fails, are events.
 pub async fn run(
-    environment: &Environment,
+    environment: Option<&Environment>,
     plan: &Plan,
     prepared: &ValidatedPlan,
     events: &Sender,
 ) {
+    let environment = environment.cloned();
     let begun = Instant::now();
     let context = prepared.join(plan, events);
     let plan = Arc::new(plan.clone());
@@ -136,25 +144,46 @@ pub async fn run(
         let (environment, events) = (environment.clone(), events.clone());
         move |flavour: Flavour| {
             let (environment, events) = (environment.clone(), events.clone());
-            async move { provide(&environment, &flavour, freshness, begun, &events).await }
+            async move {
+                match (&flavour.source, &environment) {
+                    (Source::External(external), _) => {
+                        provide_external(&flavour, external, begun, &events).await
+                    }
+                    (Source::Managed(managed), Some(environment)) => {
+                        provide(environment, &flavour, managed, freshness, begun, &events).await
+                    }
+                    (Source::Managed(_), None) => {
+                        unreachable!("who runs flavours that dbmatrix makes has a environment")
+                    }
+                }
+            }
         }
     };
     let work = {
-        let (environment, plan, context) =
-            (environment.clone(), Arc::clone(&plan), context.clone());
+        let (plan, context) = (Arc::clone(&plan), context.clone());
         move |flavour: Flavour, server: Server| {
             let (environment, plan, context) =
                 (environment.clone(), Arc::clone(&plan), context.clone());
             let tools = Arc::clone(&tools);
             async move {
-                let mut cells = plan.suite_runs.iter();
-                let Some(cell) = cells.find(|cell| cell.flavour == flavour.name) else {
+                if !plan
+                    .suite_runs
+                    .iter()
+                    .any(|cell| cell.flavour == flavour.name)
+                {
                     return Vec::new();
+                }
+                let site = match (flavour.managed(), &environment) {
+                    (Some(managed), Some(environment)) => {
+                        Some(Site::new(environment, &flavour, managed))
+                    }
+                    _ => None,
                 };
-                let identity = server.identity.clone();
-                let supply = Servers::new(server, &environment, cell, &context.events);
-                let work = Work::new(supply, &flavour.name, &identity, &plan, context.clone());
-                run_work(Arc::new(work), &environment, &tools, jobs).await
+                let about = About::of(&flavour.name, &server.identity)
+                    .on(server.tenancy(), &server.defaults.sql_mode);
+                let supply = Servers::new(server, site.clone(), &context.events);
+                let work = Work::new(supply, about, &plan, context.clone());
+                run_work(Arc::new(work), site, &tools, jobs).await
             }
         }
     };
@@ -175,14 +204,13 @@ pub async fn run(
 /// Runs a flavour's units; gives what was recorded of its files.
 async fn run_work(
     work: Arc<Work<Servers>>,
-    environment: &Environment,
+    site: Option<Site>,
     tools: &Tools,
     jobs: usize,
 ) -> Vec<Answers> {
     let run = |unit: Job| {
-        let (work, environment, tools) =
-            (Arc::clone(&work), environment.clone(), Arc::clone(tools));
-        async move { run_unit(work, unit, &environment, &tools).await }
+        let (work, site, tools) = (Arc::clone(&work), site.clone(), Arc::clone(tools));
+        async move { run_unit(work, unit, site.as_ref(), &tools).await }
     };
     let given = work_through(work.units(jobs), run, |unit, reason| {
         work.lost(unit, &reason)
@@ -195,21 +223,25 @@ async fn run_work(
 async fn run_unit(
     work: Arc<Work<Servers>>,
     unit: Job,
-    environment: &Environment,
+    site: Option<&Site>,
     tools: &Tools,
 ) -> Vec<Answers> {
+    if let Some(reason) = work.refusal(unit) {
+        work.forbid(unit, &reason);
+        return Vec::new();
+    }
     if work.cell(unit).suite.isolation == Isolation::Clone {
-        return run_isolated(work, unit, environment, tools).await;
+        return run_isolated(work, unit, site, tools).await;
     }
     let supply = Arc::clone(&work.supply);
-    run_on(supply, work, unit, environment, tools).await
+    run_on(supply, work, unit, site, tools).await
 }
 
 /// Runs a whole suite on a server of its own.
 async fn run_isolated(
     work: Arc<Work<Servers>>,
     unit: Job,
-    environment: &Environment,
+    site: Option<&Site>,
     tools: &Tools,
 ) -> Vec<Answers> {
     if work.context.fail_fast.is_over() {
@@ -221,7 +253,7 @@ async fn run_isolated(
         work.abort(unit, &reason);
         return Vec::new();
     }
-    let running = run_on(Arc::clone(&supply), work, unit, environment, tools);
+    let running = run_on(Arc::clone(&supply), work, unit, site, tools);
     let ended = AssertUnwindSafe(running).catch_unwind().await;
     supply.close().await;
     ended.unwrap_or_else(|panic| resume_unwind(panic))
@@ -231,7 +263,7 @@ async fn run_on(
     supply: Arc<Servers>,
     work: Arc<Work<Servers>>,
     unit: Job,
-    environment: &Environment,
+    site: Option<&Site>,
     tools: &Tools,
 ) -> Vec<Answers> {
     let (cell, context) = (work.cell(unit), &work.context);
@@ -243,15 +275,19 @@ async fn run_on(
         SuiteKind::Command(command) => {
             let place = command_suite::Place {
                 cell,
-                environment,
+                site,
                 place: unit.place,
             };
             command_suite::run_command_cell(&*supply, &place, command, context).await;
         }
         SuiteKind::Mysqltest(spec) => {
+            let Some(site) = site else {
+                work.abort(unit, "dbmatrix did not make the server");
+                return Vec::new();
+            };
             let place = mysqltest_suite::Place {
                 cell,
-                environment,
+                site,
                 tools,
                 place: unit.place,
             };

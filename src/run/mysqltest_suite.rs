@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::RunContext;
-use super::environment::Environment;
 use super::known_failures::KnownFailures;
+use super::supply::Site;
 use crate::compare::Kind;
 use crate::event::{CaseResult, Event, Failure};
 use crate::matrix::MysqltestSpec;
@@ -29,7 +29,7 @@ pub(super) type Tools = Arc<tokio::sync::Mutex<HashMap<Program, TestDriverContai
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) cell: &'a SuiteRun,
-    pub(super) environment: &'a Environment,
+    pub(super) site: &'a Site,
     pub(super) tools: &'a Tools,
     /// Its place among all that the flavour runs.
     pub(super) place: usize,
@@ -106,7 +106,7 @@ impl Suite<'_> {
         if let Some(tool) = tools.get(&self.spec.program) {
             return Ok(tool.clone());
         }
-        let children = &self.place.environment.children;
+        let children = &self.place.site.environment.children;
         let tool =
             TestDriverContainer::ensure(children, self.spec.program, &self.spec.image).await?;
         tools.insert(self.spec.program, tool.clone());
@@ -121,12 +121,12 @@ impl Suite<'_> {
         tool: &TestDriverContainer,
         queue: &Mutex<VecDeque<String>>,
     ) -> Result<(), BenchError> {
-        let environment = self.place.environment;
+        let environment = &self.place.site.environment;
         let user = environment.user_of(&self.cell.flavour);
         let source = Source {
             children: &environment.children,
-            child: &environment.children.current(&self.cell.container),
-            spec: &self.cell.server,
+            child: &environment.children.current(&self.place.site.container),
+            spec: &self.place.site.spec,
             user: &user,
             nest: &environment.nest,
         };

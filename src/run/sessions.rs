@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, timeout, timeout_at};
 use super::cleanup::Traces;
 use super::evaluate::StepFailure;
 use crate::outcome::{Outcome, Warning};
-use crate::session::{Connect, LocalFolder, Session, SessionError};
+use crate::session::{Connect, LocalFolder, Session, SessionError, Tenancy};
 use crate::sql_text::Sql;
 
 /// How long a killed statement may take to end before its session is ended too.
@@ -111,6 +111,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
                 self.open.insert(name.clone(), session);
                 return Ok(Reply::Outcome(outcome, notices));
             }
+            Some(Err(error @ SessionError::NotSent(_))) => return Err(error.to_string()),
             Some(Err(error)) => StepFailure {
                 expected: "an answer".to_owned(),
                 found: format!("{error}; the steps after it run in a new session"),
@@ -176,6 +177,20 @@ impl<'a, S: Connect> Sessions<'a, S> {
     /// Ends a statement that takes too long, with its session: an answer that
     /// comes too late would be taken for that of the next statement.
     async fn end(&self, id: u32, until: Until) -> StepFailure {
+        let limit = humantime::format_duration(until.limit);
+        if self.server.tenancy() != Tenancy::Owner {
+            // Behind an address may stand several servers, and the number be that
+            // of somebody else's session. What is in the case's own database is
+            // ended with that.
+            return StepFailure {
+                expected: format!("an answer within {limit}, the limit of the {}", until.of),
+                found: "no answer; its connection was closed, and the steps after it run in a new \
+                        session"
+                    .to_owned(),
+                why: "it took too long",
+                kind: None,
+            };
+        }
         let killed = timeout(KILL_TIMEOUT, async {
             let mut session = self.server.connect(None).await?;
             let outcome = session.run(&format!("KILL {id}")).await?;
@@ -193,7 +208,6 @@ impl<'a, S: Connect> Sessions<'a, S> {
             Ok(Err(error)) => format!("it could not be killed: {error}"),
             Err(_) => "it could not be killed in time".to_owned(),
         };
-        let limit = humantime::format_duration(until.limit);
         StepFailure {
             expected: format!("an answer within {limit}, the limit of the {}", until.of),
             found: format!("no answer; {what_then}"),
@@ -203,7 +217,11 @@ impl<'a, S: Connect> Sessions<'a, S> {
     }
 
     async fn connect(&mut self) -> Result<Session, SessionError> {
-        let mut session = self.server.connect(Some(self.database)).await?;
+        let database = match self.server.tenancy() {
+            Tenancy::Reader => None,
+            Tenancy::Owner | Tenancy::Guest => Some(self.database),
+        };
+        let mut session = self.server.connect(database).await?;
         session.allow_local_files(self.folder.clone());
         self.traces.note_session(&session);
         Ok(session)

@@ -11,11 +11,11 @@ use tokio::sync::Mutex;
 use super::environment::Environment;
 use super::flavour::STARTING;
 use crate::event::Sender;
+use crate::matrix::{Flavour, Managed};
 use crate::name;
 use crate::nest::{Child, NestError};
-use crate::plan::SuiteRun;
-use crate::server::{Login, Server, ServerError, access_of, log_in, started};
-use crate::session::Connect;
+use crate::server::{Login, Server, ServerError, ServerSpec, access_of, log_in, started};
+use crate::session::{Connect, Tenancy};
 
 /// A server for as long as something runs on it.
 #[derive(Debug)]
@@ -36,7 +36,13 @@ impl<S> Lease<S> {
     }
 
     /// Nothing else is to begin on this server, for the last thing that was left.
-    pub(super) fn give_up(&self, left: &mut [String]) {
+    pub(super) fn give_up(&self, left: &mut [String])
+    where
+        S: Connect,
+    {
+        if self.server.tenancy() != Tenancy::Owner {
+            return;
+        }
         self.given_up.store(true, Ordering::Relaxed);
         if let Some(why) = left.last_mut() {
             why.push_str("; what follows runs on a new copy of the server");
@@ -93,12 +99,33 @@ enum CopyError {
     Server(#[from] ServerError),
 }
 
+/// What a flavour's server stands on, where dbmatrix makes it.
+#[derive(Debug, Clone)]
+pub(super) struct Site {
+    pub(super) environment: Environment,
+    /// The flavour's name.
+    pub(super) flavour: String,
+    /// The name of its container.
+    pub(super) container: String,
+    /// How its server is installed and set.
+    pub(super) spec: Arc<ServerSpec>,
+}
+
+impl Site {
+    pub(super) fn new(environment: &Environment, flavour: &Flavour, managed: &Managed) -> Self {
+        Site {
+            environment: environment.clone(),
+            flavour: flavour.name.clone(),
+            container: flavour.container(),
+            spec: Arc::new(managed.spec.clone()),
+        }
+    }
+}
+
 /// Copies a flavour's golden child.
 #[derive(Clone)]
 struct Copies {
-    environment: Environment,
-    /// Any of the flavour's cells.
-    cell: SuiteRun,
+    site: Site,
     /// Numbers the copies.
     next: Arc<AtomicUsize>,
     events: Sender,
@@ -108,10 +135,15 @@ impl Copies {
     /// Makes a copy, starts it and logs in. A failed one leaves nothing.
     async fn make(&self) -> Result<Arc<Lease<Server>>, CopyError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let name = name::copy(&self.cell.container, name::Copy::Suite(number));
+        let name = name::copy(&self.site.container, name::Copy::Suite(number));
         let made = self.try_make(&name).await;
         if made.is_err()
-            && let Err(left) = self.environment.children.remove_incomplete(&name).await
+            && let Err(left) = self
+                .site
+                .environment
+                .children
+                .remove_incomplete(&name)
+                .await
         {
             tracing::debug!(%left, "the next run removes it");
         }
@@ -119,11 +151,14 @@ impl Copies {
     }
 
     async fn try_make(&self, name: &str) -> Result<Arc<Lease<Server>>, CopyError> {
-        let Copies {
-            environment, cell, ..
-        } = self;
-        let of = environment.children.current(&cell.container);
-        let access = access_of(&cell.server, &environment.user_of(&cell.flavour));
+        let Site {
+            environment,
+            flavour,
+            container,
+            spec,
+        } = &self.site;
+        let of = environment.children.current(container);
+        let access = access_of(spec, &environment.user_of(flavour));
         let child = environment.children.throwaway(&of, name, &access).await?;
         environment.children.start(&child).await?;
         let login = Login {
@@ -131,7 +166,7 @@ impl Copies {
             nest: &environment.nest,
             limit: STARTING,
         };
-        let server = started(&child, &cell.server, log_in(&login)).await?;
+        let server = started(&child, spec, log_in(&login)).await?;
         Ok(Lease::new(server, Some(child)))
     }
 
@@ -140,7 +175,7 @@ impl Copies {
         let Some(child) = &lease.copy else {
             return;
         };
-        if let Err(left) = self.environment.children.remove(&child.name).await {
+        if let Err(left) = self.site.environment.children.remove(&child.name).await {
             self.events.warn(format!(
                 "container `{}` stays until the next run: {left}",
                 child.name
@@ -151,7 +186,8 @@ impl Copies {
 
 /// The servers of a flavour, or of one suite on it.
 pub(super) struct Servers {
-    copies: Copies,
+    /// None of a server that somebody else keeps.
+    copies: Option<Copies>,
     held: Mutex<Held>,
 }
 
@@ -165,25 +201,19 @@ struct Held {
 }
 
 impl Servers {
-    /// Those of a flavour that has a server, and of which this is a cell.
-    pub(super) fn new(
-        server: Server,
-        environment: &Environment,
-        cell: &SuiteRun,
-        events: &Sender,
-    ) -> Self {
+    /// Those of a flavour that has a server.
+    pub(super) fn new(server: Server, site: Option<Site>, events: &Sender) -> Self {
         let held = Held {
             current: Some(Lease::new(server, None)),
             former: Vec::new(),
             refused: None,
         };
         Servers {
-            copies: Copies {
-                environment: environment.clone(),
-                cell: cell.clone(),
+            copies: site.map(|site| Copies {
+                site,
                 next: Arc::default(),
                 events: events.clone(),
-            },
+            }),
             held: Mutex::new(held),
         }
     }
@@ -199,8 +229,9 @@ impl Servers {
     /// Removes all copies; nothing runs on them any more.
     pub(super) async fn close(&self) {
         let held = std::mem::take(&mut *self.held.lock().await);
+        let Some(copies) = &self.copies else { return };
         for lease in held.former.iter().chain(&held.current) {
-            self.copies.remove(lease).await;
+            copies.remove(lease).await;
         }
     }
 }
@@ -211,21 +242,24 @@ impl Supply for Servers {
     async fn lease(&self) -> Result<Arc<Lease<Server>>, String> {
         let mut held = self.held.lock().await;
         if let Some(current) = &held.current
-            && !current.is_given_up()
+            && (!current.is_given_up() || self.copies.is_none())
         {
             return Ok(Arc::clone(current));
         }
         if let Some(reason) = &held.refused {
             return Err(reason.clone());
         }
+        let Some(copies) = &self.copies else {
+            return Err("no copy of the server is available: dbmatrix did not make it".to_owned());
+        };
         let former = held.current.take();
         held.former.extend(former);
         for at in (0..held.former.len()).rev() {
             if Arc::strong_count(&held.former[at]) == 1 {
-                self.copies.remove(&held.former.swap_remove(at)).await;
+                copies.remove(&held.former.swap_remove(at)).await;
             }
         }
-        match self.copies.make().await {
+        match copies.make().await {
             Ok(made) => {
                 held.current = Some(Arc::clone(&made));
                 Ok(made)

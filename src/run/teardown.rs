@@ -6,7 +6,7 @@ use super::environment::Environment;
 use super::flavour::{hold_fresh, prepare_standby};
 use crate::event::Sender;
 pub use crate::matrix::After;
-use crate::matrix::Flavour;
+use crate::matrix::{Flavour, Managed};
 use crate::nest::NestError;
 pub use crate::nest::StopPatience;
 
@@ -18,8 +18,11 @@ pub async fn teardown(
     patience: StopPatience,
     after: impl Fn(&Flavour) -> After,
 ) -> Vec<String> {
-    let each = flavours.iter().map(|flavour| {
-        let rest = rest(environment, flavour, after(flavour), patience);
+    let managed = flavours
+        .iter()
+        .filter_map(|flavour| Some((flavour, flavour.managed()?)));
+    let each = managed.map(|(flavour, managed)| {
+        let rest = rest(environment, flavour, managed, after(flavour), patience);
         async {
             let reason = rest.await.err()?;
             Some(format!("{}: {reason}", flavour.name))
@@ -31,6 +34,7 @@ pub async fn teardown(
 async fn rest(
     environment: &Environment,
     flavour: &Flavour,
+    managed: &Managed,
     after: After,
     patience: StopPatience,
 ) -> Result<(), String> {
@@ -39,9 +43,9 @@ async fn rest(
     let told = |error: NestError| error.to_string();
     match (after, patience) {
         (After::Keep, StopPatience::None) => children.remove_inactive(&first).await.map_err(told),
-        (After::Keep, StopPatience::Some) => {
-            prepare_standby(environment, flavour).await.map_err(told)
-        }
+        (After::Keep, StopPatience::Some) => prepare_standby(environment, flavour, managed)
+            .await
+            .map_err(told),
         (After::Stop, StopPatience::None) => tokio::try_join!(
             children.stop(&current, patience),
             children.remove_inactive(&first)
@@ -50,7 +54,7 @@ async fn rest(
         .map_err(told),
         (After::Stop, StopPatience::Some) => tokio::try_join!(
             children.stop(&current, patience),
-            prepare_standby(environment, flavour)
+            prepare_standby(environment, flavour, managed)
         )
         .map(drop)
         .map_err(told),
@@ -61,7 +65,7 @@ async fn rest(
         (After::Pause, _) => {
             // Nobody listens any more.
             let (events, _) = Sender::channel();
-            hold_fresh(environment, flavour, &events).await
+            hold_fresh(environment, flavour, managed, &events).await
         }
     }
 }

@@ -59,6 +59,8 @@ struct Part {
     skipped: usize,
     /// Cases that did not come to their end, which is reported elsewhere.
     unfinished: usize,
+    /// Why flavours did not allow it, each reason once.
+    forbidden: Vec<String>,
 }
 
 impl Activity {
@@ -68,6 +70,11 @@ impl Activity {
         let part = state.parts.entry(key).or_default();
         part.ran += result.passed + result.failed + result.known;
         part.skipped += result.skipped;
+        if let Some(note) = result.note.as_ref().filter(|_| result.forbidden)
+            && !part.forbidden.contains(note)
+        {
+            part.forbidden.push(note.clone());
+        }
         part.unfinished += usize::from(result.aborted.is_some() || result.cut);
     }
 
@@ -124,6 +131,11 @@ impl State {
                     _ if flavours.is_empty() => None,
                     // It was not begun: the run ended before.
                     None => continue,
+                    Some(part) if !part.forbidden.is_empty() => Some(format!(
+                        "`{}`: {}",
+                        path.display(),
+                        part.forbidden.join("; ")
+                    )),
                     Some(Part { skipped: 0, .. }) => {
                         Some(format!("`{}` holds no statement to run", path.display()))
                     }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::RunContext;
+use super::allowed;
 use super::expectations::{Answers, write_expectations};
+use super::external;
 use super::pool::work_through;
 use super::scheduler::{Job, Partitioning, Scheduler};
 use super::side_by_side::our_own_fault;
@@ -20,17 +22,57 @@ use super::validated::ValidatedPlan;
 use crate::event::{CaseResult, Sender};
 use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use crate::plan::{Plan, SuiteRun};
-use crate::session::Connect;
-use crate::suite::Facts;
+use crate::read_only::Modes;
+use crate::session::{Connect, Tenancy};
+use crate::suite::{Facts, SltOptions};
 use crate::version::Identity;
 
 /// A flavour that somebody is logged in to, with what is to be run on it.
 pub(super) struct Work<P> {
     pub(super) supply: Arc<P>,
     pub(super) context: RunContext,
+    about: About,
+    cells: Vec<CellWork>,
+}
+
+/// What is known of a flavour whose server somebody is logged in to.
+pub(super) struct About {
     /// What conditions are asked of, but for a suite's labels.
     facts: Facts,
-    cells: Vec<CellWork>,
+    /// What dbmatrix is on the server.
+    tenancy: Tenancy,
+    /// How its sessions take quotes.
+    modes: Modes,
+}
+
+impl About {
+    /// A flavour whose server dbmatrix may do anything to.
+    pub(super) fn of(flavour: &str, identity: &Identity) -> Self {
+        About {
+            facts: Facts {
+                flavour: flavour.to_owned(),
+                family: identity.family,
+                version: identity.version,
+                labels: Vec::new(),
+            },
+            tenancy: Tenancy::Owner,
+            modes: Modes::default(),
+        }
+    }
+
+    /// The same for a server on which dbmatrix is something else, and whose
+    /// sessions begin in this mode, as far as it is known.
+    pub(super) fn on(self, tenancy: Tenancy, sql_mode: &str) -> Self {
+        let modes = match sql_mode {
+            "" => Modes::default(),
+            known => Modes::of_sql_mode(known),
+        };
+        About {
+            tenancy,
+            modes,
+            ..self
+        }
+    }
 }
 
 struct CellWork {
@@ -41,13 +83,8 @@ struct CellWork {
 
 impl<P> Work<P> {
     /// The plan's cells of a flavour.
-    pub(super) fn new(
-        supply: P,
-        flavour: &str,
-        identity: &Identity,
-        plan: &Plan,
-        context: RunContext,
-    ) -> Self {
+    pub(super) fn new(supply: P, about: About, plan: &Plan, context: RunContext) -> Self {
+        let flavour = about.facts.flavour.as_str();
         let cells = plan
             .suite_runs
             .iter()
@@ -59,13 +96,8 @@ impl<P> Work<P> {
         Work {
             supply: Arc::new(supply),
             context,
-            facts: Facts {
-                flavour: flavour.to_owned(),
-                family: identity.family,
-                version: identity.version,
-                labels: Vec::new(),
-            },
             cells: cells.collect(),
+            about,
         }
     }
 
@@ -129,6 +161,31 @@ impl<P> Work<P> {
         }
     }
 
+    /// Why nothing of a unit is run on a server that somebody else keeps.
+    pub(super) fn refusal(&self, unit: Job) -> Option<String> {
+        external::refusal(&self.cell(unit).suite, self.about.tenancy)
+    }
+
+    /// Tells why the flavour does not allow a unit.
+    pub(super) fn forbid(&self, unit: Job, reason: &str) {
+        for file in self.names(unit) {
+            self.forbid_file(unit, file, reason);
+        }
+    }
+
+    fn forbid_file(&self, unit: Job, file: PathBuf, reason: &str) {
+        let cell = self.cell(unit);
+        self.leave_out(cell, &file);
+        let result = CaseResult {
+            skipped: 1,
+            note: Some(reason.to_owned()),
+            forbidden: true,
+            place: unit.place,
+            ..CaseResult::default()
+        };
+        self.context.finish_case(cell, file, result);
+    }
+
     /// Counts a unit as one that was not run, since the run ends.
     pub(super) fn skip(&self, unit: Job) {
         for file in self.names(unit) {
@@ -169,8 +226,17 @@ impl<P: Supply> Work<P> {
             for path in &files.files[parts(&cell.suite, &files, unit)] {
                 let facts = Facts {
                     labels: files.labels.clone(),
-                    ..self.facts.clone()
+                    ..self.about.facts.clone()
                 };
+                let options = SltOptions {
+                    allow_system: files.allow_system,
+                };
+                if self.about.tenancy == Tenancy::Reader
+                    && let Some(why) = allowed::refusal(path, options, &facts, self.about.modes)
+                {
+                    self.forbid_file(unit, path.clone(), &why);
+                    continue;
+                }
                 let file = FileUnit {
                     cell,
                     files: &files,
@@ -211,8 +277,9 @@ pub async fn run_files_on<S: Connect + 'static>(
     let mut plan = plan.clone();
     plan.suite_runs
         .retain(|cell| matches!(cell.suite.kind, SuiteKind::Files(_)));
+    let about = About::of(flavour, identity).on(server.tenancy(), "");
     let supply = Only::new(server);
-    let work = Arc::new(Work::new(supply, flavour, identity, &plan, context));
+    let work = Arc::new(Work::new(supply, about, &plan, context));
     let run = |unit: Job| {
         let work = Arc::clone(&work);
         async move {

@@ -1,6 +1,5 @@
 //! Ready means: the routed user is logged in from the host and has an answer.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -10,7 +9,9 @@ use super::facts::{Defaults, QUESTION};
 use super::spec::{RoutedUser, ServerSpec};
 use crate::nest::{Child, Nest};
 use crate::route::Reach;
-use crate::session::{Connect, Secret, Session, SessionError, Target, TlsPolicy};
+use crate::session::{
+    Address, Connect, Endpoint, Secret, Session, SessionError, Target, Tenancy, TlsPolicy,
+};
 use crate::version::Identity;
 
 const PORT: u16 = 3306;
@@ -20,12 +21,20 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// A server that somebody has logged in to.
 #[derive(Debug, Clone)]
 pub struct Server {
-    target: Target,
-    reach: Reach,
+    way: Way,
     /// What it says of itself.
     pub identity: Identity,
     /// What it says of its defaults.
     pub defaults: Defaults,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone)]
+enum Way {
+    /// In a nest, by a way that leads there alone.
+    Nest { target: Target, reach: Reach },
+    /// Where the matrix says that it is.
+    External(Box<Endpoint>),
 }
 
 /// Sees before each connection that it leads to the nest: an address that is not
@@ -46,30 +55,61 @@ impl Connect for Guarded<'_> {
 
 impl Connect for Server {
     async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        let guarded = Guarded {
-            target: &self.target,
-            reach: &self.reach,
-        };
-        guarded.connect(database).await
+        match &self.way {
+            Way::Nest { target, reach } => Guarded { target, reach }.connect(database).await,
+            Way::External(endpoint) => endpoint.connect(database).await,
+        }
+    }
+
+    fn tenancy(&self) -> Tenancy {
+        match &self.way {
+            Way::Nest { .. } => Tenancy::Owner,
+            Way::External(endpoint) => endpoint.tenancy(),
+        }
     }
 }
 
 impl Server {
+    /// A server that somebody else keeps.
+    pub(super) fn external(endpoint: Endpoint, identity: Identity, defaults: Defaults) -> Self {
+        Server {
+            way: Way::External(Box::new(endpoint)),
+            identity,
+            defaults,
+        }
+    }
+
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.target.address
+    pub fn address(&self) -> Address {
+        match &self.way {
+            Way::Nest { target, .. } => target.address.into(),
+            Way::External(endpoint) => endpoint.url.address.clone(),
+        }
     }
 
     /// The same server, reached with another protection.
     pub(super) fn protected(&self, tls: TlsPolicy) -> Self {
         let mut other = self.clone();
-        other.target.tls = tls;
+        if let Way::Nest { target, .. } = &mut other.way {
+            target.tls = tls;
+        }
         other
     }
 
-    /// The routed user's password, for programs that log in by themselves.
+    /// Who logs in.
+    pub fn user(&self) -> &str {
+        match &self.way {
+            Way::Nest { target, .. } => &target.user,
+            Way::External(endpoint) => &endpoint.url.user,
+        }
+    }
+
+    /// The user's password, for programs that log in by themselves.
     pub fn password(&self) -> &Secret {
-        &self.target.password
+        match &self.way {
+            Way::Nest { target, .. } => &target.password,
+            Way::External(endpoint) => &endpoint.url.password,
+        }
     }
 }
 
@@ -117,8 +157,10 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
         }
     };
     Ok(Server {
-        target,
-        reach: endpoint.reach,
+        way: Way::Nest {
+            target,
+            reach: endpoint.reach,
+        },
         identity,
         defaults,
     })

@@ -43,7 +43,7 @@ pub(super) fn settings(spec: &ServerSpec) -> Vec<(&'static str, &'static str)> {
     let mut all = COMMON.to_vec();
     match spec.family {
         Family::Mariadb => all.extend(MARIADB),
-        Family::Mysql | Family::Percona => {
+        _ => {
             all.extend(MYSQL);
             if !OLDER.iter().any(|older| spec.sets(older)) {
                 all.push(REDO_LOG);

@@ -185,8 +185,8 @@ impl RoutedUser {
         let user = format!("'{}'@'{}'", Self::NAME, self.address);
         let password = self.password.reveal();
         let old = match family {
-            Family::Mysql | Family::Percona => version < Version::release(5, 7),
             Family::Mariadb => version < Version::release(10, 2),
+            _ => version < Version::release(5, 7),
         };
         if old {
             return format!(

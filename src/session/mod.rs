@@ -4,15 +4,21 @@
 //! errors are data, only a lost connection is an error. Knows no suite and no
 //! route: who opens sessions to a nest's children checks the way before.
 
+mod address;
+mod endpoint;
 mod local_file;
 mod pin;
+mod probe;
 mod target;
+mod url;
 
+pub use address::Address;
+pub use endpoint::{Authorities, Endpoint, Tenancy, TlsMode};
 pub use local_file::LocalFolder;
 pub use target::{Connect, Secret, Target, TlsPolicy};
+pub use url::{ServerUrl, UrlError};
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 
 use mysql_async::consts::{ColumnFlags, ColumnType, StatusFlags};
 use mysql_async::prelude::Queryable;
@@ -21,6 +27,7 @@ use thiserror::Error as ThisError;
 
 use self::local_file::LocalFiles;
 use crate::outcome::{Column, Outcome, RowSet, Rows, SqlError, Warning};
+use crate::read_only::{self, Modes, NotReading};
 
 /// Character set of blobs and other bytes that are no text (`binary`).
 const BINARY: u16 = 63;
@@ -32,15 +39,17 @@ pub enum SessionError {
     #[error("could not connect to {address}: {reason}")]
     Connect {
         /// Where to.
-        address: SocketAddr,
+        address: Address,
         /// The system's or the driver's own words.
         reason: String,
+        /// Whether nobody listens there.
+        is_refused: bool,
     },
     /// The server does not let this user in.
     #[error("the server at {address} refused the login: {refusal}")]
     Denied {
         /// Where to.
-        address: SocketAddr,
+        address: Address,
         /// The server's error.
         refusal: SqlError,
     },
@@ -52,10 +61,24 @@ pub enum SessionError {
     )]
     Certificate {
         /// Where to.
-        address: SocketAddr,
+        address: Address,
         /// What is wrong with it.
         reason: String,
     },
+    /// The connection is not protected as it was asked to be; no password was sent.
+    #[error("the server at {address} is not trusted: {reason}")]
+    Tls {
+        /// Where to.
+        address: Address,
+        /// What is wrong, and what helps.
+        reason: String,
+    },
+    /// The statement was not sent, since only such as read are.
+    #[error(
+        "read-only: the statement {0}, so it was not sent; `permissions = \"own-databases\"` of the \
+         flavour lets statements write"
+    )]
+    NotSent(#[from] NotReading),
     /// The kernel would send packets somewhere else; nothing was sent.
     #[error("{0}")]
     NotRouted(String),
@@ -79,6 +102,8 @@ pub struct Session {
     /// What the server said of backslashes in its last good answer.
     no_backslash_escapes: bool,
     local_files: LocalFiles,
+    /// How it takes quotes, where only statements that read are sent.
+    only_reads: Option<Modes>,
 }
 
 impl Session {
@@ -88,6 +113,7 @@ impl Session {
             conn,
             no_backslash_escapes: false,
             local_files,
+            only_reads: None,
         };
         session.note_status();
         session
@@ -104,9 +130,31 @@ impl Session {
     }
 
     /// Lets the server read files of a folder (`LOAD DATA LOCAL INFILE`); without
-    /// this it reads none.
+    /// this it reads none. One from which is only read gets none either.
     pub fn allow_local_files(&mut self, folder: LocalFolder) {
-        self.local_files.allow(folder);
+        if self.only_reads.is_none() {
+            self.local_files.allow(folder);
+        }
+    }
+
+    /// From now on sends nothing but statements that read, and has the server
+    /// refuse others besides. One that does not know how is none the worse.
+    ///
+    /// # Errors
+    /// [`SessionError::Lost`].
+    async fn only_read(&mut self) -> Result<(), SessionError> {
+        self.only_reads = Some(Modes::default());
+        let outcome = self.run("SET SESSION TRANSACTION READ ONLY").await?;
+        if let Some(refusal) = outcome.refusal() {
+            tracing::debug!(%refusal, "the server knows no read-only transactions");
+        }
+        let outcome = self.run("SELECT @@SESSION.sql_mode").await?;
+        let mode = outcome.rows().and_then(|set| set.rows.values().next());
+        if let Some(mode) = mode.flatten() {
+            let modes = Modes::of_sql_mode(&String::from_utf8_lossy(mode));
+            self.only_reads = Some(modes);
+        }
+        Ok(())
     }
 
     /// Whether the server takes a backslash in a string for a letter like others.
@@ -118,7 +166,11 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError::Lost`]; what the server refuses is an [`Outcome`].
+    /// [`SessionError::NotSent`] where only statements that read are sent.
     pub async fn run(&mut self, sql: impl AsRef<[u8]>) -> Result<Outcome, SessionError> {
+        if let Some(modes) = self.only_reads {
+            read_only::check(sql.as_ref(), modes)?;
+        }
         let outcome = self.answer(sql.as_ref()).await;
         self.note_status();
         match (outcome?, self.local_files.take_refusal()) {
@@ -188,6 +240,9 @@ impl Session {
         if !self.conn.reset().await.map_err(lost)? {
             let again = self.conn.change_user(ChangeUserOpts::default()).await;
             again.map_err(lost)?;
+        }
+        if self.only_reads.is_some() {
+            self.only_read().await?;
         }
         self.note_status();
         Ok(())

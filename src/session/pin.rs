@@ -49,6 +49,14 @@ pub(super) async fn with_server_of<T>(
     Ok(EXPECTED.scope(certificate, connecting).await)
 }
 
+/// As [`with_server_of`], with a certificate that was read before.
+pub(super) async fn with_key_of<T>(
+    certificate: CertificateDer<'static>,
+    connecting: impl Future<Output = T>,
+) -> T {
+    EXPECTED.scope(certificate, connecting).await
+}
+
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
 /// The same algorithms, each with a look at the key. They are made once a process.

@@ -10,7 +10,7 @@ use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
 use rustls::CertificateError;
 
 use super::local_file::LocalFiles;
-use super::{Session, SessionError, pin, refusal};
+use super::{Address, Session, SessionError, Tenancy, pin, refusal};
 
 /// How long a connection, with its handshake, may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -72,6 +72,11 @@ pub trait Connect: Send + Sync {
         &self,
         database: Option<&str>,
     ) -> impl Future<Output = Result<Session, SessionError>> + Send;
+
+    /// What dbmatrix is on the server.
+    fn tenancy(&self) -> Tenancy {
+        Tenancy::Owner
+    }
 }
 
 impl Connect for Target {
@@ -82,7 +87,7 @@ impl Connect for Target {
                 let opening = self.open(database, Some(unchecked()));
                 let opened = pin::with_server_of(certificate, opening).await;
                 opened.map_err(|error| SessionError::Certificate {
-                    address: self.address,
+                    address: self.address.into(),
                     reason: format!("the pinned certificate cannot be read: {error}"),
                 })?
             }
@@ -96,7 +101,7 @@ impl Connect for Target {
 }
 
 /// TLS in which the driver itself checks no certificate.
-fn unchecked() -> SslOpts {
+pub(super) fn unchecked() -> SslOpts {
     pin::watch_handshakes();
     SslOpts::default()
         .with_danger_accept_invalid_certs(true)
@@ -109,8 +114,16 @@ fn is_without_tls(error: &Error) -> bool {
         || tls_error(error).is_some()
 }
 
+/// Whether nobody listens at the address of a connection.
+pub(super) fn is_refused(error: &Error) -> bool {
+    let Error::Io(IoError::Io(error)) = error else {
+        return false;
+    };
+    error.kind() == std::io::ErrorKind::ConnectionRefused
+}
+
 /// What is wrong with the TLS of a connection.
-fn tls_error(error: &Error) -> Option<&rustls::Error> {
+pub(super) fn tls_error(error: &Error) -> Option<&rustls::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
@@ -134,33 +147,17 @@ fn is_stranger(error: &Error) -> bool {
 
 impl Target {
     async fn open(&self, database: Option<&str>, tls: Option<SslOpts>) -> Result<Session, Error> {
-        let local_files = LocalFiles::default();
-        let options = OptsBuilder::default()
-            .ip_or_hostname(self.address.ip().to_string())
-            .tcp_port(self.address.port())
-            .user(Some(&self.user))
-            .pass(Some(self.password.reveal()))
-            .db_name(database)
-            .ssl_opts(tls)
-            .prefer_socket(false)
-            .local_infile_handler(Some(local_files.clone()))
-            .stmt_cache_size(0)
-            // Values that are given are not asked of the server.
-            .max_allowed_packet(Some(LARGEST_PACKET))
-            .wait_timeout(Some(28_800))
-            // The collation that the server itself gives to utf8mb4, rather
-            // than the one that the driver names in its handshake.
-            .setup(vec!["SET NAMES utf8mb4"]);
-        match tokio::time::timeout(CONNECT, Conn::new(options)).await {
-            Ok(opened) => Ok(Session::new(opened?, local_files)),
-            Err(_) => Err(Error::Io(IoError::Io(std::io::Error::from(
-                std::io::ErrorKind::TimedOut,
-            )))),
-        }
+        let login = Login {
+            address: self.address.into(),
+            user: &self.user,
+            password: &self.password,
+            database,
+        };
+        login.open(tls).await
     }
 
     fn no_session(&self, error: Error) -> SessionError {
-        let address = self.address;
+        let address = Address::from(self.address);
         match error {
             Error::Server(error) => SessionError::Denied {
                 address,
@@ -180,8 +177,45 @@ impl Target {
             }
             other => SessionError::Connect {
                 address,
+                is_refused: is_refused(&other),
                 reason: other.to_string(),
             },
+        }
+    }
+}
+
+/// A login that is tried once.
+pub(super) struct Login<'a> {
+    pub(super) address: Address,
+    pub(super) user: &'a str,
+    pub(super) password: &'a Secret,
+    pub(super) database: Option<&'a str>,
+}
+
+impl Login<'_> {
+    pub(super) async fn open(&self, tls: Option<SslOpts>) -> Result<Session, Error> {
+        let local_files = LocalFiles::default();
+        let options = OptsBuilder::default()
+            .ip_or_hostname(self.address.host.clone())
+            .tcp_port(self.address.port)
+            .user(Some(self.user))
+            .pass(Some(self.password.reveal()))
+            .db_name(self.database)
+            .ssl_opts(tls)
+            .prefer_socket(false)
+            .local_infile_handler(Some(local_files.clone()))
+            .stmt_cache_size(0)
+            // Values that are given are not asked of the server.
+            .max_allowed_packet(Some(LARGEST_PACKET))
+            .wait_timeout(Some(28_800))
+            // The collation that the server itself gives to utf8mb4, rather
+            // than the one that the driver names in its handshake.
+            .setup(vec!["SET NAMES utf8mb4"]);
+        match tokio::time::timeout(CONNECT, Conn::new(options)).await {
+            Ok(opened) => Ok(Session::new(opened?, local_files)),
+            Err(_) => Err(Error::Io(IoError::Io(std::io::Error::from(
+                std::io::ErrorKind::TimedOut,
+            )))),
         }
     }
 }

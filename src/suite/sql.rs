@@ -63,6 +63,11 @@ impl SqlSteps {
         })
     }
 
+    /// Reads on in other modes than the usual ones.
+    pub fn set_modes(&mut self, modes: Modes) {
+        self.lexer.set_modes(modes);
+    }
+
     /// The end of the last step.
     pub fn mark(&self) -> SqlMark {
         SqlMark {

@@ -14,6 +14,7 @@ mod access;
 mod chain;
 mod compare;
 mod doctor;
+mod external;
 mod fast;
 mod hand;
 mod interrupt;
@@ -137,6 +138,11 @@ fn main() {
         ("a_list_is_json_for_programs", ONE, doctor::list),
         ("a_doctor_looks_and_mends", ONE, doctor::doctor),
         ("hand_url_and_env", ONE, hand::url_and_env),
+        (
+            "children_are_external_servers_by_their_urls",
+            PAIR,
+            external::children_by_url,
+        ),
         ("hand_start_stop_and_pause", ONE, hand::power),
         ("hand_snapshots_and_reset", ONE, hand::snapshots),
         ("hand_copies", ONE, hand::copies),

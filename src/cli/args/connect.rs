@@ -1,5 +1,7 @@
 //! `dbmatrix connect`.
 
+use std::path::PathBuf;
+
 use clap_complete::engine::ArgValueCandidates;
 
 use super::candidate::flavours;
@@ -7,6 +9,7 @@ use super::value::access;
 use crate::nest::Access;
 use crate::prompt::Format;
 
+/// Options of `connect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
     /// The flavour's name, or a server of the catalogue (`mysql:9.7`), which is
@@ -17,6 +20,10 @@ pub(crate) struct ConnectArgs {
     /// All flavours side by side, started where they do not run
     #[arg(long, conflicts_with = "flavour")]
     pub(crate) all: bool,
+
+    /// The flavours of this matrix file, its external servers among them
+    #[arg(long, value_name = "FILE", conflicts_with = "nest")]
+    pub(crate) matrix: Option<PathBuf>,
 
     /// Run these statements instead of opening a prompt
     #[arg(short, long, value_name = "SQL")]

@@ -196,6 +196,7 @@ Examples:
   dbmatrix connect mariadb:11.8
   dbmatrix connect mariadb-10.5 -e 'SELECT @@version'
   dbmatrix connect --all -e \"SELECT CAST('1e500' AS DOUBLE)\"
+  dbmatrix connect --all --matrix external.toml
   dbmatrix connect mysql-9.7 -D shop --format csv < report.sql > report.csv
 
 Exit status: 0; 1 where a statement was refused; 3 where a server was not reached.")]
@@ -210,6 +211,7 @@ _VERSION.
 Examples:
   dbmatrix exec --flavour mysql-9.7 -- cargo test
   dbmatrix exec --all -- sh -c 'mysql -e \"SELECT @@version\"'
+  dbmatrix exec --matrix external.toml --flavour staging -- cargo test
 
 Exit status: the command's own for one flavour; 1 where one of several failed.")]
     Exec(ExecArgs),
@@ -509,6 +511,10 @@ pub(crate) struct ExecArgs {
     /// All flavours, started where they do not run
     #[arg(long, conflicts_with = "flavour")]
     pub(crate) all: bool,
+
+    /// The flavours of this matrix file, its external servers among them
+    #[arg(long, value_name = "FILE", conflicts_with = "nest")]
+    pub(super) matrix: Option<PathBuf>,
 
     /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
     #[arg(long)]

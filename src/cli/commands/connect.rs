@@ -11,33 +11,49 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::ad_hoc::{bring_up, is_server};
 use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
+use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{Client, ConnectArgs};
 use crate::event::Verdict;
 use crate::nest::Located;
 use crate::prompt::{Ended, Format, InputMode, Repl, ReplSession, Source, View};
-use crate::server::{RoutedUser, Server};
-use crate::session::Connect;
+use crate::server::Server;
+use crate::session::{Connect, Tenancy};
 
-/// Options of `connect`.
 /// Opens a prompt on one flavour or several, or runs statements.
 pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verdict, Failure> {
-    privilege::ensure_engine_access(global).await?;
-    let chosen = chosen(global, args).await?;
+    let all = match &args.matrix {
+        Some(matrix) => {
+            let meant = match args.all {
+                true => Meant::All,
+                false => Meant::Named(&args.flavour),
+            };
+            reach_flavours(global, matrix, meant).await?
+        }
+        None => {
+            privilege::ensure_engine_access(global).await?;
+            reach_all(&chosen(global, args).await?).await?
+        }
+    };
     if let Some(program) = args.client.program() {
-        if chosen.len() > 1 {
+        if all.iter().any(|one| one.server.tenancy() != Tenancy::Owner) {
+            return Err(Failure::misused(format!(
+                "`{program}` is not run on external servers: it knows neither `tls` nor `permissions` of \
+                 the matrix; the built-in client does"
+            )));
+        }
+        if all.len() > 1 {
             return Err(Failure::misused(format!(
                 "`{program}` speaks with one server; the built-in client with several"
             )));
         }
-        let reached = reach_all(&chosen).await?;
-        let [Reached { server, .. }] = reached.as_slice() else {
+        let [Reached { server, .. }] = all.as_slice() else {
             return Err(Failure::not_provided("no server was reached"));
         };
         return run_client(program, server, args).await;
     }
     let mut sessions = Vec::new();
-    for Reached { server, label, .. } in reach_all(&chosen).await? {
+    for Reached { server, label, .. } in all {
         let version = server.identity.full.clone();
         let seat = ReplSession::open(&label, &version, server, args.database.as_deref()).await;
         let told = |error| Failure::not_provided(format!("{label}: {error}"));
@@ -195,9 +211,9 @@ fn login_file(server: &Server) -> std::io::Result<File> {
     write!(
         file,
         "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
-        server.address().ip(),
-        server.address().port(),
-        RoutedUser::NAME,
+        server.address().host,
+        server.address().port,
+        server.user(),
         server.password().reveal()
     )?;
     Ok(file)

@@ -18,7 +18,9 @@ use crate::suite::FileKind;
 pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
     // Before standard input is read: sudo begins the program anew.
-    privilege::ensure_engine_access(global).await?;
+    if plan(&matrix, &args.up.selection())?.has_managed() {
+        privilege::ensure_engine_access(global).await?;
+    }
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
     let (file, title) = source(args, &folder)?;
     matrix.suites = vec![SuiteSpec {

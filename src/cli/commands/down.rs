@@ -23,7 +23,14 @@ use crate::run::{Lock, start_engine, take_left};
 /// Removes one nest, or all that dbmatrix keeps.
 pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, Failure> {
     let nest = match &args.matrix {
-        Some(path) => Some(load_matrix(path)?.nest.name),
+        Some(path) => {
+            let matrix = load_matrix(path)?;
+            if matrix.flavours.iter().all(|one| one.managed().is_none()) {
+                say("external servers stay as they are: nothing to remove");
+                return Ok(Verdict::Passed);
+            }
+            Some(matrix.nest.name)
+        }
         None => args.nest.clone(),
     };
     privilege::ensure_engine_access(global).await?;

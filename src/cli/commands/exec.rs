@@ -7,27 +7,35 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
+use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::signal::asked_to_end;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::ExecArgs;
 use crate::event::Verdict;
 use crate::report::visible;
-use crate::run::{CommandEnd, Invocation, Output, run_command};
-use crate::server::certificate_authority;
+use crate::run::{CommandEnd, Invocation, Output, drop_own_databases_on, run_command};
+use crate::server::{Server, certificate_authority};
+use crate::session::{Connect, Tenancy};
 
 /// Runs a command against one flavour, or against several side by side.
 pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failure> {
-    privilege::ensure_engine_access(global).await?;
-    let nest = args.nest.as_deref();
-    let all = match args.all {
-        true => find_all(global, nest).await?,
-        false => find_each(global, &args.flavour, nest).await?,
-    };
-    let all = reach_all(&all).await?;
+    let all = reach(global, args).await?;
+    let only_read = |one: &&Reached| one.server.tenancy() == Tenancy::Reader;
+    if let Some(one) = all.iter().find(only_read) {
+        return Err(Failure::misused(format!(
+            "`{}` is read-only, and a command may write; `permissions = \"own-databases\"` of the \
+             flavour lets it run in a database of its own",
+            one.flavour
+        )));
+    }
     if let [one] = all.as_slice() {
         let status = run_one(one, &args.command, Output::Inherited).await?;
         return Ok(code(status));
     }
+    let servers: Vec<(String, Server)> = all
+        .iter()
+        .map(|one| (one.flavour.clone(), one.server.clone()))
+        .collect();
     let mut tasks = JoinSet::new();
     let width = all.iter().map(|one| one.label.len()).max().unwrap_or(0);
     for reached in all {
@@ -47,8 +55,44 @@ pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failur
     }
     tokio::select! {
         verdict = sum_up(&mut tasks) => verdict.map(Verdict::code),
-        () = asked_to_end() => Ok(Verdict::Interrupted.code()),
+        () = asked_to_end() => {
+            tasks.shutdown().await;
+            drop_databases(&servers).await;
+            Ok(Verdict::Interrupted.code())
+        }
     }
+}
+
+/// Drops what commands that were ended had on servers of others.
+async fn drop_databases(servers: &[(String, Server)]) {
+    let dropped = async {
+        for (flavour, server) in servers {
+            for left in drop_own_databases_on(server, flavour).await {
+                eprintln!("warning: {left} stays");
+            }
+        }
+    };
+    tokio::select! {
+        () = dropped => {}
+        () = asked_to_end() => {}
+    }
+}
+
+async fn reach(global: &Globals, args: &ExecArgs) -> Result<Vec<Reached>, Failure> {
+    if let Some(matrix) = &args.matrix {
+        let meant = match args.all {
+            true => Meant::All,
+            false => Meant::Named(&args.flavour),
+        };
+        return reach_flavours(global, matrix, meant).await;
+    }
+    privilege::ensure_engine_access(global).await?;
+    let nest = args.nest.as_deref();
+    let all = match args.all {
+        true => find_all(global, nest).await?,
+        false => find_each(global, &args.flavour, nest).await?,
+    };
+    reach_all(&all).await
 }
 
 /// One command at this terminal hears of Ctrl-C by itself, so it is waited for.
@@ -93,7 +137,9 @@ async fn authority(
     reached: &Reached,
     folder: &tempfile::TempDir,
 ) -> Result<Option<PathBuf>, Failure> {
-    let found = &reached.located;
+    let Some(found) = &reached.located else {
+        return Ok(None);
+    };
     let text = certificate_authority(&reached.server, &found.nest.engine, &found.child.name).await;
     let Some(text) = text.map_err(Failure::not_provided)? else {
         return Ok(None);

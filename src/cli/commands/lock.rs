@@ -6,7 +6,7 @@ use crate::cli::args::LockArgs;
 use crate::config::ConfigError;
 use crate::event::Verdict;
 use crate::file::{Replaced, replace_file};
-use crate::matrix::{Matrix, MatrixLock};
+use crate::matrix::{Matrix, MatrixLock, Source};
 use crate::plan::Plan;
 use crate::run::{RunOptions, StartFrom};
 
@@ -15,6 +15,7 @@ pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, F
     let matrix = load_matrix(&args.up.matrix)?;
     let mut plan = plan(&matrix, &args.up.selection())?;
     plan.suite_runs.clear();
+    leave_out_external(&mut plan, args)?;
     let path = MatrixLock::path_of(&matrix.path);
     let mut lock = match MatrixLock::load(&path) {
         Ok(lock) => lock,
@@ -23,7 +24,8 @@ pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, F
         }
         Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
     };
-    let names: Vec<String> = matrix.flavours.iter().map(|one| one.name.clone()).collect();
+    let managed = matrix.flavours.iter().filter(|one| one.managed().is_some());
+    let names: Vec<String> = managed.map(|one| one.name.clone()).collect();
     let options = RunOptions {
         freshness: StartFrom::Existing,
         ..RunOptions::default()
@@ -51,6 +53,25 @@ pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, F
     Ok(Verdict::Passed)
 }
 
+/// A server that somebody else keeps has no packages to write down.
+fn leave_out_external(plan: &mut Plan, args: &LockArgs) -> Result<(), Failure> {
+    plan.flavours.retain(|flavour| {
+        let is_external = flavour.external().is_some();
+        if is_external {
+            let name = &flavour.name;
+            eprintln!("warning: `{name}` is an external server, which has no packages to lock: it is left out");
+        }
+        !is_external
+    });
+    match plan.flavours.is_empty() {
+        false => Ok(()),
+        true => Err(Failure::misused(format!(
+            "`{}` has no flavour to lock: external servers have no packages",
+            args.up.matrix.display()
+        ))),
+    }
+}
+
 /// Makes a plan insist on what the matrix's lock file says. A flavour that is
 /// not required, and was not available when the file was written, is left out.
 pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(), Failure> {
@@ -64,7 +85,9 @@ pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(
         Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
     };
     plan.flavours.retain(|flavour| {
-        let is_wanted = flavour.required || strict || lock.get(&flavour.name).is_some();
+        let is_external = flavour.external().is_some();
+        let is_wanted =
+            is_external || flavour.required || strict || lock.get(&flavour.name).is_some();
         if !is_wanted {
             let name = &flavour.name;
             eprintln!("warning: `{name}` is not locked and not required: it is left out");
@@ -75,6 +98,9 @@ pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(
     plan.suite_runs
         .retain(|cell| left.iter().any(|flavour| flavour.name == cell.flavour));
     for flavour in &mut plan.flavours {
+        let Source::Managed(managed) = &mut flavour.source else {
+            continue;
+        };
         let Some(locked) = lock.get(&flavour.name) else {
             return Err(Failure::misused(format!(
                 "`{}` says nothing of `{name}`; `dbmatrix lock {} --flavour {name}` adds it",
@@ -83,7 +109,7 @@ pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(
                 name = flavour.name
             )));
         };
-        flavour.locked = Some(locked.clone());
+        managed.locked = Some(locked.clone());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::cli::args::PruneArgs;
 use crate::engine::Engine;
 use crate::event::{Sender, Verdict};
 use crate::host::{EngineProbe, Names, detect_engine};
+use crate::matrix::Flavour;
 use crate::name::nest_lock;
 use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
 use crate::report::{Progress, drive};
@@ -17,7 +18,9 @@ use crate::run::{Lock, golden_key};
 pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict, Failure> {
     let mut wanted = Vec::new();
     for path in &args.keep {
-        wanted.extend(load_matrix(path)?.flavours.iter().map(golden_key));
+        let flavours = load_matrix(path)?.flavours;
+        let managed = flavours.iter().filter_map(Flavour::managed);
+        wanted.extend(managed.map(golden_key));
     }
     privilege::ensure_engine_access(global).await?;
     let found = detect_engine(&global.engine).await;

@@ -1,0 +1,124 @@
+//! Flavours of a matrix, reached from the command line: those that are up in its
+//! nest, and the external servers that it names.
+
+use std::path::Path;
+
+use futures_util::future::try_join_all;
+
+use super::connect_flavour::{Reached, find, find_all, reach_all};
+use super::task::load_matrix;
+use super::{Failure, Globals, privilege};
+use crate::config::hint;
+use crate::matrix::{Flavour, Matrix};
+use crate::nest::Located;
+use crate::server::log_in_to_external;
+use crate::session::Endpoint;
+
+/// Which flavours are meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Meant<'a> {
+    /// All external ones, and others as far as they are up.
+    All,
+    /// Those of these names.
+    Named(&'a [String]),
+}
+
+/// Reaches flavours of a matrix side by side, in their order. Servers in the nest
+/// are started where they do not run.
+pub(crate) async fn reach_flavours(
+    global: &Globals,
+    path: &Path,
+    meant: Meant<'_>,
+) -> Result<Vec<Reached>, Failure> {
+    let matrix = load_matrix(path)?;
+    let flavours = chosen(&matrix, meant)?;
+    let mut endpoints = Vec::new();
+    for flavour in &flavours {
+        if let Some(external) = flavour.external() {
+            let endpoint = external.endpoint(&flavour.name);
+            endpoints.push((flavour.name.clone(), endpoint.map_err(Failure::misused)?));
+        }
+    }
+    let located = locate(global, &matrix, &flavours, meant).await?;
+    let (mut reached, external) = tokio::try_join!(
+        reach_all(&located),
+        try_join_all(endpoints.into_iter().map(reach))
+    )?;
+    reached.extend(external);
+    let order = |one: &Reached| {
+        flavours
+            .iter()
+            .position(|flavour| flavour.name == one.flavour)
+    };
+    reached.sort_by_key(order);
+    Ok(reached)
+}
+
+fn chosen<'m>(matrix: &'m Matrix, meant: Meant<'_>) -> Result<Vec<&'m Flavour>, Failure> {
+    let Meant::Named(names) = meant else {
+        return Ok(matrix.flavours.iter().collect());
+    };
+    let mut chosen: Vec<&Flavour> = Vec::new();
+    for name in names {
+        let found = matrix.flavours.iter().find(|one| one.name == *name);
+        let flavour = found.ok_or_else(|| {
+            let there = matrix.flavours.iter().map(|one| one.name.as_str());
+            let (path, hint) = (matrix.path.display(), hint(name, there));
+            Failure::misused(format!("no flavour `{name}` in `{path}`; {hint}"))
+        })?;
+        if !chosen.iter().any(|one| one.name == flavour.name) {
+            chosen.push(flavour);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The flavours that dbmatrix has made, in the nest of the matrix. An engine is
+/// asked only where there may be some.
+async fn locate(
+    global: &Globals,
+    matrix: &Matrix,
+    flavours: &[&Flavour],
+    meant: Meant<'_>,
+) -> Result<Vec<Located>, Failure> {
+    let managed = flavours.iter().filter(|one| one.managed().is_some());
+    let managed: Vec<&str> = managed.map(|one| one.name.as_str()).collect();
+    if managed.is_empty() {
+        return Ok(Vec::new());
+    }
+    privilege::ensure_engine_access(global).await?;
+    let nest = Some(matrix.nest.name.as_str());
+    let mut located = Vec::new();
+    match meant {
+        Meant::Named(_) => {
+            for name in managed {
+                located.push(find(global, name, nest).await?);
+            }
+        }
+        Meant::All => match find_all(global, nest).await {
+            Ok(all) => located.extend(
+                all.into_iter()
+                    .filter(|one| managed.contains(&one.flavour.as_str())),
+            ),
+            Err(failure) if managed.len() < flavours.len() => {
+                eprintln!(
+                    "warning: only external servers are asked: {}",
+                    failure.message
+                );
+            }
+            Err(failure) => return Err(failure),
+        },
+    }
+    Ok(located)
+}
+
+async fn reach((name, endpoint): (String, Endpoint)) -> Result<Reached, Failure> {
+    let server = log_in_to_external(endpoint).await;
+    let server = server.map_err(|error| Failure::not_provided(format!("{name}: {error}")))?;
+    Ok(Reached {
+        flavour: name.clone(),
+        label: name,
+        server,
+        located: None,
+    })
+}
