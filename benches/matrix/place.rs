@@ -7,7 +7,7 @@ use std::time::Duration;
 use dbmatrix::engine::{Engine, Exec, Power};
 use dbmatrix::event::Event;
 use dbmatrix::host::{EngineChoice, Names, detect_engine, refresh_lists, running_engine};
-use dbmatrix::nest::{Found, locate};
+use dbmatrix::nest::{Located, locate};
 use dbmatrix::run::wait_for_keepers;
 use dbmatrix::session::Target;
 use tokio::process::Command;
@@ -121,7 +121,7 @@ impl Place {
         let names = Names::of(PROJECT);
         let located = locate(&engine, &names, flavour, Some(NEST)).await?;
         located.start().await?;
-        let found = located.found();
+        let found = located.clone();
         Ok(Server { found })
     }
 
@@ -150,7 +150,7 @@ fn in_project(mut command: Command, arguments: &[&str]) -> Command {
 
 /// A flavour's server in its child.
 pub(crate) struct Server {
-    found: Found,
+    found: Located,
 }
 
 impl Server {

@@ -7,9 +7,7 @@ use futures_util::future::try_join_all;
 use crate::app::{Failure, Globals, privilege};
 use crate::engine::Engine;
 use crate::host::{EngineProbe, Names, detect_engine};
-use crate::nest::{
-    Child, Found, INCOMPLETE, Kind, Located, Nest, labels, list_all, locate, locate_all,
-};
+use crate::nest::{Child, INCOMPLETE, Kind, Located, Nest, labels, list_all, locate, locate_all};
 use crate::run::wait_for_keepers;
 use crate::server::{Login, Server, log_in, started_again};
 
@@ -20,7 +18,7 @@ pub(crate) struct Reached {
     /// How it is called among those that are reached with it.
     pub(crate) label: String,
     pub(crate) server: Server,
-    pub(crate) found: Found,
+    pub(crate) located: Located,
 }
 
 /// How long a server may take until somebody can log in.
@@ -39,7 +37,7 @@ pub(crate) async fn reach(
         flavour: located.flavour.clone(),
         label: located.flavour.clone(),
         server,
-        found: located.found(),
+        located: located.clone(),
     })
 }
 
@@ -120,7 +118,7 @@ pub(crate) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> 
             flavour: located.flavour.clone(),
             label,
             server,
-            found: located.found(),
+            located: located.clone(),
         })
     });
     try_join_all(logins).await
@@ -132,9 +130,12 @@ pub(crate) async fn find_each(
     names: &[String],
     nest: Option<&str>,
 ) -> Result<Vec<Located>, Failure> {
+    let engine = running(global).await?;
+    let project = Names::of(&global.project);
     let mut all: Vec<Located> = Vec::new();
     for name in names {
-        let one = find(global, name, nest).await?;
+        let one = locate(&engine, &project, name, nest).await;
+        let one = one.map_err(Failure::not_provided)?;
         if !all.iter().any(|other| other.is(&one)) {
             all.push(one);
         }

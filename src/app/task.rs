@@ -290,7 +290,7 @@ async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Fa
     Ok(EnvironmentOptions {
         engine: global.engine.clone(),
         project: global.project.clone(),
-        survey: found,
+        probe: found,
         packages,
         images: images.collect(),
         strict: task.strict,

@@ -27,7 +27,7 @@ fn engine(host: &HostSnapshot) -> Finding {
             "one is there; this user may not ask it (see socket)",
         );
     }
-    match &host.survey {
+    match &host.probe {
         EngineProbe::Installed(kind) => {
             Finding::note("engine", format!("{kind} is installed and does not run"))
                 .remedy("nothing: the next `dbmatrix run` or `up` starts it")
@@ -108,7 +108,7 @@ fn socket(host: &HostSnapshot) -> Option<Finding> {
                 .remedy("run dbmatrix as root, or join the socket's group"),
         );
     }
-    let EngineProbe::Running(engine) = &host.survey else {
+    let EngineProbe::Running(engine) = &host.probe else {
         return None;
     };
     let may = format!("this user may use {}", described(engine.socket()));
@@ -135,7 +135,7 @@ fn daemon(host: &HostSnapshot) -> Option<Finding> {
     if host.denied.is_some() {
         return None;
     }
-    let title = match (&host.survey, &host.info) {
+    let title = match (&host.probe, &host.info) {
         (EngineProbe::Installed(kind), _) => kind.title().to_owned(),
         (EngineProbe::Running(_), Some(Ok(info))) => info.title(),
         _ => return None,
@@ -166,7 +166,7 @@ fn daemon(host: &HostSnapshot) -> Option<Finding> {
 
 /// Programs that the engine and the builder of images call.
 fn packages(host: &HostSnapshot) -> Finding {
-    let missing = host.survey.missing_packages(true, true).join(" ");
+    let missing = host.probe.missing_packages(true, true).join(" ");
     if missing.is_empty() {
         return Finding::ok("packages", "all that are needed are installed");
     }

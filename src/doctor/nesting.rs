@@ -106,7 +106,7 @@ fn subordinate_ids(host: &HostSnapshot) -> Finding {
             format!("sudo usermod {option} 1000000-1000999999 root, and restart the engine");
         let Some(range) = of_root(&read(file)) else {
             let found = format!("`{file}` has no range for root");
-            return match &host.survey {
+            return match &host.probe {
                 EngineProbe::Absent(_) => {
                     Finding::note(AT, found).remedy("nothing: the engine's package writes one")
                 }

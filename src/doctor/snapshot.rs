@@ -17,7 +17,7 @@ use crate::route::Routes;
 pub(super) struct HostSnapshot {
     pub(super) names: Names,
     /// What was found of the chosen engine.
-    pub(super) survey: EngineProbe,
+    pub(super) probe: EngineProbe,
     /// What that engine says of itself.
     pub(super) info: Option<Result<ServerInfo, EngineError>>,
     /// A socket that is there and that this user may not use.
@@ -51,7 +51,7 @@ impl Nests {
 impl HostSnapshot {
     pub(super) async fn see(choice: &EngineChoice, names: &Names) -> Self {
         let (routes, nest_sockets) = (routes().await, nest_sockets());
-        let ((survey, info), mut nests) = tokio::join!(chosen(choice), nests(choice));
+        let ((probe, info), mut nests) = tokio::join!(chosen(choice), nests(choice));
         let is_usable = |path: &PathBuf| access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
         let denied = match &info {
             Some(Ok(_)) => None,
@@ -67,7 +67,7 @@ impl HostSnapshot {
             routes,
             nest_sockets,
             nests,
-            survey,
+            probe,
             info,
             denied,
             is_root: rustix::process::geteuid().is_root(),
@@ -81,7 +81,7 @@ impl HostSnapshot {
 
     /// The chosen engine, where it answers and does what it is asked.
     pub(super) fn engine(&self) -> Option<&Engine> {
-        match (&self.survey, &self.info) {
+        match (&self.probe, &self.info) {
             (EngineProbe::Running(engine), Some(Ok(info))) if info.auth == "trusted" => {
                 Some(engine)
             }
@@ -116,12 +116,12 @@ fn nest_sockets() -> Vec<PathBuf> {
 
 /// The chosen engine, and what it says of itself.
 async fn chosen(choice: &EngineChoice) -> (EngineProbe, Option<Result<ServerInfo, EngineError>>) {
-    let survey = detect_engine(choice).await;
-    let info = match &survey {
+    let probe = detect_engine(choice).await;
+    let info = match &probe {
         EngineProbe::Running(engine) => Some(engine.server_info().await),
         EngineProbe::Installed(_) | EngineProbe::Absent(_) => None,
     };
-    (survey, info)
+    (probe, info)
 }
 
 /// A nest of an engine that does not answer may run all the same: containers

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use super::find::EngineKind;
+use super::outlive::{CLOSE_FILES, shell};
 use super::{capacity, has_systemd, make_run_folder, run_folder};
 use crate::engine::{Engine, EngineError};
 use crate::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
@@ -219,24 +220,14 @@ fn is_for_daemon(name: &OsStr) -> bool {
 
 /// Starts the daemon in a session and a mount namespace of its own, so that
 /// neither Ctrl-C nor the end of the terminal reaches it, and notes its id. It keeps
-/// neither the caller's folder nor files that the caller had open, such as that of
-/// `flock`, whose lock it would hold as long as it lives. Only bash can close those
-/// beyond the ninth.
+/// neither the caller's folder nor files that the caller had open.
 fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
     const SCRIPT: &str = r#"
         if [ "$CGROUP_VIEW" = private ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
         echo "$$" > "$PID_FILE"
         cd /
-        if [ -n "${BASH_VERSION:-}" ]; then
-            for file in /proc/self/fd/*; do
-                number=${file##*/}
-                if [ "$number" -gt 9 ]; then eval "exec $number>&-"; fi
-            done
-        fi
-        exec "$DAEMON" --group "$GROUP" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     "#;
-    let mut shells = ["/bin/bash", "/bin/sh"].into_iter();
-    let shell = shells.find(|shell| Path::new(shell).exists());
+    let script = format!("{SCRIPT}{CLOSE_FILES}exec \"$DAEMON\" --group \"$GROUP\"");
     let daemon = engine
         .daemon()
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the daemon's program"))?;
@@ -250,7 +241,7 @@ fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
     };
     let mut starter = Command::new("setsid")
         .args(["--fork", "unshare", "--mount", "--propagation", "private"])
-        .args([shell.unwrap_or("/bin/sh"), "-eu", "-c", SCRIPT])
+        .args([shell(), "-eu", "-c", &script])
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_for_daemon(name)))
         .env("CGROUP_VIEW", view)

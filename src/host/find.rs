@@ -235,16 +235,16 @@ pub fn builds(package: &str) -> bool {
 /// Packages that are missing for an engine that works: the engine itself, and
 /// the programs that it calls for bridges and pools.
 pub(super) fn missing_packages(
-    survey: &EngineProbe,
+    probe: &EngineProbe,
     btrfs: bool,
     builds_images: bool,
 ) -> Vec<String> {
     let mut missing = Vec::new();
-    if let EngineProbe::Absent(kind) = survey {
+    if let EngineProbe::Absent(kind) = probe {
         missing.push(kind.package());
     }
     // Who runs an engine has seen to what it calls for bridges.
-    let runs = matches!(survey, EngineProbe::Running(_));
+    let runs = matches!(probe, EngineProbe::Running(_));
     let programs = [
         (!runs, "dnsmasq", "dnsmasq-base"),
         (btrfs, "mkfs.btrfs", "btrfs-progs"),

@@ -7,18 +7,19 @@
 mod capacity;
 mod daemon;
 mod find;
-pub(crate) use find::is_installable;
-pub(crate) use project::{OWNER, bridge_config};
-
+mod outlive;
 mod package;
 mod project;
 mod run_folder;
 
 pub use capacity::{Cgroups, Limits, cgroups, free_disk, unenforced_limits};
 pub use daemon::{DaemonError, DaemonRecord, daemon_record, forget_dead_daemon, stop_own_daemon};
+pub(crate) use find::is_installable;
 pub use find::{EngineChoice, EngineKind, EngineProbe, builds, detect_engine, is_usual, sockets};
+pub use outlive::without_callers_files;
 pub use package::{PackageError, install, refresh_lists};
 pub use project::{EngineProject, Names, ProjectError, Storage, running_engine};
+pub(crate) use project::{OWNER, bridge_config};
 pub use run_folder::run_folder;
 pub(crate) use run_folder::{group_of, make_run_folder};
 

@@ -110,8 +110,8 @@ pub enum ProjectError {
 ///
 /// # Errors
 /// [`ProjectError::NotTrusted`] where the socket may not be used.
-pub async fn running_engine(survey: &EngineProbe) -> Result<Engine, ProjectError> {
-    let engine = match survey {
+pub async fn running_engine(probe: &EngineProbe) -> Result<Engine, ProjectError> {
+    let engine = match probe {
         EngineProbe::Running(engine) => engine.clone(),
         EngineProbe::Installed(kind) | EngineProbe::Absent(kind) => daemon::start(*kind).await?,
     };

@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use thiserror::Error;
 
-use super::child::Child;
 use super::golden::is_golden;
 use super::outer::is_ready;
 use super::{Nest, NestError, existing_nests, key};
@@ -79,15 +78,6 @@ impl Kind {
             _ => Kind::Other,
         }
     }
-}
-
-/// A flavour that can be logged in to.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Its nest.
-    pub nest: Nest,
-    /// Its container in the nest.
-    pub child: Child,
 }
 
 /// Why a flavour was not found.

@@ -6,7 +6,7 @@ use super::child::Child;
 use super::golden::mark_used;
 use super::listing::Kind;
 use super::outer::is_ready;
-use super::{FindError, Found, Nest, NestError, wake_nests};
+use super::{FindError, Nest, NestError, wake_nests};
 use crate::config::hint;
 use crate::engine::{Engine, Instance};
 use crate::host::Names;
@@ -113,14 +113,6 @@ impl Located {
     pub async fn start(&self) -> Result<(), NestError> {
         self.mark_used().await?;
         Ok(self.child.engine.ensure_running(&self.instance).await?)
-    }
-
-    /// The same, for who logs in.
-    pub fn found(&self) -> Found {
-        Found {
-            nest: self.nest.clone(),
-            child: self.child.clone(),
-        }
     }
 }
 

@@ -39,7 +39,7 @@ pub use golden::{Golden, Making, Purpose, StopPatience, sync};
 pub use import::Import;
 pub use incoming::IncomingContainer;
 pub use inner::nest_image;
-pub use listing::{FindError, Found, INCOMPLETE, Kind, Listed, list_all, wake_nests};
+pub use listing::{FindError, INCOMPLETE, Kind, Listed, list_all, wake_nests};
 pub use locate::{Located, State, choose, labels, locate, locate_all};
 pub use maintenance::{StopMode, UpkeepError};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_incomplete, subnet_of};

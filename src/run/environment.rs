@@ -75,8 +75,8 @@ pub struct EnvironmentOptions {
     pub engine: EngineChoice,
     /// The engine project that holds everything.
     pub project: String,
-    /// What the survey found.
-    pub survey: EngineProbe,
+    /// What the engine was found to be.
+    pub probe: EngineProbe,
     /// Packages that the user lets us install.
     pub packages: Vec<String>,
     /// Images of the flavours that are to be provided.
@@ -232,7 +232,7 @@ fn step(events: &Sender, step: &str) {
     });
 }
 
-/// A stand that is being made.
+/// An environment that is being made.
 struct Making<'a> {
     options: &'a EnvironmentOptions,
     spec: &'a NestSpec,
@@ -252,12 +252,17 @@ impl Making<'_> {
             refresh_lists(packages).await?;
             install(&builders).await?;
         }
-        if matches!(self.options.survey, EngineProbe::Absent(_)) {
+        if matches!(self.options.probe, EngineProbe::Absent(_)) {
             self.build_ahead();
         }
         install(&others).await?;
         step(self.events, "engine");
-        let engine = start_engine(&self.options.engine, self.events).await?;
+        let engine = match &self.options.probe {
+            running @ EngineProbe::Running(_) => running_engine(running).await?,
+            EngineProbe::Installed(_) | EngineProbe::Absent(_) => {
+                start_engine(&self.options.engine, self.events).await?
+            }
+        };
         step(self.events, "project, bridge and pool");
         let ground = EngineProject::ensure(&engine, names, self.spec.storage).await?;
         warn_of(self.spec, &ground, self.events);

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use super::environment::{Environment, EnvironmentError};
 use super::lock::{Holder, Lock, LockError};
 use super::teardown::teardown;
 use crate::config::ConfigError;
-use crate::host::{EngineChoice, run_folder};
+use crate::host::{EngineChoice, run_folder, without_callers_files};
 use crate::matrix::{After, Flavour, Locked, Matrix};
 use crate::name::may_be_nest_lock_of;
 use crate::nest::StopPatience;
@@ -80,8 +80,7 @@ impl Handover {
     pub fn start(&self, lock: &Lock, words: &[std::ffi::OsString]) -> io::Result<()> {
         let work = serde_json::to_vec(self)?;
         let file = lock.duplicate()?;
-        let mut keeper = Command::new(std::env::current_exe()?)
-            .args(words)
+        let mut keeper = without_callers_files(&std::env::current_exe()?, words)
             .stdin(Stdio::piped())
             .stdout(Stdio::from(file))
             .stderr(Stdio::null())

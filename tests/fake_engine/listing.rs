@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dbmatrix::engine::config;
 use dbmatrix::host::Names;
-use dbmatrix::nest::{FindError, Found, list_all, locate, remove_incomplete, wake_nests};
+use dbmatrix::nest::{FindError, Located, list_all, locate, remove_incomplete, wake_nests};
 
 use super::state::Stateful;
 use super::trouble::{NOT_DONE, Trouble};
@@ -51,10 +51,10 @@ async fn listed(host: &Stateful) -> Vec<String> {
     rows.into_iter().map(row).collect()
 }
 
-async fn find(host: &Stateful, flavour: &str, nest: Option<&str>) -> Result<Found, FindError> {
+async fn find(host: &Stateful, flavour: &str, nest: Option<&str>) -> Result<Located, FindError> {
     let located = locate(&host.engine(), &Names::of(PROJECT), flavour, nest).await?;
     located.start().await?;
-    Ok(located.found())
+    Ok(located.clone())
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use dbmatrix::engine::{Engine, Exec, Power};
 use dbmatrix::host::{EngineChoice, EngineProbe, Names, detect_engine};
-use dbmatrix::nest::{Found, locate};
+use dbmatrix::nest::{Located, locate};
 use dbmatrix::route::{GuardError, Routes};
 use dbmatrix::server::{Login, log_in};
 
@@ -336,12 +336,12 @@ pub(crate) fn down(sandbox: &Sandbox) -> Outcome {
 }
 
 /// A flavour of the sandbox's nest.
-pub(crate) fn find(flavour: &str) -> Result<Found, libtest_mimic::Failed> {
+pub(crate) fn find(flavour: &str) -> Result<Located, libtest_mimic::Failed> {
     block_on(async {
         let engine = running().await?;
         let located = locate(&engine, &Names::of(PROJECT), flavour, None).await?;
         located.start().await?;
-        Ok(located.found())
+        Ok(located.clone())
     })
 }
 

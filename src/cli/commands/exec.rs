@@ -93,7 +93,7 @@ async fn authority(
     reached: &Reached,
     folder: &tempfile::TempDir,
 ) -> Result<Option<PathBuf>, Failure> {
-    let found = &reached.found;
+    let found = &reached.located;
     let text = certificate_authority(&reached.server, &found.nest.engine, &found.child.name).await;
     let Some(text) = text.map_err(Failure::not_provided)? else {
         return Ok(None);

@@ -60,7 +60,7 @@ pub(crate) async fn import(global: &Globals, args: &ImportArgs) -> Result<Verdic
     let options = EnvironmentOptions {
         engine: global.engine.clone(),
         project: global.project.clone(),
-        survey: found,
+        probe: found,
         packages,
         images: Vec::new(),
         strict: true,
@@ -214,7 +214,7 @@ async fn ensure(
     let taken = Environment::lock(options, spec, events).await;
     let taken = taken.map_err(Failure::not_provided)?;
     let lock = lock.get_or_init(|| taken);
-    if !matches!(options.survey, EngineProbe::Absent(_)) {
+    if !matches!(options.probe, EngineProbe::Absent(_)) {
         let engine = start_engine(&options.engine, events).await;
         let engine = engine.map_err(Failure::not_provided)?;
         let names = Names::of(&options.project);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dbmatrix::engine::{Exec, FileMode};
-use dbmatrix::nest::Found;
+use dbmatrix::nest::Located;
 
 use super::{Outcome, pull, script_in};
 use crate::sandbox::text;
@@ -50,7 +50,7 @@ tar --create --file /srv/dumps.tar -- *.sql
 "#;
 
 /// Fills the server of `child`, dumps it, and puts the dumps into `folder`.
-pub(super) fn make(child: &Found, flavour: &str, folder: &Path) -> Outcome {
+pub(super) fn make(child: &Located, flavour: &str, folder: &Path) -> Outcome {
     let engine = &child.nest.engine;
     let awkward = Path::new(AWKWARD);
     super::block_on(async {

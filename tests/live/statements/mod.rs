@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dbmatrix::engine::{Exec, FileMode, Opened};
-use dbmatrix::nest::Found;
+use dbmatrix::nest::Located;
 use libtest_mimic::Failed;
 
 use self::log::{Asked, asked_by_database};
@@ -304,14 +304,14 @@ fn matrix(sandbox: &Sandbox, folder: &str, shared: Shared) -> Result<String, Fai
 }
 
 /// Runs a shell script in a child.
-fn script_in(child: &Found, script: Exec) -> Result<String, Failed> {
+fn script_in(child: &Located, script: Exec) -> Result<String, Failed> {
     let script = script.limit(Duration::from_secs(600));
     let output = block_on(async { child.nest.engine.exec(&child.child.name, &script).await })?;
     check(output.success(), output.tail(20))?;
     Ok(output.stdout)
 }
 
-fn feed(child: &Found, client: &str, tar: &Path, files: &str) -> Outcome {
+fn feed(child: &Located, client: &str, tar: &Path, files: &str) -> Outcome {
     let engine = &child.nest.engine;
     block_on(async {
         let pushed = engine.push_file(&child.child.name, "/srv/fed.tar", FileMode::Public, tar);
@@ -326,7 +326,7 @@ fn feed(child: &Found, client: &str, tar: &Path, files: &str) -> Outcome {
 }
 
 /// The bytes of a file in a child.
-fn pull(child: &Found, path: &str) -> Result<Vec<u8>, Failed> {
+fn pull(child: &Located, path: &str) -> Result<Vec<u8>, Failed> {
     block_on(async {
         let opened = child.nest.engine.open(&child.child.name, path).await?;
         let Some(Opened::File(content)) = opened else {
