@@ -34,19 +34,19 @@ fn all_problems_of_a_matrix_are_shown_with_their_places() {
     let sandbox = Sandbox::new(&[("bad.toml", bad)]);
     insta::assert_snapshot!(sandbox.run(&["run", "bad.toml"]), @r"
     error: matrix file `bad.toml` has 2 problem(s)
-      x unknown key `memroy`; did you mean `memory`?
-       ,-[bad.toml:2:1]
-     1 | [nest]
-     2 | memroy = '4GiB'
-       : ^^^^^^
-     3 | 
-       `----
-      x expected a version such as `8.4` or `10.11.18`; found `9.x`
-       ,-[bad.toml:5:10]
-     4 | [[flavour]]
-     5 | server = 'mysql:9.x'
-       :          ^^^^^^^^^^^
-       `----
+    unknown key `memroy`; did you mean `memory`?
+     --> bad.toml:2:1
+      |
+    1 | [nest]
+    2 | memroy = '4GiB'
+      | ^^^^^^
+    3 |
+    expected a version such as `8.4` or `10.11.18`; found `9.x`
+     --> bad.toml:5:10
+      |
+    4 | [[flavour]]
+    5 | server = 'mysql:9.x'
+      |          ^^^^^^^^^^^
     => 2
     ");
 }
@@ -56,11 +56,11 @@ fn a_syntax_error_is_shown_with_its_place() {
     let sandbox = Sandbox::new(&[("bad.toml", "flavours = ['mysql:9.7'\n")]);
     insta::assert_snapshot!(sandbox.run(&["up", "bad.toml"]), @r"
     error: matrix file `bad.toml` has 1 problem(s)
-      x unclosed array, expected `]`
-       ,-[bad.toml:1:24]
-     1 | flavours = ['mysql:9.7'
-       :                        ^
-       `----
+    unclosed array, expected `]`
+     --> bad.toml:1:24
+      |
+    1 | flavours = ['mysql:9.7'
+      |                        ^
     => 2
     ");
 }

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
-};
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use thiserror::Error;
 
 use super::nearest;
@@ -47,18 +47,45 @@ pub struct Problem {
     /// What was expected and what was found.
     pub message: String,
     span: Range<usize>,
-    source_code: NamedSource<String>,
+    text: Arc<str>,
 }
 
-impl Diagnostic for Problem {
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.source_code)
+impl Problem {
+    /// The message, and the place with the lines before and after it.
+    fn excerpt(&self, path: &Path) -> Group<'_> {
+        let text = &*self.text;
+        let start = char_boundary(text, self.span.start);
+        let end = char_boundary(text, self.span.end).max(start);
+        let first = start_of_line(text, start);
+        let lines = start_of_line(text, first.saturating_sub(1));
+        let rest = text[end..].split_inclusive('\n').take(2);
+        let after = end + rest.map(str::len).sum::<usize>();
+        let after = match text[end..after].ends_with('\n') {
+            true => after - 1,
+            false => after,
+        };
+        let snippet = Snippet::source(&text[lines..after])
+            .path(path.display().to_string())
+            .line_start(1 + text[..lines].matches('\n').count())
+            .fold(false)
+            .annotation(AnnotationKind::Primary.span(start - lines..end - lines));
+        Level::ERROR
+            .no_name()
+            .primary_title(&self.message)
+            .element(snippet)
     }
+}
 
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let label = LabeledSpan::new(None, self.span.start, self.span.len());
-        Some(Box::new(std::iter::once(label)))
-    }
+/// The last boundary of a character at or before a byte.
+fn char_boundary(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    let boundary = (0..=at).rev().find(|at| text.is_char_boundary(*at));
+    boundary.unwrap_or(0)
+}
+
+/// Where the line begins in which a byte stands.
+fn start_of_line(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |end| end + 1)
 }
 
 /// Reads a file of which it is known `what` it is.
@@ -105,22 +132,23 @@ impl ConfigError {
 
     /// For people: each problem with the piece of the file that it is about.
     pub fn render(&self, color: bool) -> String {
-        let ConfigError::Problems { problems, .. } = self else {
+        let ConfigError::Problems { path, problems, .. } = self else {
             return self.to_string();
         };
-        let theme = if color {
-            GraphicalTheme::unicode()
-        } else {
-            GraphicalTheme::none()
+        let renderer = match color {
+            true => Renderer::styled().decor_style(DecorStyle::Unicode),
+            false => Renderer::plain(),
         };
-        let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(1);
-        let mut text = format!("{self}\n");
-        for problem in problems {
-            if handler.render_report(&mut text, problem).is_err() {
-                text.push_str(&problem.message);
-            }
+        let excerpts: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.excerpt(path))
+            .collect();
+        let mut text = format!("{self}");
+        for excerpt in &excerpts {
+            text.push('\n');
+            text.push_str(renderer.render(std::slice::from_ref(excerpt)).trim_end());
         }
-        text.trim_end().to_owned()
+        text
     }
 }
 
@@ -172,16 +200,56 @@ impl Problems {
             return Ok(notes.into_iter().map(note).collect());
         }
         found.sort_by_key(|(span, _)| span.start);
+        let whole: Arc<str> = text.into();
         let problem = |(span, message): (Range<usize>, String)| Problem {
             line: line_of(&span),
             message,
             span,
-            source_code: NamedSource::new(path.display().to_string(), text.to_owned()),
+            text: Arc::clone(&whole),
         };
         Err(ConfigError::Problems {
             what,
             path: path.to_owned(),
             problems: found.into_iter().map(problem).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(text: &str, span: Range<usize>) -> String {
+        let problems = Problems::default();
+        problems.add(span, "it is wrong".to_owned());
+        let found = problems.into_result("file", Path::new("a.toml"), text);
+        found.expect_err("a problem").render(false)
+    }
+
+    #[test]
+    fn shows_a_problem_with_the_lines_beside_it() {
+        let text = "a = 1\nb = 2\nc = \"ü\"\nd = 4\ne = 5\n";
+        insta::assert_snapshot!(render(text, 16..20), @r#"
+        file `a.toml` has 1 problem(s)
+        it is wrong
+         --> a.toml:3:5
+          |
+        2 | b = 2
+        3 | c = "ü"
+          |     ^^^
+        4 | d = 4
+        "#);
+    }
+
+    #[test]
+    fn shows_a_problem_wherever_it_is() {
+        let text = "a = \"ü\"\n\nb = [\n  1,\n]";
+        for start in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            for end in start..=text.len() + 2 {
+                let shown = render(text, start..end);
+                assert!(shown.contains("it is wrong\n --> a.toml:"), "{shown}");
+            }
+        }
+        assert!(render("", 0..0).contains("it is wrong"));
     }
 }

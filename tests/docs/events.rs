@@ -32,12 +32,12 @@ fn every_event_and_field_is_documented() {
     let is_there = |word: &str| text.contains(&format!("`{word}`"));
     let field = Regex::new(r"(?m)^ +(?:pub )?([a-z_]+): [A-Z(a-z]").expect("a pattern");
     let variant = Regex::new(r"(?m)^    ([A-Z][A-Za-z]+)(?: \{|\(|,)").expect("a pattern");
-    // Data comes before the code that works with it.
-    let types = Regex::new(r"(?ms)^pub (?:enum|struct) .*?^\}").expect("a pattern");
     let mut seen = 0;
     let mut missing = Vec::new();
+    let types = Regex::new(r"(?ms)^pub (?:enum|struct) .*?^\}").expect("a pattern");
     for source in SOURCES {
         let code = read(&root().join(source));
+        // Data comes before the code that works with it.
         for found in types.find_iter(&code) {
             let names = field.captures_iter(found.as_str());
             let mut words: Vec<String> = names.map(|name| name[1].to_owned()).collect();
