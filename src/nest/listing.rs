@@ -29,7 +29,7 @@ pub struct Listed {
     pub server: String,
     /// What the server said of itself when its golden child was made.
     pub version: String,
-    /// `Running`, `Stopped`, [`PAUSED`] or [`INCOMPLETE`].
+    /// `Running`, `Stopped`, `Paused` or [`INCOMPLETE`].
     pub state: String,
     /// Its IPv4 address.
     pub address: String,
