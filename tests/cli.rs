@@ -41,6 +41,7 @@ fn all_problems_of_a_matrix_are_shown_with_their_places() {
     2 | memroy = '4GiB'
       | ^^^^^^
     3 |
+      |
     expected a version such as `8.4` or `10.11.18`; found `9.x`
      --> bad.toml:5:10
       |

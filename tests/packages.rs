@@ -92,3 +92,29 @@ fn no_package_comes_in_several_versions_without_a_reason() {
         "{gone:?} come in one version now: take them out of `SEVERAL`"
     );
 }
+
+#[test]
+fn what_is_shipped_optimises_what_release_does_not() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let text = std::fs::read_to_string(file).expect("the manifest");
+    let manifest: toml::Table = text.parse().expect("TOML");
+    let level = |profile: &str, package: &str| {
+        let packages = manifest["profile"][profile].get("package")?;
+        packages.get(package)?.get("opt-level")?.as_integer()
+    };
+    let packages = manifest["profile"]["release"]["package"].as_table();
+    for package in packages.expect("levels of packages").keys() {
+        // The one C library gains nothing from 3.
+        if level("release", package) == Some(3) || package == "zstd-sys" {
+            continue;
+        }
+        for profile in ["dist", "bench"] {
+            assert_eq!(
+                level(profile, package),
+                Some(3),
+                "`{profile}` inherits the level of `{package}` from `release`: give it \
+                 `opt-level = 3` in `[profile.{profile}.package]`"
+            );
+        }
+    }
+}

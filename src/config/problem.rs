@@ -60,10 +60,6 @@ impl Problem {
         let lines = start_of_line(text, first.saturating_sub(1));
         let rest = text[end..].split_inclusive('\n').take(2);
         let after = end + rest.map(str::len).sum::<usize>();
-        let after = match text[end..after].ends_with('\n') {
-            true => after - 1,
-            false => after,
-        };
         let snippet = Snippet::source(&text[lines..after])
             .path(path.display().to_string())
             .line_start(1 + text[..lines].matches('\n').count())
@@ -238,6 +234,7 @@ mod tests {
         3 | c = "ü"
           |     ^^^
         4 | d = 4
+          |
         "#);
     }
 
