@@ -269,19 +269,29 @@ fn masked_line(line: &str) -> String {
         }
         return line.to_owned();
     }
-    let Some(key) = line.find("url") else {
-        return line.to_owned();
-    };
-    let rest = &line[key + 3..];
-    let value = rest.trim_start();
-    let Some(value) = value.strip_prefix('=').map(str::trim_start) else {
-        return line.to_owned();
-    };
-    let inner = value.trim_start_matches(['"', '\'']);
-    let is_named = ["env:", "file:"].iter().any(|kind| inner.starts_with(kind));
-    match is_named {
-        true => line.to_owned(),
-        false => hide((line.len() - inner.len()).min(end), end),
+    for (key, _) in line.match_indices("url") {
+        let Some(value) = line[key + 3..].trim_start().strip_prefix('=') else {
+            continue;
+        };
+        let inner = value.trim_start().trim_start_matches(['"', '\'']);
+        let is_named = ["env:", "file:"].iter().any(|kind| inner.starts_with(kind));
+        if !is_named {
+            return hide((line.len() - inner.len()).min(end), end);
+        }
+    }
+    line.to_owned()
+}
+
+/// Refuses the keys of an external server beside a `server`, at their places.
+pub(super) fn refuse_keys(table: &TableReader<'_>) {
+    for key in KEYS {
+        if let Some(span) = table.span_of(key) {
+            table.problem(
+                span,
+                format!("`{key}` is for servers with a `url`; dbmatrix makes this one"),
+            );
+        }
+        table.know(key);
     }
 }
 
@@ -365,6 +375,19 @@ mod tests {
             ] {
                 assert!(!told.contains("hid"), "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn a_url_in_the_wrong_place_is_not_shown() {
+        for text in [
+            "flavours = ['mysql://a:hidden@h/']",
+            "[[flavour]]\nserver = 'mysql://a:hidden@h/'",
+            "flavour = [{ name = 'url', server = 'mysql:9.x', url = 'hidden' }]",
+        ] {
+            let error = Matrix::parse(Path::new("m.toml"), text).expect_err("a bad matrix");
+            let told = format!("{}{}", error.render(false), error.lines().join("\n"));
+            assert!(!told.contains("hidden"), "{told}");
         }
     }
 

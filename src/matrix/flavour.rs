@@ -119,7 +119,7 @@ pub(super) fn read_all(
                 flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
             }
             (Some(server), None) => {
-                reading.refuse_external_keys();
+                external::refuse_keys(&table);
                 let found = reading.flavour(server, name);
                 flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
             }
@@ -169,6 +169,11 @@ struct Reading<'r, 'a> {
 impl Reading<'_, '_> {
     fn flavour(&self, server: Placed<String>, name: Option<Placed<String>>) -> Option<Flavour> {
         let wanted = match catalogue::find(&server.value) {
+            _ if server.value.contains("://") => {
+                let expected = "expected a server such as `mysql:9.7`; a URL is a flavour's `url`";
+                self.report.problem(server.span.clone(), expected);
+                None
+            }
             Ok(wanted) => Some(wanted),
             Err(error) => {
                 self.report.problem(server.span.clone(), error.to_string());
@@ -216,8 +221,8 @@ impl Reading<'_, '_> {
         let external = external::read(self.table, url, self.folder);
         let Some(name) = name else {
             if !self.table.has("name") {
-                let expected = "expected a `name` beside a `url`";
-                self.report.problem(url.span.clone(), expected);
+                self.report
+                    .problem(url.span.clone(), "expected a `name` beside a `url`");
             }
             return None;
         };
@@ -227,18 +232,6 @@ impl Reading<'_, '_> {
             required,
             source: Source::External(external?),
         })
-    }
-
-    fn refuse_external_keys(&self) {
-        for key in external::KEYS {
-            if let Some(span) = self.table.span_of(key) {
-                self.report.problem(
-                    span,
-                    format!("`{key}` is for servers with a `url`; dbmatrix makes this one"),
-                );
-            }
-            self.table.know(key);
-        }
     }
 
     /// Marks keys as known that were not asked for after an earlier problem.

@@ -65,8 +65,16 @@ pub(super) fn check_query(tokens: &[Token<'_>]) -> Result<(), NotReading> {
     }
 }
 
+/// Checks expressions, in which there may be queries.
+pub(super) fn check_values(tokens: &[Token<'_>]) -> Result<(), NotReading> {
+    match tokens.iter().any(|token| token.is_word("SELECT")) {
+        true => check_query(tokens),
+        false => check_expressions(tokens),
+    }
+}
+
 /// Checks that none but known functions are called.
-pub(super) fn check_expressions(tokens: &[Token<'_>]) -> Result<(), NotReading> {
+fn check_expressions(tokens: &[Token<'_>]) -> Result<(), NotReading> {
     for (at, pair) in tokens.windows(2).enumerate() {
         let [token, Token::Sign(b'(')] = pair else {
             continue;

@@ -1,6 +1,6 @@
 //! What a statement does, by its first words.
 
-use super::query::{check_expressions, check_query};
+use super::query::{check_query, check_values};
 use super::session::check_set;
 use super::token::{Modes, Token};
 use super::{NotReading, check};
@@ -18,7 +18,7 @@ pub(super) fn check_statement(tokens: &[Token<'_>], modes: Modes) -> Result<(), 
     };
     match verb.to_ascii_uppercase().as_str() {
         "SELECT" | "WITH" | "VALUES" | "TABLE" => check_query(tokens),
-        "SHOW" | "DO" | "HELP" => check_expressions(rest),
+        "SHOW" | "DO" | "HELP" => check_values(rest),
         "DESCRIBE" | "DESC" | "EXPLAIN" => check_explain(rest),
         // Of MariaDB; it runs what it explains.
         "ANALYZE" if !begins(rest, &["TABLE"]) && !begins(rest, &["LOCAL"]) => check_explain(rest),
@@ -33,9 +33,7 @@ pub(super) fn check_statement(tokens: &[Token<'_>], modes: Modes) -> Result<(), 
         "EXECUTE" => check_execute(rest, modes),
         "DEALLOCATE" | "DROP" if begins(rest, &["PREPARE"]) && rest.len() == 2 => Ok(()),
         "HANDLER" => check_handler(rest),
-        "CHECKSUM" if begins(rest, &["TABLE"]) || begins(rest, &["TABLES"]) => {
-            check_expressions(rest)
-        }
+        "CHECKSUM" if begins(rest, &["TABLE"]) || begins(rest, &["TABLES"]) => check_values(rest),
         "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "TRUNCATE" | "LOAD" | "IMPORT" | "CREATE"
         | "ALTER" | "DROP" | "RENAME" | "GRANT" | "REVOKE" => Err(NotReading::writes(verb)),
         other => Err(NotReading::may_write(other)),
@@ -169,7 +167,7 @@ fn check_execute(rest: &[Token<'_>], modes: Modes) -> Result<(), NotReading> {
 fn check_using(tail: &[Token<'_>]) -> Result<(), NotReading> {
     match tail {
         [] => Ok(()),
-        [using, values @ ..] if using.is_word("USING") => check_expressions(values),
+        [using, values @ ..] if using.is_word("USING") => check_values(values),
         _ => Err(NotReading::may_write("EXECUTE")),
     }
 }
@@ -191,7 +189,7 @@ fn check_handler(rest: &[Token<'_>]) -> Result<(), NotReading> {
         .take(3)
         .any(|token| verbs.iter().any(|verb| token.is_word(verb)));
     match names_verb {
-        true => check_expressions(rest),
+        true => check_values(rest),
         false => Err(NotReading::may_write("HANDLER")),
     }
 }

@@ -1,7 +1,7 @@
 //! `SET`: what of a session may be changed where only reading is allowed.
 
 use super::NotReading;
-use super::query::check_expressions;
+use super::query::check_values;
 use super::rules::begins;
 use super::token::{SAFE_CHARSETS, Token};
 
@@ -128,7 +128,7 @@ fn check_part(part: &[Token<'_>]) -> Result<(), NotReading> {
             Token::Sign(b':'),
             Token::Sign(b'='),
             value @ ..,
-        ] => check_value(value),
+        ] => check_values(value),
         [Token::System, scope, Token::Sign(b'.'), tail @ ..]
             if scope.is_word("SESSION") || scope.is_word("LOCAL") =>
         {
@@ -159,17 +159,8 @@ fn check_variable(tokens: &[Token<'_>]) -> Result<(), NotReading> {
         return check_sql_mode(value);
     }
     match VARIABLES.contains(&name.as_str()) {
-        true => check_value(value),
+        true => check_values(value),
         false => Err(NotReading::may_write(&format!("SET {name}"))),
-    }
-}
-
-/// A value must not be a query in disguise.
-fn check_value(value: &[Token<'_>]) -> Result<(), NotReading> {
-    let is_query = value.iter().any(|token| token.is_word("SELECT"));
-    match is_query {
-        true => super::query::check_query(value),
-        false => check_expressions(value),
     }
 }
 

@@ -138,7 +138,8 @@ fn helpers() -> Vec<String> {
     let lines = processes.filter_map(|entry| {
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let is_helper = line.contains("dbmatrix-sudoer root-helper");
+        // sudo itself, which has all of the variables, begins it and goes.
+        let is_helper = line.contains("dbmatrix-sudoer root-helper") && line.contains(" --stay");
         is_helper.then(|| format!("{} {line}", entry.file_name().display()))
     });
     lines.collect()
