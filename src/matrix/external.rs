@@ -13,13 +13,14 @@ use crate::session::{Authorities, Endpoint, ServerUrl, Tenancy, TlsMode, UrlErro
 /// Keys that only an external server has.
 pub(super) const KEYS: [&str; 3] = ["tls", "ca", "permissions"];
 /// Keys that only a server has which dbmatrix makes.
-pub(super) const MANAGED_KEYS: [&str; 12] = [
+pub(super) const MANAGED_KEYS: [&str; 13] = [
     "server",
     "source",
     "service",
     "image",
     "settings-folder",
     "settings",
+    "memory-profile",
     "footprint",
     "durability",
     "packages",
@@ -189,8 +190,8 @@ pub(super) fn read(
                      it is"
                 ),
             );
+            table.know(key);
         }
-        table.know(key);
     }
     let source = match url.value.trim() {
         text if text.starts_with("env:") => Ok(UrlSource::Variable(text[4..].to_owned())),

@@ -24,6 +24,8 @@ pub struct Section {
     pub about: &'static str,
     /// Its keys, in the order of the reference.
     pub keys: &'static [Key],
+    /// Keys of which one must be there.
+    pub any_of: &'static [&'static str],
 }
 
 /// A key of a table.
@@ -190,6 +192,11 @@ fn table_schema(section: &Section) -> Map<String, Value> {
     schema.insert("description".to_owned(), plain(section.about).into());
     schema.insert("properties".to_owned(), properties.into());
     schema.insert("additionalProperties".to_owned(), false.into());
+    if !section.any_of.is_empty() {
+        let any = section.any_of.iter();
+        let any: Vec<Value> = any.map(|key| json!({ "required": [key] })).collect();
+        schema.insert("anyOf".to_owned(), any.into());
+    }
     if !required.is_empty() {
         schema.insert("required".to_owned(), required.into());
     }

@@ -7,7 +7,7 @@ use super::summary_table::{Detail, Grid};
 use super::text::{Colour, count, indented, span};
 use crate::event::{CaseResult, CellVerdict, Verdict};
 
-/// Files of a flavour of which it is told why they were not sent.
+/// Files of a flavour that were not sent, with the reason.
 const MOST_FORBIDDEN: usize = 20;
 
 /// A record as a terminal shows it.

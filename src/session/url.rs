@@ -1,6 +1,6 @@
 //! `mysql://user:password@host:port/database`: where a server is and who logs in.
 //!
-//! What is wrong with a URL is told without a letter of it, since any part may be
+//! Problems of a URL are reported without a letter of it, since any part may be
 //! a password that stands in the wrong place.
 
 use std::net::Ipv6Addr;

@@ -78,6 +78,7 @@ const TOP: Section = Section {
         key("flavour", Tables("flavour"), "none", "servers"),
         key("suite", Tables("suite"), "none", "what to run"),
     ],
+    any_of: &[],
 };
 
 const NEST: Section = Section {
@@ -134,6 +135,7 @@ const NEST: Section = Section {
             "image of the nest; must carry the package `incus-base`",
         ),
     ],
+    any_of: &[],
 };
 
 const RUN: Section = Section {
@@ -154,6 +156,7 @@ const RUN: Section = Section {
             "what becomes of the servers, see [After a run](at-hand.md#after-a-run); `--after` overrides it",
         ),
     ],
+    any_of: &[],
 };
 
 const SETTINGS: Key = key(
@@ -181,6 +184,7 @@ const DEFAULTS: Section = Section {
     title: "[defaults]",
     about: "How every server is set, unless its flavour says otherwise.",
     keys: &[SETTINGS, MEMORY_PROFILE, DURABILITY, FOOTPRINT],
+    any_of: &[],
 };
 
 const IMAGE: Section = Section {
@@ -207,6 +211,7 @@ const IMAGE: Section = Section {
         ),
         key("packages", Texts, "none", "more packages for the image"),
     ],
+    any_of: &[],
 };
 
 const FLAVOUR: Section = Section {
@@ -214,10 +219,11 @@ const FLAVOUR: Section = Section {
     title: "[[flavour]]",
     about: "A server, and how dbmatrix installs it. After the start dbmatrix asks the server for its family and version; another one than the matrix names is an error. `dbmatrix catalogue` lists the servers that need nothing but `server`.",
     keys: &[
-        required(
+        key(
             "server",
             SERVER,
-            "`\"family:version\"`; `mysql:lts`, `mysql:innovation`, `mariadb:lts` and the like work too; `mysql:8.4.6` pins a release",
+            "none",
+            "`\"family:version\"`, which dbmatrix installs; this or `url` must be there; `mysql:lts`, `mysql:innovation`, `mariadb:lts` and the like work too; `mysql:8.4.6` pins a release",
         ),
         key(
             "name",
@@ -288,7 +294,41 @@ const FLAVOUR: Section = Section {
             "none",
             "a binary tarball in place of packages",
         ),
+        key(
+            "url",
+            Text,
+            "none",
+            "in place of `server`: a server that somebody else keeps, as `\"env:VARIABLE\"`, `\"file:PATH\"` or a URL; see [external servers](external-servers.md)",
+        ),
+        key(
+            "tls",
+            Word(
+                &[
+                    "disabled",
+                    "preferred",
+                    "required",
+                    "verify-ca",
+                    "verify-identity",
+                ],
+                &[],
+            ),
+            "`\"preferred\"`",
+            "with `url`: how the connection is protected",
+        ),
+        key(
+            "ca",
+            Text,
+            "public authorities",
+            "with `url`: a PEM file with the certificate authorities that vouch for the server",
+        ),
+        key(
+            "permissions",
+            Word(&["read-only", "own-databases"], &[]),
+            "`\"read-only\"`",
+            "with `url`: whether only statements that read are sent, or suites run in databases of their own",
+        ),
     ],
+    any_of: &["server", "url"],
 };
 
 const REPOSITORY: Section = Section {
@@ -322,6 +362,7 @@ const REPOSITORY: Section = Section {
             "which keys may sign",
         ),
     ],
+    any_of: &[],
 };
 
 const TARBALL: Section = Section {
@@ -338,6 +379,7 @@ const TARBALL: Section = Section {
             "its SHA-256; dbmatrix checks it wherever it is given",
         ),
     ],
+    any_of: &[],
 };
 
 const SUITE: Section = Section {
@@ -468,6 +510,7 @@ const SUITE: Section = Section {
             "patterns of the names of tests to leave out",
         ),
     ],
+    any_of: &[],
 };
 
 const REPLACE: Section = Section {
@@ -478,4 +521,5 @@ const REPLACE: Section = Section {
         required("pattern", Text, "a regular expression"),
         key("with", Text, "`\"<…>\"`", "what stands in its place"),
     ],
+    any_of: &[],
 };

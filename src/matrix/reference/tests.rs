@@ -28,6 +28,9 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
 name = 'unpacked'
 server = 'mysql:5.6'
 tarball = { path = 'x.tgz' }
+[[flavour]]
+name = 'external'
+url = 'env:URL'
 [[suite]]
 name = 'files'
 files = ['sql/types.slt']
@@ -144,6 +147,7 @@ fn with(section: &Section, key: &Key, value: Value) -> String {
     let at = match (section.path, key.name) {
         ("suite", "command" | "folder" | "environment") => 1,
         ("suite", "mysqltest" | "tests" | "skip") => 2,
+        ("flavour", "url" | "tls" | "ca" | "permissions") => 2,
         _ => 0,
     };
     let mut tables = tables_of(&mut whole, section.path);
