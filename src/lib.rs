@@ -5,8 +5,7 @@
 //! `cli`, `app`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
 //! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
 //! `catalogue`, `engine`, `privilege`, `session`, `read_only`, `outcome`, `sql_text`, `config`,
-//! `shard`, `file`, `digest`, `name_rule`,
-//! `version`.
+//! `shard`, `file`, `digest`, `name_rule`, `version`, `platform`.
 
 mod app;
 pub mod catalogue;
@@ -29,6 +28,7 @@ pub mod name_rule;
 pub mod nest;
 pub mod outcome;
 pub mod plan;
+mod platform;
 pub mod privilege;
 pub mod prompt;
 pub mod read_only;

@@ -7,10 +7,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::net::sockopt::socket_peercred;
-use rustix::system::sysinfo;
-
 use super::connection::Transport;
+use crate::platform::{socket_peercred, sysinfo};
 use crate::privilege;
 
 /// Of Incus and of LXD.

@@ -4,8 +4,10 @@ use std::fs;
 
 use rustix::fs::statfs;
 
+use crate::platform::FsWord;
+
 /// File system type of a cgroup2 mount (`CGROUP2_SUPER_MAGIC` in linux/magic.h).
-const CGROUP2_MAGIC: i64 = 0x6367_7270;
+const CGROUP2_MAGIC: FsWord = 0x6367_7270;
 
 /// Limits that somebody asks for.
 #[derive(Debug, Clone, Copy, Default)]

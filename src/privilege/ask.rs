@@ -2,17 +2,16 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::net::sockopt::socket_peercred;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, socket_with};
 use thiserror::Error;
 
 use super::{Answer, Request, is_root, receive, send};
+use crate::platform::{AT_ONCE, SocketAddrExt, socket_peercred};
 
 /// How long the helper may take to connect to a socket.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -91,8 +90,7 @@ pub fn connect(path: &Path) -> io::Result<UnixStream> {
 }
 
 fn connect_at_once(path: &Path) -> io::Result<UnixStream> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, AT_ONCE, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     let stream = UnixStream::from(socket);
     stream.set_nonblocking(false)?;

@@ -8,17 +8,16 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::socket_peercred;
 use thiserror::Error;
 use tokio::process::Command;
 
 use super::ask::keep_helper;
 use super::{Greeting, has_helper, receive};
+use crate::platform::{SocketAddrExt, socket_peercred};
 
 /// How long a helper and its user wait for each other.
 pub(crate) const WAIT: Duration = Duration::from_secs(10);

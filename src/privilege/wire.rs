@@ -7,11 +7,13 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer, SendAncillaryMessage, recvmsg,
+    sendmsg,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::platform::{NO_SIGNAL, NOT_INHERITED};
 
 /// Bytes that a message may have.
 const LONGEST: usize = 64 * 1024;
@@ -34,12 +36,7 @@ pub fn send(
     let mut control = SendAncillaryBuffer::new(&mut space);
     let all = [passed];
     control.push(SendAncillaryMessage::ScmRights(&all));
-    let sent = sendmsg(
-        stream,
-        &[IoSlice::new(&line)],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )?;
+    let sent = sendmsg(stream, &[IoSlice::new(&line)], &mut control, NO_SIGNAL)?;
     stream.write_all(&line[sent..])
 }
 
@@ -57,7 +54,7 @@ pub fn receive<T: DeserializeOwned>(
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let parts = &mut [IoSliceMut::new(&mut chunk)];
-        let got = recvmsg(stream, parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+        let got = recvmsg(stream, parts, &mut control, NOT_INHERITED)?;
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(all) = message {
                 passed = all.last().or(passed);

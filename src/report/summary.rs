@@ -151,7 +151,8 @@ impl<'a> Summary<'a> {
                 self.colour.bad("a report could not be written")
             }
             Verdict::NotProvided => self.colour.bad("a required flavour could not be provided"),
-            Verdict::Misused | Verdict::Interrupted => self.colour.bad("interrupted"),
+            Verdict::Misused => self.colour.bad("nothing ran"),
+            Verdict::Interrupted => self.colour.bad("interrupted"),
         };
         let flavours = match record.unavailable.len() {
             0 => count(record.servers.len(), "flavour"),

@@ -7,16 +7,15 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use rustix::fs::Mode;
-use rustix::net::sockopt::socket_peercred;
 use thiserror::Error;
 
+use crate::platform::{SocketAddrExt, socket_peercred};
 use crate::privilege::{WAIT, is_root};
 
 /// Where a helper finds programs.

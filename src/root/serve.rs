@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::net::UCred;
-use rustix::net::sockopt::socket_peercred;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, WeakSender, channel};
 
 use super::Scope;
 use super::verb::carry_out;
+use crate::platform::{SocketAddrExt, UCred, socket_peercred};
 use crate::privilege::{Answer, Greeting, Request, abstract_name, receive, send};
 use crate::run::Lock;
 

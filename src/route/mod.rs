@@ -9,16 +9,27 @@
 //! connection the [`Guard`] asks the kernel for the way. Where a proxy of the engine
 //! leads to a child, the kernel is asked who listens on its port.
 
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
 mod entry;
 mod error;
 mod guard;
 mod port;
+#[cfg(target_os = "linux")]
 mod reconcile;
 mod subnet;
+#[cfg(target_os = "linux")]
 mod sudo;
+#[cfg(target_os = "linux")]
 mod table;
 
+#[cfg(not(target_os = "linux"))]
+use elsewhere as entry;
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{ForeignNetwork, RouteLookup, Routes};
 pub use error::RouteError;
 pub use guard::{Guard, GuardError, Reach};
 pub use subnet::{overlap, pick_subnet};
+#[cfg(target_os = "linux")]
 pub use table::{ForeignNetwork, RouteLookup, Routes};

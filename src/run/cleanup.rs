@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::database::{PLACEHOLDER, PREFIX};
-use super::guests;
+use super::guest_databases;
 use crate::outcome::{Outcome, Value};
 use crate::session::{Connect, Session, SessionError, Tenancy};
 use crate::sql_text::escape_bytes;
@@ -182,7 +182,7 @@ async fn clean_up_as_guest(server: &impl Connect, database: &str, own: &[u32]) -
         Ok::<(), Trouble>(())
     });
     match cleaned.await {
-        Ok(Ok(())) => guests::forget(database),
+        Ok(Ok(())) => guest_databases::record_dropped(database),
         Ok(Err(Trouble(why))) => left.push(format!("its database `{database}` ({why})")),
         Err(_) => left.push(format!(
             "its database `{database}` (the server did not drop it within {} s)",

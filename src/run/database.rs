@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{cleanup, guests};
+use super::{cleanup, guest_databases};
 use crate::outcome::Outcome;
 use crate::session::{Connect, Session, SessionError, Tenancy};
 
@@ -32,7 +32,7 @@ pub(super) async fn create(server: &impl Connect, database: &str) -> Result<Sess
         return opened.map_err(|error| error.to_string());
     }
     if server.tenancy() == Tenancy::Guest {
-        guests::note(database);
+        guest_databases::record_made(database);
     }
     let opened = server.connect(None).await;
     let mut session = opened.map_err(|error| error.to_string())?;

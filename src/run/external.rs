@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::cleanup::drop_own;
-use super::guests;
+use super::guest_databases;
 use crate::event::{Event, Phase, Sender, ServerFacts};
 use crate::matrix::{External, Flavour, Isolation, SuiteKind, SuiteSpec};
 use crate::server::{Server, log_in_to_external};
@@ -65,7 +65,7 @@ pub async fn drop_own_databases(flavours: &[Flavour]) -> Vec<String> {
 /// The same on one server.
 pub async fn drop_own_databases_on(server: &impl Connect, flavour: &str) -> Vec<String> {
     // Which of several servers has which of them is not known here.
-    let databases = guests::left();
+    let databases = guest_databases::remaining();
     if server.tenancy() != Tenancy::Guest || databases.is_empty() {
         return Vec::new();
     }
@@ -102,5 +102,48 @@ pub(super) fn refusal(suite: &SuiteSpec, tenancy: Tenancy) -> Option<String> {
                 .to_owned(),
         ),
         SuiteKind::Command(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::matrix::Matrix;
+
+    #[test]
+    fn suites_that_an_external_server_cannot_run_are_refused_by_their_reason() {
+        let text = "\
+[[flavour]]
+name = 'a'
+url = 'env:A'
+[[suite]]
+name = 'files'
+files = ['sql/types.slt']
+[[suite]]
+name = 'copy'
+files = ['sql/types.slt']
+isolation = 'clone'
+[[suite]]
+name = 'command'
+command = ['true']
+[[suite]]
+name = 'own'
+mysqltest = 'mariadb'
+tests = ['main.*']
+";
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/m.toml"));
+        let matrix = Matrix::parse(path, text).map_err(|error| error.lines());
+        let suites = matrix.expect("a matrix").suites;
+        let refused = |tenancy| {
+            let all = suites
+                .iter()
+                .filter(|suite| refusal(suite, tenancy).is_some());
+            all.map(|suite| suite.name.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(Tenancy::Owner), [""; 0]);
+        assert_eq!(refused(Tenancy::Guest), ["copy", "own"]);
+        assert_eq!(refused(Tenancy::Reader), ["copy", "command", "own"]);
     }
 }

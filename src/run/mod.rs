@@ -16,7 +16,7 @@ mod expectations;
 mod external;
 mod fail_fast;
 mod flavour;
-mod guests;
+mod guest_databases;
 mod keeper;
 mod known_failures;
 mod lock;
@@ -72,7 +72,7 @@ use scheduler::Job;
 use side_by_side::run_flavours;
 use supply::{Servers, Site, Supply};
 use vacancy::Activity;
-use work::{About, Work};
+use work::{FlavourFacts, Work};
 
 use crate::event::{CaseResult, Event, Sender};
 use crate::matrix::{Expect, FilesSpec, Flavour, Isolation, Source, SuiteKind};
@@ -179,7 +179,7 @@ pub async fn run(
                     }
                     _ => None,
                 };
-                let about = About::of(&flavour.name, &server.identity)
+                let about = FlavourFacts::of(&flavour.name, &server.identity)
                     .on(server.tenancy(), &server.defaults.sql_mode);
                 let supply = Servers::new(server, site.clone(), &context.events);
                 let work = Work::new(supply, about, &plan, context.clone());

@@ -31,12 +31,12 @@ use crate::version::Identity;
 pub(super) struct Work<P> {
     pub(super) supply: Arc<P>,
     pub(super) context: RunContext,
-    about: About,
+    about: FlavourFacts,
     cells: Vec<CellWork>,
 }
 
 /// What is known of a flavour whose server somebody is logged in to.
-pub(super) struct About {
+pub(super) struct FlavourFacts {
     /// What conditions are asked of, but for a suite's labels.
     facts: Facts,
     /// What dbmatrix is on the server.
@@ -45,10 +45,10 @@ pub(super) struct About {
     modes: Modes,
 }
 
-impl About {
+impl FlavourFacts {
     /// A flavour whose server dbmatrix may do anything to.
     pub(super) fn of(flavour: &str, identity: &Identity) -> Self {
-        About {
+        FlavourFacts {
             facts: Facts {
                 flavour: flavour.to_owned(),
                 family: identity.family,
@@ -67,7 +67,7 @@ impl About {
             "" => Modes::default(),
             known => Modes::of_sql_mode(known),
         };
-        About {
+        FlavourFacts {
             tenancy,
             modes,
             ..self
@@ -83,7 +83,7 @@ struct CellWork {
 
 impl<P> Work<P> {
     /// The plan's cells of a flavour.
-    pub(super) fn new(supply: P, about: About, plan: &Plan, context: RunContext) -> Self {
+    pub(super) fn new(supply: P, about: FlavourFacts, plan: &Plan, context: RunContext) -> Self {
         let flavour = about.facts.flavour.as_str();
         let cells = plan
             .suite_runs
@@ -277,7 +277,7 @@ pub async fn run_files_on<S: Connect + 'static>(
     let mut plan = plan.clone();
     plan.suite_runs
         .retain(|cell| matches!(cell.suite.kind, SuiteKind::Files(_)));
-    let about = About::of(flavour, identity).on(server.tenancy(), "");
+    let about = FlavourFacts::of(flavour, identity).on(server.tenancy(), "");
     let supply = Only::new(server);
     let work = Arc::new(Work::new(supply, about, &plan, context));
     let run = |unit: Job| {

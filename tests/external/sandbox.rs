@@ -77,13 +77,16 @@ impl Sandbox {
             .unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Ends the servers.
+    /// Ends the servers and removes all files.
     pub(crate) fn end(&self) {
         if let Some(server) = self.mariadb.get() {
             server.lock().expect("no trial is at it").stop();
         }
         if let Some(server) = self.mysql.get() {
             server.lock().expect("no trial is at it").stop();
+        }
+        if let Some(folder) = self.folder.get() {
+            let _ = std::fs::remove_dir_all(folder.path());
         }
     }
 

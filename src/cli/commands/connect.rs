@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use console::Term;
-use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
+use rustix::fs::{Mode, fchmod};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::ad_hoc::{bring_up, is_server};
@@ -16,6 +16,7 @@ use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{Client, ConnectArgs};
 use crate::event::Verdict;
 use crate::nest::Located;
+use crate::platform::{MemfdFlags, memfd_create};
 use crate::prompt::{Ended, Format, InputMode, Repl, ReplSession, Source, View};
 use crate::server::Server;
 use crate::session::{Connect, Tenancy};

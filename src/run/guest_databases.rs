@@ -8,18 +8,18 @@ use std::sync::{Mutex, PoisonError};
 
 static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-pub(super) fn note(database: &str) {
+pub(super) fn record_made(database: &str) {
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     made.insert(database.to_owned());
 }
 
-pub(super) fn forget(database: &str) {
+pub(super) fn record_dropped(database: &str) {
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     made.remove(database);
 }
 
 /// All that are left.
-pub(super) fn left() -> Vec<String> {
+pub(super) fn remaining() -> Vec<String> {
     let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     made.iter().cloned().collect()
 }

@@ -1,0 +1,116 @@
+//! Routes on systems whose kernel dbmatrix does not speak with.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::RouteError;
+
+/// As on Linux, where it marks our routes.
+pub(super) const PROTOCOL: u8 = 219;
+
+/// No connection to the kernel's routing.
+#[derive(Debug, Clone)]
+pub struct Routes;
+
+/// The way that the kernel would send a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteLookup {
+    /// Name of the interface that it would leave by.
+    pub interface: String,
+    /// The next hop; none where the address is on the interface's own link.
+    pub gateway: Option<Ipv4Addr>,
+    /// The source address that the kernel would choose.
+    pub source: Option<Ipv4Addr>,
+}
+
+/// A network that is none of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignNetwork {
+    /// Its addresses.
+    pub subnet: Ipv4Net,
+    /// The interface that leads there; none where there are several.
+    pub interface: Option<String>,
+    /// Its route.
+    pub route: String,
+}
+
+impl fmt::Display for RouteLookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dev {}", self.interface)
+    }
+}
+
+fn unsupported<T>() -> Result<T, RouteError> {
+    Err(RouteError::Netlink {
+        what: "look at the routes".to_owned(),
+        reason: "dbmatrix makes servers on Linux alone".to_owned(),
+    })
+}
+
+impl Routes {
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open() -> Result<Self, RouteError> {
+        unsupported()
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn taken(&self) -> Result<Vec<Ipv4Net>, RouteError> {
+        unsupported()
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn ours(&self) -> Result<Vec<Ipv4Net>, RouteError> {
+        unsupported()
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn ensure(&self, _: Ipv4Net, _: Ipv4Addr, _: &str) -> Result<(), RouteError> {
+        unsupported()
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn is_set(&self, _: Ipv4Net, _: Ipv4Addr, _: &str) -> Result<bool, RouteError> {
+        unsupported()
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn others(&self) -> Result<Vec<ForeignNetwork>, RouteError> {
+        unsupported()
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn remove(&self, _: Ipv4Net) -> Result<(), RouteError> {
+        unsupported()
+    }
+
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn lookup(&self, _: Ipv4Addr) -> Result<Option<RouteLookup>, RouteError> {
+        unsupported()
+    }
+}
