@@ -94,7 +94,7 @@ pub(crate) fn goes_away(sandbox: &Sandbox) -> Outcome {
     let ran = project.run(&["run", "m.toml", "--jobs", "1"])?;
     ran.expect(1)?
         .says("good")?
-        .says("ended early")?
+        .says("aborted")?
         .says("no new session could be opened")?
         .within(Duration::from_secs(60))?;
     Ok(())
