@@ -38,6 +38,8 @@ impl<'a> Sudoer<'a> {
         sandbox.need("sudo", "sudo")?;
         let home = sandbox.folder.join("sudoer");
         std::fs::set_permissions(&sandbox.folder, open())?;
+        // One that an earlier test could not remove goes, with all that it runs.
+        let _ = sandbox.system("userdel", &["--force", "--remove", USER]);
         sandbox.system(
             "useradd",
             &["--create-home", "--home-dir", text(&home), USER],
@@ -120,7 +122,8 @@ impl<'a> Sudoer<'a> {
 impl Drop for Sudoer<'_> {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(rules());
-        let _ = self.sandbox.system("userdel", &["--remove", USER]);
+        let removed = ["--force", "--remove", USER];
+        let _ = self.sandbox.system("userdel", &removed);
     }
 }
 
