@@ -1,11 +1,11 @@
 //! Routes on systems whose kernel dbmatrix does not speak with.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
 use super::RouteError;
+use super::answer::{ForeignNetwork, RouteLookup};
 
 /// As on Linux, where it marks our routes.
 pub(super) const PROTOCOL: u8 = 219;
@@ -13,34 +13,6 @@ pub(super) const PROTOCOL: u8 = 219;
 /// No connection to the kernel's routing.
 #[derive(Debug, Clone)]
 pub struct Routes;
-
-/// The way that the kernel would send a packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteLookup {
-    /// Name of the interface that it would leave by.
-    pub interface: String,
-    /// The next hop; none where the address is on the interface's own link.
-    pub gateway: Option<Ipv4Addr>,
-    /// The source address that the kernel would choose.
-    pub source: Option<Ipv4Addr>,
-}
-
-/// A network that is none of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignNetwork {
-    /// Its addresses.
-    pub subnet: Ipv4Net,
-    /// The interface that leads there; none where there are several.
-    pub interface: Option<String>,
-    /// Its route.
-    pub route: String,
-}
-
-impl fmt::Display for RouteLookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "dev {}", self.interface)
-    }
-}
 
 fn unsupported<T>() -> Result<T, RouteError> {
     Err(RouteError::Netlink {

@@ -9,6 +9,7 @@
 //! connection the [`Guard`] asks the kernel for the way. Where a proxy of the engine
 //! leads to a child, the kernel is asked who listens on its port.
 
+mod answer;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(target_os = "linux")]
@@ -24,12 +25,13 @@ mod sudo;
 #[cfg(target_os = "linux")]
 mod table;
 
+pub use answer::{ForeignNetwork, RouteLookup};
 #[cfg(not(target_os = "linux"))]
 use elsewhere as entry;
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{ForeignNetwork, RouteLookup, Routes};
+pub use elsewhere::Routes;
 pub use error::RouteError;
 pub use guard::{Guard, GuardError, Reach};
 pub use subnet::{overlap, pick_subnet};
 #[cfg(target_os = "linux")]
-pub use table::{ForeignNetwork, RouteLookup, Routes};
+pub use table::Routes;

@@ -1,6 +1,5 @@
 //! The kernel's routing tables, over rtnetlink.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::TryStreamExt;
@@ -11,6 +10,7 @@ use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage}
 use rtnetlink::{Handle, RouteMessageBuilder};
 use rustix::io::Errno;
 
+use super::answer::{ForeignNetwork, RouteLookup};
 use super::entry::{Entry, Hop};
 use super::reconcile::{Change, changes, removals};
 use super::subnet::WIDEST;
@@ -24,37 +24,6 @@ const ROUNDS: usize = 3;
 #[derive(Debug, Clone)]
 pub struct Routes {
     handle: Handle,
-}
-
-/// The way that the kernel would send a packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteLookup {
-    /// Name of the interface that it would leave by.
-    pub interface: String,
-    /// The next hop; none where the address is on the interface's own link.
-    pub gateway: Option<Ipv4Addr>,
-    /// The source address that the kernel would choose.
-    pub source: Option<Ipv4Addr>,
-}
-
-/// A network that is none of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignNetwork {
-    /// Its addresses.
-    pub subnet: Ipv4Net,
-    /// The interface that leads there; none where there are several.
-    pub interface: Option<String>,
-    /// Its route, as `ip route` writes it.
-    pub route: String,
-}
-
-impl fmt::Display for RouteLookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.gateway {
-            Some(gateway) => write!(f, "via {gateway} dev {}", self.interface),
-            None => write!(f, "dev {}", self.interface),
-        }
-    }
 }
 
 impl Routes {

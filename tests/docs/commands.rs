@@ -119,7 +119,7 @@ fn every_command_of_the_documentation_is_understood() {
     assert!(lines.len() > 80, "{} commands", lines.len());
     let mut wrong = Vec::new();
     for line in &lines {
-        // `freeze` and the like are told of without a flavour.
+        // Messages name `freeze` and the like without a flavour.
         let good = [
             ErrorKind::DisplayHelp,
             ErrorKind::DisplayVersion,
