@@ -104,7 +104,11 @@ impl Plan {
         }
         let mut flavours = flavours;
         if selection.shard.is_some() {
-            flavours.retain(|flavour| suite_runs.iter().any(|cell| cell.flavour == flavour.name));
+            flavours.retain(|flavour| {
+                suite_runs
+                    .iter()
+                    .any(|suite_run| suite_run.flavour == flavour.name)
+            });
         }
         Ok(Plan {
             suite_runs,

@@ -50,6 +50,23 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
+    /// A case that ended before its last step, and why.
+    pub fn aborted(reason: impl Into<String>) -> Self {
+        CaseResult {
+            aborted: Some(reason.into()),
+            ..CaseResult::default()
+        }
+    }
+
+    /// A case that was skipped, and why.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        CaseResult {
+            skipped: 1,
+            note: Some(reason.into()),
+            ..CaseResult::default()
+        }
+    }
+
     /// Whether nothing failed.
     pub fn is_good(&self) -> bool {
         self.failed == 0 && self.aborted.is_none()
@@ -100,7 +117,7 @@ pub enum CellVerdict {
 }
 
 /// A step that was not as expected.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failure {
     /// Line in the file, from 1.
     pub line: usize,

@@ -1,5 +1,10 @@
 //! The container in which `mysqltest` runs.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
 use super::{BenchError, Program};
 use crate::digest::Digest;
 use crate::engine::Exec;
@@ -16,6 +21,31 @@ const QUIET: &str = r#"
 systemctl disable --quiet --now mariadb.service mysql.service 2> /dev/null || true
 mkdir -p /var/lib/dbmatrix-mysqltest
 "#;
+
+/// The containers of a run, by program: whichever flavour comes first makes one.
+#[derive(Debug, Clone, Default)]
+pub struct TestDrivers(Arc<Mutex<HashMap<Program, TestDriverContainer>>>);
+
+impl TestDrivers {
+    /// The container with a program.
+    ///
+    /// # Errors
+    /// As [`TestDriverContainer::ensure`].
+    pub async fn ensure(
+        &self,
+        children: &Children,
+        program: Program,
+        image: &ImageOrigin,
+    ) -> Result<TestDriverContainer, BenchError> {
+        let mut made = self.0.lock().await;
+        if let Some(driver) = made.get(&program) {
+            return Ok(driver.clone());
+        }
+        let driver = TestDriverContainer::ensure(children, program, image).await?;
+        made.insert(program, driver.clone());
+        Ok(driver)
+    }
+}
 
 /// A container with the program and its tests.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ mod select;
 mod test;
 mod test_server;
 
-pub use driver::TestDriverContainer;
+pub use driver::{TestDriverContainer, TestDrivers};
 pub(crate) use select::Listing;
 pub use select::{Selection, choose};
 pub use test::TestEnd;

@@ -16,6 +16,7 @@ use crate::host::{
 };
 use crate::image::{BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder};
 use crate::matrix::NestSpec;
+use crate::mysqltest::TestDrivers;
 use crate::name::{ENGINE_LOCK, nest_lock, project_lock};
 use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
 use crate::route::{GuardError, RouteError};
@@ -38,6 +39,7 @@ pub struct Environment {
     pub(super) strict: bool,
     /// Permits to install a server: one a processor.
     pub(super) installing: Arc<Semaphore>,
+    pub(super) test_drivers: TestDrivers,
     _lock: Arc<Lock>,
     _ahead: Arc<JoinSet<()>>,
 }
@@ -155,6 +157,7 @@ impl Environment {
             source,
             strict: options.strict,
             installing: Arc::new(Semaphore::new(processors)),
+            test_drivers: TestDrivers::default(),
             _lock: Arc::clone(lock),
             _ahead: Arc::new(ahead),
         })
@@ -191,6 +194,7 @@ impl Environment {
             source,
             strict: false,
             installing: Arc::new(Semaphore::new(1)),
+            test_drivers: TestDrivers::default(),
             _lock: Arc::new(lock),
             _ahead: Arc::default(),
         })

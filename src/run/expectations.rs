@@ -57,12 +57,12 @@ fn write_expectation(answers: &[Answers], file: &Path, plan: &Plan) -> Result<Re
 fn absent(answers: &[Answers], plan: &Plan) -> Absent {
     let path = &answers[0].path;
     let mut absent: BTreeSet<&str> = BTreeSet::new();
-    for cell in &plan.suite_runs {
-        if let SuiteKind::Files(files) = &cell.suite.kind
+    for suite_run in &plan.suite_runs {
+        if let SuiteKind::Files(files) = &suite_run.suite.kind
             && files.expect == Expect::Stored
             && files.files.contains(path)
         {
-            absent.extend(cell.suite.flavours.iter().map(String::as_str));
+            absent.extend(suite_run.suite.flavours.iter().map(String::as_str));
         }
     }
     for one in answers {

@@ -1,13 +1,14 @@
 //! One flavour from its image to a login.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::database::drop_leftovers;
+use super::deployment::{Provided, Provider, Site};
 use super::environment::Environment;
 use crate::digest::Digest;
-use crate::event::{Event, Phase, Sender, ServerFacts};
+use crate::event::{Phase, Sender, ServerFacts};
 use crate::matrix::{Flavour, Managed};
 use crate::nest::{Child, ChildSpec, Golden, NestError, Purpose, sync};
 use crate::server::{
@@ -44,35 +45,26 @@ enum FlavourError {
     Leftovers(#[from] SessionError),
 }
 
-/// Provides a flavour's server; `None` where it is not available, which has been
-/// said by then. `begun` is when the run began.
-pub async fn provide(
-    environment: &Environment,
-    flavour: &Flavour,
-    managed: &Managed,
-    freshness: StartFrom,
-    begun: Instant,
-    events: &Sender,
-) -> Option<Server> {
-    let provisioner = Provisioner::new(environment, flavour, managed, events);
-    match provisioner.bring_up(freshness).await {
-        Ok((server, facts)) => {
-            events.send(Event::FlavourReady {
-                flavour: flavour.name.clone(),
-                server: facts,
-                address: server.address().to_string(),
-                took: begun.elapsed(),
-            });
-            Some(server)
-        }
-        Err(error) => {
-            events.send(Event::FlavourUnavailable {
-                flavour: flavour.name.clone(),
-                required: flavour.required,
-                reason: error.to_string(),
-            });
-            None
-        }
+/// Makes servers in the children of a nest.
+#[derive(Clone)]
+pub(super) struct NestProvider {
+    pub(super) environment: Environment,
+    pub(super) start_from: StartFrom,
+    pub(super) events: Sender,
+}
+
+impl Provider for NestProvider {
+    type Wanted = Managed;
+
+    async fn provide(&self, flavour: &Flavour, wanted: &Managed) -> Result<Provided, String> {
+        let provisioner = Provisioner::new(&self.environment, flavour, wanted, &self.events);
+        let provided = provisioner.bring_up(self.start_from).await;
+        let (server, facts) = provided.map_err(|error| error.to_string())?;
+        Ok(Provided {
+            server,
+            facts,
+            site: Some(Site::new(&self.environment, flavour, wanted)),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
-//! A flavour's units at work: begun in order, each a task of its own, so that
+//! A flavour's jobs at work: begun in order, each a task of its own, so that
 //! one that ends unexpectedly takes no other with it.
 //!
-//! Knows no suite: what a unit does is its caller's.
+//! Knows no suite: what a job does is its caller's.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 
 use super::scheduler::{Job, Scheduler};
 
-/// Runs all units; what they give comes in the order in which they end. `lost`
-/// hears of a unit that panicked. Dropping the future ends all that run.
+/// Runs all jobs; what they give comes in the order in which they end. `lost`
+/// hears of a job that panicked. Dropping the future ends all that run.
 pub(super) async fn work_through<T, F>(
-    mut units: Scheduler,
+    mut jobs: Scheduler,
     run: impl Fn(Job) -> F,
     lost: impl Fn(Job, String),
 ) -> Vec<T>
@@ -25,9 +25,9 @@ where
     let mut tasks = JoinSet::new();
     let mut running = HashMap::new();
     loop {
-        while let Some(unit) = units.begin() {
-            let task = tasks.spawn(run(unit));
-            running.insert(task.id(), unit);
+        while let Some(job) = jobs.begin() {
+            let task = tasks.spawn(run(job));
+            running.insert(task.id(), job);
         }
         let (id, panicked) = match tasks.join_next_with_id().await {
             None => return given,
@@ -37,10 +37,10 @@ where
             }
             Some(Err(error)) => (error.id(), Some(error.to_string())),
         };
-        let unit = running.remove(&id).expect("each task was noted");
-        units.end(unit);
+        let job = running.remove(&id).expect("each task was noted");
+        jobs.end(job);
         if let Some(reason) = panicked {
-            lost(unit, reason);
+            lost(job, reason);
         }
     }
 }
@@ -62,13 +62,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_unit_is_run_once_and_so_many_at_a_time() {
         let busy = Arc::new(AtomicUsize::new(0));
-        let run = |unit: Job| {
+        let run = |job: Job| {
             let busy = Arc::clone(&busy);
             async move {
                 let now = busy.fetch_add(1, Ordering::SeqCst) + 1;
-                tokio::time::sleep(Duration::from_millis(unit.place as u64 % 3)).await;
+                tokio::time::sleep(Duration::from_millis(job.place as u64 % 3)).await;
                 busy.fetch_sub(1, Ordering::SeqCst);
-                (unit.place, now)
+                (job.place, now)
             }
         };
         let given = work_through(files(20, 3), run, |_, reason| panic!("{reason}")).await;
@@ -81,12 +81,12 @@ mod tests {
     #[tokio::test]
     async fn a_unit_that_panics_is_told_and_the_others_go_on() {
         let lost = Mutex::new(Vec::new());
-        let run = |unit: Job| async move {
-            assert_ne!(unit.place, 1, "this one fails");
-            unit.place
+        let run = |job: Job| async move {
+            assert_ne!(job.place, 1, "this one fails");
+            job.place
         };
-        let given = work_through(files(4, 1), run, |unit, _| {
-            lost.lock().expect("one thread").push(unit.place);
+        let given = work_through(files(4, 1), run, |job, _| {
+            lost.lock().expect("one thread").push(job.place);
         });
         assert_eq!(given.await, [0, 2, 3]);
         assert_eq!(*lost.lock().expect("one thread"), [1]);

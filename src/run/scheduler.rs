@@ -1,42 +1,42 @@
 //! What is run at once on a flavour, and in which order. Pure.
 //!
-//! A unit is a file of a suite, or a suite that is run as a whole. Jobs begin
+//! A job is a file of a suite, or a suite that is run as a whole. Jobs begin
 //! in the order of the plan, the same on every flavour, so that flavours stay
 //! near each other in the files that they are compared by.
 
 /// A piece of a flavour's work, run by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Job {
-    /// Which of the flavour's cells.
-    pub(super) cell: usize,
+    /// Which of the flavour's suites.
+    pub(super) suite: usize,
     /// Which part of it; 0 where it is run as a whole.
     pub(super) part: usize,
-    /// Its place among all units of the flavour.
+    /// Its place among all jobs of the flavour.
     pub(super) place: usize,
 }
 
-/// How a cell is cut into units.
+/// How a suite is cut into jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Partitioning {
     /// So many files, at most so many of them at a time.
     Files { count: usize, at_a_time: usize },
-    /// One unit beside others.
+    /// One job beside others.
     Whole,
-    /// One unit while nothing else runs.
+    /// One job while nothing else runs.
     Exclusive,
 }
 
-/// A flavour's units: what may begin, and what runs.
+/// A flavour's jobs: what may begin, and what runs.
 #[derive(Debug)]
 pub(super) struct Scheduler {
     jobs: usize,
-    cells: Vec<Progress>,
+    suites: Vec<Progress>,
 }
 
 #[derive(Debug)]
 struct Progress {
-    cut: Partitioning,
-    /// Places of its units begin here.
+    partitioning: Partitioning,
+    /// Places of its jobs begin here.
     first: usize,
     begun: usize,
     running: usize,
@@ -52,59 +52,60 @@ impl Partitioning {
 }
 
 impl Scheduler {
-    /// Jobs of a flavour's cells, `jobs` of them at a time.
-    pub(super) fn new(cuts: &[Partitioning], jobs: usize) -> Self {
+    /// Jobs of a flavour's suites, `jobs` of them at a time.
+    pub(super) fn new(parts: &[Partitioning], jobs: usize) -> Self {
         let mut next = 0;
-        let mut cells = Vec::new();
-        for &cut in cuts {
-            cells.push(Progress {
-                cut,
+        let mut suites = Vec::new();
+        for &partitioning in parts {
+            suites.push(Progress {
+                partitioning,
                 first: next,
                 begun: 0,
                 running: 0,
             });
-            next += cut.count();
+            next += partitioning.count();
         }
         Scheduler {
             jobs: jobs.max(1),
-            cells,
+            suites,
         }
     }
 
-    /// The next unit; `None` where nothing may begin before something ends.
+    /// The next job; `None` where nothing may begin before something ends.
     pub(super) fn begin(&mut self) -> Option<Job> {
-        let busy: usize = self.cells.iter().map(|cell| cell.running).sum();
-        let is_alone = |cell: &Progress| cell.cut == Partitioning::Exclusive && cell.running > 0;
-        if busy >= self.jobs || self.cells.iter().any(is_alone) {
+        let busy: usize = self.suites.iter().map(|suite| suite.running).sum();
+        let is_alone =
+            |suite: &Progress| suite.partitioning == Partitioning::Exclusive && suite.running > 0;
+        if busy >= self.jobs || self.suites.iter().any(is_alone) {
             return None;
         }
-        for (at, cell) in self.cells.iter_mut().enumerate() {
-            if cell.begun == cell.cut.count() {
+        for (at, suite) in self.suites.iter_mut().enumerate() {
+            if suite.begun == suite.partitioning.count() {
                 continue;
             }
-            match cell.cut {
+            match suite.partitioning {
                 // What comes after it does not overtake it.
                 Partitioning::Exclusive if busy > 0 => return None,
-                Partitioning::Files { at_a_time, .. } if cell.running >= at_a_time.max(1) => {
+                Partitioning::Files { at_a_time, .. } if suite.running >= at_a_time.max(1) => {
                     continue;
                 }
                 _ => {}
             }
-            let unit = Job {
-                cell: at,
-                part: cell.begun,
-                place: cell.first + cell.begun,
+            let job = Job {
+                suite: at,
+                part: suite.begun,
+                place: suite.first + suite.begun,
             };
-            cell.begun += 1;
-            cell.running += 1;
-            return Some(unit);
+            suite.begun += 1;
+            suite.running += 1;
+            return Some(job);
         }
         None
     }
 
-    /// A unit that was begun has ended.
-    pub(super) fn end(&mut self, unit: Job) {
-        self.cells[unit.cell].running -= 1;
+    /// A job that was begun has ended.
+    pub(super) fn end(&mut self, job: Job) {
+        self.suites[job.suite].running -= 1;
     }
 }
 
@@ -121,38 +122,38 @@ mod tests {
         }
     }
 
-    /// Begins all that may begin; tells it by cell and part.
-    fn begin(units: &mut Scheduler) -> Vec<(usize, usize)> {
-        std::iter::from_fn(|| units.begin())
-            .map(|unit| (unit.cell, unit.part))
+    /// Begins all that may begin; tells it by suite and part.
+    fn begin(scheduler: &mut Scheduler) -> Vec<(usize, usize)> {
+        std::iter::from_fn(|| scheduler.begin())
+            .map(|job| (job.suite, job.part))
             .collect()
     }
 
-    fn end(units: &mut Scheduler, cell: usize, part: usize) {
-        let place = units.cells[cell].first + part;
-        units.end(Job { cell, part, place });
+    fn end(scheduler: &mut Scheduler, suite: usize, part: usize) {
+        let place = scheduler.suites[suite].first + part;
+        scheduler.end(Job { suite, part, place });
     }
 
     #[test]
     fn as_many_run_as_there_are_jobs_in_the_order_of_the_plan() {
-        let mut units = Scheduler::new(&[files(2), Partitioning::Whole, files(1)], 2);
-        assert_eq!(begin(&mut units), [(0, 0), (0, 1)]);
-        end(&mut units, 0, 1);
-        assert_eq!(begin(&mut units), [(1, 0)]);
-        end(&mut units, 0, 0);
-        assert_eq!(begin(&mut units), [(2, 0)]);
-        end(&mut units, 1, 0);
-        assert_eq!(begin(&mut units), []);
+        let mut scheduler = Scheduler::new(&[files(2), Partitioning::Whole, files(1)], 2);
+        assert_eq!(begin(&mut scheduler), [(0, 0), (0, 1)]);
+        end(&mut scheduler, 0, 1);
+        assert_eq!(begin(&mut scheduler), [(1, 0)]);
+        end(&mut scheduler, 0, 0);
+        assert_eq!(begin(&mut scheduler), [(2, 0)]);
+        end(&mut scheduler, 1, 0);
+        assert_eq!(begin(&mut scheduler), []);
     }
 
     #[test]
     fn a_suite_that_runs_alone_waits_and_is_waited_for() {
-        let mut units = Scheduler::new(&[files(1), Partitioning::Exclusive, files(2)], 4);
-        assert_eq!(begin(&mut units), [(0, 0)]);
-        end(&mut units, 0, 0);
-        assert_eq!(begin(&mut units), [(1, 0)]);
-        end(&mut units, 1, 0);
-        assert_eq!(begin(&mut units), [(2, 0), (2, 1)]);
+        let mut scheduler = Scheduler::new(&[files(1), Partitioning::Exclusive, files(2)], 4);
+        assert_eq!(begin(&mut scheduler), [(0, 0)]);
+        end(&mut scheduler, 0, 0);
+        assert_eq!(begin(&mut scheduler), [(1, 0)]);
+        end(&mut scheduler, 1, 0);
+        assert_eq!(begin(&mut scheduler), [(2, 0), (2, 1)]);
     }
 
     #[test]
@@ -161,13 +162,13 @@ mod tests {
             count: 3,
             at_a_time: 1,
         };
-        let mut units = Scheduler::new(&[bound, files(2)], 3);
-        assert_eq!(begin(&mut units), [(0, 0), (1, 0), (1, 1)]);
-        end(&mut units, 0, 0);
-        assert_eq!(begin(&mut units), [(0, 1)]);
+        let mut scheduler = Scheduler::new(&[bound, files(2)], 3);
+        assert_eq!(begin(&mut scheduler), [(0, 0), (1, 0), (1, 1)]);
+        end(&mut scheduler, 0, 0);
+        assert_eq!(begin(&mut scheduler), [(0, 1)]);
     }
 
-    fn cuts() -> impl Strategy<Value = Vec<Partitioning>> {
+    fn parts() -> impl Strategy<Value = Vec<Partitioning>> {
         let cut = prop_oneof![
             (0..5usize, 0..3usize)
                 .prop_map(|(count, at_a_time)| Partitioning::Files { count, at_a_time }),
@@ -179,24 +180,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_unit_is_run_once(cuts in cuts(), jobs in 0..4usize, picks in any::<[usize; 8]>()) {
-            let mut units = Scheduler::new(&cuts, jobs);
+        fn every_unit_is_run_once(parts in parts(), jobs in 0..4usize, picks in any::<[usize; 8]>()) {
+            let mut scheduler = Scheduler::new(&parts, jobs);
             let mut running: Vec<Job> = Vec::new();
             let mut places = Vec::new();
             loop {
-                while let Some(unit) = units.begin() {
-                    running.push(unit);
-                    places.push(unit.place);
+                while let Some(job) = scheduler.begin() {
+                    running.push(job);
+                    places.push(job.place);
                 }
                 prop_assert!(running.len() <= jobs.max(1));
                 if running.is_empty() {
                     break;
                 }
                 let pick = picks[places.len() % picks.len()] % running.len();
-                units.end(running.swap_remove(pick));
+                scheduler.end(running.swap_remove(pick));
             }
             places.sort_unstable();
-            let all: usize = cuts.iter().map(|cut| cut.count()).sum();
+            let all: usize = parts.iter().map(|cut| cut.count()).sum();
             prop_assert_eq!(places, (0..all).collect::<Vec<_>>());
         }
     }

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
-use super::RunContext;
+use super::context::RunContext;
 use super::expectations::Answers;
 use crate::event::{Event, Verdict};
 use crate::matrix::Flavour;

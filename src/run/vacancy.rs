@@ -115,8 +115,8 @@ impl State {
             let on = plan
                 .suite_runs
                 .iter()
-                .filter(|cell| cell.suite.name == suite.name);
-            let on = on.map(|cell| cell.flavour.as_str());
+                .filter(|suite_run| suite_run.suite.name == suite.name);
+            let on = on.map(|suite_run| suite_run.flavour.as_str());
             let is_there = |name: &&str| !self.unavailable.iter().any(|gone| gone == name);
             let flavours: Vec<&str> = on.filter(is_there).collect();
             if let SuiteKind::Mysqltest(spec) = &suite.kind {
@@ -260,9 +260,12 @@ fn first_action(steps: impl Iterator<Item = Result<Step, SuiteError>>) -> Result
 /// The suites of a plan, once each.
 fn suites_of(plan: &Plan) -> Vec<&SuiteSpec> {
     let mut suites: Vec<&SuiteSpec> = Vec::new();
-    for cell in &plan.suite_runs {
-        if !suites.iter().any(|suite| suite.name == cell.suite.name) {
-            suites.push(&cell.suite);
+    for suite_run in &plan.suite_runs {
+        if !suites
+            .iter()
+            .any(|suite| suite.name == suite_run.suite.name)
+        {
+            suites.push(&suite_run.suite);
         }
     }
     suites

@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicUsize;
 
 use thiserror::Error;
 
-use super::RunContext;
 use super::comparison::{About, Comparison, Listed};
+use super::context::RunContext;
 use super::fail_fast::FailFast;
 use super::flavour::StartFrom;
 use super::spill::SpillBuffer;
@@ -69,12 +69,12 @@ impl ValidatedPlan {
     pub fn check(plan: &Plan, options: RunOptions) -> Result<Self, PrepareError> {
         let mut known = HashMap::new();
         let mut known_tests = HashMap::new();
-        for cell in &plan.suite_runs {
-            if let SuiteKind::Mysqltest(spec) = &cell.suite.kind
-                && !known_tests.contains_key(&cell.suite.name)
+        for suite_run in &plan.suite_runs {
+            if let SuiteKind::Mysqltest(spec) = &suite_run.suite.kind
+                && !known_tests.contains_key(&suite_run.suite.name)
             {
                 let found = KnownDivergences::load(&spec.beside, options.update)?;
-                known_tests.insert(cell.suite.name.clone(), Arc::new(found));
+                known_tests.insert(suite_run.suite.name.clone(), Arc::new(found));
             }
         }
         for (_, files) in files_of(plan) {
@@ -113,8 +113,8 @@ impl ValidatedPlan {
                 let flavours: Vec<String> = plan
                     .suite_runs
                     .iter()
-                    .filter(|cell| cell.suite.name == suite)
-                    .map(|cell| cell.flavour.clone())
+                    .filter(|suite_run| suite_run.suite.name == suite)
+                    .map(|suite_run| suite_run.flavour.clone())
                     .collect();
                 let about = About {
                     suite: suite.to_owned(),
@@ -147,11 +147,11 @@ impl ValidatedPlan {
 /// Suites of files, once each.
 fn files_of(plan: &Plan) -> Vec<(&str, &FilesSpec)> {
     let mut found: Vec<(&str, &FilesSpec)> = Vec::new();
-    for cell in &plan.suite_runs {
-        if let SuiteKind::Files(files) = &cell.suite.kind
-            && !found.iter().any(|(name, _)| *name == cell.suite.name)
+    for suite_run in &plan.suite_runs {
+        if let SuiteKind::Files(files) = &suite_run.suite.kind
+            && !found.iter().any(|(name, _)| *name == suite_run.suite.name)
         {
-            found.push((&cell.suite.name, files));
+            found.push((&suite_run.suite.name, files));
         }
     }
     found

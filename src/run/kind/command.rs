@@ -5,85 +5,93 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::RunContext;
-use super::command::{CommandEnd, CommandError, Invocation, Output, run_command};
-use super::supply::{Lease, Site, Supply};
-use crate::event::{CaseResult, Event, Failure};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::{JobRun, Kind};
+use crate::event::{CaseResult, Failure};
 use crate::matrix::CommandSpec;
-use crate::plan::SuiteRun;
+use crate::run::command::{CommandEnd, CommandError, Invocation, Output, run_command};
+use crate::run::deployment::{Lease, Site, Supply};
+use crate::run::expectations::Answers;
+use crate::run::retries::Retries;
+use crate::run::scheduler::{Job, Partitioning};
 use crate::server::{Server, certificate_authority};
+use crate::session::Tenancy;
 
 /// Where whole outputs are kept, in the folder where dbmatrix runs.
 const LOGS: &str = ".dbmatrix";
 /// Lines of the end of an output that a report tells.
 const TAIL: usize = 30;
 
-/// A command's cell, and where it stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) cell: &'a SuiteRun,
-    /// None of a server that somebody else keeps.
-    pub(super) site: Option<&'a Site>,
-    /// Its place among all that the flavour runs.
-    pub(super) place: usize,
+/// A suite that is a command.
+pub(super) struct CommandKind {
+    spec: CommandSpec,
+}
+
+impl CommandKind {
+    pub(super) fn new(spec: &CommandSpec) -> Self {
+        CommandKind { spec: spec.clone() }
+    }
+}
+
+impl Kind for CommandKind {
+    fn partitioning(&self) -> Partitioning {
+        Partitioning::Whole
+    }
+
+    fn cases(&self, _: Job) -> Vec<PathBuf> {
+        vec![PathBuf::from(self.spec.title())]
+    }
+
+    fn refusal(&self, tenancy: Tenancy) -> Option<&'static str> {
+        (tenancy == Tenancy::Reader).then_some(
+            "read-only: a command may write; `permissions = \"own-databases\"` lets it run",
+        )
+    }
+
+    fn run_job(self: Box<Self>, run: JobRun) -> BoxFuture<'static, Vec<Answers>> {
+        async move {
+            run_until_good(&self.spec, &run).await;
+            Vec::new()
+        }
+        .boxed()
+    }
 }
 
 /// Runs the command, again where it fails and the suite asks for retries.
-pub(super) async fn run_command_cell(
-    supply: &impl Supply<Server = Server>,
-    place: &Place<'_>,
-    spec: &CommandSpec,
-    context: &RunContext,
-) {
-    let cell = place.cell;
+async fn run_until_good(spec: &CommandSpec, run: &JobRun) {
+    let JobRun {
+        suite_run, context, ..
+    } = run;
     if context.fail_fast.is_over() {
         context.note_cut();
         return;
     }
     let file = PathBuf::from(spec.title());
-    context.events.send(Event::CaseStarted {
-        flavour: cell.flavour.clone(),
-        suite: cell.suite.name.clone(),
-        file: file.clone(),
-    });
-    let mut flaky = Vec::new();
-    let mut left = Vec::new();
-    let mut retries = 0;
+    context.start_case(suite_run, &file);
+    let mut retries = Retries::new(suite_run.suite.retries);
     let mut result = loop {
-        let mut result = match supply.lease().await {
-            Ok(lease) => run_once(&lease, place, spec, context).await,
-            Err(reason) => CaseResult {
-                aborted: Some(reason),
-                ..CaseResult::default()
-            },
+        let mut result = match run.servers.lease().await {
+            Ok(lease) => run_once(&lease, run, spec).await,
+            Err(reason) => CaseResult::aborted(reason),
         };
-        left.append(&mut result.left);
-        if result.is_good() || retries == cell.suite.retries {
+        if retries.accept(&mut result) {
             break result;
         }
-        flaky = result.failures;
-        retries += 1;
     };
-    result.retries = retries;
-    result.flaky = flaky;
-    result.left = left;
-    result.place = place.place;
+    result.place = run.job.place;
     if !result.is_good() {
         context.fail_fast.note_failure();
     }
-    context.finish_case(cell, file, result);
+    context.finish_case(suite_run, file, result);
 }
 
-async fn run_once(
-    lease: &Arc<Lease<Server>>,
-    place: &Place<'_>,
-    spec: &CommandSpec,
-    context: &RunContext,
-) -> CaseResult {
+async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) -> CaseResult {
     let begun = Instant::now();
     let mut result = CaseResult::default();
     let mut left = Vec::new();
-    match attempt(lease, place, spec, context, &mut left).await {
+    match attempt(lease, run, spec, &mut left).await {
         Ok((log, ended)) => {
             match failure(spec, &log, &ended) {
                 None => result.passed = 1,
@@ -103,30 +111,29 @@ async fn run_once(
 
 async fn attempt(
     lease: &Arc<Lease<Server>>,
-    place: &Place<'_>,
+    run: &JobRun,
     spec: &CommandSpec,
-    context: &RunContext,
     left: &mut Vec<String>,
 ) -> Result<(PathBuf, CommandEnd), CommandError> {
-    let cell = place.cell;
-    let folder = log_folder(&cell.suite.name)?;
-    let log = folder.join(format!("{}.log", cell.flavour));
-    let authority = keep_authority(lease, place, context, &folder).await?;
+    let suite_run = &run.suite_run;
+    let folder = log_folder(&suite_run.suite.name)?;
+    let log = folder.join(format!("{}.log", suite_run.flavour));
+    let authority = keep_authority(lease, run, &folder).await?;
     let invocation = Invocation {
-        flavour: &cell.flavour,
+        flavour: &suite_run.flavour,
         command: &spec.command,
         folder: Some(&spec.folder),
         environment: &spec.environment,
         authority: authority.as_deref(),
-        limit: cell.suite.timeout,
+        limit: suite_run.suite.timeout,
         output: Output::File(log.clone()),
     };
-    let run = run_command(&lease.server, &invocation, || lease.is_alone()).await;
-    *left = run.left;
-    if run.dirty {
+    let done = run_command(&lease.server, &invocation, || lease.is_alone()).await;
+    *left = done.left;
+    if done.dirty {
         lease.give_up(left);
     }
-    Ok((log, run.ended?))
+    Ok((log, done.ended?))
 }
 
 /// A folder of the suite's own; git leaves it alone.
@@ -148,16 +155,15 @@ fn log_folder(suite: &str) -> Result<PathBuf, CommandError> {
 /// that cannot be read is no reason not to run a command.
 async fn keep_authority(
     lease: &Lease<Server>,
-    place: &Place<'_>,
-    context: &RunContext,
+    run: &JobRun,
     folder: &Path,
 ) -> Result<Option<PathBuf>, CommandError> {
-    let cell = place.cell;
+    let flavour = &run.suite_run.flavour;
     let Some(Site {
         environment,
         container,
         ..
-    }) = place.site
+    }) = &run.site
     else {
         return Ok(None);
     };
@@ -170,14 +176,13 @@ async fn keep_authority(
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),
         Err(error) => {
-            context.events.warn(format!(
-                "{}: the certificate authority could not be read: {error}",
-                cell.flavour
+            run.context.events.warn(format!(
+                "{flavour}: the certificate authority could not be read: {error}"
             ));
             return Ok(None);
         }
     };
-    let path = folder.join(format!("{}.ca.pem", cell.flavour));
+    let path = folder.join(format!("{flavour}.ca.pem"));
     match std::fs::write(&path, text) {
         Ok(()) => Ok(Some(path)),
         Err(source) => Err(CommandError::Log { path, source }),

@@ -68,7 +68,7 @@ impl KnownFailures {
     }
 
     /// Tells entries that do not hold.
-    pub(super) fn tell_stale(&self, cell: &SuiteRun, events: &Sender) {
+    pub(super) fn tell_stale(&self, suite_run: &SuiteRun, events: &Sender) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, held) in held.iter() {
             let entry = &self.known.entries[*place];
@@ -78,24 +78,24 @@ impl KnownFailures {
                 (None, true) => continue,
             };
             events.send(Event::Stale(Stale {
-                suite: cell.suite.name.clone(),
+                suite: suite_run.suite.name.clone(),
                 file: self.known.path.clone(),
                 line: entry.line,
                 statement: entry.statement.clone(),
-                flavours: vec![cell.flavour.clone()],
+                flavours: vec![suite_run.flavour.clone()],
                 why,
             }));
         }
     }
 
     /// Appends entries for failures that nobody explains.
-    pub(super) fn propose(&self, cell: &SuiteRun, events: &Sender) {
+    pub(super) fn propose(&self, suite_run: &SuiteRun, events: &Sender) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         unknown.sort();
         unknown.dedup();
-        let mut proposals = super::proposal::Proposals::default();
+        let mut proposals = crate::run::proposal::Proposals::default();
         for (test, kind) in unknown.drain(..) {
-            proposals.add(&test, vec![cell.flavour.clone()], Kinds::from(kind));
+            proposals.add(&test, vec![suite_run.flavour.clone()], Kinds::from(kind));
         }
         proposals.write(&self.known.path, events);
     }

@@ -1,90 +1,118 @@
 //! A `mysqltest` suite on one flavour: its tests, several at a time, each worker
 //! on a throwaway copy of the server.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::RunContext;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
 use super::known_failures::KnownFailures;
-use super::supply::Site;
-use crate::compare::Kind;
-use crate::event::{CaseResult, Event, Failure};
+use super::{JobRun, Kind};
+use crate::compare::Kind as Difference;
+use crate::event::{CaseResult, Failure};
 use crate::matrix::MysqltestSpec;
 use crate::mysqltest::{
-    BenchError, Program, Selection, Source, TestDriverContainer, TestEnd, TestServer, choose,
+    BenchError, Selection, Source, TestDriverContainer, TestEnd, TestServer, choose,
 };
-use crate::plan::SuiteRun;
-use crate::server::Server;
-use crate::suite::Facts;
+use crate::run::deployment::{Site, Supply};
+use crate::run::expectations::Answers;
+use crate::run::retries::Retries;
+use crate::run::scheduler::{Job, Partitioning};
+use crate::session::Tenancy;
 
 /// How long a test may take unless its suite says otherwise.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Test driver containers of a run, by program.
-pub(super) type Tools = Arc<tokio::sync::Mutex<HashMap<Program, TestDriverContainer>>>;
+/// The name of the case that a suite is as long as its tests are not known.
+const WHOLE: &str = "main";
 
-/// A suite's cell, and where it stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) cell: &'a SuiteRun,
-    pub(super) site: &'a Site,
-    pub(super) tools: &'a Tools,
-    /// Its place among all that the flavour runs.
-    pub(super) place: usize,
+/// A suite of the servers' own tests.
+pub(super) struct MysqltestKind {
+    spec: MysqltestSpec,
+}
+
+impl MysqltestKind {
+    pub(super) fn new(spec: &MysqltestSpec) -> Self {
+        MysqltestKind { spec: spec.clone() }
+    }
+}
+
+impl Kind for MysqltestKind {
+    fn partitioning(&self) -> Partitioning {
+        // It has workers of its own.
+        Partitioning::Exclusive
+    }
+
+    fn cases(&self, _: Job) -> Vec<PathBuf> {
+        vec![PathBuf::from(WHOLE)]
+    }
+
+    fn refusal(&self, tenancy: Tenancy) -> Option<&'static str> {
+        (tenancy != Tenancy::Owner)
+            .then_some("external: the servers' own tests need copies of the server")
+    }
+
+    fn run_job(self: Box<Self>, run: JobRun) -> BoxFuture<'static, Vec<Answers>> {
+        async move {
+            run_suite(&self.spec, &run).await;
+            Vec::new()
+        }
+        .boxed()
+    }
 }
 
 /// Runs the suite's tests.
-pub(super) async fn run_mysqltest_cell(
-    server: &Server,
-    place: Place<'_>,
-    spec: &MysqltestSpec,
-    context: &RunContext,
-) {
-    let cell = place.cell;
+async fn run_suite(spec: &MysqltestSpec, run: &JobRun) {
+    let context = &run.context;
     if context.fail_fast.is_over() {
         context.note_cut();
         return;
     }
-    let facts = Facts {
-        flavour: cell.flavour.clone(),
-        family: server.identity.family,
-        version: server.identity.version,
-        labels: Vec::new(),
+    let aborted = |reason: String| {
+        context.fail_fast.note_failure();
+        let (place, whole) = (run.job.place, PathBuf::from(WHOLE));
+        context.abort_case(&run.suite_run, place, whole, &reason);
     };
-    let known = context.known.get(&cell.suite.name).cloned();
-    let known = known.unwrap_or_default();
+    let Some(site) = &run.site else {
+        return aborted("dbmatrix did not make the server".to_owned());
+    };
+    // The suite works on copies; what is wrong with the server shows here already.
+    if let Err(reason) = run.servers.lease().await {
+        return aborted(reason);
+    }
+    let known = context.known.get(&run.suite_run.suite.name).cloned();
     let suite = Suite {
-        cell,
-        place,
+        run,
+        site,
         spec,
-        context,
-        deadline: cell.suite.timeout.map(|limit| Instant::now() + limit),
-        excuses: KnownFailures::new(known, facts),
+        excuses: KnownFailures::new(known.unwrap_or_default(), run.facts.facts.clone()),
     };
     if let Err(error) = suite.run().await {
-        suite.finished(PathBuf::from("main"), aborted(error.to_string()));
+        suite.finished(PathBuf::from(WHOLE), CaseResult::aborted(error.to_string()));
     }
 }
 
 /// A suite on a flavour.
 struct Suite<'a> {
-    cell: &'a SuiteRun,
-    place: Place<'a>,
+    run: &'a JobRun,
+    site: &'a Site,
     spec: &'a MysqltestSpec,
-    context: &'a RunContext,
-    deadline: Option<Instant>,
     excuses: KnownFailures,
 }
 
 impl Suite<'_> {
     async fn run(&self) -> Result<(), BenchError> {
-        let tool = self.tool().await?;
+        let JobRun {
+            suite_run, context, ..
+        } = self.run;
+        let tool = self.test_driver().await?;
         let Selection { tests, left_out } =
             choose(&tool, &self.spec.tests, &self.spec.skip).await?;
         for (test, why) in left_out {
-            self.finished(file(&test), skipped(why.to_owned()));
+            self.finished(file(&test), CaseResult::skipped(why));
         }
         let workers = self.spec.jobs.clamp(1, tests.len().max(1));
         let queue = Mutex::new(VecDeque::from(tests));
@@ -93,24 +121,21 @@ impl Suite<'_> {
         if ended.iter().all(Result::is_ok) {
             self.tell_left(queue.lock().map_or(0, |queue| queue.len()));
         }
-        self.excuses.tell_stale(self.cell, &self.context.events);
-        if self.context.fail_fast.update {
-            self.excuses.propose(self.cell, &self.context.events);
+        self.excuses.tell_stale(suite_run, &context.events);
+        if context.fail_fast.update {
+            self.excuses.propose(suite_run, &context.events);
         }
         ended.into_iter().collect()
     }
 
-    /// The tool container, made by whichever flavour comes first.
-    async fn tool(&self) -> Result<TestDriverContainer, BenchError> {
-        let mut tools = self.place.tools.lock().await;
-        if let Some(tool) = tools.get(&self.spec.program) {
-            return Ok(tool.clone());
-        }
-        let children = &self.place.site.environment.children;
-        let tool =
-            TestDriverContainer::ensure(children, self.spec.program, &self.spec.image).await?;
-        tools.insert(self.spec.program, tool.clone());
-        Ok(tool)
+    /// The container that drives the tests, made by whichever flavour comes first.
+    async fn test_driver(&self) -> Result<TestDriverContainer, BenchError> {
+        let environment = &self.site.environment;
+        let (program, image) = (self.spec.program, &self.spec.image);
+        environment
+            .test_drivers
+            .ensure(&environment.children, program, image)
+            .await
     }
 
     /// Runs tests until there are none left. A server that a test has changed
@@ -121,12 +146,15 @@ impl Suite<'_> {
         tool: &TestDriverContainer,
         queue: &Mutex<VecDeque<String>>,
     ) -> Result<(), BenchError> {
-        let environment = &self.place.site.environment;
-        let user = environment.user_of(&self.cell.flavour);
+        let environment = &self.site.environment;
+        let JobRun {
+            suite_run, context, ..
+        } = self.run;
+        let user = environment.user_of(&suite_run.flavour);
         let source = Source {
             children: &environment.children,
-            child: &environment.children.current(&self.place.site.container),
-            spec: &self.place.site.spec,
+            child: &environment.children.current(&self.site.container),
+            spec: &self.site.spec,
             user: &user,
             nest: &environment.nest,
         };
@@ -138,15 +166,11 @@ impl Suite<'_> {
         while !self.is_late()
             && let Some(test) = next()
         {
-            if self.context.fail_fast.is_over() {
-                self.context.note_cut();
+            if context.fail_fast.is_over() {
+                context.note_cut();
                 continue;
             }
-            self.context.events.send(Event::CaseStarted {
-                flavour: self.cell.flavour.clone(),
-                suite: self.cell.suite.name.clone(),
-                file: file(&test),
-            });
+            context.start_case(suite_run, &file(&test));
             let tried = async {
                 let ready = match bench.take() {
                     Some(bench) => bench,
@@ -158,12 +182,12 @@ impl Suite<'_> {
                 Ok(tried) => tried,
                 Err(error) => {
                     // What began ends, whatever becomes of the worker.
-                    self.finished(file(&test), aborted(error.to_string()));
+                    self.finished(file(&test), CaseResult::aborted(error.to_string()));
                     return Err(error);
                 }
             };
             if !result.is_good() {
-                self.context.fail_fast.note_failure();
+                context.fail_fast.note_failure();
             }
             self.finished(file(&test), result);
             bench = ready;
@@ -175,17 +199,18 @@ impl Suite<'_> {
     }
 
     fn is_late(&self) -> bool {
-        self.deadline
-            .is_some_and(|deadline| Instant::now() > deadline)
+        self.run
+            .deadline
+            .is_some_and(|(over, _)| tokio::time::Instant::now() > over)
     }
 
     /// Tests that the suite's time limit leaves out.
     fn tell_left(&self, left: usize) {
-        if let (Some(limit), 1..) = (self.cell.suite.timeout, left) {
+        if let (Some((_, limit)), 1..) = (self.run.deadline, left) {
             let limit = humantime::format_duration(limit);
             let reason =
                 format!("the suite's time limit of {limit} is over; {left} test(s) were not run");
-            self.finished(PathBuf::from("main"), aborted(reason));
+            self.finished(PathBuf::from(WHOLE), CaseResult::aborted(reason));
         }
     }
 
@@ -201,8 +226,7 @@ impl Suite<'_> {
     ) -> Result<(CaseResult, Option<TestServer<'a>>), BenchError> {
         let limit = self.spec.test_timeout.unwrap_or(TEST_TIMEOUT);
         let mut bench = bench;
-        let mut flaky = Vec::new();
-        let mut retries = 0;
+        let mut retries = Retries::new(self.run.suite_run.suite.retries);
         loop {
             let begun = Instant::now();
             let ended = bench.run(test, limit).await;
@@ -218,17 +242,13 @@ impl Suite<'_> {
             let mut result = match ended {
                 Ok(ended) => judged(test, ended, limit),
                 // The server of this worker is beyond help; the next is new.
-                Err(error) => aborted(error.to_string()),
+                Err(error) => CaseResult::aborted(error.to_string()),
             };
             result.took = took;
             self.excuses.apply(&format!("main/{test}"), &mut result);
-            if result.is_good() || retries == self.cell.suite.retries {
-                result.retries = retries;
-                result.flaky = flaky;
+            if retries.accept(&mut result) {
                 return Ok((result, left));
             }
-            flaky = result.failures;
-            retries += 1;
             bench = match left {
                 Some(bench) => bench,
                 None => TestServer::make(source, tool, number).await?,
@@ -237,8 +257,10 @@ impl Suite<'_> {
     }
 
     fn finished(&self, file: PathBuf, mut result: CaseResult) {
-        result.place = self.place.place;
-        self.context.finish_case(self.cell, file, result);
+        result.place = self.run.job.place;
+        self.run
+            .context
+            .finish_case(&self.run.suite_run, file, result);
     }
 }
 
@@ -246,23 +268,8 @@ fn file(test: &str) -> PathBuf {
     PathBuf::from(format!("main/{test}.test"))
 }
 
-fn aborted(reason: String) -> CaseResult {
-    CaseResult {
-        aborted: Some(reason),
-        ..CaseResult::default()
-    }
-}
-
-fn skipped(why: String) -> CaseResult {
-    CaseResult {
-        skipped: 1,
-        note: Some(why),
-        ..CaseResult::default()
-    }
-}
-
 fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
-    let failed = |line: usize, kind: Kind, why: String, found: String| CaseResult {
+    let failed = |line: usize, kind: Difference, why: String, found: String| CaseResult {
         failed: 1,
         failures: vec![Failure {
             line,
@@ -280,15 +287,20 @@ fn judged(test: &str, ended: TestEnd, limit: Duration) -> CaseResult {
             passed: 1,
             ..CaseResult::default()
         },
-        TestEnd::Skipped(why) => skipped(why),
-        TestEnd::Differs(text) => failed(0, Kind::Rows, "other than its result".to_owned(), text),
+        TestEnd::Skipped(why) => CaseResult::skipped(why),
+        TestEnd::Differs(text) => failed(
+            0,
+            Difference::Rows,
+            "other than its result".to_owned(),
+            text,
+        ),
         TestEnd::Stopped { line, text } => {
             let why = "stopped before its end".to_owned();
-            failed(line, Kind::Success, why, text)
+            failed(line, Difference::Success, why, text)
         }
         TestEnd::TookTooLong => failed(
             0,
-            Kind::Success,
+            Difference::Success,
             "it took too long".to_owned(),
             format!("it was ended after {}", humantime::format_duration(limit)),
         ),
