@@ -16,6 +16,7 @@ const NOT_NEEDED: &str = "
     modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service
     modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service
     systemd-modules-load.service systemd-sysctl.service systemd-binfmt.service
+    systemd-tmpfiles-setup.service
     systemd-tmpfiles-setup-dev.service systemd-tmpfiles-setup-dev-early.service
     kmod-static-nodes.service systemd-udevd.service systemd-udev-trigger.service
     systemd-hwdb-update.service systemd-random-seed.service systemd-pstore.service
@@ -37,14 +38,18 @@ const NOT_NEEDED: &str = "
     dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-tmpfiles-clean.timer
 ";
 
-/// Generators look for disks, consoles and the like; the one for services of
-/// old stays.
+/// Generators look for disks, consoles and the like. The one for services of old stays
+/// where the server is such a service.
 const SETTLE: &str = r#"
 for unit in $NOT_NEEDED; do ln -sfn /dev/null "/etc/systemd/system/$unit"; done
 mkdir -p /etc/systemd/system-generators
+case "$(systemctl show --property FragmentPath "$SERVICE")" in
+    FragmentPath=/run/* | FragmentPath=) keep=systemd-sysv-generator ;;
+    *) keep= ;;
+esac
 for generator in /usr/lib/systemd/system-generators/* /lib/systemd/system-generators/*; do
     case "$generator" in
-        *'*' | */systemd-sysv-generator) ;;
+        *'*' | */"$keep") ;;
         *) ln -sfn /dev/null "/etc/systemd/system-generators/${generator##*/}" ;;
     esac
 done
@@ -58,8 +63,14 @@ systemctl --quiet enable "$SERVICE"
 "#;
 
 /// The data folder is there, so nothing is left to prepare before the server's
-/// start; and no table has to be looked at after it.
+/// start; and no table has to be looked at after it. Its start waits for no basic
+/// system: what it logs waits in the journal's socket.
 const UNIT: &str = "\
+[Unit]
+DefaultDependencies=no
+Conflicts=shutdown.target
+Before=shutdown.target
+After=local-fs.target
 [Service]
 ExecStartPre=
 ExecStartPost=
