@@ -31,6 +31,7 @@ pub mod plan;
 mod platform;
 pub mod privilege;
 pub mod prompt;
+pub mod provision;
 pub mod read_only;
 pub mod report;
 pub mod root;

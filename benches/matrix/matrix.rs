@@ -81,7 +81,7 @@ pub(crate) fn services(matrix: &Path) -> Result<Vec<Service>> {
         Some(Service {
             flavour: flavour.name.clone(),
             container: flavour.container(),
-            golden: dbmatrix::name::golden(&dbmatrix::run::golden_key(managed)),
+            golden: dbmatrix::name::golden(&dbmatrix::provision::template_key(managed)),
             unit: managed.spec.installation.service().to_owned(),
         })
     });

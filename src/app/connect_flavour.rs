@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use crate::app::{Failure, Globals, privilege};
 use crate::engine::Engine;
 use crate::host::{EngineProbe, Names, detect_engine};
-use crate::nest::{Child, INCOMPLETE, Kind, Located, Nest, labels, list_all, locate, locate_all};
+use crate::nest::{Child, ContainerKind, Located, Nest, labels, list_all, locate, locate_all};
 use crate::run::wait_for_keepers;
 use crate::server::{Login, Server, log_in, started_again};
 
@@ -170,7 +170,7 @@ pub(crate) async fn flavours_awake(global: &Globals) -> Result<Vec<(String, Stri
     let rows = list_all(engine, &global.project).await;
     let mut all = Vec::new();
     for row in rows.map_err(Failure::not_provided)? {
-        if let (Kind::Flavour(flavour), true) = (row.kind, row.state != INCOMPLETE) {
+        if let (ContainerKind::Flavour(flavour), true) = (row.kind.clone(), row.is_complete) {
             all.push((row.nest, flavour));
         }
     }

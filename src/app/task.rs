@@ -19,13 +19,14 @@ use crate::matrix::{Flavour, Matrix, NestSpec};
 use crate::nest::{self, Access, Nest};
 use crate::plan::{Plan, Selection};
 use crate::privilege::is_root;
+use crate::provision::StartFrom;
 use crate::report::{
     Colour, Detail, Differences, Progress, ReportSpec, Reporter, ReporterSet, RunRecord, Summary,
     Timings, drive, open_reports,
 };
 use crate::run::{
-    After, Environment, EnvironmentOptions, PrepareError, RunOptions, StartFrom, StopPatience,
-    ValidatedPlan, drop_own_databases, run as run_plan, teardown,
+    After, Environment, EnvironmentOptions, PrepareError, RunOptions, StopPatience, ValidatedPlan,
+    drop_own_databases, run as run_plan, teardown,
 };
 use crate::shard::Shard;
 

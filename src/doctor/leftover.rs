@@ -50,7 +50,7 @@ pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
 /// A nest and its children: whole, incomplete, or being made.
 fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
     const AT: &str = "nest";
-    let name = &nest.name;
+    let name = &nest.info.nest;
     let is_busy = Lock::is_held(&nest_lock(&nest.names.project, name));
     let remedy = "`dbmatrix doctor --fix` removes it; the next run does so too";
     let incomplete = |found: String| {
@@ -63,11 +63,14 @@ fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
             nest: name.clone(),
         })
     };
-    if !nest.is_whole {
+    if !nest.info.is_complete {
         return incomplete(format!("`{name}` is incomplete"));
     }
     match &nest.inner {
-        Inner::Asleep => Finding::ok(AT, format!("`{name}` is {}", nest.state.to_lowercase())),
+        Inner::Asleep => Finding::ok(
+            AT,
+            format!("`{name}` is {}", nest.info.shown_state().to_lowercase()),
+        ),
         Inner::Silent { why, .. } if !host.is_root => Finding::note(
             AT,
             format!("`{name}` runs; only root can ask its engine ({why})"),

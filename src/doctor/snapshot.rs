@@ -143,8 +143,8 @@ async fn nests(choice: &EngineChoice) -> Nests {
         }
     }
     // A socket that was named may be one of the usual ones.
-    known.sort_by(|a, b| (&a.names.project, &a.name).cmp(&(&b.names.project, &b.name)));
-    known.dedup_by(|a, b| a.names == b.names && a.name == b.name && a.socket == b.socket);
+    known.sort_by(|a, b| (&a.names.project, &a.info.nest).cmp(&(&b.names.project, &b.info.nest)));
+    known.dedup_by(|a, b| a.names == b.names && a.info.nest == b.info.nest && a.socket == b.socket);
     match unsure {
         None => Nests::Known(known),
         Some(why) => Nests::Unsure(known, why),

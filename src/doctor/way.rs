@@ -30,7 +30,7 @@ pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
 /// The route to a nest's children, and whether the kernel would go by it.
 async fn route(routes: &Routes, nest: &NestStatus) -> Finding {
     const AT: &str = "route";
-    let name = &nest.name;
+    let name = &nest.info.nest;
     let (Some(subnet), Some(via)) = (nest.subnet, nest.address) else {
         return Finding::problem(
             AT,
@@ -38,7 +38,7 @@ async fn route(routes: &Routes, nest: &NestStatus) -> Finding {
         )
         .remedy("`dbmatrix down` and another run make it anew");
     };
-    if !(nest.is_whole && nest.is_running()) {
+    if !(nest.info.is_complete && nest.info.is_running()) {
         return Finding::ok(AT, format!("nest `{name}` does not run and needs none"));
     }
     if nest.access == Access::Proxy {

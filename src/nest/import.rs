@@ -12,7 +12,7 @@ use super::address::{fixed_address, free_address};
 use super::child::Child;
 use super::credential::Credentials;
 use super::incoming::IncomingContainer;
-use super::listing::Kind;
+use super::info::ContainerKind;
 use super::outer::{RUNTIME, config_stage_ready, is_ready, read_key};
 use super::removal::{Meant, remove};
 use super::{Nest, NestError, inner, key};
@@ -38,12 +38,12 @@ impl Import {
     /// [`NestError::Taken`]; as of the engine.
     pub async fn begin(nest: &Nest, flavour: &str) -> Result<Self, NestError> {
         let there = nest.engine.instances().await?;
-        let wanted = Kind::Flavour(flavour.to_owned());
+        let wanted = ContainerKind::Flavour(flavour.to_owned());
         let container = name::imported(flavour);
         let has_it = there.iter().filter(|child| is_ready(child));
         if has_it
             .into_iter()
-            .any(|child| child.name == container || Kind::of_child(child) == wanted)
+            .any(|child| child.name == container || ContainerKind::of_child(child) == wanted)
         {
             return Err(NestError::Taken {
                 nest: nest.name.clone(),

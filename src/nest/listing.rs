@@ -1,84 +1,13 @@
 //! What there is: nests and children, for people and for `connect`.
 
-use std::time::SystemTime;
-
 use thiserror::Error;
 
-use super::golden::is_golden;
+use super::info::ContainerInfo;
 use super::outer::is_ready;
-use super::{Nest, NestError, existing_nests, key};
+use super::{Nest, NestError, existing_nests};
 use crate::config::hint;
-use crate::engine::{Engine, EngineError, Instance};
+use crate::engine::{Engine, EngineError};
 use crate::host::Names;
-
-/// The state of a container that was not made to its end.
-pub const INCOMPLETE: &str = "Incomplete";
-/// The state of a container whose processes wait; the engines say `Frozen`.
-const PAUSED: &str = "Paused";
-
-/// A nest or a child.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// The nest's name.
-    pub nest: String,
-    /// The container's name.
-    pub container: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Such as `mysql:9.7`.
-    pub server: String,
-    /// What the server said of itself when its golden child was made.
-    pub version: String,
-    /// `Running`, `Stopped`, `Paused` or [`INCOMPLETE`].
-    pub state: String,
-    /// Its IPv4 address.
-    pub address: String,
-    /// Number of snapshots; see [`super::measure`].
-    pub snapshots: usize,
-    /// When it was started, if it runs.
-    pub started: Option<SystemTime>,
-    /// Bytes of memory, if it runs; see [`super::measure`].
-    pub memory: Option<u64>,
-    /// The engine that it lives in.
-    pub(super) engine: Engine,
-}
-
-impl Listed {
-    /// Whether its processes are there and not paused.
-    pub fn is_running(&self) -> bool {
-        self.state == "Running"
-    }
-}
-
-/// What a container is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// A nest.
-    Nest,
-    /// The child of the flavour of that name.
-    Flavour(String),
-    /// A golden child.
-    Golden,
-    /// A copy that was made for a run that has not begun.
-    Standby,
-    /// What is incomplete, or somebody else's.
-    Other,
-}
-
-impl Kind {
-    pub(super) fn of_child(child: &Instance) -> Self {
-        if is_golden(child) {
-            return Kind::Golden;
-        }
-        if child.is_marked(key::STANDBY) {
-            return Kind::Standby;
-        }
-        match child.config.get(key::FLAVOUR) {
-            Some(name) if !name.is_empty() => Kind::Flavour(name.clone()),
-            _ => Kind::Other,
-        }
-    }
-}
 
 /// Why a flavour was not found.
 #[derive(Debug, Error)]
@@ -122,14 +51,14 @@ pub enum FindError {
 ///
 /// # Errors
 /// As of the engines; the children of a nest that does not run are unknown.
-pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, NestError> {
+pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<ContainerInfo>, NestError> {
     let inside = engine.in_project(project);
     if engine.project(project).await?.is_none() {
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();
     for instance in existing_nests(&inside).await? {
-        rows.push(listed(&instance.name, Kind::Nest, &instance, &inside));
+        rows.push(ContainerInfo::of_nest(&instance, &inside));
         if !(instance.is_running() && is_ready(&instance)) {
             continue;
         }
@@ -138,33 +67,10 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<Listed>, Nes
             continue;
         }
         let children = nest.engine.instances().await?;
-        let row = |child| listed(&instance.name, Kind::of_child(child), child, &nest.engine);
+        let row = |child| ContainerInfo::of_child(&instance.name, child, &nest.engine);
         rows.extend(children.iter().map(row));
     }
     Ok(rows)
-}
-
-fn listed(nest: &str, kind: Kind, instance: &Instance, engine: &Engine) -> Listed {
-    let text = |key: &str| instance.config.get(key).cloned().unwrap_or_default();
-    let is_ours = instance.config.contains_key(key::OWNER);
-    let state = match is_ours && !is_ready(instance) {
-        true => INCOMPLETE.to_owned(),
-        false if instance.is_paused() => PAUSED.to_owned(),
-        false => instance.status.clone(),
-    };
-    Listed {
-        nest: nest.to_owned(),
-        container: instance.name.clone(),
-        kind,
-        server: text(key::SERVER),
-        version: text(key::VERSION),
-        state,
-        address: text(key::ADDRESS),
-        snapshots: 0,
-        started: instance.last_started().filter(|_| instance.is_running()),
-        memory: None,
-        engine: engine.clone(),
-    }
 }
 
 /// The whole nests of a project, or the one of that name, started where they do

@@ -4,7 +4,7 @@ use globset::Glob;
 
 use super::child::Child;
 use super::golden::mark_used;
-use super::listing::Kind;
+use super::info::{ContainerKind, ContainerState};
 use super::outer::is_ready;
 use super::{FindError, Nest, NestError, wake_nests};
 use crate::config::hint;
@@ -23,30 +23,9 @@ pub struct Located {
     pub(super) instance: Instance,
 }
 
-/// What a child is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It runs.
-    Running,
-    /// Its processes are there and held.
-    Paused,
-    /// It has no processes.
-    Stopped,
-}
-
-impl State {
-    fn of(instance: &Instance) -> Self {
-        match instance {
-            _ if instance.is_running() => State::Running,
-            _ if instance.is_paused() => State::Paused,
-            _ => State::Stopped,
-        }
-    }
-}
-
 impl Located {
     fn read(nest: &Nest, instance: &Instance) -> Option<Result<Self, NestError>> {
-        let Kind::Flavour(flavour) = Kind::of_child(instance) else {
+        let ContainerKind::Flavour(flavour) = ContainerKind::of_child(instance) else {
             return None;
         };
         if !is_ready(instance) {
@@ -84,17 +63,17 @@ impl Located {
     }
 
     /// What it was doing when it was located.
-    pub fn state(&self) -> State {
-        State::of(&self.instance)
+    pub fn state(&self) -> ContainerState {
+        ContainerState::of(&self.instance)
     }
 
     /// What it is doing now; `None` where it is gone.
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn look_again(&self) -> Result<Option<State>, NestError> {
+    pub async fn look_again(&self) -> Result<Option<ContainerState>, NestError> {
         let found = self.child.engine.instance(&self.child.name).await?;
-        Ok(found.as_ref().map(State::of))
+        Ok(found.as_ref().map(ContainerState::of))
     }
 
     /// Notes that somebody uses it: no run takes it for new.

@@ -7,7 +7,7 @@ use super::child::create_at;
 use super::golden::{is_golden, shut_down};
 use super::outer::config_stage_ready;
 use super::removal::{Meant, remove};
-use super::{Located, NestError, State, key};
+use super::{ContainerState, Located, NestError, key};
 use crate::engine::{Devices, EngineError, FileMode, ImageSource, Power, config};
 use crate::name;
 
@@ -77,10 +77,10 @@ impl Located {
     pub async fn stop(&self, ending: StopMode) -> Result<(), UpkeepError> {
         self.mark_used().await?;
         match (self.state(), ending) {
-            (State::Stopped, _) => Ok(()),
+            (ContainerState::Stopped, _) => Ok(()),
             (_, StopMode::Killed) => Ok(self.power(Power::Kill).await?),
-            (State::Running, StopMode::ShutDown) => Ok(self.shut_down().await?),
-            (State::Paused, StopMode::ShutDown) => {
+            (ContainerState::Running, StopMode::ShutDown) => Ok(self.shut_down().await?),
+            (ContainerState::Paused, StopMode::ShutDown) => {
                 self.power(Power::Resume).await?;
                 Ok(self.shut_down().await?)
             }
@@ -97,8 +97,8 @@ impl Located {
     /// As of the engine.
     pub async fn pause(&self) -> Result<(), UpkeepError> {
         match self.look_again().await? {
-            Some(State::Running) => Ok(self.power(Power::Pause).await?),
-            Some(State::Paused | State::Stopped) | None => Ok(()),
+            Some(ContainerState::Running) => Ok(self.power(Power::Pause).await?),
+            Some(ContainerState::Paused | ContainerState::Stopped) | None => Ok(()),
         }
     }
 
@@ -145,7 +145,7 @@ impl Located {
         }
         let ready = config_stage_ready();
         engine.configure_instance(name, &ready).await?;
-        if self.state() != State::Stopped {
+        if self.state() != ContainerState::Stopped {
             self.power(Power::Start).await?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::listing::Kind;
+use super::info::ContainerKind;
 use super::outer::is_ready;
 use super::removal::Meant;
 use super::{Nest, NestError, apt, disk_usage, key};
@@ -48,7 +48,7 @@ pub async fn prune(
     let mut used: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
     let flavours = children
         .iter()
-        .filter(|child| matches!(Kind::of_child(child), Kind::Flavour(_)));
+        .filter(|child| matches!(ContainerKind::of_child(child), ContainerKind::Flavour(_)));
     used.extend(flavours.filter_map(|child| child.config.get(key::KEY).map(String::as_str)));
     let (gone, left): (Vec<&Instance>, Vec<&Instance>) = children
         .iter()
@@ -96,12 +96,12 @@ fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
         return None;
     }
     let (server, version) = (text(key::SERVER), text(key::VERSION));
-    match Kind::of_child(child) {
+    match ContainerKind::of_child(child) {
         // One that somebody has copied has its marks under another name.
-        Kind::Golden if !Meant::Golden(text(key::KEY)).is(child) => None,
-        Kind::Standby if !Meant::FlavoursOwn.is(child) => None,
-        Kind::Golden => Some(format!("golden child of {server} ({version})")),
-        Kind::Standby => Some(format!("copy made ahead of {server} ({version})")),
-        Kind::Nest | Kind::Flavour(_) | Kind::Other => None,
+        ContainerKind::Golden if !Meant::Golden(text(key::KEY)).is(child) => None,
+        ContainerKind::Standby if !Meant::FlavoursOwn.is(child) => None,
+        ContainerKind::Golden => Some(format!("golden child of {server} ({version})")),
+        ContainerKind::Standby => Some(format!("copy made ahead of {server} ({version})")),
+        ContainerKind::Nest | ContainerKind::Flavour(_) | ContainerKind::Other => None,
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::child::{Child, ChildSpec, Children, fits};
 use super::golden::{Golden, Purpose};
-use super::listing::Kind;
+use super::info::ContainerKind;
 use super::{NestError, key};
 use crate::engine::{Config, Instance, config};
 use crate::name::{self, first_of};
@@ -38,7 +38,7 @@ impl Slots {
             }
             // One that came in a file has no second place.
             let is_ours = !child.is_marked(key::IMPORTED);
-            if !(is_ours && matches!(Kind::of_child(child), Kind::Flavour(_))) {
+            if !(is_ours && matches!(ContainerKind::of_child(child), ContainerKind::Flavour(_))) {
                 continue;
             }
             match latest.insert(first_of(&child.name), child) {
@@ -54,9 +54,9 @@ impl Slots {
             .into_iter()
             .map(|(first, child)| (first.to_owned(), child.name.clone()))
             .collect();
-        let ahead = children
-            .iter()
-            .filter(|child| Kind::of_child(child) == Kind::Standby && !has_former_name(child));
+        let ahead = children.iter().filter(|child| {
+            ContainerKind::of_child(child) == ContainerKind::Standby && !has_former_name(child)
+        });
         for first in ahead.map(|child| first_of(&child.name)) {
             let turn = slots.entry(first.to_owned());
             turn.or_insert_with(|| first.to_owned());
@@ -111,7 +111,9 @@ impl Children {
     async fn ahead(&self, spec: &ChildSpec) -> Result<Option<Instance>, NestError> {
         let found = self.nest.engine.instance(&self.other(&spec.name)).await?;
         let is_right = |found: &Instance| {
-            Kind::of_child(found) == Kind::Standby && fits(found, spec) && found.is_stopped()
+            ContainerKind::of_child(found) == ContainerKind::Standby
+                && fits(found, spec)
+                && found.is_stopped()
         };
         Ok(found.filter(is_right))
     }
@@ -149,7 +151,9 @@ impl Children {
         }
         let name = self.other(first);
         match engine.instance(&name).await? {
-            Some(found) if Kind::of_child(&found) != Kind::Standby => self.remove(&name).await,
+            Some(found) if ContainerKind::of_child(&found) != ContainerKind::Standby => {
+                self.remove(&name).await
+            }
             _ => Ok(()),
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::outer::succeed;
-use super::{Located, NestError, State, UpkeepError, key};
+use super::{ContainerState, Located, NestError, UpkeepError, key};
 use crate::engine::{Exec, Power, Snapshot, config};
 
 /// Writes that were not waited for.
@@ -59,10 +59,12 @@ impl Located {
     {
         self.mark_used().await?;
         match (self.state(), consistency) {
-            (State::Stopped, _) | (State::Paused, SnapshotConsistency::Crash) => work().await,
-            (State::Running, SnapshotConsistency::Crash) => self.with_paused(work).await,
-            (State::Running, SnapshotConsistency::Clean) => self.while_stopped(work).await,
-            (State::Paused, SnapshotConsistency::Clean) => {
+            (ContainerState::Stopped, _) | (ContainerState::Paused, SnapshotConsistency::Crash) => {
+                work().await
+            }
+            (ContainerState::Running, SnapshotConsistency::Crash) => self.with_paused(work).await,
+            (ContainerState::Running, SnapshotConsistency::Clean) => self.while_stopped(work).await,
+            (ContainerState::Paused, SnapshotConsistency::Clean) => {
                 self.power(Power::Resume).await?;
                 self.while_stopped(work).await
             }
@@ -102,7 +104,7 @@ impl Located {
     /// engine.
     pub async fn restore(&self, name: Option<&str>) -> Result<Snapshot, UpkeepError> {
         let snapshot = self.snapshot(name).await?;
-        if self.state() != State::Stopped {
+        if self.state() != ContainerState::Stopped {
             self.power(Power::Kill).await?;
         }
         let (engine, container) = (&self.child.engine, &self.child.name);
@@ -110,7 +112,7 @@ impl Located {
         // Its settings are those of that moment too.
         let used = config([(key::FRESH, "")]);
         engine.configure_instance(container, &used).await?;
-        if self.state() != State::Stopped {
+        if self.state() != ContainerState::Stopped {
             self.power(Power::Start).await?;
         }
         Ok(snapshot)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ipnet::Ipv4Net;
 
+use super::info::ContainerInfo;
 use super::outer::{is_ready, read_key};
 use super::socket::socket_of;
 use super::{Access, existing_nests, key};
@@ -24,12 +25,8 @@ pub struct NestStatus {
     pub host: Engine,
     /// Names of its project and bridge.
     pub names: Names,
-    /// Its own name.
-    pub name: String,
-    /// Such as `Running`.
-    pub state: String,
-    /// Whether it was fully made.
-    pub is_whole: bool,
+    /// Its container.
+    pub info: ContainerInfo,
     /// Its address on the host's bridge.
     pub address: Option<Ipv4Addr>,
     /// The subnet of its children.
@@ -63,13 +60,6 @@ pub enum Inner {
     },
 }
 
-impl NestStatus {
-    /// Whether its processes are there and not paused.
-    pub fn is_running(&self) -> bool {
-        self.state == "Running"
-    }
-}
-
 /// All nests in all of an engine's projects that are dbmatrix's. Their engines are
 /// asked side by side.
 ///
@@ -95,17 +85,15 @@ pub async fn inspect(host: &Engine) -> Result<Vec<NestStatus>, EngineError> {
 
 async fn inspect_nest(host: &Engine, project: &str, nest: &Instance) -> NestStatus {
     let socket = socket_of(nest).map(PathBuf::from);
-    let is_whole = is_ready(nest);
+    let info = ContainerInfo::of_nest(nest, host);
     let inner = match &socket {
-        Some(socket) if is_whole && nest.is_running() => ask(&Engine::new(socket)).await,
+        Some(socket) if info.is_complete && info.is_running() => ask(&Engine::new(socket)).await,
         _ => Inner::Asleep,
     };
     NestStatus {
         host: host.clone(),
         names: Names::of(project),
-        name: nest.name.clone(),
-        state: nest.status.clone(),
-        is_whole,
+        info,
         address: read_key(nest, key::ADDRESS).ok(),
         subnet: read_key(nest, key::SUBNET).ok(),
         access: Access::of(nest),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join};
 
 use super::NestError;
-use super::listing::{Kind, Listed};
+use super::info::{ContainerInfo, ContainerKind};
 use crate::engine::{Engine, EngineError, Exec};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -87,13 +87,13 @@ impl Memory {
 ///
 /// # Errors
 /// As of the engines.
-pub async fn measure(host: &Engine, rows: &mut [Listed]) -> Result<(), NestError> {
+pub async fn measure(host: &Engine, rows: &mut [ContainerInfo]) -> Result<(), NestError> {
     let looks = rows.iter_mut().map(look);
     for looked in join_all(looks).await {
         looked?;
     }
     // An engine on a machine without a memory controller counts nothing.
-    let uncounted = |row: &&Listed| row.is_running() && row.memory.is_none();
+    let uncounted = |row: &&ContainerInfo| row.is_running() && row.memory.is_none();
     let mut nests: Vec<String> = rows
         .iter()
         .filter(uncounted)
@@ -116,7 +116,7 @@ pub async fn measure(host: &Engine, rows: &mut [Listed]) -> Result<(), NestError
             .filter(|row| row.nest == nest && row.is_running());
         for row in of_nest.filter(|row| row.memory.is_none()) {
             row.memory = match row.kind {
-                Kind::Nest => Some(memory.whole),
+                ContainerKind::Nest => Some(memory.whole),
                 _ => memory.children.get(&row.container).copied(),
             };
         }
@@ -124,7 +124,7 @@ pub async fn measure(host: &Engine, rows: &mut [Listed]) -> Result<(), NestError
     Ok(())
 }
 
-async fn look(row: &mut Listed) -> Result<(), EngineError> {
+async fn look(row: &mut ContainerInfo) -> Result<(), EngineError> {
     let (engine, name) = (row.engine.clone(), row.container.clone());
     if !row.is_running() {
         row.snapshots = engine.snapshot_count(&name).await?;

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use super::environment::Environment;
 use super::external::ExternalProvider;
-use super::flavour::{NestProvider, StartFrom};
 use super::flavour_facts::FlavourFacts;
+use super::managed::NestProvider;
 pub(super) use super::supply::{Lease, Only, Servers, Site, Supply};
 use crate::event::{Event, Sender, ServerFacts};
 use crate::matrix::{Flavour, Source};
+use crate::provision::StartFrom;
 use crate::server::Server;
 use crate::session::Connect;
 

@@ -1,6 +1,5 @@
-//! What flavours stand on: a running engine, the ground, the nest, the route.
+//! What flavours need: a running engine, its project, the nest, the route.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,32 +18,23 @@ use crate::matrix::NestSpec;
 use crate::mysqltest::TestDrivers;
 use crate::name::{ENGINE_LOCK, nest_lock, project_lock};
 use crate::nest::{Children, Nest, NestError, NestSettings, nest_image};
+use crate::provision::NestContext;
 use crate::route::{GuardError, RouteError};
-use crate::server::RoutedUser;
-use crate::session::Secret;
 
 use super::keeper::take_left;
 use super::lock::{Lock, LockError};
 
-/// A nest that is up, with all that its flavours need.
+/// A nest that is up and locked for one run.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// The nest.
-    pub nest: Nest,
-    /// Its children.
-    pub children: Children,
-    /// The address that servers see their user come from.
-    pub source: Ipv4Addr,
-    /// Whether every flavour is required.
-    pub(super) strict: bool,
-    /// Permits to install a server: one a processor.
-    pub(super) installing: Arc<Semaphore>,
+    /// The nest, and what its flavours need.
+    pub context: NestContext,
     pub(super) test_drivers: TestDrivers,
     _lock: Arc<Lock>,
     _ahead: Arc<JoinSet<()>>,
 }
 
-/// Why nothing stands.
+/// Why there is no environment.
 #[derive(Debug, Error)]
 pub enum EnvironmentError {
     /// System packages.
@@ -152,11 +142,13 @@ impl Environment {
         children.sweep().await?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Environment {
-            children,
-            nest,
-            source,
-            strict: options.strict,
-            installing: Arc::new(Semaphore::new(processors)),
+            context: NestContext {
+                children,
+                nest,
+                source,
+                strict: options.strict,
+                installing: Arc::new(Semaphore::new(processors)),
+            },
             test_drivers: TestDrivers::default(),
             _lock: Arc::clone(lock),
             _ahead: Arc::new(ahead),
@@ -189,28 +181,17 @@ impl Environment {
         let children = Children::new(nest.clone(), images);
         children.sweep().await?;
         Ok(Environment {
-            children,
-            nest,
-            source,
-            strict: false,
-            installing: Arc::new(Semaphore::new(1)),
+            context: NestContext {
+                children,
+                nest,
+                source,
+                strict: false,
+                installing: Arc::new(Semaphore::new(1)),
+            },
             test_drivers: TestDrivers::default(),
             _lock: Arc::new(lock),
             _ahead: Arc::default(),
         })
-    }
-
-    /// Who is reached in a flavour's server.
-    pub fn user_of(&self, flavour: &str) -> RoutedUser {
-        self.user_with(self.nest.password_of(flavour))
-    }
-
-    /// Who is reached, with a password.
-    pub(super) fn user_with(&self, password: Secret) -> RoutedUser {
-        RoutedUser {
-            address: self.source,
-            password,
-        }
     }
 }
 

@@ -3,18 +3,16 @@
 //! what cannot be undone is replaced by one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::environment::Environment;
-use super::flavour::STARTING;
 use crate::event::Sender;
 use crate::matrix::{Flavour, Managed};
-use crate::name;
-use crate::nest::{Child, NestError};
-use crate::server::{Login, Server, ServerError, ServerSpec, access_of, log_in, started};
+use crate::nest::Child;
+use crate::provision::Copies;
+use crate::server::{Server, ServerSpec};
 use crate::session::{Connect, Tenancy};
 
 /// A server for as long as something runs on it.
@@ -90,15 +88,6 @@ impl<S: Connect + 'static> Supply for Only<S> {
     }
 }
 
-/// Why there is no copy.
-#[derive(Debug, Error)]
-enum CopyError {
-    #[error("no copy of the server is available: {0}")]
-    Nest(#[from] NestError),
-    #[error("no copy of the server is available: {0}")]
-    Server(#[from] ServerError),
-}
-
 /// What a flavour's server stands on, where dbmatrix makes it.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
@@ -120,67 +109,10 @@ impl Site {
             spec: Arc::new(managed.spec.clone()),
         }
     }
-}
 
-/// Copies a flavour's golden child.
-#[derive(Clone)]
-struct Copies {
-    site: Site,
-    /// Numbers the copies.
-    next: Arc<AtomicUsize>,
-    events: Sender,
-}
-
-impl Copies {
-    /// Makes a copy, starts it and logs in. A failed one leaves nothing.
-    async fn make(&self) -> Result<Arc<Lease<Server>>, CopyError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let name = name::copy(&self.site.container, name::Copy::Suite(number));
-        let made = self.try_make(&name).await;
-        if made.is_err()
-            && let Err(left) = self
-                .site
-                .environment
-                .children
-                .remove_incomplete(&name)
-                .await
-        {
-            tracing::debug!(%left, "the next run removes it");
-        }
-        made
-    }
-
-    async fn try_make(&self, name: &str) -> Result<Arc<Lease<Server>>, CopyError> {
-        let Site {
-            environment,
-            flavour,
-            container,
-            spec,
-        } = &self.site;
-        let of = environment.children.current(container);
-        let access = access_of(spec, &environment.user_of(flavour));
-        let child = environment.children.throwaway(&of, name, &access).await?;
-        environment.children.start(&child).await?;
-        let login = Login {
-            child: &child,
-            nest: &environment.nest,
-            limit: STARTING,
-        };
-        let server = started(&child, spec, log_in(&login)).await?;
-        Ok(Lease::new(server, Some(child)))
-    }
-
-    /// Removes the copy of a lease, where it is one.
-    async fn remove(&self, lease: &Lease<Server>) {
-        let Some(child) = &lease.copy else {
-            return;
-        };
-        if let Err(left) = self.site.environment.children.remove(&child.name).await {
-            self.events.warn(format!(
-                "container `{}` stays until the next run: {left}",
-                child.name
-            ));
-        }
+    fn copies(&self) -> Copies {
+        let context = &self.environment.context;
+        Copies::new(context, &self.flavour, &self.container, &self.spec)
     }
 }
 
@@ -188,6 +120,7 @@ impl Copies {
 pub(super) struct Servers {
     /// None of a server that somebody else keeps.
     copies: Option<Copies>,
+    events: Sender,
     held: Mutex<Held>,
 }
 
@@ -209,11 +142,8 @@ impl Servers {
             refused: None,
         };
         Servers {
-            copies: site.map(|site| Copies {
-                site,
-                next: Arc::default(),
-                events: events.clone(),
-            }),
+            copies: site.map(|site| site.copies()),
+            events: events.clone(),
             held: Mutex::new(held),
         }
     }
@@ -222,6 +152,7 @@ impl Servers {
     pub(super) fn isolated(&self) -> Self {
         Servers {
             copies: self.copies.clone(),
+            events: self.events.clone(),
             held: Mutex::default(),
         }
     }
@@ -231,7 +162,20 @@ impl Servers {
         let held = std::mem::take(&mut *self.held.lock().await);
         let Some(copies) = &self.copies else { return };
         for lease in held.former.iter().chain(&held.current) {
-            copies.remove(lease).await;
+            self.remove(copies, lease).await;
+        }
+    }
+
+    /// Removes the copy of a lease, where it is one.
+    async fn remove(&self, copies: &Copies, lease: &Lease<Server>) {
+        let Some(copy) = &lease.copy else {
+            return;
+        };
+        if let Err(left) = copies.remove(copy).await {
+            self.events.warn(format!(
+                "container `{}` stays until the next run: {left}",
+                copy.name
+            ));
         }
     }
 }
@@ -256,13 +200,15 @@ impl Supply for Servers {
         held.former.extend(former);
         for at in (0..held.former.len()).rev() {
             if Arc::strong_count(&held.former[at]) == 1 {
-                copies.remove(&held.former.swap_remove(at)).await;
+                let former = held.former.swap_remove(at);
+                self.remove(copies, &former).await;
             }
         }
         match copies.make().await {
-            Ok(made) => {
-                held.current = Some(Arc::clone(&made));
-                Ok(made)
+            Ok((server, copy)) => {
+                let lease = Lease::new(server, Some(copy));
+                held.current = Some(Arc::clone(&lease));
+                Ok(lease)
             }
             Err(error) => {
                 let reason = error.to_string();

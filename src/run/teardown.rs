@@ -3,12 +3,11 @@
 use futures_util::future::join_all;
 
 use super::environment::Environment;
-use super::flavour::{hold_fresh, prepare_standby};
 use crate::event::Sender;
 pub use crate::matrix::After;
 use crate::matrix::{Flavour, Managed};
-use crate::nest::NestError;
 pub use crate::nest::StopPatience;
+use crate::provision::{ProvisionError, Provisioner};
 
 /// Does to the servers of a run what is to become of each. Returns what could
 /// not be done, for people.
@@ -37,35 +36,27 @@ async fn rest(
     managed: &Managed,
     after: After,
     patience: StopPatience,
-) -> Result<(), String> {
-    let (children, first) = (&environment.children, flavour.container());
+) -> Result<(), ProvisionError> {
+    let (children, first) = (&environment.context.children, flavour.container());
     let current = children.current(&first);
-    let told = |error: NestError| error.to_string();
+    // Nobody listens any more.
+    let (events, _) = Sender::channel();
+    let provisioner = Provisioner::new(&environment.context, flavour, managed, &events);
+    let stop = async { Ok(children.stop(&current, patience).await?) };
     match (after, patience) {
-        (After::Keep, StopPatience::None) => children.remove_inactive(&first).await.map_err(told),
-        (After::Keep, StopPatience::Some) => prepare_standby(environment, flavour, managed)
-            .await
-            .map_err(told),
-        (After::Stop, StopPatience::None) => tokio::try_join!(
-            children.stop(&current, patience),
-            children.remove_inactive(&first)
-        )
-        .map(drop)
-        .map_err(told),
-        (After::Stop, StopPatience::Some) => tokio::try_join!(
-            children.stop(&current, patience),
-            prepare_standby(environment, flavour, managed)
-        )
-        .map(drop)
-        .map_err(told),
+        (After::Keep, StopPatience::None) => Ok(children.remove_inactive(&first).await?),
+        (After::Keep, StopPatience::Some) => provisioner.prepare_standby().await,
+        (After::Stop, StopPatience::None) => {
+            let remove = async { Ok(children.remove_inactive(&first).await?) };
+            tokio::try_join!(stop, remove).map(drop)
+        }
+        (After::Stop, StopPatience::Some) => {
+            tokio::try_join!(stop, provisioner.prepare_standby()).map(drop)
+        }
         (After::Delete, _) => {
-            children.remove(&current).await.map_err(told)?;
-            children.remove_other(&first).await.map_err(told)
+            children.remove(&current).await?;
+            Ok(children.remove_other(&first).await?)
         }
-        (After::Pause, _) => {
-            // Nobody listens any more.
-            let (events, _) = Sender::channel();
-            hold_fresh(environment, flavour, managed, &events).await
-        }
+        (After::Pause, _) => provisioner.pause_fresh().await,
     }
 }

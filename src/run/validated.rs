@@ -11,13 +11,13 @@ use thiserror::Error;
 use super::comparison::{About, Comparison, Listed};
 use super::context::RunContext;
 use super::fail_fast::FailFast;
-use super::flavour::StartFrom;
 use super::spill::SpillBuffer;
 use super::vacancy::NoTests;
 use crate::config::ConfigError;
 use crate::event::Sender;
 use crate::matrix::{Expect, FilesSpec, SuiteKind};
 use crate::plan::Plan;
+use crate::provision::StartFrom;
 use crate::suite::{Expectation, FileKind, KnownDivergences, SuiteError, expectation_path};
 
 /// How a run is to go.

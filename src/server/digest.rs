@@ -9,25 +9,36 @@ use super::spec::{
 };
 use crate::digest::{Digest, Digestible};
 
-impl Digestible for ServerSpec {
-    fn digest(&self, digest: &mut Digest) {
+impl ServerSpec {
+    /// What makes another installation.
+    pub(crate) fn digest_installation(&self, digest: &mut Digest) {
         let ServerSpec {
             family,
             version,
             installation,
-            settings,
-            memory_profile,
-            durability,
+            // They come after it.
+            settings: _,
+            memory_profile: _,
+            durability: _,
         } = self;
         digest
             .text("family", &family.to_string())
+            // An exact one is pinned.
             .text("version", &version.to_string())
             .part("installation", installation);
-        let settings = settings.iter().flat_map(|(name, value)| [name, value]);
+    }
+
+    /// What makes other settings.
+    pub(crate) fn digest_configuration(&self, digest: &mut Digest) {
+        let settings = self.settings.iter().flat_map(|(name, value)| [name, value]);
         digest
             .texts("settings", settings)
-            .flag("small", *memory_profile == MemoryProfile::Small)
-            .flag("relaxed", *durability == Durability::Relaxed);
+            .flag("small", self.memory_profile == MemoryProfile::Small);
+    }
+
+    /// What makes other starts.
+    pub(crate) fn digest_durability(&self, digest: &mut Digest) {
+        digest.flag("relaxed", self.durability == Durability::Relaxed);
     }
 }
 

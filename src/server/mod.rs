@@ -14,6 +14,7 @@ mod journal;
 mod login;
 mod memory_profile;
 mod packages;
+pub(crate) mod recipe;
 mod settle;
 mod source;
 mod spec;
@@ -43,20 +44,6 @@ pub use transcript::install_log;
 
 use crate::engine::{Exec, ExecOutput};
 use crate::nest::Child;
-
-/// The text of all that is done to a child until it is golden: another one
-/// makes another child.
-pub fn recipe(spec: &ServerSpec) -> String {
-    [
-        configure::recipe(spec),
-        install::recipe(),
-        tarball::recipe(),
-        tls::recipe(),
-        settle::recipe(),
-        transcript::recipe(),
-    ]
-    .concat()
-}
 
 /// Runs a step in the child; another exit status than 0 is an error.
 async fn succeed(child: &Child, step: &'static str, exec: Exec) -> Result<ExecOutput, ServerError> {

@@ -42,10 +42,13 @@ fn put_server(inner: &Stateful, container: &str, status: &'static str, flavour: 
 
 async fn listed(host: &Stateful) -> Vec<String> {
     let rows = list_all(&host.engine(), PROJECT).await.expect("a list");
-    let row = |row: dbmatrix::nest::Listed| {
+    let row = |row: dbmatrix::nest::ContainerInfo| {
         format!(
             "{}/{}: {:?}, {}",
-            row.nest, row.container, row.kind, row.state
+            row.nest,
+            row.container,
+            row.kind,
+            row.shown_state()
         )
     };
     rows.into_iter().map(row).collect()

@@ -391,7 +391,7 @@ async fn only_what_runs_is_asked_for_its_state() {
     for row in &rows {
         assert_eq!((row.snapshots, row.started, row.memory), (1, None, None));
     }
-    let states = rows.iter().map(|row| row.state.as_str());
+    let states = rows.iter().map(|row| row.shown_state());
     assert_eq!(states.collect::<Vec<_>>(), ["Stopped", "Paused"]);
     assert!(!fake.heard("GET /1.0/instances/stopped/state"));
     assert!(!fake.heard("GET /1.0/instances/frozen/state"));

@@ -7,7 +7,7 @@ use dbmatrix::engine::config;
 use dbmatrix::host::run_folder;
 use dbmatrix::matrix::Matrix;
 use dbmatrix::nest::{NestError, Pruned, Pruning, prune};
-use dbmatrix::run::golden_key;
+use dbmatrix::provision::template_key;
 
 use super::nested::nest;
 use super::state::Stateful;
@@ -226,7 +226,7 @@ async fn the_program_keeps_what_a_matrix_would_use() {
     let text = "[[flavour]]\nserver = 'mariadb:10.11'\nimage = 'images:debian/12'\n";
     std::fs::write(&path, text).expect("a matrix");
     let matrix = Matrix::load(&path).expect("a matrix");
-    let key = golden_key(matrix.flavours[0].managed().expect("it is made"));
+    let key = template_key(matrix.flavours[0].managed().expect("it is made"));
     let golden = [("golden", "true"), ("key", key.as_str())];
     machine.inner.put("golden--matrix", "Stopped", &golden);
     let mut left = LEFT.map(str::to_owned).to_vec();

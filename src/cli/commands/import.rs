@@ -227,7 +227,7 @@ async fn ensure(
         }
     }
     let environment = Environment::ensure(options, spec, lock, events).await;
-    Ok(environment.map_err(Failure::not_provided)?.nest)
+    Ok(environment.map_err(Failure::not_provided)?.context.nest)
 }
 
 /// What is incomplete goes; what is whole stays.

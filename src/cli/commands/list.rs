@@ -15,7 +15,7 @@ use crate::cli::args::{Format, ListArgs};
 use crate::engine::Engine;
 use crate::event::Verdict;
 use crate::host::{EngineProbe, detect_engine};
-use crate::nest::{Kind, Listed, disk_usage, list_all, measure};
+use crate::nest::{ContainerInfo, ContainerKind, disk_usage, list_all, measure};
 use crate::run::wait_for_keepers;
 
 /// How often it is looked again.
@@ -73,7 +73,7 @@ enum Haste {
 enum Seen<'a> {
     /// No engine runs, or it holds nothing.
     Nothing(String),
-    Rows(Vec<Listed>, &'a Sizes),
+    Rows(Vec<ContainerInfo>, &'a Sizes),
 }
 
 impl Seen<'_> {
@@ -117,13 +117,13 @@ impl Looker<'_> {
     }
 
     /// Begins to count what is taken on the disk, where it is time.
-    fn count(&mut self, inside: &Engine, rows: &[Listed]) {
+    fn count(&mut self, inside: &Engine, rows: &[ContainerInfo]) {
         let is_due = self.looks.is_multiple_of(LOOKS);
         self.looks += 1;
         if !is_due || self.counting.is_some() {
             return;
         }
-        let nests = rows.iter().filter(|row| row.kind == Kind::Nest);
+        let nests = rows.iter().filter(|row| row.kind == ContainerKind::Nest);
         let nests: Vec<String> = nests
             .filter(|row| row.is_running())
             .map(|row| row.nest.clone())

@@ -8,7 +8,8 @@ use crate::event::Verdict;
 use crate::file::{Replaced, replace_file};
 use crate::matrix::{Matrix, MatrixLock, Source};
 use crate::plan::Plan;
-use crate::run::{RunOptions, StartFrom};
+use crate::provision::StartFrom;
+use crate::run::RunOptions;
 
 /// Brings the flavours up and writes down what they are.
 pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, Failure> {

@@ -7,7 +7,7 @@ use crate::app::signal::{asked_to_end, end_soon_when_asked};
 use crate::app::{Failure, Globals, Unwritten, privilege, write_out};
 use crate::cli::args::LogsArgs;
 use crate::event::Verdict;
-use crate::nest::{Located, State};
+use crate::nest::{ContainerState, Located};
 use crate::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
 
 /// So many lines of each log are shown where nobody says.
@@ -25,7 +25,7 @@ pub(crate) async fn logs(global: &Globals, args: &LogsArgs) -> Result<Verdict, F
         return installation(&located, args.lines).await;
     }
     located.start().await.map_err(Failure::not_provided)?;
-    let just_started = located.state() == State::Stopped;
+    let just_started = located.state() == ContainerState::Stopped;
     let mut logs = logs_of(&located.child, just_started)
         .await
         .map_err(Failure::not_provided)?;
@@ -98,8 +98,8 @@ async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender
             Err(error) => {
                 log.interrupted();
                 match located.look_again().await {
-                    Ok(Some(State::Stopped | State::Paused)) => failures = 0,
-                    Ok(Some(State::Running) | None) | Err(_) => failures += 1,
+                    Ok(Some(ContainerState::Stopped | ContainerState::Paused)) => failures = 0,
+                    Ok(Some(ContainerState::Running) | None) | Err(_) => failures += 1,
                 }
                 if failures < FAILURES {
                     tokio::time::sleep(AGAIN).await;

@@ -4,7 +4,7 @@ use crate::app::for_each_flavour::{Runs, each, ready};
 use crate::app::{Failure, Globals};
 use crate::cli::args::{Chosen, ResetArgs, StopArgs};
 use crate::event::Verdict;
-use crate::nest::{Located, State, StopMode};
+use crate::nest::{ContainerState, Located, StopMode};
 use crate::server::{ACCESS_FILE, repair};
 
 /// Starts flavours, and resumes paused ones.
@@ -16,14 +16,14 @@ async fn go_on(one: &Located) -> Result<String, Failure> {
     one.start().await.map_err(Failure::not_provided)?;
     // A container may run whose server was ended.
     let revived = match one.state() {
-        State::Running => repair(&one.child).await.map_err(Failure::not_provided)?,
-        State::Paused | State::Stopped => false,
+        ContainerState::Running => repair(&one.child).await.map_err(Failure::not_provided)?,
+        ContainerState::Paused | ContainerState::Stopped => false,
     };
     let ready = ready(one).await?;
     Ok(match one.state() {
-        State::Running if !revived => format!("runs already, {ready}"),
-        State::Paused => format!("resumed, {ready}"),
-        State::Running | State::Stopped => format!("started, {ready}"),
+        ContainerState::Running if !revived => format!("runs already, {ready}"),
+        ContainerState::Paused => format!("resumed, {ready}"),
+        ContainerState::Running | ContainerState::Stopped => format!("started, {ready}"),
     })
 }
 
@@ -36,8 +36,8 @@ pub(crate) async fn stop(global: &Globals, args: &StopArgs) -> Result<Verdict, F
     let stop = async |one: &Located| {
         one.stop(ending).await?;
         Ok(match one.state() {
-            State::Stopped => "is stopped already".to_owned(),
-            State::Running | State::Paused => done.to_owned(),
+            ContainerState::Stopped => "is stopped already".to_owned(),
+            ContainerState::Running | ContainerState::Paused => done.to_owned(),
         })
     };
     each(global, &args.chosen, Runs::Awaited, stop).await
@@ -48,9 +48,9 @@ pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
     let pause = async |one: &Located| {
         one.pause().await?;
         Ok(match one.state() {
-            State::Running => "paused".to_owned(),
-            State::Paused => "is paused already".to_owned(),
-            State::Stopped => "is stopped: there is nothing to pause".to_owned(),
+            ContainerState::Running => "paused".to_owned(),
+            ContainerState::Paused => "is paused already".to_owned(),
+            ContainerState::Stopped => "is stopped: there is nothing to pause".to_owned(),
         })
     };
     each(global, chosen, Runs::Awaited, pause).await
@@ -59,13 +59,13 @@ pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
 /// Resumes paused flavours.
 pub(crate) async fn resume(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
     let resume = async |one: &Located| match one.state() {
-        State::Stopped => {
+        ContainerState::Stopped => {
             let name = &one.flavour;
             Ok(format!(
                 "is stopped, not paused; `dbmatrix start {name}` starts it"
             ))
         }
-        State::Running | State::Paused => go_on(one).await,
+        ContainerState::Running | ContainerState::Paused => go_on(one).await,
     };
     each(global, chosen, Runs::LetBe, resume).await
 }
@@ -93,7 +93,7 @@ pub(crate) async fn reset(global: &Globals, args: &ResetArgs) -> Result<Verdict,
 /// What a flavour that was brought back is doing: what it did before.
 pub(crate) async fn after(one: &Located) -> Result<String, Failure> {
     match one.state() {
-        State::Stopped => Ok("stopped".to_owned()),
-        State::Running | State::Paused => ready(one).await,
+        ContainerState::Stopped => Ok("stopped".to_owned()),
+        ContainerState::Running | ContainerState::Paused => ready(one).await,
     }
 }

@@ -11,8 +11,9 @@ use crate::host::{EngineProbe, Names, detect_engine};
 use crate::matrix::Flavour;
 use crate::name::nest_lock;
 use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
+use crate::provision::template_key;
 use crate::report::{Progress, drive};
-use crate::run::{Lock, golden_key};
+use crate::run::Lock;
 
 /// Removes what nothing uses from all nests.
 pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict, Failure> {
@@ -20,7 +21,7 @@ pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict,
     for path in &args.keep {
         let flavours = load_matrix(path)?.flavours;
         let managed = flavours.iter().filter_map(Flavour::managed);
-        wanted.extend(managed.map(golden_key));
+        wanted.extend(managed.map(template_key));
     }
     privilege::ensure_engine_access(global).await?;
     let found = detect_engine(&global.engine).await;

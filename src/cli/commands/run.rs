@@ -9,8 +9,9 @@ use crate::cli::args::{RunArgs, UpArgs};
 use crate::cli::commands::lock::insist;
 use crate::event::{Event, Verdict};
 use crate::plan::{Selection, Times};
+use crate::provision::StartFrom;
 use crate::report::{Differences, Listed, ReportKind, ReportSpec, read_events, skipped};
-use crate::run::{RunOptions, StartFrom};
+use crate::run::RunOptions;
 
 /// Runs the suites.
 pub(crate) async fn run(global: &Globals, args: &RunArgs) -> Result<Verdict, Failure> {

@@ -16,7 +16,7 @@ use crate::app::{Failure, Globals, eprintln, privilege};
 use crate::cli::args::ShellArgs;
 use crate::engine::{EngineError, Exec, Order, StreamEnd};
 use crate::event::Verdict;
-use crate::nest::{Located, State};
+use crate::nest::{ContainerState, Located};
 use tty::Raw;
 
 /// The command, else the best shell that there is, at home. A terminal that the
@@ -166,12 +166,12 @@ async fn what_befell(located: &Located) -> Option<String> {
         ))
     };
     match located.look_again().await.ok()? {
-        Some(State::Stopped) => stopped(),
+        Some(ContainerState::Stopped) => stopped(),
         None => Some(format!(
             "the container of `{flavour}` was removed meanwhile; `dbmatrix list` shows what there is"
         )),
-        Some(State::Paused) => None,
-        Some(State::Running) => {
+        Some(ContainerState::Paused) => None,
+        Some(ContainerState::Running) => {
             let ask = Exec::new("systemctl", ["is-system-running"]);
             match child.engine.exec(&child.name, &ask).await {
                 Ok(output) if !GOING.contains(&output.stdout.trim()) => None,

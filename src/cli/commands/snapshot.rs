@@ -10,7 +10,7 @@ use crate::cli::args::{Chosen, Format, RestoreArgs, SnapshotArgs, json};
 use crate::cli::commands::power::after;
 use crate::engine::Snapshot;
 use crate::event::Verdict;
-use crate::nest::{Located, SnapshotConsistency, State};
+use crate::nest::{ContainerState, Located, SnapshotConsistency};
 
 /// Takes, lists or removes snapshots.
 pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Verdict, Failure> {
@@ -47,10 +47,10 @@ pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Ve
 
 /// As it was before its server was shut down for the snapshot.
 pub(crate) async fn go_on(one: &Located) -> Result<(), Failure> {
-    if one.state() != State::Stopped {
+    if one.state() != ContainerState::Stopped {
         ready(one).await?;
     }
-    if one.state() == State::Paused {
+    if one.state() == ContainerState::Paused {
         one.pause().await?;
     }
     Ok(())

@@ -169,9 +169,10 @@ async fn keep_authority(
     };
     let container = match lease.copy() {
         Some(copy) => copy.to_owned(),
-        None => environment.children.current(container),
+        None => environment.context.children.current(container),
     };
-    let found = certificate_authority(&lease.server, &environment.nest.engine, &container).await;
+    let found =
+        certificate_authority(&lease.server, &environment.context.nest.engine, &container).await;
     let text = match found {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),

@@ -134,7 +134,7 @@ impl Suite<'_> {
         let (program, image) = (self.spec.program, &self.spec.image);
         environment
             .test_drivers
-            .ensure(&environment.children, program, image)
+            .ensure(&environment.context.children, program, image)
             .await
     }
 
@@ -150,13 +150,13 @@ impl Suite<'_> {
         let JobRun {
             suite_run, context, ..
         } = self.run;
-        let user = environment.user_of(&suite_run.flavour);
+        let user = environment.context.user_of(&suite_run.flavour);
         let source = Source {
-            children: &environment.children,
-            child: &environment.children.current(&self.site.container),
+            children: &environment.context.children,
+            child: &environment.context.children.current(&self.site.container),
             spec: &self.site.spec,
             user: &user,
-            nest: &environment.nest,
+            nest: &environment.context.nest,
         };
         let next = || {
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Sizes;
 use crate::cli::args::json as json_of;
-use crate::nest::{Kind, Listed};
+use crate::nest::{ContainerInfo, ContainerKind};
 
 /// The version of a row in JSON. 2 calls the type `ahead` of 1 `standby`, and the states
 /// `frozen` and `half-made` `paused` and `incomplete`.
@@ -43,11 +43,14 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(listed: &'a Listed, sizes: &Sizes, now: SystemTime) -> Self {
+    fn of(listed: &'a ContainerInfo, sizes: &Sizes, now: SystemTime) -> Self {
         let told = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         let name = match &listed.kind {
-            Kind::Flavour(name) => name,
-            Kind::Nest | Kind::Golden | Kind::Standby | Kind::Other => &listed.container,
+            ContainerKind::Flavour(name) => name,
+            ContainerKind::Nest
+            | ContainerKind::Golden
+            | ContainerKind::Standby
+            | ContainerKind::Other => &listed.container,
         };
         let since = |started: SystemTime| now.duration_since(started).unwrap_or_default();
         let size = sizes.get(&(listed.nest.clone(), listed.container.clone()));
@@ -57,26 +60,26 @@ impl<'a> Row<'a> {
             name,
             container: &listed.container,
             kind: word(&listed.kind),
-            state: listed.state.to_lowercase(),
-            shown_state: &listed.state,
+            state: listed.shown_state().to_lowercase(),
+            shown_state: listed.shown_state(),
             ipv4: told(&listed.address),
             snapshots: listed.snapshots,
             server: told(&listed.server),
             version: told(&listed.version),
             uptime: listed.started.map(|started| since(started).as_secs()),
             memory: listed.memory,
-            disk: size.copied().filter(|_| listed.kind != Kind::Nest),
+            disk: size.copied().filter(|_| listed.kind != ContainerKind::Nest),
         }
     }
 }
 
-fn word(kind: &Kind) -> &'static str {
+fn word(kind: &ContainerKind) -> &'static str {
     match kind {
-        Kind::Nest => "nest",
-        Kind::Flavour(_) => "flavour",
-        Kind::Golden => "golden",
-        Kind::Standby => "standby",
-        Kind::Other => "other",
+        ContainerKind::Nest => "nest",
+        ContainerKind::Flavour(_) => "flavour",
+        ContainerKind::Golden => "golden",
+        ContainerKind::Standby => "standby",
+        ContainerKind::Other => "other",
     }
 }
 
@@ -125,7 +128,7 @@ const COLUMNS: [Column; 11] = [
 const DISPENSABLE: [&str; 5] = ["NEST", "SNAPSHOTS", "SERVER", "TYPE", "DISK"];
 
 /// A row a container, with as many columns as fit into `width`.
-pub(super) fn table(listed: &[Listed], sizes: &Sizes, width: usize) -> String {
+pub(super) fn table(listed: &[ContainerInfo], sizes: &Sizes, width: usize) -> String {
     let now = SystemTime::now();
     let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
     fitted(&rows, width)
@@ -163,7 +166,7 @@ fn drawn(rows: &[Row<'_>], columns: &[&Column]) -> String {
 }
 
 /// An array of objects, on one line.
-pub(super) fn json(listed: &[Listed], sizes: &Sizes) -> String {
+pub(super) fn json(listed: &[ContainerInfo], sizes: &Sizes) -> String {
     let now = SystemTime::now();
     let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
     json_of(&rows)

@@ -1,0 +1,61 @@
+//! A container on its way to a template.
+
+use std::time::Duration;
+
+use super::NestContext;
+use super::error::ProvisionError;
+use crate::event::{Phase, Sender};
+use crate::matrix::Managed;
+use crate::nest::Child;
+use crate::server::{Login, PackageVersion, Server, ServerError, check_identity, log_in, start};
+use crate::session::TlsPolicy;
+
+/// How long a server that starts may take until somebody can log in.
+pub(super) const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A container that steps are taken in, and what they have found out.
+pub(super) struct Building<'a> {
+    pub(super) context: &'a NestContext,
+    pub(super) flavour: &'a str,
+    pub(super) managed: &'a Managed,
+    pub(super) child: &'a Child,
+    pub(super) events: &'a Sender,
+    /// What the installation has added.
+    pub(super) packages: Vec<PackageVersion>,
+    /// What the server says of itself.
+    pub(super) version: String,
+    /// How connections to it are protected.
+    pub(super) tls: TlsPolicy,
+}
+
+impl Building<'_> {
+    pub(super) fn phase(&self, phase: Phase) {
+        self.events.phase(self.flavour, phase);
+    }
+
+    /// Starts the server and logs in.
+    pub(super) async fn start(&self) -> Result<Server, ProvisionError> {
+        self.phase(Phase::Starting);
+        start(self.child, &self.managed.spec).await?;
+        self.phase(Phase::LoggingIn);
+        let login = log_in_as_wanted(self.context, self.child, self.managed, START_TIMEOUT);
+        Ok(login.await?)
+    }
+}
+
+/// Logs in to a child's server, which has to be the wanted one.
+pub(super) async fn log_in_as_wanted(
+    context: &NestContext,
+    child: &Child,
+    managed: &Managed,
+    timeout: Duration,
+) -> Result<Server, ServerError> {
+    let login = Login {
+        child,
+        nest: &context.nest,
+        limit: timeout,
+    };
+    let server = log_in(&login).await?;
+    check_identity(&server, &managed.spec)?;
+    Ok(server)
+}

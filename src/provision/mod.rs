@@ -1,0 +1,19 @@
+//! From a flavour that is wanted to a server that answers.
+//!
+//! Steps make a template, the golden child; every run starts from a copy of it.
+//! [`step`] has the steps, [`template`] the key of what they make, [`provisioner`] what
+//! becomes of a flavour's containers.
+
+mod building;
+mod context;
+mod copies;
+mod error;
+mod provisioner;
+mod step;
+mod template;
+
+pub use context::NestContext;
+pub use copies::{Copies, CopyError};
+pub use error::ProvisionError;
+pub use provisioner::{Provisioner, StartFrom};
+pub use template::template_key;

@@ -1,0 +1,290 @@
+//! A flavour's server: made from its template or claimed as it is, until somebody is
+//! logged in.
+
+use std::time::Duration;
+
+use super::NestContext;
+use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
+use super::error::ProvisionError;
+use super::step::{Configure, Step, steps};
+use super::template::template_key;
+use crate::event::{Phase, Sender, ServerFacts};
+use crate::matrix::{Flavour, Managed};
+use crate::nest::{Child, ChildSpec, Golden, Purpose, sync};
+use crate::server::{
+    Ask, PackageVersion, RoutedUser, Server, ServerError, access_of, check_locked, check_source,
+    started,
+};
+use crate::session::TlsPolicy;
+
+/// How long a server that may well be beyond help may take until somebody can log in.
+const REPAIR_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Whose traces a server may bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StartFrom {
+    /// Nobody's: a copy of its golden child that nobody has used.
+    #[default]
+    Template,
+    /// As it was left, if it is there.
+    Existing,
+}
+
+/// A flavour whose server dbmatrix makes.
+pub struct Provisioner<'a> {
+    context: &'a NestContext,
+    flavour: &'a Flavour,
+    managed: &'a Managed,
+    spec: ChildSpec,
+    events: &'a Sender,
+}
+
+impl<'a> Provisioner<'a> {
+    /// A flavour, and how its server is made.
+    pub fn new(
+        context: &'a NestContext,
+        flavour: &'a Flavour,
+        managed: &'a Managed,
+        events: &'a Sender,
+    ) -> Self {
+        Provisioner {
+            spec: child_spec(flavour, managed, &context.user_of(&flavour.name)),
+            context,
+            flavour,
+            managed,
+            events,
+        }
+    }
+
+    /// Brings the server up and logs in, with what reports say of it.
+    ///
+    /// # Errors
+    /// [`ProvisionError`].
+    pub async fn bring_up(
+        &self,
+        start_from: StartFrom,
+    ) -> Result<(Server, ServerFacts), ProvisionError> {
+        self.phase(Phase::Creating);
+        let (children, name) = (&self.context.children, &self.flavour.name);
+        children.ensure_not_imported(name).await?;
+        let there = match start_from {
+            StartFrom::Template => self.claim_standby().await,
+            StartFrom::Existing => self.claim_existing().await?,
+        };
+        let (child, server) = match there {
+            Some(there) => there,
+            None => self.create_from_template(Purpose::Now).await?,
+        };
+        if let Some(locked) = &self.managed.locked {
+            check_locked(&server, &locked.server)?;
+        }
+        let facts = facts(&server, &child, self.managed);
+        Ok((server, facts))
+    }
+
+    /// Replaces the flavour's child by one that nobody has used, paused for the next run.
+    ///
+    /// # Errors
+    /// [`ProvisionError`].
+    pub async fn pause_fresh(&self) -> Result<(), ProvisionError> {
+        let children = &self.context.children;
+        let first = self.flavour.container();
+        let paused = async {
+            let (child, _) = self.create_from_template(Purpose::Later).await?;
+            children.hold(&child).await?;
+            Ok(children.remove_other(&first).await?)
+        };
+        let paused = paused.await;
+        if paused.is_err()
+            && let Err(left) = children.remove(&children.current(&first)).await
+        {
+            tracing::debug!(%left, "the next run replaces it");
+        }
+        paused
+    }
+
+    /// Makes a copy for the next run, where there is a template.
+    ///
+    /// # Errors
+    /// [`ProvisionError`].
+    pub async fn prepare_standby(&self) -> Result<(), ProvisionError> {
+        let children = &self.context.children;
+        if let Some(golden) = children.golden(&self.spec).await? {
+            children.prepare_standby(&golden, &self.spec).await?;
+        }
+        Ok(())
+    }
+
+    /// The child that was held for this run. One that is no longer available is
+    /// no loss.
+    async fn claim_standby(&self) -> Option<(Child, Server)> {
+        let taken = async {
+            let Some(child) = self.context.children.claim_standby(&self.spec).await? else {
+                return Ok(None);
+            };
+            let server = self.log_in(&child, REPAIR_TIMEOUT).await?;
+            Ok::<_, ProvisionError>(Some((child, server)))
+        };
+        taken.await.unwrap_or_else(|error| {
+            tracing::info!(%error, flavour = self.flavour.name, "a held child is replaced");
+            None
+        })
+    }
+
+    async fn claim_existing(&self) -> Result<Option<(Child, Server)>, ProvisionError> {
+        let children = &self.context.children;
+        if children.take_over(&self.spec).await? {
+            self.events.warn(format!(
+                "{}: taken over as an earlier dbmatrix has left it; `dbmatrix reset` gives it settings that were changed since",
+                self.flavour.name
+            ));
+        }
+        let Some(child) = children.claim_existing(&self.spec).await? else {
+            return Ok(None);
+        };
+        let server = self.repair(&child).await?;
+        Ok(Some((child, server)))
+    }
+
+    /// A new copy of the golden child, which is made where there is none.
+    async fn create_from_template(
+        &self,
+        purpose: Purpose,
+    ) -> Result<(Child, Server), ProvisionError> {
+        let children = &self.context.children;
+        let golden = self.golden().await?;
+        self.phase(Phase::Starting);
+        let child = children.renew(&golden, &self.spec, purpose).await?;
+        let login = self.log_in(&child, START_TIMEOUT);
+        let server = started(&child, &self.managed.spec, login).await?;
+        children.mark_ready(&child).await?;
+        Ok((child, server))
+    }
+
+    async fn golden(&self) -> Result<Golden, ProvisionError> {
+        let children = &self.context.children;
+        let _making = children.making(&self.spec).await;
+        if let Some(golden) = children.golden(&self.spec).await? {
+            return Ok(golden);
+        }
+        if children.has_former_golden(&self.spec).await? {
+            self.events.warn(format!(
+                "{}: its golden child is of an earlier dbmatrix and made anew once; `dbmatrix prune` removes the old one",
+                self.flavour.name
+            ));
+        }
+        let ask = match self.flavour.required || self.context.strict {
+            true => Ask::Now,
+            false => Ask::Lately,
+        };
+        check_source(&self.context.nest, &self.managed.spec, ask).await?;
+        let made = self.make_golden().await;
+        if made.is_err()
+            && let Err(left) = children.abandon_golden(&self.spec).await
+        {
+            self.events.warn(format!(
+                "{}: its incomplete container stays until the next run: {left}",
+                self.flavour.name
+            ));
+        }
+        made
+    }
+
+    /// Takes all steps in a new container and keeps it as template.
+    async fn make_golden(&self) -> Result<Golden, ProvisionError> {
+        let children = &self.context.children;
+        let child = children.begin_golden(&self.spec).await?;
+        let mut building = self.building(&child);
+        for step in steps(self.managed) {
+            step.apply(&mut building).await?;
+        }
+        let Building {
+            packages,
+            version,
+            tls,
+            ..
+        } = building;
+        sync(&child).await?;
+        let packages = lines_of(&packages);
+        let kept = children.keep_golden(child, &version, &packages, tls);
+        Ok(kept.await?)
+    }
+
+    fn building<'b>(&'b self, child: &'b Child) -> Building<'b> {
+        Building {
+            context: self.context,
+            flavour: &self.flavour.name,
+            managed: self.managed,
+            child,
+            events: self.events,
+            packages: Vec::new(),
+            version: String::new(),
+            tls: TlsPolicy::default(),
+        }
+    }
+
+    /// A child of an earlier run: logged in as it is, else set up once more,
+    /// since the address towards it or what somebody did to it may have
+    /// changed.
+    async fn repair(&self, child: &Child) -> Result<Server, ProvisionError> {
+        match self.log_in(child, REPAIR_TIMEOUT).await {
+            Err(error @ ServerError::Login { .. }) => {
+                tracing::info!(%error, flavour = self.flavour.name, "set up once more");
+                self.set_up(child).await
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn set_up(&self, child: &Child) -> Result<Server, ProvisionError> {
+        let mut building = self.building(child);
+        Configure.apply(&mut building).await?;
+        building.start().await
+    }
+
+    async fn log_in(&self, child: &Child, timeout: Duration) -> Result<Server, ServerError> {
+        self.phase(Phase::LoggingIn);
+        log_in_as_wanted(self.context, child, self.managed, timeout).await
+    }
+
+    fn phase(&self, phase: Phase) {
+        self.events.phase(&self.flavour.name, phase);
+    }
+}
+
+/// What is needed to make the server again.
+fn facts(server: &Server, child: &Child, managed: &Managed) -> ServerFacts {
+    let packages = child.packages.lines();
+    ServerFacts {
+        version: server.identity.full.clone(),
+        comment: server.identity.comment.clone(),
+        image: managed.image.title(),
+        origin: managed.spec.installation.origin(),
+        packages: packages.filter_map(|line| line.parse().ok()).collect(),
+        sql_mode: server.defaults.sql_mode.clone(),
+        collation: server.defaults.collation.clone(),
+        auth_plugin: server.defaults.auth_plugin.clone(),
+    }
+}
+
+fn child_spec(flavour: &Flavour, managed: &Managed, user: &RoutedUser) -> ChildSpec {
+    ChildSpec {
+        name: flavour.container(),
+        flavour: flavour.name.clone(),
+        key: template_key(managed),
+        server: managed.server.clone(),
+        image: managed.image.clone(),
+        packages: managed
+            .locked
+            .as_ref()
+            .map(|locked| lines_of(&locked.packages)),
+        client: Some(user.address),
+        access: Some(access_of(&managed.spec, user)),
+    }
+}
+
+/// A package a line.
+pub(super) fn lines_of(packages: &[PackageVersion]) -> String {
+    let lines: Vec<String> = packages.iter().map(PackageVersion::to_string).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,124 @@
+//! The steps from an image to a golden child. A new one is a type here and its place in
+//! [`steps`].
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::building::Building;
+use super::error::ProvisionError;
+use crate::digest::Digest;
+use crate::event::Phase;
+use crate::matrix::Managed;
+use crate::server::{configure, install, pin, recipe, settle};
+
+/// One step on the way to a golden child.
+pub(super) trait Step: Send + Sync {
+    /// Adds what of the step makes another golden child.
+    fn digest(&self, managed: &Managed, digest: &mut Digest);
+
+    /// Takes the step in a container in which all steps before it were taken.
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>>;
+}
+
+/// The steps of a flavour, in their order.
+pub(super) fn steps(_: &Managed) -> [&'static dyn Step; 4] {
+    [&Install, &Configure, &Initialize, &Settle]
+}
+
+/// Installs the server; it is not started.
+struct Install;
+
+/// Writes the server's settings and its user.
+pub(super) struct Configure;
+
+/// Starts the server for the first time, sees that it is the right one, and notes its
+/// certificate.
+struct Initialize;
+
+/// Takes what is not needed out of the way of the next starts.
+struct Settle;
+
+impl Step for Install {
+    fn digest(&self, managed: &Managed, digest: &mut Digest) {
+        managed.spec.digest_installation(digest);
+        digest.text("recipe", &recipe::installation());
+    }
+
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async {
+            building.phase(Phase::Queued);
+            let _permit = building.context.installing.acquire().await;
+            building.phase(Phase::Installing);
+            let Building { managed, child, .. } = building;
+            let locked = managed.locked.as_ref();
+            let locked = locked.map(|locked| locked.packages.as_slice());
+            building.packages = install(child, &managed.spec, locked).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+impl Step for Configure {
+    fn digest(&self, managed: &Managed, digest: &mut Digest) {
+        managed.spec.digest_configuration(digest);
+        digest.text("recipe", &recipe::configuration(&managed.spec));
+    }
+
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async {
+            building.phase(Phase::Configuring);
+            let Building { managed, child, .. } = building;
+            let password = child.credentials.password.clone();
+            let user = building.context.user_with(password);
+            Ok(configure(child, &managed.spec, &user).await?)
+        }
+        .boxed()
+    }
+}
+
+impl Step for Initialize {
+    fn digest(&self, _: &Managed, digest: &mut Digest) {
+        digest.number("initialize", 1);
+    }
+
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async {
+            let server = building.start().await?;
+            building.tls = pin(&server, building.child).await?;
+            building.version = server.identity.full;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+impl Step for Settle {
+    fn digest(&self, managed: &Managed, digest: &mut Digest) {
+        managed.spec.digest_durability(digest);
+        digest.text("recipe", &recipe::settling());
+    }
+
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async {
+            building.phase(Phase::Settling);
+            Ok(settle(building.child, &building.managed.spec).await?)
+        }
+        .boxed()
+    }
+}
