@@ -3,12 +3,13 @@
 //!
 //! Knows nothing of what the files hold.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
+
+use crate::platform::file::{make_with_mode, set_owner_of};
 
 /// What a new file may be used for, as far as the umask leaves it.
 const NEW: u32 = 0o666;
@@ -51,15 +52,15 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut beside = Builder::new();
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(NEW);
-    let mut beside = beside
-        .prefix(".dbmatrix-")
-        .permissions(permissions)
-        .tempfile_in(folder)?;
+    let mut builder = Builder::new();
+    make_with_mode(&mut builder, NEW);
+    let mut beside = builder.prefix(".dbmatrix-").tempfile_in(folder)?;
     beside.write_all(contents)?;
     if let Some(old) = &old {
-        keep_owner(beside.as_file(), old);
+        // Who may not give files away owns the new one, as with any editor.
+        if let Err(error) = set_owner_of(beside.as_file(), old) {
+            tracing::debug!(%error, "the file's owner is now who wrote it");
+        }
         beside.as_file().set_permissions(old.permissions())?;
     }
     beside.as_file().sync_all()?;
@@ -97,18 +98,9 @@ fn has_contents(path: &Path, old: &Metadata, contents: &[u8]) -> io::Result<bool
     Ok(old.len() == contents.len() as u64 && fs::read(path)? == contents)
 }
 
-/// Who may not give files away owns the new one, as with any editor.
-fn keep_owner(file: &File, old: &Metadata) {
-    let new = file.metadata().ok();
-    let is_theirs = new.is_some_and(|new| (new.uid(), new.gid()) == (old.uid(), old.gid()));
-    if !is_theirs && let Err(error) = fchown(file, Some(old.uid()), Some(old.gid())) {
-        tracing::debug!(%error, "the file's owner is now who wrote it");
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use super::*;
 

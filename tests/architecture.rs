@@ -167,6 +167,29 @@ fn the_drawing_shows_the_modules_as_they_are() {
     }
 }
 
+/// What is there on one system alone is in `platform`, so that all others pass the
+/// compiler too; routes are Linux's altogether.
+#[test]
+fn only_platform_and_route_name_what_one_system_has() {
+    let systems = Regex::new(
+        r"\b(std::os|rustix|tokio::signal|rtnetlink)::|\bUnix(Stream|Listener)\b|cfg\((not\()?(unix|windows|target_os)",
+    );
+    let systems = systems.expect("a pattern");
+    let src = root().join("src");
+    let mut found = Vec::new();
+    for path in sources(&src) {
+        let below = path.strip_prefix(&src).expect("a file of src");
+        if below.starts_with("platform") || below.starts_with("route") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source");
+        for line in code(&text).lines().filter(|line| systems.is_match(line)) {
+            found.push(format!("{}: {}", below.display(), line.trim()));
+        }
+    }
+    assert!(found.is_empty(), "not in `platform`:\n{}", found.join("\n"));
+}
+
 #[test]
 fn names_are_found_in_all_forms_of_imports() {
     let text =

@@ -4,12 +4,13 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, Stdio};
 
 use crate::app::{Failure, Globals};
 use crate::engine::EngineError;
 use crate::host::{EngineProbe, detect_engine};
+use crate::platform::machine::ensure_linux;
+use crate::platform::process;
 use crate::privilege::{has_helper, is_root, start_helper};
 
 /// Without an engine of the machine's own there is no way around root.
@@ -19,7 +20,8 @@ const JOIN: &str = ", or join the engine's group";
 /// user, or with a root helper that sudo started.
 ///
 /// # Errors
-/// Where there is no sudo, or it refuses; where the engine does not answer.
+/// Where there is no sudo, or it refuses; where the engine does not answer; on systems
+/// that have no engines.
 pub(crate) async fn ensure_engine_access(global: &Globals) -> Result<(), Failure> {
     match is_root() || has_helper() || is_trusted(global).await? {
         true => Ok(()),
@@ -53,6 +55,7 @@ async fn is_trusted(global: &Globals) -> Result<bool, Failure> {
 }
 
 async fn start(global: &Globals, why: &str, instead: &'static str) -> Result<(), Failure> {
+    ensure_linux().map_err(Failure::not_provided)?;
     eprintln!("{why}: asking sudo for dbmatrix's root helper");
     start_helper(why, instead, &words(global))
         .await
@@ -109,12 +112,13 @@ pub(crate) fn fix_as_root(global: &Globals, options: &[&str]) -> Result<(), Fail
     if is_root() {
         return Ok(());
     }
+    ensure_linux().map_err(Failure::not_provided)?;
     eprintln!("what is to be mended is root's: asking sudo for `dbmatrix doctor --fix`");
     let program = std::env::current_exe().map_err(Failure::not_provided)?;
     let mut command = Process::new("sudo");
     command.arg("--").arg(program).args(["doctor", "--fix"]);
     command.args(options);
-    let error = command.args(words(global)).exec();
+    let error = process::replace_by(command.args(words(global)));
     Err(Failure::not_provided(format!(
         "root is needed, and sudo could not be run: {error}"
     )))

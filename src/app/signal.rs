@@ -5,26 +5,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::event::Verdict;
+use crate::platform::Signal;
+use crate::platform::signal::Signals;
 
 /// How long the last words may take: nobody may be reading them.
 const KILL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Returns when the program is asked to end.
 pub(crate) async fn asked_to_end() {
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let mut streams: Vec<_> = kinds
-        .into_iter()
-        .filter_map(|kind| signal(kind).ok())
-        .collect();
-    let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
-    futures_util::future::select_all(waits).await;
+    let wanted = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
+    Signals::listen_where_possible(&wanted).next().await;
 }
 
 /// Ends the program soon after it is asked to end, with what is the status of that,

@@ -1,13 +1,13 @@
 //! The host's engine: there, new enough, usable by this user, with what it
 //! calls.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
 use super::snapshot::HostSnapshot;
 use crate::engine::{EngineError, ServerInfo};
 use crate::host::{DaemonRecord, EngineKind, EngineProbe, daemon_record, has_program, has_systemd};
+use crate::platform::file;
 
 /// The oldest versions that dbmatrix was tried with.
 const TRIED: [(&str, u32, &str); 2] = [("lxd", 5, "LXD 5.0"), ("incus", 6, "Incus 6.0")];
@@ -117,15 +117,16 @@ fn socket(host: &HostSnapshot) -> Option<Finding> {
 
 /// The path of a socket, with its owner's and its group's ids and its mode.
 fn described(path: &Path) -> String {
-    match std::fs::metadata(path) {
-        Ok(found) => format!(
-            "`{}` (owner {}, group {}, mode {:o})",
-            path.display(),
-            found.uid(),
-            found.gid(),
-            found.mode() & 0o7777
-        ),
-        Err(_) => format!("`{}`", path.display()),
+    let rights = std::fs::metadata(path).ok().and_then(|found| {
+        let (owner, group) = (file::owner(&found)?, file::group(&found)?);
+        Some((owner, group, file::mode(&found) & 0o7777))
+    });
+    let path = path.display();
+    match rights {
+        Some((owner, group, mode)) => {
+            format!("`{path}` (owner {owner}, group {group}, mode {mode:o})")
+        }
+        None => format!("`{path}`"),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use ipnet::Ipv4Net;
@@ -13,6 +12,7 @@ use crate::engine::Engine;
 use crate::host::{Names, forget_dead_daemon};
 use crate::name::{lock_of_socket, nest_lock};
 use crate::nest::{NestError, remove_incomplete};
+use crate::platform::socket::Stream;
 use crate::route::{RouteError, Routes};
 use crate::run::{Lock, LockError};
 
@@ -147,7 +147,7 @@ async fn remove_half(host: &Engine, names: &Names, nest: &str) -> Result<Vec<Str
 pub(super) fn is_stale(socket: &Path) -> bool {
     let name = socket.file_stem().unwrap_or_default().to_string_lossy();
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    !Lock::is_held(&lock_of_socket(&name)) && UnixStream::connect(socket).err().is_some_and(refused)
+    !Lock::is_held(&lock_of_socket(&name)) && Stream::connect(socket).err().is_some_and(refused)
 }
 
 fn remove_sockets(sockets: &[PathBuf]) -> Result<Vec<String>, FixError> {

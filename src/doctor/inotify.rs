@@ -3,12 +3,10 @@
 //! that gets none does not boot.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::process::geteuid;
-
 use super::Finding;
+use crate::platform::{file, user};
 
 const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
 /// What systemd takes in a child, as it was seen with versions 247 to 257.
@@ -22,7 +20,7 @@ pub(super) fn look() -> Finding {
     let Ok(limit) = limit.trim().parse::<usize>() else {
         return Finding::ok(AT, "this kernel names no limit");
     };
-    if !geteuid().is_root() {
+    if !user::is_root() {
         return Finding::note(AT, "not looked at: only root can").remedy("sudo dbmatrix doctor");
     }
     finding(AT, limit, taken(Path::new("/proc")))
@@ -48,7 +46,7 @@ fn taken(processes: &Path) -> usize {
     let mut taken = 0;
     for process in fs::read_dir(processes).into_iter().flatten().flatten() {
         let process = process.path();
-        let is_roots = fs::metadata(&process).is_ok_and(|found| found.uid() == 0);
+        let is_roots = fs::metadata(&process).is_ok_and(|found| file::owner(&found) == Some(0));
         let is_a_number = process
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit));

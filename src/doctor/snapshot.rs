@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use futures_util::future::join_all;
 use ipnet::Ipv4Net;
-use rustix::fs::{Access, access};
 
 use crate::engine::{Engine, EngineError, ServerInfo};
 use crate::host::{
     EngineChoice, EngineKind, EngineProbe, Names, detect_engine, run_folder, sockets,
 };
 use crate::nest::{NestStatus, inspect};
+use crate::platform::{file, user};
 use crate::route::Routes;
 
 /// What there is on this machine, at one moment.
@@ -52,7 +52,7 @@ impl HostSnapshot {
     pub(super) async fn see(choice: &EngineChoice, names: &Names) -> Self {
         let (routes, nest_sockets) = (routes().await, nest_sockets());
         let ((probe, info), mut nests) = tokio::join!(chosen(choice), nests(choice));
-        let is_usable = |path: &PathBuf| access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
+        let is_usable = |path: &PathBuf| file::may_read_and_write(path);
         let denied = match &info {
             Some(Ok(_)) => None,
             _ => sockets(choice)
@@ -70,7 +70,7 @@ impl HostSnapshot {
             probe,
             info,
             denied,
-            is_root: rustix::process::geteuid().is_root(),
+            is_root: user::is_root(),
         }
     }
 

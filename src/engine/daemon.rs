@@ -3,12 +3,12 @@
 
 use std::fmt;
 use std::fs;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
 use super::connection::Transport;
-use crate::platform::{socket_peercred, sysinfo};
+use crate::platform::machine::uptime;
+use crate::platform::socket::peer;
 use crate::privilege;
 
 /// Of Incus and of LXD.
@@ -198,7 +198,7 @@ impl Process {
 }
 
 fn age(started: u64) -> Option<Duration> {
-    let running = u64::try_from(sysinfo().uptime).ok()?;
+    let running = uptime()?;
     // The uptime is in whole seconds, rounded down.
     let seconds = (running + 1).checked_sub(started / TICKS)?;
     Some(Duration::from_secs(seconds))
@@ -242,8 +242,8 @@ fn names(socket: &Path) -> &'static [&'static str] {
 /// The process that listens on a socket; systemd where it does so for a daemon.
 fn listener(socket: &Path) -> Option<Process> {
     let stream = privilege::connect(socket).ok()?;
-    let pid = socket_peercred(stream.as_fd()).ok()?.pid.as_raw_nonzero();
-    Process::read(u32::try_from(pid.get()).ok()?)
+    let pid = peer(&stream).ok()?.process();
+    Process::read(u32::try_from(pid).ok()?)
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use std::task::{Context, Poll};
 
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
 use tower_service::Service;
 
+use crate::platform::socket::AsyncStream;
 use crate::privilege::connect_async;
 
 /// Connects to one socket, whatever the address of a request.
@@ -27,7 +27,7 @@ impl LocalConnector {
 }
 
 impl Service<Uri> for LocalConnector {
-    type Response = TokioIo<UnixStream>;
+    type Response = TokioIo<AsyncStream>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 

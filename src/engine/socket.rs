@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -15,6 +14,7 @@ use super::limits::Progress;
 use super::operation::Operation;
 use super::transport::{escaped, read_reply, unexpected};
 use super::{Engine, EngineError};
+use crate::platform::socket::AsyncStream;
 use crate::privilege::connect_async;
 
 pub(super) type Socket = WebSocketStream<WsTransport>;
@@ -32,7 +32,7 @@ pub(super) enum Direction {
 /// A connection that can be written to for as long as it can be read.
 #[derive(Debug)]
 pub(super) struct WsTransport {
-    stream: UnixStream,
+    stream: AsyncStream,
     direction: Direction,
 }
 

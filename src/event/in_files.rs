@@ -17,20 +17,19 @@ pub(super) mod seconds {
 
 /// Paths in files: what is not UTF-8 is written in the text form of bytes.
 pub(super) mod path_text {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
     use std::path::{Path, PathBuf};
 
     use serde::{Deserialize, Deserializer, Serializer};
 
+    use crate::platform::file::os_string;
     use crate::sql_text::{escape_bytes, unescape_bytes};
 
     pub(crate) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&escape_bytes(path.as_os_str().as_bytes()))
+        to.serialize_str(&escape_bytes(path.as_os_str().as_encoded_bytes()))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
         let text = String::deserialize(from)?;
-        Ok(OsString::from_vec(unescape_bytes(&text).into_owned()).into())
+        Ok(os_string(unescape_bytes(&text).into_owned()).into())
     }
 }

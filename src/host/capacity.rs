@@ -2,12 +2,7 @@
 
 use std::fs;
 
-use rustix::fs::statfs;
-
-use crate::platform::FsWord;
-
-/// File system type of a cgroup2 mount (`CGROUP2_SUPER_MAGIC` in linux/magic.h).
-const CGROUP2_MAGIC: FsWord = 0x6367_7270;
+use crate::platform::machine::{free_space, is_cgroup2};
 
 /// Limits that somebody asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,8 +15,7 @@ pub struct Limits {
 
 /// Bytes that are free where engines keep their pools.
 pub fn free_disk() -> Option<u64> {
-    let found = rustix::fs::statvfs("/var/lib").ok()?;
-    Some(found.f_bavail * found.f_frsize)
+    free_space("/var/lib")
 }
 
 /// How the machine's control groups are mounted.
@@ -37,10 +31,9 @@ pub enum Cgroups {
 
 /// How the machine's control groups are mounted.
 pub fn cgroups() -> Cgroups {
-    let is_second = |path: &str| statfs(path).is_ok_and(|found| found.f_type == CGROUP2_MAGIC);
     match () {
         () if is_unified() => Cgroups::Unified,
-        () if is_second("/sys/fs/cgroup/unified") => Cgroups::Hybrid,
+        () if is_cgroup2("/sys/fs/cgroup/unified") => Cgroups::Hybrid,
         () => Cgroups::Legacy,
     }
 }
@@ -49,7 +42,7 @@ pub fn cgroups() -> Cgroups {
 /// (version 1, or both side by side), systemd in a nest mounts controllers
 /// together that the host has apart, and the children do not start.
 pub(super) fn is_unified() -> bool {
-    statfs("/sys/fs/cgroup").is_ok_and(|found| found.f_type == CGROUP2_MAGIC)
+    is_cgroup2("/sys/fs/cgroup")
 }
 
 /// Those of the wanted limits that the machine's cgroup2 tree cannot enforce,

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
@@ -16,6 +15,7 @@ use super::find::EngineKind;
 use super::outlive::{CLOSE_FILES, shell};
 use super::{capacity, has_systemd, make_run_folder, run_folder};
 use crate::engine::{Engine, EngineError};
+use crate::platform::process;
 use crate::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
 
 /// A daemon on a machine with many containers takes its time.
@@ -286,11 +286,8 @@ pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
     if !is_root() {
         return Ok(ask(Request::StopEngine).await?);
     }
-    let pid = Pid::from_raw(own.pid);
     let deadline = Instant::now() + GONE;
-    if let Some(pid) = pid {
-        let _ = kill_process(pid, Signal::TERM);
-    }
+    process::terminate_by_id(own.pid);
     while start_time(own.pid) == Some(own.started) {
         if Instant::now() > deadline {
             return Err(DaemonError::Stays {

@@ -7,11 +7,11 @@ use std::pin::pin;
 use std::str::FromStr;
 
 use futures_util::{StreamExt, stream};
-use rustix::process::geteuid;
 
 use super::package::{has_candidate, os_release};
 use super::{has_program, program};
 use crate::engine::{Engine, EngineError};
+use crate::platform::user;
 
 /// Which of the two engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +249,7 @@ pub(super) fn missing_packages(
         (!runs, "dnsmasq", "dnsmasq-base"),
         (btrfs, "mkfs.btrfs", "btrfs-progs"),
         (builds_images, "mmdebstrap", BUILDER),
-        (builds_images && !geteuid().is_root(), "newuidmap", "uidmap"),
+        (builds_images && !user::is_root(), "newuidmap", "uidmap"),
     ];
     let wanted = programs
         .into_iter()

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use thiserror::Error;
 use tokio::process::Command;
 
+use crate::platform::process;
 use crate::privilege::{PrivilegeError, Request, ask, is_root};
 
 /// Why packages could not be installed.
@@ -77,12 +78,13 @@ async fn apt(packages: &[String], words: &[&str]) -> Result<(), PackageError> {
         command: format!("apt-get {}", words.join(" ")),
         output,
     };
-    let output = Command::new("apt-get")
+    let mut command = Command::new("apt-get");
+    process::set_own_group(&mut command);
+    let output = command
         .args(["-o", "DPkg::Lock::Timeout=120"])
         .args(words)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
-        .process_group(0)
         .output()
         .await
         .map_err(|error| failed(error.to_string()))?;

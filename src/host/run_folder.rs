@@ -1,15 +1,12 @@
 //! The folder of what lives until the next boot: locks, sockets of nests, the
 //! record of a daemon that dbmatrix started.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
-use rustix::process::geteuid;
-
 use super::EngineKind;
+use crate::platform::{file, user};
 use crate::privilege::{Request, ask_now, has_helper, is_root};
 
 const SHARED: &str = "/run/dbmatrix";
@@ -21,10 +18,10 @@ const OF_A_GROUP: u32 = 0o2775;
 /// each other user has one of their own.
 pub fn run_folder() -> PathBuf {
     let shared = PathBuf::from(SHARED);
-    if is_root() || has_helper() || access(&shared, Access::WRITE_OK).is_ok() {
+    if is_root() || has_helper() || file::may_write(&shared) {
         return shared;
     }
-    let name = format!("dbmatrix-{}", geteuid().as_raw());
+    let name = format!("dbmatrix-{}", user::id());
     std::env::var_os("XDG_RUNTIME_DIR")
         .map(|folder| PathBuf::from(folder).join("dbmatrix"))
         .unwrap_or_else(|| std::env::temp_dir().join(name))
@@ -49,23 +46,23 @@ pub(crate) fn make_run_folder() -> io::Result<()> {
         };
     }
     if let Some(group) = engine_group()
-        && fs::metadata(&folder)?.gid() != group
+        && file::group(&fs::metadata(&folder)?) != Some(group)
     {
-        chown(&folder, None, Some(group))?;
-        fs::set_permissions(&folder, Permissions::from_mode(OF_A_GROUP))?;
+        file::set_group(&folder, group)?;
+        file::set_mode(&folder, OF_A_GROUP)?;
     }
     Ok(())
 }
 
 fn keep_private(folder: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(folder)?.uid() != geteuid().as_raw() {
+    if !file::is_own(&fs::symlink_metadata(folder)?) {
         let told = format!(
             "`{}` belongs to somebody else; set XDG_RUNTIME_DIR to a folder of yours",
             folder.display()
         );
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, told));
     }
-    fs::set_permissions(folder, Permissions::from_mode(0o700))
+    file::set_mode(folder, 0o700)
 }
 
 /// The group that may use an engine of this machine.
@@ -77,5 +74,5 @@ fn engine_group() -> Option<u32> {
 
 /// The group that a file or a socket belongs to.
 pub(crate) fn group_of(path: &Path) -> Option<u32> {
-    fs::metadata(path).ok().map(|found| found.gid())
+    file::group(&fs::metadata(path).ok()?)
 }

@@ -5,12 +5,12 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 
 use super::BaseImage;
 use super::error::{ImageError, cache_error};
 use super::scratch::{OPEN, Scratch, open_folder};
+use crate::platform::process;
 
 /// Packages of every image: an init system, a network, a way to get more, and to
 /// get it without waiting for the disk.
@@ -117,12 +117,12 @@ async fn run_mmdebstrap(
         command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
     }
     command.arg(&image.suite).arg(rootfs).args(image.sources());
+    process::set_own_group(&mut command);
     let child = command
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
         .spawn()
         .map_err(|error| cache_error(image, "run", Path::new("mmdebstrap"), error))?;
     let mut group = Group(child);
@@ -189,9 +189,6 @@ struct Group(Child);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let running = self.0.id().and_then(|id| Pid::from_raw(id as i32));
-        if let Some(pid) = running {
-            let _ = kill_process_group(pid, Signal::TERM);
-        }
+        process::terminate_group(&mut self.0);
     }
 }

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 /// Where built images are kept: the system's cache for root, else the user's.
 pub fn cache_folder() -> PathBuf {
-    if rustix::process::geteuid().is_root() {
+    if crate::platform::user::is_root() {
         return PathBuf::from("/var/cache/dbmatrix");
     }
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));

@@ -1,12 +1,13 @@
 //! Where an image is unpacked while it is made.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use crate::platform::{file, user};
 
 /// Memory that must be there for a build in memory, in KiB: of its tree, of that
 /// of another build at the same time, and of all else on the machine.
@@ -24,14 +25,13 @@ pub(super) const OPEN: &str = "/var/tmp";
 /// A folder for who is not root: in a user namespace of theirs, their own folders
 /// are a stranger's (mmdebstrap(1), TMPDIR).
 pub(super) fn open_folder() -> io::Result<Option<TempDir>> {
-    if rustix::process::geteuid().is_root() {
+    if user::is_root() {
         return Ok(None);
     }
-    tempfile::Builder::new()
-        .prefix("dbmatrix-image-")
-        .permissions(Permissions::from_mode(0o755))
-        .tempdir_in(OPEN)
-        .map(Some)
+    let mut builder = tempfile::Builder::new();
+    file::make_with_mode(&mut builder, 0o755);
+    let folder = builder.prefix("dbmatrix-image-").tempdir_in(OPEN);
+    folder.map(Some)
 }
 
 /// Where temporary files are.
@@ -47,7 +47,7 @@ impl Scratch {
     /// In memory where there is plenty of it.
     pub(super) fn fitting() -> Self {
         let has_plenty = available_memory().is_some_and(|kib| kib >= PLENTY);
-        match rustix::process::geteuid().is_root() && has_plenty {
+        match user::is_root() && has_plenty {
             true => Scratch::Memory,
             false => Scratch::Disk,
         }

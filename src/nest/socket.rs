@@ -9,6 +9,7 @@ use super::{Nest, NestError};
 use crate::engine::{Config, Engine, Instance, config};
 use crate::host::{group_of, make_run_folder, run_folder};
 use crate::name;
+use crate::platform::{file, user};
 use crate::privilege::{Request, ask_now, has_helper, is_root};
 
 pub(super) const SOCKET_DEVICE: &str = "dbmatrix-engine";
@@ -19,14 +20,14 @@ impl Nest {
     /// Another user may have made it for themselves.
     pub(super) fn check_socket(&self) -> Result<(), NestError> {
         let socket = self.engine.socket();
-        match rustix::fs::access(socket, rustix::fs::Access::WRITE_OK) {
+        match file::denies_writing(socket) {
             // The helper reaches it.
-            Err(rustix::io::Errno::ACCESS) if has_helper() => Ok(()),
-            Err(rustix::io::Errno::ACCESS) => Err(NestError::Socket {
+            true if has_helper() => Ok(()),
+            true => Err(NestError::Socket {
                 name: self.name.clone(),
                 socket: socket.to_owned(),
             }),
-            Ok(()) | Err(_) => Ok(()),
+            false => Ok(()),
         }
     }
 
@@ -106,7 +107,7 @@ pub(super) fn socket_device(host: &Engine, socket: &Path) -> Config {
     let group = group_of(host.socket()).unwrap_or_default();
     let user = match has_helper() {
         true => 0,
-        false => rustix::process::geteuid().as_raw(),
+        false => user::id(),
     };
     config([
         ("type", "proxy"),

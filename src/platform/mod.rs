@@ -1,16 +1,21 @@
-//! What of the operating system only Linux has.
+//! What differs from one operating system to another.
 //!
-//! The one seam between dbmatrix and Linux: elsewhere each of these is there and
-//! says that it is not. Engines, nests and routes need them; a matrix of external
-//! servers needs none. The kernel's routes have a file of their own for the same
-//! reason, in `route`.
+//! The one seam between dbmatrix and the system: a folder a family of systems, in which
+//! modules, types and functions have the same names and signatures. Engines, nests and
+//! the root helper need Linux; elsewhere what they call is there and says so. A matrix of
+//! external servers needs none of that. The kernel's routes have a file of their own for
+//! the same reason, in `route`.
 
+mod passed_signal;
+#[cfg(unix)]
+mod unix;
 #[cfg(not(target_os = "linux"))]
-mod elsewhere;
-#[cfg(target_os = "linux")]
-mod linux;
+mod unsupported;
+#[cfg(windows)]
+mod windows;
 
-#[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::*;
-#[cfg(target_os = "linux")]
-pub(crate) use linux::*;
+pub(crate) use passed_signal::Signal;
+#[cfg(unix)]
+pub(crate) use unix::{file, machine, process, signal, socket, terminal, user};
+#[cfg(windows)]
+pub(crate) use windows::{file, machine, process, signal, socket, terminal, user};

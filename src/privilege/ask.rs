@@ -1,17 +1,14 @@
 //! The user's end: asking the root helper of this process.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, socket_with};
 use thiserror::Error;
 
 use super::{Answer, Request, is_root, receive, send};
-use crate::platform::{AT_ONCE, SocketAddrExt, socket_peercred};
+use crate::platform::socket::{AsyncStream, Stream, abstract_address, connect_at_once, peer};
 
 /// How long the helper may take to connect to a socket.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -23,7 +20,7 @@ static HELPER: OnceLock<Helper> = OnceLock::new();
 struct Helper {
     address: String,
     /// Its end ends the helper.
-    _control: UnixStream,
+    _control: Stream,
 }
 
 /// Why something that is root's is not done.
@@ -48,7 +45,7 @@ pub fn has_helper() -> bool {
 }
 
 /// Keeps the helper for the rest of the process.
-pub(super) fn keep_helper(address: String, control: UnixStream) {
+pub(super) fn keep_helper(address: String, control: Stream) {
     let _ = HELPER.set(Helper {
         address,
         _control: control,
@@ -80,7 +77,7 @@ pub fn ask_now(request: Request) -> Result<bool, PrivilegeError> {
 ///
 /// # Errors
 /// As of connect(2); the helper's words.
-pub fn connect(path: &Path) -> io::Result<UnixStream> {
+pub fn connect(path: &Path) -> io::Result<Stream> {
     match connect_at_once(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
             connect_by_helper(path)
@@ -89,20 +86,12 @@ pub fn connect(path: &Path) -> io::Result<UnixStream> {
     }
 }
 
-fn connect_at_once(path: &Path) -> io::Result<UnixStream> {
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, AT_ONCE, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    let stream = UnixStream::from(socket);
-    stream.set_nonblocking(false)?;
-    Ok(stream)
-}
-
 /// As [`connect`], and waits where too many others do: whoever listens takes no more
 /// connections until it has accepted some.
 ///
 /// # Errors
 /// As of connect(2); the helper's words.
-pub async fn connect_async(path: &Path) -> io::Result<tokio::net::UnixStream> {
+pub async fn connect_async(path: &Path) -> io::Result<AsyncStream> {
     const AGAIN: Duration = Duration::from_millis(50);
     loop {
         match connect_once(path).await {
@@ -112,14 +101,14 @@ pub async fn connect_async(path: &Path) -> io::Result<tokio::net::UnixStream> {
     }
 }
 
-async fn connect_once(path: &Path) -> io::Result<tokio::net::UnixStream> {
-    match tokio::net::UnixStream::connect(path).await {
+async fn connect_once(path: &Path) -> io::Result<AsyncStream> {
+    match AsyncStream::connect(path).await {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
             let path = path.to_owned();
             let opened = tokio::task::spawn_blocking(move || connect_by_helper(&path));
             let stream = opened.await.map_err(io::Error::other)??;
             stream.set_nonblocking(true)?;
-            tokio::net::UnixStream::from_std(stream)
+            AsyncStream::from_std(stream)
         }
         opened => opened,
     }
@@ -129,20 +118,17 @@ fn is_helped() -> bool {
     !is_root() && has_helper()
 }
 
-fn connect_by_helper(path: &Path) -> io::Result<UnixStream> {
+fn connect_by_helper(path: &Path) -> io::Result<Stream> {
     let socket = path.to_owned();
     let (_, passed) =
         exchange(&Request::Connect { socket }, Some(CONNECT)).map_err(io::Error::other)?;
-    let passed = passed.ok_or_else(|| {
-        io::Error::other("expected a connection from the root helper, found none")
-    })?;
-    Ok(UnixStream::from(passed))
+    passed.ok_or_else(|| io::Error::other("expected a connection from the root helper, found none"))
 }
 
 fn exchange(
     request: &Request,
     limit: Option<Duration>,
-) -> Result<(bool, Option<OwnedFd>), PrivilegeError> {
+) -> Result<(bool, Option<Stream>), PrivilegeError> {
     let helper = HELPER.get().ok_or(PrivilegeError::NoHelper)?;
     match exchange_with(helper, request, limit).map_err(PrivilegeError::Lost)? {
         (Answer::Done, passed) => Ok((true, passed)),
@@ -155,11 +141,11 @@ fn exchange_with(
     helper: &Helper,
     request: &Request,
     limit: Option<Duration>,
-) -> io::Result<(Answer, Option<OwnedFd>)> {
-    let address = SocketAddr::from_abstract_name(&helper.address)?;
-    let stream = UnixStream::connect_addr(&address)?;
+) -> io::Result<(Answer, Option<Stream>)> {
+    let address = abstract_address(&helper.address)?;
+    let stream = Stream::connect_addr(&address)?;
     // Another process may have taken the name of a helper that is gone.
-    if !socket_peercred(&stream)?.uid.is_root() {
+    if !peer(&stream)?.is_root() {
         return Err(io::Error::other("another program answers in its place"));
     }
     stream.set_read_timeout(limit)?;

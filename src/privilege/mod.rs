@@ -18,5 +18,5 @@ pub use wire::{receive, send};
 
 /// Whether this process may do everything.
 pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    crate::platform::user::is_root()
 }

@@ -8,7 +8,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use tokio::process::Command;
 
 use super::ask::keep_helper;
 use super::{Greeting, has_helper, receive};
-use crate::platform::{SocketAddrExt, socket_peercred};
+use crate::platform::socket::{Listener, abstract_address, peer};
 
 /// How long a helper and its user wait for each other.
 pub(crate) const WAIT: Duration = Duration::from_secs(10);
@@ -93,8 +92,8 @@ pub fn accept_helper(name: &str) -> Result<(), StartError> {
         .map_err(StartError::Silent)
 }
 
-fn listen(name: &str) -> io::Result<UnixListener> {
-    UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)
+fn listen(name: &str) -> io::Result<Listener> {
+    Listener::bind_addr(&abstract_address(name)?)
 }
 
 /// A name that nobody else has.
@@ -153,12 +152,12 @@ fn can_ask() -> bool {
     std::env::var_os("SUDO_ASKPASS").is_some() || std::fs::File::open("/dev/tty").is_ok()
 }
 
-fn greet(listener: &UnixListener) -> io::Result<()> {
+fn greet(listener: &Listener) -> io::Result<()> {
     let deadline = Instant::now() + WAIT;
     listener.set_nonblocking(true)?;
     while Instant::now() < deadline {
         match listener.accept() {
-            Ok((stream, _)) if socket_peercred(&stream)?.uid.is_root() => {
+            Ok((stream, _)) if peer(&stream)?.is_root() => {
                 stream.set_nonblocking(false)?;
                 stream.set_read_timeout(Some(WAIT))?;
                 let greeting = receive::<Greeting>(&stream)?;

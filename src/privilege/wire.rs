@@ -1,42 +1,31 @@
 //! Messages between a user's process and the root helper: a line of JSON, and
-//! with it at most one file descriptor (unix(7), `SCM_RIGHTS`).
+//! with it at most one connection.
 
-use std::io::{self, IoSlice, IoSliceMut, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Write};
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer, SendAncillaryMessage, recvmsg,
-    sendmsg,
-};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::platform::{NO_SIGNAL, NOT_INHERITED};
+use crate::platform::socket::{Stream, receive_with, send_with};
 
 /// Bytes that a message may have.
 const LONGEST: usize = 64 * 1024;
 
-/// Sends a message, and a file descriptor with it.
+/// Sends a message, and a connection with it.
 ///
 /// # Errors
 /// Where the other side is gone.
 pub fn send(
-    mut stream: &UnixStream,
+    mut stream: &Stream,
     message: &impl Serialize,
-    passed: Option<BorrowedFd<'_>>,
+    passed: Option<&Stream>,
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     let Some(passed) = passed else {
         return stream.write_all(&line);
     };
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let all = [passed];
-    control.push(SendAncillaryMessage::ScmRights(&all));
-    let sent = sendmsg(stream, &[IoSlice::new(&line)], &mut control, NO_SIGNAL)?;
+    let sent = send_with(stream, &line, passed)?;
     stream.write_all(&line[sent..])
 }
 
@@ -44,26 +33,17 @@ pub fn send(
 ///
 /// # Errors
 /// Where no message of this kind came.
-pub fn receive<T: DeserializeOwned>(
-    stream: &UnixStream,
-) -> io::Result<Option<(T, Option<OwnedFd>)>> {
+pub fn receive<T: DeserializeOwned>(stream: &Stream) -> io::Result<Option<(T, Option<Stream>)>> {
     let mut line = Vec::new();
     let mut passed = None;
     while line.last() != Some(&b'\n') {
         let mut chunk = [0; 4096];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let parts = &mut [IoSliceMut::new(&mut chunk)];
-        let got = recvmsg(stream, parts, &mut control, NOT_INHERITED)?;
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(all) = message {
-                passed = all.last().or(passed);
-            }
-        }
-        match got.bytes {
+        let (count, came) = receive_with(stream, &mut chunk)?;
+        passed = came.or(passed);
+        match count {
             0 if line.is_empty() => return Ok(None),
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => line.extend_from_slice(&chunk[..count]),
+            _ => line.extend_from_slice(&chunk[..count]),
         }
         if line.len() > LONGEST {
             return Err(io::Error::other(format!(
@@ -77,21 +57,20 @@ pub fn receive<T: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::os::fd::AsFd;
 
     use super::super::{Answer, Request};
     use super::*;
 
     #[test]
     fn a_message_carries_a_connection() {
-        let (here, there) = UnixStream::pair().expect("a pair");
-        let (mut kept, handed) = UnixStream::pair().expect("a pair");
-        send(&here, &Answer::Done, Some(handed.as_fd())).expect("sent");
+        let (here, there) = Stream::pair().expect("a pair");
+        let (mut kept, handed) = Stream::pair().expect("a pair");
+        send(&here, &Answer::Done, Some(&handed)).expect("sent");
         drop((here, handed));
         let (answer, passed) = receive::<Answer>(&there).expect("read").expect("a message");
         assert_eq!(answer, Answer::Done);
-        let mut other = UnixStream::from(passed.expect("a descriptor"));
-        other.write_all(b"through").expect("written");
+        let other = passed.expect("a connection");
+        (&other).write_all(b"through").expect("written");
         drop(other);
         let mut text = String::new();
         kept.read_to_string(&mut text).expect("read");
@@ -105,7 +84,7 @@ mod tests {
             "{\"verb\":\"lock\",\"name\":\"engine\",\"more\":1}\n".to_owned(),
             "x".repeat(LONGEST + 1),
         ] {
-            let (mut here, there) = UnixStream::pair().expect("a pair");
+            let (mut here, there) = Stream::pair().expect("a pair");
             let writer = std::thread::spawn(move || here.write_all(line.as_bytes()));
             assert!(receive::<Request>(&there).is_err());
             drop(there);
@@ -115,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_end_before_any_message_is_no_error() {
-        let (here, there) = UnixStream::pair().expect("a pair");
+        let (here, there) = Stream::pair().expect("a pair");
         drop(here);
         assert!(receive::<Request>(&there).expect("no error").is_none());
     }

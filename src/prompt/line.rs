@@ -1,7 +1,6 @@
 //! Where lines come from: a terminal with its history, or a text.
 
 use std::io::{BufRead, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -11,6 +10,7 @@ use rustyline::{CompletionType, Config, Editor};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::complete::Completion;
+use crate::platform::file::open_with_mode;
 
 /// Entries of the history that are kept.
 const KEPT: usize = 2000;
@@ -191,6 +191,7 @@ fn private(path: &Path) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true).mode(0o600);
+    options.create(true).append(true);
+    open_with_mode(&mut options, 0o600);
     options.open(path)?.flush()
 }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::io::Write;
 
 use futures_util::future::join_all;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::command::{Command, HELP};
@@ -16,6 +15,8 @@ use super::merge::Gathered;
 use super::names::{Inquiry, changes_names};
 use super::session::{Presses, ReplSession, Reply};
 use super::status;
+use crate::platform::Signal;
+use crate::platform::signal::Signals;
 use crate::session::{Connect, SessionError};
 use crate::sql_text::escape_bytes;
 use crate::suite::Statement;
@@ -98,7 +99,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
     /// # Errors
     /// Where Ctrl-C cannot be heard, or nothing can be written.
     pub async fn lead(mut self, source: Source) -> std::io::Result<Ended> {
-        let mut interrupts = signal(SignalKind::interrupt())?;
+        let mut interrupts = Signals::listen(&[Signal::Interrupt])?;
         let mut lines = Lines::of(source, Completion::of(self.inquiry.known()));
         let ended = self.take_lines(&mut lines, &mut interrupts).await;
         for session in self.sessions {
@@ -110,7 +111,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
     async fn take_lines(
         &mut self,
         lines: &mut Lines,
-        interrupts: &mut Signal,
+        interrupts: &mut Signals,
     ) -> std::io::Result<Ended> {
         let mut typed = Typed::default();
         let mut entry = String::new();
@@ -122,7 +123,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
             let prompt = self.prompt(&typed);
             let line = tokio::select! {
                 line = lines.next(&prompt) => line,
-                _ = interrupts.recv() => Line::Interrupted,
+                _ = interrupts.next() => Line::Interrupted,
             };
             let (items, is_over) = match line {
                 Line::Typed(line) => {
@@ -178,7 +179,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         &mut self,
         mut agenda: Agenda,
         typed: &Typed,
-        interrupts: &mut Signal,
+        interrupts: &mut Signals,
     ) -> std::io::Result<Then> {
         while let Some((item, depth)) = agenda.pop_front() {
             let then = match item {
@@ -208,7 +209,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         Ok(Then::GoOn)
     }
 
-    async fn obey(&mut self, command: Command, interrupts: &mut Signal) -> std::io::Result<Then> {
+    async fn obey(&mut self, command: Command, interrupts: &mut Signals) -> std::io::Result<Then> {
         match command {
             Command::Help => writeln!(self.out, "{HELP}")?,
             Command::Quit => return Ok(Then::End),
@@ -229,7 +230,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         Ok(Then::GoOn)
     }
 
-    async fn tell_status(&mut self, interrupts: &mut Signal) -> std::io::Result<Then> {
+    async fn tell_status(&mut self, interrupts: &mut Signals) -> std::io::Result<Then> {
         let (pressed, presses) = watch::channel(0);
         let pages = self.sessions.iter_mut().map(|session| {
             let mut presses = presses.clone();
@@ -250,7 +251,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
     async fn run(
         &mut self,
         statement: &Statement,
-        interrupts: &mut Signal,
+        interrupts: &mut Signals,
     ) -> std::io::Result<Then> {
         let sql = &statement.sql;
         let (pressed, presses) = watch::channel(0);
@@ -371,14 +372,14 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
 /// Waits for answers, and counts presses of Ctrl-C meanwhile.
 async fn until<T>(
     answers: impl Future<Output = T>,
-    interrupts: &mut Signal,
+    interrupts: &mut Signals,
     pressed: &watch::Sender<u32>,
 ) -> T {
     tokio::pin!(answers);
     loop {
         tokio::select! {
             given = &mut answers => return given,
-            _ = interrupts.recv() => pressed.send_modify(|count| *count += 1),
+            _ = interrupts.next() => pressed.send_modify(|count| *count += 1),
         }
     }
 }

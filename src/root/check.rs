@@ -1,7 +1,6 @@
 //! What root takes from a user's process, and what not.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use ipnet::Ipv4Net;
@@ -13,6 +12,7 @@ use crate::host::{
 };
 use crate::name::{ENGINE_LOCK, project_lock};
 use crate::nest::{Nest, existing_nests, socket_of};
+use crate::platform::file;
 
 /// What Incus and LXD call their socket.
 const ENGINES: &str = "unix.socket";
@@ -55,7 +55,7 @@ pub(super) fn check_lock(scope: &Scope, name: &str) -> Result<(), String> {
 /// The name of a nest's socket in the run folder.
 pub(super) fn check_socket_name(name: &str) -> Result<(), String> {
     let is_socket =
-        |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| file::is_socket(&found));
     let is_plain = name.ends_with(".socket") && !name.contains('/') && !name.starts_with('.');
     let path = run_folder().join(name);
     match is_plain && (is_socket(&path) || !path.exists()) {
@@ -82,7 +82,7 @@ pub(super) async fn check_socket(scope: &Scope, socket: &Path) -> Result<(), Str
         return other("which is neither");
     }
     let found = fs::symlink_metadata(socket);
-    match found.is_ok_and(|found| found.file_type().is_socket()) {
+    match found.is_ok_and(|found| file::is_socket(&found)) {
         true => Ok(()),
         false => other("which is no socket"),
     }
@@ -128,8 +128,8 @@ fn is_roots(path: &Path) -> bool {
         && path.ancestors().all(|part| {
             fs::symlink_metadata(part).is_ok_and(|found| {
                 let is_link = found.file_type().is_symlink();
-                let is_open = found.file_type().is_dir() && found.mode() & 0o022 != 0;
-                found.uid() == 0 && !is_link && !is_open
+                let is_open = found.file_type().is_dir() && file::mode(&found) & 0o022 != 0;
+                file::owner(&found) == Some(0) && !is_link && !is_open
             })
         })
 }

@@ -7,15 +7,13 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::net::{SocketAddr, UnixStream};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use rustix::fs::Mode;
 use thiserror::Error;
 
-use crate::platform::{SocketAddrExt, socket_peercred};
+use crate::platform::process;
+use crate::platform::socket::{Stream, abstract_address, peer};
 use crate::privilege::{WAIT, is_root};
 
 /// Where a helper finds programs.
@@ -145,7 +143,9 @@ pub fn become_sudo_user(
     if let Some(name) = env::var_os("SUDO_USER") {
         command.env("USER", &name).env("LOGNAME", name);
     }
-    Err(system("go on as the user who called sudo")(command.exec()))
+    Err(system("go on as the user who called sudo")(
+        process::replace_by(&mut command),
+    ))
 }
 
 /// A user's home, as passwd(5) and its like have it.
@@ -162,7 +162,7 @@ fn home(user: u32) -> Option<String> {
 ///
 /// # Errors
 /// [`AttachError`].
-pub fn attach(name: &str) -> Result<UnixStream, AttachError> {
+pub fn attach(name: &str) -> Result<Stream, AttachError> {
     let mut out = io::stdout();
     let mut tell = |word: &str| {
         let told = writeln!(out, "{word}").and_then(|()| out.flush());
@@ -171,9 +171,8 @@ pub fn attach(name: &str) -> Result<UnixStream, AttachError> {
         }
     };
     let user = sudo_user().ok_or(AttachError::NoUser)?;
-    rustix::process::umask(Mode::from_raw_mode(0o022));
-    // A process that leads its group has one of its own already.
-    let _ = rustix::process::setsid();
+    process::set_usual_umask();
+    process::leave_terminal();
     let control = connect(name, user);
     match &control {
         Ok(_) => tell(READY),
@@ -182,21 +181,21 @@ pub fn attach(name: &str) -> Result<UnixStream, AttachError> {
     control
 }
 
-fn connect(name: &str, user: u32) -> Result<UnixStream, AttachError> {
+fn connect(name: &str, user: u32) -> Result<Stream, AttachError> {
     const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
     let failed = system("connect to the process that called sudo");
-    let address = SocketAddr::from_abstract_name(name).map_err(&failed)?;
+    let address = abstract_address(name).map_err(&failed)?;
     let deadline = Instant::now() + WAIT;
     let control = loop {
-        match UnixStream::connect_addr(&address) {
+        match Stream::connect_addr(&address) {
             Ok(control) => break control,
             // It may not listen yet.
             Err(_) if Instant::now() < deadline => std::thread::sleep(AGAIN),
             Err(error) => return Err(failed(error)),
         }
     };
-    let found = socket_peercred(&control).map_err(|error| failed(error.into()))?;
-    match found.uid.as_raw() {
+    let found = peer(&control).map_err(&failed)?;
+    match found.user() {
         found if found == user => Ok(control),
         found => Err(AttachError::OtherUser {
             name: name.to_owned(),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +10,7 @@ use tokio::sync::mpsc::{Sender, WeakSender, channel};
 
 use super::Scope;
 use super::verb::carry_out;
-use crate::platform::{SocketAddrExt, UCred, socket_peercred};
+use crate::platform::socket::{Listener, Peer, Stream, abstract_address, peer};
 use crate::privilege::{Answer, Greeting, Request, abstract_name, receive, send};
 use crate::run::Lock;
 
@@ -23,7 +21,7 @@ const QUESTION: Duration = Duration::from_secs(10);
 pub(super) struct Service {
     pub(super) scope: Scope,
     /// Who is served.
-    pub(super) user: UCred,
+    pub(super) user: Peer,
     /// Locks that are held for them.
     locks: Mutex<BTreeMap<String, Lock>>,
 }
@@ -39,11 +37,11 @@ impl Service {
 ///
 /// # Errors
 /// As of the kernel.
-pub async fn serve(control: UnixStream, scope: Scope) -> io::Result<()> {
-    let user = socket_peercred(&control)?;
+pub async fn serve(control: Stream, scope: Scope) -> io::Result<()> {
+    let user = peer(&control)?;
     let address = abstract_name("root");
-    let name = SocketAddr::from_abstract_name(&address)?;
-    let listener = UnixListener::bind_addr(&name)?;
+    let name = abstract_address(&address)?;
+    let listener = Listener::bind_addr(&name)?;
     send(&control, &Greeting { address }, None)?;
     let (working, mut worked) = channel(1);
     let service = Arc::new(Service {
@@ -64,7 +62,7 @@ pub async fn serve(control: UnixStream, scope: Scope) -> io::Result<()> {
     Ok(())
 }
 
-fn wait_for_end(mut control: UnixStream) {
+fn wait_for_end(mut control: Stream) {
     let mut byte = [0];
     while let Ok(1..) = control.read(&mut byte) {}
 }
@@ -78,7 +76,7 @@ struct Taking {
 
 impl Taking {
     /// A thread for each: none waits for another.
-    fn take_requests(&self, listener: &UnixListener) {
+    fn take_requests(&self, listener: &Listener) {
         for stream in listener.incoming().flatten() {
             let Some(working) = self.working.upgrade() else {
                 return;
@@ -93,12 +91,12 @@ impl Taking {
 }
 
 /// Whether the very process that the helper was started for has connected.
-fn is_from(stream: &UnixStream, user: &UCred) -> bool {
-    socket_peercred(stream).is_ok_and(|found| found.uid == user.uid && found.pid == user.pid)
+fn is_from(stream: &Stream, user: &Peer) -> bool {
+    peer(stream).is_ok_and(|found| found == *user)
 }
 
 /// Whoever asked may be gone when the answer is there.
-async fn answer(stream: UnixStream, service: &Service, working: Sender<()>) {
+async fn answer(stream: Stream, service: &Service, working: Sender<()>) {
     let _ = stream.set_read_timeout(Some(QUESTION));
     let done = match receive::<Request>(&stream) {
         Ok(Some((request, _))) => carry_out(service, request).await,
@@ -111,6 +109,6 @@ async fn answer(stream: UnixStream, service: &Service, working: Sender<()>) {
         Ok(done) => done,
         Err(message) => (Answer::Failed { message }, None),
     };
-    let _ = send(&stream, &answer, passed.as_ref().map(AsFd::as_fd));
+    let _ = send(&stream, &answer, passed.as_ref());
     drop(working);
 }

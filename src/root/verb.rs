@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use ipnet::Ipv4Net;
@@ -20,12 +18,13 @@ use crate::host::{
     run_folder, running_engine, stop_own_daemon,
 };
 use crate::nest::Nest;
+use crate::platform::socket::{AsyncStream, Stream};
 use crate::privilege::{Answer, Request};
 use crate::route::Routes;
 use crate::run::Lock;
 
 /// The answer, and the connection that goes with it; an error is for people.
-type Done = Result<(Answer, Option<OwnedFd>), String>;
+type Done = Result<(Answer, Option<Stream>), String>;
 
 pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
     let scope = &service.scope;
@@ -95,11 +94,11 @@ async fn running(scope: &Scope) -> Result<Engine, String> {
 
 async fn connect(scope: &Scope, socket: &Path) -> Done {
     check_socket(scope, socket).await?;
-    let opened = tokio::net::UnixStream::connect(socket).await;
-    let opened = opened.and_then(tokio::net::UnixStream::into_std);
+    let opened = AsyncStream::connect(socket).await;
+    let opened = opened.and_then(AsyncStream::into_std);
     let opened = opened.and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
     match opened {
-        Ok(stream) => Ok((Answer::Done, Some(stream.into()))),
+        Ok(stream) => Ok((Answer::Done, Some(stream))),
         Err(error) => Err(format!(
             "could not connect to `{}`: {error}",
             socket.display()
@@ -109,7 +108,7 @@ async fn connect(scope: &Scope, socket: &Path) -> Done {
 
 fn lock(service: &Service, name: String) -> Done {
     check_lock(&service.scope, &name)?;
-    let holder = service.user.pid.as_raw_nonzero().get();
+    let holder = service.user.process();
     let Some(lock) = Lock::try_take_for(&name, holder).map_err(words)? else {
         return Ok((Answer::Nothing, None));
     };
@@ -121,7 +120,7 @@ fn remove_socket(name: &str) -> Done {
     check_socket_name(name)?;
     let path = run_folder().join(name);
     let is_refused = |error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
-    match UnixStream::connect(&path) {
+    match Stream::connect(&path) {
         Err(error) if is_refused(&error) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Answer::Nothing, None)),
         Ok(_) => {

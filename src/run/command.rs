@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -14,6 +13,7 @@ use tokio::sync::mpsc::Sender as Lines;
 
 use super::cleanup::{Traces, clean_up};
 use super::database;
+use crate::platform::process;
 use crate::server::Server;
 use crate::session::Connect;
 
@@ -137,7 +137,7 @@ async fn run_in(
     }
     let interactive = matches!(invocation.output, Output::Inherited);
     if !interactive {
-        command.stdin(Stdio::null()).process_group(0);
+        process::set_own_group(command.stdin(Stdio::null()));
     }
     direct_output(&mut command, invocation)?;
     let child = command.spawn().map_err(|source| CommandError::Start {
@@ -247,12 +247,12 @@ impl Running {
         if let Ok(ended) = tokio::time::timeout(limit, self.child.wait()).await {
             return ended.map(CommandEnd::Exited);
         }
-        self.signal(Signal::TERM);
+        self.terminate();
         if tokio::time::timeout(GRACE, self.child.wait())
             .await
             .is_err()
         {
-            self.signal(Signal::KILL);
+            self.kill();
             self.child.wait().await?;
         }
         Ok(CommandEnd::TookTooLong(limit))
@@ -271,22 +271,24 @@ impl Running {
         readers
     }
 
-    fn signal(&mut self, signal: Signal) {
-        let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let Some(pid) = pid.and_then(Pid::from_raw) else {
-            return;
-        };
-        if self.interactive {
-            let _ = rustix::process::kill_process(pid, signal);
-        } else {
-            let _ = kill_process_group(pid, signal);
+    fn terminate(&mut self) {
+        match self.interactive {
+            true => process::terminate(&mut self.child),
+            false => process::terminate_group(&mut self.child),
+        }
+    }
+
+    fn kill(&mut self) {
+        match self.interactive {
+            true => process::kill(&mut self.child),
+            false => process::kill_group(&mut self.child),
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.signal(Signal::TERM);
+        self.terminate();
     }
 }
 

@@ -7,9 +7,8 @@
 //! and the next run makes what is missing. What it could not do stands in a file that
 //! the next run reads.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -25,6 +24,7 @@ use crate::host::{EngineChoice, run_folder, without_callers_files};
 use crate::matrix::{After, Flavour, Locked, Matrix, Source};
 use crate::name::may_be_nest_lock_of;
 use crate::nest::StopPatience;
+use crate::platform::{file, process};
 
 /// How long the keeper may take: a server with much to write ends within it.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -106,9 +106,8 @@ impl Handover {
         let handover: Handover =
             serde_json::from_str(&text).map_err(|_| KeepError::NotHandedOver)?;
         // A terminal's end, and its Ctrl-C, are for the run alone.
-        let _ = rustix::process::setsid();
-        let file = io::stdout().as_fd().try_clone_to_owned();
-        let file = file.map(File::from).map_err(|_| KeepError::NotHandedOver)?;
+        process::leave_terminal();
+        let file = file::own_stdout().map_err(|_| KeepError::NotHandedOver)?;
         match Lock::inherited(&handover.lock, file)? {
             Some(lock) => Ok((handover, lock)),
             None => Err(KeepError::NotHandedOver),

@@ -9,18 +9,17 @@
 //! the project's, then the engine's.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
 use thiserror::Error;
 
 use crate::event::{Event, Sender};
 use crate::host::{make_run_folder, run_folder};
+use crate::platform::file;
 use crate::privilege::{PrivilegeError, Request, ask_now, has_helper, is_root};
 
 /// How soon a lock that somebody else holds is tried again.
@@ -198,7 +197,7 @@ impl Lock {
     /// As of the file system.
     pub(super) fn inherited(name: &str, file: File) -> Result<Option<Self>, LockError> {
         let path = path_of(name);
-        let is_it = is_at(&file, &path).map_err(failed(&path))?;
+        let is_it = file::is_at(&file, &path).map_err(failed(&path))?;
         Ok(is_it.then(|| Lock::here(path, file)))
     }
 
@@ -246,7 +245,7 @@ fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         // Its last holder may have removed it meanwhile.
-        if is_at(&file, path)? {
+        if file::is_at(&file, path)? {
             note(&file, holder)?;
             return Ok(Some(file));
         }
@@ -254,29 +253,16 @@ fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(MODE)
-        .custom_flags(flags)
-        .open(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    file::open_with_mode(&mut options, MODE);
+    file::open_no_link(&mut options);
+    let file = options.open(path)?;
     // The mask of this process must not keep the group out.
-    if file.metadata()?.uid() == rustix::process::geteuid().as_raw() {
-        file.set_permissions(Permissions::from_mode(MODE))?;
+    if file::is_own(&file.metadata()?) {
+        file::set_mode_of(&file, MODE)?;
     }
     Ok(file)
-}
-
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let held = file.metadata()?;
-    match fs::symlink_metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (held.dev(), held.ino())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// Notes who holds a lock in its file.
@@ -295,7 +281,7 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> LockError {
 }
 
 fn own_id() -> i32 {
-    rustix::process::getpid().as_raw_nonzero().get()
+    i32::try_from(std::process::id()).unwrap_or_default()
 }
 
 /// Says whom a command waits for.

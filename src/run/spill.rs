@@ -9,8 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -92,7 +91,8 @@ impl SpillPool {
             None => tempfile::tempfile()?,
         };
         let file = self.file.insert(file);
-        file.write_all_at(block, self.end)?;
+        file.seek(SeekFrom::Start(self.end))?;
+        file.write_all(block)?;
         let place = (self.end, block.len());
         self.end += block.len() as u64;
         self.blocks += 1;
@@ -100,9 +100,10 @@ impl SpillPool {
     }
 
     fn read(&mut self, (at, length): (u64, usize)) -> io::Result<Vec<u8>> {
-        let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
         let mut block = vec![0; length];
-        file.read_exact_at(&mut block, at)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut block)?;
         self.blocks -= 1;
         if self.blocks == 0 {
             self.end = 0;

@@ -1,20 +1,18 @@
 //! Commands that a file runs on this machine (`system`), where its suite allows
 //! them.
 
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::{timeout, timeout_at};
 
 use super::evaluate::StepFailure;
 use super::sessions::Until;
+use crate::platform::{file, process};
 use crate::sql_text::escape_bytes;
 use crate::suite::SystemCommand;
 
@@ -74,12 +72,12 @@ impl Commands {
         let mut command = Command::new("bash");
         command
             .arg("-c")
-            .arg(OsString::from_vec(text.to_vec()))
+            .arg(file::os_string(text.to_vec()))
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(output())
-            .stderr(output())
-            .process_group(0);
+            .stderr(output());
+        process::set_own_group(&mut command);
         command.spawn().map(Group)
     }
 }
@@ -100,24 +98,17 @@ impl Group {
     }
 
     async fn end(&mut self) {
-        self.signal(Signal::TERM);
+        process::terminate_group(&mut self.0);
         if timeout(GRACE, self.0.wait()).await.is_err() {
-            self.signal(Signal::KILL);
+            process::kill_group(&mut self.0);
             let _ = self.0.wait().await;
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = self.0.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(id) = id.and_then(Pid::from_raw) {
-            let _ = kill_process_group(id, signal);
         }
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.signal(Signal::TERM);
+        process::terminate_group(&mut self.0);
     }
 }
 

@@ -2,8 +2,8 @@
 //! on`: those that `let` binds, the case's own, and the environment's.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -86,7 +86,7 @@ impl Variables {
         match name {
             FOLDER => self.folder().map(|folder| {
                 let path = folder.path().as_os_str().to_owned();
-                path.into_vec()
+                path.into_encoded_bytes()
             }),
             NOW => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -110,7 +110,7 @@ impl<'a> subst::VariableMap<'a> for Variables {
     type Value = Vec<u8>;
 
     fn get(&'a self, name: &str) -> Option<Vec<u8>> {
-        let of_environment = || std::env::var_os(name).map(OsStringExt::into_vec);
+        let of_environment = || std::env::var_os(name).map(OsString::into_encoded_bytes);
         self.own(name).or_else(of_environment)
     }
 }
@@ -187,7 +187,7 @@ mod tests {
         let variables = Variables::new("d");
         let path = replaced(&variables, b"$__TEST_DIR__").expect("a folder");
         assert_eq!(replaced(&variables, b"$__TEST_DIR__").as_ref(), Ok(&path));
-        let path = std::path::PathBuf::from(std::ffi::OsString::from_vec(path));
+        let path = std::path::PathBuf::from(crate::platform::file::os_string(path));
         assert!(path.is_dir());
         drop(variables);
         assert!(!path.exists());

@@ -4,9 +4,7 @@
 //! for is an error of that statement, with the number that the classic client
 //! gives; the session goes on.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,10 +12,10 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 use mysql_async::InfileData;
 use mysql_async::prelude::GlobalHandler;
-use rustix::fs::OFlags;
 use tokio_util::io::ReaderStream;
 
 use crate::outcome::SqlError;
+use crate::platform::file::{open_at_once, os_string};
 use crate::sql_text::escape_bytes;
 
 /// The client's number for a file that is not there or cannot be read.
@@ -51,7 +49,7 @@ impl LocalFolder {
 
     /// Opens a file that a server asks for.
     fn open(&self, name: &[u8]) -> Result<std::fs::File, SqlError> {
-        let path = self.base.join(OsStr::from_bytes(name));
+        let path = self.base.join(os_string(name.to_vec()));
         let missing = |error: io::Error| not_found(name, &error);
         let real = path.canonicalize().map_err(missing)?;
         let root = self.root.canonicalize().map_err(missing)?;
@@ -60,9 +58,7 @@ impl LocalFolder {
         }
         // No link was left in the path; one that has come meanwhile is not
         // followed, and a pipe is not waited for.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::open(&real, flags, rustix::fs::Mode::empty());
-        let file = std::fs::File::from(file.map_err(|error| missing(error.into()))?);
+        let file = open_at_once(&real).map_err(missing)?;
         let is_file = file.metadata().map_err(missing)?.is_file();
         if !is_file {
             let error = io::Error::other("it is no regular file");

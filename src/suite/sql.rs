@@ -5,8 +5,6 @@
 //! what those before it do on the server, so the reader can go back to the end
 //! of any statement and read on otherwise.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +13,7 @@ use super::condition::{ConditionReader, Conditions};
 use super::error::SuiteError;
 use super::lines::{LineMark, Lines};
 use super::step::{Action, Step};
+use crate::platform::file::os_string;
 use crate::sql_text::{Sql, escape_bytes};
 
 /// Steps of a `.sql` file, in order.
@@ -188,7 +187,7 @@ impl SqlSteps {
     /// Begins to read a file that this one names.
     fn enter_file(&mut self, line: usize, name: &[u8]) -> Result<(), SuiteError> {
         let here = self.lines.path();
-        let name = Path::new(OsStr::from_bytes(name));
+        let name = PathBuf::from(os_string(name.to_vec()));
         let path = here.parent().unwrap_or(Path::new("")).join(name);
         self.refuse_cycle(line, &path)?;
         let lines = match Lines::open(&path) {

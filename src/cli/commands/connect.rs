@@ -1,13 +1,9 @@
 //! `dbmatrix connect`.
 
-use std::fs::File;
 use std::io::{BufReader, Cursor, IsTerminal, Write};
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use console::Term;
-use rustix::fs::{Mode, fchmod};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::ad_hoc::{bring_up, is_server};
 use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
@@ -16,7 +12,9 @@ use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{Client, ConnectArgs};
 use crate::event::Verdict;
 use crate::nest::Located;
-use crate::platform::{MemfdFlags, memfd_create};
+use crate::platform::Signal;
+use crate::platform::file::MemoryFile;
+use crate::platform::signal::Signals;
 use crate::prompt::{Ended, Format, InputMode, Repl, ReplSession, Source, View};
 use crate::server::Server;
 use crate::session::{Connect, Tenancy};
@@ -163,16 +161,11 @@ async fn run_client(
     server: &Server,
     args: &ConnectArgs,
 ) -> Result<Verdict, Failure> {
-    let heard = |kind| signal(kind).map_err(Failure::not_provided);
-    let mut interrupts = heard(SignalKind::interrupt())?;
-    let mut terminations = heard(SignalKind::terminate())?;
-    let mut hangups = heard(SignalKind::hangup())?;
+    let wanted = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
+    let mut signals = Signals::listen(&wanted).map_err(Failure::not_provided)?;
     let file = login_file(server).map_err(Failure::not_provided)?;
     let mut command = tokio::process::Command::new(program);
-    command.arg(format!(
-        "--defaults-file=/proc/self/fd/{}",
-        file.as_raw_fd()
-    ));
+    command.arg(format!("--defaults-file={}", file.path().display()));
     if let Some(sql) = &args.execute {
         command.arg("--execute").arg(sql);
     }
@@ -187,9 +180,10 @@ async fn run_client(
     let status = loop {
         tokio::select! {
             status = client.wait() => break Some(status.map_err(Failure::not_provided)?),
-            _ = interrupts.recv() => {}
-            _ = terminations.recv() => break None,
-            _ = hangups.recv() => break None,
+            signal = signals.next() => match signal {
+                Signal::Interrupt => {}
+                _ => break None,
+            },
         }
     };
     match status {
@@ -203,21 +197,17 @@ async fn run_client(
 }
 
 /// The password goes by a file in memory that the client inherits: a command line
-/// can be read by all, and a file on a disk would stay where we are killed.
-fn login_file(server: &Server) -> std::io::Result<File> {
-    let memory = memfd_create("dbmatrix-login", MemfdFlags::empty())?;
-    // A client ignores settings that all may write.
-    fchmod(&memory, Mode::RUSR | Mode::WUSR)?;
-    let mut file = File::from(memory);
-    write!(
-        file,
+/// can be read by all, and a file on a disk would stay where we are killed. A client
+/// ignores settings that all may write.
+fn login_file(server: &Server) -> std::io::Result<MemoryFile> {
+    let login = format!(
         "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
         server.address().host,
         server.address().port,
         server.user(),
         server.password().reveal()
-    )?;
-    Ok(file)
+    );
+    MemoryFile::with_contents("dbmatrix-login", &login)
 }
 
 impl Client {

@@ -1,7 +1,5 @@
 //! `dbmatrix cp`.
 
-use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::app::connect_flavour::find;
@@ -10,6 +8,7 @@ use crate::cli::args::{CpArgs, Side};
 use crate::engine::{Content, FileMode, Opened};
 use crate::event::Verdict;
 use crate::nest::Located;
+use crate::platform::file;
 
 /// Copies a file.
 pub(crate) async fn cp(global: &Globals, args: &CpArgs) -> Result<Verdict, Failure> {
@@ -65,7 +64,7 @@ async fn push(from: &Path, located: &Located, path: &str) -> Result<Verdict, Fai
 
 /// A new file is as open as the one that it comes from.
 fn mode_of(path: &Path) -> FileMode {
-    let mode = std::fs::metadata(path).map_or(0, |found| found.permissions().mode());
+    let mode = std::fs::metadata(path).map_or(0, |found| file::mode(&found));
     match mode {
         mode if mode & 0o100 != 0 => FileMode::Program,
         mode if mode & 0o044 != 0 => FileMode::Public,
@@ -85,8 +84,7 @@ async fn pull(located: &Located, path: &str, to: &Path) -> Result<Verdict, Failu
     let name = path.rsplit('/').next().unwrap_or_default();
     if to == Path::new("/dev/stdout") {
         // Behind what was written to it before, where it is a file.
-        let out = std::io::stdout().as_fd().try_clone_to_owned();
-        let out = std::fs::File::from(out.map_err(failed)?);
+        let out = file::own_stdout().map_err(failed)?;
         let mut out = tokio::fs::File::from_std(out);
         content.write_to(&mut out, to).await.map_err(failed)?;
         return Ok(Verdict::Passed);
@@ -122,8 +120,7 @@ async fn save(content: Content, to: &Path) -> Result<(), Failure> {
     let copy = half.as_file().try_clone().map_err(failed_at)?;
     let mut file = tokio::fs::File::from_std(copy);
     content.write_to(&mut file, to).await.map_err(failed)?;
-    let permissions = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(half.path(), permissions).map_err(failed_at)?;
+    file::set_mode(half.path(), mode).map_err(failed_at)?;
     half.persist(to).map_err(|error| failed_at(error.error))?;
     Ok(())
 }

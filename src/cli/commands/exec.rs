@@ -12,6 +12,7 @@ use crate::app::signal::asked_to_end;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::ExecArgs;
 use crate::event::Verdict;
+use crate::platform::{file, process};
 use crate::report::visible;
 use crate::run::{CommandEnd, Invocation, Output, drop_own_databases_on, run_command};
 use crate::server::{Server, certificate_authority};
@@ -147,8 +148,7 @@ async fn authority(
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, text).map_err(Failure::not_provided)?;
     // The command may run as another user than we.
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), open).map_err(Failure::not_provided)?;
+    file::set_mode(folder.path(), 0o755).map_err(Failure::not_provided)?;
     Ok(Some(path))
 }
 
@@ -172,9 +172,8 @@ async fn sum_up(
 /// As a shell tells it: 128 and the signal's number for a program that was
 /// ended by one.
 fn code(status: ExitStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt;
     let code = status
         .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
+        .or_else(|| process::signal_of(status).map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

@@ -4,10 +4,7 @@ mod tty;
 
 use std::time::Duration;
 
-use futures_util::future::select_all;
-use rustix::process::Signal;
 use tokio::io::{stderr, stdin, stdout};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -17,6 +14,8 @@ use crate::cli::args::ShellArgs;
 use crate::engine::{EngineError, Exec, Order, StreamEnd};
 use crate::event::Verdict;
 use crate::nest::{ContainerState, Located};
+use crate::platform::Signal;
+use crate::platform::signal::Signals;
 use tty::Raw;
 
 /// The command, else the best shell that there is, at home. A terminal that the
@@ -38,12 +37,12 @@ const GOING: [&str; 4] = ["stopping", "offline", "unknown", ""];
 
 /// Signals that are passed on. The keys of a raw terminal raise none.
 const PASSED: [Signal; 6] = [
-    Signal::INT,
-    Signal::QUIT,
-    Signal::TERM,
-    Signal::HUP,
-    Signal::USR1,
-    Signal::USR2,
+    Signal::Interrupt,
+    Signal::Quit,
+    Signal::Terminate,
+    Signal::Hangup,
+    Signal::User1,
+    Signal::User2,
 ];
 
 /// Opens a root shell in a flavour's container, or runs a command there; returns
@@ -91,43 +90,34 @@ fn program(command: &[String], flavour: &str, at_terminal: bool) -> Exec {
 
 /// As a shell tells it.
 fn killed_by(signal: Signal) -> i64 {
-    128 + i64::from(signal.as_raw())
+    128 + i64::from(signal.number())
 }
 
 /// Passes signals on, and the size of the terminal. Returns the signal by which
 /// somebody asks for the end a second time, and means it.
 async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal {
-    let kind = |signal: Signal| SignalKind::from_raw(signal.as_raw());
-    let own = [Signal::WINCH, Signal::CONT];
-    let heard = PASSED
-        .into_iter()
-        .chain(own.into_iter().filter(|_| raw.is_some()));
-    let mut streams: Vec<_> = heard
-        .filter_map(|one| Some((one, signal(kind(one)).ok()?)))
-        .collect();
+    let mut wanted = PASSED.to_vec();
+    if raw.is_some() {
+        wanted.extend([Signal::Resize, Signal::Continue]);
+    }
+    let mut signals = Signals::listen_where_possible(&wanted);
     let mut asked = Vec::new();
     loop {
-        let waits = streams.iter_mut().map(|(one, stream)| {
-            Box::pin(async {
-                stream.recv().await;
-                *one
-            })
-        });
-        let (signal, ..) = select_all(waits).await;
+        let signal = signals.next().await;
         if asked.contains(&signal) {
             return signal;
         }
-        if [Signal::INT, Signal::TERM, Signal::HUP].contains(&signal) {
+        if [Signal::Interrupt, Signal::Terminate, Signal::Hangup].contains(&signal) {
             asked.push(signal);
         }
         let order = match (signal, raw) {
-            (Signal::WINCH | Signal::CONT, Some(raw)) => {
+            (Signal::Resize | Signal::Continue, Some(raw)) => {
                 let _ = raw.again();
                 Order::Resize(tty::size())
             }
             // A shell at a terminal takes no notice of SIGTERM.
-            (Signal::TERM, Some(_)) => Order::Signal(Signal::HUP.as_raw()),
-            (signal, _) => Order::Signal(signal.as_raw()),
+            (Signal::Terminate, Some(_)) => Order::Signal(Signal::Hangup.number()),
+            (signal, _) => Order::Signal(signal.number()),
         };
         let _ = orders.send(order).await;
     }
@@ -137,8 +127,8 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal 
 async fn told(ending: Result<StreamEnd, EngineError>, located: &Located) -> Result<u8, Failure> {
     let status = match ending {
         Ok(StreamEnd::Exited(status)) => Ok(status),
-        Ok(StreamEnd::Unread) => Ok(killed_by(Signal::PIPE)),
-        Ok(StreamEnd::Gone) => Ok(killed_by(Signal::HUP)),
+        Ok(StreamEnd::Unread) => Ok(killed_by(Signal::Pipe)),
+        Ok(StreamEnd::Gone) => Ok(killed_by(Signal::Hangup)),
         Err(error @ EngineError::LocalFile { .. }) => Err(Failure {
             verdict: Verdict::Failed,
             message: error.to_string(),

@@ -1,6 +1,5 @@
 //! A command suite on one flavour: run once, judged by its exit status.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use futures_util::future::BoxFuture;
 use super::{JobRun, Kind};
 use crate::event::{CaseResult, Failure};
 use crate::matrix::CommandSpec;
+use crate::platform::process;
 use crate::run::command::{CommandEnd, CommandError, Invocation, Output, run_command};
 use crate::run::deployment::{Lease, Site, Supply};
 use crate::run::expectations::Answers;
@@ -193,7 +193,7 @@ async fn keep_authority(
 fn failure(spec: &CommandSpec, log: &Path, ended: &CommandEnd) -> Option<Failure> {
     let how = match ended {
         CommandEnd::Exited(status) if status.success() => return None,
-        CommandEnd::Exited(status) => match (status.code(), status.signal()) {
+        CommandEnd::Exited(status) => match (status.code(), process::signal_of(*status)) {
             (Some(code), _) => format!("exit status {code}"),
             (None, Some(signal)) => format!("ended by signal {signal}"),
             (None, None) => status.to_string(),

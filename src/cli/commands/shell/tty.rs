@@ -1,10 +1,9 @@
 //! The terminal on this side: its size, and its raw mode.
 
-use std::io::{IsTerminal, Write, stdin, stdout};
-
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use std::io::{self, IsTerminal, Write, stdin, stdout};
 
 use crate::engine::Size;
+use crate::platform::terminal::{self, RawMode};
 
 /// Undoes what a program at the terminal may have set and had no time to take
 /// back: another screen, bracketed paste, mouse, colours, a hidden cursor.
@@ -17,50 +16,27 @@ pub(super) fn is_there() -> bool {
 
 /// Columns and rows; 0 where they are not known.
 pub(super) fn size() -> Size {
-    match tcgetwinsize(stdout()) {
-        Ok(size) => Size {
-            width: size.ws_col,
-            height: size.ws_row,
-        },
-        Err(_) => Size {
-            width: 0,
-            height: 0,
-        },
-    }
+    let (width, height) = terminal::size().unwrap_or_default();
+    Size { width, height }
 }
 
 /// A terminal that passes every key on. It is as before when this goes.
 #[derive(Debug)]
-pub(super) struct Raw {
-    before: Termios,
-}
+pub(super) struct Raw(RawMode);
 
 impl Raw {
-    pub(super) fn enter() -> rustix::io::Result<Self> {
-        let raw = Raw {
-            before: tcgetattr(stdin())?,
-        };
-        raw.again()?;
-        Ok(raw)
+    pub(super) fn enter() -> io::Result<Self> {
+        RawMode::enter().map(Raw)
     }
 
     /// A shell that had stopped this program has set the terminal for itself.
-    pub(super) fn again(&self) -> rustix::io::Result<()> {
-        let mut raw = self.before.clone();
-        raw.make_raw();
-        tcsetattr(stdin(), OptionalActions::Now, &raw)
+    pub(super) fn again(&self) -> io::Result<()> {
+        self.0.again()
     }
 
     /// Makes the screen plain after a program that did not end by itself.
     pub(super) fn clean(&self) {
         let mut out = stdout().lock();
         let _ = out.write_all(PLAIN.as_bytes()).and_then(|()| out.flush());
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        // Where the terminal is gone, there is nothing to set.
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.before);
     }
 }
