@@ -334,3 +334,33 @@ fn a_run_of_nothing_is_refused_before_anything_is_provided() {
     assert!(report.expect("a report").contains("\"run-finished\""));
     assert!(shard(index, &["--no-tests=maybe"]).ends_with("=> 2"));
 }
+
+#[test]
+fn what_external_servers_cannot_do_is_refused_by_name() {
+    let matrix = "[[flavour]]\nname = 'replica'\nurl = 'mysql://a@127.0.0.1:1'\n";
+    let sandbox = Sandbox::new(&[("m.toml", matrix), ("dump.sql", "")]);
+    let refused = "error: `replica` is an external server: dbmatrix does not keep it and can only ask it \
+        (`run`, `diff`, `exec`, `connect`)\n=> 1";
+    for command in [
+        "url replica",
+        "env replica",
+        "shell replica",
+        "logs replica",
+        "cp dump.sql replica:/tmp/",
+        "cp replica:/etc/hostname here",
+        "start replica",
+        "stop replica",
+        "pause replica",
+        "resume repl*",
+        "restart replica",
+        "reset replica",
+        "snapshot replica",
+        "snapshot replica --list --format json",
+        "restore replica",
+        "export replica shop.tar.zst",
+        "copy replica --to lab",
+    ] {
+        let words: Vec<&str> = command.split(' ').chain(["--matrix", "m.toml"]).collect();
+        assert_eq!(sandbox.run(&words), refused, "{command}");
+    }
+}

@@ -49,11 +49,10 @@ impl From<UpkeepError> for Failure {
 /// Does `work` to each of the chosen flavours. What it returns is reported.
 pub(crate) async fn each(
     global: &Globals,
-    chosen: impl Into<FlavourChoice>,
+    chosen: FlavourChoice,
     runs: Runs,
     work: impl AsyncFn(&Located) -> Result<String, Failure>,
 ) -> Result<Verdict, Failure> {
-    let chosen = chosen.into();
     privilege::ensure_engine_access(global).await?;
     let (mut flavours, mut unknown) = pick(global, &chosen).await?;
     let mut held = Vec::new();

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use futures_util::future::try_join_all;
+use globset::Glob;
 
 use super::connect_flavour::{Reached, find, find_all, reach_all};
 use super::task::load_matrix;
@@ -21,6 +22,36 @@ pub(crate) enum Meant<'a> {
     All,
     /// Those of these names.
     Named(&'a [String]),
+}
+
+/// The nest of a matrix, in which flavours of these names or patterns are looked for.
+///
+/// # Errors
+/// A matrix that is not as it should be, or a name that only external servers have.
+pub(crate) fn nest_of_matrix<S: AsRef<str>>(path: &Path, wanted: &[S]) -> Result<String, Failure> {
+    let matrix = load_matrix(path)?;
+    for wanted in wanted {
+        refuse_external(&matrix, wanted.as_ref())?;
+    }
+    Ok(matrix.nest.name)
+}
+
+fn refuse_external(matrix: &Matrix, wanted: &str) -> Result<(), Failure> {
+    let pattern = Glob::new(wanted).map(|glob| glob.compile_matcher());
+    let is_meant = |one: &&Flavour| {
+        let pattern = pattern.as_ref();
+        one.name == wanted || pattern.is_ok_and(|pattern| pattern.is_match(&one.name))
+    };
+    let meant: Vec<&Flavour> = matrix.flavours.iter().filter(is_meant).collect();
+    match meant.first() {
+        Some(first) if meant.iter().all(|one| one.external().is_some()) => {
+            Err(Failure::impossible(format!(
+                "`{}` is an external server: dbmatrix does not keep it and can only ask it (`run`, `diff`, `exec`, `connect`)",
+                first.name
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reaches flavours of a matrix side by side, in their order. Servers in the nest

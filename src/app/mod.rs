@@ -63,6 +63,14 @@ impl Failure {
         }
     }
 
+    /// It cannot be done, though all is there.
+    pub(crate) fn impossible(error: impl std::fmt::Display) -> Self {
+        Failure {
+            verdict: Verdict::Failed,
+            message: error.to_string(),
+        }
+    }
+
     pub(crate) fn not_provided(error: impl std::fmt::Display) -> Self {
         Failure {
             verdict: Verdict::NotProvided,

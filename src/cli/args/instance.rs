@@ -1,5 +1,7 @@
 //! The words of the commands that keep flavours at hand between runs.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
@@ -7,7 +9,6 @@ use super::candidate::{flavours, sides};
 use super::side::Side;
 use super::value::{database_name, snapshot_name};
 use super::{CopyArgs, ExportArgs, Format, ImportArgs};
-use crate::app::FlavourChoice;
 
 /// What to do with flavours that are up.
 #[derive(Debug, Subcommand)]
@@ -222,6 +223,18 @@ Examples:
     Copy(CopyArgs),
 }
 
+/// Where flavours are looked for.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Within {
+    /// Only the flavours of this nest; `NEST/FLAVOUR` is as good
+    #[arg(long)]
+    pub(crate) nest: Option<String>,
+
+    /// Only the flavours of this matrix file
+    #[arg(long, value_name = "FILE", conflicts_with = "nest")]
+    pub(crate) matrix: Option<PathBuf>,
+}
+
 /// Options of `url` and `env`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct UrlArgs {
@@ -233,9 +246,8 @@ pub(crate) struct UrlArgs {
     #[arg(long, value_name = "NAME", value_parser = database_name)]
     pub(crate) database: Option<String>,
 
-    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
-    #[arg(long)]
-    pub(crate) nest: Option<String>,
+    #[command(flatten)]
+    pub(crate) within: Within,
 }
 
 /// Options of `shell`.
@@ -245,9 +257,8 @@ pub(crate) struct ShellArgs {
     #[arg(add = ArgValueCandidates::new(flavours))]
     pub(crate) flavour: String,
 
-    /// The nest, where several have a flavour of that name
-    #[arg(long)]
-    pub(crate) nest: Option<String>,
+    #[command(flatten)]
+    pub(crate) within: Within,
 
     /// A command with its arguments, in place of a shell
     #[arg(last = true)]
@@ -273,9 +284,8 @@ pub(crate) struct LogsArgs {
     #[arg(long, conflicts_with = "follow")]
     pub(crate) install: bool,
 
-    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
-    #[arg(long)]
-    pub(crate) nest: Option<String>,
+    #[command(flatten)]
+    pub(crate) within: Within,
 }
 
 /// Options of `cp`.
@@ -289,9 +299,8 @@ pub(crate) struct CpArgs {
     #[arg(value_name = "DST", add = ArgValueCompleter::new(sides))]
     pub(crate) to: Side,
 
-    /// The nest, where several have a flavour of that name; `NEST/FLAVOUR` is as good
-    #[arg(long)]
-    pub(crate) nest: Option<String>,
+    #[command(flatten)]
+    pub(crate) within: Within,
 }
 
 /// Which flavours.
@@ -305,19 +314,8 @@ pub(crate) struct Chosen {
     #[arg(long, conflicts_with = "flavours")]
     pub(crate) all: bool,
 
-    /// Only the flavours of this nest
-    #[arg(long)]
-    pub(crate) nest: Option<String>,
-}
-
-impl From<&Chosen> for FlavourChoice {
-    fn from(chosen: &Chosen) -> Self {
-        FlavourChoice {
-            flavours: chosen.flavours.clone(),
-            all: chosen.all,
-            nest: chosen.nest.clone(),
-        }
-    }
+    #[command(flatten)]
+    pub(crate) within: Within,
 }
 
 /// Options of commands that ask for nothing but flavours.

@@ -13,7 +13,7 @@ pub(crate) use connect::{Client, ConnectArgs};
 pub(crate) use format::{Format, FormatArgs, json};
 pub(crate) use instance::{
     Chosen, CpArgs, InstanceCommand, LogsArgs, ResetArgs, RestoreArgs, ShellArgs, SnapshotArgs,
-    StopArgs, UrlArgs,
+    StopArgs, UrlArgs, Within,
 };
 pub(crate) use shell::{CatalogueArgs, CompletionsArgs, ManArgs, Shell};
 pub(crate) use side::Side;

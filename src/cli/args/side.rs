@@ -18,6 +18,16 @@ pub(crate) enum Side {
     },
 }
 
+impl Side {
+    /// The flavour whose container it is in.
+    pub(crate) fn flavour(&self) -> Option<&str> {
+        match self {
+            Side::Here(_) => None,
+            Side::There { flavour, .. } => Some(flavour),
+        }
+    }
+}
+
 impl FromStr for Side {
     type Err = Infallible;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap_complete::engine::ArgValueCandidates;
 
 use super::candidate::flavours;
+use super::instance::Within;
 use super::value::{access, container_name, flavour_name};
 use crate::nest::Access;
 
@@ -22,9 +23,8 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Only the flavours of this nest
-    #[arg(long)]
-    pub(crate) nest: Option<String>,
+    #[command(flatten)]
+    pub(crate) within: Within,
 
     /// Hold the server for it instead of shutting it down
     #[arg(long)]
@@ -79,7 +79,6 @@ pub(crate) struct CopyArgs {
     #[arg(long)]
     pub(crate) live: bool,
 
-    /// The nest, where several have a flavour of that name
-    #[arg(long)]
-    pub(crate) nest: Option<String>,
+    #[command(flatten)]
+    pub(crate) within: Within,
 }

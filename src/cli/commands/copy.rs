@@ -7,17 +7,19 @@ use crate::app::remotes::RemoteEngine;
 use crate::app::{Failure, FlavourChoice, Globals, eprintln, privilege, remotes, transfer};
 use crate::cli::args::CopyArgs;
 use crate::cli::commands::export::{consistency, packed};
+use crate::cli::commands::nest_of;
 use crate::event::Verdict;
 use crate::nest::{ExportSession, IncomingContainer, Located};
 
 /// Hands flavours to another engine.
 pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, Failure> {
+    let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
     let elsewhere = remotes::find(&args.to).await?;
     let chosen = FlavourChoice {
         flavours: vec![args.flavour.clone()],
         all: false,
-        nest: args.nest.clone(),
+        nest,
     };
     let bars = MultiProgress::new();
     let deliver = async |one: &Located| {

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::app::connect_flavour::find;
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{CpArgs, Side};
+use crate::cli::commands::nest_of;
 use crate::engine::{Content, FileMode, Opened};
 use crate::event::Verdict;
 use crate::nest::Located;
@@ -12,7 +13,9 @@ use crate::platform::file;
 
 /// Copies a file.
 pub(crate) async fn cp(global: &Globals, args: &CpArgs) -> Result<Verdict, Failure> {
-    let nest = args.nest.as_deref();
+    let flavour = [&args.from, &args.to].into_iter().find_map(Side::flavour);
+    let nest = nest_of(&args.within, flavour.as_slice())?;
+    let nest = nest.as_deref();
     match (&args.from, &args.to) {
         (Side::Here(from), Side::There { flavour, path }) => {
             is_a_file(from)?;

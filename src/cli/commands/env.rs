@@ -3,13 +3,15 @@
 use crate::app::connect_flavour::reach;
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::UrlArgs;
+use crate::cli::commands::nest_of;
 use crate::event::Verdict;
 use crate::run::environment;
 
 /// Prints what a shell exports for a flavour.
 pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Failure> {
+    let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
-    let reached = reach(global, &args.flavour, args.nest.as_deref()).await?;
+    let reached = reach(global, &args.flavour, nest.as_deref()).await?;
     let all = environment(&reached.server, &reached.flavour, args.database.as_deref());
     for (name, value) in all {
         say(format_args!("export {name}={}", quoted(&value)));

@@ -15,6 +15,7 @@ use crate::app::for_each_flavour::{Runs, each};
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::{Failure, FlavourChoice, Globals, eprintln, transfer};
 use crate::cli::args::ExportArgs;
+use crate::cli::commands::nest_of;
 use crate::cli::commands::snapshot::go_on;
 use crate::engine::EngineError;
 use crate::event::Verdict;
@@ -57,9 +58,9 @@ pub(crate) async fn export(global: &Globals, args: &ExportArgs) -> Result<Verdic
     let several = args.all || flavours.len() > 1;
     let target = Target::of(to, several, args.force);
     let chosen = FlavourChoice {
+        nest: nest_of(&args.within, flavours)?,
         flavours: flavours.to_vec(),
         all: args.all,
-        nest: args.nest.clone(),
     };
     let bars = MultiProgress::new();
     let export = async |one: &Located| {

@@ -6,6 +6,7 @@ use crate::app::connect_flavour::find;
 use crate::app::signal::{asked_to_end, end_soon_when_asked};
 use crate::app::{Failure, Globals, Unwritten, privilege, write_out};
 use crate::cli::args::LogsArgs;
+use crate::cli::commands::nest_of;
 use crate::event::Verdict;
 use crate::nest::{ContainerState, Located};
 use crate::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
@@ -19,8 +20,9 @@ const FAILURES: u32 = 30;
 
 /// Shows a server's logs, and goes on with what comes.
 pub(crate) async fn logs(global: &Globals, args: &LogsArgs) -> Result<Verdict, Failure> {
+    let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
-    let located = find(global, &args.flavour, args.nest.as_deref()).await?;
+    let located = find(global, &args.flavour, nest.as_deref()).await?;
     if args.install {
         return installation(&located, args.lines).await;
     }

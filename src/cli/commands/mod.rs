@@ -25,8 +25,9 @@ pub(crate) mod shell;
 pub(crate) mod snapshot;
 pub(crate) mod url;
 
-use super::args::{Args, Command, InstanceCommand};
-use crate::app::{Failure, Globals, deprecated};
+use super::args::{Args, Chosen, Command, InstanceCommand, Within};
+use crate::app::matrix_flavours::nest_of_matrix;
+use crate::app::{Failure, FlavourChoice, Globals, deprecated};
 use crate::event::Verdict;
 
 /// Does what was asked for; gives the exit status.
@@ -82,4 +83,21 @@ async fn execute_on_instance(global: &Globals, command: &InstanceCommand) -> Res
         InstanceCommand::Copy(args) => copy::copy(global, args).await,
     };
     verdict.map(Verdict::code)
+}
+
+/// The nest in which flavours of these names or patterns are looked for; all, where none
+/// is named. Names of external servers are refused.
+fn nest_of<S: AsRef<str>>(within: &Within, wanted: &[S]) -> Result<Option<String>, Failure> {
+    match &within.matrix {
+        Some(path) => nest_of_matrix(path, wanted).map(Some),
+        None => Ok(within.nest.clone()),
+    }
+}
+
+fn choice(chosen: &Chosen) -> Result<FlavourChoice, Failure> {
+    Ok(FlavourChoice {
+        nest: nest_of(&chosen.within, &chosen.flavours)?,
+        flavours: chosen.flavours.clone(),
+        all: chosen.all,
+    })
 }

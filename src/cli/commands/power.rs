@@ -3,13 +3,14 @@
 use crate::app::for_each_flavour::{Runs, each, ready};
 use crate::app::{Failure, Globals};
 use crate::cli::args::{Chosen, ResetArgs, StopArgs};
+use crate::cli::commands::choice;
 use crate::event::Verdict;
 use crate::nest::{ContainerState, Located, StopMode};
 use crate::server::{ACCESS_FILE, repair};
 
 /// Starts flavours, and resumes paused ones.
 pub(crate) async fn start(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
-    each(global, chosen, Runs::LetBe, go_on).await
+    each(global, choice(chosen)?, Runs::LetBe, go_on).await
 }
 
 async fn go_on(one: &Located) -> Result<String, Failure> {
@@ -40,7 +41,7 @@ pub(crate) async fn stop(global: &Globals, args: &StopArgs) -> Result<Verdict, F
             ContainerState::Running | ContainerState::Paused => done.to_owned(),
         })
     };
-    each(global, &args.chosen, Runs::Awaited, stop).await
+    each(global, choice(&args.chosen)?, Runs::Awaited, stop).await
 }
 
 /// Pauses flavours.
@@ -53,7 +54,7 @@ pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
             ContainerState::Stopped => "is stopped: there is nothing to pause".to_owned(),
         })
     };
-    each(global, chosen, Runs::Awaited, pause).await
+    each(global, choice(chosen)?, Runs::Awaited, pause).await
 }
 
 /// Resumes paused flavours.
@@ -67,7 +68,7 @@ pub(crate) async fn resume(global: &Globals, chosen: &Chosen) -> Result<Verdict,
         }
         ContainerState::Running | ContainerState::Paused => go_on(one).await,
     };
-    each(global, chosen, Runs::LetBe, resume).await
+    each(global, choice(chosen)?, Runs::LetBe, resume).await
 }
 
 /// Shuts flavours down and starts them.
@@ -77,7 +78,7 @@ pub(crate) async fn restart(global: &Globals, chosen: &Chosen) -> Result<Verdict
         let ready = ready(one).await?;
         Ok(format!("restarted, {ready}"))
     };
-    each(global, chosen, Runs::Awaited, restart).await
+    each(global, choice(chosen)?, Runs::Awaited, restart).await
 }
 
 /// Makes flavours as new.
@@ -87,7 +88,7 @@ pub(crate) async fn reset(global: &Globals, args: &ResetArgs) -> Result<Verdict,
         let after = after(one).await?;
         Ok(format!("as new, {after}"))
     };
-    each(global, &args.chosen, Runs::Awaited, reset).await
+    each(global, choice(&args.chosen)?, Runs::Awaited, reset).await
 }
 
 /// What a flavour that was brought back is doing: what it did before.

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::app::connect_flavour::find;
 use crate::app::{Failure, Globals, eprintln, privilege};
 use crate::cli::args::ShellArgs;
+use crate::cli::commands::nest_of;
 use crate::engine::{EngineError, Exec, Order, StreamEnd};
 use crate::event::Verdict;
 use crate::nest::{ContainerState, Located};
@@ -48,8 +49,9 @@ const PASSED: [Signal; 6] = [
 /// Opens a root shell in a flavour's container, or runs a command there; returns
 /// its exit status.
 pub(crate) async fn shell(global: &Globals, args: &ShellArgs) -> Result<u8, Failure> {
+    let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
-    let located = find(global, &args.flavour, args.nest.as_deref()).await?;
+    let located = find(global, &args.flavour, nest.as_deref()).await?;
     located.start().await.map_err(Failure::not_provided)?;
     let size = tty::is_there().then(tty::size);
     let exec = program(&args.command, &located.flavour, size.is_some());

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::app::for_each_flavour::{Runs, each, pick, ready};
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{Chosen, Format, RestoreArgs, SnapshotArgs, json};
+use crate::cli::commands::choice;
 use crate::cli::commands::power::after;
 use crate::engine::Snapshot;
 use crate::event::Verdict;
@@ -18,14 +19,14 @@ pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Ve
         return list_json(global, &args.chosen).await;
     }
     if args.list {
-        return each(global, &args.chosen, Runs::LetBe, list).await;
+        return each(global, choice(&args.chosen)?, Runs::LetBe, list).await;
     }
     if let Some(name) = &args.delete {
         let delete = async |one: &Located| {
             one.delete_snapshot(name).await?;
             Ok(format!("snapshot `{name}` removed"))
         };
-        return each(global, &args.chosen, Runs::Awaited, delete).await;
+        return each(global, choice(&args.chosen)?, Runs::Awaited, delete).await;
     }
     let name = args
         .name
@@ -42,7 +43,7 @@ pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Ve
         }
         Ok(format!("snapshot `{name}` taken"))
     };
-    each(global, &args.chosen, Runs::Awaited, take).await
+    each(global, choice(&args.chosen)?, Runs::Awaited, take).await
 }
 
 /// As it was before its server was shut down for the snapshot.
@@ -78,8 +79,9 @@ struct Row<'a> {
 
 /// Lists the snapshots of all chosen flavours in one array.
 async fn list_json(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let choice = choice(chosen)?;
     privilege::ensure_engine_access(global).await?;
-    let (flavours, unknown) = pick(global, &chosen.into()).await?;
+    let (flavours, unknown) = pick(global, &choice).await?;
     let mut found = Vec::new();
     for one in &flavours {
         let all = one.snapshots().await.map_err(Failure::not_provided)?;
@@ -112,7 +114,7 @@ pub(crate) async fn restore(global: &Globals, args: &RestoreArgs) -> Result<Verd
         let after = after(one).await?;
         Ok(format!("back at {}, {after}", told(&snapshot)))
     };
-    each(global, &args.chosen, Runs::Awaited, restore).await
+    each(global, choice(&args.chosen)?, Runs::Awaited, restore).await
 }
 
 /// Its name and its age.
