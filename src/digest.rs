@@ -4,6 +4,9 @@
 //! by hand, under a name of its own. Whoever changes what a digest is made of raises
 //! its version: the key is then another one for all that exists.
 
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of a finished digest.
@@ -30,6 +33,26 @@ impl Digest {
     /// Adds a text.
     pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
         self.add(b't', name).bytes(value.as_bytes())
+    }
+
+    /// Adds bytes.
+    pub fn data(&mut self, name: &str, value: &[u8]) -> &mut Self {
+        self.add(b'b', name).bytes(value)
+    }
+
+    /// Adds a file of this machine, by its path, length and time of change.
+    pub fn file(&mut self, name: &str, path: &Path) -> &mut Self {
+        self.text(name, &path.to_string_lossy());
+        let Ok(found) = std::fs::metadata(path) else {
+            return self;
+        };
+        self.number("length", found.len());
+        let changed = found.modified().ok();
+        if let Some(since) = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok()) {
+            self.number("changed-seconds", since.as_secs())
+                .number("changed-nanoseconds", since.subsec_nanos().into());
+        }
+        self
     }
 
     /// Adds a number.

@@ -221,6 +221,8 @@ pub enum Phase {
     Configuring,
     /// What is done once, so that it starts quickly ever after.
     Settling,
+    /// The user's own files of statements.
+    SettingUp,
     /// The service, or a copy of the golden child with it.
     Starting,
     /// Over the route.
@@ -236,6 +238,7 @@ impl Phase {
             Phase::Installing => "installing its server",
             Phase::Configuring => "configuring",
             Phase::Settling => "keeping it as golden",
+            Phase::SettingUp => "running its setup",
             Phase::Starting => "starting",
             Phase::LoggingIn => "logging in",
         }

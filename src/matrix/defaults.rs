@@ -1,5 +1,8 @@
 //! `[defaults]`: how every server is set unless its flavour says otherwise.
 
+use std::path::{Path, PathBuf};
+
+use super::pattern::{expand_any, find};
 use crate::config::TableReader;
 use crate::server::{Durability, MemoryProfile};
 
@@ -9,20 +12,36 @@ pub(super) struct Defaults {
     pub(super) settings: Vec<(String, String)>,
     pub(super) memory_profile: MemoryProfile,
     pub(super) durability: Durability,
+    pub(super) setup: Vec<PathBuf>,
+    pub(super) setup_files: SetupFiles,
 }
 
-pub(super) fn read(top: &TableReader<'_>) -> Defaults {
-    let Some(table) = top.table("defaults") else {
-        return Defaults::default();
+/// Whether the files of `setup` have to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum SetupFiles {
+    /// A run needs them.
+    #[default]
+    Required,
+    /// The run is over, and they may have gone with it.
+    Optional,
+}
+
+pub(super) fn read(top: &TableReader<'_>, folder: &Path, setup_files: SetupFiles) -> Defaults {
+    let usual = Defaults {
+        setup_files,
+        ..Defaults::default()
     };
-    let defaults = Defaults::default().but_for(&table);
+    let Some(table) = top.table("defaults") else {
+        return usual;
+    };
+    let defaults = usual.but_for(&table, folder);
     table.finish();
     defaults
 }
 
 impl Defaults {
     /// These, but for what a table says of the same.
-    pub(super) fn but_for(&self, table: &TableReader<'_>) -> Self {
+    pub(super) fn but_for(&self, table: &TableReader<'_>, folder: &Path) -> Self {
         let profiles = [
             ("small", MemoryProfile::Small),
             ("default", MemoryProfile::Default),
@@ -49,6 +68,18 @@ impl Defaults {
                 .choice("durability", &durabilities)
                 .unwrap_or(self.durability),
             settings,
+            setup: match table.texts("setup") {
+                Some(patterns) => {
+                    let patterns = patterns.value.iter();
+                    let files = patterns.flat_map(|pattern| match self.setup_files {
+                        SetupFiles::Required => expand_any(table, folder, pattern),
+                        SetupFiles::Optional => find(folder, pattern).unwrap_or_default(),
+                    });
+                    files.collect()
+                }
+                None => self.setup.clone(),
+            },
+            setup_files: self.setup_files,
         }
     }
 }

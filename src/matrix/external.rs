@@ -13,7 +13,7 @@ use crate::session::{Authorities, Endpoint, ServerUrl, Tenancy, TlsMode, UrlErro
 /// Keys that only an external server has.
 pub(super) const KEYS: [&str; 3] = ["tls", "ca", "permissions"];
 /// Keys that only a server has which dbmatrix makes.
-pub(super) const MANAGED_KEYS: [&str; 13] = [
+pub(super) const MANAGED_KEYS: [&str; 14] = [
     "server",
     "source",
     "service",
@@ -23,6 +23,7 @@ pub(super) const MANAGED_KEYS: [&str; 13] = [
     "memory-profile",
     "footprint",
     "durability",
+    "setup",
     "packages",
     "debconf",
     "repository",

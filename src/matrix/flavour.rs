@@ -1,6 +1,6 @@
 //! `[[flavour]]` and the short form: servers, and how they are had.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::defaults::Defaults;
 use super::external::{self, External};
@@ -49,6 +49,8 @@ pub struct Managed {
     pub image: ImageOrigin,
     /// How its server is installed and set.
     pub spec: ServerSpec,
+    /// Files of statements that are run once, in their order.
+    pub setup: Vec<PathBuf>,
     /// What it must be, where a run insists on a lock.
     pub locked: Option<Locked>,
 }
@@ -188,7 +190,7 @@ impl Reading<'_, '_> {
             check_name(self.report, FLAVOUR, &name);
         }
         let required = self.table.flag("required").is_none_or(|flag| flag.value);
-        let defaults = self.defaults.but_for(self.table);
+        let defaults = self.defaults.but_for(self.table, self.folder);
         let wanted = wanted?;
         let (image, installation) = self.installation(&wanted, &server)?;
         let managed = Managed {
@@ -202,6 +204,7 @@ impl Reading<'_, '_> {
                 memory_profile: defaults.memory_profile,
                 durability: defaults.durability,
             },
+            setup: defaults.setup,
             locked: None,
         };
         Some(Flavour {
@@ -247,6 +250,7 @@ impl Reading<'_, '_> {
             "settings",
             "memory-profile",
             "durability",
+            "setup",
             "packages",
             "debconf",
             "repository",

@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use defaults::SetupFiles;
+
 use crate::config::{ConfigError, Deprecations, Problems, TableReader, read};
 
 /// For messages.
@@ -72,7 +74,7 @@ impl Matrix {
         let folder = folder_of(path);
         let images = image::read_all(&top);
         let nest = nest::read(&top, path, &images);
-        let defaults = defaults::read(&top);
+        let defaults = defaults::read(&top, folder, SetupFiles::Required);
         let flavours = flavour::read_all(&top, folder, &images, &defaults);
         let run = run::read(&top);
         let suites = suite::read_all(&top, folder, &flavours, &images);
@@ -105,8 +107,9 @@ impl Matrix {
         let (table, _) = DeTable::parse_recoverable(text);
         let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
         let images = image::read_all(&top);
-        let defaults = defaults::read(&top);
-        let flavours = flavour::read_all(&top, folder_of(path), &images, &defaults);
+        let folder = folder_of(path);
+        let defaults = defaults::read(&top, folder, SetupFiles::Optional);
+        let flavours = flavour::read_all(&top, folder, &images, &defaults);
         problems.into_result(WHAT, path, &external::masked(text))?;
         Ok(flavours)
     }

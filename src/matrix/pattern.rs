@@ -11,40 +11,53 @@ pub(super) fn expand(
     folder: &Path,
     pattern: &Placed<String>,
 ) -> Vec<PathBuf> {
-    let problem = |message: String| table.problem(pattern.span.clone(), message);
-    let Some(whole) = whole_pattern(folder, &pattern.value) else {
-        problem(format!(
-            "expected a matrix in a folder whose name is UTF-8; found it in `{}`",
-            folder.display()
-        ));
-        return Vec::new();
-    };
-    let found = match glob::glob(&whole) {
-        Ok(found) => found.filter_map(Result::ok).collect::<Vec<_>>(),
-        Err(error) => {
-            problem(format!(
-                "expected a pattern of files; found `{}`: {error}",
-                pattern.value
-            ));
-            return Vec::new();
-        }
-    };
-    if found.is_empty() {
-        problem(format!("`{}` matches no file", pattern.value));
-        return found;
-    }
-    let suites: Vec<PathBuf> = found
-        .iter()
-        .filter(|path| FileKind::of(path).is_some())
-        .map(|path| plain(path))
-        .collect();
-    if suites.is_empty() {
-        problem(format!(
+    let found = expand_any(table, folder, pattern);
+    let suites = found.iter().filter(|path| FileKind::of(path).is_some());
+    let suites: Vec<PathBuf> = suites.cloned().collect();
+    if let (true, Some(first)) = (suites.is_empty(), found.first()) {
+        let expected = format!(
             "expected files that end in `.slt`, `.test` or `.sql`; found `{}`",
-            found[0].display()
-        ));
+            first.display()
+        );
+        table.problem(pattern.span.clone(), expected);
     }
     suites
+}
+
+/// Files that match a pattern, whatever they are; problems are the table's.
+pub(super) fn expand_any(
+    table: &TableReader<'_>,
+    folder: &Path,
+    pattern: &Placed<String>,
+) -> Vec<PathBuf> {
+    let found = match find(folder, pattern) {
+        Ok(found) if found.is_empty() => Err(format!("`{}` matches no file", pattern.value)),
+        other => other,
+    };
+    found.unwrap_or_else(|message| {
+        table.problem(pattern.span.clone(), message);
+        Vec::new()
+    })
+}
+
+/// Files that match a pattern, sorted; an error says what is wrong with the pattern.
+pub(super) fn find(folder: &Path, pattern: &Placed<String>) -> Result<Vec<PathBuf>, String> {
+    let whole = whole_pattern(folder, &pattern.value).ok_or_else(|| {
+        format!(
+            "expected a matrix in a folder whose name is UTF-8; found it in `{}`",
+            folder.display()
+        )
+    })?;
+    let found = glob::glob(&whole).map_err(|error| {
+        format!(
+            "expected a pattern of files; found `{}`: {error}",
+            pattern.value
+        )
+    })?;
+    Ok(found
+        .filter_map(Result::ok)
+        .map(|path| plain(&path))
+        .collect())
 }
 
 /// A pattern from the matrix's folder on; letters of the folder's name are no

@@ -28,8 +28,12 @@ const ASKED: usize = 5;
 #[derive(Debug, Clone)]
 pub struct Golden {
     name: String,
-    packages: String,
-    tls: TlsPolicy,
+    /// What its server said of itself.
+    pub version: String,
+    /// The packages that make it, one a line.
+    pub packages: String,
+    /// How connections to it are protected.
+    pub tls: TlsPolicy,
 }
 
 /// When a copy is used.
@@ -95,6 +99,31 @@ impl Children {
         self.make(&name, spec).await
     }
 
+    /// Begins a golden child as a copy of another one, which runs. One of the same key
+    /// that is incomplete goes.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn begin_golden_from(
+        &self,
+        parent: &Golden,
+        spec: &ChildSpec,
+    ) -> Result<Child, NestError> {
+        let name = name::golden(&spec.key);
+        remove(&self.nest.engine, &name, Meant::Golden(&spec.key)).await?;
+        let noted = config([
+            (key::STAGE, "making"),
+            (key::GOLDEN, ""),
+            (key::KEY, &spec.key),
+            (key::SERVER, &spec.server),
+        ]);
+        let child = self
+            .copy(parent, &name, noted, spec.access.as_ref())
+            .await?;
+        self.start(&child).await?;
+        Ok(child)
+    }
+
     /// Removes the golden child of this key unless it is whole.
     ///
     /// # Errors
@@ -132,6 +161,7 @@ impl Children {
         engine.configure_instance(&child.name, &noted).await?;
         Ok(Golden {
             name: child.name,
+            version: version.to_owned(),
             packages: packages.to_owned(),
             tls: credentials.tls,
         })
@@ -249,6 +279,7 @@ impl Children {
         ]);
         let golden = Golden {
             name: name::golden(&key.unwrap_or_default()),
+            version: String::new(),
             packages: String::new(),
             tls: Credentials::of_config(&self.nest, &found).tls,
         };
@@ -334,9 +365,10 @@ impl Children {
     }
 
     fn read_golden(&self, found: Instance) -> Golden {
-        let packages = found.config.get(key::PACKAGES).cloned();
+        let text = |key: &str| found.config.get(key).cloned().unwrap_or_default();
         Golden {
-            packages: packages.unwrap_or_default(),
+            version: text(key::VERSION),
+            packages: text(key::PACKAGES),
             tls: Credentials::read(&self.nest, &found).tls,
             name: found.name,
         }

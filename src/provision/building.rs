@@ -7,7 +7,7 @@ use super::error::ProvisionError;
 use crate::event::{Phase, Sender};
 use crate::matrix::Managed;
 use crate::nest::Child;
-use crate::server::{Login, PackageVersion, Server, ServerError, check_identity, log_in, start};
+use crate::server::{Login, Server, ServerError, check_identity, log_in, start};
 use crate::session::TlsPolicy;
 
 /// How long a server that starts may take until somebody can log in.
@@ -20,8 +20,8 @@ pub(super) struct Building<'a> {
     pub(super) managed: &'a Managed,
     pub(super) child: &'a Child,
     pub(super) events: &'a Sender,
-    /// What the installation has added.
-    pub(super) packages: Vec<PackageVersion>,
+    /// What the installation has added, a package a line.
+    pub(super) packages: String,
     /// What the server says of itself.
     pub(super) version: String,
     /// How connections to it are protected.

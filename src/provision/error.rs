@@ -1,5 +1,7 @@
 //! Why a server is not available.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::nest::NestError;
@@ -14,4 +16,32 @@ pub enum ProvisionError {
     /// Its server.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The user's setup of it.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+/// Why a file of `setup` was not run to its end.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// It cannot be read, or there is no session to run it in.
+    #[error("setup `{}`: {reason}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A statement was refused.
+    #[error("setup `{}`, line {place}: {reason}, of: {statement}", file.display())]
+    Statement {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        place: String,
+        /// The statement, or its beginning.
+        statement: String,
+        /// What the server said.
+        reason: String,
+    },
 }

@@ -7,13 +7,15 @@
 mod building;
 mod context;
 mod copies;
+mod dump;
 mod error;
 mod provisioner;
+mod setup;
 mod step;
 mod template;
 
 pub use context::NestContext;
 pub use copies::{Copies, CopyError};
-pub use error::ProvisionError;
+pub use error::{ProvisionError, SetupError};
 pub use provisioner::{Provisioner, StartFrom};
-pub use template::template_key;
+pub use template::{template_key, template_keys};

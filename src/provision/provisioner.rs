@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
 use super::NestContext;
 use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::error::ProvisionError;
-use super::step::{Configure, Step, steps};
-use super::template::template_key;
+use super::step::{Configure, Step};
+use super::template::{Template, template_key, templates};
 use crate::event::{Phase, Sender, ServerFacts};
 use crate::matrix::{Flavour, Managed};
 use crate::nest::{Child, ChildSpec, Golden, Purpose, sync};
@@ -161,13 +164,53 @@ impl<'a> Provisioner<'a> {
         Ok((child, server))
     }
 
+    /// The flavour's golden child.
     async fn golden(&self) -> Result<Golden, ProvisionError> {
-        let children = &self.context.children;
-        let _making = children.making(&self.spec).await;
-        if let Some(golden) = children.golden(&self.spec).await? {
-            return Ok(golden);
+        self.golden_of(&templates(self.managed)).await
+    }
+
+    /// The golden child of the last of these, which is made where there is none.
+    fn golden_of<'t>(
+        &'t self,
+        templates: &'t [Template],
+    ) -> BoxFuture<'t, Result<Golden, ProvisionError>> {
+        async move {
+            let Some((last, before)) = templates.split_last() else {
+                unreachable!("each flavour has the golden child of its server");
+            };
+            let children = &self.context.children;
+            let spec = ChildSpec {
+                key: last.key.clone(),
+                ..self.spec.clone()
+            };
+            let _making = children.making(&spec).await;
+            if let Some(golden) = children.golden(&spec).await? {
+                return Ok(golden);
+            }
+            let parent = match before {
+                [] => {
+                    self.begin_first(&spec).await?;
+                    None
+                }
+                before => Some(self.golden_of(before).await?),
+            };
+            let made = self.make_golden(last, parent.as_ref(), &spec).await;
+            if made.is_err()
+                && let Err(left) = children.abandon_golden(&spec).await
+            {
+                self.events.warn(format!(
+                    "{}: its incomplete container stays until the next run: {left}",
+                    self.flavour.name
+                ));
+            }
+            made
         }
-        if children.has_former_golden(&self.spec).await? {
+        .boxed()
+    }
+
+    /// Checks that the server is available before anything is made for it.
+    async fn begin_first(&self, spec: &ChildSpec) -> Result<(), ProvisionError> {
+        if self.context.children.has_former_golden(spec).await? {
             self.events.warn(format!(
                 "{}: its golden child is of an earlier dbmatrix and made anew once; `dbmatrix prune` removes the old one",
                 self.flavour.name
@@ -177,25 +220,29 @@ impl<'a> Provisioner<'a> {
             true => Ask::Now,
             false => Ask::Lately,
         };
-        check_source(&self.context.nest, &self.managed.spec, ask).await?;
-        let made = self.make_golden().await;
-        if made.is_err()
-            && let Err(left) = children.abandon_golden(&self.spec).await
-        {
-            self.events.warn(format!(
-                "{}: its incomplete container stays until the next run: {left}",
-                self.flavour.name
-            ));
-        }
-        made
+        Ok(check_source(&self.context.nest, &self.managed.spec, ask).await?)
     }
 
-    /// Takes all steps in a new container and keeps it as template.
-    async fn make_golden(&self) -> Result<Golden, ProvisionError> {
+    /// Takes the steps of a template in a new container, or a copy of its parent, and
+    /// keeps it as golden child.
+    async fn make_golden(
+        &self,
+        template: &Template,
+        parent: Option<&Golden>,
+        spec: &ChildSpec,
+    ) -> Result<Golden, ProvisionError> {
         let children = &self.context.children;
-        let child = children.begin_golden(&self.spec).await?;
+        let child = match parent {
+            Some(parent) => children.begin_golden_from(parent, spec).await?,
+            None => children.begin_golden(spec).await?,
+        };
         let mut building = self.building(&child);
-        for step in steps(self.managed) {
+        if let Some(parent) = parent {
+            building.packages = parent.packages.clone();
+            building.version = parent.version.clone();
+            building.tls = parent.tls.clone();
+        }
+        for step in template.steps {
             step.apply(&mut building).await?;
         }
         let Building {
@@ -205,7 +252,6 @@ impl<'a> Provisioner<'a> {
             ..
         } = building;
         sync(&child).await?;
-        let packages = lines_of(&packages);
         let kept = children.keep_golden(child, &version, &packages, tls);
         Ok(kept.await?)
     }
@@ -217,7 +263,7 @@ impl<'a> Provisioner<'a> {
             managed: self.managed,
             child,
             events: self.events,
-            packages: Vec::new(),
+            packages: String::new(),
             version: String::new(),
             tls: TlsPolicy::default(),
         }

@@ -1,11 +1,13 @@
-//! The steps from an image to a golden child. A new one is a type here and its place in
-//! [`steps`].
+//! The steps from an image to a golden child. A new one is a type and its place in
+//! [`groups`].
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::building::Building;
 use super::error::ProvisionError;
+use super::provisioner::lines_of;
+use super::setup::Setup;
 use crate::digest::Digest;
 use crate::event::Phase;
 use crate::matrix::Managed;
@@ -23,9 +25,14 @@ pub(super) trait Step: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProvisionError>>;
 }
 
-/// The steps of a flavour, in their order.
-pub(super) fn steps(_: &Managed) -> [&'static dyn Step; 4] {
-    [&Install, &Configure, &Initialize, &Settle]
+/// The steps of a flavour, in their order. After each group its result is kept as a
+/// golden child, so that flavours with the same first groups share them.
+pub(super) fn groups(managed: &Managed) -> Vec<&'static [&'static dyn Step]> {
+    let mut groups: Vec<&[&dyn Step]> = vec![&[&Install, &Configure, &Initialize, &Settle]];
+    if !managed.setup.is_empty() {
+        groups.push(&[&Setup]);
+    }
+    groups
 }
 
 /// Installs the server; it is not started.
@@ -58,7 +65,8 @@ impl Step for Install {
             let Building { managed, child, .. } = building;
             let locked = managed.locked.as_ref();
             let locked = locked.map(|locked| locked.packages.as_slice());
-            building.packages = install(child, &managed.spec, locked).await?;
+            let added = install(child, &managed.spec, locked).await?;
+            building.packages = lines_of(&added);
             Ok(())
         }
         .boxed()

@@ -1,7 +1,7 @@
-//! The key of a template: all that goes into a golden child.
+//! Golden children and their keys.
 
 use super::provisioner::lines_of;
-use super::step::steps;
+use super::step::{Step, groups};
 use crate::digest::Digest;
 use crate::matrix::Managed;
 
@@ -9,23 +9,48 @@ use crate::matrix::Managed;
 /// of scripts nor those of settings tell, or its digest is made of other values.
 const VERSION: u32 = 6;
 
-/// Names all that goes into a flavour's golden child: its image, then each step with
-/// the key of what it is taken on. Flavours whose first steps are the same have the
-/// same keys up to there.
-pub fn template_key(managed: &Managed) -> String {
+/// A golden child on the way to that of a flavour, which is the last.
+pub(super) struct Template {
+    pub(super) key: String,
+    /// What is done in a copy of the one before it; in the image's container first.
+    pub(super) steps: &'static [&'static dyn Step],
+}
+
+/// The golden children of a flavour, each made of the one before it. A key names all that
+/// goes in: the image, then each step with the key of what it is taken on. Flavours whose
+/// first steps are the same have the same keys up to there.
+pub(super) fn templates(managed: &Managed) -> Vec<Template> {
     let mut digest = Digest::new("template", VERSION);
     digest.text("image", &managed.image.title());
     if let Some(locked) = &managed.locked {
         digest.text("packages", &lines_of(&locked.packages));
     }
     let mut key = digest.key();
-    for step in steps(managed) {
-        let mut digest = Digest::new("step", VERSION);
-        digest.text("on", &key);
-        step.digest(managed, &mut digest);
-        key = digest.key();
+    let mut templates = Vec::new();
+    for steps in groups(managed) {
+        for step in steps {
+            let mut digest = Digest::new("step", VERSION);
+            digest.text("on", &key);
+            step.digest(managed, &mut digest);
+            key = digest.key();
+        }
+        templates.push(Template {
+            key: key.clone(),
+            steps,
+        });
     }
-    key
+    templates
+}
+
+/// The keys of all golden children that a flavour needs.
+pub fn template_keys(managed: &Managed) -> Vec<String> {
+    let templates = templates(managed).into_iter();
+    templates.map(|template| template.key).collect()
+}
+
+/// The key of a flavour's own golden child.
+pub fn template_key(managed: &Managed) -> String {
+    template_keys(managed).pop().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -35,10 +60,14 @@ mod tests {
     use super::*;
     use crate::matrix::Matrix;
 
-    /// The keys of flavours with these lines in their tables.
-    fn keys(lines: &[&str]) -> Vec<String> {
+    /// The keys of flavours with these lines in their tables, with those of the golden
+    /// children before theirs.
+    fn all_keys(lines: &[&str]) -> Vec<Vec<String>> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("matrix.toml");
+        std::fs::write(folder.path().join("one.sql"), "SELECT 1;\n").expect("a file");
+        std::fs::write(folder.path().join("same.sql"), "SELECT 1;\n").expect("a file");
+        std::fs::write(folder.path().join("other.sql"), "SELECT 2;\n").expect("a file");
         let tables = lines.iter().enumerate().map(|(number, line)| {
             format!("[[flavour]]\nname = \"f{number}\"\nserver = \"mariadb:10.11\"\n{line}\n")
         });
@@ -48,7 +77,13 @@ mod tests {
             .flavours
             .iter()
             .filter_map(|flavour| flavour.managed());
-        managed.map(template_key).collect()
+        managed.map(template_keys).collect()
+    }
+
+    /// The keys of flavours with these lines in their tables.
+    fn keys(lines: &[&str]) -> Vec<String> {
+        let keys = all_keys(lines).into_iter();
+        keys.filter_map(|mut keys| keys.pop()).collect()
     }
 
     #[test]
@@ -68,5 +103,26 @@ mod tests {
         ];
         let keys: HashSet<String> = keys(&lines).into_iter().collect();
         assert_eq!(keys.len(), lines.len());
+    }
+
+    #[test]
+    fn a_setup_is_made_on_the_golden_child_of_its_server() {
+        let all = all_keys(&[
+            "",
+            "setup = ['one.sql']",
+            "setup = ['same.sql']",
+            "setup = ['other.sql']",
+            "setup = ['one.sql', 'other.sql']",
+        ]);
+        for keys in &all[1..] {
+            assert_eq!(keys.len(), 2);
+            assert_eq!(keys[0], all[0][0], "the server is shared");
+        }
+        assert_eq!(
+            all[1], all[2],
+            "what is in the files counts, not their names"
+        );
+        let different: HashSet<&String> = all.iter().filter_map(|keys| keys.last()).collect();
+        assert_eq!(different.len(), 4);
     }
 }

@@ -32,7 +32,6 @@ use crate::suite::{
     Action, Expectation, Facts, FileKind, KnownDivergences, Modes, Recorded, SltOptions, SltSteps,
     SqlSteps, Step, SystemCommand, asks_for_counts, expectation_path,
 };
-use crate::version::{Family, Version};
 
 /// Steps that wait to be judged; skipped ones wait behind the last that was run.
 const MOST_WAITING: usize = 64;
@@ -247,12 +246,8 @@ impl<S: Connect> Runner<'_, S> {
 
     /// How the session of a `.sql` file reads text now.
     fn modes(&self) -> Modes {
-        let facts = &self.case.facts;
-        Modes {
-            no_backslash_escapes: self.sessions.no_backslash_escapes(),
-            dollar_quotes: Family::Mysql.covers(facts.family)
-                && facts.version >= Version::release(9, 0),
-        }
+        let no_backslash_escapes = self.sessions.no_backslash_escapes();
+        self.case.facts.modes(no_backslash_escapes)
     }
 
     /// Resets or replaces the session.

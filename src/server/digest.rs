@@ -1,8 +1,6 @@
 //! What of a server's specification makes another golden child. All fields are named
 //! here, so that a new one is not forgotten.
 
-use std::path::Path;
-
 use super::spec::{
     Durability, Installation, KeySource, MemoryProfile, Packages, Repository, ServerSpec, Tarball,
     TarballSource,
@@ -87,7 +85,7 @@ impl Digestible for Repository {
             .texts("fingerprints", fingerprints);
         match key {
             KeySource::Url(url) => digest.text("key-url", url),
-            KeySource::File(path) => file(digest, "key-file", path),
+            KeySource::File(path) => digest.file("key-file", path),
         };
     }
 }
@@ -98,26 +96,9 @@ impl Digestible for Tarball {
         digest.texts("packages", packages);
         match source {
             TarballSource::Url { url, sha256 } => digest.text("url", url).text("sha256", sha256),
-            TarballSource::File { path, sha256 } => {
-                file(digest, "file", path).optional("sha256", sha256.as_deref())
-            }
+            TarballSource::File { path, sha256 } => digest
+                .file("file", path)
+                .optional("sha256", sha256.as_deref()),
         };
     }
-}
-
-/// A file of this machine, by its path, length and time of change.
-fn file<'a>(digest: &'a mut Digest, name: &str, path: &Path) -> &'a mut Digest {
-    digest.text(name, &path.to_string_lossy());
-    let Ok(found) = std::fs::metadata(path) else {
-        return digest;
-    };
-    digest.number("length", found.len());
-    let changed = found.modified().ok();
-    let since = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    if let Some(since) = since {
-        digest
-            .number("changed-seconds", since.as_secs())
-            .number("changed-nanoseconds", since.subsec_nanos().into());
-    }
-    digest
 }

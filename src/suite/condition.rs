@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobMatcher};
 
+use super::client::Modes;
 use crate::version::{Family, Version};
 
 /// What conditions are asked of: one flavour, and the suite's extra labels.
@@ -19,6 +20,18 @@ pub struct Facts {
     pub version: Version,
     /// Labels that hold for every flavour of a suite.
     pub labels: Vec<String>,
+}
+
+impl Facts {
+    /// How a session on the server reads text, in which a backslash may be a letter like
+    /// others.
+    pub fn modes(&self, no_backslash_escapes: bool) -> Modes {
+        Modes {
+            no_backslash_escapes,
+            dollar_quotes: Family::Mysql.covers(self.family)
+                && self.version >= Version::release(9, 0),
+        }
+    }
 }
 
 /// One condition: `mysql`, `mariadb<10.6`, `percona-8.4`, `mysql>=8.0,mysql<9`,

@@ -27,6 +27,7 @@ mod prompt;
 mod report;
 mod sandbox;
 mod second;
+mod setup;
 mod slt;
 mod statements;
 mod terminal;
@@ -85,6 +86,7 @@ fn main() {
             ONE,
             keeper::after_a_verdict,
         ),
+        ("a_setup_is_run_once", ONE, setup::once),
         ("a_suite_has_a_server_of_its_own", ONE, fast::isolation),
         ("what_nothing_uses_is_pruned", ONE, fast::prune),
         (

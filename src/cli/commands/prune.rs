@@ -11,7 +11,7 @@ use crate::host::{EngineProbe, Names, detect_engine};
 use crate::matrix::Flavour;
 use crate::name::nest_lock;
 use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
-use crate::provision::template_key;
+use crate::provision::template_keys;
 use crate::report::{Progress, drive};
 use crate::run::Lock;
 
@@ -21,7 +21,7 @@ pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict,
     for path in &args.keep {
         let flavours = load_matrix(path)?.flavours;
         let managed = flavours.iter().filter_map(Flavour::managed);
-        wanted.extend(managed.map(template_key));
+        wanted.extend(managed.flat_map(template_keys));
     }
     privilege::ensure_engine_access(global).await?;
     let found = detect_engine(&global.engine).await;

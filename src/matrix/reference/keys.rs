@@ -177,13 +177,19 @@ const DURABILITY: Key = key(
     "`\"strict\"`",
     "`\"relaxed\"` waits for no disk while tests run, by libeatmydata",
 );
+const SETUP: Key = key(
+    "setup",
+    Texts,
+    "`[]`",
+    "files of statements, or patterns of them, that are run once: every run starts from a copy of what they made; `.sql`, also compressed by gzip, zstd or xz",
+);
 const FOOTPRINT: Key = renamed("footprint", "memory-profile", PROFILES);
 
 const DEFAULTS: Section = Section {
     path: "defaults",
     title: "[defaults]",
     about: "How every server is set, unless its flavour says otherwise.",
-    keys: &[SETTINGS, MEMORY_PROFILE, DURABILITY, FOOTPRINT],
+    keys: &[SETTINGS, MEMORY_PROFILE, DURABILITY, SETUP, FOOTPRINT],
     any_of: &[],
 };
 
@@ -249,6 +255,12 @@ const FLAVOUR: Section = Section {
             DURABILITIES,
             "that of `[defaults]`",
             "as in `[defaults]`",
+        ),
+        key(
+            "setup",
+            Texts,
+            "that of `[defaults]`",
+            "as in `[defaults]`, in its place",
         ),
         FOOTPRINT,
         key(
