@@ -4,6 +4,7 @@ mod candidate;
 mod connect;
 mod format;
 mod instance;
+mod run;
 mod shell;
 mod side;
 mod transfer;
@@ -15,6 +16,7 @@ pub(crate) use instance::{
     Chosen, CpArgs, InstanceCommand, LogsArgs, ResetArgs, RestoreArgs, ShellArgs, SnapshotArgs,
     StopArgs, UrlArgs, Within,
 };
+pub(crate) use run::{DiffArgs, MergeArgs, ReportCommand, RunArgs, UpArgs};
 pub(crate) use shell::{CatalogueArgs, CompletionsArgs, ManArgs, Shell};
 pub(crate) use side::Side;
 pub(crate) use transfer::{CopyArgs, ExportArgs, ImportArgs};
@@ -24,15 +26,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
-use value::{after, project_name};
+use value::project_name;
 
 use crate::app::{Globals, USUAL_PROJECT};
 use crate::host::EngineChoice;
-use crate::matrix::After;
-use crate::plan::Selection;
-use crate::report::ReportSpec;
-use crate::run::NoTests;
-use crate::shard::Shard;
 use candidate::flavours;
 
 /// Does it hold on every version? Runs SQL suites side by side on MySQL,
@@ -254,185 +251,6 @@ pub(crate) struct RootHelperArgs {
     /// Be the helper, rather than leave one behind
     #[arg(long)]
     pub(crate) stay: bool,
-}
-
-/// Options of `run`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) up: UpArgs,
-
-    /// Only these suites (names or patterns; may be repeated)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) suite: Vec<String>,
-
-    /// Write what the servers answer as the expectations of `.sql` files, and
-    /// propose new differences as known divergences
-    #[arg(long)]
-    pub(crate) update: bool,
-
-    /// Compare all flavours with this one, instead of with the largest group
-    #[arg(long, value_name = "FLAVOUR")]
-    pub(crate) baseline: Option<String>,
-
-    /// Show each difference; known and insignificant ones are otherwise summed up
-    #[arg(long)]
-    pub(crate) all_differences: bool,
-
-    /// End the run at the first failure
-    #[arg(long)]
-    pub(crate) fail_fast: bool,
-
-    /// Run so many files at a time on a flavour [default: `[run] jobs` of the
-    /// matrix, else processors divided by flavours]
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) jobs: Option<u32>,
-
-    /// Run a part of the files: `2/3` is the second of three
-    #[arg(long, value_name = "I/N")]
-    pub(crate) shard: Option<Shard>,
-
-    /// What becomes of a run in which no step ran: an error (2), a warning, or
-    /// nothing, as for a part without files
-    #[arg(long, value_name = "ACTION", default_value = "fail")]
-    pub(crate) no_tests: NoTests,
-
-    /// Balance the parts by the times in this `json` report of an earlier run
-    /// (may be repeated)
-    #[arg(long, value_name = "FILE", requires = "shard")]
-    pub(crate) times: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) reports: ReportArgs,
-
-    /// As a CI job wants it: lines in place of live bars, and on GitHub
-    /// annotations and the job summary
-    #[arg(long)]
-    pub(crate) ci: bool,
-
-    /// The old name of `--ci`
-    #[arg(long, hide = true)]
-    pub(crate) gate: bool,
-
-    #[command(flatten)]
-    pub(crate) after: AfterArgs,
-
-    /// Tell where the time went: the critical path, and the phases of each flavour
-    #[arg(long)]
-    pub(crate) timings: bool,
-
-    /// Insist on the packages that the matrix's lock file names
-    #[arg(long)]
-    pub(crate) locked: bool,
-
-    /// Fail (3) also where a flavour with `required = false` is unavailable
-    #[arg(long)]
-    pub(crate) strict: bool,
-}
-
-impl UpArgs {
-    /// What is chosen of the matrix.
-    pub(crate) fn selection(&self) -> Selection {
-        Selection {
-            flavours: self.flavour.clone(),
-            ..Selection::default()
-        }
-    }
-}
-
-/// What becomes of the servers.
-#[derive(Debug, clap::Args)]
-pub(crate) struct AfterArgs {
-    /// What becomes of the servers: `stop` (you can look at them), `pause` (new
-    /// ones wait, so that the next run begins at once), `keep`, `delete`
-    #[arg(long, value_name = "WHAT", value_parser = after)]
-    pub(crate) after: Option<After>,
-
-    /// End only when that is done; else a process in the background does it in the
-    /// seconds after the verdict
-    #[arg(long)]
-    pub(crate) wait: bool,
-}
-
-/// Options of `diff`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DiffArgs {
-    #[command(flatten)]
-    pub(crate) up: UpArgs,
-
-    /// A file of statements (`.sql`, `.slt`); `-` is standard input
-    #[arg(required_unless_present = "execute")]
-    pub(crate) file: Option<PathBuf>,
-
-    /// These statements instead of a file
-    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
-    pub(crate) execute: Option<String>,
-
-    /// Compare all flavours with this one, instead of with the largest group
-    #[arg(long, value_name = "FLAVOUR")]
-    pub(crate) baseline: Option<String>,
-
-    /// Show each difference; insignificant ones are otherwise summed up
-    #[arg(long)]
-    pub(crate) all_differences: bool,
-
-    #[command(flatten)]
-    pub(crate) reports: ReportArgs,
-
-    #[command(flatten)]
-    pub(crate) after: AfterArgs,
-}
-
-/// What is written beside the summary.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ReportArgs {
-    /// Write a report: `junit`, `json` (JSON Lines), `markdown`, `github`
-    /// (annotations) or `html`; `-` is standard output (may be repeated)
-    #[arg(long, value_name = "KIND=FILE")]
-    pub(crate) report: Vec<ReportSpec>,
-}
-
-/// What to do with reports.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ReportCommand {
-    /// Join `json` reports of the parts of a run, or read one again
-    #[command(after_help = "\
-Example:
-  dbmatrix report merge part-*.jsonl --report junit=junit.xml --report html=run.html
-
-Exit status: that of the whole run; 3 where a part is missing or was cut; 2
-where they are not parts of one run.")]
-    Merge(MergeArgs),
-}
-
-/// Options of `report merge`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct MergeArgs {
-    /// `json` reports, one a part
-    #[arg(required = true)]
-    pub(crate) parts: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) reports: ReportArgs,
-
-    /// Show each difference; known and insignificant ones are otherwise summed up
-    #[arg(long)]
-    pub(crate) all_differences: bool,
-}
-
-/// Options of `up`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct UpArgs {
-    /// The matrix file
-    pub(crate) matrix: PathBuf,
-
-    /// Only these flavours (names or patterns; may be repeated)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) flavour: Vec<String>,
-
-    /// Install missing system packages without asking
-    #[arg(long, short)]
-    pub(crate) yes: bool,
 }
 
 /// Options of `lock`.
