@@ -195,7 +195,10 @@ fn is_label(word: &str) -> bool {
     let is_mark = |letter: char| letter.is_ascii_digit() || "-_".contains(letter);
     let bare: String = word.chars().filter(char::is_ascii_alphabetic).collect();
     let bare = bare.to_ascii_lowercase();
-    let is_meant = |option: &&str| strsim::damerau_levenshtein(option, &bare) <= 1;
+    let is_meant = |option: &&str| {
+        // No longer ones are compared: each query of a file may have a label.
+        option.len().abs_diff(bare.len()) <= 1 && strsim::damerau_levenshtein(option, &bare) <= 1
+    };
     word.chars().all(is_part)
         && word.contains(is_mark)
         && !FOREIGN.contains(&word)
