@@ -113,7 +113,8 @@ struct Member {
 }
 
 impl Comparison {
-    /// `depot` buffers the waiting steps of all comparisons of a run.
+    /// Starts the comparison. The buffer holds the waiting steps of all comparisons of a
+    /// run.
     pub(super) fn new(
         about: About,
         flavours: &[String],
