@@ -113,7 +113,7 @@ struct Member {
 }
 
 impl Comparison {
-    /// Starts the comparison. The buffer holds the waiting steps of all comparisons of a
+    /// `spill` buffers the waiting steps of all comparisons of a
     /// run.
     pub(super) fn new(
         about: About,
