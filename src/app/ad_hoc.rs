@@ -1,4 +1,4 @@
-//! Flavours without a matrix: servers of the catalogue, in a nest of their own.
+//! Flavours without a matrix: servers of the catalogue, in a separate nest.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -13,16 +13,16 @@ use crate::matrix::Matrix;
 use crate::nest::{Access, Nest};
 use crate::plan::Selection;
 
-/// The nest of flavours that stand in no matrix.
+/// The nest of flavours that belong to no matrix.
 pub(crate) const NEST: &str = "ad-hoc";
 
-/// Whether a name is that of a server of the catalogue, and not a flavour's.
+/// Whether a name is that of a server in the catalogue, not of a flavour.
 pub(crate) fn is_server(name: &str) -> bool {
     name.contains(':')
 }
 
-/// Brings servers of the catalogue up, such as `mysql:9.7`; gives the names of
-/// their flavours. Where no `access` is given, the nest keeps the one it has.
+/// Brings servers of the catalogue up, such as `mysql:9.7`; returns the names of their
+/// flavours. Without `access`, the nest keeps its current one.
 pub(crate) async fn bring_up(
     global: &Globals,
     servers: &[&str],
@@ -63,7 +63,7 @@ pub(crate) async fn bring_up(
     }
 }
 
-/// How the nest is reached, where there is one.
+/// The access of the nest, if it exists.
 async fn noted_access(global: &Globals) -> Result<Option<Access>, Failure> {
     let EngineProbe::Running(engine) = detect_engine(&global.engine).await else {
         return Ok(None);
@@ -74,9 +74,9 @@ async fn noted_access(global: &Globals) -> Result<Option<Access>, Failure> {
     Ok(nest.map_err(Failure::not_provided)?.map(|nest| nest.access))
 }
 
-/// A matrix of servers, as somebody would write it.
+/// A matrix for these servers, as a user would write it.
 fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
-    // A rolling suite's release file expires within a week.
+    // The release file of a rolling suite expires within a week.
     let mut text = format!(
         "[nest]\nname = '{NEST}'\n\n[[image]]\nname = 'debian:sid'\ncheck-valid-until = false\n"
     );

@@ -1,4 +1,4 @@
-//! A flavour that is up, reached from the command line.
+//! Connects to a flavour that is up.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use crate::nest::{Child, ContainerKind, Located, Nest, labels, list_all, locate,
 use crate::run::wait_for_keepers;
 use crate::server::{Login, Server, log_in, started_again};
 
-/// A flavour that somebody is logged in to.
+/// A flavour with an established login.
 pub(crate) struct Reached {
     /// The flavour's name.
     pub(crate) flavour: String,
-    /// How it is called among those that are reached with it.
+    /// Its label among the flavours connected with it.
     pub(crate) label: String,
     pub(crate) server: Server,
     /// Its container; an external server has none.
     pub(crate) located: Option<Located>,
 }
 
-/// How long a server may take until somebody can log in.
+/// How long a server may take until it accepts logins.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Starts a flavour where it does not run, and logs in to it.
+/// Starts a flavour if necessary, and logs in to it.
 pub(crate) async fn reach(
     global: &Globals,
     flavour: &str,
@@ -42,7 +42,7 @@ pub(crate) async fn reach(
     })
 }
 
-/// Finds a flavour as it is.
+/// Finds a flavour without starting it.
 pub(crate) async fn find(
     global: &Globals,
     flavour: &str,
@@ -54,7 +54,7 @@ pub(crate) async fn find(
     located.map_err(Failure::not_provided)
 }
 
-/// The engine, where it runs: what is up is in it.
+/// The engine, if it runs: only then can a flavour be up.
 pub(crate) async fn running(global: &Globals) -> Result<Engine, Failure> {
     match detect_engine(&global.engine).await {
         EngineProbe::Running(engine) => {
@@ -67,7 +67,7 @@ pub(crate) async fn running(global: &Globals) -> Result<Engine, Failure> {
     }
 }
 
-/// Makes sure of the way to a nest's children.
+/// Ensures access to a nest's children.
 pub(crate) async fn ensure_route(nest: &Nest) -> Result<(), Failure> {
     if !nest.has_route().await {
         privilege::authorize_routes()?;
@@ -75,12 +75,12 @@ pub(crate) async fn ensure_route(nest: &Nest) -> Result<(), Failure> {
     nest.ensure_route().await.map_err(Failure::not_provided)
 }
 
-/// Logs in to a flavour that runs, or was started a moment ago.
+/// Logs in to a flavour that runs or was just started.
 pub(crate) async fn log_in_to(located: &Located) -> Result<Server, Failure> {
     log_in_at(&located.nest, &located.child).await
 }
 
-/// Logs in to a nest's child that was started a moment ago.
+/// Logs in to a nest's child that was just started.
 pub(crate) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Failure> {
     ensure_route(nest).await?;
     let login = Login {
@@ -92,7 +92,7 @@ pub(crate) async fn log_in_at(nest: &Nest, child: &Child) -> Result<Server, Fail
     server.map_err(Failure::not_provided)
 }
 
-/// As [`ensure_route`], once a nest.
+/// Like [`ensure_route`], once per nest.
 pub(crate) async fn ensure_routes(flavours: &[Located]) -> Result<(), Failure> {
     for (at, one) in flavours.iter().enumerate() {
         let is_other = |other: &Located| other.nest.name != one.nest.name;
@@ -103,7 +103,7 @@ pub(crate) async fn ensure_routes(flavours: &[Located]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// As [`reach`], several side by side, in their order.
+/// Like [`reach`] for several flavours concurrently; keeps their order.
 pub(crate) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> {
     ensure_routes(all).await?;
     let names = labels(&all.iter().map(Located::names).collect::<Vec<_>>());
@@ -125,7 +125,7 @@ pub(crate) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> 
     try_join_all(logins).await
 }
 
-/// The flavours of these names, each once.
+/// The flavours of these names, without duplicates.
 pub(crate) async fn find_each(
     global: &Globals,
     names: &[String],
@@ -144,7 +144,7 @@ pub(crate) async fn find_each(
     Ok(all)
 }
 
-/// All flavours, of one nest or of all of them; an error where there is none.
+/// All flavours of one nest or of all nests; an error if there is none.
 pub(crate) async fn find_all(
     global: &Globals,
     nest: Option<&str>,
@@ -160,8 +160,8 @@ pub(crate) async fn find_all(
     Ok(all)
 }
 
-/// Nest and name of each flavour in nests that run: nothing is started for it.
-/// None where no engine runs.
+/// Nest and name of each flavour in running nests; starts nothing. Empty if no engine
+/// runs.
 pub(crate) async fn flavours_awake(global: &Globals) -> Result<Vec<(String, String)>, Failure> {
     let found = detect_engine(&global.engine).await;
     let EngineProbe::Running(engine) = &found else {
@@ -174,7 +174,7 @@ pub(crate) async fn flavours_awake(global: &Globals) -> Result<Vec<(String, Stri
             all.push((row.nest, flavour));
         }
     }
-    // While a run is at work, a flavour may have two.
+    // During a run, a flavour may have two.
     all.sort();
     all.dedup();
     Ok(all)

@@ -1,11 +1,11 @@
-//! Asking before system packages are installed.
+//! Asks before dbmatrix installs system packages.
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use crate::app::Failure;
 
-/// Returns when `packages` may be installed: none are missing, `--yes` was
-/// given, or a person at a terminal said so.
+/// Returns when `packages` may be installed: none are missing, `--yes` was given, or the
+/// user agreed at a terminal.
 ///
 /// # Errors
 /// Exit status 3 with the names of the packages.

@@ -1,13 +1,13 @@
-//! Words of an earlier release that this one still understands, and says so.
+//! Deprecated names, which this release still accepts with a warning.
 
 use crate::config::renamed;
 
-/// Tells on standard error that something has another name now.
+/// Reports on standard error that something has a new name.
 pub(crate) fn note(old: &str, new: &str) {
     eprintln!("note: {}", renamed(old, new));
 }
 
-/// Tells of the old names in a file.
+/// Reports the deprecated names in a file.
 pub(crate) fn note_all(deprecations: &[String]) {
     for one in deprecations {
         eprintln!("note: {one}");

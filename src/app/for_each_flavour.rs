@@ -1,5 +1,5 @@
-//! Something done to several flavours side by side: a line says of each what was
-//! done, an error names its flavour, and the others go on.
+//! Applies an operation to several flavours concurrently: a line reports each result, an
+//! error names its flavour, and the others continue.
 
 use futures_util::future::join_all;
 
@@ -13,23 +13,23 @@ use crate::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
 use crate::report::{Progress, drive};
 use crate::run::Lock;
 
-/// Which flavours.
+/// The selection of flavours.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FlavourChoice {
     /// Names or patterns.
     pub(crate) flavours: Vec<String>,
-    /// All.
+    /// All flavours.
     pub(crate) all: bool,
-    /// Those of this nest.
+    /// Only those of this nest.
     pub(crate) nest: Option<String>,
 }
 
-/// Whether runs that are at work on the nests are waited for.
+/// Whether to wait for active runs on the nests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runs {
-    /// They are, and nobody else begins meanwhile.
+    /// Wait, and let no run begin in the meantime.
     Awaited,
-    /// They are not: what is done disturbs nobody.
+    /// Do not wait: the operation does not affect them.
     LetBe,
 }
 
@@ -46,7 +46,7 @@ impl From<UpkeepError> for Failure {
     }
 }
 
-/// Does `work` to each of the chosen flavours. What it returns is reported.
+/// Applies `work` to each of the selected flavours, and reports its results.
 pub(crate) async fn each(
     global: &Globals,
     chosen: FlavourChoice,
@@ -58,7 +58,7 @@ pub(crate) async fn each(
     let mut held = Vec::new();
     if runs == Runs::Awaited {
         held = lock(&global.project, &flavours).await?;
-        // A run may have replaced them meanwhile.
+        // A run may have replaced them in the meantime.
         (flavours, unknown) = pick(global, &chosen).await?;
     }
     for error in &unknown {
@@ -80,7 +80,7 @@ pub(crate) async fn each(
     Ok(verdict)
 }
 
-/// The chosen flavours as they are now, and what was not found.
+/// The selected flavours in their current state, and the names without a match.
 pub(crate) async fn pick(
     global: &Globals,
     chosen: &FlavourChoice,
@@ -111,7 +111,7 @@ pub(crate) async fn pick(
     Ok((picked, unknown))
 }
 
-/// Waits until nobody else is at work in the flavours' nests.
+/// Waits until no other process is using the flavours' nests.
 async fn lock(project: &str, flavours: &[Located]) -> Result<Vec<Lock>, Failure> {
     let (events, heard) = Sender::channel();
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
@@ -139,15 +139,15 @@ fn tell(label: &str, ended: Result<String, Failure>) -> Verdict {
     }
 }
 
-/// What is not provided hides what failed, as in a run.
+/// Combines verdicts: as in a run, flavours that were not provided outrank failures.
 fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     verdicts
         .max_by_key(|verdict| verdict.code())
         .unwrap_or(Verdict::Passed)
 }
 
-/// A server that is shut down for something is started again after it, though
-/// somebody asks for the end meanwhile; who asks twice means it.
+/// Completes an operation that shuts a server down and restarts it, even if the user asks
+/// the program to end in the meantime; a second request ends it.
 async fn to_the_end(work: impl Future<Output = Verdict>) -> Verdict {
     tokio::pin!(work);
     tokio::select! {
@@ -161,7 +161,7 @@ async fn to_the_end(work: impl Future<Output = Verdict>) -> Verdict {
     Verdict::Interrupted
 }
 
-/// Waits until somebody can log in, and tells where.
+/// Waits until the server accepts logins, and reports its address.
 pub(crate) async fn ready(one: &Located) -> Result<String, Failure> {
     match log_in_to(one).await {
         Ok(server) => Ok(format!("{} at {}", server.identity.full, server.address())),

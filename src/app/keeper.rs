@@ -1,4 +1,4 @@
-//! What is left of a run after its verdict goes to a keeper.
+//! Hands the remaining work after a run's verdict to a keeper.
 
 use std::ffi::OsString;
 
@@ -10,8 +10,8 @@ use crate::name::nest_lock;
 use crate::privilege::has_helper;
 use crate::run::{HandedFlavour, Handover, Lock};
 
-/// Hands what is left of a run over to a keeper; whether there is one now. A root helper
-/// ends with the command that it serves, so there is none beside it.
+/// Starts a keeper for the remaining work; returns whether it started. With a root helper
+/// there is none, because the helper ends with the command that it serves.
 pub(crate) fn hand_over(
     global: &Globals,
     task: &Task,

@@ -1,5 +1,5 @@
-//! Flavours of a matrix, reached from the command line: those that are up in its
-//! nest, and the external servers that it names.
+//! Connects to flavours of a matrix: those that are up in its nest, and the external
+//! servers that it names.
 
 use std::path::Path;
 
@@ -15,19 +15,18 @@ use crate::nest::Located;
 use crate::server::log_in_to_external;
 use crate::session::Endpoint;
 
-/// Which flavours are meant.
+/// The selection of flavours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Meant<'a> {
-    /// All external ones, and others as far as they are up.
+    /// All external ones, and those others that are up.
     All,
     /// Those of these names.
     Named(&'a [String]),
 }
 
-/// The nest of a matrix, in which flavours of these names or patterns are looked for.
+/// The nest of a matrix, for a search for flavours of these names or patterns.
 ///
-/// # Errors
-/// A matrix that is not as it should be, or a name that only external servers have.
+/// # Errors An invalid matrix, or a name that only external servers have.
 pub(crate) fn nest_of_matrix<S: AsRef<str>>(path: &Path, wanted: &[S]) -> Result<String, Failure> {
     let matrix = load_matrix(path)?;
     for wanted in wanted {
@@ -54,8 +53,8 @@ fn refuse_external(matrix: &Matrix, wanted: &str) -> Result<(), Failure> {
     }
 }
 
-/// Reaches flavours of a matrix side by side, in their order. Servers in the nest
-/// are started where they do not run.
+/// Connects to flavours of a matrix concurrently, and keeps their order. Starts servers
+/// in the nest if necessary.
 pub(crate) async fn reach_flavours(
     global: &Globals,
     path: &Path,
@@ -104,8 +103,8 @@ fn chosen<'m>(matrix: &'m Matrix, meant: Meant<'_>) -> Result<Vec<&'m Flavour>, 
     Ok(chosen)
 }
 
-/// The flavours that dbmatrix has made, in the nest of the matrix. An engine is
-/// asked only where there may be some.
+/// The flavours that dbmatrix made, in the nest of the matrix. Asks an engine only if
+/// there may be some.
 async fn locate(
     global: &Globals,
     matrix: &Matrix,

@@ -1,10 +1,9 @@
-//! What commands share: a matrix's nest and flavours provided, flavours found and
-//! logged in to, root asked for, and what is said to people.
+//! What commands share: providing a matrix's nest and flavours, finding flavours and
+//! logging in to them, requesting root, and messages to the user.
 //!
-//! Knows no command line: whoever calls says what was chosen.
+//! Knows no command line: callers pass the user's choices.
 
-/// Writes a line to standard error, as the one of the standard library; one that
-/// cannot be written is no reason to panic.
+/// Like the standard library's macro, but a line that cannot be written does not panic.
 macro_rules! eprintln {
     ($($text:tt)*) => {{
         use std::io::Write as _;
@@ -34,13 +33,13 @@ pub(crate) use output::{Unwritten, say, unsaid, write_out};
 use crate::event::Verdict;
 use crate::host::EngineChoice;
 
-/// The engine project that holds everything, unless another one is named.
+/// The default engine project, which holds everything.
 pub(crate) const USUAL_PROJECT: &str = "dbmatrix";
 
-/// Where dbmatrix keeps its things, and how much it says.
+/// The options of all commands: where dbmatrix keeps its data, and its verbosity.
 #[derive(Debug, Clone)]
 pub(crate) struct Globals {
-    /// Which engine.
+    /// The chosen engine.
     pub(crate) engine: EngineChoice,
     /// The engine project that holds everything.
     pub(crate) project: String,
@@ -48,7 +47,7 @@ pub(crate) struct Globals {
     pub(crate) verbose: u8,
 }
 
-/// What went wrong, with the exit status that it has.
+/// An error with its exit status.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) verdict: Verdict,
@@ -63,7 +62,7 @@ impl Failure {
         }
     }
 
-    /// It cannot be done, though all is there.
+    /// A request that cannot be fulfilled although everything is available.
     pub(crate) fn impossible(error: impl std::fmt::Display) -> Self {
         Failure {
             verdict: Verdict::Failed,

@@ -1,21 +1,20 @@
-//! Standard output: a line that cannot be written decides the exit status.
+//! Standard output: a failed write decides the exit status.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
-/// Why standard output could not be written.
+/// Why a write to standard output failed.
 static UNSAID: OnceLock<io::Error> = OnceLock::new();
 
-/// Writes a line to standard output. A reader that has gone (`| head`) is no
-/// error; whatever else keeps a line from being written decides the exit status.
+/// Writes a line to standard output. A closed pipe (`| head`) is not an error; any other
+/// failure decides the exit status.
 pub(crate) fn say(text: impl std::fmt::Display) {
     let _ = write_out(format!("{text}\n").as_bytes());
 }
 
-/// Writes to standard output, as [`say`] does.
+/// Writes to standard output, like [`say`].
 ///
-/// # Errors
-/// Where nothing more can be written.
+/// # Errors If nothing more can be written.
 pub(crate) fn write_out(bytes: &[u8]) -> Result<(), Unwritten> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)
@@ -28,11 +27,11 @@ pub(crate) fn write_out(bytes: &[u8]) -> Result<(), Unwritten> {
         })
 }
 
-/// Standard output takes nothing more; [`unsaid`] says why, where it matters.
+/// Standard output accepts nothing more; [`unsaid`] gives the reason, if it matters.
 #[derive(Debug)]
 pub(crate) struct Unwritten;
 
-/// Why standard output could not be written, where that is an error.
+/// Why a write to standard output failed, if that is an error.
 pub(crate) fn unsaid() -> Option<&'static io::Error> {
     UNSAID.get()
 }

@@ -1,6 +1,6 @@
-//! What a command needs of root, and who is asked for it: engines and packages
-//! are root's, and so is the way to an engine that does not trust the user. One
-//! whom it trusts needs sudo for routes alone.
+//! Obtains the privileges that a command needs. Root is required for engines and
+//! packages, and for access to an engine that does not trust the user. A trusted user
+//! needs sudo for routes only.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -13,15 +13,14 @@ use crate::platform::machine::ensure_linux;
 use crate::platform::process;
 use crate::privilege::{has_helper, is_root, start_helper};
 
-/// Without an engine of the machine's own there is no way around root.
+/// Without an engine on the machine, root is required.
 const JOIN: &str = ", or join the engine's group";
 
-/// Returns where this process is root, where an engine runs that trusts its
-/// user, or with a root helper that sudo started.
+/// Returns if this process is root, if a running engine trusts its user, or with a root
+/// helper that sudo started.
 ///
-/// # Errors
-/// Where there is no sudo, or it refuses; where the engine does not answer; on systems
-/// that have no engines.
+/// # Errors If sudo is missing or refuses; if the engine does not answer; on systems
+/// without engines.
 pub(crate) async fn ensure_engine_access(global: &Globals) -> Result<(), Failure> {
     match is_root() || has_helper() || is_trusted(global).await? {
         true => Ok(()),
@@ -29,10 +28,9 @@ pub(crate) async fn ensure_engine_access(global: &Globals) -> Result<(), Failure
     }
 }
 
-/// Returns where packages can be installed: as root, or with a root helper.
+/// Returns if packages can be installed: as root, or with a root helper.
 ///
-/// # Errors
-/// Where there is no sudo, or it refuses.
+/// # Errors If sudo is missing or refuses.
 pub(crate) async fn ensure_package_access(global: &Globals) -> Result<(), Failure> {
     match is_root() || has_helper() {
         true => Ok(()),
@@ -46,7 +44,7 @@ async fn is_trusted(global: &Globals) -> Result<bool, Failure> {
     };
     match engine.server_info().await {
         Ok(info) => Ok(info.auth == "trusted"),
-        // It may well trust the user, and root would wait for it too.
+        // It may trust the user, and root would have to wait for it too.
         Err(error @ (EngineError::Silent { .. } | EngineError::Stuck { .. })) => {
             Err(Failure::not_provided(error))
         }
@@ -62,7 +60,7 @@ async fn start(global: &Globals, why: &str, instead: &'static str) -> Result<(),
         .map_err(Failure::not_provided)
 }
 
-/// The options that say what to work on.
+/// The options that identify the engine and the project.
 pub(crate) fn words(global: &Globals) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec!["--project".into(), global.project.clone().into()];
     if let Some(engine) = global.engine.to_word() {
@@ -71,11 +69,10 @@ pub(crate) fn words(global: &Globals) -> Vec<OsString> {
     words
 }
 
-/// Sees to it that a route can be set later, when nobody can type a password:
-/// by the root helper, or by sudo.
+/// Ensures that a route can be set later, when no password can be entered: by the root
+/// helper, or by sudo.
 ///
-/// # Errors
-/// Where sudo would ask and there is nobody.
+/// # Errors If sudo would ask for a password without a terminal.
 pub(crate) fn authorize_routes() -> Result<(), Failure> {
     if is_root() || has_helper() {
         return Ok(());
@@ -103,11 +100,10 @@ pub(crate) fn authorize_routes() -> Result<(), Failure> {
     ))
 }
 
-/// Returns where this process is root; else sudo runs the doctor in its place,
-/// with these `options` and no more of the user's.
+/// Returns if this process is root; otherwise sudo runs the doctor in its place, with
+/// these `options` and no others of the user.
 ///
-/// # Errors
-/// Where there is no sudo.
+/// # Errors If sudo is missing.
 pub(crate) fn fix_as_root(global: &Globals, options: &[&str]) -> Result<(), Failure> {
     if is_root() {
         return Ok(());

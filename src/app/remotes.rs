@@ -1,4 +1,4 @@
-//! Engines elsewhere, by name: `~/.config/dbmatrix/remotes.toml`.
+//! Remote engines, by name: `~/.config/dbmatrix/remotes.toml`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use crate::app::Failure;
 use crate::config::nearest;
 use crate::engine::{Engine, Remote};
 
-/// One of them as it stands in the file. Paths are relative to that.
+/// An entry of the file. Paths are relative to it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Entry {
@@ -22,15 +22,15 @@ pub(crate) struct Entry {
     pool: Option<String>,
 }
 
-/// An engine elsewhere, which trusts us.
+/// A remote engine that trusts this client.
 #[derive(Debug)]
 pub(crate) struct RemoteEngine {
     pub(crate) engine: Engine,
-    /// Its storage pool, where one is named.
+    /// Its storage pool, if one is configured.
     pub(crate) pool: Option<String>,
 }
 
-/// Finds the engine of that name, and asks whether it trusts us.
+/// Finds the engine of that name, and checks that it trusts this client.
 pub(crate) async fn find(name: &str) -> Result<RemoteEngine, Failure> {
     let folder = folder().ok_or_else(|| {
         Failure::misused("neither XDG_CONFIG_HOME nor HOME is set: remotes.toml is not found")
@@ -94,7 +94,7 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Entry>, toml::de::Err
     toml::from_str(text)
 }
 
-/// Where the user keeps settings.
+/// The folder of the user's settings.
 fn folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let config = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());

@@ -1,4 +1,4 @@
-//! Ctrl-C and its like.
+//! Handles Ctrl-C and similar signals.
 
 use std::process;
 use std::thread;
@@ -10,18 +10,18 @@ use crate::event::Verdict;
 use crate::platform::Signal;
 use crate::platform::signal::Signals;
 
-/// How long the last words may take: nobody may be reading them.
+/// How long the last messages may take, since their reader may be gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Returns when the program is asked to end.
+/// Returns when the user or the system asks the program to end.
 pub(crate) async fn asked_to_end() {
     let wanted = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
     Signals::listen_where_possible(&wanted).next().await;
 }
 
-/// Ends the program soon after it is asked to end, with what is the status of that,
-/// if it does not end by itself: whoever prints may wait for somebody who does not
-/// read. For commands that have nothing to put in order.
+/// Ends the program soon after a request to end, with the corresponding status, if it
+/// does not end by itself: a printing task may wait for a reader that is gone. For
+/// commands without cleanup.
 pub(crate) fn end_soon_when_asked(verdict: Verdict) {
     when_asked(move || {
         thread::sleep(KILL_TIMEOUT);
@@ -29,9 +29,8 @@ pub(crate) fn end_soon_when_asked(verdict: Verdict) {
     });
 }
 
-/// Ends the program at once when it is asked to end once more, whatever it is
-/// at; says what may be left. A thread of its own sees to it, since all others
-/// may wait for somebody who does not read.
+/// Ends the program at once on a second request to end, and reports what may be left. It
+/// uses a separate thread, since all others may wait for a reader that is gone.
 pub(crate) fn end_at_once_when_asked_again(left: String) {
     when_asked(move || {
         let begun = Instant::now();
@@ -43,7 +42,7 @@ pub(crate) fn end_at_once_when_asked_again(left: String) {
     });
 }
 
-/// Does something in a thread of its own when the program is asked to end.
+/// Runs a function in a separate thread when the program is asked to end.
 fn when_asked(then: impl FnOnce() + Send + 'static) {
     thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build();

@@ -1,4 +1,4 @@
-//! What a command provides and does: a matrix's nest, its flavours, a plan on them.
+//! Provides and runs a command's task: a matrix's nest, its flavours, and a plan.
 
 use std::cell::OnceCell;
 use std::io::IsTerminal;
@@ -30,11 +30,10 @@ use crate::run::{
 };
 use crate::shard::Shard;
 
-/// How long reporters may take over what they have not written yet, once a run
-/// is interrupted.
+/// How long reporters may take for their unwritten output after a run is interrupted.
 const UNREAD: Duration = Duration::from_secs(3);
 
-/// What is to be done with a matrix that is up.
+/// A task for a matrix that is up.
 pub(crate) struct Task {
     pub(crate) matrix: Matrix,
     pub(crate) plan: Plan,
@@ -43,26 +42,26 @@ pub(crate) struct Task {
     pub(crate) yes: bool,
     /// Every flavour is required.
     pub(crate) strict: bool,
-    /// Lines in place of bars.
+    /// Print lines in place of progress bars.
     pub(crate) plain: bool,
-    /// What is said of differences.
+    /// How differences are reported.
     pub(crate) differences: Differences,
-    /// Which part of a run this is.
+    /// The shard of a run.
     pub(crate) shard: Option<Shard>,
-    /// What is written beside the summary.
+    /// The reports to write in addition to the summary.
     pub(crate) reports: Vec<ReportSpec>,
-    /// What becomes of the servers.
+    /// What happens to the servers.
     pub(crate) after: After,
-    /// Whether the command ends only when that is done.
+    /// Whether the command waits until that is done.
     pub(crate) wait: bool,
-    /// Whether to report where the time went.
+    /// Whether to report how long each phase took.
     pub(crate) timings: bool,
-    /// No summary of what went well.
+    /// Omit the summary of successes.
     pub(crate) quiet: bool,
 }
 
 impl Task {
-    /// A task in which all else is as usual.
+    /// A task with defaults for everything else.
     pub(crate) fn new(matrix: Matrix, plan: Plan, prepared: ValidatedPlan) -> Self {
         Task {
             matrix,
@@ -82,7 +81,7 @@ impl Task {
     }
 }
 
-/// What brings flavours up, as they were left, and runs nothing.
+/// A task that brings existing flavours up and runs nothing.
 pub(crate) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Failure> {
     let mut plan = plan(&matrix, selection)?;
     plan.suite_runs.clear();
@@ -94,7 +93,7 @@ pub(crate) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Fa
     Ok(Task::new(matrix, plan, prepared))
 }
 
-/// Checks what stands beside the suites' files, and the choice of a baseline.
+/// Checks the files beside the suites' files, and the choice of a baseline.
 pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
     if let Some(name) = &options.baseline
         && !plan.flavours.iter().any(|flavour| flavour.name == *name)
@@ -122,8 +121,7 @@ fn colour_of_stderr() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// Reads a matrix file; its problems are shown with the pieces that they are
-/// about.
+/// Reads a matrix file; shows its problems with the lines that they concern.
 pub(crate) fn load_matrix(path: &std::path::Path) -> Result<Matrix, Failure> {
     let loaded = Matrix::load(path);
     let matrix = loaded.map_err(|error| Failure::misused(error.render(colour_of_stderr())))?;
@@ -135,17 +133,17 @@ pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failu
     Plan::new(matrix, selection).map_err(Failure::misused)
 }
 
-/// Provides what a task needs and does it; tells how it went.
+/// Provides what a task needs, runs it, and returns its verdict.
 pub(crate) async fn provide(global: &Globals, task: &Task) -> Result<Verdict, Failure> {
     let record = provide_for(global, task).await?;
     Ok(record.verdict())
 }
 
-/// As [`provide`], for who wants to know more than the verdict.
+/// Like [`provide`], for callers that need more than the verdict.
 pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunRecord, Failure> {
     let Task { matrix, plan, .. } = task;
-    // A part of a run may hold nothing; its reports are written all the same.
-    // Servers that somebody else keeps need no engine.
+    // A shard may be empty; its reports are written nevertheless. External servers need
+    // no engine.
     let options = match plan.has_managed() {
         true => Some(options(global, task).await?),
         false => None,
@@ -201,7 +199,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
     if interrupted {
         drop_left_databases(&plan.flavours).await;
     }
-    // Without the lock, what is incomplete is somebody else's.
+    // Without the lock, incomplete objects belong to another process.
     if let Some(options) = &options
         && lock.get().is_some()
         && !matches!(ended, Some(Ok(())))
@@ -237,14 +235,14 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
     Ok(record)
 }
 
-/// Hears on a thread of its own: a reporter may wait for somebody who reads.
+/// Dispatches events on a separate thread: a reporter may wait for its reader.
 fn in_background(heard: Receiver, reporters: ReporterSet) -> JoinHandle<RunRecord> {
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || runtime.block_on(drive(heard, reporters)))
 }
 
-/// What the reporters have heard. A run that is over waits for who reads what
-/// they write; one that was interrupted does not, and nothing is known then.
+/// What the reporters recorded. A finished run waits for the readers of its output; an
+/// interrupted one does not, and has no record then.
 async fn heard_by(
     reporter: JoinHandle<RunRecord>,
     interrupted: bool,
@@ -261,7 +259,7 @@ async fn heard_by(
     }
 }
 
-/// The record of a run of which nothing is known but that it was interrupted.
+/// The record of an interrupted run without further information.
 async fn interrupted_record() -> RunRecord {
     let (events, heard) = Sender::channel();
     events.send(Event::Interrupted);
@@ -269,7 +267,7 @@ async fn interrupted_record() -> RunRecord {
     drive(heard, ReporterSet::default()).await
 }
 
-/// What a run that ends in the midst of it may leave, and how it goes.
+/// What an interrupted run may leave, and how to remove it.
 fn left_by(global: &Globals, task: &Task) -> String {
     let project = match global.project.as_str() {
         USUAL_PROJECT => String::new(),
@@ -283,8 +281,7 @@ fn left_by(global: &Globals, task: &Task) -> String {
     )
 }
 
-/// Sees to all that needs somebody's consent or password, before anything takes
-/// long.
+/// Obtains all consents and passwords before anything takes long.
 async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Failure> {
     privilege::ensure_engine_access(global).await?;
     let Task { matrix, plan, .. } = task;
@@ -336,7 +333,7 @@ fn tell(global: &Globals, task: &Task, record: &RunRecord, timings: &Timings) {
     }
 }
 
-/// Sees that a route can be set, before anything takes long.
+/// Ensures that a route can be set, before anything takes long.
 pub(crate) async fn authorize_route(
     global: &Globals,
     engine: &Engine,
@@ -354,8 +351,8 @@ pub(crate) async fn authorize_route(
     }
 }
 
-/// What becomes of a flavour's server. Only a server that was there in this run is
-/// paused for the next one.
+/// What happens to a flavour's server. Only a server that was up in this run is paused
+/// for the next one.
 fn after(task: &Task, was_there: impl Fn(&str) -> bool) -> impl Fn(&Flavour) -> After {
     move |flavour| match task.after {
         After::Pause if !was_there(&flavour.name) => After::Stop,
@@ -363,7 +360,7 @@ fn after(task: &Task, was_there: impl Fn(&str) -> bool) -> impl Fn(&Flavour) -> 
     }
 }
 
-/// Does to the servers what the task says, and waits for it.
+/// Applies the task's choice to the servers, and waits for it.
 async fn tear_down(
     environment: Option<&Environment>,
     task: &Task,
@@ -384,7 +381,7 @@ async fn tear_down(
     }
 }
 
-/// Columns of the terminal; of a log as many as are read well.
+/// The terminal's width in columns, or a readable width for logs.
 pub(crate) fn stdout_width() -> u16 {
     match comfy_table::Table::new().width() {
         Some(width) if std::io::stdout().is_terminal() => width,
@@ -404,7 +401,8 @@ fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
         .any(|image| matches!(image, ImageOrigin::Built(_)))
 }
 
-/// Drops what an interrupted run has made on servers of others; no later run does.
+/// Drops the databases that an interrupted run created on external servers; no later run
+/// does.
 async fn drop_left_databases(flavours: &[Flavour]) {
     tokio::select! {
         kept = drop_own_databases(flavours) => {
@@ -416,7 +414,7 @@ async fn drop_left_databases(flavours: &[Flavour]) {
     }
 }
 
-/// What is incomplete goes; what is whole stays for the next run.
+/// Removes what is incomplete; complete objects stay for the next run.
 pub(crate) async fn clean_up(options: &EnvironmentOptions, nest: &str) {
     let cleaned = async {
         let engine = match detect_engine(&options.engine).await {

@@ -1,4 +1,4 @@
-//! How far something large has come, shown on stderr where that is a terminal.
+//! The progress of a large transfer, shown on stderr if that is a terminal.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ const WAITING: &str = "{spinner} {prefix}: {msg}";
 const KNOWN: &str = "{spinner} {prefix}: {bytes} of {total_bytes}, {bytes_per_sec} {wide_bar}";
 const UNKNOWN: &str = "{spinner} {prefix}: {bytes}, {bytes_per_sec}";
 
-/// Says what is waited for, by its message.
+/// Shows a message while dbmatrix waits.
 pub(crate) fn bar(title: &str) -> ProgressBar {
     let bar = ProgressBar::no_length().with_prefix(title.to_owned());
     bar.set_style(style(WAITING));
@@ -28,7 +28,7 @@ pub(crate) fn begin(bar: &ProgressBar, length: Option<u64>) {
     bar.reset_eta();
 }
 
-/// The transfer is over, and something else is waited for.
+/// Ends the transfer and shows a message for the next wait.
 pub(crate) fn wait(bar: &ProgressBar, what: &'static str) {
     bar.set_style(style(WAITING));
     bar.set_message(what);

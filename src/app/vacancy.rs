@@ -1,4 +1,4 @@
-//! Runs in which nothing can run, told before anything is provided for them.
+//! Detects runs in which nothing can run, before anything is provided for them.
 
 use globset::Glob;
 
@@ -6,8 +6,8 @@ use crate::app::Failure;
 use crate::plan::{Plan, Selection, SuiteRun};
 use crate::run::{NoTests, foresee_vacancy};
 
-/// Refuses a plan of which nothing can run. `whole` is the plan with all parts
-/// of the run.
+/// Rejects a plan in which nothing can run. `whole` is the plan with all shards of the
+/// run.
 pub(crate) fn refuse_vacancy(plan: &Plan, whole: &Plan, no_tests: NoTests) -> Result<(), Failure> {
     match (foresee_vacancy(plan, whole), no_tests) {
         (None, _) | (_, NoTests::Pass) => Ok(()),
@@ -19,7 +19,7 @@ pub(crate) fn refuse_vacancy(plan: &Plan, whole: &Plan, no_tests: NoTests) -> Re
     }
 }
 
-/// Warns of suites and flavours that were chosen by name and that do not meet.
+/// Warns of suites and flavours that were selected by name but never run together.
 pub(crate) fn warn_of_vain_choices(selection: &Selection, plan: &Plan) {
     let met = |pattern: &str, name_of: fn(&SuiteRun) -> &str| {
         let glob = Glob::new(pattern).map(|glob| glob.compile_matcher());

@@ -1,4 +1,4 @@
-//! The command line: its words, and a file a command.
+//! The command line: its arguments, and one file per command.
 
 pub(crate) mod args;
 mod commands;
@@ -11,13 +11,13 @@ use commands::{completions, execute, root_helper};
 use crate::app::{eprintln, unsaid};
 use crate::event::Verdict;
 
-/// All commands with their options, for tests that go through them.
+/// All commands with their options, for tests.
 #[doc(hidden)]
 pub fn commands() -> clap::Command {
     Args::command()
 }
 
-/// Parses the command line, carries it out, and returns the exit status.
+/// Parses the command line, runs the command, and returns the exit status.
 pub fn main() -> std::process::ExitCode {
     completions::answer_shell();
     let args = Args::parse();
@@ -34,7 +34,7 @@ pub fn main() -> std::process::ExitCode {
         }
     };
     let ended = runtime.block_on(execute(&args));
-    // Blocking reads of a terminal must not hold the program up.
+    // Blocking reads of a terminal must not delay the exit.
     runtime.shutdown_background();
     let code = ended.unwrap_or_else(|failure| {
         eprintln!("error: {}", failure.message);
@@ -50,7 +50,7 @@ pub fn main() -> std::process::ExitCode {
     .into()
 }
 
-/// `-v` shows what is done, `-vv` every request; `DBMATRIX_LOG` has the last word.
+/// `-v` shows the steps, `-vv` every request; `DBMATRIX_LOG` overrides both.
 fn start_log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let usual = match verbose {

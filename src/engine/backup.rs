@@ -1,8 +1,7 @@
 //! Whole containers as one file: packed by one engine, unpacked by another.
 //!
-//! Both are work that goes on in the engine when the request for it has been
-//! answered, and that neither engine can be told to leave off: who begins it
-//! holds its [`Operation`] and waits for its end.
+//! Both operations continue in the engine after it has answered the request, and neither
+//! can be cancelled. The caller keeps the [`Operation`] and waits for its end.
 
 use std::time::Duration;
 
@@ -19,15 +18,15 @@ use super::operation::Operation;
 use super::transport::{Body, Reply, escaped, read_reply, unexpected, whole};
 use super::{Content, Engine, EngineError};
 
-/// All that a server holds is read and written once more.
+/// All data of a server is read and written once more.
 const LIMIT: Duration = Duration::from_secs(3600);
-/// How much is read at once.
+/// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
 impl Engine {
-    /// Begins to pack a container into a file that any engine and any pool takes,
-    /// without its snapshots. It is not compressed: whoever reads it can do that
-    /// faster than the `gzip` that all engines have.
+    /// Starts to pack a container, without its snapshots, into a file that any engine and
+    /// any pool accepts. The file is not compressed: the reader can do that faster than
+    /// the `gzip` that all engines have.
     ///
     /// # Errors
     /// As any request.
@@ -44,7 +43,7 @@ impl Engine {
         begun(&what, reply)
     }
 
-    /// What [`Engine::begin_backup`] has made.
+    /// Opens the result of [`Engine::begin_backup`].
     ///
     /// # Errors
     /// As any request.
@@ -61,12 +60,10 @@ impl Engine {
         Ok(Content::of(self.watch(), what, response))
     }
 
-    /// Sends a packed container, which the engine then begins to unpack as
-    /// `name`.
+    /// Sends a packed container, which the engine then starts to unpack as `name`.
     ///
-    /// # Errors
-    /// As any request; [`EngineError::Source`] where `packed` breaks off, of which
-    /// the engine keeps nothing.
+    /// # Errors As any request; [`EngineError::Source`] if `packed` is truncated, of
+    /// which the engine keeps nothing.
     pub async fn begin_import(
         &self,
         name: &str,
@@ -96,10 +93,9 @@ impl Engine {
         begun(&what, read_reply(&what, &bytes)?)
     }
 
-    /// Waits for the end of what was begun.
+    /// Waits for the end of an operation.
     ///
-    /// # Errors
-    /// [`EngineError::Failed`] with the engine's words.
+    /// # Errors [`EngineError::Failed`] with the engine's message.
     pub async fn ended(&self, what: &str, operation: &Operation) -> Result<(), EngineError> {
         self.wait(what, operation, LIMIT).await.map(drop)
     }

@@ -1,8 +1,8 @@
-//! Transports to an engine: a Unix socket, or an address over TLS whose certificate is
-//! known beforehand.
+//! Transports to an engine: a Unix socket, or an address over TLS with a pinned
+//! certificate.
 //!
-//! Engines sign their certificates themselves, so no authority is asked: exactly
-//! the one that was handed over is taken.
+//! Engines sign their own certificates, so no authority is consulted: only the configured
+//! certificate is accepted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use super::EngineError;
 use super::local::LocalConnector;
 use super::transport::{Body, unexpected, whole as whole_body};
 
-/// What an engine answers on where its address names none.
+/// The engine's default port.
 const PORT: u16 = 8443;
 
-/// An engine that is reached over the network.
+/// An engine on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {
-    /// Such as `https://db.example:8443`.
+    /// Its address, such as `https://db.example:8443`.
     pub address: String,
     /// The engine's certificate, as PEM.
     pub certificate: PathBuf,
@@ -40,10 +40,10 @@ pub struct Remote {
     pub client_key: PathBuf,
 }
 
-/// Why an engine cannot be reached over the network.
+/// Why a remote engine cannot be used.
 #[derive(Debug, Error)]
 pub enum RemoteError {
-    /// No address of an engine.
+    /// Not an address of an engine.
     #[error("expected an address such as `https://db.example:8443`; found `{0}`")]
     Address(String),
     /// A file that cannot be read.
@@ -51,25 +51,25 @@ pub enum RemoteError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         source: pem::Error,
     },
-    /// Certificate and key that are no pair.
+    /// Certificate and key do not match.
     #[error("`{}` and `{}` cannot be used: {source}", certificate.display(), key.display())]
     Pair {
         /// The certificate.
         certificate: PathBuf,
         /// The key.
         key: PathBuf,
-        /// Why.
+        /// The reason.
         source: rustls::Error,
     },
 }
 
-/// How an engine is reached.
+/// The transport to an engine.
 ///
-/// Connections are not kept: with an idle one open, LXD 5.0.2 was seen not to
-/// accept those of its own start hooks, which then time out after 30 s.
+/// Connections are not reused: with an idle one open, LXD 5.0.2 did not accept those of
+/// its own start hooks, which then time out after 30 s.
 #[derive(Debug, Clone)]
 pub(super) enum Transport {
     Socket {
@@ -77,14 +77,14 @@ pub(super) enum Transport {
         client: Client<LocalConnector, Body>,
     },
     Network {
-        /// Such as `https://db.example:8443`.
+        /// The engine's address, such as `https://db.example:8443`.
         address: String,
         client: Client<HttpsConnector<HttpConnector>, Body>,
     },
 }
 
 impl Transport {
-    /// The way to the engine that listens on `path`. Nothing is sent yet.
+    /// The transport to the engine that listens on `path`. Sends nothing yet.
     pub(super) fn socket(path: PathBuf) -> Self {
         Transport::Socket {
             client: client(LocalConnector::new(path.clone())),
@@ -92,7 +92,7 @@ impl Transport {
         }
     }
 
-    /// The way to a remote engine. Nothing is sent yet.
+    /// The transport to a remote engine. Sends nothing yet.
     pub(super) fn to(remote: &Remote) -> Result<Self, RemoteError> {
         let address = whole(&remote.address)?;
         let provider = Arc::new(ring::default_provider());
@@ -129,12 +129,11 @@ impl Transport {
         })
     }
 
-    /// Sends a request for `path`; its reply is still to be read.
+    /// Sends a request for `path`; returns the reply before its body is read.
     ///
-    /// # Errors
-    /// [`EngineError::Unreachable`], [`EngineError::CertificateMismatch`],
-    /// [`EngineError::Lost`]; [`EngineError::Source`] where what was to be sent
-    /// could not be read.
+    /// # Errors [`EngineError::Unreachable`], [`EngineError::CertificateMismatch`],
+    /// [`EngineError::Lost`]; [`EngineError::Source`] if the body to send could not be
+    /// read.
     pub(super) async fn request(
         &self,
         what: &str,
@@ -154,7 +153,7 @@ impl Transport {
         response.map_err(|error| self.failed(what, &error))
     }
 
-    /// Whether the engine answers anything at all.
+    /// Whether the engine sends any answer.
     pub(super) async fn answers(&self) -> bool {
         let asked = self.request(
             "ask the engine what it is",
@@ -216,7 +215,7 @@ fn first_certificate(path: &Path) -> Result<CertificateDer<'static>, RemoteError
 
 type Cause<'a> = &'a (dyn std::error::Error + 'static);
 
-/// What an error came of, itself first.
+/// The chain of an error's causes, itself first.
 fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
     std::iter::successors(Some(error), |cause| cause.source())
 }
@@ -226,7 +225,7 @@ fn innermost(error: Cause<'_>) -> String {
     last.map(ToString::to_string).unwrap_or_default()
 }
 
-/// Whether another certificate was shown than the one that is known.
+/// Whether the engine presented a certificate other than the pinned one.
 fn is_stranger(cause: Cause<'_>) -> bool {
     if let Some(wrapper) = cause.downcast_ref::<std::io::Error>() {
         return wrapper.get_ref().is_some_and(|inner| is_stranger(inner));
@@ -239,7 +238,7 @@ fn is_stranger(cause: Cause<'_>) -> bool {
     )
 }
 
-/// Takes one certificate, whoever signed it and whatever its name and its time.
+/// Accepts exactly one certificate, whatever its issuer, name and validity period.
 #[derive(Debug)]
 struct Pinned {
     certificate: CertificateDer<'static>,

@@ -1,5 +1,5 @@
-//! The process behind an engine's socket, as the kernel shows it: whether it is
-//! stopped or was started a moment ago, and what to do where it says nothing.
+//! The process behind an engine's socket, as the kernel shows it: determines whether it
+//! is stopped or was just started, and what to do if it is silent.
 
 use std::fmt;
 use std::fs;
@@ -11,41 +11,41 @@ use crate::platform::machine::uptime;
 use crate::platform::socket::peer;
 use crate::privilege;
 
-/// Of Incus and of LXD.
+/// Those of Incus and of LXD.
 const DAEMONS: [&str; 2] = ["incusd", "lxd"];
 const SYSTEMD: u32 = 1;
-/// Clock ticks a second in `/proc` (`USER_HZ`), wherever Incus and LXD run.
+/// Clock ticks per second in `/proc` (`USER_HZ`), wherever Incus and LXD run.
 const TICKS: u64 = 100;
 
-/// The daemon of an engine, as far as it is seen.
+/// The daemon of an engine, as far as it is visible.
 #[derive(Debug)]
 pub(super) struct Daemon {
     place: Place,
-    /// What may be its processes; several engines may have daemons of one name.
+    /// Its possible processes; several engines may have daemons of the same name.
     processes: Vec<Process>,
 }
 
-/// Where a daemon runs, and who takes connections for it.
+/// Where a daemon runs, and what accepts connections for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// On this machine, and it listens itself.
+    /// On this machine; it listens itself.
     Own,
-    /// On this machine, where systemd listens.
+    /// On this machine; systemd listens.
     Systemd,
-    /// In a nest: a proxy of the host's engine listens.
+    /// In a nest; a proxy of the host's engine listens.
     Nest,
     /// On another machine.
     Remote,
 }
 
 impl Daemon {
-    /// Looks at the daemon that is reached this way.
+    /// Finds the daemon behind this transport.
     pub(super) fn look(way: &Transport) -> Self {
         let Transport::Socket { path, .. } = way else {
             let (place, processes) = (Place::Remote, Vec::new());
             return Daemon { place, processes };
         };
-        // The socket does not tell: the process that opened it for a proxy has ended.
+        // The socket does not show it: the process that opened it for a proxy has ended.
         if let Some(init) = processes().find_map(|process| init_behind(path, &process)) {
             let (place, processes) = (Place::Nest, daemons_of_a_nest(init));
             return Daemon { place, processes };
@@ -60,32 +60,32 @@ impl Daemon {
         Daemon { place, processes }
     }
 
-    /// Its process, where a signal has stopped it.
+    /// Its process, if a signal has stopped it.
     pub(super) fn stopped(&self) -> Option<u32> {
         let stopped = self.processes.iter().find(|process| process.is_stopped);
         stopped.map(|process| process.pid)
     }
 
-    /// Whether a process of it was started less than so long ago.
+    /// Whether one of its processes is younger than this.
     pub(super) fn is_younger_than(&self, time: Duration) -> bool {
         let mut ages = self.processes.iter().filter_map(|process| process.age);
         ages.any(|age| age < time)
     }
 
-    /// How long ago it was started, where whoever listens for it keeps connections
-    /// until it is ready. One that listens itself has been started by then.
+    /// The age of a daemon whose listener holds connections until it is ready. One that
+    /// listens itself has already started by then.
     pub(super) fn started_ago(&self) -> Option<Duration> {
         let ages = self.processes.iter().filter_map(|process| process.age);
         match self.place {
             Place::Own | Place::Remote => None,
-            // Connections are taken for one that is about to be started.
+            // The listener accepts connections for a daemon that is about to start.
             Place::Systemd | Place::Nest if self.processes.is_empty() => Some(Duration::ZERO),
             Place::Systemd | Place::Nest => ages.min(),
         }
     }
 }
 
-/// What to do about a daemon that says nothing.
+/// What to do about a silent daemon.
 impl fmt::Display for Daemon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const RESTART: &str = "restart it: `sudo systemctl restart incus` (or `lxd`)";
@@ -138,11 +138,11 @@ impl fmt::Display for Daemon {
 struct Process {
     pid: u32,
     parent: u32,
-    /// The name of its program, of at most 15 bytes.
+    /// The name of its program, at most 15 bytes.
     name: String,
     arguments: Vec<String>,
     is_stopped: bool,
-    /// How long ago it was started, where the machine's uptime covers that.
+    /// Its age, if the machine's uptime covers it.
     age: Option<Duration>,
 }
 
@@ -169,9 +169,9 @@ impl Process {
         })
     }
 
-    /// Of a proxy, where it listens and the init of the container that it leads to:
-    /// `incusd forkproxy -- 115 4 unix:/run/x.socket 266 3 unix:/var/y.socket` listens
-    /// on `x` and leads to that of 266.
+    /// For a proxy: the socket on which it listens, and the init of the container that it
+    /// leads to. `incusd forkproxy -- 115 4 unix:/run/x.socket 266 3 unix:/var/y.socket`
+    /// listens on `x` and leads to that of 266.
     fn proxy(&self) -> Option<(&str, u32)> {
         let mut words = self.arguments.iter().skip(1);
         words.next().filter(|work| *work == "forkproxy")?;
@@ -179,8 +179,8 @@ impl Process {
         Some((listen, words.next()?.parse().ok()?))
     }
 
-    /// A daemon's program is also that of its helpers, whose work is the first word,
-    /// and of monitors of containers.
+    /// Whether this is a daemon. Its program also runs its helpers, whose task is the
+    /// first word, and the monitors of containers.
     fn is_daemon(&self, names: &[&str]) -> bool {
         let first = self.arguments.first();
         let is_monitor = first.is_some_and(|word| word.starts_with('['));
@@ -189,7 +189,7 @@ impl Process {
         names.contains(&self.name.as_str()) && !is_monitor && !is_helper
     }
 
-    /// Whether it has another id in a container.
+    /// Whether it has another process id in a container.
     fn is_in_a_container(&self) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
@@ -217,7 +217,7 @@ fn daemons_of_this_machine(names: &[&str]) -> Vec<Process> {
         .collect()
 }
 
-/// The init of the nest to which this process leads from a socket.
+/// The init of the nest to which this process forwards a socket.
 fn init_behind(socket: &Path, process: &Process) -> Option<u32> {
     let (listen, init) = process.proxy()?;
     (Path::new(listen.strip_prefix("unix:")?) == socket).then_some(init)
@@ -229,7 +229,7 @@ fn daemons_of_a_nest(init: u32) -> Vec<Process> {
     daemons.filter(|process| process.parent == init).collect()
 }
 
-/// What the daemons behind a socket are called: a machine may have both.
+/// The names of the daemons behind a socket: a machine may have both.
 fn names(socket: &Path) -> &'static [&'static str] {
     let path = socket.to_string_lossy();
     match (path.contains("incus"), path.contains("lxd")) {
@@ -239,7 +239,7 @@ fn names(socket: &Path) -> &'static [&'static str] {
     }
 }
 
-/// The process that listens on a socket; systemd where it does so for a daemon.
+/// The process that listens on a socket; systemd if it does so for a daemon.
 fn listener(socket: &Path) -> Option<Process> {
     let stream = privilege::connect(socket).ok()?;
     let pid = peer(&stream).ok()?.process();
@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs `sleep` by another name.
+    /// Runs `sleep` under another name.
     fn sleeping(folder: &Path, name: &str) -> Child {
         let program = folder.join(name);
         fs::copy("/bin/sleep", &program).expect("a program");
@@ -337,7 +337,7 @@ mod tests {
         assert!(!proxy.is_daemon(&DAEMONS));
         let behind = |socket: &str| init_behind(Path::new(socket), &proxy);
         assert_eq!(behind("/run/x.socket"), Some(266));
-        // Where an engine of the machine may listen too.
+        // An engine of the machine may listen there too.
         assert_eq!(behind("/var/y.socket"), None);
 
         let folder = tempfile::tempdir().expect("a folder");

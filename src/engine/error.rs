@@ -1,74 +1,74 @@
-//! What can go wrong between us and an engine.
+//! Errors of requests to an engine.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// A request to an engine that did not do what was asked.
+/// Why a request to an engine failed.
 #[derive(Debug, Error)]
 pub enum EngineError {
-    /// Nothing answers there.
+    /// Nothing answers at the address.
     #[error(
         "could not {what}: nothing answers on `{at}` ({reason}); is the engine's daemon running?"
     )]
     Unreachable {
-        /// What was asked, as a verb and its subject.
+        /// The request, as a verb and its subject.
         what: String,
         /// The engine's socket or address.
         at: String,
-        /// The system's own words.
+        /// The system's error.
         reason: String,
     },
-    /// Another one than is known answers there.
+    /// The engine presented an unknown certificate.
     #[error(
         "could not {what}: what answers on `{at}` shows another certificate than the one that is configured for it; if the engine has a new one, fetch it by a way that you trust"
     )]
     CertificateMismatch {
-        /// What was asked.
+        /// The request.
         what: String,
         /// The engine's address.
         at: String,
     },
-    /// The connection ended before a whole reply was read.
+    /// The connection ended before the reply was complete.
     #[error(
         "could not {what}: the engine hung up ({reason}); its log says why, and the same command can be run again"
     )]
     Lost {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// The transport's own words.
+        /// The transport's error.
         reason: String,
     },
-    /// A daemon takes connections and answers nothing.
+    /// A daemon accepts connections and does not answer.
     #[error(
         "could not {what}: the engine on `{at}` does not answer, not even what it is, for {seconds} s; {remedy}"
     )]
     Silent {
-        /// What was asked.
+        /// The request.
         what: String,
         /// The engine's socket or address.
         at: String,
-        /// How long it is silent.
+        /// How long it has been silent.
         seconds: u64,
-        /// Which process it is, and what to do.
+        /// The process, and what to do.
         remedy: String,
     },
-    /// The engine is alive, and nothing moves.
+    /// The engine is alive, but the request makes no progress.
     #[error(
         "could not {what}: the engine is alive and nothing has moved for {seconds} s; its log may say why, and the same command can be run again"
     )]
     Stuck {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// How long nothing has moved.
+        /// How long there was no progress.
         seconds: u64,
     },
-    /// What was being sent to the engine could not be read to its end.
+    /// The data to be sent to the engine could not be read completely.
     #[error("could not {what}: {reason}")]
     Source {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// Why it breaks off.
+        /// The reason.
         reason: String,
     },
     /// The engine answered with an error.
@@ -77,52 +77,52 @@ pub enum EngineError {
         hint(message)
     )]
     Refused {
-        /// What was asked.
+        /// The request.
         what: String,
         /// HTTP status code.
         code: u16,
-        /// The engine's own words.
+        /// The engine's message.
         message: String,
     },
-    /// The engine took the request, and the operation ended in failure.
+    /// The engine accepted the request, and the operation failed.
     #[error("could not {what}: {message}{}", hint(message))]
     Failed {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// The engine's own words.
+        /// The engine's message.
         message: String,
     },
-    /// The operation was still going on when its time was up.
+    /// The operation exceeded its time limit.
     #[error("could not {what}: still not done after {seconds} s")]
     TimedOut {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// How long was waited.
+        /// How long dbmatrix waited.
         seconds: u64,
     },
-    /// The reply is not one that the API documents.
+    /// The reply does not match the API documentation.
     #[error("could not {what}: expected {expected} from the engine, found {found}")]
     Unexpected {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// The shape that the API documents.
+        /// The documented shape.
         expected: String,
-        /// The beginning of what came.
+        /// The start of the reply.
         found: String,
     },
-    /// A file on this side could not be read or written.
+    /// A local file could not be read or written.
     #[error("could not {what}: `{}`: {reason}", path.display())]
     LocalFile {
-        /// What was asked.
+        /// The request.
         what: String,
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         reason: String,
     },
 }
 
-/// What to do about a failure that the engine's words name.
+/// What to do about a failure with this message.
 fn hint(message: &str) -> &'static str {
     if message.to_lowercase().contains("no space left") {
         "; make room (`dbmatrix prune` removes what nothing uses), or take a larger pool"
@@ -132,7 +132,7 @@ fn hint(message: &str) -> &'static str {
 }
 
 impl EngineError {
-    /// Whether the engine says that the thing is not there.
+    /// Whether the engine reports that the object does not exist.
     pub fn is_not_found(&self) -> bool {
         match self {
             EngineError::Refused { code, .. } => *code == 404,
@@ -141,8 +141,8 @@ impl EngineError {
         }
     }
 
-    /// Whether the engine's daemon is not there or does not answer: asking again
-    /// at once is of no use.
+    /// Whether the engine's daemon is missing or silent, so that an immediate retry is
+    /// useless.
     pub fn is_of_the_daemon(&self) -> bool {
         matches!(
             self,
@@ -152,7 +152,7 @@ impl EngineError {
         )
     }
 
-    /// Whether somebody else made the same thing first.
+    /// Whether another process made the same object first.
     pub fn is_conflict(&self) -> bool {
         match self {
             EngineError::Refused { code, message, .. } => {

@@ -1,4 +1,4 @@
-//! Running a program in a container and keeping what it wrote.
+//! Runs a program in a container and records its output.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::transport::{escaped, typed, whole};
 use super::{Config, Engine, EngineError};
 
-/// A program to run in a container, as root, with nothing on standard input.
+/// A program to run in a container, as root, with empty standard input.
 #[derive(Debug, Clone)]
 pub struct Exec {
     pub(super) command: Vec<String>,
@@ -21,11 +21,11 @@ pub struct Exec {
 /// How a program in a container ended.
 #[derive(Debug, Clone)]
 pub struct ExecOutput {
-    /// Exit status; 128 and the signal's number for a killed program.
+    /// Exit status; 128 plus the signal's number for a killed program.
     pub status: i64,
-    /// Standard output, not-UTF-8 replaced.
+    /// Standard output, with invalid UTF-8 replaced.
     pub stdout: String,
-    /// Standard error, not-UTF-8 replaced.
+    /// Standard error, with invalid UTF-8 replaced.
     pub stderr: String,
 }
 
@@ -35,8 +35,8 @@ impl ExecOutput {
         self.status == 0
     }
 
-    /// The last `lines` lines of what was written, errors after output; the exit
-    /// status where nothing was.
+    /// The last `lines` lines of the output, errors last; the exit status if there was no
+    /// output.
     pub fn tail(&self, lines: usize) -> String {
         let all: Vec<&str> = self
             .stdout
@@ -63,34 +63,34 @@ impl Exec {
         }
     }
 
-    /// Runs a shell script; what it needs is passed by [`Exec::env`], so that
-    /// nothing is quoted into its text.
+    /// Runs a shell script; [`Exec::env`] passes its parameters, so that nothing is
+    /// quoted into its text.
     pub fn script(text: &str) -> Self {
         Exec::new("/bin/sh", ["-eu", "-c", text])
     }
 
-    /// A shell script that asks systemctl for something, in a container that may
-    /// have begun to start only just now. Before systemd listens there, systemctl
-    /// fails with "Failed to connect to bus", and what systemd mounts then hides
-    /// what was written to `/run`; so the script waits, within its limit.
+    /// A shell script that calls systemctl, in a container that may just have started.
+    /// Until systemd listens there, systemctl fails with "Failed to connect to bus", and
+    /// later mounts of systemd hide files written to `/run`. The script therefore waits,
+    /// within its limit.
     pub fn script_with_systemd(text: &str) -> Self {
         const LISTENS: &str = "until [ -e /run/systemd/private ]; do sleep 0.02; done";
         Exec::script(&format!("{LISTENS}\n{text}"))
     }
 
-    /// One more argument.
+    /// Adds an argument.
     pub fn arg(mut self, argument: &str) -> Self {
         self.command.push(argument.to_owned());
         self
     }
 
-    /// One more variable in the program's environment.
+    /// Adds a variable to the program's environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// How long it may take (60 s unless told).
+    /// Sets the time limit (60 s by default).
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -108,12 +108,11 @@ pub(super) struct ExecResult {
 }
 
 impl Engine {
-    /// Runs a program in a running container and returns what it wrote.
+    /// Runs a program in a running container and returns its output.
     ///
-    /// A program that ends with another status than 0 is not an error here.
+    /// An exit status other than 0 is not an error here.
     ///
-    /// # Errors
-    /// As any operation; also where the program is not there.
+    /// # Errors As any operation; also if the program does not exist.
     pub async fn exec(&self, instance: &str, exec: &Exec) -> Result<ExecOutput, EngineError> {
         let what = format!("run `{}` in `{instance}`", shown(&exec.command));
         let path = format!("/1.0/instances/{}/exec", escaped(instance));

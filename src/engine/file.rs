@@ -16,15 +16,15 @@ use super::limits::{Progress, Watch};
 use super::transport::{Body, collect, escaped, unexpected, whole};
 use super::{Engine, EngineError};
 
-/// How often a request that meets the end of a file helper is sent; see
+/// How often a request that hits an ending file helper is sent; see
 /// [`past_ending_helpers`].
 const TRIES: usize = 4;
-/// A helper ends 15 s after the last request that reached it.
+/// A helper ends 15 s after its last request.
 const HELPER_ENDS: Duration = Duration::from_secs(16);
 /// How many symbolic links in a row are followed.
 const LINKS: usize = 16;
 
-/// Owner root; who may read.
+/// Permissions of a file owned by root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileMode {
     /// `0644`
@@ -46,7 +46,7 @@ impl FileMode {
 }
 
 impl Engine {
-    /// Writes a file; its folder must be there. An older one is replaced.
+    /// Writes a file into an existing folder; replaces an older file.
     pub async fn push(
         &self,
         instance: &str,
@@ -57,7 +57,7 @@ impl Engine {
         self.push_whole(instance, path, "file", mode, content).await
     }
 
-    /// Writes a file from one on this side, streamed.
+    /// Writes a file from a local one, streamed.
     pub async fn push_file(
         &self,
         instance: &str,
@@ -73,13 +73,13 @@ impl Engine {
         .await
     }
 
-    /// Makes a folder; one that is there is fine.
+    /// Creates a folder, which may already exist.
     pub async fn push_folder(&self, instance: &str, path: &str) -> Result<(), EngineError> {
         self.push_whole(instance, path, "directory", FileMode::Program, "")
             .await
     }
 
-    /// Makes a symbolic link to `target`; what is there is replaced.
+    /// Creates a symbolic link to `target`; replaces an existing file.
     pub async fn push_link(
         &self,
         instance: &str,
@@ -91,7 +91,7 @@ impl Engine {
             .await
     }
 
-    /// Removes a file or a link; absent is fine.
+    /// Removes a file or a link, which may be absent.
     pub async fn remove_file(&self, instance: &str, path: &str) -> Result<(), EngineError> {
         let what = format!("remove `{path}` in `{instance}`");
         let path = address(instance, path);
@@ -117,11 +117,10 @@ impl Engine {
         .await
     }
 
-    /// Opens a file to be read, or tells that the path is a folder. Symbolic links
-    /// are followed; `None` where nothing is there.
+    /// Opens a file for reading, or reports that the path is a folder. Follows symbolic
+    /// links; `None` if nothing exists there.
     ///
-    /// # Errors
-    /// As any request; where links lead nowhere in particular.
+    /// # Errors As any request; if the links form a loop.
     pub async fn open(&self, instance: &str, path: &str) -> Result<Option<Opened>, EngineError> {
         let what = format!("read `{path}` in `{instance}`");
         let mut at = path.to_owned();
@@ -151,7 +150,7 @@ impl Engine {
         Err(unexpected(&what, "a file", &found))
     }
 
-    /// The text of a file; `None` where there is none.
+    /// The text of a file; `None` if it does not exist.
     ///
     /// # Errors
     /// As of [`Engine::open`].
@@ -211,7 +210,7 @@ impl Engine {
     }
 }
 
-/// What a path in a container leads to.
+/// The object at a path in a container.
 #[derive(Debug)]
 pub enum Opened {
     /// A file.
@@ -220,20 +219,20 @@ pub enum Opened {
     Folder,
 }
 
-/// The content of a file, which is still to be read.
+/// The content of a file, not yet read.
 #[derive(Debug)]
 pub struct Content {
     what: String,
-    /// Its permissions, where the engine tells them.
+    /// Its permissions, if the engine reports them.
     pub mode: Option<u32>,
-    /// How many bytes there are, where the engine tells it.
+    /// Its length in bytes, if the engine reports it.
     pub length: Option<u64>,
     body: Incoming,
     watch: Watch,
 }
 
 impl Content {
-    /// What a reply brings.
+    /// The content of a reply.
     pub(super) fn of(watch: Watch, what: String, response: Response<Incoming>) -> Self {
         let length = response.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
@@ -246,10 +245,11 @@ impl Content {
         }
     }
 
-    /// The same, to be read. Where the engine hangs up or falls silent, the error
-    /// tells it in the words of [`EngineError`].
+    /// Converts it into a reader. If the engine hangs up or falls silent, the reader's
+    /// error contains the [`EngineError`].
     pub fn into_reader(self) -> impl AsyncBufRead + Send + Sync + Unpin + use<> {
-        // What waits for the engine cannot be shared between threads, a channel can.
+        // The future that waits for the engine cannot be shared between threads, but a
+        // channel can.
         let (sender, mut received) = tokio::sync::mpsc::channel(1);
         let mut content = self;
         tokio::spawn(async move {
@@ -282,11 +282,9 @@ impl Content {
         }
     }
 
-    /// Writes all of it to `file`, which is at `path`; returns how many bytes
-    /// there were.
+    /// Writes the content to `file`, which is at `path`; returns the number of bytes.
     ///
-    /// # Errors
-    /// Where the engine hangs up, or this side cannot write.
+    /// # Errors If the engine hangs up, or the local file cannot be written.
     pub async fn write_to(
         mut self,
         file: &mut (impl AsyncWrite + Unpin),
@@ -309,13 +307,12 @@ impl Content {
     }
 }
 
-/// Sends a request for a file again where it came just when the engine's file
-/// helper ended. Incus and LXD reach the files of a stopped container by a helper,
-/// which ends when it is idle for 15 s; what it removes then is the socket's path,
-/// even where the next helper's socket has just taken it. That helper hears nobody,
-/// and each request that comes before it has ended loses its own socket in the same
-/// way (Incus 6.0.4: ten requests in a row failed, 15 s each; one that came after
-/// 16 s of rest did not).
+/// Repeats a request for a file that arrived just when the engine's file helper ended.
+/// Incus and LXD access the files of a stopped container through a helper, which ends
+/// after 15 s of idle time. It then removes the socket's path, even if the next helper's
+/// socket has just replaced it. That helper is unreachable, and each request that comes
+/// before it has ended loses its own socket in the same way (Incus 6.0.4: ten requests in
+/// a row failed, 15 s each; one after a pause of 16 s did not).
 async fn past_ending_helpers<T, F>(attempt: impl Fn() -> F) -> Result<T, EngineError>
 where
     F: Future<Output = Result<T, EngineError>>,
@@ -332,14 +329,14 @@ where
     attempt().await
 }
 
-/// What a reply says of a file, by either engine's header.
+/// A header of a reply that describes a file, with either engine's prefix.
 fn header(headers: &HeaderMap, key: &str) -> Option<String> {
     let of = |engine: &str| headers.get(format!("x-{engine}-{key}"));
     let value = of("incus").or_else(|| of("lxd"))?;
     value.to_str().ok().map(str::to_owned)
 }
 
-/// Where a link at `path` leads.
+/// The target of a link at `path`.
 fn joined(path: &str, target: &str) -> String {
     match path.rsplit_once('/') {
         Some((folder, _)) if !target.starts_with('/') => format!("{folder}/{target}"),

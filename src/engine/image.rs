@@ -1,4 +1,4 @@
-//! Images: import of one built here, and look-up of those that are there.
+//! Images: import of locally built ones, and lookup of existing ones.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,17 +32,17 @@ pub struct Image {
 /// Where the image of a new instance comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageSource {
-    /// One that the engine has.
+    /// One that exists in the engine.
     Fingerprint(String),
     /// One that the engine fetches from a simplestreams server.
     Remote {
         /// The server's address.
         server: String,
-        /// Such as `debian/12`.
+        /// Its alias, such as `debian/12`.
         alias: String,
     },
-    /// Another container, without its snapshots. One that runs is copied as its
-    /// disk is at that moment.
+    /// Another container, without its snapshots. A running one is copied with the current
+    /// state of its disk.
     Container(String),
 }
 
@@ -101,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// Removes an image; absent is fine.
+    /// Removes an image, which may be absent.
     pub async fn delete_image(&self, fingerprint: &str) -> Result<(), EngineError> {
         let what = format!("remove image `{fingerprint}`");
         let path = format!("/1.0/images/{}", escaped(fingerprint));
@@ -133,7 +133,7 @@ async fn split_body(what: &str, image: &SplitImage) -> Result<Body, EngineError>
     Ok(BodyExt::boxed(StreamBody::new(frames)))
 }
 
-/// How much of a file is read at once.
+/// Bytes of a file read at once.
 const CHUNK: usize = 256 * 1024;
 
 /// A body that streams a file.

@@ -1,4 +1,4 @@
-//! Containers: create, start, stop, delete, look at.
+//! Containers: create, start, stop, delete, inspect.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::transport::{escaped, typed, unexpected};
 use super::{Config, Devices, Engine, EngineError, ImageSource};
 
-/// Creating unpacks an image; on a slow disk that takes minutes.
+/// Creation unpacks an image, which takes minutes on a slow disk.
 const CREATE: Duration = Duration::from_secs(900);
 const CHANGE: Duration = Duration::from_secs(120);
-/// How often a change is tried while somebody else changes the same container.
+/// How often a change is tried while another client changes the same container.
 const ATTEMPTS: u32 = 8;
 
 /// A container as the engine shows it.
@@ -21,9 +21,9 @@ const ATTEMPTS: u32 = 8;
 pub struct Instance {
     /// Its name.
     pub name: String,
-    /// Such as `Running`, `Stopped`, `Frozen`.
+    /// Its status, such as `Running`, `Stopped`, `Frozen`.
     pub status: String,
-    /// When it was made, in RFC 3339.
+    /// When it was created, in RFC 3339.
     #[serde(default)]
     pub created_at: String,
     /// When it was last started, in RFC 3339.
@@ -37,7 +37,7 @@ pub struct Instance {
     pub devices: Devices,
 }
 
-/// A container that is just coming or going has `null` where others have a map.
+/// A container that is being created or removed has `null` instead of a map.
 fn or_none<'de, D, T>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -47,7 +47,7 @@ where
 }
 
 impl Instance {
-    /// Whether its processes are there and not paused.
+    /// Whether it has processes that are not paused.
     pub fn is_running(&self) -> bool {
         self.status == "Running"
     }
@@ -57,20 +57,20 @@ impl Instance {
         self.status == "Stopped"
     }
 
-    /// Whether a setting of its own is there and not empty.
+    /// Whether its own config contains a setting that is not empty.
     pub fn is_marked(&self, setting: &str) -> bool {
         self.config
             .get(setting)
             .is_some_and(|value| !value.is_empty())
     }
 
-    /// Whether its processes are there and held.
+    /// Whether it has processes and they are paused.
     pub fn is_paused(&self) -> bool {
         self.status == "Frozen"
     }
 }
 
-/// What a container is made of.
+/// The specification of a new container.
 #[derive(Debug, Clone)]
 pub struct NewInstance {
     /// Its name, at most 63 letters, digits and hyphens.
@@ -79,7 +79,7 @@ pub struct NewInstance {
     pub image: ImageSource,
     /// Its settings.
     pub config: Config,
-    /// Its devices, beside those of the default profile.
+    /// Its devices, in addition to those of the default profile.
     pub devices: Devices,
 }
 
@@ -88,13 +88,13 @@ pub struct NewInstance {
 pub enum Power {
     /// Start a stopped one.
     Start,
-    /// Ask the init system to shut down; an error where it has not in 30 s.
+    /// Ask the init system to shut down; an error if it does not within 30 s.
     Stop,
-    /// Kill at once.
+    /// Kill it at once.
     Kill,
-    /// Hold all its processes.
+    /// Pause all its processes.
     Pause,
-    /// Let a paused one go on.
+    /// Resume a paused one.
     Resume,
 }
 
@@ -116,8 +116,7 @@ impl Engine {
             .await
     }
 
-    /// Whether anybody keeps a project of their own or a container in any
-    /// project here.
+    /// Whether any other project or any container exists here.
     pub async fn has_projects_or_instances(&self) -> Result<bool, EngineError> {
         let projects: Vec<String> = self.get("list the projects", "/1.0/projects").await?;
         let path = "/1.0/instances?all-projects=true";
@@ -132,7 +131,7 @@ impl Engine {
             .await
     }
 
-    /// Makes a container; it is not started.
+    /// Creates a container without starting it.
     pub async fn create_instance(&self, new: &NewInstance) -> Result<(), EngineError> {
         let what = format!("make container `{}`", new.name);
         let body = json!({
@@ -147,7 +146,7 @@ impl Engine {
             .map(drop)
     }
 
-    /// Sets some settings of a container; the others stay.
+    /// Sets some settings of a container and keeps the others.
     pub async fn configure_instance(&self, name: &str, config: &Config) -> Result<(), EngineError> {
         let what = format!("set settings of container `{name}`");
         let path = format!("/1.0/instances/{}", escaped(name));
@@ -174,8 +173,8 @@ impl Engine {
         .await
     }
 
-    /// Adds a device to a container, unless one of that name is there; returns the
-    /// one that is there then.
+    /// Adds a device to a container, unless it has one of that name; returns the
+    /// resulting device.
     pub async fn add_device(
         &self,
         name: &str,
@@ -192,8 +191,8 @@ impl Engine {
         typed(&what, there)
     }
 
-    /// Changes the devices of a container as they are; somebody else may do so at
-    /// the same time.
+    /// Changes a container's devices, based on their current state; other clients may
+    /// change them at the same time.
     async fn change_devices(
         &self,
         what: &str,
@@ -230,7 +229,7 @@ impl Engine {
             .map(drop)
     }
 
-    /// Starts or resumes a container, as it needs; one that runs is fine.
+    /// Starts or resumes a container if necessary.
     pub async fn ensure_running(&self, instance: &Instance) -> Result<(), EngineError> {
         match instance {
             _ if instance.is_running() => Ok(()),
@@ -239,8 +238,8 @@ impl Engine {
         }
     }
 
-    /// Kills and removes a container; absent is fine. One that is just being
-    /// made or changed is asked again until it lets go.
+    /// Kills and removes a container, which may be absent. Retries while the container is
+    /// being created or changed.
     pub async fn destroy_instance(&self, name: &str) -> Result<(), EngineError> {
         let what = format!("remove container `{name}`");
         let path = format!("/1.0/instances/{}", escaped(name));

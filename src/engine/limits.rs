@@ -1,13 +1,13 @@
-//! How long an engine may be silent.
+//! Limits how long an engine may be silent.
 //!
-//! An engine that works may take its time to answer a request: while one waits,
-//! the engine is asked on another connection what it is. As long as it answers
-//! that, it is alive and the request goes on, up to a limit of its own that
-//! counts from the last byte that moved.
+//! A working engine may take time to answer a request. While the request waits, dbmatrix
+//! asks the engine for its identity on another connection. As long as that is answered,
+//! the engine is alive and the request continues, up to a separate limit that counts from
+//! the last byte transferred.
 //!
-//! The time that a silent engine is given is given once: for a while, all other
-//! requests to it end at once. So a command ends soon after its first request has,
-//! however many follow; whoever asks several engines asks them side by side.
+//! A silent engine gets this time only once: for a while afterwards, all other requests
+//! to it fail at once. A command therefore ends soon after its first request has failed,
+//! however many follow; callers ask several engines concurrently.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,25 +22,24 @@ use super::EngineError;
 use super::connection::Transport;
 use super::daemon::Daemon;
 
-/// How long an engine may be silent before it counts as dead or a request as
-/// stuck.
+/// How long an engine may be silent before it counts as dead, or a request as stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a request waits before the engine is asked whether it is alive.
+    /// How long a request waits before dbmatrix checks whether the engine is alive.
     pub patience: Duration,
-    /// How long the engine may take to say so; more, and it counts as dead.
+    /// How long that check may take; after that the engine counts as dead.
     pub alive: Duration,
-    /// The same of a daemon that is being started while somebody else, such as
-    /// systemd, takes its connections; counted from its start.
+    /// The same for a daemon that is starting while another process, such as systemd,
+    /// accepts its connections; counted from its start.
     pub starting: Duration,
-    /// How long a request may stand still although the engine is alive.
+    /// How long a request may make no progress although the engine is alive.
     pub progress: Duration,
 }
 
 impl Default for Limits {
-    /// A daemon that was stopped by a signal counts as dead after 3 s, another one
-    /// that says nothing after 12.5 s; one that takes 10 s for each answer does not.
-    /// A command has 15 s for its end.
+    /// A daemon that a signal stopped counts as dead after 3 s, another silent one after
+    /// 12.5 s; one that takes 10 s for each answer does not. A command must end within 15
+    /// s.
     fn default() -> Self {
         Limits {
             patience: Duration::from_millis(1500),
@@ -51,7 +50,7 @@ impl Default for Limits {
     }
 }
 
-/// Counts what moves.
+/// Counts transferred data.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Progress(Arc<AtomicU64>);
 
@@ -65,7 +64,7 @@ impl Progress {
     }
 }
 
-/// Watches over what waits for an engine.
+/// Watches over a wait for an engine.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
     way: Arc<Transport>,
@@ -77,10 +76,10 @@ impl Watch {
         Watch { way, limits }
     }
 
-    /// Waits for `work` as long as the engine is alive and something moves.
+    /// Waits for `work` as long as the engine is alive and there is progress.
     ///
-    /// # Errors
-    /// [`EngineError::Silent`] where the engine is not; [`EngineError::Stuck`].
+    /// # Errors [`EngineError::Silent`] if the engine is not alive;
+    /// [`EngineError::Stuck`].
     pub(super) async fn over<T>(
         &self,
         what: &str,
@@ -91,8 +90,8 @@ impl Watch {
         let limits = &self.limits;
         let (mut moved, mut count) = (Instant::now(), progress.count());
         let mut alive = Instant::now();
-        // One that began before the silence was found keeps its time: the engine may
-        // be about to work off what waits.
+        // A request that began before the silence was found keeps its time: the engine
+        // may be about to process its queue.
         let known = self.known_silence();
         let patience = match known {
             Some(_) => Duration::ZERO,
@@ -103,7 +102,7 @@ impl Watch {
                 self.forget_silence();
                 return Ok(done);
             }
-            // A clock that a test has stopped jumps ahead, this one does not.
+            // A clock that a test has stopped jumps ahead; this one does not.
             if alive.elapsed() >= patience {
                 let is_alive = tokio::select! {
                     biased;
@@ -131,8 +130,8 @@ impl Watch {
         }
     }
 
-    /// Asks whether the engine is alive. One that hangs up or refuses is asked
-    /// again: it may be starting.
+    /// Checks whether the engine is alive. Retries if it hangs up or refuses, because it
+    /// may be starting.
     async fn is_alive(&self, known: Option<&Silence>) -> bool {
         const AGAIN: Duration = Duration::from_millis(200);
         let begun = Instant::now();
@@ -140,12 +139,12 @@ impl Watch {
             Some(_) => self.limits.patience / SHORTER,
             None => self.limits.patience.min(self.limits.alive),
         };
-        // Looking at all processes takes its time: a healthy engine is only asked.
+        // Listing all processes takes time, and a healthy engine does not need it.
         if let Ok(true) = timeout(at_once, self.way.answers()).await {
             return true;
         }
         loop {
-            // Each time anew: it may be stopped, or started again, meanwhile.
+            // Evaluated again each time: the daemon may have been stopped or restarted.
             let left = self.allowed(known).saturating_sub(begun.elapsed());
             if left.is_zero() {
                 return false;
@@ -153,14 +152,14 @@ impl Watch {
             match timeout(left, self.way.answers()).await {
                 Ok(true) => return true,
                 Ok(false) => tokio::time::sleep(left.min(AGAIN)).await,
-                // A clock that a test has stopped jumps ahead, this one does not.
+                // A clock that a test has stopped jumps ahead; this one does not.
                 Err(_) => {}
             }
         }
     }
 
-    /// How long the engine may take to say that it is alive: less where it is known
-    /// to be silent, unless another daemon has been started since.
+    /// How long the check may take: less if the engine is known to be silent, unless
+    /// another daemon has started since.
     fn allowed(&self, known: Option<&Silence>) -> Duration {
         let limits = &self.limits;
         let daemon = Daemon::look(&self.way);
@@ -178,7 +177,7 @@ impl Watch {
         }
     }
 
-    /// Notes the silence, and tells of it.
+    /// Notes the silence, and returns it as an error.
     fn silent(&self, what: &str, since: Instant) -> EngineError {
         let at = self.way.to_string();
         let silence = self.known_silence().unwrap_or_else(|| Silence {
@@ -195,7 +194,7 @@ impl Watch {
         }
     }
 
-    /// The silence of the engine, where it was found a while ago at most.
+    /// The silence of the engine, if it was found recently.
     fn known_silence(&self) -> Option<Silence> {
         let mut all = silences();
         all.retain(|_, silence| silence.found.elapsed() < REMEMBERED);
@@ -207,14 +206,13 @@ impl Watch {
     }
 }
 
-/// By how much shorter than the patience an engine is waited for in all that was found
-/// to be silent.
+/// Margin by which the total wait for a silent engine is shorter than the patience.
 const SHORTER: u32 = 10;
-/// How long it counts as such. Then it has its full time again: it may have become
-/// slow.
+/// How long it counts as silent. After that it gets its full time again, since it may
+/// only have become slow.
 const REMEMBERED: Duration = Duration::from_secs(30);
 
-/// An engine that was found to be silent.
+/// An engine that was silent.
 #[derive(Debug, Clone)]
 struct Silence {
     since: Instant,
@@ -222,7 +220,7 @@ struct Silence {
     remedy: String,
 }
 
-/// Those of this process, by their socket or address.
+/// The silent engines of this process, by their socket or address.
 static SILENCES: Mutex<BTreeMap<String, Silence>> = Mutex::new(BTreeMap::new());
 
 fn silences() -> MutexGuard<'static, BTreeMap<String, Silence>> {

@@ -1,6 +1,6 @@
-//! Connecting to an engine's Unix socket, as far as this user may, and with
-//! root's help beyond that: what the root helper has opened comes as a file
-//! descriptor, which `hyperlocal`'s connector has no way to take.
+//! Connects to an engine's Unix socket directly if this user may, and otherwise through
+//! the root helper. The helper passes the open connection as a file descriptor, which
+//! `hyperlocal`'s connector cannot accept.
 
 use std::future::Future;
 use std::io;

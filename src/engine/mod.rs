@@ -1,8 +1,8 @@
 //! A REST client for Incus and LXD, over a Unix socket or the network.
 //!
-//! Both speak the same `/1.0` API, so one [`Engine`] serves the host's engine
-//! and the one inside a nest. A file a resource around one transport. Knows
-//! containers, images, networks and pools; knows no database and no matrix.
+//! Both have the same `/1.0` API, so one [`Engine`] serves the host's engine and the one
+//! inside a nest. One file per resource around one transport. Knows containers, images,
+//! networks and pools; knows no database and no matrix.
 
 mod backup;
 mod connection;
@@ -41,7 +41,7 @@ pub use stream::{Order, Size, StreamEnd, Streams};
 pub use transport::{Engine, ServerInfo};
 pub(crate) use transport::{Reply, read_reply, typed};
 
-/// Settings of a resource: the engine's own keys and our `user.dbmatrix.*`.
+/// Settings of a resource: the engine's own keys and `user.dbmatrix.*`.
 pub type Config = std::collections::BTreeMap<String, String>;
 
 /// Devices of an instance or a profile, by name.

@@ -29,7 +29,7 @@ impl Engine {
             .await
     }
 
-    /// Makes a bridge.
+    /// Creates a bridge.
     pub async fn create_bridge(&self, name: &str, config: &Config) -> Result<(), EngineError> {
         let what = format!("make bridge `{name}`");
         let body = json!({ "name": name, "type": "bridge", "config": config });
@@ -38,7 +38,7 @@ impl Engine {
             .map(drop)
     }
 
-    /// Removes a network; absent is fine.
+    /// Removes a network, which may be absent.
     pub async fn delete_network(&self, name: &str) -> Result<(), EngineError> {
         let what = format!("remove network `{name}`");
         let path = format!("/1.0/networks/{}", escaped(name));

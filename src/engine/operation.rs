@@ -1,4 +1,4 @@
-//! Work that an engine does in the background, and waiting for it.
+//! Background operations of an engine, and waiting for them.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::transport::unexpected;
 use super::{Engine, EngineError};
 
-/// How long one `wait` request is held open before it is asked again, so that
-/// a daemon that was killed in the middle is noticed.
+/// How long one `wait` request stays open before it is repeated, so that a daemon killed
+/// meanwhile is noticed.
 const HELD: Duration = Duration::from_secs(20);
 
-/// Names a background operation of an engine.
+/// A background operation of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     id: String,
@@ -29,7 +29,7 @@ struct OperationState {
     metadata: Value,
 }
 
-/// Status codes from 100 to 199 say that an operation is not finished.
+/// Status codes from 100 to 199 mean that an operation is not finished.
 const RUNNING: std::ops::Range<u16> = 100..200;
 const SUCCESS: u16 = 200;
 
@@ -49,9 +49,8 @@ impl Operation {
 impl Engine {
     /// Waits until `operation` has ended and returns its metadata.
     ///
-    /// # Errors
-    /// [`EngineError::Failed`] with the engine's words; `TimedOut` after
-    /// `limit`, in which case the operation is asked to stop.
+    /// # Errors [`EngineError::Failed`] with the engine's message; `TimedOut` after
+    /// `limit`, after a request to cancel the operation.
     pub(super) async fn wait(
         &self,
         what: &str,
@@ -93,8 +92,8 @@ impl Engine {
         }
     }
 
-    /// The state when the operation ends, or after `seconds`. Incus 6.0 says
-    /// with an error that the time has run out, LXD 5.0 with the state.
+    /// The state when the operation ends, or after `seconds`. If the time has run out,
+    /// Incus 6.0 returns an error, LXD 5.0 the state.
     async fn held(
         &self,
         what: &str,
@@ -111,8 +110,8 @@ impl Engine {
         }
     }
 
-    /// Asks for an end of `operation`; many kinds cannot be cancelled, and the
-    /// caller cleans up what it made in any case.
+    /// Tries to cancel `operation`. Many kinds cannot be cancelled, so the caller cleans
+    /// up in any case.
     async fn cancel(&self, operation: &Operation) {
         let path = operation.address();
         let asked = self

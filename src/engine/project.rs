@@ -1,4 +1,4 @@
-//! Projects, and the default profile of one.
+//! Projects, and a project's default profile.
 
 use std::time::Duration;
 
@@ -22,8 +22,7 @@ pub struct Project {
 }
 
 impl Engine {
-    /// Makes a project with images, profiles and volumes of its own, unless it
-    /// is there.
+    /// Creates a project with its own images, profiles and volumes, unless it exists.
     pub async fn ensure_project(&self, name: &str, description: &str) -> Result<(), EngineError> {
         let what = format!("make project `{name}`");
         let path = format!("/1.0/projects/{}", escaped(name));
@@ -62,7 +61,7 @@ impl Engine {
             .await
     }
 
-    /// Settings of a project, or `None` where there is no such project.
+    /// Settings of a project, or `None` if it does not exist.
     pub async fn project(&self, name: &str) -> Result<Option<Config>, EngineError> {
         #[derive(Deserialize)]
         struct Found {
@@ -74,7 +73,7 @@ impl Engine {
         Ok(found.map(|project| project.config))
     }
 
-    /// Removes an empty project; absent is fine.
+    /// Removes an empty project, which may be absent.
     pub async fn delete_project(&self, name: &str) -> Result<(), EngineError> {
         let what = format!("remove project `{name}`");
         let path = format!("/1.0/projects/{}", escaped(name));
@@ -84,8 +83,7 @@ impl Engine {
         }
     }
 
-    /// Sets the devices of the default profile of the client's project, where
-    /// they are others.
+    /// Sets the devices of the default profile of the client's project, if they differ.
     pub async fn set_default_profile(&self, devices: &Devices) -> Result<(), EngineError> {
         #[derive(Deserialize)]
         struct Profile {

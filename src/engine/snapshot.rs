@@ -9,13 +9,13 @@ use serde_json::json;
 use super::transport::escaped;
 use super::{Engine, EngineError};
 
-/// On a pool that does not copy on write, each is a whole copy.
+/// On a pool without copy-on-write, each one is a full copy.
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// A snapshot as the engine shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Snapshot {
-    /// Its name, which no other one of the container has.
+    /// Its name, unique for the container.
     pub name: String,
     /// When it was taken, in RFC 3339.
     #[serde(default)]
@@ -23,14 +23,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// When it was taken, as far as that can be read.
+    /// When it was taken, if that can be parsed.
     pub fn taken(&self) -> Option<SystemTime> {
         humantime::parse_rfc3339(&self.created_at).ok()
     }
 }
 
 impl Engine {
-    /// All snapshots of a container, the earliest first.
+    /// All snapshots of a container, oldest first.
     pub async fn snapshots(&self, instance: &str) -> Result<Vec<Snapshot>, EngineError> {
         let what = format!("list the snapshots of container `{instance}`");
         let path = format!("{}?recursion=1", address(instance));
@@ -39,8 +39,8 @@ impl Engine {
         Ok(all)
     }
 
-    /// Takes a snapshot of a container's disk and settings, whether it runs or
-    /// not; what its processes hold in memory is not in it.
+    /// Takes a snapshot of a container's disk and settings, whether it runs or not; the
+    /// memory of its processes is not included.
     pub async fn take_snapshot(&self, instance: &str, name: &str) -> Result<(), EngineError> {
         let what = format!("take snapshot `{name}` of container `{instance}`");
         let body = json!({ "name": name, "stateful": false });
@@ -49,7 +49,7 @@ impl Engine {
             .map(drop)
     }
 
-    /// Brings a stopped container back to a snapshot, its settings too.
+    /// Restores a snapshot of a stopped container, including its settings.
     pub async fn restore_snapshot(&self, instance: &str, name: &str) -> Result<(), EngineError> {
         let what = format!("restore snapshot `{name}` of container `{instance}`");
         let path = format!("/1.0/instances/{}", escaped(instance));

@@ -1,6 +1,6 @@
-//! Websockets of an operation. An engine closes them as soon as it has said all,
-//! and what it said last is still to be read then: writing to one that is closed
-//! is no error here, since its end is read.
+//! Websockets of an operation. An engine closes them after its last message, which may
+//! still be unread. Writing to a closed one is therefore not an error here: reading finds
+//! its end.
 
 use std::io;
 use std::pin::Pin;
@@ -19,17 +19,17 @@ use crate::privilege::connect_async;
 
 pub(super) type Socket = WebSocketStream<WsTransport>;
 
-/// Which way bytes go.
+/// The direction of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Both,
-    /// Nothing is sent once it is open, not even the answers to an engine's
-    /// `ping`, which asks for none. Where the engine has gone, a proxy in between
-    /// would drop what it has not yet passed on as soon as something is sent.
+    /// Sends nothing after the websocket is open, not even answers to an engine's `ping`,
+    /// which are not required. If the engine has gone, a proxy in between would drop
+    /// undelivered data as soon as something is sent.
     Out,
 }
 
-/// A connection that can be written to for as long as it can be read.
+/// A connection that accepts writes as long as it can be read.
 #[derive(Debug)]
 pub(super) struct WsTransport {
     stream: AsyncStream,

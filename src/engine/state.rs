@@ -1,4 +1,4 @@
-//! What a container is at: what it takes, and since when.
+//! The state of a container: its memory, and when it started.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,12 +7,12 @@ use serde::Deserialize;
 use super::transport::escaped;
 use super::{Engine, EngineError, Instance};
 
-/// A running container's state, as the engine sees it at this moment.
+/// A running container's current state in the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct InstanceState {
     #[serde(default)]
     memory: Memory,
-    /// Told by Incus from 6.4 on, in RFC 3339.
+    /// Reported by Incus since 6.4, in RFC 3339.
     #[serde(default)]
     started_at: String,
 }
@@ -24,15 +24,15 @@ struct Memory {
 }
 
 impl InstanceState {
-    /// Bytes of memory that its control group counts, files that are cached
-    /// for it included; none where the machine has no memory controller.
+    /// Bytes of memory that its control group counts, including cached files; `None` if
+    /// the machine has no memory controller.
     pub fn memory(&self) -> Option<u64> {
         u64::try_from(self.memory.usage)
             .ok()
             .filter(|bytes| *bytes > 0)
     }
 
-    /// When its first process was started, where the engine tells that.
+    /// When its first process started, if the engine reports it.
     pub fn started(&self) -> Option<SystemTime> {
         read_time(&self.started_at)
     }
@@ -45,7 +45,7 @@ impl Instance {
     }
 }
 
-/// A time of the engine's; it has one before 1980 for what never happened.
+/// Parses a time of the engine; it uses one before 1980 for events that never happened.
 fn read_time(text: &str) -> Option<SystemTime> {
     const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
     let time = humantime::parse_rfc3339(text).ok()?;
@@ -54,7 +54,7 @@ fn read_time(text: &str) -> Option<SystemTime> {
 }
 
 impl Engine {
-    /// The state of a container; `None` where there is no such container.
+    /// The state of a container; `None` if it does not exist.
     ///
     /// # Errors
     /// As any request.
@@ -64,7 +64,7 @@ impl Engine {
         self.find(&what, &path).await
     }
 
-    /// How many snapshots a container has; none where there is no such one.
+    /// How many snapshots a container has; 0 if it does not exist.
     ///
     /// # Errors
     /// As any request.

@@ -16,26 +16,26 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub struct Pool {
     /// Its name.
     pub name: String,
-    /// `btrfs` or `dir`, of those that dbmatrix makes.
+    /// Its driver; dbmatrix makes pools of `btrfs` or `dir`.
     pub driver: String,
     /// Its settings.
     #[serde(default)]
     pub config: Config,
 }
 
-/// How full a pool is, in bytes.
+/// The usage of a pool, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Space {
-    /// What is taken.
+    /// Bytes used.
     #[serde(default)]
     pub used: u64,
-    /// All there is.
+    /// Bytes in total.
     #[serde(default)]
     pub total: u64,
 }
 
 impl Engine {
-    /// How full a pool is, or `None` where there is no such pool.
+    /// The usage of a pool, or `None` if it does not exist.
     ///
     /// # Errors
     /// As any request.
@@ -57,7 +57,7 @@ impl Engine {
             .await
     }
 
-    /// Makes a pool.
+    /// Creates a pool.
     pub async fn create_pool(
         &self,
         name: &str,
@@ -71,7 +71,7 @@ impl Engine {
             .map(drop)
     }
 
-    /// Removes a pool that nothing uses; absent is fine.
+    /// Removes an unused pool, which may be absent.
     pub async fn delete_pool(&self, name: &str) -> Result<(), EngineError> {
         let what = format!("remove storage pool `{name}`");
         let path = format!("/1.0/storage-pools/{}", escaped(name));
@@ -93,7 +93,7 @@ impl Engine {
         Ok(addresses.into_iter().filter_map(name).collect())
     }
 
-    /// Makes a volume for files; one that is there is fine.
+    /// Creates a volume for files, which may already exist.
     pub async fn ensure_volume(&self, pool: &str, name: &str) -> Result<(), EngineError> {
         if self
             .volumes(pool)
@@ -108,7 +108,7 @@ impl Engine {
         let body = json!({ "name": name, "type": "custom", "content_type": "filesystem" });
         let made = self.change(&what, Method::POST, &path, Some(body), LIMIT);
         match made.await {
-            // Somebody else has made it meanwhile.
+            // Another process has made it in the meantime.
             Err(error)
                 if self
                     .volumes(pool)
@@ -122,7 +122,7 @@ impl Engine {
         }
     }
 
-    /// Removes a volume that nothing uses; absent is fine.
+    /// Removes an unused volume, which may be absent.
     pub async fn delete_volume(&self, pool: &str, name: &str) -> Result<(), EngineError> {
         let what = format!("remove volume `{name}` of storage pool `{pool}`");
         let path = format!(

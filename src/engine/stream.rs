@@ -1,9 +1,9 @@
-//! Running a program in a container with its streams passed through, over the
-//! websockets of an `exec` operation. Speaks of streams; knows no terminal.
+//! Runs a program in a container and passes its streams through, over the websockets of
+//! an `exec` operation. Knows streams; knows no terminal.
 //!
-//! What a program reads and writes are binary messages; an empty text message
-//! is the end of a stream. Orders to it go as JSON over a websocket of their
-//! own (`control`), and an engine that loses that one ends the program.
+//! Binary messages carry a program's input and output; an empty text message ends a
+//! stream. Orders to the program go as JSON over a separate websocket (`control`), and an
+//! engine that loses that one ends the program.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,13 +28,12 @@ use super::socket::{Direction, Socket, lost};
 use super::transport::{Reply, escaped, typed, unexpected};
 use super::{Engine, EngineError, Exec};
 
-/// How much is read at a time.
+/// Bytes read at a time.
 const CHUNK: usize = 32 * 1024;
-/// A program that somebody types to has no limit; some years.
+/// An interactive program has no time limit; this is some years.
 const ENDLESS: Duration = Duration::from_secs(100_000_000);
-/// How long is waited for one half of the engine's word where the other half is
-/// there: the end of the streams after that of the program, and its status after
-/// that of the streams.
+/// How long one half of the engine's answer may follow the other: the end of the streams
+/// after that of the program, and the program's status after the end of the streams.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Columns and rows.
@@ -46,29 +45,28 @@ pub struct Size {
     pub height: u16,
 }
 
-/// What can be sent to a running program.
+/// An order to a running program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// Its terminal has another size.
+    /// A new size of its terminal.
     Resize(Size),
     /// A signal, by its number.
     Signal(i32),
 }
 
-/// How a program's streams came to their end.
+/// How a program's streams ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamEnd {
-    /// It ended, with this status; 128 and the signal's number where it was
-    /// killed.
+    /// It ended with this status; 128 plus the signal's number if it was killed.
     Exited(i64),
-    /// Nobody reads what it writes (a closed pipe).
+    /// The reader of its output has gone (a closed pipe).
     Unread,
-    /// The terminal on this side is gone.
+    /// The local terminal has gone.
     Gone,
 }
 
-/// A program at work in a container, with its streams. Dropped, it is ended by
-/// the engine.
+/// A running program in a container, with its streams. The engine ends it when this is
+/// dropped.
 #[derive(Debug)]
 pub struct Streams {
     engine: Engine,
@@ -82,7 +80,7 @@ pub struct Streams {
 
 type Input = SplitSink<Socket, Message>;
 
-/// What an `exec` operation says at its beginning.
+/// What an `exec` operation returns at its start.
 #[derive(Deserialize)]
 struct Begun {
     metadata: Secrets,
@@ -95,8 +93,8 @@ struct Secrets {
 }
 
 impl Engine {
-    /// Runs a program in a running container and opens its streams: one for all,
-    /// at a terminal of the engine's where `terminal` gives its size; else three.
+    /// Runs a program in a running container and opens its streams: a single one at a
+    /// terminal of the engine if `terminal` gives its size, else three.
     ///
     /// # Errors
     /// As any request.
@@ -157,36 +155,33 @@ fn request(exec: &Exec, terminal: Option<Size>) -> Value {
     body
 }
 
-/// Why no more is shown.
+/// Why output stopped.
 enum StreamError {
-    /// The engine's side.
+    /// The engine failed.
     Lost(EngineError),
-    /// Nobody reads on this side.
+    /// The local reader has gone.
     Unread,
-    /// This side cannot be written to.
+    /// The local output cannot be written.
     Local(EngineError),
 }
 
-/// A stream to its end; an error where the engine has cut it, which leaves the
-/// other one as it is.
+/// The result of one output stream; an error if the engine has cut it, which does not
+/// affect the other one.
 type OutputResult = Result<(), EngineError>;
 
-/// Why no more is sent.
+/// Why input stopped.
 enum Sent {
-    /// All there is.
+    /// It was sent completely.
     All,
-    /// The engine takes no more.
+    /// The engine accepts no more.
     RemoteClosed,
 }
 
 impl Streams {
-    /// Passes bytes both ways until the program ends; meanwhile it gets the
-    /// orders that come.
+    /// Passes bytes both ways until the program ends; forwards incoming orders to it.
     ///
-    /// # Errors
-    /// [`EngineError::Lost`] and the like where the engine goes before the
-    /// program's end is known; where a stream of this side cannot be read or
-    /// written.
+    /// # Errors [`EngineError::Lost`] and the like if the engine goes before the
+    /// program's end is known; if a local stream cannot be read or written.
     pub async fn pass(
         self,
         input: impl AsyncRead + Unpin,
@@ -223,8 +218,8 @@ impl Streams {
                 shown = &mut showing, if left_to_show => match shown {
                     Ok(()) => {
                         left_to_show = false;
-                        // Of a terminal, both directions end before the program
-                        // has ended to the engine.
+                        // On a terminal, both directions end before the engine reports
+                        // the program's end.
                         if at_terminal { enough.cancel() }
                     }
                     Err(hindrance) => break hindrance,
@@ -239,7 +234,7 @@ impl Streams {
                     }
                 }
                 Some(order) = orders.recv() => {
-                    // An engine that does not hear is noticed by the others.
+                    // The other streams notice an engine that is gone.
                     let _ = control.send(Message::text(worded(order))).await;
                 }
             }
@@ -249,8 +244,8 @@ impl Streams {
 }
 
 impl StreamError {
-    /// How it ends for that. Of a program whose streams are lost the engine may
-    /// yet say how it ended.
+    /// How the program ends after such an error. The engine may still know the status of
+    /// a program whose streams are lost.
     async fn ending(
         self,
         status: impl Future<Output = Result<i64, EngineError>>,
@@ -266,7 +261,7 @@ impl StreamError {
     }
 }
 
-/// Sends what is read, until its end or until it is enough; then that end.
+/// Sends the input until its end or until it is cancelled, and then marks the end.
 async fn send(
     what: &str,
     mut from: impl AsyncRead + Unpin,
@@ -305,8 +300,8 @@ async fn show_if(
     }
 }
 
-/// Writes what comes until its end, or until it is cut. What a program wrote is
-/// on its way when its end is known; whoever reads here may take their time.
+/// Writes the output until its end or until the stream is cut. Output may still be in
+/// transit when the program's end is known, and the local reader may be slow.
 async fn show(
     what: &str,
     mut from: SplitStream<Socket>,
@@ -344,8 +339,8 @@ async fn show(
     }
 }
 
-/// The program's exit status, when it ends. Incus 6.0 calls these two failures
-/// of its own; a shell gives them too.
+/// The program's exit status, when it ends. Incus 6.0 reports these two statuses as
+/// failures; a shell uses them too.
 async fn status(engine: &Engine, what: &str, operation: &Operation) -> Result<i64, EngineError> {
     match engine.wait(what, operation, ENDLESS).await {
         Ok(ended) => Ok(typed::<ExecResult>(what, ended)?.status),

@@ -1,4 +1,4 @@
-//! Requests and replies: HTTP over the way to an engine.
+//! Requests and replies: HTTP over the transport to an engine.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use super::connection::{Remote, RemoteError, Transport};
 use super::limits::{Limits, Progress, Watch};
 use super::operation::Operation;
 
-/// How long an engine that says it is starting up or shutting down is asked
-/// again. A socket-activated daemon that is just going to rest answers 503
-/// once and is there again a moment later.
+/// How long requests to an engine that is starting up or shutting down are repeated. A
+/// socket-activated daemon that is about to exit answers 503 once and is back a moment
+/// later.
 const UNSETTLED: Duration = Duration::from_secs(30);
 
 pub(super) type Body = BoxBody<Bytes, std::io::Error>;
@@ -35,10 +35,10 @@ pub struct Engine {
     limits: Limits,
 }
 
-/// What an engine says of itself (`GET /1.0`).
+/// An engine's description of itself (`GET /1.0`).
 #[derive(Debug, Clone, Deserialize)]
 pub struct ServerInfo {
-    /// `trusted` where this socket may do everything.
+    /// `trusted` if this socket has full access.
     #[serde(default)]
     pub auth: String,
     /// The program and its machine.
@@ -46,7 +46,7 @@ pub struct ServerInfo {
     pub environment: ServerEnvironment,
 }
 
-/// The program and the machine that it runs on.
+/// The program and its machine.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ServerEnvironment {
@@ -100,16 +100,16 @@ struct Envelope {
     metadata: Value,
 }
 
-/// A reply that is not an error.
+/// A successful reply.
 pub(crate) enum Reply {
     Sync(Value),
-    /// An operation, and what it says of itself at its beginning.
+    /// An operation, and its initial description.
     Async(Operation, Value),
 }
 
 impl Engine {
-    /// A client of the engine that listens on `socket`, in its default
-    /// project. Nothing is sent yet.
+    /// A client of the engine that listens on `socket`, in its default project. Sends
+    /// nothing yet.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Engine {
             way: Arc::new(Transport::socket(socket.into())),
@@ -118,11 +118,9 @@ impl Engine {
         }
     }
 
-    /// A client of an engine that is reached over the network. Nothing is sent
-    /// yet.
+    /// A client of an engine on the network. Sends nothing yet.
     ///
-    /// # Errors
-    /// [`RemoteError`] of what it is made of.
+    /// # Errors [`RemoteError`] if the settings are invalid.
     pub fn remote(remote: &Remote) -> Result<Self, RemoteError> {
         Ok(Engine {
             way: Arc::new(Transport::to(remote)?),
@@ -131,7 +129,7 @@ impl Engine {
         })
     }
 
-    /// The same engine, speaking of what is in `project`.
+    /// The same engine, within `project`.
     pub fn in_project(&self, project: &str) -> Self {
         Engine {
             project: Some(project.to_owned()),
@@ -139,7 +137,7 @@ impl Engine {
         }
     }
 
-    /// The same engine, waited for so long.
+    /// The same engine, with these limits.
     pub fn with_limits(&self, limits: Limits) -> Self {
         Engine {
             limits,
@@ -151,13 +149,12 @@ impl Engine {
         Watch::new(Arc::clone(&self.way), self.limits)
     }
 
-    /// The project that it speaks of, unless that is the default one.
+    /// The client's project, unless that is the default one.
     pub fn project_name(&self) -> Option<&str> {
         self.project.as_deref()
     }
 
-    /// The socket on which the engine listens; empty of one that is reached over
-    /// the network.
+    /// The socket on which the engine listens; empty for an engine on the network.
     pub fn socket(&self) -> &Path {
         match &*self.way {
             Transport::Socket { path, .. } => path,
@@ -165,10 +162,9 @@ impl Engine {
         }
     }
 
-    /// Asks the engine what it is.
+    /// Reads the engine's description of itself.
     ///
-    /// # Errors
-    /// As any request; [`EngineError::Unreachable`] where no daemon listens.
+    /// # Errors As any request; [`EngineError::Unreachable`] if no daemon listens.
     pub async fn server_info(&self) -> Result<ServerInfo, EngineError> {
         self.get("ask the engine what it is", "/1.0").await
     }
@@ -178,10 +174,9 @@ impl Engine {
         self.readiness().await.unwrap_or(false)
     }
 
-    /// As [`Engine::is_ready`].
+    /// Like [`Engine::is_ready`].
     ///
-    /// # Errors
-    /// [`EngineError::Silent`] and [`EngineError::Stuck`] of one that takes
+    /// # Errors [`EngineError::Silent`] and [`EngineError::Stuck`] for one that accepts
     /// connections and does not answer.
     pub async fn readiness(&self) -> Result<bool, EngineError> {
         let what = "ask whether the engine is ready";
@@ -204,7 +199,7 @@ impl Engine {
         }
     }
 
-    /// As [`Engine::get`], with the tag that tells this state from others.
+    /// Like [`Engine::get`], with the tag that identifies this state.
     pub(super) async fn get_tagged<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -227,8 +222,8 @@ impl Engine {
         }
     }
 
-    /// Replaces something that is as it was when it had this tag; the engine
-    /// refuses with code 412 where it is not.
+    /// Replaces an object if it still has this tag; otherwise the engine answers with
+    /// code 412.
     pub(super) async fn put_tagged(
         &self,
         what: &str,
@@ -248,7 +243,7 @@ impl Engine {
         }
     }
 
-    /// As [`Engine::get`], with `None` where the thing is not there.
+    /// Like [`Engine::get`], with `None` if the object does not exist.
     pub(super) async fn find<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -261,8 +256,8 @@ impl Engine {
         }
     }
 
-    /// Sends JSON and waits for the operation, where the engine starts one.
-    /// Returns the reply's, or the operation's, metadata.
+    /// Sends JSON and waits for the operation, if the engine starts one. Returns the
+    /// metadata of the reply or of the operation.
     pub(super) async fn change(
         &self,
         what: &str,
@@ -310,8 +305,8 @@ impl Engine {
         }
     }
 
-    /// One request and its whole reply, as bytes. An answer outside 2xx is an
-    /// error in the engine's words.
+    /// Sends one request and reads its complete reply. A status outside 2xx is an error
+    /// with the engine's message.
     pub(super) async fn exchange(
         &self,
         what: &str,
@@ -324,7 +319,7 @@ impl Engine {
         collect(&self.watch(), what, response).await
     }
 
-    /// As [`Engine::exchange`], with a reply that is still to be read.
+    /// Like [`Engine::exchange`], but the reply's body is not yet read.
     pub(super) async fn respond(
         &self,
         what: &str,
@@ -367,8 +362,7 @@ impl Engine {
     }
 }
 
-/// How long an engine that says that it is starting up or shutting down is asked
-/// again.
+/// How long requests to an engine that is starting up or shutting down are repeated.
 struct RetryWindow {
     deadline: Instant,
 }
@@ -380,7 +374,7 @@ impl RetryWindow {
         }
     }
 
-    /// Whether to ask again, after a moment.
+    /// Whether to repeat the request, after a moment.
     async fn again(&self, error: Option<&EngineError>) -> bool {
         let is_unsettled = matches!(error, Some(EngineError::Refused { code: 503, .. }));
         let again = is_unsettled && Instant::now() < self.deadline;
@@ -397,7 +391,7 @@ fn json_headers() -> HeaderMap {
     headers
 }
 
-/// A body that notes when something of it is sent.
+/// A body that notes when data is sent.
 fn counted(body: Body, progress: &Progress) -> Body {
     let progress = progress.clone();
     let noted = move |frame| {
@@ -407,7 +401,7 @@ fn counted(body: Body, progress: &Progress) -> Body {
     body.map_frame(noted).boxed()
 }
 
-/// The whole of a reply.
+/// Reads a complete reply.
 pub(super) async fn collect(
     watch: &Watch,
     what: &str,
@@ -434,14 +428,14 @@ fn counted_reply(
     })
 }
 
-/// A body that is all there.
+/// A body with complete content.
 pub(super) fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed()
 }
 
-/// Escapes what goes into a path or a query.
+/// Escapes a text for a path or a query.
 pub(super) fn escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -461,7 +455,7 @@ pub(crate) fn read_reply(what: &str, bytes: &Bytes) -> Result<Reply, EngineError
         "async" => Operation::read(&envelope.operation)
             .map(|operation| Reply::Async(operation, envelope.metadata))
             .ok_or_else(|| unexpected(what, "the address of an operation", &envelope.operation)),
-        // Some errors come with the HTTP status of a success.
+        // Some errors have the HTTP status of a success.
         "error" => Err(EngineError::Refused {
             what: what.to_owned(),
             code: envelope.error_code,

@@ -1,10 +1,10 @@
-//! What the machine has for an engine: control groups, room on the disk.
+//! What the machine offers an engine: control groups, and space on the disk.
 
 use std::fs;
 
 use crate::platform::machine::{free_space, is_cgroup2};
 
-/// Limits that somebody asks for.
+/// The requested limits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// Number of processors.
@@ -13,7 +13,7 @@ pub struct Limits {
     pub memory: bool,
 }
 
-/// Bytes that are free where engines keep their pools.
+/// Free bytes in the file system where engines keep their pools.
 pub fn free_disk() -> Option<u64> {
     free_space("/var/lib")
 }
@@ -21,7 +21,7 @@ pub fn free_disk() -> Option<u64> {
 /// How the machine's control groups are mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cgroups {
-    /// One plain cgroup2 tree.
+    /// A single cgroup2 tree.
     Unified,
     /// Version 1 with a cgroup2 tree beside it.
     Hybrid,
@@ -38,15 +38,15 @@ pub fn cgroups() -> Cgroups {
     }
 }
 
-/// Whether `/sys/fs/cgroup` is one plain cgroup2 tree. Where it is not
-/// (version 1, or both side by side), systemd in a nest mounts controllers
-/// together that the host has apart, and the children do not start.
+/// Whether `/sys/fs/cgroup` is a single cgroup2 tree. Otherwise (version 1, or both side
+/// by side), systemd in a nest mounts controllers together that the host keeps apart, and
+/// the children do not start.
 pub(super) fn is_unified() -> bool {
     is_cgroup2("/sys/fs/cgroup")
 }
 
-/// Those of the wanted limits that the machine's cgroup2 tree cannot enforce,
-/// by the name of the missing controller.
+/// The requested limits that the machine's cgroup2 tree cannot enforce, by the name of
+/// the missing controller.
 pub fn unenforced_limits(wanted: Limits) -> Vec<&'static str> {
     let folder = if is_unified() {
         "/sys/fs/cgroup"

@@ -1,4 +1,4 @@
-//! Starting an installed engine, and stopping one that dbmatrix started.
+//! Starts an installed engine, and stops one that dbmatrix started.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,35 +18,35 @@ use crate::engine::{Engine, EngineError};
 use crate::platform::process;
 use crate::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
 
-/// A daemon on a machine with many containers takes its time.
+/// A daemon on a machine with many containers starts slowly.
 const READY: Duration = Duration::from_secs(90);
 const GONE: Duration = Duration::from_secs(60);
 
-/// Why an engine's daemon is not there, or did not go.
+/// Why an engine's daemon did not start or end.
 #[derive(Debug, Error)]
 pub enum DaemonError {
-    /// Only root starts a daemon.
+    /// Only root can start a daemon.
     #[error(
         "{engine} is installed and its daemon does not run; only root can start it: run the same command with sudo"
     )]
     NotRoot {
-        /// Which engine.
+        /// The engine.
         engine: EngineKind,
     },
-    /// A program or a file that starting needs.
+    /// A program or a file required for the start failed.
     #[error("could not start {engine}: {subject}: {source}")]
     Start {
-        /// Which engine.
+        /// The engine.
         engine: EngineKind,
-        /// What was being done.
+        /// The attempted operation.
         subject: String,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
-    /// The daemon is not there in time, or has ended.
+    /// The daemon did not start in time, or has ended.
     #[error("{engine} was started and does not answer; its log ends so:\n{log}")]
     NotReady {
-        /// Which engine.
+        /// The engine.
         engine: EngineKind,
         /// The end of its log.
         log: String,
@@ -56,14 +56,14 @@ pub enum DaemonError {
         "the {engine} daemon with process id {pid} still runs {seconds} s after it was asked to end; look at its log"
     )]
     Stays {
-        /// Which engine.
+        /// The engine.
         engine: String,
         /// Its process id.
         pid: i32,
-        /// How long was waited.
+        /// How long dbmatrix waited.
         seconds: u64,
     },
-    /// Root's helper did not do it.
+    /// The root helper failed.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
     /// The daemon answers with an error.
@@ -71,9 +71,8 @@ pub enum DaemonError {
     Engine(#[from] EngineError),
 }
 
-/// A daemon that dbmatrix started, told from a later process with the same id
-/// by the time of its start. The file is gone with the next boot, as the
-/// daemon is.
+/// A daemon that dbmatrix started; its start time distinguishes it from a later process
+/// with the same id. Its file does not survive a boot.
 #[derive(Debug, Serialize, Deserialize)]
 struct OwnDaemon {
     engine: String,
@@ -94,23 +93,23 @@ impl OwnDaemon {
     }
 }
 
-/// What is noted of a daemon that dbmatrix started.
+/// The record of a daemon that dbmatrix started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DaemonRecord {
-    /// Nothing.
+    /// There is no record.
     Absent,
     /// It runs.
     Alive {
-        /// Which engine, by its title.
+        /// The engine's title.
         engine: String,
         /// Its process id.
         pid: i32,
     },
-    /// It has ended, and its files are left.
+    /// It has ended, and its files remain.
     Dead,
 }
 
-/// Reads what is noted of a daemon that dbmatrix started.
+/// Reads the record of a daemon that dbmatrix started.
 pub fn daemon_record() -> DaemonRecord {
     match OwnDaemon::read() {
         Some(own) => DaemonRecord::Alive {
@@ -122,7 +121,7 @@ pub fn daemon_record() -> DaemonRecord {
     }
 }
 
-/// Removes what is noted of a daemon that has ended.
+/// Removes the record of a daemon that has ended.
 pub fn forget_dead_daemon() {
     if daemon_record() == DaemonRecord::Dead {
         remove_files();
@@ -135,10 +134,9 @@ fn remove_files() {
     }
 }
 
-/// Starts the installed engine and waits until it answers. On a machine
-/// without systemd the daemon gets a mount namespace of its own; where the
-/// machine's cgroups are not one plain cgroup2 tree, `/sys/fs/cgroup` is one in
-/// there, and only there.
+/// Starts the installed engine and waits until it answers. On a machine without systemd
+/// the daemon gets its own mount namespace. If the machine's cgroups are not a single
+/// cgroup2 tree, `/sys/fs/cgroup` is one in that namespace only.
 pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
     match (is_root(), has_helper()) {
         (true, _) => {}
@@ -205,8 +203,8 @@ fn start_unit(engine: EngineKind) -> io::Result<()> {
     )))
 }
 
-/// Variables that the daemon keeps of whoever starts it: it outlives them, passes
-/// its environment on to what it starts, and other users can find it there.
+/// Whether the daemon keeps a variable of its caller: it outlives the caller, passes its
+/// environment on to its children, and other users can read it there.
 fn is_for_daemon(name: &OsStr) -> bool {
     const NAMES: [&str; 4] = ["PATH", "HOME", "LANG", "LC_ALL"];
     let Some(name) = name.to_str() else {
@@ -218,9 +216,9 @@ fn is_for_daemon(name: &OsStr) -> bool {
         || name.to_ascii_lowercase().ends_with("_proxy")
 }
 
-/// Starts the daemon in a session and a mount namespace of its own, so that
-/// neither Ctrl-C nor the end of the terminal reaches it, and notes its id. It keeps
-/// neither the caller's folder nor files that the caller had open.
+/// Starts the daemon in its own session and mount namespace, so that neither Ctrl-C nor a
+/// closed terminal reaches it, and records its id. It keeps neither the caller's working
+/// directory nor its open files.
 fn start_detached(engine: EngineKind, log: &PathBuf) -> io::Result<i32> {
     const SCRIPT: &str = r#"
         if [ "$CGROUP_VIEW" = private ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
@@ -274,11 +272,10 @@ fn wait_for_pid(file: &PathBuf) -> io::Result<i32> {
     Err(io::Error::other("the daemon did not note its process id"))
 }
 
-/// Ends the daemon that dbmatrix started, if there is one; `false` where the
-/// running one is not ours to end.
+/// Stops the daemon that dbmatrix started, if there is one; returns `false` if the
+/// running one is not dbmatrix's to stop.
 ///
-/// # Errors
-/// [`DaemonError::Stays`] where it does not end in time.
+/// # Errors [`DaemonError::Stays`] if it does not end in time.
 pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
     let Some(own) = OwnDaemon::read() else {
         return Ok(false);
@@ -302,7 +299,7 @@ pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
     Ok(true)
 }
 
-/// When a process was started, or `None` where it has ended (a zombie has).
+/// When a process was started, or `None` if it has ended (as a zombie has).
 fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

@@ -1,4 +1,4 @@
-//! Looking for an engine: running, installed, or to be installed.
+//! Finds an engine: running, installed, or installable.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -23,7 +23,7 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
-    /// The engine's name as it writes it.
+    /// The engine's official name.
     pub fn title(self) -> &'static str {
         match self {
             EngineKind::Incus => "Incus",
@@ -31,7 +31,7 @@ impl EngineKind {
         }
     }
 
-    /// Sockets of the ways in which it is packaged.
+    /// The sockets of its packages.
     pub(super) fn sockets(self) -> &'static [&'static str] {
         match self {
             EngineKind::Incus => &["/var/lib/incus/unix.socket", "/run/incus/unix.socket"],
@@ -42,7 +42,7 @@ impl EngineKind {
         }
     }
 
-    /// Its daemon, where it is installed.
+    /// Its daemon, if it is installed.
     pub(super) fn daemon(self) -> Option<PathBuf> {
         match self {
             EngineKind::Incus => program("incusd"),
@@ -65,7 +65,7 @@ impl EngineKind {
         }
     }
 
-    /// The Debian package of an engine that only runs containers.
+    /// The Debian package of an engine that runs only containers.
     pub fn package(self) -> &'static str {
         match self {
             EngineKind::Incus => "incus-base",
@@ -80,10 +80,10 @@ impl fmt::Display for EngineKind {
     }
 }
 
-/// Which engine the user wants.
+/// The engine that the user chose.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum EngineChoice {
-    /// A running one before an installed one, Incus before LXD.
+    /// A running one if possible, else an installed one; Incus before LXD.
     #[default]
     Any,
     /// Only this kind.
@@ -93,7 +93,7 @@ pub enum EngineChoice {
 }
 
 impl EngineChoice {
-    /// The word on the command line; none for any engine.
+    /// The word on the command line; `None` for any engine.
     pub fn to_word(&self) -> Option<OsString> {
         match self {
             EngineChoice::Any => None,
@@ -119,18 +119,18 @@ impl FromStr for EngineChoice {
     }
 }
 
-/// What there is on this machine.
+/// The engines found on this machine.
 #[derive(Debug, Clone)]
 pub enum EngineProbe {
     /// An engine answers.
     Running(Engine),
-    /// An engine is installed, and its daemon does not run.
+    /// An engine is installed, but its daemon does not run.
     Installed(EngineKind),
-    /// Neither; this one can be installed.
+    /// No engine is installed; this one can be.
     Absent(EngineKind),
 }
 
-/// The sockets of the chosen engine that are there; somebody may listen on them.
+/// The existing sockets of the chosen engine, which may have a listener.
 pub fn sockets(choice: &EngineChoice) -> Vec<PathBuf> {
     let all: Vec<&str> = match choice {
         EngineChoice::Socket(socket) => return vec![socket.clone()],
@@ -141,8 +141,8 @@ pub fn sockets(choice: &EngineChoice) -> Vec<PathBuf> {
     paths.filter(|path| path.exists()).collect()
 }
 
-/// Whether an engine listens where its packages have it: a daemon that dbmatrix
-/// starts does, and another one may be on the same machine.
+/// Whether an engine listens on its packages' usual socket: a daemon started by dbmatrix
+/// does, and another one may exist on the same machine.
 pub fn is_usual(engine: &Engine) -> bool {
     let usual = [EngineKind::Incus.sockets(), EngineKind::Lxd.sockets()].concat();
     usual
@@ -150,7 +150,7 @@ pub fn is_usual(engine: &Engine) -> bool {
         .any(|socket| Path::new(socket) == engine.socket())
 }
 
-/// Looks for an engine; changes nothing.
+/// Finds an engine without changing anything.
 pub async fn detect_engine(choice: &EngineChoice) -> EngineProbe {
     let kinds: &[EngineKind] = match choice {
         EngineChoice::Socket(socket) => return EngineProbe::Running(Engine::new(socket)),
@@ -169,9 +169,9 @@ pub async fn detect_engine(choice: &EngineChoice) -> EngineProbe {
     }
 }
 
-/// The first that answers, of all that are asked side by side; else the first that
-/// says nothing. The daemon of such a one is there: a second one would harm what it
-/// keeps, and whoever asks it next tells what to do.
+/// Asks all engines concurrently. Returns the first that answers, or else the first that
+/// is silent: its daemon exists, a second one would corrupt its data, and the next
+/// request to it reports what to do.
 async fn first_running(engines: Vec<Engine>) -> Option<Engine> {
     let count = engines.len().max(1);
     let asked = engines.into_iter().map(async |engine| {
@@ -190,8 +190,8 @@ async fn first_running(engines: Vec<Engine>) -> Option<Engine> {
     silent
 }
 
-/// The first of `kinds` that the machine's package lists carry. A machine
-/// without lists is judged by its release: Debian has Incus from 13 on.
+/// The first of `kinds` in the machine's package lists. Without lists, the release
+/// decides: Debian has had Incus since 13.
 fn to_install(kinds: &[EngineKind]) -> EngineKind {
     if let Some(kind) = kinds.iter().find(|kind| has_candidate(kind.package())) {
         return *kind;
@@ -206,11 +206,11 @@ fn to_install(kinds: &[EngineKind]) -> EngineKind {
     }
 }
 
-/// Packages that images are built with.
+/// The package that builds images.
 const BUILDER: &str = "mmdebstrap";
 const KEYRING: &str = "debian-archive-keyring";
 
-/// Every package that may be missing here.
+/// Every package that may be missing.
 const INSTALLABLE: [&str; 8] = [
     "incus-base",
     "lxd",
@@ -222,18 +222,18 @@ const INSTALLABLE: [&str; 8] = [
     KEYRING,
 ];
 
-/// Whether dbmatrix may need a package; root installs no other one for a user.
+/// Whether dbmatrix may need a package; root installs no others for a user.
 pub(crate) fn is_installable(package: &str) -> bool {
     INSTALLABLE.contains(&package)
 }
 
-/// Whether images are built with a package.
+/// Whether a package is needed to build images.
 pub fn builds(package: &str) -> bool {
     [BUILDER, KEYRING].contains(&package)
 }
 
-/// Packages that are missing for an engine that works: the engine itself, and
-/// the programs that it calls for bridges and pools.
+/// Packages that a working engine lacks: the engine itself, and the programs that it
+/// calls for bridges and pools.
 pub(super) fn missing_packages(
     probe: &EngineProbe,
     btrfs: bool,
@@ -243,7 +243,7 @@ pub(super) fn missing_packages(
     if let EngineProbe::Absent(kind) = probe {
         missing.push(kind.package());
     }
-    // Who runs an engine has seen to what it calls for bridges.
+    // A running engine already has what it needs for bridges.
     let runs = matches!(probe, EngineProbe::Running(_));
     let programs = [
         (!runs, "dnsmasq", "dnsmasq-base"),
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
     use crate::engine::Limits;
 
-    /// An engine that says what it is after a while, or never.
+    /// An engine that reports its identity after a while, or never.
     fn engine(folder: &Path, name: &str, after: Option<Duration>) -> Engine {
         let path = folder.join(name);
         let listener = UnixListener::bind(&path).expect("a socket");
@@ -328,7 +328,7 @@ mod tests {
         let begun = Instant::now();
         let first = found(&[a, b, &slow, c]).await;
         assert_eq!(first.as_deref(), Some(slow.socket()));
-        // One after the other takes 3.1 s before the slow one is asked.
+        // Sequentially, it would take 3.1 s until the slow one is asked.
         assert!(
             begun.elapsed() < Duration::from_millis(2600),
             "{:?}",

@@ -1,8 +1,8 @@
-//! The machine that dbmatrix runs on: its engine, and what dbmatrix keeps in it.
+//! The machine that dbmatrix runs on: its engine, and the objects of dbmatrix in it.
 //!
-//! Finds, installs and starts Incus or LXD; makes and removes the engine
-//! project with its bridge, pool and profile. Knows nothing of what nests hold.
-//! What of it is root's goes through the module `privilege` for everybody else.
+//! Finds, installs and starts Incus or LXD; makes and removes the engine project with its
+//! bridge, pool and profile. Knows nothing of the content of nests. For other users, the
+//! module `privilege` performs the operations that need root.
 
 mod capacity;
 mod daemon;
@@ -30,13 +30,13 @@ pub fn has_systemd() -> bool {
     std::path::Path::new("/run/systemd/system").is_dir()
 }
 
-/// Whether a program of that name is in the usual folders, which `PATH` of an
-/// unprivileged user leaves out in part.
+/// Whether a program of that name is in the usual folders, some of which are missing from
+/// an unprivileged user's `PATH`.
 pub fn has_program(name: &str) -> bool {
     program(name).is_some()
 }
 
-/// Where a program of that name is.
+/// The path of a program of that name.
 pub fn program(name: &str) -> Option<PathBuf> {
     const FOLDERS: [&str; 8] = [
         "/usr/local/sbin",

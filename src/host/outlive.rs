@@ -1,11 +1,11 @@
-//! Programs that outlive the command: they keep no file that its caller had open, such as
-//! that of `flock`, whose lock they would hold as long as they live.
+//! Programs that outlive the command. They must not keep files that its caller had open,
+//! such as that of `flock`, whose lock they would hold as long as they live.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-/// Closes what the caller had open. Only bash closes files beyond the ninth.
+/// Closes the caller's files. Only bash can close those beyond the ninth.
 pub(super) const CLOSE_FILES: &str = r#"
     if [ -n "${BASH_VERSION:-}" ]; then
         for file in /proc/self/fd/*; do
@@ -16,7 +16,7 @@ pub(super) const CLOSE_FILES: &str = r#"
     exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 "#;
 
-/// The shell that closes most.
+/// The shell that can close most files.
 pub(super) fn shell() -> &'static str {
     let mut shells = ["/bin/bash", "/bin/sh"].into_iter();
     shells
@@ -24,8 +24,7 @@ pub(super) fn shell() -> &'static str {
         .unwrap_or("/bin/sh")
 }
 
-/// A program with its arguments, which gets none of the caller's files but the three
-/// that it is given.
+/// A program with its arguments, which inherits only the three standard files.
 pub fn without_callers_files<A: AsRef<OsStr>>(
     program: &Path,
     arguments: impl IntoIterator<Item = A>,
@@ -58,7 +57,7 @@ mod tests {
             let output = command.output().expect("it runs");
             String::from_utf8_lossy(&output.stdout).lines().count()
         };
-        // Three, and the folder that is listed.
+        // Three, and the folder that is being listed.
         let clean = without_callers_files(Path::new("/bin/ls"), ["/proc/self/fd"]);
         assert_eq!(listed(clean), 4);
         let mut kept = Command::new("/bin/ls");

@@ -1,4 +1,4 @@
-//! System packages, by apt.
+//! Installs system packages with apt.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -17,28 +17,27 @@ pub enum PackageError {
         "could not install {packages}: this machine has no `apt-get`; install them by hand and run the same command again"
     )]
     NoApt {
-        /// What was to be installed.
+        /// The requested packages.
         packages: String,
     },
     /// apt ended with an error.
     #[error("could not install {packages}: `{command}` failed:\n{output}")]
     Failed {
-        /// What was to be installed.
+        /// The requested packages.
         packages: String,
-        /// What was run.
+        /// The command.
         command: String,
         /// The end of its output.
         output: String,
     },
-    /// Root's helper did not do it.
+    /// The root helper failed.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
 }
 
-/// Reads the package lists anew, for `packages` to be installed.
+/// Updates the package lists for the installation of `packages`.
 ///
-/// # Errors
-/// With the end of what apt wrote.
+/// # Errors With the end of apt's output.
 pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
     if !super::has_program("apt-get") {
         return Err(PackageError::NoApt {
@@ -53,11 +52,10 @@ pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
     apt(packages, &["update"]).await
 }
 
-/// Installs Debian packages with apt. Ctrl-C does not reach apt: a package that
-/// is half installed is worse than one that nobody waits for.
+/// Installs Debian packages with apt. Ctrl-C does not reach apt, because an interrupted
+/// installation would leave packages broken.
 ///
-/// # Errors
-/// With the end of what apt wrote.
+/// # Errors With the end of apt's output.
 pub async fn install(packages: &[String]) -> Result<(), PackageError> {
     if packages.is_empty() {
         return Ok(());
@@ -97,13 +95,13 @@ async fn apt(packages: &[String], words: &[&str]) -> Result<(), PackageError> {
     Err(failed(lines[lines.len().saturating_sub(15)..].join("\n")))
 }
 
-/// Names for a message: `a`, `b`.
+/// Formats names for a message: `a`, `b`.
 fn named(packages: &[String]) -> String {
     let quoted: Vec<String> = packages.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }
 
-/// Whether the machine's package lists carry `package`.
+/// Whether the machine's package lists contain `package`.
 pub(super) fn has_candidate(package: &str) -> bool {
     let output = std::process::Command::new("apt-cache")
         .args(["policy", package])

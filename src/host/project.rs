@@ -1,4 +1,4 @@
-//! What dbmatrix keeps in the host's engine: a project, a bridge, a pool.
+//! The objects of dbmatrix in the host's engine: a project, a bridge, a pool.
 
 use std::fs;
 use std::path::Path;
@@ -13,12 +13,12 @@ use crate::name;
 use crate::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
 use crate::route::{RouteError, Routes};
 
-/// Key on everything that dbmatrix made; clean-up goes by it.
+/// Key on everything that dbmatrix made; cleanup relies on it.
 pub(crate) const OWNER: &str = "user.dbmatrix.owner";
 const FORWARDING: &str = "user.dbmatrix.ip-forward";
 const FORWARDING_FILE: &str = "/proc/sys/net/ipv4/ip_forward";
 
-/// Names of what dbmatrix keeps in the host's engine.
+/// Names of the objects of dbmatrix in the host's engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     /// The engine project; the pool has the same name.
@@ -37,7 +37,7 @@ impl Names {
     }
 }
 
-/// What a pool is kept on.
+/// The storage of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
     /// Copy-on-write, in a sparse file of this many bytes.
@@ -45,16 +45,16 @@ pub enum Storage {
         /// Size of the file.
         size: u64,
     },
-    /// A plain folder; copies are slow.
+    /// A plain folder, in which copies are slow.
     Folder,
 }
 
-/// The engine with all that nests stand on.
+/// The engine with everything that nests need.
 #[derive(Debug, Clone)]
 pub struct EngineProject {
     /// The host's engine, in dbmatrix's project.
     pub engine: Engine,
-    /// What dbmatrix keeps there.
+    /// The names of the objects in it.
     pub names: Names,
     /// The subnet of the bridge.
     pub subnet: Ipv4Net,
@@ -64,7 +64,7 @@ pub struct EngineProject {
     pub copy_on_write: bool,
 }
 
-/// Why the ground could not be laid or cleared.
+/// Why the engine project could not be created or deleted.
 #[derive(Debug, Error)]
 pub enum ProjectError {
     /// The engine's daemon.
@@ -76,15 +76,15 @@ pub enum ProjectError {
     /// The machine's routes.
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// Root's helper did not do it.
+    /// The root helper failed.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
-    /// A thing of that name exists and is not ours.
+    /// An object of that name exists and was not made by dbmatrix.
     #[error(
         "{kind} `{name}` is there and was not made by dbmatrix; rename it, or choose another project with `--project`"
     )]
     Foreign {
-        /// What it is.
+        /// Its kind.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -99,17 +99,16 @@ pub enum ProjectError {
         /// Its setting.
         found: String,
     },
-    /// The socket may not be used by this user.
+    /// This user may not use the socket.
     #[error(
         "the engine does not trust this user; run the same command with sudo, or join the engine's group"
     )]
     NotTrusted,
 }
 
-/// Starts the engine where it does not run.
+/// Starts the engine if necessary.
 ///
-/// # Errors
-/// [`ProjectError::NotTrusted`] where the socket may not be used.
+/// # Errors [`ProjectError::NotTrusted`] if this user may not use the socket.
 pub async fn running_engine(probe: &EngineProbe) -> Result<Engine, ProjectError> {
     let engine = match probe {
         EngineProbe::Running(engine) => engine.clone(),
@@ -123,7 +122,7 @@ pub async fn running_engine(probe: &EngineProbe) -> Result<Engine, ProjectError>
 }
 
 impl EngineProject {
-    /// Makes sure of the project, the bridge, the pool and the profile.
+    /// Ensures the project, the bridge, the pool and the profile.
     pub async fn ensure(
         engine: &Engine,
         names: &Names,
@@ -150,7 +149,7 @@ impl EngineProject {
         })
     }
 
-    /// Removes images, pool, bridge and project. Nests must be gone before.
+    /// Removes images, pool, bridge and project. The nests must already be removed.
     pub async fn delete(engine: &Engine, names: &Names) -> Result<(), ProjectError> {
         let Some(found) = engine.project(&names.project).await? else {
             return Ok(());
@@ -176,8 +175,8 @@ impl EngineProject {
         Ok(())
     }
 
-    /// Removes the bridge, where it is ours, and turns forwarding off again where
-    /// nobody else needs it.
+    /// Removes the bridge if dbmatrix made it, and disables forwarding again if nothing
+    /// else needs it.
     pub(crate) async fn remove_bridge(engine: &Engine, names: &Names) -> Result<(), ProjectError> {
         if let Some(bridge) = engine.network(&names.bridge).await?
             && bridge.config.contains_key(OWNER)
@@ -190,16 +189,15 @@ impl EngineProject {
             && bridge.config.contains_key(OWNER)
             && let Err(error) = engine.delete_network(&bridge.name).await
         {
-            // Another project's nests may be on it.
+            // It may contain another project's nests.
             tracing::info!(%error, bridge = former, "a bridge of an earlier version stays");
         }
         Ok(())
     }
 
-    /// That the project is dbmatrix's own.
+    /// Checks that the project belongs to dbmatrix.
     ///
-    /// # Errors
-    /// [`ProjectError::Foreign`] where the project is not dbmatrix's.
+    /// # Errors [`ProjectError::Foreign`] if it does not.
     pub(crate) async fn check_owner(engine: &Engine, names: &Names) -> Result<(), ProjectError> {
         match engine.project(&names.project).await? {
             Some(found) if found.contains_key(OWNER) => Ok(()),
@@ -247,8 +245,8 @@ async fn ensure_bridge(engine: &Engine, name: &str) -> Result<Ipv4Net, ProjectEr
     })
 }
 
-/// Settings of a bridge with `subnet`, whose first address it takes, and with
-/// a way out to the mirrors.
+/// Settings of a bridge with `subnet`, whose first address it takes, and with access to
+/// the mirrors.
 pub(crate) fn bridge_config(subnet: Ipv4Net) -> Config {
     let gateway = subnet.hosts().next().unwrap_or(subnet.addr());
     let address = format!("{gateway}/{}", subnet.prefix_len());
@@ -260,7 +258,7 @@ pub(crate) fn bridge_config(subnet: Ipv4Net) -> Config {
     ])
 }
 
-/// Makes sure of the pool; returns whether it is copy-on-write.
+/// Ensures the pool; returns whether it is copy-on-write.
 async fn ensure_pool(engine: &Engine, name: &str, storage: Storage) -> Result<bool, ProjectError> {
     let mut pool = engine.pool(name).await?;
     if pool.is_none() {
@@ -286,8 +284,8 @@ fn forwarding() -> String {
     text.trim().to_owned()
 }
 
-/// Turns forwarding off again where it was off before the bridge was made, and
-/// nobody else has a bridge that may need it by now.
+/// Disables forwarding again if it was off before the bridge was made, and no other
+/// bridge may need it now.
 fn restore_forwarding(bridge: &Config) {
     let was_off = bridge.get(FORWARDING).is_some_and(|value| value == "0");
     let interfaces = fs::read_dir("/sys/class/net")

@@ -1,4 +1,4 @@
-//! The folder of what lives until the next boot: locks, sockets of nests, the
+//! The folder for files that last until the next boot: locks, sockets of nests, and the
 //! record of a daemon that dbmatrix started.
 
 use std::fs;
@@ -10,12 +10,12 @@ use crate::platform::{file, user};
 use crate::privilege::{Request, ask_now, has_helper, is_root};
 
 const SHARED: &str = "/run/dbmatrix";
-/// Of a folder that a group works in: what is made in there is the group's too.
+/// For a folder that a group shares: new files in it belong to the group too.
 const OF_A_GROUP: u32 = 0o2775;
 
-/// Where it is. Members of the engine's group work in root's, so that all wait
-/// for each other, and so does whoever has a root helper; before root has made one,
-/// each other user has one of their own.
+/// Its path. Members of the engine's group and users with a root helper share root's
+/// folder, so that all wait for each other. Until root has created it, each other user
+/// has a separate one.
 pub fn run_folder() -> PathBuf {
     let shared = PathBuf::from(SHARED);
     if is_root() || has_helper() || file::may_write(&shared) {
@@ -27,11 +27,10 @@ pub fn run_folder() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join(name))
 }
 
-/// Makes sure of it. Root's is also for the engine's group, which may do with
-/// the machine what it likes anyway.
+/// Ensures the folder. Root's is shared with the engine's group, whose members are
+/// equivalent to root on this machine anyway.
 ///
-/// # Errors
-/// As of the file system; where it is somebody else's.
+/// # Errors As of the file system; if it belongs to another user.
 pub(crate) fn make_run_folder() -> io::Result<()> {
     let folder = run_folder();
     if !is_root() && has_helper() {

@@ -1,4 +1,4 @@
-//! Running mmdebstrap: what goes into every image, and what went wrong.
+//! Runs mmdebstrap: defines the content of every image, and explains failures.
 
 use std::fs;
 use std::io;
@@ -12,8 +12,8 @@ use super::error::{ImageError, cache_error};
 use super::scratch::{OPEN, Scratch, open_folder};
 use crate::platform::process;
 
-/// Packages of every image: an init system, a network, a way to get more, and to
-/// get it without waiting for the disk.
+/// Packages of every image: an init system, a network, and the means to install more
+/// without waiting for the disk.
 pub(super) const PACKAGES: [&str; 7] = [
     "systemd",
     "systemd-sysv",
@@ -24,10 +24,10 @@ pub(super) const PACKAGES: [&str; 7] = [
     "eatmydata",
 ];
 
-/// Options of dpkg, set before it begins. Set by `--dpkgopt`, mmdebstrap would
-/// filter each archive by a program of its own, which takes longer than all
-/// else. What is incomplete when the machine goes down is thrown away, so the
-/// disk is not waited for.
+/// Options of dpkg, set before it begins. With `--dpkgopt`, mmdebstrap would filter each
+/// archive through a separate program, which takes longer than everything else. An
+/// incomplete image is discarded after a power failure, so dpkg does not wait for the
+/// disk.
 pub(super) const SETUP: &str = r#"
 set -eu
 mkdir -p "$1/etc/dpkg/dpkg.cfg.d"
@@ -39,8 +39,8 @@ force-unsafe-io
 END
 "#;
 
-/// What is done in the new root (`$1`) before it is packed. A database child
-/// has no consoles, no timers and no modules to load.
+/// Runs in the new root (`$1`) before it is packed. A database child has no consoles, no
+/// timers and no modules to load.
 pub(super) const CUSTOMIZE: &str = r#"
 set -eu
 root="$1"
@@ -55,8 +55,7 @@ rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
 rm -rf "$root"/usr/share/man/* "$root"/usr/share/doc/* "$root"/usr/share/locale/*
 "#;
 
-/// Builds in memory where there is plenty of it; a tree that is too large for
-/// that is built on the disk.
+/// Builds in memory if there is enough; a tree that does not fit is built on the disk.
 pub(super) async fn bootstrap(
     image: &BaseImage,
     work: &Path,
@@ -84,7 +83,7 @@ pub(super) async fn bootstrap(
     }
 }
 
-/// What a failed one wrote is the inner error.
+/// Runs it once; the inner error contains the output of a failure.
 async fn run_mmdebstrap(
     image: &BaseImage,
     work: &Path,
@@ -130,7 +129,7 @@ async fn run_mmdebstrap(
     ended.map_err(|error| cache_error(image, "run", Path::new("mmdebstrap"), error))
 }
 
-/// Why an image was not built, by what was written.
+/// Explains a failed build by its output.
 fn why(image: &BaseImage, text: &str) -> ImageError {
     if text.contains("is expired") || text.contains("is not valid yet") {
         ImageError::Expired {
@@ -149,7 +148,7 @@ fn why(image: &BaseImage, text: &str) -> ImageError {
     }
 }
 
-/// Waits for the end of a program; what it wrote is the error of a failed one.
+/// Waits for a program to end; the error of a failed one contains its output.
 async fn collect(child: &mut Child) -> io::Result<Result<(), String>> {
     use tokio::io::AsyncReadExt;
     let mut stdout = child.stdout.take();
@@ -184,7 +183,7 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(12)..].join("\n")
 }
 
-/// Ends a program and all that it started when it is dropped before its end.
+/// Ends a program and its children if it is dropped early.
 struct Group(Child);
 
 impl Drop for Group {

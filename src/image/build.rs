@@ -1,4 +1,4 @@
-//! Building a base image with mmdebstrap, once a key.
+//! Builds a base image with mmdebstrap, once per key.
 
 use std::fmt;
 use std::fs;
@@ -16,25 +16,24 @@ use super::mirror::{Mirror, machine_checks_dates, machine_mirror};
 use super::store::KeyedLocks;
 use crate::engine::SplitImage;
 
-/// Raised whenever what is put into an image changes, so that older ones are
-/// not taken for it.
+/// Increased whenever the content of images changes, so that older ones are not reused.
 const RECIPE: u32 = 2;
 
-/// What a base image is made of.
+/// The specification of a base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseImage {
     /// A Debian suite, such as `bookworm`.
     pub suite: String,
-    /// Packages beside those that every image has.
+    /// Packages in addition to those of every image.
     pub packages: Vec<String>,
-    /// Another archive than the machine's own.
+    /// An archive other than the machine's own.
     pub mirror: Option<String>,
-    /// Whether an archive whose `Valid-Until` is past is refused; as on this
-    /// machine where it is not said.
+    /// Whether an archive whose `Valid-Until` is past is rejected; by default as on this
+    /// machine.
     pub check_valid_until: Option<bool>,
 }
 
-/// Builds images into a cache, as many at once as there are processors.
+/// Builds images into a cache, at most one per processor at once.
 #[derive(Clone)]
 pub struct Builder {
     folder: PathBuf,
@@ -43,12 +42,12 @@ pub struct Builder {
     listener: Arc<dyn Fn(Building) + Send + Sync>,
 }
 
-/// What a builder tells of an image, by its name.
+/// What a builder reports of an image, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Building {
-    /// It is not in the cache, so it is being built.
+    /// It is not in the cache, so its build has started.
     Started(String),
-    /// It is there.
+    /// It is available.
     Finished(String),
 }
 
@@ -72,7 +71,7 @@ impl Builder {
         }
     }
 
-    /// The same builder, which tells of what it builds.
+    /// The same builder, which reports its builds to a listener.
     pub fn telling(self, listener: impl Fn(Building) + Send + Sync + 'static) -> Self {
         Builder {
             listener: Arc::new(listener),
@@ -82,8 +81,7 @@ impl Builder {
 
     /// The image, from the cache or built now (some 30 s and 300 MB of disk).
     ///
-    /// # Errors
-    /// [`ImageError`]; nothing incomplete is taken for an image later.
+    /// # Errors [`ImageError`]; an incomplete image is never reused.
     pub async fn ensure(&self, image: &BaseImage) -> Result<SplitImage, ImageError> {
         let key = image.key();
         let lock = self.locks.of(&key);
@@ -105,14 +103,14 @@ impl Builder {
         Ok(files)
     }
 
-    /// Begins to build images that will be asked for, in this order. Dropping
-    /// what is returned ends that.
+    /// Starts to build images in this order before they are needed. Dropping the result
+    /// ends that.
     pub fn prefetch(&self, images: Vec<BaseImage>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for image in images {
             let builder = self.clone();
             tasks.spawn(async move {
-                // Whoever asks for it gets the error.
+                // The task that needs the image gets the error.
                 if let Err(error) = builder.ensure(&image).await {
                     tracing::debug!(%error, "an image could not be built ahead");
                 }
@@ -123,8 +121,7 @@ impl Builder {
 
     /// Removes all images.
     ///
-    /// # Errors
-    /// As of the file system; an absent cache is fine.
+    /// # Errors As of the file system; the cache may be absent.
     pub fn clear(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -132,7 +129,7 @@ impl Builder {
         }
     }
 
-    /// The work folders of builders that are no longer there.
+    /// The work folders of builders that have ended.
     pub fn abandoned(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let is_abandoned = |path: &PathBuf| {
@@ -163,7 +160,7 @@ impl BaseImage {
         format!("debian:{}", self.suite)
     }
 
-    /// Its name, with the packages that make it another one.
+    /// Its name, with the packages that distinguish it.
     fn title(&self) -> String {
         match self.packages.as_slice() {
             [] => self.name(),
@@ -187,8 +184,8 @@ impl BaseImage {
         self.check_valid_until.unwrap_or_else(machine_checks_dates)
     }
 
-    /// Names all that goes into the image; its files and its property
-    /// `dbmatrix.key` carry it.
+    /// Identifies all inputs of the image; its files and its property `dbmatrix.key`
+    /// contain it.
     pub(super) fn key(&self) -> String {
         self.key_of(&self.sources(), self.checks_dates())
     }
@@ -219,7 +216,7 @@ impl BaseImage {
     }
 }
 
-/// A folder in which one image is made; gone when the making ends, however.
+/// A folder in which one image is made; it is removed when the build ends for any reason.
 struct Work {
     folder: PathBuf,
 }
@@ -239,8 +236,8 @@ impl Work {
         self.folder.join("metadata.tar")
     }
 
-    /// Moves the files to their places; the root file system last, so that an
-    /// image is whole where both are there.
+    /// Moves the files into place, the root file system last, so that an image with both
+    /// files is complete.
     fn finish(self, image: &BaseImage, files: &SplitImage) -> Result<(), ImageError> {
         for (from, to) in [
             (self.metadata(), &files.metadata),

@@ -1,5 +1,5 @@
-//! What of an image's origin makes another container. All fields are named here, so
-//! that a new one is not forgotten.
+//! The parts of an image's origin that distinguish containers. All fields are named here,
+//! so that a new one is not forgotten.
 
 use super::build::BaseImage;
 use super::store::ImageOrigin;

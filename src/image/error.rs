@@ -1,4 +1,4 @@
-//! Why a base image is not there.
+//! Why a base image is not available.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,35 +7,35 @@ use thiserror::Error;
 
 use super::BaseImage;
 
-/// Why an image is not there.
+/// Why an image is not available.
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// A file or a folder of the cache.
     #[error("could not build image `{image}`: {subject} `{}`: {source}", path.display())]
     Cache {
-        /// Which image.
+        /// The image.
         image: String,
-        /// What was being done.
+        /// The attempted operation.
         subject: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
-    /// The archive is older than it says it is good for.
+    /// The archive has expired.
     #[error(
         "could not build image `{image}`: the mirror's release file has expired; if it is a frozen or archived mirror, say so in the matrix file: `[[image]]` with `name = \"{image}\"` and `check-valid-until = false` (signatures are still checked)"
     )]
     Expired {
-        /// Which image.
+        /// The image.
         image: String,
     },
-    /// A package is not there.
+    /// A package does not exist.
     #[error(
         "could not build image `{image}`: its mirror carries no package `{package}`; choose another image (a nest needs Debian 13 or later)"
     )]
     NoPackage {
-        /// Which image.
+        /// The image.
         image: String,
         /// The package.
         package: String,
@@ -43,7 +43,7 @@ pub enum ImageError {
     /// mmdebstrap ended with an error.
     #[error("could not build image `{image}`: mmdebstrap failed:\n{output}")]
     Failed {
-        /// Which image.
+        /// The image.
         image: String,
         /// The end of its output.
         output: String,

@@ -8,13 +8,13 @@ use std::sync::OnceLock;
 /// Addresses of a Debian archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Mirror {
-    /// The main archive; `None` where the builder's default is to be taken.
+    /// The main archive; `None` for the builder's default.
     pub(super) archive: Option<String>,
     /// Security updates of released suites.
     pub(super) security: Option<String>,
 }
 
-/// A suite of a Debian archive, as apt asks for it.
+/// A suite of a Debian archive, as apt requests it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Archive {
     /// Its address.
@@ -23,8 +23,8 @@ pub struct Archive {
     pub suite: String,
 }
 
-/// The archives from which an image of `suite` is built, where the matrix names
-/// no other mirror; none where it is the builder that knows.
+/// The archives for an image of `suite`, unless the matrix names another mirror; empty if
+/// only the builder knows them.
 pub fn archives(suite: &str) -> Vec<Archive> {
     let lines = machine_mirror().sources(suite);
     let archive = |line: &String| {
@@ -37,12 +37,11 @@ pub fn archives(suite: &str) -> Vec<Archive> {
     lines.iter().filter_map(archive).collect()
 }
 
-/// Suites that have a security archive: those that Debian has released.
+/// Suites with a security archive: those that Debian has released.
 const RELEASED: [&str; 4] = ["bullseye", "bookworm", "trixie", "stable"];
 
 impl Mirror {
-    /// The lines of a `sources.list` for `suite`; empty where the builder's
-    /// default is to be taken.
+    /// The lines of a `sources.list` for `suite`; empty for the builder's default.
     pub(super) fn sources(&self, suite: &str) -> Vec<String> {
         let Some(archive) = &self.archive else {
             return Vec::new();
@@ -57,7 +56,7 @@ impl Mirror {
     }
 }
 
-/// The mirror that apt on this machine uses, where the machine runs Debian.
+/// The mirror that apt on this machine uses, if the machine runs Debian.
 pub(super) fn machine_mirror() -> &'static Mirror {
     static FOUND: OnceLock<Mirror> = OnceLock::new();
     FOUND.get_or_init(read_machine_mirror)
@@ -98,7 +97,7 @@ fn read_machine_mirror() -> Mirror {
     mirror
 }
 
-/// Whether apt on this machine refuses an archive whose `Valid-Until` is past.
+/// Whether apt on this machine rejects an archive whose `Valid-Until` is past.
 pub fn machine_checks_dates() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(ask_apt_for_dates)
@@ -120,9 +119,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Takes the addresses over if this is Debian's own archive: some vendors
-    /// name their suites after Debian's, and none has a component `main` with
-    /// a path that ends in `debian`.
+    /// Uses the addresses if this is Debian's own archive: some vendors name their suites
+    /// after Debian's, but none has a component `main` with a path that ends in `debian`.
     fn note_in(&self, mirror: &mut Mirror) {
         let Some(uri) = self.uris.iter().find(|uri| uri.starts_with("http")) else {
             return;

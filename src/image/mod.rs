@@ -1,7 +1,7 @@
-//! Base images: built from a Debian mirror, cached by a key of what went in.
+//! Base images: built from a Debian mirror, cached by a key of their inputs.
 //!
-//! Knows mmdebstrap and the files of a split image, and how an engine comes by
-//! one. Knows nothing of nests and servers.
+//! Knows mmdebstrap, the files of a split image, and how an engine obtains one. Knows
+//! nothing of nests and servers.
 
 mod bootstrap;
 mod build;
@@ -22,7 +22,7 @@ pub use store::{ImageOrigin, ImageStore, StoreError};
 
 use std::path::PathBuf;
 
-/// Where built images are kept: the system's cache for root, else the user's.
+/// The folder of built images: the system's cache for root, else the user's.
 pub fn cache_folder() -> PathBuf {
     if crate::platform::user::is_root() {
         return PathBuf::from("/var/cache/dbmatrix");

@@ -1,8 +1,7 @@
-//! Whether archives are reached from here.
+//! Checks whether archives are reachable from this machine.
 //!
-//! apt is asked, so that its proxies and certificates count: it fetches the
-//! release file of each suite, into a folder that is gone afterwards. Nothing
-//! else is sent anywhere.
+//! The check uses apt, so that its proxies and certificates apply: apt fetches the
+//! release file of each suite into a temporary folder. Nothing else is sent anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,25 +15,24 @@ use tokio::time::timeout;
 use super::Archive;
 
 const HELPER: &str = "/usr/lib/apt/apt-helper";
-/// All are asked at once.
+/// All archives are checked at once.
 const LIMIT: Duration = Duration::from_secs(6);
 
-/// How an archive answered.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Its release file is there, and good until then.
+    /// Its release file exists and is valid until then.
     Reached {
-        /// As far as the file says.
+        /// If the file says so.
         until: Option<SystemTime>,
     },
-    /// Why not.
+    /// The reason.
     Unreached(String),
 }
 
-/// Asks all archives at once.
+/// Checks all archives at once.
 ///
-/// # Errors
-/// Says why none could be asked.
+/// # Errors Why none could be checked.
 pub async fn ask_all(all: BTreeSet<Archive>) -> Result<BTreeMap<Archive, Answer>, String> {
     if !Path::new(HELPER).exists() {
         return Err("this machine has no apt to ask".to_owned());
@@ -64,8 +62,8 @@ async fn ask(archive: &Archive, file: &Path) -> Answer {
         .args(["download-file", &url])
         .arg(file)
         .env("LC_ALL", "C")
-        // A name server that is asked so much at once may drop a question, and
-        // is asked again after 5 s where nothing else is said (resolv.conf(5)).
+        // A name server may drop some of many concurrent questions; by default the
+        // resolver repeats one only after 5 s (resolv.conf(5)).
         .env("RES_OPTIONS", "timeout:1 attempts:4")
         .stdin(Stdio::null())
         .kill_on_drop(true);
@@ -84,7 +82,7 @@ async fn ask(archive: &Archive, file: &Path) -> Answer {
     }
 }
 
-/// What apt says of a file that it could not fetch, without the address.
+/// apt's message about a file that it could not fetch, without the address.
 pub fn fetch_failure(errors: &str, url: &str) -> String {
     let told = errors.lines().find_map(|line| line.strip_prefix("E: "));
     let told = told.unwrap_or("apt failed");

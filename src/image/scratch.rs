@@ -1,4 +1,4 @@
-//! Where an image is unpacked while it is made.
+//! Temporary storage for building an image.
 
 use std::fs;
 use std::io;
@@ -9,21 +9,21 @@ use tokio::process::Command;
 
 use crate::platform::{file, user};
 
-/// Memory that must be there for a build in memory, in KiB: of its tree, of that
-/// of another build at the same time, and of all else on the machine.
+/// Memory that a build in memory requires, in KiB: for its tree, for another build at the
+/// same time, and for everything else on the machine.
 const PLENTY: u64 = 4 << 20;
 
-/// Runs the program in a mount namespace of its own, in which `$TMPDIR` is in
-/// memory: a package manager waits for each of its small files to be on the
-/// disk, which takes half of all the time there. The mount ends with it.
+/// Runs the program in its own mount namespace, in which `$TMPDIR` is in memory:
+/// otherwise a package manager waits until each of its small files is on the disk, which
+/// takes half of the time. The mount ends with the program.
 const IN_MEMORY: &str =
     r#"mount -t tmpfs -o size=3g,mode=0755 dbmatrix-image "$TMPDIR"; exec "$0" "$@""#;
 
-/// Where who is not root unpacks.
+/// Where users other than root unpack.
 pub(super) const OPEN: &str = "/var/tmp";
 
-/// A folder for who is not root: in a user namespace of theirs, their own folders
-/// are a stranger's (mmdebstrap(1), TMPDIR).
+/// A folder for users other than root: in their user namespace, their own folders belong
+/// to an unknown user (mmdebstrap(1), TMPDIR).
 pub(super) fn open_folder() -> io::Result<Option<TempDir>> {
     if user::is_root() {
         return Ok(None);
@@ -34,17 +34,17 @@ pub(super) fn open_folder() -> io::Result<Option<TempDir>> {
     folder.map(Some)
 }
 
-/// Where temporary files are.
+/// Location of temporary files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scratch {
-    /// In memory, and gone with the program.
+    /// In memory, and removed with the program.
     Memory,
-    /// In a folder below the work's.
+    /// In a folder below the work folder.
     Disk,
 }
 
 impl Scratch {
-    /// In memory where there is plenty of it.
+    /// In memory if there is enough of it.
     pub(super) fn fitting() -> Self {
         let has_plenty = available_memory().is_some_and(|kib| kib >= PLENTY);
         match user::is_root() && has_plenty {
@@ -53,7 +53,7 @@ impl Scratch {
         }
     }
 
-    /// A program with its temporary files there.
+    /// A program with its temporary files at this location.
     pub(super) fn command(self, program: &str, work: &Path) -> Command {
         let folder = work.join("scratch");
         let has_folder = fs::create_dir_all(&folder).is_ok();

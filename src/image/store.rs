@@ -1,4 +1,4 @@
-//! Images in an engine: found by key, else built and imported, once each.
+//! Images in an engine: found by key, or else built and imported once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use super::build::{BaseImage, Builder};
 use super::error::ImageError;
 use crate::engine::{Engine, EngineError, ImageSource};
 
-/// Property of an imported image that holds the key of what went in.
+/// Property of an imported image that holds the key of its inputs.
 const KEY: &str = "dbmatrix.key";
 
 /// Where a container's image comes from.
@@ -22,14 +22,14 @@ pub enum ImageOrigin {
     Server {
         /// The server's address.
         server: String,
-        /// Such as `debian/12`.
+        /// Its alias, such as `debian/12`.
         alias: String,
     },
 }
 
 impl ImageOrigin {
-    /// For people, and enough to know whether it is the same: its name, and the
-    /// key of what goes into it or the server that it comes from.
+    /// A human-readable title that identifies it: its name, and the key of its inputs or
+    /// the server that it comes from.
     pub fn title(&self) -> String {
         match self {
             ImageOrigin::Built(image) => format!("{} ({})", image.name(), image.key()),
@@ -38,7 +38,7 @@ impl ImageOrigin {
     }
 }
 
-/// Why an image could not be provided.
+/// Why an image is not available.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// It could not be built.
@@ -49,7 +49,7 @@ pub enum StoreError {
     Engine(#[from] EngineError),
 }
 
-/// The images of one engine. Many tasks may ask for the same one at once.
+/// The images of one engine. Many tasks may request the same one at once.
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     engine: Engine,
@@ -67,7 +67,7 @@ impl ImageStore {
         }
     }
 
-    /// The image, as a new container names it.
+    /// The image, in the form that a new container refers to.
     pub async fn provide(&self, origin: &ImageOrigin) -> Result<ImageSource, StoreError> {
         let image = match origin {
             ImageOrigin::Built(image) => image,
@@ -94,7 +94,7 @@ impl ImageStore {
     }
 }
 
-/// One lock a key, made when it is first asked for.
+/// One lock per key, created on first use.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyedLocks(Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>);
 

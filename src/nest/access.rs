@@ -1,5 +1,5 @@
-//! How the host reaches a nest's children: by a route, or through proxies of the
-//! host's engine on loopback, which need no privilege.
+//! How the host reaches a nest's children: by a route, or through proxies of the host's
+//! engine on loopback, which need no privilege.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -25,11 +25,11 @@ pub enum Access {
 }
 
 impl Access {
-    /// Its words in a matrix file.
+    /// The words for it in a matrix file.
     pub const WORDS: [(&'static str, Access); 2] =
         [("route", Access::Route), ("proxy", Access::Proxy)];
 
-    /// Its word.
+    /// Its word in a matrix file.
     pub fn word(self) -> &'static str {
         match self {
             Access::Route => "route",
@@ -50,12 +50,12 @@ impl Access {
 pub struct Endpoint {
     /// What to connect to.
     pub address: SocketAddr,
-    /// What has to hold before something is sent there.
+    /// The check that is made before data is sent there.
     pub reach: Reach,
 }
 
 impl Nest {
-    /// Makes sure of the route, where the children are reached by one.
+    /// Ensures the route, if the children are reached by one.
     ///
     /// # Errors
     /// As of [`Routes::ensure`].
@@ -83,8 +83,8 @@ impl Nest {
         self.access == Access::Proxy || is_set.await.unwrap_or(false)
     }
 
-    /// Removes what the other way to the children is made of. A route that this
-    /// user may not remove leads to its nest all the same.
+    /// Removes the objects of the other kind of access. A route that this user may not
+    /// remove does no harm: it still leads to the nest.
     ///
     /// # Errors
     /// As of the host's engine.
@@ -101,7 +101,7 @@ impl Nest {
         }
     }
 
-    /// The address that servers see their user come from.
+    /// The address from which servers see their user connect.
     ///
     /// # Errors
     /// As of [`crate::route::Guard::check`].
@@ -112,8 +112,7 @@ impl Nest {
         }
     }
 
-    /// Where `port` of the child at `child` is reached. A proxy that is missing
-    /// is made.
+    /// Returns where `port` of the child at `child` is reached; creates a missing proxy.
     ///
     /// # Errors
     /// As of the host's engine.
@@ -134,14 +133,14 @@ impl Nest {
     }
 }
 
-/// Ports below those that Linux gives to whoever asks for any
-/// (`ip_local_port_range`), so that none of them is in the way later.
+/// Ports below those that Linux assigns automatically (`ip_local_port_range`), so that an
+/// assigned port never conflicts with them.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
-/// Somebody else may take a port between the look and its use.
+/// Another process may take a port between the check and its use.
 const ATTEMPTS: u16 = 8;
 const PREFIX: &str = "dbmatrix-port-";
 
-/// The proxies of a nest, which its container has as devices.
+/// The proxies of a nest, which are devices of its container.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies(Arc<Mutex<BTreeMap<SocketAddr, Proxy>>>);
 
@@ -150,12 +149,12 @@ pub struct Proxies(Arc<Mutex<BTreeMap<SocketAddr, Proxy>>>);
 struct Proxy {
     /// The host's end.
     listen: SocketAddr,
-    /// Whether this process has seen that it is there.
+    /// Whether this process has checked that it works.
     is_checked: bool,
 }
 
 impl Proxies {
-    /// Those that a nest's container has.
+    /// Reads the proxies of a nest's container.
     pub fn read(nest: &Instance) -> Self {
         let all = nest.devices.iter().filter_map(|(name, device)| {
             name.starts_with(PREFIX).then_some(())?;
@@ -168,8 +167,7 @@ impl Proxies {
         Proxies(Arc::new(Mutex::new(all.collect())))
     }
 
-    /// Removes those that lead to none of `children`: the engine runs a program for
-    /// each.
+    /// Removes those that lead to none of `children`: the engine runs a process for each.
     pub(super) async fn keep(
         &self,
         host: &Engine,
@@ -186,7 +184,7 @@ impl Proxies {
         Ok(())
     }
 
-    /// The host's end of the proxy to a child's port.
+    /// Returns the host's end of the proxy to a child's port; creates it if necessary.
     async fn ensure(
         &self,
         host: &Engine,
@@ -203,7 +201,7 @@ impl Proxies {
                 proxy.is_checked = true;
                 return Ok(proxy.listen);
             }
-            // The engine does not start a proxy again that has ended.
+            // The engine does not restart a proxy that has ended.
             host.set_device(nest, &name, None).await?;
             known.remove(&to);
         }
@@ -211,7 +209,7 @@ impl Proxies {
         for from in free_ports(&format!("{nest}/{to}")).take(ATTEMPTS.into()) {
             let from = SocketAddr::from((Ipv4Addr::LOCALHOST, from));
             match host.add_device(nest, &name, &proxy(from, to)).await {
-                // Somebody else may have been sooner.
+                // Another process may have been faster.
                 Ok(device) => {
                     let from = address(&device, "listen").unwrap_or(from);
                     let proxy = Proxy {
@@ -236,8 +234,8 @@ impl Proxies {
     }
 }
 
-/// Removes proxies of a nest that does not run whose ports somebody else has
-/// taken meanwhile: with one of them it would not start. Returns the others.
+/// Removes the proxies of a stopped nest whose ports another process has taken in the
+/// meantime: the nest would not start with them. Returns the others.
 ///
 /// # Errors
 /// As of the host's engine.
@@ -288,8 +286,8 @@ fn is_taken(address: SocketAddr) -> bool {
     TcpListener::bind(address).is_err()
 }
 
-/// Ports that nobody listens on, in an order that depends on `seed` alone: a
-/// child has the same one as long as nobody else takes it.
+/// Free ports, in an order that depends only on `seed`: a child keeps its port as long as
+/// it stays free.
 fn free_ports(seed: &str) -> impl Iterator<Item = u16> {
     let digest = Sha256::digest(seed.as_bytes());
     let start = u16::from_be_bytes([digest[0], digest[1]]);

@@ -1,4 +1,4 @@
-//! Fixed addresses: no lease is waited for, and a restart changes nothing.
+//! Fixed addresses: containers do not wait for a lease, and a restart changes nothing.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use ipnet::Ipv4Net;
 use super::NestError;
 use crate::engine::Exec;
 
-/// The first addresses of a subnet: its gateway, and some for hand-made things.
+/// The first addresses of a subnet: its gateway, and some for manual use.
 const RESERVED: usize = 9;
 
-/// The lowest address of `subnet` that is not taken.
+/// The lowest free address of `subnet`.
 pub(super) fn free_address(subnet: Ipv4Net, taken: &[Ipv4Addr]) -> Result<Ipv4Addr, NestError> {
     subnet
         .hosts()
@@ -27,17 +27,17 @@ pub(super) fn gateway(subnet: Ipv4Net) -> Ipv4Addr {
     subnet.hosts().next().unwrap_or(subnet.addr())
 }
 
-/// Lets the container's runtime set the address before anything in there runs
-/// (lxc.container.conf(5)), so that neither a lease nor a unit is waited for.
-/// `eth0` is the first and only interface.
+/// Lets the container runtime set the address before anything runs in the container
+/// (lxc.container.conf(5)), so that nothing waits for a lease or a unit. `eth0` is the
+/// first and only interface.
 pub(super) fn fixed_address(address: Ipv4Addr, subnet: Ipv4Net) -> String {
     let gateway = gateway(subnet);
     let prefix = subnet.prefix_len();
     format!("lxc.net.0.ipv4.address = {address}/{prefix}\nlxc.net.0.ipv4.gateway = {gateway}")
 }
 
-/// Waits until a container has booted, so that nothing of it is cleared away
-/// while it is used, and names the gateway as its name server, once and for all.
+/// Waits until a container has booted, so that boot does not remove files in use, and
+/// sets the gateway as its name server permanently.
 pub(super) fn first_steps(subnet: Ipv4Net) -> Exec {
     const SCRIPT: &str = r#"
         timeout 60 systemctl is-system-running --wait > /dev/null 2>&1 || true
@@ -49,7 +49,7 @@ pub(super) fn first_steps(subnet: Ipv4Net) -> Exec {
         .limit(Duration::from_secs(90))
 }
 
-/// Keeps an image's own systemd-networkd, where it has one, away from `eth0`.
+/// Keeps an image's own systemd-networkd, if it has one, away from `eth0`.
 pub(super) const UNMANAGED: &str = "/etc/systemd/network/05-dbmatrix.network";
 pub(super) const UNMANAGED_TEXT: &str = "[Match]\nName=eth0\n\n[Link]\nUnmanaged=yes\n";
 

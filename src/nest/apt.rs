@@ -1,7 +1,7 @@
-//! Downloaded packages, kept for the next child of the same suite.
+//! Keeps downloaded packages for the next child of the same suite.
 //!
-//! A volume a suite in the nest's pool, which a container has only while its
-//! server is installed.
+//! One volume per suite in the nest's pool. A container has it only while its server is
+//! being installed.
 
 use super::NestError;
 use crate::engine::{Config, Engine, config};
@@ -9,13 +9,12 @@ use crate::image::ImageOrigin;
 
 use super::inner::POOL;
 
-/// Where the volume is in a container.
+/// Mount point of the volume in a container.
 pub const PACKAGE_CACHE: &str = "/var/cache/dbmatrix";
 const DEVICE: &str = "packages";
 const PREFIX: &str = "packages-";
 
-/// The device of a container that is made of `image`; the volume is made where
-/// there is none.
+/// The device for a container made of `image`; creates the volume if it does not exist.
 pub(super) async fn device(
     engine: &Engine,
     image: &ImageOrigin,
@@ -31,12 +30,12 @@ pub(super) async fn device(
     Ok((DEVICE.to_owned(), device))
 }
 
-/// Takes the volume away from a container.
+/// Detaches the volume from a container.
 pub(super) async fn detach(engine: &Engine, container: &str) -> Result<(), NestError> {
     Ok(engine.set_device(container, DEVICE, None).await?)
 }
 
-/// Removes all volumes. Nobody may be installing anything.
+/// Removes all volumes. No installation may be in progress.
 pub(super) async fn clear(engine: &Engine) -> Result<(), NestError> {
     for volume in engine.volumes(POOL).await? {
         if volume.starts_with(PREFIX) {

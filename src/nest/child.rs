@@ -1,5 +1,4 @@
-//! Child containers: made from an image or as a copy, each with an address of
-//! its own.
+//! Child containers: made from an image or as a copy, each with its own address.
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
@@ -18,52 +17,52 @@ use crate::engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance,
 use crate::image::{ImageOrigin, ImageStore, KeyedLocks};
 use crate::session::Secret;
 
-/// What a child is to be.
+/// The specification of a child.
 #[derive(Debug, Clone)]
 pub struct ChildSpec {
-    /// Its name, that of a container.
+    /// The name of its container.
     pub name: String,
     /// The flavour's name, for listings.
     pub flavour: String,
-    /// Hash of all that goes in; a child with another one is made anew.
+    /// Hash of all inputs; a child with another key is replaced.
     pub key: String,
     /// Its server, for listings, such as `mysql:9.7`.
     pub server: String,
     /// Its image.
     pub image: ImageOrigin,
-    /// The very packages that it must have, where that matters: a child with
-    /// others is made anew.
+    /// The exact packages that it must have, if they matter: a child with others is
+    /// replaced.
     pub packages: Option<String>,
-    /// The address that its server lets in, where it lets somebody in.
+    /// The address from which its server accepts logins, if it has a server.
     pub client: Option<Ipv4Addr>,
-    /// How somebody logs in to its server, where it has one.
+    /// The login to its server, if it has one.
     pub access: Option<ChildAccess>,
 }
 
-/// What is a child's own, and not its golden child's: who logs in, and how.
+/// What distinguishes a child from its golden child: its login.
 #[derive(Debug, Clone)]
 pub struct ChildAccess {
     /// The routed user's password.
     pub password: Secret,
-    /// The file by which the server knows it.
+    /// The file from which the server learns it.
     pub file: ChildFile,
 }
 
-/// A file of a container that is there and gets another content.
+/// An existing file of a container that receives new content.
 #[derive(Debug, Clone)]
 pub struct ChildFile {
-    /// Where it is.
+    /// Its path.
     pub path: &'static str,
-    /// The whole of it; it may hold a password.
+    /// Its complete content, which may include a password.
     pub content: Secret,
 }
 
-/// Whether a child was made now or before.
+/// Whether a child was made just now or earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Fresh from its image.
+    /// Just made from its image.
     New,
-    /// Whole since an earlier run.
+    /// Completed by an earlier run.
     Ready,
 }
 
@@ -72,27 +71,27 @@ pub enum Stage {
 pub struct Child {
     /// Its name.
     pub name: String,
-    /// The engine that it lives in.
+    /// The inner engine.
     pub engine: Engine,
     /// Its fixed address.
     pub address: Ipv4Addr,
-    /// The packages that make its server, as they were noted when it was whole.
+    /// The packages that make up its server, noted when it was completed.
     pub packages: String,
-    /// How somebody logs in to its server.
+    /// The login to its server.
     pub credentials: Credentials,
 }
 
-/// The children of one nest. A container that is made again under its name has
-/// its address again.
+/// The children of one nest. A container that is recreated under its name keeps its
+/// address.
 #[derive(Debug, Clone)]
 pub struct Children {
     pub(super) nest: Nest,
     images: ImageStore,
-    /// Addresses by container, also of those that are gone.
+    /// Addresses by container, including those of removed ones.
     addresses: Arc<Mutex<HashMap<String, Ipv4Addr>>>,
-    /// Flavours that came in files.
+    /// Flavours that were imported.
     imported: Arc<Mutex<HashSet<String>>>,
-    /// Which of a flavour's two containers is its own.
+    /// Which of a flavour's two containers is active.
     pub(super) slots: Slots,
     /// Golden children that are being made, by key.
     pub(super) making: KeyedLocks,
@@ -111,8 +110,8 @@ impl Children {
         }
     }
 
-    /// Makes sure of a child that is no copy, and that it runs. One that was
-    /// incomplete, or of something else, is made anew.
+    /// Ensures a child that is not a copy, and starts it. An incomplete child or one with
+    /// another key is replaced.
     pub async fn ensure(&self, spec: &ChildSpec) -> Result<(Child, Stage), NestError> {
         let engine = &self.nest.engine;
         match engine.instance(&spec.name).await? {
@@ -128,8 +127,8 @@ impl Children {
         }
     }
 
-    /// Removes what a run that was killed has left incomplete or behind, and notes
-    /// what is there. Nobody else may be at work in the nest.
+    /// Removes what killed runs left, and notes what exists. No other process may use the
+    /// nest.
     pub async fn sweep(&self) -> Result<(), NestError> {
         let mut addresses = self.addresses.lock().await;
         let mut known = HashMap::new();
@@ -169,8 +168,7 @@ impl Children {
         Ok(())
     }
 
-    /// Fails where a flavour of that name came in a file: people would take one
-    /// for the other.
+    /// Fails if a flavour of that name was imported: users would confuse the two.
     ///
     /// # Errors
     /// [`NestError::Imported`].
@@ -183,7 +181,7 @@ impl Children {
         }
     }
 
-    /// Removes a child that was not fully made; one that was stays.
+    /// Removes a child that is incomplete; a complete one stays.
     pub async fn remove_incomplete(&self, name: &str) -> Result<(), NestError> {
         match self.nest.engine.instance(name).await? {
             Some(child) if Meant::Incomplete.is(&child) => {
@@ -193,13 +191,13 @@ impl Children {
         }
     }
 
-    /// Notes that everything is installed in a child that is no copy.
+    /// Notes that a child that is not a copy is fully installed.
     pub async fn finish(&self, child: &Child) -> Result<(), NestError> {
         apt::detach(&self.nest.engine, &child.name).await?;
         self.mark_ready(child).await
     }
 
-    /// Notes that a child is whole.
+    /// Marks a child as complete.
     pub async fn mark_ready(&self, child: &Child) -> Result<(), NestError> {
         let engine = &self.nest.engine;
         engine
@@ -208,11 +206,11 @@ impl Children {
         Ok(())
     }
 
-    /// Makes a container from its image, under `name`, and starts it.
+    /// Makes a container from its image as `name`, and starts it.
     pub(super) async fn make(&self, name: &str, spec: &ChildSpec) -> Result<Child, NestError> {
         let image = self.images.provide(&spec.image).await?;
         let client = spec.client.map(|client| client.to_string());
-        // No flavour's name has a blank.
+        // Flavour names contain no blanks.
         let password = self.nest.password_of(&format!("golden {}", spec.key));
         let noted = config([
             (key::STAGE, "making"),
@@ -228,7 +226,7 @@ impl Children {
         Ok(child)
     }
 
-    /// Makes a container with an address of its own; it is not started.
+    /// Makes a container with its own address; does not start it.
     pub(super) async fn create(
         &self,
         name: &str,
@@ -240,7 +238,7 @@ impl Children {
         create_at(&self.nest, name, address, image, noted, devices).await
     }
 
-    /// The address that a container has or had, else one that none has.
+    /// The address that a container has or had, or else a free one.
     async fn address_of(&self, name: &str) -> Result<Ipv4Addr, NestError> {
         let mut known = self.addresses.lock().await;
         if let Some(address) = known.get(name) {
@@ -270,7 +268,7 @@ impl Child {
     }
 }
 
-/// Makes a container that has an address; it is not started.
+/// Makes a container at a given address; does not start it.
 pub(super) async fn create_at(
     nest: &Nest,
     name: &str,
@@ -303,7 +301,7 @@ pub(super) async fn create_at(
     })
 }
 
-/// Whether a container is whole and what `spec` asks for.
+/// Whether a container is complete and matches `spec`.
 pub(super) fn fits(found: &Instance, spec: &ChildSpec) -> bool {
     let has = |key: &str, wanted: &String| found.config.get(key) == Some(wanted);
     let client = spec.client.map(|client| client.to_string());

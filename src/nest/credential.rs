@@ -1,8 +1,9 @@
-//! How somebody logs in to a child's server: a password a flavour, and the
-//! certificate that was pinned when the server was made.
+//! The credentials for a child's server: one password per flavour, and the certificate
+//! that was pinned when the server was made.
 //!
-//! A nest keeps one secret, of which each flavour's password is made: it stays the
-//! same when the flavour's container is made anew, and tells nothing of another's.
+//! A nest keeps one secret, from which each flavour's password is derived: it stays the
+//! same when the flavour's container is remade, and reveals nothing about other
+//! passwords.
 
 use sha2::{Digest, Sha256};
 
@@ -10,10 +11,10 @@ use super::{Nest, key};
 use crate::engine::{Config, Instance, config};
 use crate::session::{Secret, TlsPolicy};
 
-/// Notes that a server spoke no TLS when it was made.
+/// Notes that a server did not support TLS when it was made.
 const PLAIN: &str = "plain";
 
-/// What a login to a child's server takes.
+/// The credentials for a login to a child's server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The routed user's password.
@@ -23,13 +24,13 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Those noted on a child. One made by a version that noted none has its nest's
-    /// password, and no certificate.
+    /// Reads the credentials of a child. One made by a version that noted none has its
+    /// nest's password and no certificate.
     pub(super) fn read(nest: &Nest, child: &Instance) -> Self {
         Self::of_config(nest, &child.config)
     }
 
-    /// As [`Credentials::read`], by the keys of a container.
+    /// Like [`Credentials::read`], from the keys of a container.
     pub(super) fn of_config(nest: &Nest, noted: &Config) -> Self {
         let noted = |key: &str| noted.get(key).filter(|value| !value.is_empty());
         let password = noted(key::PASSWORD).map(|password| Secret::new(password));
@@ -44,7 +45,7 @@ impl Credentials {
         }
     }
 
-    /// Keys of a container that note them.
+    /// The keys of a container that store them.
     pub(super) fn noted(&self) -> Config {
         let tls = match &self.tls {
             TlsPolicy::Offered => "",

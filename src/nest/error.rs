@@ -6,10 +6,10 @@ use crate::engine::EngineError;
 use crate::image::StoreError;
 use crate::route::RouteError;
 
-/// A nest or a child that is not there.
+/// Why a nest or a child is not available.
 #[derive(Debug, Error)]
 pub enum NestError {
-    /// Another user's.
+    /// It belongs to another user.
     #[error(
         "nest `{name}` was made by another user: `{}` may not be used; run the same command with sudo, or make a nest of your own by `--project`",
         .socket.display()
@@ -17,7 +17,7 @@ pub enum NestError {
     Socket {
         /// The nest.
         name: String,
-        /// Where its engine is reached.
+        /// The socket of its engine.
         socket: std::path::PathBuf,
     },
     /// A request to one of the two engines.
@@ -40,14 +40,14 @@ pub enum NestError {
     /// A step in the container failed.
     #[error("could not {step} in `{name}`:\n{output}")]
     Step {
-        /// What was being done.
+        /// The attempted operation.
         step: &'static str,
         /// The container.
         name: String,
         /// The end of its output.
         output: String,
     },
-    /// A flavour of that name is there.
+    /// A flavour of that name already exists.
     #[error(
         "nest `{nest}` has a flavour `{flavour}`; give this one another name by `--name`, or another nest by `--nest`"
     )]
@@ -57,13 +57,13 @@ pub enum NestError {
         /// The name.
         flavour: String,
     },
-    /// A container of that name is there.
+    /// A container of that name already exists.
     #[error("that engine has a container `{name}`; give this one another name by `--name`")]
     There {
         /// The name.
         name: String,
     },
-    /// A container of that name is somebody else's.
+    /// A container of that name was not made by dbmatrix.
     #[error(
         "container `{name}` is there and was not made by dbmatrix: it stays as it is; rename it, or give the nest another `name`"
     )]
@@ -71,7 +71,7 @@ pub enum NestError {
         /// The name.
         name: String,
     },
-    /// What stands in the way of a flavour of a matrix.
+    /// Conflicts with a flavour of a matrix.
     #[error(
         "nest `{nest}` has one of that name that was imported; give this one another `name` in the matrix, or the matrix another nest"
     )]
@@ -79,14 +79,14 @@ pub enum NestError {
         /// The nest.
         nest: String,
     },
-    /// A container of that name is another one than is to go.
+    /// A container of that name is not the one to be removed.
     #[error(
         "container `{name}` of the nest is not {meant}, by its own keys: it stays as it is; rename it, or `dbmatrix down` and another run make the nest anew"
     )]
     NotMeant {
         /// The name.
         name: String,
-        /// What was to be removed under it.
+        /// What was to be removed.
         meant: String,
     },
     /// The nest was made with settings that cannot be changed in place.
@@ -97,7 +97,7 @@ pub enum NestError {
         /// The nest.
         name: String,
     },
-    /// It was made by a newer dbmatrix.
+    /// A newer dbmatrix made it.
     #[error(
         "nest `{name}` was made by a newer dbmatrix (its keys have schema {found}, this one knows up to {known}); use that one, or remove the nest with `dbmatrix down`"
     )]
@@ -116,27 +116,27 @@ pub enum NestError {
     InnerEngine {
         /// The nest.
         name: String,
-        /// How long was waited.
+        /// How long dbmatrix waited.
         seconds: u64,
     },
     /// A file of this machine.
     #[error("could not {step}: {source}")]
     File {
-        /// What was being done.
+        /// The attempted operation.
         step: &'static str,
-        /// The system's own words.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// What a container carries of itself cannot be read.
+    /// A setting that a container stores is invalid.
     #[error(
         "`{key}` of container `{name}` is `{found}`; `dbmatrix down` and another run make it anew"
     )]
     Record {
         /// The container.
         name: String,
-        /// Which setting.
+        /// The setting.
         key: &'static str,
-        /// What it holds.
+        /// Its value.
         found: String,
     },
 }

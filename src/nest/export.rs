@@ -1,8 +1,8 @@
-//! A flavour's child as one file, for another nest or another engine.
+//! Exports a flavour's child as one file, for another nest or another engine.
 //!
-//! What is packed is a copy: the server is at rest while that is made, and not
-//! while it is packed and read. The copy has no address and counts as incomplete,
-//! here as well as where it arrives.
+//! The file contains a copy: the server is quiesced while the copy is made, but not while
+//! it is packed and read. The copy has no address and counts as incomplete, both here and
+//! at its destination.
 
 use super::outer::{RUNTIME, is_ready};
 use super::{Located, NestError, SnapshotConsistency, UpkeepError, key};
@@ -11,27 +11,26 @@ use crate::engine::{
 };
 use crate::name;
 
-/// The file's name in the engine; each copy has but one.
+/// The file's name in the engine; each copy has only one.
 const BACKUP: &str = "export";
 
-/// A child that is to leave its nest. Nothing of it is left in the nest after
-/// [`ExportSession::remove`].
+/// A child that is being exported. [`ExportSession::remove`] removes all of it from the
+/// nest.
 #[derive(Debug)]
 pub struct ExportSession {
     engine: Engine,
     container: String,
     mark: String,
-    /// Packing, as long as it goes on.
+    /// The packing operation, while it runs.
     packing: Option<Operation>,
 }
 
 impl Located {
-    /// Copies it to be packed. A server that ran or was held runs after a copy that
-    /// is [`SnapshotConsistency::Clean`], started anew; else it is as it was. It bears `mark`
-    /// wherever it goes.
+    /// Copies the child for packing. A [`SnapshotConsistency::Clean`] copy restarts a
+    /// server that ran or was paused; otherwise the server keeps its state. The copy
+    /// carries `mark` wherever it goes.
     ///
-    /// # Errors
-    /// As of the engine; nothing is left then.
+    /// # Errors As of the engine; nothing is left behind then.
     pub async fn package(
         &self,
         consistency: SnapshotConsistency,
@@ -82,7 +81,7 @@ impl ExportSession {
         Ok(engine.set_device(name, "eth0", None).await?)
     }
 
-    /// Packs it, and opens what comes of it.
+    /// Packs the copy and opens the result.
     ///
     /// # Errors
     /// As of the engine.
@@ -95,19 +94,19 @@ impl ExportSession {
         engine.open_backup(name, BACKUP).await
     }
 
-    /// Removes the copy, and what it was packed into with it.
+    /// Removes the copy together with the packed file.
     ///
     /// # Errors
     /// As of the engine; the nest's next run removes what is left.
     pub async fn remove(self) -> Result<(), NestError> {
         if let Some(packing) = &self.packing {
-            // However it ends: an engine does not leave it off when it is asked to.
+            // The result does not matter: an engine ignores requests to cancel this.
             let _ = self.engine.ended("pack the container", packing).await;
         }
         self.clear().await
     }
 
-    /// Removes the copy, or that of an export that was cut; absent is fine.
+    /// Removes the copy, or that of an aborted export; it may be absent.
     async fn clear(&self) -> Result<(), NestError> {
         let (engine, name) = (&self.engine, &self.container);
         match engine.instance(name).await? {
@@ -118,7 +117,7 @@ impl ExportSession {
     }
 }
 
-/// Whether a container is such a copy: incomplete, and of dbmatrix. A flavour of
+/// Whether a container is such a copy: incomplete, and made by dbmatrix. A flavour of
 /// that name is neither.
 fn is_copy(found: &Instance) -> bool {
     found.config.contains_key(key::OWNER) && !is_ready(found)

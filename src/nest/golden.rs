@@ -1,9 +1,9 @@
-//! Golden children: a server installed, set up and shut down cleanly, of which
-//! every run gets a copy of its own.
+//! Golden children: servers that were installed, configured and shut down cleanly, and
+//! that every run copies.
 //!
-//! A golden child is named by the key of all that went in, so that flavours
-//! that are the same share one. It never runs again once it is whole. On a
-//! copy-on-write pool a copy takes a moment and next to no room.
+//! The key of all its inputs names a golden child, so that identical flavours share one.
+//! It never runs again once it is complete. On a copy-on-write pool a copy takes a moment
+//! and almost no space.
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ const SYNC: Duration = Duration::from_secs(300);
 /// How often a child is asked to shut down.
 const ASKED: usize = 5;
 
-/// A whole golden child.
+/// A complete golden child.
 #[derive(Debug, Clone)]
 pub struct Golden {
     name: String,
-    /// What its server said of itself.
+    /// The version that its server reported.
     pub version: String,
-    /// The packages that make it, one a line.
+    /// The packages that make it up, one a line.
     pub packages: String,
     /// How connections to it are protected.
     pub tls: TlsPolicy,
@@ -41,29 +41,29 @@ pub struct Golden {
 pub enum Purpose {
     /// By this run.
     Now,
-    /// By the next one, if nobody else is faster.
+    /// By the next run, unless another one is faster.
     Later,
 }
 
-/// Whether a server may take its time to end.
+/// Whether a server gets time to shut down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopPatience {
     /// It shuts down.
     Some,
-    /// Somebody waits for the end: it is ended.
+    /// The caller waits, so it is killed.
     None,
 }
 
-/// Held by whoever makes the golden child of a key.
+/// Held while the golden child of a key is made.
 pub type Making = tokio::sync::OwnedMutexGuard<()>;
 
 impl Children {
-    /// Waits until nobody else makes the golden child of this key.
+    /// Waits until no other task makes the golden child of this key.
     pub async fn making(&self, spec: &ChildSpec) -> Making {
         self.making.of(&spec.key).lock_owned().await
     }
 
-    /// The golden child, if an earlier run has made it.
+    /// The golden child, if it exists.
     ///
     /// # Errors
     /// As of the engine.
@@ -73,8 +73,8 @@ impl Children {
         Ok(found.map(|found| self.read_golden(found)))
     }
 
-    /// Whether an earlier dbmatrix has left a golden child of such a server under a
-    /// key that is not made any more.
+    /// Whether an earlier dbmatrix left a golden child of such a server under an obsolete
+    /// key.
     ///
     /// # Errors
     /// As of the engine.
@@ -88,8 +88,8 @@ impl Children {
         Ok(children.iter().any(is_former))
     }
 
-    /// Begins a golden child: a container fresh from its image, which runs. One
-    /// of the same key that is incomplete, or has other packages, goes.
+    /// Starts a golden child in a new, running container from its image. Removes one of
+    /// the same key that is incomplete or has other packages.
     ///
     /// # Errors
     /// As of the engine and of the image.
@@ -99,8 +99,8 @@ impl Children {
         self.make(&name, spec).await
     }
 
-    /// Begins a golden child as a copy of another one, which runs. One of the same key
-    /// that is incomplete goes.
+    /// Starts a golden child as a running copy of another one. Removes an incomplete one
+    /// of the same key.
     ///
     /// # Errors
     /// As of the engine.
@@ -124,7 +124,7 @@ impl Children {
         Ok(child)
     }
 
-    /// Removes the golden child of this key unless it is whole.
+    /// Removes the golden child of this key unless it is complete.
     ///
     /// # Errors
     /// As of the engine.
@@ -132,8 +132,8 @@ impl Children {
         self.remove_incomplete(&name::golden(&spec.key)).await
     }
 
-    /// Shuts a child down and keeps it as golden, with what its server said of
-    /// itself, the packages that make it and how connections to it are protected.
+    /// Shuts a child down and keeps it as golden child, with its server's version,
+    /// packages and TLS policy.
     ///
     /// # Errors
     /// As of the engine.
@@ -167,8 +167,8 @@ impl Children {
         })
     }
 
-    /// A child of the flavour that is as its golden child is, held since the
-    /// end of an earlier run: it goes on at once.
+    /// An unused child of the flavour that an earlier run left paused: it resumes at
+    /// once.
     ///
     /// # Errors
     /// As of the engine.
@@ -179,8 +179,7 @@ impl Children {
         self.take(spec, is_fresh).await
     }
 
-    /// A child of the flavour as somebody has left it, started where it does
-    /// not run.
+    /// The flavour's existing child with its data, started if necessary.
     ///
     /// # Errors
     /// As of the engine.
@@ -188,9 +187,9 @@ impl Children {
         self.take(spec, |found| fits(found, spec)).await
     }
 
-    /// Takes over a flavour's child that an earlier dbmatrix has left under a key that
-    /// is not made any more: whoever wants it as it was left may have data in it.
-    /// Whether there is one.
+    /// Takes over a flavour's child that an earlier dbmatrix left under an obsolete key,
+    /// because a user who continues with an existing child may have data in it. Returns
+    /// whether there is one.
     ///
     /// # Errors
     /// As of the engine.
@@ -231,10 +230,9 @@ impl Children {
         self.read(&found).map(Some)
     }
 
-    /// A flavour's child as a new copy of its golden child, started. It counts as
-    /// incomplete until somebody has logged in, and as fresh, where it is to be
-    /// held, until somebody uses it. The one before it stays until the end of the
-    /// run.
+    /// Replaces a flavour's child by a new, running copy of its golden child. The copy
+    /// counts as incomplete until a login succeeds. If it is to be paused, it counts as
+    /// fresh until its first use. The previous child stays until the end of the run.
     ///
     /// # Errors
     /// As of the engine.
@@ -257,8 +255,8 @@ impl Children {
         Ok(self.nest.engine.power(&child.name, Power::Start).await?)
     }
 
-    /// A copy of the golden child that the child `of` came from. It is not
-    /// started, and counts as incomplete as long as it is there.
+    /// A copy of the golden child that the child `of` came from. It is not started, and
+    /// always counts as incomplete.
     ///
     /// # Errors
     /// As of the engine.
@@ -286,8 +284,7 @@ impl Children {
         self.copy(&golden, name, noted, Some(access)).await
     }
 
-    /// Holds a child that was copied for later, unless somebody has come to use
-    /// it meanwhile.
+    /// Pauses a child that was copied for later, unless it has been used in the meantime.
     ///
     /// # Errors
     /// As of the engine.
@@ -306,8 +303,8 @@ impl Children {
         Ok(found.is_some_and(|found| found.is_running() || found.is_paused()))
     }
 
-    /// Shuts a child down; it stays as it was left. One that does not end in
-    /// time is ended. Absent is fine.
+    /// Shuts a child down and keeps its data. Kills one that does not end in time. It may
+    /// be absent.
     ///
     /// # Errors
     /// As of the engine.
@@ -326,7 +323,7 @@ impl Children {
         Ok(())
     }
 
-    /// Removes a flavour's child, or a copy of one; absent is fine.
+    /// Removes a flavour's child, or a copy of one; it may be absent.
     ///
     /// # Errors
     /// [`NestError::NotMeant`]; as of the engine.
@@ -334,7 +331,7 @@ impl Children {
         remove(&self.nest.engine, name, Meant::FlavoursOwn).await
     }
 
-    /// A copy under a name; a child of the flavour that has it goes.
+    /// Copies a golden child under a name; replaces the flavour's child of that name.
     pub(super) async fn copy(
         &self,
         of: &Golden,
@@ -355,7 +352,7 @@ impl Children {
         let mut child = self.create(name, golden, noted, Devices::new()).await?;
         child.packages = of.packages.clone();
         if let Some(ChildAccess { file, .. }) = access {
-            // The file is there, and keeps its owner and who may read it.
+            // The file exists, and keeps its owner and permissions.
             let content = file.content.reveal();
             engine
                 .push(name, file.path, FileMode::Private, content)
@@ -375,17 +372,16 @@ impl Children {
     }
 }
 
-/// Brings what was written to a child's disk there.
+/// Flushes a child's writes to its disk.
 ///
-/// # Errors
-/// Where the child has no room left.
+/// # Errors If the child has no space left.
 pub async fn sync(child: &Child) -> Result<(), NestError> {
     let sync = Exec::new("sync", ["--file-system", "/"]).limit(SYNC);
     succeed(&child.engine, &child.name, "write all to disk", &sync).await
 }
 
-/// A server with much to write may take its time. One that has ended since it
-/// was asked is not asked again: that is an error to an engine.
+/// Shuts a server down; one with much to write gets time. A server that has ended since
+/// the first request is not asked again, because an engine reports that as an error.
 pub(super) async fn shut_down(engine: &Engine, name: &str) -> Result<(), EngineError> {
     for _ in 1..ASKED {
         if engine.power(name, Power::Stop).await.is_ok() {
@@ -399,8 +395,8 @@ pub(super) async fn shut_down(engine: &Engine, name: &str) -> Result<(), EngineE
     engine.power(name, Power::Stop).await
 }
 
-/// Notes that somebody uses a child; before it goes on, since an engine does one
-/// thing at a time with a container.
+/// Marks a child as used. This must happen before it resumes, since an engine runs one
+/// operation at a time on a container.
 pub(super) async fn mark_used(engine: &Engine, child: &Instance) -> Result<(), NestError> {
     if child.is_marked(key::FRESH) {
         let used = config([(key::FRESH, "")]);
@@ -409,7 +405,7 @@ pub(super) async fn mark_used(engine: &Engine, child: &Instance) -> Result<(), N
     Ok(())
 }
 
-/// Whether a container is a whole golden child.
+/// Whether a container is a complete golden child.
 pub(super) fn is_golden(instance: &Instance) -> bool {
     is_ready(instance) && instance.is_marked(key::GOLDEN)
 }

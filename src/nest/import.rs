@@ -1,8 +1,8 @@
-//! A child that comes from elsewhere: it gets an address of this nest, and its
-//! server lets this nest's user in. Nobody else may be at work in the nest.
+//! Imports a child: it gets an address of this nest, and its server admits this nest's
+//! user. No other process may use the nest.
 //!
-//! Its container has a name that no flavour of a matrix has, so that no run takes
-//! it for its own. Until [`Import::finish`] it counts as incomplete.
+//! Its container has a name that no flavour of a matrix has, so that no run mistakes it
+//! for its own. It counts as incomplete until [`Import::finish`].
 
 use std::net::Ipv4Addr;
 
@@ -19,10 +19,10 @@ use super::{Nest, NestError, inner, key};
 use crate::engine::{FileMode, Power, config};
 use crate::name;
 
-/// Where a child looks for its name server.
+/// A child's resolver configuration.
 const RESOLVER: &str = "/etc/resolv.conf";
 
-/// A child that is being brought in.
+/// A child that is being imported.
 #[derive(Debug)]
 pub struct Import {
     nest: Nest,
@@ -32,7 +32,7 @@ pub struct Import {
 }
 
 impl Import {
-    /// Finds a place in the nest.
+    /// Reserves a name in the nest.
     ///
     /// # Errors
     /// [`NestError::Taken`]; as of the engine.
@@ -63,10 +63,9 @@ impl Import {
         })
     }
 
-    /// Sends what another engine has packed, and waits until it is unpacked.
+    /// Sends a packed child, and waits until it is unpacked.
     ///
-    /// # Errors
-    /// As of the engine; where `packed` breaks off.
+    /// # Errors As of the engine; if `packed` is truncated.
     pub async fn receive(
         &mut self,
         packed: impl AsyncRead + Send + Sync + 'static,
@@ -74,8 +73,8 @@ impl Import {
         Ok(self.arrival.receive(Some(inner::POOL), packed).await?)
     }
 
-    /// Gives it its place: name, address and name server. Its server lets `client`
-    /// in from now on, which the caller sees to.
+    /// Gives it its name, address and name server. Its server must admit `client` from
+    /// now on; the caller ensures that.
     ///
     /// # Errors
     /// As of the engine.
@@ -125,7 +124,7 @@ impl Import {
         Ok(engine.power(container, Power::Start).await?)
     }
 
-    /// Notes that it is whole.
+    /// Marks it as complete.
     ///
     /// # Errors
     /// As of the engine.
@@ -137,7 +136,7 @@ impl Import {
         Ok(engine.configure_instance(container, &ready).await?)
     }
 
-    /// Removes what has come of it so far.
+    /// Removes what exists of it so far.
     ///
     /// # Errors
     /// As of the engine; the nest's next run removes what is left.

@@ -1,4 +1,4 @@
-//! A packed child that arrives at an engine, of a nest or elsewhere.
+//! A packed child that arrives at an engine, inside or outside a nest.
 
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::io::AsyncRead;
@@ -9,28 +9,27 @@ use super::removal::{Meant, remove};
 use super::{NestError, key};
 use crate::engine::{Engine, EngineError, FileMode, Operation, config};
 
-/// Lets the network of wherever it is give the address.
+/// Lets the network at its destination assign the address.
 const LEASED: &str = "[Match]\nName=eth0\n\n[Network]\nDHCP=yes\n";
-/// Where `/sys` can be written, it would wait for a udev that is not there.
+/// With a writable `/sys` it would wait for a udev that does not exist.
 const WAITS_FOR_NONE: &str = "[Service]\nReadOnlyPaths=/sys\n";
-/// What sees to that, kept from starting in nests.
+/// The units that do so, which nests disable.
 const NETWORK: [&str; 2] = ["systemd-networkd.service", "systemd-networkd.socket"];
 const UNITS: &str = "/etc/systemd/system";
 
-/// A container that is being unpacked. Until it has its place it counts as half
-/// made.
+/// A container that is being unpacked. It counts as incomplete until it is set up.
 #[derive(Debug)]
 pub struct IncomingContainer {
     pub(super) engine: Engine,
     pub(super) container: String,
-    /// What it bears; where it is not told, nobody else comes to this engine.
+    /// Its mark; `None` if no other transfers use this engine.
     mark: Option<String>,
-    /// Unpacking, as long as it goes on.
+    /// The unpacking operation, while it runs.
     unpacking: Option<Operation>,
 }
 
 impl IncomingContainer {
-    /// One that is to come under that name.
+    /// A transfer that creates a container of that name.
     pub(super) fn new(engine: Engine, container: String) -> Self {
         IncomingContainer {
             engine,
@@ -40,7 +39,7 @@ impl IncomingContainer {
         }
     }
 
-    /// One that is to come under that name to an engine to which others come too.
+    /// The same, for an engine that other transfers use too.
     ///
     /// # Errors
     /// [`NestError::There`]; as of the engine.
@@ -56,15 +55,14 @@ impl IncomingContainer {
         })
     }
 
-    /// What is sent must bear it; see [`super::Located::package`].
+    /// The transferred child must carry it; see [`super::Located::package`].
     pub fn mark(&self) -> &str {
         self.mark.as_deref().unwrap_or_default()
     }
 
-    /// Sends what another engine has packed, and waits until it is unpacked.
+    /// Sends a packed child, and waits until it is unpacked.
     ///
-    /// # Errors
-    /// As of the engine; where `packed` breaks off.
+    /// # Errors As of the engine; if `packed` is truncated.
     pub async fn receive(
         &mut self,
         pool: Option<&str>,
@@ -78,8 +76,8 @@ impl IncomingContainer {
         Ok(())
     }
 
-    /// Makes it a container like others: it asks for its address, and nothing says
-    /// that dbmatrix looks after it. What it is can still be read.
+    /// Turns it into an ordinary container: it requests its address, and loses the marks
+    /// by which dbmatrix manages it. Its description stays readable.
     ///
     /// # Errors
     /// As of the engine.
@@ -110,15 +108,14 @@ impl IncomingContainer {
         Ok(engine.configure_instance(name, &forgotten).await?)
     }
 
-    /// Removes what has come of it so far. What bears another mark is somebody
-    /// else's.
+    /// Removes what exists of it so far. A container with another mark is left alone.
     ///
     /// # Errors
     /// As of the engine.
     pub async fn abandon(&self) -> Result<(), NestError> {
         let (engine, name) = (&self.engine, &self.container);
         if let Some(unpacking) = &self.unpacking {
-            // However it ends: an engine does not leave it off when it is asked to.
+            // The result does not matter: an engine ignores requests to cancel this.
             let _ = engine.ended("unpack the container", unpacking).await;
         }
         if let Some(mark) = &self.mark {

@@ -1,5 +1,5 @@
-//! What the engines know of a container that is dbmatrix's: the one model that lists,
-//! commands and checks read.
+//! What the engines know of a container that belongs to dbmatrix: the one model for
+//! lists, commands and checks.
 
 use std::time::SystemTime;
 
@@ -15,17 +15,17 @@ pub struct ContainerInfo {
     pub nest: String,
     /// The container's name.
     pub container: String,
-    /// What it is.
+    /// Its kind.
     pub kind: ContainerKind,
     /// Such as `mysql:9.7`.
     pub server: String,
-    /// What the server said of itself when its golden child was made.
+    /// The version that the server reported when its golden child was made.
     pub version: String,
     /// Whether it has processes.
     pub state: ContainerState,
-    /// Whether it was made to its end.
+    /// Whether its making was completed.
     pub is_complete: bool,
-    /// The engine's word for what it does.
+    /// The engine's word for its status.
     status: String,
     /// Its IPv4 address.
     pub address: String,
@@ -69,13 +69,13 @@ impl ContainerInfo {
         }
     }
 
-    /// Whether its processes are there and not paused.
+    /// Whether it has processes that are not paused.
     pub fn is_running(&self) -> bool {
         self.state == ContainerState::Running
     }
 
-    /// What it does, for people: `Running`, `Stopped`, `Paused`, `Incomplete`, or what
-    /// else the engine says.
+    /// Its human-readable state: `Running`, `Stopped`, `Paused`, `Incomplete`, or another
+    /// word of the engine.
     pub fn shown_state(&self) -> &str {
         match self.state {
             _ if !self.is_complete => "Incomplete",
@@ -85,18 +85,18 @@ impl ContainerInfo {
     }
 }
 
-/// What a container is.
+/// The kind of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerKind {
     /// A nest.
     Nest,
-    /// The child of the flavour of that name.
+    /// The child of the flavour with that name.
     Flavour(String),
     /// A golden child.
     Golden,
-    /// A copy that was made for a run that has not begun.
+    /// A copy for a future run.
     Standby,
-    /// What is incomplete, or somebody else's.
+    /// An incomplete container, or one that dbmatrix did not make.
     Other,
 }
 
@@ -120,7 +120,7 @@ impl ContainerKind {
 pub enum ContainerState {
     /// It runs.
     Running,
-    /// Its processes are there and wait; the engines say `Frozen`.
+    /// It has paused processes; the engines say `Frozen`.
     Paused,
     /// It has none.
     Stopped,

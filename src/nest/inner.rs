@@ -15,10 +15,10 @@ const BRIDGE: &str = "incusbr0";
 pub(super) const POOL: &str = "default";
 const POOL_FOLDER: &str = "/var/lib/incus/storage-pools/default";
 
-/// Packages of an engine for containers, with what it calls.
+/// Packages of an engine for containers, with the programs that it calls.
 const PACKAGES: [&str; 4] = ["incus-base", "dnsmasq-base", "nftables", "btrfs-progs"];
 
-/// The image of a nest: one that is built here brings the engine along.
+/// The image of a nest; one that is built here includes the engine.
 pub fn nest_image(image: &ImageOrigin) -> ImageOrigin {
     let mut image = image.clone();
     if let ImageOrigin::Built(built) = &mut image {
@@ -27,7 +27,7 @@ pub fn nest_image(image: &ImageOrigin) -> ImageOrigin {
     image
 }
 
-/// Another image gets it now.
+/// Installs the engine in a nest made from another image.
 const INSTALL: &str = r#"
 if [ -x /usr/libexec/incus/incusd ]; then exit 0; fi
 export DEBIAN_FRONTEND=noninteractive
@@ -40,9 +40,9 @@ fi
 apt-get -q install --yes --no-install-recommends $PACKAGES
 "#;
 
-/// A daemon that cannot start, as on a full disk, is started again until it can. The
-/// package's own unit waits 10 minutes even for one that has ended, and starts none
-/// meanwhile.
+/// Restarts a daemon that cannot start, as on a full disk, until it can. The package's
+/// own unit waits 10 minutes even for a daemon that has ended, and starts none in the
+/// meantime.
 const RESTARTS: &str = r#"
 folder=/etc/systemd/system/incus.service.d
 mkdir -p "$folder"
@@ -85,13 +85,13 @@ pub(super) async fn install(host: &Engine, nest: &str) -> Result<(), NestError> 
     succeed(host, nest, "set the subordinate ids", &ids).await
 }
 
-/// Has systemd start the inner engine again whenever it ends.
+/// Makes systemd restart the inner engine whenever it ends.
 pub(super) async fn ensure_restarts(host: &Engine, nest: &str) -> Result<(), NestError> {
     let set = Exec::script(RESTARTS).limit(INSTALL_LIMIT);
     succeed(host, nest, "have the inner engine restarted", &set).await
 }
 
-/// Makes the inner bridge, pool and profile.
+/// Creates the inner bridge, pool and profile.
 pub(super) async fn prepare(nest: &Nest, copy_on_write: bool) -> Result<(), NestError> {
     let engine = &nest.engine;
     if engine.network(BRIDGE).await?.is_none() {
@@ -114,9 +114,9 @@ pub(super) async fn prepare(nest: &Nest, copy_on_write: bool) -> Result<(), Nest
     Ok(())
 }
 
-/// The device that gives a child its fixed address. Its hardware address is
-/// made of that: a child with the address of one that is gone is found at once,
-/// where the nest would look for the other's for some 20 s.
+/// The device that gives a child its fixed address. Its hardware address is derived from
+/// that, so a child that reuses an address is reachable at once; otherwise the nest would
+/// look for the previous hardware address for some 20 s.
 pub(super) fn child_nic(address: std::net::Ipv4Addr) -> Config {
     let [_, b, c, d] = address.octets();
     config([

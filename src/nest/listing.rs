@@ -1,4 +1,4 @@
-//! What there is: nests and children, for people and for `connect`.
+//! Lists nests and children, for users and for `connect`.
 
 use thiserror::Error;
 
@@ -25,15 +25,15 @@ pub enum FindError {
     Unknown {
         /// The name, or the pattern.
         name: String,
-        /// Which one may be meant, and what there is.
+        /// Similar names, and the existing ones.
         hint: String,
     },
-    /// Several nests have one.
+    /// Several nests have a flavour of that name.
     #[error("flavour `{name}` is in several nests; name {names}")]
     Ambiguous {
         /// The name.
         name: String,
-        /// Its names with those of the nests.
+        /// The full names, with those of the nests.
         names: String,
     },
     /// No nest of that name.
@@ -41,13 +41,13 @@ pub enum FindError {
     NoNest {
         /// The name.
         name: String,
-        /// Which one may be meant, and what there is.
+        /// Similar names, and the existing ones.
         hint: String,
     },
 }
 
-/// All nests of a project with their children, as far as their engines know
-/// without looking at each.
+/// All nests of a project with their children, as far as their engines report them in a
+/// list.
 ///
 /// # Errors
 /// As of the engines; the children of a nest that does not run are unknown.
@@ -73,11 +73,9 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<ContainerInf
     Ok(rows)
 }
 
-/// The whole nests of a project, or the one of that name, started where they do
-/// not run.
+/// The complete nests of a project, or the one of that name; starts them if necessary.
 ///
-/// # Errors
-/// As of the engines; [`FindError::NoNest`] where one is named that is not there.
+/// # Errors As of the engines; [`FindError::NoNest`] if the named nest does not exist.
 pub async fn wake_nests(
     engine: &Engine,
     names: &Names,
@@ -102,7 +100,7 @@ pub async fn wake_nests(
         }
         match Nest::wake(&inside, &instance, &names.bridge).await {
             Ok(awake) => nests.push(awake),
-            // Another user's nest is none of ours, unless it is asked for.
+            // Another user's nest is skipped, unless it was requested by name.
             Err(error @ NestError::Socket { .. }) if nest.is_none() => {
                 tracing::info!(%error, "left out");
             }

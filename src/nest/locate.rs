@@ -1,4 +1,4 @@
-//! A flavour's child where it is and as it is: nothing is done to it.
+//! Finds a flavour's child and its current state, without changing it.
 
 use globset::Glob;
 
@@ -16,7 +16,7 @@ use crate::host::Names;
 pub struct Located {
     /// The flavour's name.
     pub flavour: String,
-    /// Its nest, which runs.
+    /// Its nest, which is running.
     pub nest: Nest,
     /// Its container.
     pub child: Child,
@@ -44,17 +44,17 @@ impl Located {
         (&self.nest.name, &self.flavour)
     }
 
-    /// `NEST/FLAVOUR`, which no other one has.
+    /// `NEST/FLAVOUR`, which is unique.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.nest.name, self.flavour)
     }
 
-    /// Whether it is the same child.
+    /// Whether both are the same child.
     pub fn is(&self, other: &Located) -> bool {
         self.nest.name == other.nest.name && self.child.name == other.child.name
     }
 
-    /// The name by which it goes if it is `wanted`, or fits it.
+    /// The name by which it matches `wanted`.
     fn name_for(&self, wanted: &str) -> String {
         match wanted.contains('/') {
             true => self.full_name(),
@@ -62,12 +62,12 @@ impl Located {
         }
     }
 
-    /// What it was doing when it was located.
+    /// Its state when it was located.
     pub fn state(&self) -> ContainerState {
         ContainerState::of(&self.instance)
     }
 
-    /// What it is doing now; `None` where it is gone.
+    /// Its current state; `None` if it no longer exists.
     ///
     /// # Errors
     /// As of the engine.
@@ -76,7 +76,7 @@ impl Located {
         Ok(found.as_ref().map(ContainerState::of))
     }
 
-    /// Notes that somebody uses it: no run takes it for new.
+    /// Marks it as used, so that no run takes it for new.
     ///
     /// # Errors
     /// As of the engine.
@@ -84,8 +84,7 @@ impl Located {
         mark_used(&self.child.engine, &self.instance).await
     }
 
-    /// Starts or resumes it, as it needs; one that runs is fine. Its server is
-    /// not waited for.
+    /// Starts or resumes it if necessary. Does not wait for its server.
     ///
     /// # Errors
     /// As of the engine.
@@ -95,11 +94,9 @@ impl Located {
     }
 }
 
-/// All flavours of a project's nests, or of one nest; nests are started where
-/// they do not run.
+/// All flavours of a project's nests, or of one nest; starts the nests if necessary.
 ///
-/// # Errors
-/// As of the engines; [`FindError::NoNest`] where one is named that is not there.
+/// # Errors As of the engines; [`FindError::NoNest`] if the named nest does not exist.
 pub async fn locate_all(
     engine: &Engine,
     names: &Names,
@@ -114,7 +111,7 @@ pub async fn locate_all(
             let is_same = |other: &&mut Located| {
                 other.flavour == located.flavour && other.nest.name == nest.name
             };
-            // While a run is at work, there are two: the later one is meant.
+            // There are two during a run; the later one counts.
             match all.iter_mut().find(is_same) {
                 Some(other) if other.instance.created_at < child.created_at => *other = located,
                 Some(_) => {}
@@ -148,11 +145,10 @@ pub async fn locate(
     }
 }
 
-/// Those of a name, of which there is one, or of a pattern; with a `/` either is
-/// of `NEST/FLAVOUR`.
+/// Selects the flavour of a name, which must be unique, or all that match a pattern. With
+/// a `/`, either applies to `NEST/FLAVOUR`.
 ///
-/// # Errors
-/// [`FindError`], where there is none or the name is in several nests.
+/// # Errors [`FindError`], if there is none or the name is in several nests.
 pub fn choose<'a>(all: &'a [Located], wanted: &str) -> Result<Vec<&'a Located>, FindError> {
     let named: Vec<&Located> = all
         .iter()
@@ -194,8 +190,8 @@ fn ambiguous(name: &str, several: &[&Located]) -> FindError {
     }
 }
 
-/// How flavours are called, each given by its nest and its name: by the name,
-/// and with the nest's before it where several have it.
+/// Labels for flavours, each given by its nest and its name: the name, preceded by the
+/// nest's if several nests have it.
 pub fn labels(all: &[(&str, &str)]) -> Vec<String> {
     let label = |&(nest, name): &(&str, &str)| {
         let same = all.iter().filter(|(_, other)| *other == name);

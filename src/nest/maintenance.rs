@@ -1,5 +1,5 @@
-//! What people do to a flavour's child between runs. Nobody else may be at work
-//! in the nest, unless it is only started.
+//! Operations of users on a flavour's child between runs. No other process may use the
+//! nest, except to start the child.
 
 use thiserror::Error;
 
@@ -11,28 +11,28 @@ use super::{ContainerState, Located, NestError, key};
 use crate::engine::{Devices, EngineError, FileMode, ImageSource, Power, config};
 use crate::name;
 
-/// How a server ends.
+/// How to stop a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopMode {
     /// It shuts down.
     ShutDown,
-    /// It is killed, as by a crash.
+    /// It is killed, as in a crash.
     Killed,
 }
 
-/// What could not be done to a child.
+/// Why an operation on a child failed.
 #[derive(Debug, Error)]
 pub enum UpkeepError {
-    /// As elsewhere.
+    /// Errors of the nest.
     #[error(transparent)]
     Nest(#[from] NestError),
     /// A request to the inner engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// There is nothing to copy.
+    /// There is no golden child to copy.
     #[error("its golden child is gone; `dbmatrix run MATRIX` makes the flavour anew")]
     NoGolden,
-    /// It would go with what it has.
+    /// Its snapshots would be lost.
     #[error("its snapshots would go with it ({names}); `--drop-snapshots` says that they may")]
     HasSnapshots {
         /// Their names.
@@ -43,13 +43,13 @@ pub enum UpkeepError {
     NoSnapshot {
         /// The name.
         name: String,
-        /// What there is.
+        /// The existing ones.
         there: String,
     },
-    /// There is none at all.
+    /// There are no snapshots.
     #[error("it has no snapshot; `dbmatrix snapshot` takes one")]
     NoSnapshots,
-    /// There is one already.
+    /// A snapshot of that name already exists.
     #[error("it has a snapshot `{name}`; choose another name, or remove it by `--delete {name}`")]
     SnapshotThere {
         /// The name.
@@ -58,7 +58,7 @@ pub enum UpkeepError {
 }
 
 impl UpkeepError {
-    /// Whether what was asked for cannot be, and nothing is broken.
+    /// Whether the operation was rejected and nothing is broken.
     pub fn is_refusal(&self) -> bool {
         !matches!(self, UpkeepError::Nest(_) | UpkeepError::Engine(_))
     }
@@ -69,11 +69,10 @@ impl Located {
         self.child.engine.power(&self.child.name, power).await
     }
 
-    /// Ends its server; what it has stays. One that is held goes on before it
-    /// shuts down. One that is stopped is fine.
+    /// Stops its server and keeps its data. A paused one resumes before it shuts down; a
+    /// stopped one stays.
     ///
-    /// # Errors
-    /// As of the engine, where it does not shut down within minutes too.
+    /// # Errors As of the engine; if it does not shut down within minutes.
     pub async fn stop(&self, ending: StopMode) -> Result<(), UpkeepError> {
         self.mark_used().await?;
         match (self.state(), ending) {
@@ -91,7 +90,7 @@ impl Located {
         shut_down(&self.child.engine, &self.child.name).await
     }
 
-    /// Holds it, where it runs.
+    /// Pauses it if it runs.
     ///
     /// # Errors
     /// As of the engine.
@@ -102,7 +101,7 @@ impl Located {
         }
     }
 
-    /// Ends its server, where there is one, and starts it.
+    /// Stops its server, if it runs, and starts it.
     ///
     /// # Errors
     /// As of [`Located::stop`].
@@ -111,8 +110,8 @@ impl Located {
         Ok(self.power(Power::Start).await?)
     }
 
-    /// Makes it anew as a copy of its golden child, at the address that it has and
-    /// with its own file at `access`. One that was stopped is not started.
+    /// Replaces it by a copy of its golden child, at the same address and with its own
+    /// file at `access`. One that was stopped is not started.
     ///
     /// # Errors
     /// [`UpkeepError::NoGolden`]; [`UpkeepError::HasSnapshots`], unless they
@@ -151,7 +150,7 @@ impl Located {
         Ok(())
     }
 
-    /// The name of the golden child that it came from.
+    /// The name of its golden child.
     async fn golden(&self) -> Result<String, UpkeepError> {
         let key = self.instance.config.get(key::KEY);
         let name = name::golden(key.map_or("", String::as_str));

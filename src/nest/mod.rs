@@ -1,8 +1,7 @@
 //! The nesting container, its inner engine and the child containers.
 //!
-//! A nest is a container of the host's engine in which another engine runs;
-//! each flavour is a child container of that one. Knows addresses and life
-//! cycles; knows no server.
+//! A nest is a container of the host's engine that runs another engine; each flavour is a
+//! child container of that one. Knows addresses and life cycles; knows no server.
 
 mod access;
 mod address;
@@ -57,11 +56,11 @@ pub use usage::{disk_usage, measure};
 /// Keys on containers; the engine is the only record of what dbmatrix owns.
 mod key {
     pub(super) use crate::host::OWNER;
-    /// How far the making has come: `making` or `ready`.
+    /// Progress of the making: `making` or `ready`.
     pub(super) const STAGE: &str = "user.dbmatrix.stage";
     /// Version of these keys.
     pub(super) const SCHEMA: &str = "user.dbmatrix.schema";
-    /// Digest of what went in; another one means another container.
+    /// Digest of all inputs; a container with another one is replaced.
     pub(super) const KEY: &str = "user.dbmatrix.key";
     /// The fixed IPv4 address.
     pub(super) const ADDRESS: &str = "user.dbmatrix.address";
@@ -69,32 +68,33 @@ mod key {
     pub(super) const SUBNET: &str = "user.dbmatrix.subnet";
     /// How the host reaches a nest's children: `route` or `proxy`.
     pub(super) const ACCESS: &str = "user.dbmatrix.access";
-    /// Of a nest, the secret of which its flavours' passwords are made; of a child,
-    /// the routed user's password.
+    /// For a nest, the secret from which its flavours' passwords are derived; for a
+    /// child, the routed user's password.
     pub(super) const PASSWORD: &str = "user.dbmatrix.password";
-    /// How connections to a child's server are protected: `plain`, or the
-    /// certificate (PEM) that vouches for it.
+    /// How connections to a child's server are protected: `plain`, or the certificate
+    /// (PEM) that authenticates it.
     pub(super) const TLS: &str = "user.dbmatrix.tls";
     /// The name of a child's flavour.
     pub(super) const FLAVOUR: &str = "user.dbmatrix.flavour";
-    /// What a child's server is, such as `mysql:9.7`.
+    /// A child's server, such as `mysql:9.7`.
     pub(super) const SERVER: &str = "user.dbmatrix.server";
-    /// What a child's server said of itself when its golden child was made.
+    /// The version that a child's server reported when its golden child was made.
     pub(super) const VERSION: &str = "user.dbmatrix.version";
-    /// The packages that make a child's server.
+    /// The packages that make up a child's server.
     pub(super) const PACKAGES: &str = "user.dbmatrix.packages";
-    /// The address that a child's server lets in.
+    /// The address from which a child's server accepts logins.
     pub(super) const CLIENT: &str = "user.dbmatrix.client";
     /// Set on a golden child.
     pub(super) const GOLDEN: &str = "user.dbmatrix.golden";
-    /// Set on a copy that was made for a run that has not begun.
+    /// Set on a copy that was made for a future run.
     pub(super) const STANDBY: &str = "user.dbmatrix.ahead";
-    /// Set on a child that came in a file: no matrix has it.
+    /// Set on an imported child, which belongs to no matrix.
     pub(super) const IMPORTED: &str = "user.dbmatrix.imported";
-    /// Tells one packed child from another.
+    /// Identifies a packed child.
     pub(super) const TRANSFER_ID: &str = "user.dbmatrix.parcel";
-    /// Of a nest, what its children do not reach: see the servers' sources.
+    /// For a nest, the repositories that its children cannot reach: see the servers'
+    /// sources.
     pub(super) const UNREACHED: &str = "user.dbmatrix.unreached";
-    /// Set on a child that is as its golden child is: nobody has used it.
+    /// Set on a child that is identical to its golden child because it is unused.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

@@ -22,26 +22,26 @@ use crate::image::{Builder, ImageOrigin, ImageStore};
 use crate::route::{Guard, Routes, pick_subnet};
 use crate::session::Secret;
 
-/// Settings that the engine hands to the container's runtime as they are.
+/// Settings that the engine passes unchanged to the container runtime.
 pub(super) const RUNTIME: &str = "raw.lxc";
 const ENGINE_LIMIT: Duration = Duration::from_secs(90);
 
-/// What a nest is to be like.
+/// The settings of a nest.
 #[derive(Debug, Clone)]
 pub struct NestSettings {
     /// Its name.
     pub name: String,
-    /// Number of processors; all where it is not said.
+    /// Number of processors; by default all.
     pub cpus: Option<u32>,
-    /// Bytes of memory; all where it is not said.
+    /// Bytes of memory; by default all.
     pub memory: Option<u64>,
     /// Whether root in the nest is root on the host.
     pub privileged: bool,
     /// How its children are reached.
     pub access: Access,
-    /// Its image; another one would make another nest.
+    /// Its image; another one makes another nest.
     pub image: ImageOrigin,
-    /// The same, maybe with the inner engine in it.
+    /// The same, possibly with the inner engine in it.
     pub made_of: ImageOrigin,
 }
 
@@ -69,8 +69,8 @@ pub struct Nest {
 }
 
 impl Nest {
-    /// Makes sure of the nest: container, inner engine, bridge and pool. What
-    /// was only incomplete is made anew. `progress` hears each step.
+    /// Ensures the nest: container, inner engine, bridge and pool. An incomplete one is
+    /// replaced. Calls `progress` for each step.
     pub async fn ensure(
         ground: &EngineProject,
         settings: &NestSettings,
@@ -112,8 +112,7 @@ impl Nest {
         Ok(nest)
     }
 
-    /// The nest of that name as it is noted, where it was fully made; it is not
-    /// started.
+    /// Finds a complete nest by name from its notes; does not start it.
     ///
     /// # Errors
     /// As of the host's engine.
@@ -125,7 +124,7 @@ impl Nest {
             .transpose()
     }
 
-    /// What is noted of places that its children do not reach.
+    /// The note about repositories that its children cannot reach.
     ///
     /// # Errors
     /// As of the engine.
@@ -135,7 +134,7 @@ impl Nest {
         Ok(noted.unwrap_or_default())
     }
 
-    /// Notes the places that its children do not reach.
+    /// Notes the repositories that its children cannot reach.
     ///
     /// # Errors
     /// As of the engine.
@@ -144,7 +143,7 @@ impl Nest {
         self.host.configure_instance(&self.name, &noted).await
     }
 
-    /// A nest that was fully made, started where it does not run.
+    /// Opens a complete nest, started if necessary.
     pub(super) async fn wake(
         host: &Engine,
         instance: &Instance,
@@ -166,7 +165,7 @@ impl Nest {
         Ok(nest)
     }
 
-    /// The way that packets to the children must go.
+    /// The path that packets to the children must take.
     pub fn guard(&self) -> Guard {
         Guard {
             subnet: self.subnet,
@@ -245,30 +244,30 @@ impl Nest {
             address: read_key(instance, key::ADDRESS)?,
             subnet: read_key(instance, key::SUBNET)?,
             password: Secret::new(&read_key::<String>(instance, key::PASSWORD)?),
-            // An earlier version gave long projects another bridge.
+            // An earlier version used another bridge for projects with long names.
             bridge: bridge_of(instance).unwrap_or_else(|| bridge.to_owned()),
         })
     }
 }
 
-/// The bridge that a nest was made on.
+/// The bridge of a nest.
 fn bridge_of(nest: &Instance) -> Option<String> {
     nest.devices.get("eth0")?.get("network").cloned()
 }
 
-/// The nests of a project, with what they are and whether they run.
+/// The nests of a project, with their settings and states.
 pub async fn existing_nests(engine: &Engine) -> Result<Vec<Instance>, EngineError> {
     let mut all = engine.instances().await?;
     all.retain(|instance| instance.config.contains_key(key::OWNER));
     Ok(all)
 }
 
-/// The subnet of a nest's children, as it is noted.
+/// The subnet of a nest's children, from its notes.
 pub fn subnet_of(nest: &Instance) -> Option<Ipv4Net> {
     read_key(nest, key::SUBNET).ok()
 }
 
-/// Removes a nest, its children with it, and the host's route to them.
+/// Removes a nest, its children, and the host's route to them.
 pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), NestError> {
     if let Some(subnet) = subnet_of(instance) {
         Routes::open()?.remove(subnet).await?;
@@ -280,11 +279,9 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
     Ok(())
 }
 
-/// Removes a nest that is incomplete; of one that is whole, its incomplete
-/// children.
+/// Removes an incomplete nest, or the incomplete children of a complete one.
 ///
-/// # Errors
-/// As of the engines; an absent nest is fine.
+/// # Errors As of the engines; the nest may be absent.
 pub async fn remove_incomplete(engine: &Engine, name: &str, bridge: &str) -> Result<(), NestError> {
     let Some(instance) = engine.instance(name).await? else {
         return Ok(());
@@ -312,7 +309,7 @@ pub(super) fn is_ready(instance: &Instance) -> bool {
         .is_some_and(|stage| stage == "ready")
 }
 
-/// Fails for a container that somebody else made.
+/// Fails for a container that dbmatrix did not make.
 fn check_owner(instance: &Instance) -> Result<(), NestError> {
     match instance.config.contains_key(key::OWNER) {
         true => Ok(()),
@@ -344,7 +341,7 @@ fn record_error(name: &str, key: &'static str, found: &str) -> NestError {
     }
 }
 
-/// What may change while the nest stays as it is.
+/// The settings that can change in an existing nest.
 fn changeable(settings: &NestSettings) -> Config {
     let cpus = settings
         .cpus
@@ -393,8 +390,8 @@ async fn new_config(ground: &EngineProject, settings: &NestSettings) -> Result<C
     Ok(noted)
 }
 
-/// The nest's own `eth0` with its fixed address, and its engine's socket on the
-/// host, for who makes it and for the group that may use the host's engine.
+/// The nest's own `eth0` with its fixed address, and its engine's socket on the host, for
+/// its creator and for the group that may use the host's engine.
 fn devices(ground: &EngineProject, settings: &Config, socket: &Path) -> Devices {
     let address = settings.get(key::ADDRESS).cloned().unwrap_or_default();
     let eth0 = config([
@@ -407,8 +404,8 @@ fn devices(ground: &EngineProject, settings: &Config, socket: &Path) -> Devices 
     Devices::from([("eth0".to_owned(), eth0), (SOCKET_DEVICE.to_owned(), proxy)])
 }
 
-/// Starts a container for the first time, with its fixed address. Whatever its
-/// image has for networks is kept away from `eth0`.
+/// Starts a container for the first time, with its fixed address. Keeps the image's own
+/// network services away from `eth0`.
 pub(super) async fn first_start(
     engine: &Engine,
     name: &str,
@@ -422,8 +419,8 @@ pub(super) async fn first_start(
         .await?;
     engine.power(name, Power::Start).await?;
     let steps = first_steps(subnet);
-    // What is run while a container's init has hardly begun was seen to end
-    // without a word.
+    // A command that runs when the container's init has hardly started may end without
+    // any message.
     for _ in 0..2 {
         let output = engine.exec(name, &steps).await?;
         if output.success() {
@@ -439,7 +436,7 @@ pub(super) async fn first_start(
     succeed(engine, name, "finish the first boot", &steps).await
 }
 
-/// Runs a step in a container; another exit status than 0 is an error.
+/// Runs a step in a container; an exit status other than 0 is an error.
 pub(super) async fn succeed(
     engine: &Engine,
     name: &str,
@@ -457,8 +454,9 @@ pub(super) async fn succeed(
     })
 }
 
-/// Waits for an engine that is about to listen, or says that it is starting. One
-/// that takes connections and says nothing has the limit of any request.
+/// Waits for an engine that is about to listen or reports that it is starting. An engine
+/// that accepts connections but never answers is subject to the time limit of any
+/// request.
 async fn wait_for_engine(nest: &Nest) -> Result<(), NestError> {
     let deadline = Instant::now() + ENGINE_LIMIT;
     while !nest.engine.readiness().await? {

@@ -1,6 +1,5 @@
-//! What a file holds in which a child was packed: a tar as Incus and LXD make it,
-//! with an index of the container at its head, compressed by zstd (RFC 8878) or
-//! not at all.
+//! Reads a packed child: a tar as Incus and LXD make it, with an index of the container
+//! at its start, compressed by zstd (RFC 8878) or not at all.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -20,38 +19,38 @@ use crate::version::{Identity, VersionError};
 
 /// The first bytes of a zstd frame.
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-/// The index is the tar's first file, of a few thousand bytes.
+/// The index is the tar's first file, with a few thousand bytes.
 const INDEX: &str = "backup/index.yaml";
 const LONGEST: u64 = 4 << 20;
 
-/// What is packed.
+/// The uncompressed content.
 pub type Unpacked = Box<dyn AsyncRead + Send + Sync + Unpin>;
 
-/// What a packed child says of itself.
+/// The description of a packed child.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// The flavour's name.
     pub flavour: String,
     /// Its server, such as `mysql:9.7`.
     pub server: String,
-    /// What the server is.
+    /// The server's identity.
     pub identity: Identity,
-    /// The address that its server let in.
+    /// The address from which its server accepted logins.
     pub client: Option<Ipv4Addr>,
-    /// Such as `x86_64`.
+    /// Its architecture, such as `x86_64`.
     pub architecture: String,
 }
 
-/// Why a file is not taken.
+/// Why a file is rejected.
 #[derive(Debug, Error)]
 pub enum ManifestError {
-    /// It breaks off, or its bytes are others than were written.
+    /// It is truncated or damaged.
     #[error("it is truncated or damaged ({0}); copy it once more")]
     Broken(io::Error),
-    /// It is no container, or none of dbmatrix.
+    /// It is not a container, or not one of dbmatrix.
     #[error("it is nothing that `dbmatrix export` wrote: {0}")]
     Foreign(String),
-    /// What it says of its server cannot be read.
+    /// The description of its server is invalid.
     #[error("it is nothing that `dbmatrix export` wrote: its server is unknown: {0}")]
     Version(#[from] VersionError),
 }
@@ -78,7 +77,7 @@ struct Packed {
 }
 
 impl Manifest {
-    /// Reads the head of an unpacked file.
+    /// Reads the index at the start of an uncompressed file.
     ///
     /// # Errors
     /// [`ManifestError`].
@@ -117,7 +116,7 @@ pub(crate) fn index(packed: impl Read) -> Result<String, ManifestError> {
     let mut tar = tar::Archive::new(packed);
     let mut files = tar.entries().map_err(ManifestError::Broken)?;
     let first = files.next().ok_or_else(foreign)?.map_err(|error| {
-        // No tar at all, or the end of one.
+        // Not a tar, or a truncated one.
         match error.kind() {
             io::ErrorKind::UnexpectedEof => ManifestError::Broken(error),
             _ => foreign(),
@@ -133,7 +132,7 @@ pub(crate) fn index(packed: impl Read) -> Result<String, ManifestError> {
     Ok(text)
 }
 
-/// What a file holds, whether it is compressed or not.
+/// The content of a file, which may be compressed.
 ///
 /// # Errors
 /// As of the file.
@@ -147,8 +146,8 @@ pub async fn unpacked(
     })
 }
 
-/// Writes compressed what an engine has packed, with a sum by which damage is
-/// noticed. Whoever writes shuts it down at the end.
+/// Compresses a packed child, with a checksum that reveals damage. The writer shuts it
+/// down at the end.
 pub fn compressed<W: AsyncWrite>(file: W) -> ZstdEncoder<W> {
     let sum = CParameter::checksum_flag(true);
     ZstdEncoder::with_quality_and_params(file, Level::Default, &[sum])

@@ -1,4 +1,4 @@
-//! What nothing uses any more.
+//! Removes what is unused.
 
 use std::collections::BTreeSet;
 
@@ -11,27 +11,27 @@ use crate::engine::{Engine, Instance};
 /// A setting of Incus and LXD: the image that a container was made from.
 const BASE: &str = "volatile.base_image";
 
-/// Something that nothing uses.
+/// Something unused.
 #[derive(Debug, Clone)]
 pub struct Pruned {
-    /// For people, such as `golden child of mysql:9.7`.
+    /// Human-readable, such as `golden child of mysql:9.7`.
     pub what: String,
-    /// Bytes on the disk that were its own; unknown for an image.
+    /// Bytes on the disk that only it used; unknown for an image.
     pub disk: Option<u64>,
 }
 
-/// Whether things are removed or only told.
+/// Whether unused things are removed or only reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pruning {
-    /// They go.
+    /// Remove them.
     Remove,
-    /// They stay.
+    /// Keep them.
     Tell,
 }
 
-/// Removes from a nest the golden children that no flavour's child came from
-/// and whose key is not `wanted`, what is incomplete, images that nothing there
-/// was made from, and downloaded packages. Nobody else may be at work there.
+/// Removes from a nest the golden children that no flavour's child came from and whose
+/// key is not `wanted`, incomplete containers, images that no container was made from,
+/// and downloaded packages. No other process may use the nest.
 ///
 /// # Errors
 /// As of the engines.
@@ -86,7 +86,7 @@ pub async fn prune(
     Ok(pruned)
 }
 
-/// What a child is, if nothing uses it.
+/// The description of a child, if it is unused.
 fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
     let text = |key: &str| child.config.get(key).map_or("", String::as_str);
     if !is_ready(child) {
@@ -97,7 +97,7 @@ fn title(child: &Instance, used: &BTreeSet<&str>) -> Option<String> {
     }
     let (server, version) = (text(key::SERVER), text(key::VERSION));
     match ContainerKind::of_child(child) {
-        // One that somebody has copied has its marks under another name.
+        // A container that a user copied has its keys under another name.
         ContainerKind::Golden if !Meant::Golden(text(key::KEY)).is(child) => None,
         ContainerKind::Standby if !Meant::FlavoursOwn.is(child) => None,
         ContainerKind::Golden => Some(format!("golden child of {server} ({version})")),

@@ -1,4 +1,4 @@
-//! Which container may go: its name does not say what it is, its own keys do.
+//! Decides which containers may be removed: by their own keys, not by their names.
 
 use super::golden::is_golden;
 use super::outer::is_ready;
@@ -6,24 +6,24 @@ use super::{NestError, key};
 use crate::engine::{Engine, Instance};
 use crate::name::{self, first_of};
 
-/// What a container has to be by its own keys. One that is incomplete is what any
-/// of these begins as.
+/// What a container must be according to its own keys. Each of these starts as an
+/// incomplete one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meant<'a> {
-    /// Nothing whole.
+    /// An incomplete container.
     Incomplete,
     /// The golden child of a key.
     Golden(&'a str),
-    /// One of the two containers of the flavour that its name is made of.
+    /// One of the two containers of the flavour that the name belongs to.
     FlavoursOwn,
     /// The child of a flavour, which may be an imported one.
     ChildOf(&'a str),
-    /// That of a program which tests use.
+    /// The container of a program that tests use.
     Tool,
 }
 
 impl Meant<'_> {
-    /// Whether a container says of itself that it is this.
+    /// Whether a container's keys say that it is this.
     pub(super) fn is(self, found: &Instance) -> bool {
         let own = |key: &str| found.config.get(key).map_or("", String::as_str);
         let flavour = own(key::FLAVOUR);
@@ -61,11 +61,10 @@ impl Meant<'_> {
     }
 }
 
-/// Removes the container of that name; absent is fine.
+/// Removes the container of that name, which may be absent.
 ///
-/// # Errors
-/// [`NestError::NotMeant`] where its own keys do not say that it is `meant`: it
-/// stays as it is. As of the engine.
+/// # Errors [`NestError::NotMeant`] if its own keys do not say that it is `meant`; it
+/// then stays unchanged. As of the engine.
 pub(super) async fn remove(engine: &Engine, name: &str, meant: Meant<'_>) -> Result<(), NestError> {
     match engine.instance(name).await? {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Which version of dbmatrix made a container, and what a nest was made of.
+//! Records which version of dbmatrix made a container, and the inputs of a nest.
 
 use super::outer::NestSettings;
 use super::{NestError, key};
@@ -6,26 +6,24 @@ use crate::digest::{Digest, of_text};
 use crate::engine::{Config, Instance, config};
 use crate::image::{BaseImage, ImageOrigin};
 
-/// Version of the keys on containers. Raised whenever an older dbmatrix could not
-/// read what a newer one writes; containers without a number have version 1.
+/// Version of the keys on containers. Increased whenever an older dbmatrix could not read
+/// what a newer one writes; containers without a number have version 1.
 const SCHEMA: u32 = 2;
 
-/// What every new container notes of it.
+/// The schema key of every new container.
 pub(super) fn noted() -> Config {
     config([(key::SCHEMA, &SCHEMA.to_string())])
 }
 
-/// Whether a container was made before keys were made of digests.
+/// Whether a container was made before keys were derived from digests.
 pub(super) fn is_first(instance: &Instance) -> bool {
     !instance.config.contains_key(key::SCHEMA)
 }
 
-/// What is to be noted of a nest that an earlier dbmatrix has made; nothing of one of
-/// this version.
+/// The notes to update on a nest that an earlier dbmatrix made; empty for one of this
+/// version.
 ///
-/// # Errors
-/// [`NestError::OtherSettings`] for one that was made of something else;
-/// [`NestError::Newer`].
+/// # Errors [`NestError::OtherSettings`] for one with other inputs; [`NestError::Newer`].
 pub(super) fn brought_up(
     nest: &Instance,
     settings: &NestSettings,
@@ -47,7 +45,7 @@ pub(super) fn brought_up(
     Ok(Some(renewed))
 }
 
-/// Fails for a nest that a newer dbmatrix has made.
+/// Fails for a nest that a newer dbmatrix made.
 fn check(nest: &Instance) -> Result<(), NestError> {
     let noted = nest.config.get(key::SCHEMA);
     let found = noted.map_or(Ok(1), |number| number.parse::<u32>());
@@ -61,7 +59,8 @@ fn check(nest: &Instance) -> Result<(), NestError> {
     }
 }
 
-/// What makes another nest necessary: its image, its privileges, its storage.
+/// Digest of the settings that require another nest: its image, its privileges, its
+/// storage.
 pub(super) fn settings_key(settings: &NestSettings, copy_on_write: bool) -> String {
     let mut digest = Digest::new("nest", 1);
     digest
@@ -71,8 +70,8 @@ pub(super) fn settings_key(settings: &NestSettings, copy_on_write: bool) -> Stri
     digest.key()
 }
 
-/// The same as the versions before schema 2 made it, of the debug output that their
-/// types had.
+/// The same as the versions before schema 2 derived it, from the debug output of their
+/// types.
 fn first_settings_key(settings: &NestSettings, copy_on_write: bool) -> String {
     let image = match &settings.image {
         ImageOrigin::Built(image) => {

@@ -1,10 +1,9 @@
-//! Children of a flavour take turns: while a run uses one, there is a second
-//! place in which the next one is copied ahead, so that a run has but to start
-//! it.
+//! Each flavour has two slots: while a run uses the active child, the other slot holds a
+//! copy that was prepared for the next run, which only has to start it.
 //!
-//! The two containers have the flavour's name, one with an ending. Which of them
-//! is the flavour's is known by their marks: one that was copied ahead is nobody's
-//! yet, and of two that are the flavour's the later one is.
+//! The two containers have the flavour's name, one with a suffix. Their keys show which
+//! one is active: a prepared copy belongs to no run yet, and of two used ones the later
+//! is active.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,7 @@ use super::{NestError, key};
 use crate::engine::{Config, Instance, config};
 use crate::name::{self, first_of};
 
-/// Containers that are the flavours' now, by the names of their first ones.
+/// The active containers of flavours, by the names of their first ones.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Slots(Arc<Mutex<HashMap<String, String>>>);
 
@@ -25,9 +24,8 @@ impl Slots {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whose turn it is; returns the containers whose turn is over. A
-    /// flavour of which there is only a copy in the second place has its turn in
-    /// the first one, which is empty.
+    /// Notes the active containers and returns the inactive ones. If a flavour has only a
+    /// prepared copy in its second slot, its first slot, which is empty, is active.
     pub(super) fn note_all(&self, children: &[Instance]) -> Vec<String> {
         let mut latest: HashMap<&str, &Instance> = HashMap::new();
         let mut over = Vec::new();
@@ -36,7 +34,7 @@ impl Slots {
                 over.push(child.name.clone());
                 continue;
             }
-            // One that came in a file has no second place.
+            // An imported child has no second slot.
             let is_ours = !child.is_marked(key::IMPORTED);
             if !(is_ours && matches!(ContainerKind::of_child(child), ContainerKind::Flavour(_))) {
                 continue;
@@ -67,13 +65,13 @@ impl Slots {
 }
 
 impl Children {
-    /// The container that is a flavour's now, by its first container's name.
+    /// The active container of a flavour, by its first container's name.
     pub fn current(&self, first: &str) -> String {
         let known = self.slots.lock().get(first).cloned();
         known.unwrap_or_else(|| first.to_owned())
     }
 
-    /// The container that is not the flavour's now.
+    /// The inactive container.
     fn other(&self, first: &str) -> String {
         match self.slots.lock().get(first) {
             Some(current) if current == first => name::copy(first, name::Copy::Second),
@@ -81,9 +79,8 @@ impl Children {
         }
     }
 
-    /// A new copy of the golden child that is not started: one that was made
-    /// ahead, else one made now. It is the flavour's from here on, and counts as
-    /// incomplete.
+    /// Activates a copy of the golden child that is not started: a prepared one, or else
+    /// a new one. It belongs to the flavour from here on, and counts as incomplete.
     pub(super) async fn turn(
         &self,
         golden: &Golden,
@@ -107,7 +104,7 @@ impl Children {
         Ok(child)
     }
 
-    /// The copy that was made ahead, if it is still right.
+    /// The prepared copy, if it is still valid.
     async fn ahead(&self, spec: &ChildSpec) -> Result<Option<Instance>, NestError> {
         let found = self.nest.engine.instance(&self.other(&spec.name)).await?;
         let is_right = |found: &Instance| {
@@ -118,8 +115,8 @@ impl Children {
         Ok(found.filter(is_right))
     }
 
-    /// Copies the golden child for the next run, in place of what was there
-    /// before this one; a copy that is there stays.
+    /// Copies the golden child for the next run, in place of the child from before this
+    /// run; an existing copy stays.
     ///
     /// # Errors
     /// As of the engine.
@@ -139,8 +136,8 @@ impl Children {
         self.mark_ready(&child).await
     }
 
-    /// Removes what was a flavour's before this run, unless it is again, since the
-    /// new one is gone; one copied ahead stays.
+    /// Removes the flavour's child from before this run, unless that is active again
+    /// because the new one is gone; a prepared copy stays.
     ///
     /// # Errors
     /// As of the engine.
@@ -158,7 +155,7 @@ impl Children {
         }
     }
 
-    /// Removes what was a flavour's before this run, or was copied ahead.
+    /// Removes the flavour's child from before this run, or its prepared copy.
     ///
     /// # Errors
     /// As of the engine.
@@ -182,7 +179,7 @@ fn noted(spec: &ChildSpec, ahead: &str, use_of: Purpose) -> Config {
     ])
 }
 
-/// Whether it is the second container of a flavour as earlier versions named it.
+/// Whether it is the second container of a flavour, as earlier versions named it.
 fn has_former_name(child: &Instance) -> bool {
     let flavour = child.config.get(key::FLAVOUR);
     flavour.is_some_and(|flavour| child.name == format!("{}-twin", name::container(flavour)))

@@ -1,5 +1,5 @@
-//! A flavour's child as it was at one moment, to come back to. Snapshots belong
-//! to their container and go with it.
+//! Saves the state of a flavour's child, to return to it later. Snapshots belong to their
+//! container and are removed with it.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::engine::{Exec, Power, Snapshot, config};
 /// Writes that were not waited for.
 const SYNC: Duration = Duration::from_secs(300);
 
-/// How what a server has on its disk is when a snapshot is taken.
+/// The consistency of a server's data in a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotConsistency {
-    /// As after a clean shutdown: the server ends for it.
+    /// As after a clean shutdown: the server stops for it.
     Clean,
-    /// As after a crash: the server is held for it.
+    /// As after a crash: the server pauses for it.
     Crash,
 }
 
 impl Located {
-    /// Takes a snapshot. A server that ran or was held runs after one that is
-    /// [`SnapshotConsistency::Clean`], started anew; else it is as it was.
+    /// Takes a snapshot. A [`SnapshotConsistency::Clean`] one restarts a server that ran
+    /// or was paused; otherwise the server keeps its state.
     ///
     /// # Errors
     /// [`UpkeepError::SnapshotThere`]; as of the engine.
@@ -46,9 +46,8 @@ impl Located {
             .await?)
     }
 
-    /// Does something while nothing changes what is on its disk. A server that
-    /// ran or was held runs afterwards where it was shut down, started anew; else
-    /// it is as it was.
+    /// Runs `work` while nothing changes the data on disk. A server that ran or was
+    /// paused is restarted afterwards if it was shut down; otherwise it keeps its state.
     pub(super) async fn with_quiesced<F>(
         &self,
         consistency: SnapshotConsistency,
@@ -71,7 +70,7 @@ impl Located {
         }
     }
 
-    /// Whatever comes of it, the server goes on.
+    /// The server always resumes afterwards.
     async fn with_paused<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
     where
         F: Future<Output = Result<(), UpkeepError>>,
@@ -85,7 +84,7 @@ impl Located {
         done
     }
 
-    /// Whatever comes of it, the server is started again.
+    /// The server always starts again afterwards.
     async fn while_stopped<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
     where
         F: Future<Output = Result<(), UpkeepError>>,
@@ -96,8 +95,8 @@ impl Located {
         done
     }
 
-    /// Brings it back to a snapshot, or to the latest one; returns which. What
-    /// was done since is lost. One that was stopped is not started.
+    /// Restores a snapshot, by default the latest; returns its name. Later changes are
+    /// lost. A stopped server is not started.
     ///
     /// # Errors
     /// [`UpkeepError::NoSnapshot`], [`UpkeepError::NoSnapshots`]; as of the
@@ -109,7 +108,7 @@ impl Located {
         }
         let (engine, container) = (&self.child.engine, &self.child.name);
         engine.restore_snapshot(container, &snapshot.name).await?;
-        // Its settings are those of that moment too.
+        // The snapshot also restored the container's settings.
         let used = config([(key::FRESH, "")]);
         engine.configure_instance(container, &used).await?;
         if self.state() != ContainerState::Stopped {
@@ -128,7 +127,7 @@ impl Located {
         Ok(engine.delete_snapshot(container, &snapshot.name).await?)
     }
 
-    /// All of its snapshots, the earliest first.
+    /// All of its snapshots, oldest first.
     ///
     /// # Errors
     /// As of the engine.
@@ -157,7 +156,7 @@ impl Located {
     }
 }
 
-/// Their names, for people.
+/// Their names, human-readable.
 pub(super) fn listed(snapshots: &[Snapshot]) -> String {
     let names: Vec<String> = snapshots
         .iter()

@@ -1,5 +1,4 @@
-//! The socket on the host by which a nest's engine is reached: a proxy device of
-//! the nest's container.
+//! The host's socket for a nest's engine: a proxy device of the nest's container.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,15 +12,15 @@ use crate::platform::{file, user};
 use crate::privilege::{Request, ask_now, has_helper, is_root};
 
 pub(super) const SOCKET_DEVICE: &str = "dbmatrix-engine";
-/// Where an engine that was installed in the nest listens.
+/// The socket of an engine installed in the nest.
 const INNER_SOCKET: &str = "/var/lib/incus/unix.socket";
 
 impl Nest {
-    /// Another user may have made it for themselves.
+    /// Checks whether another user made it for themselves.
     pub(super) fn check_socket(&self) -> Result<(), NestError> {
         let socket = self.engine.socket();
         match file::denies_writing(socket) {
-            // The helper reaches it.
+            // The helper can reach it.
             true if has_helper() => Ok(()),
             true => Err(NestError::Socket {
                 name: self.name.clone(),
@@ -31,8 +30,8 @@ impl Nest {
         }
     }
 
-    /// Sees that the socket has a folder: that of a user who has left, or of the
-    /// machine's last boot, is gone.
+    /// Ensures that the socket has a folder: the folder of a user who logged out, or of
+    /// the previous boot, no longer exists.
     pub(super) async fn move_socket(&mut self, instance: &Instance) -> Result<(), NestError> {
         let folder = self.engine.socket().parent().map(Path::to_owned);
         let is_gone = folder.is_none_or(|folder| {
@@ -56,7 +55,7 @@ impl Nest {
         Ok(())
     }
 
-    /// Makes the socket anew: whoever passed it on is gone.
+    /// Recreates the socket, because the process that forwarded it has ended.
     pub(super) async fn attach_socket(&self) -> Result<(), NestError> {
         let device = socket_device(&self.host, self.engine.socket());
         let set = async |device: Option<&Config>| {
@@ -70,7 +69,7 @@ impl Nest {
     }
 }
 
-/// Where a nest's inner engine is reached on the host.
+/// The socket of a nest's inner engine on the host.
 pub(crate) fn socket_of(instance: &Instance) -> Option<&str> {
     let device = instance.devices.get(SOCKET_DEVICE)?;
     device.get("listen")?.strip_prefix("unix:")
@@ -80,7 +79,7 @@ pub(super) fn socket_path(project: &str, nest: &str) -> PathBuf {
     run_folder().join(name::socket(project, nest))
 }
 
-/// A socket file without a listener keeps the next one from being made.
+/// A socket file without a listener prevents the creation of the next one.
 pub(super) fn remove_stale_socket(path: &Path) {
     if !is_root()
         && has_helper()
@@ -100,9 +99,9 @@ pub(super) fn remove_stale_socket(path: &Path) {
     }
 }
 
-/// Passes the nest's engine on to a socket of the host, for who makes it and for
-/// the group that may use the host's engine. With a root helper that is root: its
-/// user comes by a helper the next time too.
+/// Forwards the nest's engine to a socket of the host, for its creator and for the group
+/// that may use the host's engine. With a root helper the owner is root: its user will
+/// use a helper the next time too.
 pub(super) fn socket_device(host: &Engine, socket: &Path) -> Config {
     let group = group_of(host.socket()).unwrap_or_default();
     let user = match has_helper() {

@@ -1,4 +1,4 @@
-//! What nests there are and how they stand, looked at without waking them.
+//! The nests and their states, inspected without starting them.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use super::{Access, existing_nests, key};
 use crate::engine::{Engine, EngineError, Instance, Limits};
 use crate::host::{Names, OWNER};
 
-/// How long a list may take of an engine that else answers: whoever looks at what is
-/// wrong is not to wait for one that is stuck.
+/// How long a list may take if the engine otherwise answers: a user who diagnoses a
+/// problem must not wait for an engine that hangs.
 const STUCK: Duration = Duration::from_secs(30);
 
-/// A nest as it stands.
+/// The state of a nest.
 #[derive(Debug, Clone)]
 pub struct NestStatus {
     /// The host's engine, in the nest's project.
@@ -33,13 +33,13 @@ pub struct NestStatus {
     pub subnet: Option<Ipv4Net>,
     /// How its children are reached.
     pub access: Access,
-    /// Where its engine is reached on the host.
+    /// The socket of its engine on the host.
     pub socket: Option<PathBuf>,
     /// Its engine.
     pub inner: Inner,
 }
 
-/// What a nest's engine says.
+/// The state of a nest's engine.
 #[derive(Debug, Clone)]
 pub enum Inner {
     /// The nest does not run, or is incomplete.
@@ -48,7 +48,7 @@ pub enum Inner {
     Silent {
         /// The error.
         why: String,
-        /// What to do, where that is known.
+        /// A remedy, if one is known.
         remedy: Option<String>,
     },
     /// It answers.
@@ -60,8 +60,7 @@ pub enum Inner {
     },
 }
 
-/// All nests in all of an engine's projects that are dbmatrix's. Their engines are
-/// asked side by side.
+/// All nests in all projects of dbmatrix in an engine. Asks their engines concurrently.
 ///
 /// # Errors
 /// As of the host's engine.

@@ -1,4 +1,4 @@
-//! What containers take: disk and memory.
+//! Measures the disk and memory that containers use.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::engine::{Engine, EngineError, Exec};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Bytes that belong to one container alone, and its folder: on btrfs what it
-/// shares with the golden child that it was copied from does not count.
+/// Bytes that belong to one container alone, and its folder: on btrfs, data shared with
+/// its golden child does not count.
 const MEASURE: &str = r#"
 cd /var/lib/incus/storage-pools/default/containers
 set -- *
@@ -21,7 +21,7 @@ if btrfs filesystem du --summarize --raw "$@" 2> /dev/null; then exit 0; fi
 du --summarize --block-size=1 "$@" | while read -r size name; do echo "$size $size 0 $name"; done
 "#;
 
-/// Bytes that each child takes for itself, by container.
+/// Bytes that each child alone uses, by container.
 ///
 /// # Errors
 /// As of the engine.
@@ -31,7 +31,7 @@ pub async fn disk_usage(host: &Engine, nest: &str) -> Result<BTreeMap<String, u6
     Ok(output.stdout.lines().filter_map(read).collect())
 }
 
-/// A line of total, exclusive and shared bytes and a name; the heading is none.
+/// Parses a line of total, exclusive and shared bytes and a name; `None` for the heading.
 pub(crate) fn read(line: &str) -> Option<(String, u64)> {
     let mut words = line.split_whitespace().skip(1);
     let exclusive = words.next()?.parse().ok()?;
@@ -39,9 +39,8 @@ pub(crate) fn read(line: &str) -> Option<(String, u64)> {
     Some((name.to_owned(), exclusive))
 }
 
-/// The processes of a nest: which control group each is in, and the bytes of
-/// memory that are its own, with its part of those that it shares. Some have
-/// ended by the time that they are looked at.
+/// The processes of a nest: the control group of each, and the bytes of memory that are
+/// its own, with its part of those that it shares. Some may end during the measurement.
 const PROCESSES: &str = r#"
 cd /proc
 grep -H '^0::' [0-9]*/cgroup 2> /dev/null || true
@@ -51,9 +50,9 @@ grep -H '^Pss:' [0-9]*/smaps_rollup 2> /dev/null || true
 /// Bytes of memory of a nest's processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Of all of them.
+    /// Of all processes.
     whole: u64,
-    /// Of each child.
+    /// By child.
     children: BTreeMap<String, u64>,
 }
 
@@ -82,8 +81,8 @@ impl Memory {
     }
 }
 
-/// Notes the snapshots of all containers and, of those that run, the memory and
-/// the time of their start; asks for all of them side by side.
+/// Notes the snapshots of all containers and, for running ones, their memory and start
+/// time; asks for all of them concurrently.
 ///
 /// # Errors
 /// As of the engines.
@@ -92,7 +91,7 @@ pub async fn measure(host: &Engine, rows: &mut [ContainerInfo]) -> Result<(), Ne
     for looked in join_all(looks).await {
         looked?;
     }
-    // An engine on a machine without a memory controller counts nothing.
+    // An engine on a machine without a memory controller reports nothing.
     let uncounted = |row: &&ContainerInfo| row.is_running() && row.memory.is_none();
     let mut nests: Vec<String> = rows
         .iter()

@@ -1,4 +1,4 @@
-//! A container on its way to a template.
+//! A container that becomes a template.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::nest::Child;
 use crate::server::{Login, Server, ServerError, check_identity, log_in, start};
 use crate::session::TlsPolicy;
 
-/// How long a server that starts may take until somebody can log in.
+/// How long a starting server may take until it accepts logins.
 pub(super) const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A container that steps are taken in, and what they have found out.
+/// A container in which steps are applied, and what they found out.
 pub(super) struct Building<'a> {
     pub(super) context: &'a NestContext,
     pub(super) flavour: &'a str,
     pub(super) managed: &'a Managed,
     pub(super) child: &'a Child,
     pub(super) events: &'a Sender,
-    /// What the installation has added, a package a line.
+    /// The packages that the installation added, one a line.
     pub(super) packages: String,
-    /// What the server says of itself.
+    /// The version that the server reports.
     pub(super) version: String,
     /// How connections to it are protected.
     pub(super) tls: TlsPolicy,
@@ -43,7 +43,7 @@ impl Building<'_> {
     }
 }
 
-/// Logs in to a child's server, which has to be the wanted one.
+/// Logs in to a child's server, which must be the requested one.
 pub(super) async fn log_in_as_wanted(
     context: &NestContext,
     child: &Child,

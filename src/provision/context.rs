@@ -9,28 +9,28 @@ use crate::nest::{Children, Nest};
 use crate::server::RoutedUser;
 use crate::session::Secret;
 
-/// A nest that is up, with all that its flavours need.
+/// A nest that is up, with all resources of its flavours.
 #[derive(Debug, Clone)]
 pub struct NestContext {
     /// The nest.
     pub nest: Nest,
     /// Its children.
     pub children: Children,
-    /// The address that servers see their user come from.
+    /// The address from which servers see their user connect.
     pub source: Ipv4Addr,
     /// Whether every flavour is required.
     pub strict: bool,
-    /// Permits to install a server: one a processor.
+    /// Permits to install a server: one per processor.
     pub installing: Arc<Semaphore>,
 }
 
 impl NestContext {
-    /// Who is reached in a flavour's server.
+    /// The routed user of a flavour's server.
     pub fn user_of(&self, flavour: &str) -> RoutedUser {
         self.user_with(self.nest.password_of(flavour))
     }
 
-    /// Who is reached, with a password.
+    /// The routed user, with a password.
     pub fn user_with(&self, password: Secret) -> RoutedUser {
         RoutedUser {
             address: self.source,

@@ -1,4 +1,4 @@
-//! Throwaway copies of a flavour's golden child, each with a server that runs.
+//! Throwaway copies of a flavour's golden child, each with a running server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::name;
 use crate::nest::{Child, NestError};
 use crate::server::{Login, Server, ServerError, ServerSpec, access_of, log_in, started};
 
-/// Why there is no copy.
+/// Why a copy is not available.
 #[derive(Debug, Error)]
 pub enum CopyError {
     /// Its container.
@@ -34,7 +34,7 @@ pub struct Copies {
 }
 
 impl Copies {
-    /// Copies for a flavour that has this container.
+    /// Makes copies for a flavour with this container.
     pub fn new(
         context: &NestContext,
         flavour: &str,
@@ -50,7 +50,7 @@ impl Copies {
         }
     }
 
-    /// Makes a copy, starts it and logs in. A failed one leaves nothing.
+    /// Makes a copy, starts it and logs in. A failure leaves nothing behind.
     ///
     /// # Errors
     /// [`CopyError`].

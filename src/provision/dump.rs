@@ -1,5 +1,4 @@
-//! Files of statements as they are kept: plain or compressed, recognised by their first
-//! bytes.
+//! Files of statements, plain or compressed, recognised by their first bytes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,17 +18,17 @@ const XZ: &[u8] = &[0xFD, b'7', b'z', b'X', b'Z', 0];
 /// A file whose statements can be read.
 #[derive(Debug)]
 pub(super) enum Dump {
-    /// As it is.
+    /// An uncompressed file.
     Plain(PathBuf),
-    /// What was in it.
+    /// The decompressed content.
     Unpacked(NamedTempFile),
 }
 
 impl Dump {
     /// Opens a file. A compressed one is unpacked into a temporary file.
     ///
-    /// # Errors
-    /// For people: it cannot be read, is damaged, or there is no room for what is in it.
+    /// # Errors Human-readable: the file cannot be read, is damaged, or its content does
+    /// not fit on the disk.
     pub(super) async fn open(path: &Path) -> Result<Self, String> {
         let opened = unpack(path).await;
         opened.map_err(|error| match error.kind() {
@@ -82,8 +81,8 @@ async fn store(mut content: impl AsyncRead + Unpin) -> io::Result<Dump> {
     )))
 }
 
-/// By the program, which every Debian has: its library is C code that each build of
-/// dbmatrix would compile.
+/// Uses the `xz` program, which every Debian has: its library is C code that each build
+/// of dbmatrix would compile.
 async fn unpack_xz(path: &Path) -> io::Result<Dump> {
     let mut unpacker = Command::new("xz");
     unpacker.args(["--decompress", "--stdout", "--"]).arg(path);

@@ -16,12 +16,12 @@ pub enum ProvisionError {
     /// Its server.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// The user's setup of it.
+    /// Its setup by the user.
     #[error(transparent)]
     Setup(#[from] SetupError),
 }
 
-/// Why a file of `setup` was not run to its end.
+/// Why a file of `setup` did not run to its end.
 #[derive(Debug, Error)]
 pub enum SetupError {
     /// It cannot be read, or there is no session to run it in.
@@ -32,16 +32,16 @@ pub enum SetupError {
         /// Why.
         reason: String,
     },
-    /// A statement was refused.
+    /// A statement failed.
     #[error("setup `{}`, line {place}: {reason}, of: {statement}", file.display())]
     Statement {
         /// The file.
         file: PathBuf,
         /// The line, from 1.
         place: String,
-        /// The statement, or its beginning.
+        /// The statement, possibly shortened.
         statement: String,
-        /// What the server said.
+        /// The server's error.
         reason: String,
     },
 }

@@ -1,8 +1,8 @@
-//! From a flavour that is wanted to a server that answers.
+//! Turns the definition of a flavour into a running server.
 //!
-//! Steps make a template, the golden child; every run starts from a copy of it.
-//! [`step`] has the steps, [`template`] the key of what they make, [`provisioner`] what
-//! becomes of a flavour's containers.
+//! Steps make a template, the golden child; every run starts from a copy of it. [`step`]
+//! holds the steps, [`template`] the key of their result, and [`provisioner`] the
+//! handling of a flavour's containers.
 
 mod building;
 mod context;

@@ -1,5 +1,5 @@
-//! A flavour's server: made from its template or claimed as it is, until somebody is
-//! logged in.
+//! Provides a flavour's server: creates it from its template or claims an existing one,
+//! and logs in.
 
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ use crate::server::{
 };
 use crate::session::TlsPolicy;
 
-/// How long a server that may well be beyond help may take until somebody can log in.
+/// How long a possibly broken server may take until it accepts logins.
 const REPAIR_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Whose traces a server may bear.
+/// What a server starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StartFrom {
-    /// Nobody's: a copy of its golden child that nobody has used.
+    /// An unused copy of its golden child.
     #[default]
     Template,
-    /// As it was left, if it is there.
+    /// The existing server with its data, if there is one.
     Existing,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Provisioner<'a> {
         }
     }
 
-    /// Brings the server up and logs in, with what reports say of it.
+    /// Brings the server up and logs in; also returns its description for reports.
     ///
     /// # Errors
     /// [`ProvisionError`].
@@ -85,7 +85,7 @@ impl<'a> Provisioner<'a> {
         Ok((server, facts))
     }
 
-    /// Replaces the flavour's child by one that nobody has used, paused for the next run.
+    /// Replaces the flavour's child by an unused one, paused for the next run.
     ///
     /// # Errors
     /// [`ProvisionError`].
@@ -106,7 +106,7 @@ impl<'a> Provisioner<'a> {
         paused
     }
 
-    /// Makes a copy for the next run, where there is a template.
+    /// Makes a copy for the next run, if there is a template.
     ///
     /// # Errors
     /// [`ProvisionError`].
@@ -118,8 +118,7 @@ impl<'a> Provisioner<'a> {
         Ok(())
     }
 
-    /// The child that was held for this run. One that is no longer available is
-    /// no loss.
+    /// The child that was prepared for this run, if it is still available.
     async fn claim_standby(&self) -> Option<(Child, Server)> {
         let taken = async {
             let Some(child) = self.context.children.claim_standby(&self.spec).await? else {
@@ -149,7 +148,7 @@ impl<'a> Provisioner<'a> {
         Ok(Some((child, server)))
     }
 
-    /// A new copy of the golden child, which is made where there is none.
+    /// A new copy of the golden child, which is created if necessary.
     async fn create_from_template(
         &self,
         purpose: Purpose,
@@ -169,7 +168,7 @@ impl<'a> Provisioner<'a> {
         self.golden_of(&templates(self.managed)).await
     }
 
-    /// The golden child of the last of these, which is made where there is none.
+    /// The golden child of the last of these templates, which is created if necessary.
     fn golden_of<'t>(
         &'t self,
         templates: &'t [Template],
@@ -208,7 +207,7 @@ impl<'a> Provisioner<'a> {
         .boxed()
     }
 
-    /// Checks that the server is available before anything is made for it.
+    /// Checks that the server's packages are available before anything is created for it.
     async fn begin_first(&self, spec: &ChildSpec) -> Result<(), ProvisionError> {
         if self.context.children.has_former_golden(spec).await? {
             self.events.warn(format!(
@@ -223,8 +222,8 @@ impl<'a> Provisioner<'a> {
         Ok(check_source(&self.context.nest, &self.managed.spec, ask).await?)
     }
 
-    /// Takes the steps of a template in a new container, or a copy of its parent, and
-    /// keeps it as golden child.
+    /// Applies the steps of a template in a new container, or in a copy of its parent,
+    /// and keeps the result as golden child.
     async fn make_golden(
         &self,
         template: &Template,
@@ -269,9 +268,9 @@ impl<'a> Provisioner<'a> {
         }
     }
 
-    /// A child of an earlier run: logged in as it is, else set up once more,
-    /// since the address towards it or what somebody did to it may have
-    /// changed.
+    /// A child of an earlier run. Logs in directly if possible; otherwise configures it
+    /// again, since the address towards it may have changed, or a user may have changed
+    /// the server.
     async fn repair(&self, child: &Child) -> Result<Server, ProvisionError> {
         match self.log_in(child, REPAIR_TIMEOUT).await {
             Err(error @ ServerError::Login { .. }) => {
@@ -329,7 +328,7 @@ fn child_spec(flavour: &Flavour, managed: &Managed, user: &RoutedUser) -> ChildS
     }
 }
 
-/// A package a line.
+/// One package a line.
 pub(super) fn lines_of(packages: &[PackageVersion]) -> String {
     let lines: Vec<String> = packages.iter().map(PackageVersion::to_string).collect();
     lines.join("\n")

@@ -1,5 +1,5 @@
-//! The user's own files of statements, run once: every copy of the golden child has what
-//! they made.
+//! The user's own files of statements, run once: every copy of the golden child contains
+//! their results.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::session::{Connect, LocalFolder, Session};
 use crate::sql_text::Sql;
 use crate::suite::{Action, Facts, SqlSteps, Step as Statement};
 
-/// Bytes of a file that is read whole to see whether it has changed.
+/// Size up to which a file is read in full to detect changes.
 const READ_WHOLE: u64 = 8 << 20;
 /// Letters of a statement that an error shows.
 const SHOWN: usize = 200;
@@ -59,8 +59,8 @@ impl Step for Setup {
     }
 }
 
-/// Adds a file by its content. Reading a large one would take longer than a start from the
-/// golden child, so its path, size and time of change stand for it.
+/// Adds a file by its content. Reading a large file would take longer than a start from
+/// the golden child, so its path, size and modification time replace the content.
 fn add_file(digest: &mut Digest, path: &Path) {
     let found = std::fs::metadata(path);
     let is_small = found.as_ref().is_ok_and(|found| found.len() <= READ_WHOLE);
@@ -70,8 +70,7 @@ fn add_file(digest: &mut Digest, path: &Path) {
     };
 }
 
-/// Runs all statements of a file in a session of its own; the first that is refused ends
-/// it.
+/// Runs all statements of a file in a separate session, up to the first that fails.
 async fn run_file(server: &Server, path: &Path) -> Result<(), SetupError> {
     let unreadable = |reason: String| SetupError::Read {
         file: path.to_owned(),

@@ -1,4 +1,4 @@
-//! The steps from an image to a golden child. A new one is a type and its place in
+//! The steps from an image to a golden child. A new step needs a type and its place in
 //! [`groups`].
 
 use futures_util::FutureExt;
@@ -15,18 +15,18 @@ use crate::server::{configure, install, pin, recipe, settle};
 
 /// One step on the way to a golden child.
 pub(super) trait Step: Send + Sync {
-    /// Adds what of the step makes another golden child.
+    /// Adds the inputs of the step that distinguish golden children.
     fn digest(&self, managed: &Managed, digest: &mut Digest);
 
-    /// Takes the step in a container in which all steps before it were taken.
+    /// Applies the step in a container in which all earlier steps were applied.
     fn apply<'a>(
         &'a self,
         building: &'a mut Building<'_>,
     ) -> BoxFuture<'a, Result<(), ProvisionError>>;
 }
 
-/// The steps of a flavour, in their order. After each group its result is kept as a
-/// golden child, so that flavours with the same first groups share them.
+/// The steps of a flavour, in order. The result of each group is kept as a golden child,
+/// so that flavours with the same first groups share them.
 pub(super) fn groups(managed: &Managed) -> Vec<&'static [&'static dyn Step]> {
     let mut groups: Vec<&[&dyn Step]> = vec![&[&Install, &Configure, &Initialize, &Settle]];
     if !managed.setup.is_empty() {
@@ -35,17 +35,17 @@ pub(super) fn groups(managed: &Managed) -> Vec<&'static [&'static dyn Step]> {
     groups
 }
 
-/// Installs the server; it is not started.
+/// Installs the server without starting it.
 struct Install;
 
-/// Writes the server's settings and its user.
+/// Writes the server's settings and creates its user.
 pub(super) struct Configure;
 
-/// Starts the server for the first time, sees that it is the right one, and notes its
+/// Starts the server for the first time, checks that it is the right one, and notes its
 /// certificate.
 struct Initialize;
 
-/// Takes what is not needed out of the way of the next starts.
+/// Removes what would slow down later starts.
 struct Settle;
 
 impl Step for Install {

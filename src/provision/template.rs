@@ -5,20 +5,21 @@ use super::step::{Step, groups};
 use crate::digest::Digest;
 use crate::matrix::Managed;
 
-/// Raised whenever a golden child is made in another way that neither the texts
-/// of scripts nor those of settings tell, or its digest is made of other values.
+/// Increased whenever golden children are made in a way that differs in more than the
+/// texts of scripts and settings, or when the inputs of the digest change.
 const VERSION: u32 = 6;
 
-/// A golden child on the way to that of a flavour, which is the last.
+/// One of the golden children that lead to a flavour's own, which is the last.
 pub(super) struct Template {
     pub(super) key: String,
-    /// What is done in a copy of the one before it; in the image's container first.
+    /// The steps applied in a copy of the previous golden child, or first in the image's
+    /// container.
     pub(super) steps: &'static [&'static dyn Step],
 }
 
-/// The golden children of a flavour, each made of the one before it. A key names all that
-/// goes in: the image, then each step with the key of what it is taken on. Flavours whose
-/// first steps are the same have the same keys up to there.
+/// The golden children of a flavour, each made from the previous one. A key covers all
+/// inputs: the image, then each step with the key of what it is applied to. Flavours with
+/// the same first steps have the same keys up to that point.
 pub(super) fn templates(managed: &Managed) -> Vec<Template> {
     let mut digest = Digest::new("template", VERSION);
     digest.text("image", &managed.image.title());
@@ -60,8 +61,8 @@ mod tests {
     use super::*;
     use crate::matrix::Matrix;
 
-    /// The keys of flavours with these lines in their tables, with those of the golden
-    /// children before theirs.
+    /// The keys of flavours with these lines in their tables, including those of the
+    /// earlier golden children.
     fn all_keys(lines: &[&str]) -> Vec<Vec<String>> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("matrix.toml");

@@ -1,4 +1,4 @@
-//! Whether a file only reads, known before anything of it is sent.
+//! Decides before a file is sent whether it only reads.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use crate::suite::{
     Action, Facts, FileKind, Modes as Reading, SltOptions, SltSteps, SqlSteps, Step, SuiteError,
 };
 
-/// Why a file is not run where only statements that read are sent; `None` where
-/// all steps that hold on the flavour read. What cannot be read is the case's to
-/// tell.
+/// Returns why a file must not run on a server that allows only reading statements, or
+/// `None` if all steps that apply to the flavour read. The case itself reports files that
+/// cannot be read.
 pub(super) fn refusal(
     file: &Path,
     options: SltOptions,
@@ -50,7 +50,7 @@ fn first(
     None
 }
 
-/// Checks a step; an error says what it does.
+/// Checks a step; an error describes what it does.
 fn check(step: &Step, modes: Modes) -> Result<(), String> {
     if let Action::System(_) = step.action {
         return Err("runs a command, which may write".to_owned());

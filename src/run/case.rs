@@ -1,9 +1,8 @@
-//! One case on one flavour: a file, in a database of its own, on a connection
-//! of its own.
+//! One case on one flavour: a file, with its own database and connection.
 //!
-//! A step is judged while the server is at the next one, so that neither waits
-//! for the other. It is judged before that where its verdict decides what
-//! follows: a step with retries, or a run that ends at its first failure.
+//! A step is judged while the server works on the next one, so that neither waits for the
+//! other. It is judged earlier if its verdict decides what follows: a step with retries,
+//! or a run that ends at its first failure.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -33,7 +32,7 @@ use crate::suite::{
     SqlSteps, Step, SystemCommand, asks_for_counts, expectation_path,
 };
 
-/// Steps that wait to be judged; skipped ones wait behind the last that was run.
+/// Steps that wait for their verdict; skipped ones wait behind the last that ran.
 const MOST_WAITING: usize = 64;
 /// A file to run on one flavour.
 #[derive(Debug, Clone)]
@@ -42,19 +41,19 @@ pub(super) struct Case {
     pub(super) path: PathBuf,
     /// Its kind.
     pub(super) kind: FileKind,
-    /// What its conditions are asked of.
+    /// The facts that its conditions are evaluated against.
     pub(super) facts: Facts,
-    /// What its suite says of it.
+    /// Its suite's settings.
     pub(super) suite: Arc<FilesSpec>,
     /// Its known divergences.
     pub(super) known: Arc<KnownDivergences>,
-    /// Whether outcomes are only recorded, to be written as expectations.
+    /// Whether outcomes are only recorded and written as expectations.
     pub(super) update: bool,
-    /// When the suite's time is over, and how long that is.
+    /// When the suite's time is over, and its time limit.
     pub(super) deadline: Option<(Instant, Duration)>,
-    /// Whether the run goes on.
+    /// Whether the run continues.
     pub(super) fail_fast: FailFast,
-    /// Where the outcome of its steps is reported in the end.
+    /// Receives the outcome of its steps.
     pub(super) events: Sender,
     /// Counts the steps done, for a progress line.
     pub(super) steps_done: Arc<AtomicUsize>,
@@ -67,12 +66,12 @@ pub(super) struct CaseEnd {
     pub(super) result: CaseResult,
     /// Outcomes of a `.sql` file in update mode.
     pub(super) recorded: Recorded,
-    /// Whether it has left on the server what could not be ended.
+    /// Whether it left something on the server that could not be ended.
     pub(super) dirty: bool,
 }
 
 impl CaseEnd {
-    /// A case that cannot begin.
+    /// A case that cannot start.
     pub(super) fn without_server(reason: String) -> Self {
         CaseEnd {
             result: CaseResult {
@@ -85,8 +84,8 @@ impl CaseEnd {
     }
 }
 
-/// Runs a case; each step and its answer goes to `sink`. Where it `is_alone` on the
-/// server, whatever is left in the end is its own. The future may be dropped at any
+/// Runs a case and passes each step with its answer to `sink`. If the case `is_alone` on
+/// the server, everything left at the end belongs to it. The future may be dropped at any
 /// time; its database then stays until the next run.
 pub(super) async fn run_case(
     server: &impl Connect,
@@ -126,8 +125,7 @@ pub(super) async fn run_case(
     end
 }
 
-/// The steps of a case, what is stored of them, and the first session in its
-/// database.
+/// The steps of a case, its stored expectations, and the first session in its database.
 async fn open(
     server: &impl Connect,
     case: &Case,
@@ -164,19 +162,19 @@ async fn open(
     Ok((steps, stored, first))
 }
 
-/// A case at work.
+/// A running case.
 struct Runner<'a, S> {
     case: &'a Case,
     sessions: Sessions<'a, S>,
     judge: Evaluator<'a>,
     tally: CaseRecorder<'a>,
-    /// Steps that have come to their end and are not judged yet, in order.
+    /// Finished steps that are not judged yet, in order.
     waiting: Vec<Waiting>,
     variables: Variables,
     commands: Commands,
 }
 
-/// A step that is to be judged while the server is at the next one.
+/// A step that is judged while the server works on the next one.
 struct Waiting {
     ordinal: usize,
     step: Step,
@@ -197,7 +195,7 @@ impl<S: Connect> Runner<'_, S> {
         steps.assume(self.modes());
         let mut statements = 0;
         while let Some(step) = steps.next().await? {
-            // Stored expectations are of statements alone.
+            // Stored expectations cover statements only.
             let ordinal = statements;
             statements += usize::from(step.action.sql().is_some());
             let wants_notices =
@@ -244,7 +242,7 @@ impl<S: Connect> Runner<'_, S> {
         Ok(())
     }
 
-    /// How the session of a `.sql` file reads text now.
+    /// How the session of a `.sql` file currently reads text.
     fn modes(&self) -> Modes {
         let no_backslash_escapes = self.sessions.no_backslash_escapes();
         self.case.facts.modes(no_backslash_escapes)
@@ -260,8 +258,7 @@ impl<S: Connect> Runner<'_, S> {
         changed.map_err(|error| format!("line {}: {error}", step.line))
     }
 
-    /// Sends a statement, and judges the steps before it while the server is at
-    /// work.
+    /// Sends a statement, and judges the earlier steps while the server works.
     async fn send(&mut self, step: &Step, wants_notices: bool) -> Result<Reply, String> {
         let until = self.until();
         let sql = match self.statement(step) {
@@ -304,7 +301,7 @@ impl<S: Connect> Runner<'_, S> {
         })
     }
 
-    /// Runs a command, again while it fails, as often as its step says.
+    /// Runs a command and repeats it while it fails, as often as its step allows.
     async fn run_command(&mut self, step: &Step, command: &SystemCommand) -> StepVerdict {
         let (mut attempts, backoff) = step.retry.unwrap_or((0, Duration::ZERO));
         loop {
@@ -334,7 +331,7 @@ impl<S: Connect> Runner<'_, S> {
         judge_all(&mut self.waiting, &mut self.judge, &mut self.tally);
     }
 
-    /// Runs a step again while it fails, as often as it says.
+    /// Repeats a step while it fails, as often as it allows.
     async fn retry(
         &mut self,
         ordinal: usize,
@@ -365,7 +362,7 @@ impl<S: Connect> Runner<'_, S> {
         }
     }
 
-    /// When the next statement has to be answered.
+    /// The deadline of the next statement.
     fn until(&self) -> Until {
         let limit = self.case.suite.step_timeout;
         let step = Until {

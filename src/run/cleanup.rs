@@ -1,8 +1,8 @@
-//! What a case leaves on its server, ended before the next case begins.
+//! Ends what a case leaves on its server before the next case begins.
 //!
-//! A session that does not end holds its named locks and those of its tables; a
-//! prepared XA transaction outlives its session, and so do its locks. Either makes
-//! dropping the case's database wait for as long as the server lets it.
+//! A session that does not end keeps its named locks and its table locks. A prepared XA
+//! transaction outlives its session, and so do its locks. Either one makes dropping the
+//! case's database wait as long as the server allows.
 
 use std::time::Duration;
 
@@ -14,33 +14,33 @@ use crate::outcome::{Outcome, Value};
 use crate::session::{Connect, Session, SessionError, Tenancy};
 use crate::sql_text::escape_bytes;
 
-/// How long all of it may take.
+/// Time limit of the whole cleanup.
 const LIMIT: Duration = Duration::from_secs(30);
-/// How long sessions may take to end by themselves once they are closed.
+/// How long closed sessions may take to end by themselves.
 const GRACE: Duration = Duration::from_secs(1);
-/// Seconds that a statement waits for a table's lock: the server's own limit is a
-/// day in MariaDB and a year in MySQL.
+/// Seconds that a statement waits for a table lock; the server's own limit is a day in
+/// MariaDB and a year in MySQL.
 const LOCK_WAIT: u32 = 5;
-/// Bytes that are kept of the statements that may prepare an XA transaction.
+/// Bytes kept of the statements that may prepare an XA transaction.
 const MOST_XA: usize = 64 << 10;
-/// Bytes of a statement in which `XA` is looked for.
+/// Bytes at the start of a statement that are searched for `XA`.
 const HEAD: usize = 1 << 10;
-/// Things left that are reported one by one.
+/// Leftovers that are reported one by one.
 const MOST_TOLD: usize = 10;
-/// Letters of a statement or of an XA transaction's name that are shown.
+/// Letters shown of a statement or of an XA transaction's name.
 const SHOWN: usize = 80;
 
-/// How long a server may have no room for another session.
+/// How long a server may refuse another session for lack of room.
 const ROOM: Duration = Duration::from_secs(5);
 /// `ER_CON_COUNT_ERROR`, `ER_TOO_MANY_USER_CONNECTIONS`.
 const FULL: [u16; 2] = [1040, 1203];
-/// `ER_XAER_NOTA`: there is no such transaction, or a live session has it.
+/// `ER_XAER_NOTA`: the transaction does not exist, or belongs to a live session.
 const UNKNOWN_XA: u16 = 1397;
-/// `ER_XA_RBROLLBACK`, `ER_XA_RBTIMEOUT`, `ER_XA_RBDEADLOCK`: it is rolled back.
+/// `ER_XA_RBROLLBACK`, `ER_XA_RBTIMEOUT`, `ER_XA_RBDEADLOCK`: it was rolled back.
 const ROLLED_BACK: [u16; 3] = [1402, 1613, 1614];
 /// `ER_LOCK_WAIT_TIMEOUT`.
 const LOCK_WAIT_OVER: u16 = 1205;
-/// `ER_NO_SUCH_THREAD`: the session has just ended by itself.
+/// `ER_NO_SUCH_THREAD`: the session has just ended.
 const UNKNOWN_SESSION: u16 = 1094;
 
 /// What a case did that may leave something behind.
@@ -48,7 +48,7 @@ const UNKNOWN_SESSION: u16 = 1094;
 pub(super) struct Traces {
     /// The server's numbers of its sessions.
     sessions: Vec<u32>,
-    /// Its statements about XA transactions, the first of them.
+    /// Its first statements about XA transactions.
     xa: Vec<u8>,
 }
 
@@ -70,8 +70,8 @@ impl Traces {
         }
     }
 
-    /// Whether the case has named both parts of an XA transaction's name, as strings or
-    /// in hexadecimal.
+    /// Whether the case named both parts of an XA transaction's name, as strings or in
+    /// hexadecimal.
     fn has_named(&self, xa: &Prepared) -> bool {
         let lower = self.xa.to_ascii_lowercase();
         let is_there = |part: &[u8]| {
@@ -83,7 +83,8 @@ impl Traces {
     }
 }
 
-/// Whether a text in lower case has bytes in hexadecimal, and no other digit beside.
+/// Whether a lowercase text contains these bytes in hexadecimal, without further digits
+/// next to them.
 fn has_hex(text: &[u8], bytes: &[u8]) -> bool {
     let name = hex(bytes);
     let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
@@ -94,7 +95,7 @@ fn has_hex(text: &[u8], bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether `word` stands by itself at a place of a text, in whatever case.
+/// Whether `word` is a separate word at a position of a text; case does not matter.
 fn is_word(text: &[u8], at: usize, word: &[u8]) -> bool {
     let end = at + word.len();
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80;
@@ -108,17 +109,17 @@ fn is_word(text: &[u8], at: usize, word: &[u8]) -> bool {
         && !text.get(end).is_some_and(is_letter)
 }
 
-/// What came of it.
+/// The result of a cleanup.
 #[derive(Debug, Default)]
 pub(super) struct Cleaned {
-    /// What was left and is ended, for people.
+    /// Human-readable list of what was left and has been ended.
     pub(super) left: Vec<String>,
-    /// Why the server cannot be trusted to be as before.
+    /// Why the server may have changed.
     pub(super) dirty: Option<String>,
 }
 
 impl Cleaned {
-    /// All of it for people, with a common name for the case's database.
+    /// Everything as human-readable text, with a placeholder for the case's database.
     pub(super) fn told(self, database: &str) -> Vec<String> {
         let dirty = self.dirty;
         let dirty = dirty.map(|why| format!("what cannot be undone ({why})"));
@@ -131,8 +132,8 @@ impl Cleaned {
     }
 }
 
-/// Ends what a case has left and drops its database. Of prepared XA transactions
-/// that it has not named, none is touched unless the case `is_alone` on the server.
+/// Ends what a case left and drops its database. Prepared XA transactions that the case
+/// did not name are left alone unless it `is_alone` on the server.
 pub(super) async fn clean_up(
     server: &impl Connect,
     database: &str,
@@ -166,11 +167,11 @@ pub(super) async fn clean_up(
     Cleaned { left, dirty }
 }
 
-/// Ends a case's sessions in its own database on somebody else's server, and drops
-/// that. A session is the case's where the number that it was given at its login
-/// and the database, whose name is like no other, are both: numbers alone may be
-/// those of another server behind the same address. All other sessions, locks and
-/// transactions are none of ours.
+/// Ends a case's sessions in its own database on an external server, and drops that
+/// database. A session belongs to the case if both its number from login and its database
+/// match, and the database's name is unique. The number alone is not enough: it may come
+/// from another server behind the same address. All other sessions, locks and
+/// transactions are left alone.
 async fn clean_up_as_guest(server: &impl Connect, database: &str, own: &[u32]) -> Cleaned {
     let mut left = Vec::new();
     let cleaned = timeout(LIMIT, async {
@@ -192,8 +193,8 @@ async fn clean_up_as_guest(server: &impl Connect, database: &str, own: &[u32]) -
     Cleaned { left, dirty: None }
 }
 
-/// Drops databases of this process that an interrupted run has left on one of the
-/// servers of others. What cannot be dropped is returned.
+/// Drops databases that an interrupted run of this process left on one of the external
+/// servers. Returns those that could not be dropped.
 pub(super) async fn drop_own(server: &impl Connect, databases: &[String]) -> Vec<String> {
     let mut kept = Vec::new();
     for database in databases {
@@ -202,7 +203,7 @@ pub(super) async fn drop_own(server: &impl Connect, databases: &[String]) -> Vec
     kept
 }
 
-/// Drops a database that an earlier run left; one that is in use stays.
+/// Drops a database that an earlier run left, unless it is in use.
 pub(super) async fn drop_former(
     session: Session,
     databases: &[String],
@@ -222,7 +223,7 @@ pub(super) async fn drop_former(
     Ok(())
 }
 
-/// Why something is not cleaned up, for people.
+/// Human-readable reason why something was not cleaned up.
 struct Trouble(String);
 
 impl From<SessionError> for Trouble {
@@ -235,8 +236,8 @@ impl From<SessionError> for Trouble {
 struct Cleaner(Session);
 
 impl Cleaner {
-    /// Opens a session, once the server has room for one: a case may have had all of
-    /// them, which have just been closed.
+    /// Opens a session as soon as the server has room for one: the case may have used all
+    /// of them and only just closed them.
     async fn open(server: &impl Connect) -> Result<Self, SessionError> {
         let begun = Instant::now();
         let session = loop {
@@ -254,8 +255,8 @@ impl Cleaner {
         Ok(cleaner)
     }
 
-    /// Keeps statements from waiting without end, and tables of other databases that
-    /// refer to those of a case from keeping it.
+    /// Limits how long statements wait, and disables the checks by which tables of other
+    /// databases protect those of a case.
     async fn limit_waits(&mut self) -> Result<(), SessionError> {
         let sql = format!("SET SESSION lock_wait_timeout = {LOCK_WAIT}, foreign_key_checks = 0");
         self.0.run(&sql).await?;
@@ -270,8 +271,8 @@ impl Cleaner {
         }
     }
 
-    /// Drops a case's database. Another case may hold a lock on all of the server, and
-    /// is waited for.
+    /// Drops a case's database. Waits for another case that holds a lock on the whole
+    /// server.
     async fn drop_database(
         &mut self,
         database: &str,
@@ -288,15 +289,15 @@ impl Cleaner {
         }
     }
 
-    /// Waits for a case's sessions to end, and ends those that do not, as well as
-    /// others that use its database.
+    /// Waits for a case's sessions to end. Ends those that do not, and others that use
+    /// its database.
     async fn end_sessions(
         &mut self,
         database: &str,
         own: &[u32],
         left: &mut Vec<String>,
     ) -> Result<(), Trouble> {
-        // Numbers begin anew where the server was restarted.
+        // Numbers start again after the server restarts.
         let is_of_another = |one: &Living| {
             one.database.starts_with(PREFIX.as_bytes()) && one.database != database.as_bytes()
         };
@@ -343,7 +344,7 @@ impl Cleaner {
         }
     }
 
-    /// All sessions of users but this one.
+    /// The sessions of all other users.
     async fn sessions(&mut self) -> Result<Vec<Living>, Trouble> {
         let this = self.0.id();
         let outcome = self.must("SHOW PROCESSLIST").await?;
@@ -361,7 +362,8 @@ impl Cleaner {
         let outcome = self.must("XA RECOVER").await?;
         let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
         let prepared: Vec<Prepared> = rows.filter_map(|row| Prepared::of(row.iter())).collect();
-        // Who begins after the list was made has none in it, yet may use a name again.
+        // A case that began after the list was made has nothing in it, but may reuse a
+        // name.
         let was_alone = is_alone();
         for xa in prepared {
             let is_own = traces.has_named(&xa) || (was_alone && is_alone());
@@ -384,7 +386,7 @@ impl Cleaner {
     }
 }
 
-/// A session that a server has.
+/// A session of a server.
 struct Living {
     id: u32,
     database: Vec<u8>,
@@ -392,7 +394,7 @@ struct Living {
 }
 
 impl Living {
-    /// One of a row of `SHOW PROCESSLIST`; none of the server's own threads.
+    /// Reads a row of `SHOW PROCESSLIST`; `None` for the server's own threads.
     fn of<'a>(row: impl Iterator<Item = Value<'a>>) -> Option<Self> {
         let row: Vec<Value<'_>> = row.collect();
         let [id, user, _, database, _, _, _, statement, ..] = row.as_slice() else {
@@ -425,7 +427,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// One of a row of `XA RECOVER`.
+    /// Reads a row of `XA RECOVER`.
     fn of<'a>(row: impl Iterator<Item = Value<'a>>) -> Option<Self> {
         let row: Vec<Value<'_>> = row.collect();
         let [Some(format), Some(global), Some(branch), Some(data), ..] = row.as_slice() else {

@@ -1,4 +1,4 @@
-//! A program of the user's own, run against one server.
+//! Runs a program of the user against one server.
 
 use std::fs::{self, File};
 use std::io;
@@ -17,7 +17,7 @@ use crate::platform::process;
 use crate::server::Server;
 use crate::session::Connect;
 
-/// How long a program that is asked to end may take before it is killed.
+/// How long a program may take to end when asked, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A program to run against a server.
@@ -27,13 +27,13 @@ pub struct Invocation<'a> {
     pub flavour: &'a str,
     /// Program and arguments.
     pub command: &'a [String],
-    /// Where it runs; here where none is named.
+    /// Its working directory; by default the current one.
     pub folder: Option<&'a Path>,
-    /// Variables beside those of every command.
+    /// Variables in addition to those of every command.
     pub environment: &'a [(String, String)],
     /// A file with the server's certificate authority.
     pub authority: Option<&'a Path>,
-    /// How long it may take.
+    /// Its time limit.
     pub limit: Option<Duration>,
     /// Where its output goes.
     pub output: Output,
@@ -42,38 +42,38 @@ pub struct Invocation<'a> {
 /// Where a program's output goes.
 #[derive(Debug, Clone)]
 pub enum Output {
-    /// Where ours goes; its input is ours too.
+    /// To dbmatrix's own output; the program also shares its input.
     Inherited,
-    /// Into a file, whose folder is made.
+    /// To a file; its folder is created.
     File(PathBuf),
-    /// Line by line to somebody who prints them.
+    /// To a receiver that prints the lines.
     Lines(Lines<String>),
 }
 
 /// How a program ended.
 #[derive(Debug)]
 pub enum CommandEnd {
-    /// By itself, or by somebody else's signal.
+    /// By itself, or by a signal from outside.
     Exited(ExitStatus),
-    /// It took longer than it may and was ended.
+    /// It exceeded its time limit and was ended.
     TookTooLong(Duration),
 }
 
-/// What came of a program.
+/// The result of a program.
 #[derive(Debug)]
 pub struct CommandRun {
-    /// How it ended; one that fails is no error.
+    /// How it ended; a failing program is not an error.
     pub ended: Result<CommandEnd, CommandError>,
-    /// What it left on the server, and what became of that.
+    /// What it left on the server, and how that was cleaned up.
     pub left: Vec<String>,
-    /// Whether it has left what could not be ended.
+    /// Whether it left something that could not be ended.
     pub(super) dirty: bool,
 }
 
 /// Why a program could not be run.
 #[derive(Debug, Error)]
 pub enum CommandError {
-    /// Its database could not be made.
+    /// Its database could not be created.
     #[error("{0}")]
     Database(String),
     /// It could not be started.
@@ -81,7 +81,7 @@ pub enum CommandError {
     Start {
         /// The program.
         program: String,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
     /// The file for its output.
@@ -89,13 +89,13 @@ pub enum CommandError {
     Log {
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Runs a program with a database of its own on the server, and drops that
-/// after. Where it `is_alone` on the server, whatever is left in the end is its own.
+/// Runs a program with its own database on the server, and drops the database afterwards.
+/// If the program `is_alone` on the server, everything left at the end belongs to it.
 /// Dropping the future ends the program; the database then stays until the next run.
 pub async fn run_command(
     server: &Server,
@@ -183,15 +183,15 @@ fn open_log(path: &Path) -> io::Result<(File, File)> {
     Ok((out, errors))
 }
 
-/// A server's address as most frameworks read it; it ends where the name of a
-/// database goes, if that is empty.
+/// A server's address as most frameworks read it; it ends before the database's name if
+/// that is empty.
 pub fn database_url(server: &Server, database: &str) -> String {
     let user = escaped(server.user());
     let password = escaped(server.password().reveal());
     format!("mysql://{user}:{password}@{}/{database}", server.address())
 }
 
-/// A part of a URL: what could end it as `%HH`.
+/// Part of a URL, with reserved characters as `%HH`.
 fn escaped(part: &str) -> String {
     let mut text = String::with_capacity(part.len());
     for byte in part.bytes() {
@@ -205,8 +205,8 @@ fn escaped(part: &str) -> String {
     text
 }
 
-/// What clients of all kinds look for. `MYSQL_PWD` and the others are those of
-/// the classic client; `DATABASE_URL` is what most frameworks read.
+/// The variables that common clients read. `MYSQL_PWD` and the others belong to the
+/// classic client; most frameworks read `DATABASE_URL`.
 pub fn environment(
     server: &Server,
     flavour: &str,
@@ -232,10 +232,10 @@ pub fn environment(
     all
 }
 
-/// A program that is ended when it is no longer waited for.
+/// A program that ends when this is dropped.
 struct Running {
     child: Child,
-    /// A program at our terminal hears of Ctrl-C by itself.
+    /// A program on dbmatrix's terminal receives Ctrl-C by itself.
     interactive: bool,
 }
 
@@ -258,7 +258,7 @@ impl Running {
         Ok(CommandEnd::TookTooLong(limit))
     }
 
-    /// Passes its lines on.
+    /// Forwards its lines.
     fn forward(&mut self, output: &Output) -> Vec<tokio::task::JoinHandle<()>> {
         let Output::Lines(lines) = output else {
             return Vec::new();

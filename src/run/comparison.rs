@@ -1,5 +1,5 @@
-//! Answers of all flavours to the same file, compared step by step as they
-//! come. What all have answered is reported and forgotten.
+//! Compares the answers of all flavours to one file, step by step as they arrive. A step
+//! that all flavours have answered is reported and dropped.
 
 mod counts;
 mod cuts;
@@ -25,7 +25,7 @@ use crate::event::{DifferenceStatus, Divergence, Event, Group, Sender, Stale, Ve
 use crate::suite::{Facts, FileKind, KnownDivergences, one_line};
 use counts::{Counts, brief};
 
-/// What is common to all flavours of a file's comparison.
+/// What all flavours of a file's comparison share.
 #[derive(Debug)]
 pub(super) struct About {
     pub(super) suite: String,
@@ -40,12 +40,12 @@ pub(super) struct About {
     pub(super) listed: Listed,
 }
 
-/// A step, as all flavours see it.
+/// The properties of a step that are the same on all flavours.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StepFacts {
     pub(super) line: usize,
     pub(super) statement: String,
-    /// Which of the steps with this statement it is, from 1.
+    /// Its position among the steps with this statement, from 1.
     pub(super) nth: usize,
     /// Whether the statement asks for an order.
     pub(super) ordered: bool,
@@ -53,21 +53,21 @@ pub(super) struct StepFacts {
     pub(super) settled: Kinds,
 }
 
-/// What came of a step on one flavour.
+/// The result of a step on one flavour.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StepOutcome {
     pub(super) answer: NormalizedResult,
     /// How it failed its expectation, if it did.
     pub(super) failed: Option<Kind>,
-    /// Places of the known entries that excuse this.
+    /// Indexes of the known entries that excuse this.
     pub(super) excused: Vec<usize>,
 }
 
-/// A step that a flavour has come to.
+/// A step that a flavour has reached.
 #[derive(Debug, Serialize, Deserialize)]
 struct Delivered {
     step: StepFacts,
-    /// Nothing where it skipped the step.
+    /// `None` if it skipped the step.
     came: Option<StepOutcome>,
 }
 
@@ -78,7 +78,7 @@ impl MemorySize for Delivered {
     }
 }
 
-/// The comparison of one file. Clones are the same.
+/// The comparison of one file. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Comparison(Arc<Mutex<State>>);
 
@@ -87,15 +87,15 @@ struct State {
     about: About,
     events: Sender,
     spill: SpillBuffer,
-    /// Whether answers were lost, or are those to other statements, so that
-    /// nothing is compared any more.
+    /// Whether answers were lost or belong to different statements; nothing more is
+    /// compared then.
     failed: bool,
     /// Whether a server's modes decide where the file's statements end.
     is_cut: bool,
     flavours: Vec<Member>,
     counts: Counts,
     proposals: Proposals,
-    /// Of known entries and flavours: whether the entry held there.
+    /// Whether an entry held on a flavour, by the indexes of both.
     held: HashMap<(usize, usize), bool>,
     /// Whether any step has an entry's statement, by entry.
     met: Vec<bool>,
@@ -105,15 +105,16 @@ struct State {
 struct Member {
     name: String,
     facts: Option<Facts>,
-    /// Steps delivered.
+    /// Number of steps delivered.
     steps: usize,
     ended: bool,
-    /// Steps to which not all others have come.
+    /// Steps that some other flavours have not reached.
     waiting: SpillQueue<Delivered>,
 }
 
 impl Comparison {
-    /// `depot` keeps what waits, of all comparisons of a run.
+    /// `spill` buffers the waiting steps of all comparisons of a
+    /// run.
     pub(super) fn new(
         about: About,
         flavours: &[String],
@@ -145,8 +146,8 @@ impl Comparison {
         Arc::clone(&self.lock().about.known)
     }
 
-    /// Opens a flavour's way in; `None` where the flavour is not of this file,
-    /// or where its answers have nothing to be compared with.
+    /// Opens the sink for a flavour; `None` if the flavour does not run this file, or if
+    /// there is nothing to compare its answers with.
     pub(super) fn sink(&self, facts: &Facts) -> Option<Sink> {
         let mut state = self.lock();
         let at = state.place(&facts.flavour)?;
@@ -158,7 +159,7 @@ impl Comparison {
         Some(Sink::new(self.clone(), at))
     }
 
-    /// A flavour that is not available answers nothing.
+    /// Removes a flavour that is not available.
     pub(super) fn without(&self, flavour: &str) {
         let mut state = self.lock();
         if let Some(at) = state.place(flavour) {
@@ -166,8 +167,8 @@ impl Comparison {
         }
     }
 
-    /// After a panic, answers of some flavours may be gone: nothing more can be
-    /// said of this file then.
+    /// After a panic, answers of some flavours may be missing, so this file is not
+    /// compared any more.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(|poisoned| {
             let mut state = poisoned.into_inner();
@@ -219,7 +220,7 @@ impl State {
         }
     }
 
-    /// Compares steps that every flavour has come to.
+    /// Compares the steps that every flavour has reached.
     fn settle(&mut self) {
         let waits_for = |member: &Member| !member.ended && member.waiting.is_empty();
         while !self.flavours.iter().any(waits_for) {
@@ -250,14 +251,14 @@ impl State {
         }
     }
 
-    /// Answers that wait could not be kept.
+    /// Reports that waiting answers could not be buffered.
     fn fail(&mut self, error: &io::Error) {
         self.abort(&format!(
             "answers that wait for other flavours could not be kept in a file: {error}; make room in /var/tmp"
         ));
     }
 
-    /// The run says nothing of this file any more.
+    /// Stops the comparison of this file.
     fn abort(&mut self, reason: &str) {
         if std::mem::replace(&mut self.failed, true) {
             return;
@@ -311,8 +312,8 @@ impl State {
         facts.is_some_and(|facts| self.about.known.entries[entry].covers(facts))
     }
 
-    /// Notes on which flavours the entries about a step hold: those that failed
-    /// as the entry says, or that differ from one of which it does not speak.
+    /// Notes on which flavours the entries about a step hold: those that failed as the
+    /// entry says, or that differ from a flavour which it does not name.
     fn note_entries(
         &mut self,
         entries: &[usize],
@@ -332,7 +333,7 @@ impl State {
                     !found.and(kinds).is_empty()
                 };
                 let holds = there[at].excused.contains(&entry) || others.iter().any(differs);
-                // Without another flavour only an expectation can tell.
+                // Without another flavour, only an expectation can decide.
                 let is_sure = !others.is_empty() || kinds.without(step.settled).is_empty();
                 if holds || is_sure {
                     *self.held.entry((entry, here[at])).or_insert(false) |= holds;
@@ -400,8 +401,8 @@ impl State {
         self.events.send(Event::Diverged(divergence));
     }
 
-    /// A divergence is known where, for each pair of flavours that differ, an entry
-    /// names one of them and not the other.
+    /// A divergence is known if, for each pair of flavours that differ, an entry names
+    /// exactly one of them.
     fn standing(
         &self,
         here: &[usize],

@@ -1,4 +1,4 @@
-//! What the flavours of a run have in common.
+//! The state that all flavours of a run share.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,22 @@ use crate::matrix::{Expect, FilesSpec};
 use crate::plan::SuiteRun;
 use crate::suite::KnownDivergences;
 
-/// What the flavours of a run have in common.
+/// The state that all flavours of a run share.
 #[derive(Debug, Clone)]
 pub(super) struct RunContext {
     /// By suite and file.
     pub(super) comparisons: Arc<HashMap<(String, PathBuf), Comparison>>,
     pub(super) fail_fast: FailFast,
     pub(super) events: Sender,
-    /// Of suites of the servers' own tests, by name.
+    /// For suites of the servers' own tests, by name.
     pub(super) known: Arc<HashMap<String, Arc<KnownDivergences>>>,
-    /// Cases that were not run to their end.
+    /// Cases that did not run to their end.
     pub(super) cut: Arc<AtomicUsize>,
     pub(super) activity: Arc<Activity>,
 }
 
 impl RunContext {
-    /// Counts a case that was not run to its end.
+    /// Counts a case that did not run to its end.
     pub(super) fn note_cut(&self) {
         self.cut.fetch_add(1, Ordering::Relaxed);
     }
@@ -42,7 +42,7 @@ impl RunContext {
         });
     }
 
-    /// Reports how a case has ended.
+    /// Reports how a case ended.
     pub(super) fn finish_case(&self, suite_run: &SuiteRun, file: PathBuf, result: CaseResult) {
         self.activity
             .note_case(&suite_run.suite.name, &file, &result);
@@ -54,7 +54,7 @@ impl RunContext {
         });
     }
 
-    /// Reports why a case cannot be run.
+    /// Reports why a case cannot run.
     pub(super) fn abort_case(&self, suite_run: &SuiteRun, place: usize, file: PathBuf, why: &str) {
         self.leave_out(suite_run, &file);
         let result = CaseResult {
@@ -75,13 +75,13 @@ impl RunContext {
         self.finish_case(suite_run, file, result);
     }
 
-    /// Counts a case that is not run, since the run ends.
+    /// Counts a case that does not run because the run ends.
     pub(super) fn cut_case(&self, suite_run: &SuiteRun, file: &Path) {
         self.leave_out(suite_run, file);
         self.note_cut();
     }
 
-    /// No other flavour is to wait for this one's results of a file.
+    /// Keeps other flavours from waiting for this one's results of a file.
     fn leave_out(&self, suite_run: &SuiteRun, file: &Path) {
         let key = (suite_run.suite.name.clone(), file.to_owned());
         if let Some(comparison) = self.comparisons.get(&key) {
@@ -89,12 +89,12 @@ impl RunContext {
         }
     }
 
-    /// Whether outcomes of `.sql` files are written as expectation.
+    /// Whether outcomes of `.sql` files are written as expectations.
     pub(super) fn updates(&self, files: &FilesSpec) -> bool {
         self.fail_fast.update && files.expect == Expect::Stored
     }
 
-    /// A flavour that is not available answers nothing.
+    /// Removes a flavour that is not available.
     pub(super) fn without(&self, flavour: &str) {
         for comparison in self.comparisons.values() {
             comparison.without(flavour);

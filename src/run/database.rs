@@ -1,4 +1,4 @@
-//! A database of its own for each case, and what killed runs left of them.
+//! A separate database for each case, and cleanup of those that killed runs left.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,25 +7,25 @@ use super::{cleanup, guest_databases};
 use crate::outcome::Outcome;
 use crate::session::{Connect, Session, SessionError, Tenancy};
 
-/// Databases of cases begin so; what a killed run left is found by it.
+/// Prefix of the databases of cases, which also identifies those that a killed run left.
 pub(super) const PREFIX: &str = "dbmatrix_";
-/// Stands in messages for the name of a case's database.
+/// Placeholder for the name of a case's database in messages.
 pub(super) const PLACEHOLDER: &str = "dbmatrix_case";
 
-/// Unique among the processes and cases that may share a server.
+/// Returns a name that is unique among the processes and cases that may share a server.
 pub(super) fn database_name(tenancy: Tenancy) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     static RUN: LazyLock<u64> = LazyLock::new(rand::random);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     match tenancy {
         Tenancy::Owner => format!("{PREFIX}{}_{number}", std::process::id()),
-        // Runs of other machines may be at work on the same server.
+        // Runs on other machines may be using the same server.
         Tenancy::Guest | Tenancy::Reader => format!("{PREFIX}{:016x}_{number}", *RUN),
     }
 }
 
-/// Makes a database; returns a session that uses it. Where only statements that
-/// read are sent it is one in the database that the server is given with.
+/// Creates a database and returns a session that uses it. Where only reading statements
+/// are allowed, the session uses the database configured for the server.
 pub(super) async fn create(server: &impl Connect, database: &str) -> Result<Session, String> {
     if server.tenancy() == Tenancy::Reader {
         let opened = server.connect(None).await;
@@ -46,9 +46,8 @@ pub(super) async fn create(server: &impl Connect, database: &str) -> Result<Sess
     Ok(session)
 }
 
-/// Drops databases that an earlier run left when it was killed, but for those that
-/// somebody uses. The caller has made sure that no other run is at work on this
-/// server.
+/// Drops databases that a killed run left, except those in use. The caller makes sure
+/// that no other run is using this server.
 ///
 /// # Errors
 /// As of the session.
@@ -62,7 +61,8 @@ pub(super) async fn drop_leftovers(server: &impl Connect) -> Result<(), SessionE
     cleanup::drop_former(session, &names).await
 }
 
-/// Messages that name the case's database name it alike in every run.
+/// Replaces the name of the case's database in messages by the same placeholder in every
+/// run.
 pub(super) fn anonymous(outcome: &mut Outcome, database: &str) {
     match outcome {
         Outcome::Refused(refusal) => {

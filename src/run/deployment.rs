@@ -1,4 +1,4 @@
-//! A flavour's servers as a run sees them, and who provides them.
+//! A flavour's servers as a run sees them, and their providers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,23 +14,23 @@ use crate::provision::StartFrom;
 use crate::server::Server;
 use crate::session::Connect;
 
-/// A flavour whose servers answer.
+/// A flavour whose servers are up.
 pub(super) struct Deployment {
-    /// What conditions are asked of, and what dbmatrix may do.
+    /// The facts for conditions, and what dbmatrix may do.
     pub(super) facts: FlavourFacts,
     pub(super) servers: Arc<Servers>,
-    /// Where dbmatrix made the server: copies and files of it are to be had there. A
-    /// server that somebody else keeps has none.
+    /// Present if dbmatrix made the server, so that it can be copied and its files read.
+    /// External servers have none.
     pub(super) site: Option<Site>,
 }
 
-/// Somebody who makes a flavour's server answer. What a run does with it afterwards
-/// depends on the deployment alone.
+/// Brings a flavour's server up. What a run does with it afterwards depends on the
+/// deployment alone.
 pub(super) trait Provider {
-    /// The part of a flavour that says what is wanted.
+    /// The part of a flavour's definition that the provider needs.
     type Wanted;
 
-    /// Brings the server up. An error says why it is not available, for people.
+    /// Brings the server up. A human-readable error says why it is not available.
     fn provide(
         &self,
         flavour: &Flavour,
@@ -38,16 +38,16 @@ pub(super) trait Provider {
     ) -> impl Future<Output = Result<Provided, String>> + Send;
 }
 
-/// A server that answers.
+/// A server that is up.
 pub(super) struct Provided {
     pub(super) server: Server,
-    /// What reports say of it.
+    /// Its description in reports.
     pub(super) facts: ServerFacts,
-    /// None of a server that somebody else keeps.
+    /// `None` for an external server.
     pub(super) site: Option<Site>,
 }
 
-/// All who provide servers in a run.
+/// The providers of a run.
 #[derive(Clone)]
 pub(super) struct Providers {
     nest: Option<NestProvider>,
@@ -57,8 +57,8 @@ pub(super) struct Providers {
 }
 
 impl Providers {
-    /// Those of a run that begins now. Flavours whose servers dbmatrix makes need the
-    /// environment.
+    /// The providers of a run that begins now. Flavours whose servers dbmatrix makes need
+    /// the environment.
     pub(super) fn new(
         environment: Option<&Environment>,
         start_from: StartFrom,
@@ -79,7 +79,7 @@ impl Providers {
         }
     }
 
-    /// Provides a flavour and reports how that went; `None` where it is not available.
+    /// Provides a flavour and reports the result; `None` if it is not available.
     pub(super) async fn provide(&self, flavour: &Flavour) -> Option<Deployment> {
         let provided = match (&flavour.source, &self.nest) {
             (Source::External(wanted), _) => self.external.provide(flavour, wanted).await,

@@ -1,4 +1,4 @@
-//! What flavours need: a running engine, its project, the nest, the route.
+//! What flavours need: a running engine, its project, the nest, and the route.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,26 +27,26 @@ use super::lock::{Lock, LockError};
 /// A nest that is up and locked for one run.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// The nest, and what its flavours need.
+    /// The nest and the resources of its flavours.
     pub context: NestContext,
     pub(super) test_drivers: TestDrivers,
     _lock: Arc<Lock>,
     _ahead: Arc<JoinSet<()>>,
 }
 
-/// Why there is no environment.
+/// Why the environment is not available.
 #[derive(Debug, Error)]
 pub enum EnvironmentError {
     /// System packages.
     #[error(transparent)]
     Package(#[from] PackageError),
-    /// The engine and what dbmatrix keeps in it.
+    /// The engine and the objects of dbmatrix in it.
     #[error(transparent)]
     EngineProject(#[from] ProjectError),
     /// The nest.
     #[error(transparent)]
     Nest(#[from] NestError),
-    /// The way to the children.
+    /// The firewall guard of the children.
     #[error(transparent)]
     Guard(#[from] GuardError),
     /// The machine's routes.
@@ -55,30 +55,30 @@ pub enum EnvironmentError {
     /// Another run's lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The nest of a run that has its verdict.
+    /// The nest of a finished run.
     #[error("nest `{0}` or its engine has gone")]
     Gone(String),
 }
 
-/// What was chosen on the command line.
+/// Options from the command line.
 #[derive(Debug, Clone)]
 pub struct EnvironmentOptions {
-    /// Which engine.
+    /// The chosen engine.
     pub engine: EngineChoice,
     /// The engine project that holds everything.
     pub project: String,
-    /// What the engine was found to be.
+    /// The detected engine.
     pub probe: EngineProbe,
-    /// Packages that the user lets us install.
+    /// Packages that the user allows dbmatrix to install.
     pub packages: Vec<String>,
-    /// Images of the flavours that are to be provided.
+    /// Images of the flavours that the run provides.
     pub images: Vec<ImageOrigin>,
     /// Whether every flavour is required.
     pub strict: bool,
 }
 
 impl Environment {
-    /// Waits until nobody else is at work in the nest.
+    /// Waits until no other process is using the nest.
     pub async fn lock(
         options: &EnvironmentOptions,
         spec: &NestSpec,
@@ -93,8 +93,8 @@ impl Environment {
         Ok(Arc::new(lock))
     }
 
-    /// Makes sure of everything up to the route. Where there is no nest yet,
-    /// images are built while the engine is installed and the nest is made.
+    /// Ensures everything up to the route. If there is no nest yet, images are built
+    /// while the engine is installed and the nest is created.
     pub async fn ensure(
         options: &EnvironmentOptions,
         spec: &NestSpec,
@@ -157,11 +157,9 @@ impl Environment {
 }
 
 impl Environment {
-    /// The environment of a run that has its verdict, for its keeper: nothing is
-    /// started for it.
+    /// Reopens the environment of a finished run for its keeper; starts nothing.
     ///
-    /// # Errors
-    /// [`EnvironmentError::Gone`] where the nest or its engine has gone meanwhile.
+    /// # Errors [`EnvironmentError::Gone`] if the nest or its engine no longer exists.
     pub(super) async fn reopen(
         engine: &EngineChoice,
         project: &str,
@@ -195,8 +193,8 @@ impl Environment {
     }
 }
 
-/// The engine, started where it does not run, by one process at a time: two
-/// daemons would harm what they keep.
+/// Returns the engine and starts it if necessary. Only one process at a time does so: two
+/// daemons would corrupt their data.
 ///
 /// # Errors
 /// As of the daemon.
@@ -217,13 +215,13 @@ fn step(events: &Sender, step: &str) {
     });
 }
 
-/// An environment that is being made.
+/// An environment in the making.
 struct Making<'a> {
     options: &'a EnvironmentOptions,
     spec: &'a NestSpec,
     events: &'a Sender,
     builder: &'a Builder,
-    /// Images that are being built before anybody asks for them.
+    /// Images that are built before they are needed.
     ahead: JoinSet<()>,
 }
 
@@ -275,8 +273,8 @@ impl Making<'_> {
         Ok(Nest::ensure(ground, &settings, self.builder, &progress).await?)
     }
 
-    /// The nest's image with its engine; without, where a flavour needs that
-    /// image too: one is built sooner than two.
+    /// The nest's image that includes the engine, or the plain one if a flavour needs
+    /// that too: building one image is faster than two.
     fn nest_image(&self) -> ImageOrigin {
         match self.options.images.contains(&self.spec.image) {
             true => self.spec.image.clone(),
@@ -284,7 +282,7 @@ impl Making<'_> {
         }
     }
 
-    /// Begins with the images, that of the nest first; once.
+    /// Starts building the images once, that of the nest first.
     fn build_ahead(&mut self) {
         if !self.ahead.is_empty() {
             return;
@@ -302,7 +300,7 @@ impl Making<'_> {
     }
 }
 
-/// What the nest, its images and a few servers take.
+/// Space that the nest, its images and a few servers take.
 const ROOM: u64 = 6 << 30;
 
 fn warn_of(spec: &NestSpec, ground: &EngineProject, events: &Sender) {

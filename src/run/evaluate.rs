@@ -1,4 +1,4 @@
-//! Whether an outcome is what the file expects. Pure.
+//! Decides whether an outcome matches the file's expectation. Pure.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,14 @@ use crate::compare::{
 use crate::outcome::{Outcome, Rows, Warning};
 use crate::suite::{Action, Expectation, Facts};
 
-/// A step that was not as expected.
+/// A step that did not match its expectation.
 #[derive(Debug)]
 pub(super) struct StepFailure {
     pub(super) expected: String,
     pub(super) found: String,
-    /// For people.
+    /// A human-readable reason.
     pub(super) why: &'static str,
-    /// `None` where it is no difference of outcomes.
+    /// `None` if it is not a difference between outcomes.
     pub(super) kind: Option<Kind>,
 }
 
@@ -36,16 +36,15 @@ impl StepFailure {
 pub(super) struct Evaluator<'a> {
     pub(super) facts: &'a Facts,
     pub(super) rules: &'a Rules,
-    /// Outcomes that are stored beside a `.sql` file; `None` where none are
-    /// asked for.
+    /// Outcomes stored beside a `.sql` file; `None` if none are required.
     pub(super) stored: Option<Expectation>,
     /// Hash of the rows of the first query with a label.
     labels: HashMap<String, String>,
 }
 
-/// What came of a statement.
+/// The result of a statement.
 pub(super) struct StepOutcome {
-    /// The outcome; where its rows are `written`, it has none itself.
+    /// The outcome, without rows if they are `written`.
     pub(super) outcome: Outcome,
     /// Rows as a `query` record writes and sorts them.
     written: Option<FormattedRows>,
@@ -56,7 +55,7 @@ impl StepOutcome {
         let written = match (action, outcome.rows_mut()) {
             (Action::Query { expected, .. }, Some(set)) => {
                 let written = FormattedRows::of(set, &expected.letters, expected.sort);
-                // One form of them is enough to hold.
+                // Keeping one form of them is enough.
                 set.rows = Rows::default();
                 Some(written)
             }
@@ -65,7 +64,7 @@ impl StepOutcome {
         StepOutcome { outcome, written }
     }
 
-    /// In the form in which it is compared with that of other flavours.
+    /// Returns the form in which it is compared with other flavours.
     pub(super) fn answer(&self, notices: &[Warning]) -> NormalizedResult {
         match &self.written {
             Some(written) => NormalizedResult::of_written(&self.outcome, written, notices),
@@ -208,7 +207,7 @@ fn refused(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), StepFailure>
     })
 }
 
-/// What came in place of what was expected.
+/// Describes the result that came instead of the expected one.
 fn accepted(expected: &str, outcome: &Outcome) -> StepFailure {
     let (found, why, kind) = match outcome.refusal() {
         Some(refusal) => (refusal.to_string(), "refused", Kind::Success),

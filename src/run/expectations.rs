@@ -1,4 +1,4 @@
-//! What flavours have recorded of `.sql` files, written beside those files.
+//! Writes what flavours recorded of `.sql` files beside those files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use crate::matrix::{Expect, SuiteKind};
 use crate::plan::Plan;
 use crate::suite::{Absent, Expectation, Facts, Recorded, expectation_path};
 
-/// What one flavour recorded of one file.
+/// What one flavour recorded for one file.
 pub(super) struct Answers {
     pub(super) path: PathBuf,
     pub(super) facts: Facts,
     pub(super) recorded: Recorded,
 }
 
-/// Writes what was recorded, each file as a whole; nothing where expectations
-/// are not written. A file that cannot be written is said, and makes the run one
-/// that was not provided.
+/// Writes what was recorded, each file as a whole; does nothing if expectations are not
+/// written. A file that cannot be written is reported, and the run counts as not
+/// provided.
 pub(super) fn write_expectations(mut answers: Vec<Answers>, plan: &Plan, events: &Sender) {
     answers.sort_by(|a, b| (&a.path, &a.facts.flavour).cmp(&(&b.path, &b.facts.flavour)));
     for of_file in answers.chunk_by(|a, b| a.path == b.path) {
@@ -36,7 +36,7 @@ pub(super) fn write_expectations(mut answers: Vec<Answers>, plan: &Plan, events:
     }
 }
 
-/// Writes the expectations of one file; an error is for people.
+/// Writes the expectations of one file; errors are human-readable.
 fn write_expectation(answers: &[Answers], file: &Path, plan: &Plan) -> Result<Replaced, String> {
     let sql = &answers[0].path;
     let stored = Expectation::load(file).map_err(|error| error.to_string())?;
@@ -53,7 +53,7 @@ fn write_expectation(answers: &[Answers], file: &Path, plan: &Plan) -> Result<Re
     replace_file(file, text.as_bytes()).map_err(|error| error.to_string())
 }
 
-/// Which of the flavours that the file's suites name have recorded nothing.
+/// The flavours named by the file's suites that recorded nothing.
 fn absent(answers: &[Answers], plan: &Plan) -> Absent {
     let path = &answers[0].path;
     let mut absent: BTreeSet<&str> = BTreeSet::new();

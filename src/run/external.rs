@@ -1,7 +1,7 @@
-//! External servers: logins to them, and databases that dbmatrix has made there.
+//! External servers: login, and the databases that dbmatrix creates there.
 //!
-//! The provider of servers that somebody else keeps. It starts nothing, needs no
-//! engine, and sends nothing but queries before the first case.
+//! The provider of external servers. It starts nothing, needs no engine, and sends only
+//! queries before the first case.
 
 use super::cleanup::drop_own;
 use super::deployment::{Provided, Provider};
@@ -11,7 +11,7 @@ use crate::matrix::{External, Flavour};
 use crate::server::{Server, log_in_to_external};
 use crate::session::{Connect, Tenancy};
 
-/// Logs in to servers that somebody else keeps.
+/// Logs in to external servers.
 #[derive(Clone)]
 pub(super) struct ExternalProvider {
     pub(super) events: Sender,
@@ -34,8 +34,8 @@ impl Provider for ExternalProvider {
     }
 }
 
-/// Drops the databases that an interrupted run has made on the external servers
-/// of a plan and has not dropped. What cannot be dropped is returned, for people.
+/// Drops the databases that an interrupted run created on the external servers of a plan.
+/// Returns a human-readable list of those that could not be dropped.
 pub async fn drop_own_databases(flavours: &[Flavour]) -> Vec<String> {
     let mut kept = Vec::new();
     for flavour in flavours {
@@ -50,7 +50,7 @@ pub async fn drop_own_databases(flavours: &[Flavour]) -> Vec<String> {
 
 /// The same on one server.
 pub async fn drop_own_databases_on(server: &impl Connect, flavour: &str) -> Vec<String> {
-    // Which of several servers has which of them is not known here.
+    // It is unknown here which of several servers holds which database.
     let databases = guest_databases::remaining();
     if server.tenancy() != Tenancy::Guest || databases.is_empty() {
         return Vec::new();
@@ -59,7 +59,7 @@ pub async fn drop_own_databases_on(server: &impl Connect, flavour: &str) -> Vec<
     left.map(|left| format!("{flavour}: {left}")).collect()
 }
 
-/// What the server says of itself; of what it is made nobody knows.
+/// The server's own description of itself; its build is unknown.
 fn facts(server: &Server) -> ServerFacts {
     ServerFacts {
         version: server.identity.full.clone(),

@@ -1,12 +1,12 @@
-//! Whether a run goes on: `--fail-fast` ends it at the first failure.
+//! Decides whether a run continues: `--fail-fast` ends it at the first failure.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How a run is to go, and whether it still does. Clones are the same.
+/// The mode of a run, and whether it continues. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FailFast {
-    /// Whether what the servers answer is written as expectation.
+    /// Whether the servers' answers are written as expectations.
     pub(super) update: bool,
     fail_fast: bool,
     failed: Arc<AtomicBool>,
@@ -30,7 +30,7 @@ impl FailFast {
         self.failed.store(true, Ordering::Relaxed);
     }
 
-    /// The same course for a try that is not the last: its failures are its own.
+    /// The same mode for a try that is not the last: its failures do not end the run.
     pub(super) fn detached(&self) -> Self {
         FailFast {
             failed: Arc::default(),
@@ -39,7 +39,7 @@ impl FailFast {
         }
     }
 
-    /// Whether nothing more is to be begun.
+    /// Whether nothing more may begin.
     pub(super) fn is_over(&self) -> bool {
         self.fail_fast && self.failed.load(Ordering::Relaxed)
     }

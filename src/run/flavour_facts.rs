@@ -1,22 +1,22 @@
-//! What a run knows of a flavour whose server answers.
+//! The facts about a flavour whose server is up.
 
 use crate::read_only::Modes;
 use crate::session::Tenancy;
 use crate::suite::Facts;
 use crate::version::Identity;
 
-/// What is known of a flavour whose server somebody is logged in to.
+/// The facts about a flavour whose server accepts logins.
 pub(super) struct FlavourFacts {
-    /// What conditions are asked of, but for a suite's labels.
+    /// The facts for conditions, without a suite's labels.
     pub(super) facts: Facts,
-    /// What dbmatrix is on the server.
+    /// The role of dbmatrix on the server.
     pub(super) tenancy: Tenancy,
-    /// How its sessions take quotes.
+    /// How its sessions read quotes.
     pub(super) modes: Modes,
 }
 
 impl FlavourFacts {
-    /// A flavour whose server dbmatrix may do anything to.
+    /// A flavour whose server dbmatrix may change freely.
     pub(super) fn of(flavour: &str, identity: &Identity) -> Self {
         FlavourFacts {
             facts: Facts {
@@ -30,8 +30,8 @@ impl FlavourFacts {
         }
     }
 
-    /// The same for a server on which dbmatrix is something else, and whose
-    /// sessions begin in this mode, as far as it is known.
+    /// The same for a server with another tenancy, whose sessions start in this mode, if
+    /// it is known.
     pub(super) fn on(self, tenancy: Tenancy, sql_mode: &str) -> Self {
         let modes = match sql_mode {
             "" => Modes::default(),

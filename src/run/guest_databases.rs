@@ -1,7 +1,7 @@
-//! Databases that this process has made on servers of others and not dropped yet.
+//! Databases that this process created on external servers and has not dropped yet.
 //!
-//! Nobody but this process may drop them: the next run cannot know whether they
-//! are those of a run that is still at work, perhaps on another machine.
+//! Only this process may drop them: the next run cannot know whether they belong to a run
+//! that is still active, perhaps on another machine.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub(super) fn record_dropped(database: &str) {
     made.remove(database);
 }
 
-/// All that are left.
+/// Returns the remaining ones.
 pub(super) fn remaining() -> Vec<String> {
     let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     made.iter().cloned().collect()

@@ -1,11 +1,10 @@
-//! What is left to do after a verdict: servers are shut down or paused, and the copies
-//! for the next run are made. A process of its own does it, so that the command returns
-//! with its verdict.
+//! The work after a verdict: stops or pauses servers and makes the copies for the next
+//! run. A separate process does it, so that the command returns with its verdict.
 //!
-//! The keeper inherits the nest's lock, so the next command waits for it. It has left
-//! the terminal, and it ends by itself. If somebody kills it, the kernel frees the lock
-//! and the next run makes what is missing. What it could not do stands in a file that
-//! the next run reads.
+//! The keeper inherits the nest's lock, so the next command waits for it. It detaches
+//! from the terminal and ends by itself. If it is killed, the kernel releases the lock
+//! and the next run makes what is missing. It writes its failures to a file that the next
+//! run reads.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -26,15 +25,15 @@ use crate::name::may_be_nest_lock_of;
 use crate::nest::StopPatience;
 use crate::platform::{file, process};
 
-/// How long the keeper may take: a server with much to write ends within it.
+/// Time limit of the keeper, enough for a server with much to write.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// What a run hands over to its keeper.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Handover {
-    /// The matrix file; other files that it names are relative to it.
+    /// The matrix file; paths in it are relative to it.
     pub matrix: PathBuf,
-    /// Its text, as the run has read it.
+    /// Its text as the run read it.
     pub text: String,
     /// The nest's name.
     pub nest: String,
@@ -44,24 +43,24 @@ pub struct Handover {
     pub flavours: Vec<HandedFlavour>,
 }
 
-/// A flavour of a run, and what becomes of its server.
+/// A flavour of a run, and what happens to its server.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct HandedFlavour {
     /// Its name.
     pub name: String,
-    /// What the run insists on.
+    /// The locked values that the run requires.
     pub locked: Option<Locked>,
-    /// What becomes of its server.
+    /// What happens to its server.
     pub after: After,
 }
 
 /// Why a keeper does nothing.
 #[derive(Debug, Error)]
 pub enum KeepError {
-    /// Somebody else started it.
+    /// It was not started by a run.
     #[error("expected the work of a run on standard input; this command is dbmatrix's own")]
     NotHandedOver,
-    /// The matrix file is not what the run has read.
+    /// The matrix file has changed since the run read it.
     #[error(transparent)]
     Matrix(#[from] ConfigError),
     /// The nest or its engine.
@@ -73,10 +72,9 @@ pub enum KeepError {
 }
 
 impl Handover {
-    /// Starts a keeper and gives it the lock. `words` are its arguments.
+    /// Starts a keeper with these argument `words` and hands it the lock.
     ///
-    /// # Errors
-    /// As of the system; whoever calls still has the lock then.
+    /// # Errors As of the system; the caller then still holds the lock.
     pub fn start(&self, lock: &Lock, words: &[std::ffi::OsString]) -> io::Result<()> {
         let work = serde_json::to_vec(self)?;
         let file = lock.duplicate()?;
@@ -95,7 +93,7 @@ impl Handover {
         Ok(())
     }
 
-    /// Reads what a run has handed over, with the lock that came along.
+    /// Reads the handover of a run and takes over its lock.
     ///
     /// # Errors
     /// [`KeepError::NotHandedOver`].
@@ -105,7 +103,7 @@ impl Handover {
         read.map_err(|_| KeepError::NotHandedOver)?;
         let handover: Handover =
             serde_json::from_str(&text).map_err(|_| KeepError::NotHandedOver)?;
-        // A terminal's end, and its Ctrl-C, are for the run alone.
+        // Only the run receives the terminal's hangup and Ctrl-C.
         process::leave_terminal();
         let file = file::own_stdout().map_err(|_| KeepError::NotHandedOver)?;
         match Lock::inherited(&handover.lock, file)? {
@@ -114,7 +112,7 @@ impl Handover {
         }
     }
 
-    /// Does what is left of the run, and notes what could not be done.
+    /// Does the remaining work of the run, and notes what failed.
     ///
     /// # Errors
     /// [`KeepError`].
@@ -169,7 +167,7 @@ impl Handover {
     }
 }
 
-/// What the keeper of the run before could not do, told once.
+/// Returns once what the previous run's keeper could not do.
 pub fn take_left(lock: &str) -> Option<String> {
     let path = left_path(lock);
     let text = fs::read_to_string(&path).ok()?;
@@ -181,13 +179,13 @@ fn left_path(lock: &str) -> PathBuf {
     run_folder().join(format!("{lock}.left"))
 }
 
-/// How long a command waits for keepers at most: what they do may hang, and the command
-/// may be about that.
+/// How long a command waits for keepers at most: they may hang, and the user may run the
+/// command because of that.
 const PATIENCE: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Waits until the keepers of a project's nests have ended, since what they work on
-/// changes under whoever looks at it; not for ever. Whether they have.
+/// Waits, for a limited time, until the keepers of a project's nests have ended, since
+/// they change what the caller reads. Returns whether they have ended.
 pub async fn wait_for_keepers(project: &str) -> bool {
     let waited = tokio::time::timeout(PATIENCE, async {
         while nest_locks(project).iter().any(|lock| is_kept(lock)) {
@@ -201,7 +199,7 @@ fn is_kept(lock: &str) -> bool {
     matches!(Lock::holder(lock), Some(Holder::Keeper(_))) && Lock::is_held(lock)
 }
 
-/// Locks that somebody holds or held, and that may be of a project's nests.
+/// Locks that are or were held and may belong to a project's nests.
 fn nest_locks(project: &str) -> Vec<String> {
     let files = fs::read_dir(run_folder()).into_iter().flatten().flatten();
     let names = files.filter_map(|file| file.file_name().into_string().ok());

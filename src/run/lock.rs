@@ -1,12 +1,12 @@
-//! One run at a time on a nest, whoever runs it.
+//! Allows one run at a time on a nest, across all users.
 //!
-//! A lock is a file in the run folder, in which only those may write who may use the
-//! engine; the kernel locks it (flock(2)) and unlocks it however its holder ends. The
-//! holder removes the file; one that a killed holder left is in nobody's way. For a
-//! user whom the engine does not trust, their root helper is the holder.
+//! A lock is a file in the run folder, to which only users of the engine may write. The
+//! kernel locks it (flock(2)) and unlocks it however its holder ends. The holder removes
+//! the file; a file that a killed holder left does no harm. For a user whom the engine
+//! does not trust, their root helper holds the lock.
 //!
-//! Whoever takes several takes those of nests first, in the order of their names, then
-//! the project's, then the engine's.
+//! Several locks are taken in a fixed order: those of nests by name, then the project's,
+//! then the engine's.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -22,14 +22,14 @@ use crate::host::{make_run_folder, run_folder};
 use crate::platform::file;
 use crate::privilege::{PrivilegeError, Request, ask_now, has_helper, is_root};
 
-/// How soon a lock that somebody else holds is tried again.
+/// Retry interval for a lock that another process holds.
 const AGAIN: Duration = Duration::from_millis(200);
-/// The same of one that a keeper holds, which ends soon.
+/// Retry interval for a lock that a keeper holds, which ends soon.
 const SOON: Duration = Duration::from_millis(10);
-/// For the engine's group too: the folder gives the file its group.
+/// Writable for the engine's group too: the file inherits the folder's group.
 const MODE: u32 = 0o660;
 
-/// Held as long as it lives.
+/// A lock that is held until this is dropped.
 #[derive(Debug)]
 pub struct Lock(Held);
 
@@ -38,7 +38,7 @@ enum Held {
     Here {
         path: PathBuf,
         file: File,
-        /// Whether a keeper has it too, and removes its file.
+        /// Whether a keeper also holds it, and removes its file.
         handed_over: AtomicBool,
     },
     ByHelper {
@@ -46,16 +46,16 @@ enum Held {
     },
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
     /// A command, by its process id.
     Command(i32),
-    /// The keeper of a run that has its verdict, by its process id.
+    /// The keeper of a finished run, by its process id.
     Keeper(i32),
 }
 
-/// What stands behind a keeper's id.
+/// Follows the process id of a keeper.
 const KEEPER: &str = " keeper";
 
 impl Holder {
@@ -76,7 +76,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Why there is no lock.
+/// Why a lock was not taken.
 #[derive(Debug, Error)]
 pub enum LockError {
     /// As of the file system.
@@ -84,16 +84,16 @@ pub enum LockError {
     File {
         /// The lock's file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
-    /// Root's helper did not do it.
+    /// The root helper failed.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
 }
 
 impl Lock {
-    /// Waits until nobody else holds the lock of that name, and says so.
+    /// Takes the lock of that name; reports that it waits for another holder.
     ///
     /// # Errors
     /// As of the file system.
@@ -116,7 +116,7 @@ impl Lock {
         }
     }
 
-    /// As [`Lock::take`], several in the order that everybody keeps.
+    /// Like [`Lock::take`] for several locks, in the order that every process keeps.
     ///
     /// # Errors
     /// As of the file system.
@@ -130,7 +130,7 @@ impl Lock {
         Ok(held)
     }
 
-    /// The lock of that name, unless somebody else holds it.
+    /// Takes the lock of that name unless another process holds it.
     ///
     /// # Errors
     /// As of the file system.
@@ -143,7 +143,7 @@ impl Lock {
         Ok(taken.then_some(Lock(Held::ByHelper { name })))
     }
 
-    /// As [`Lock::try_take`], by this process for the one of that id.
+    /// Like [`Lock::try_take`], on behalf of the process with that id.
     ///
     /// # Errors
     /// As of the file system.
@@ -165,10 +165,9 @@ impl Lock {
         })
     }
 
-    /// The locked file once more, for a keeper that is to hold it too.
+    /// Duplicates the locked file for a keeper that will hold it too.
     ///
-    /// # Errors
-    /// As of the file system; where root's helper holds the lock.
+    /// # Errors As of the file system; if the root helper holds the lock.
     pub(super) fn duplicate(&self) -> io::Result<File> {
         match &self.0 {
             Held::Here { file, .. } => file.try_clone(),
@@ -176,7 +175,7 @@ impl Lock {
         }
     }
 
-    /// From here on the lock is a keeper's, which has the file too.
+    /// Marks the lock as held by a keeper, which has the file too.
     pub(super) fn hand_over(&self, keeper: i32) {
         let Held::Here {
             file, handed_over, ..
@@ -190,8 +189,8 @@ impl Lock {
         }
     }
 
-    /// The lock of that name, whose file this process has inherited; `None` where the
-    /// file is another one.
+    /// The lock of that name, whose file this process has inherited; `None` if it is
+    /// another file.
     ///
     /// # Errors
     /// As of the file system.
@@ -201,12 +200,12 @@ impl Lock {
         Ok(is_it.then(|| Lock::here(path, file)))
     }
 
-    /// Who holds a lock, or held it last, as they say themselves.
+    /// The current or last holder of a lock, as it recorded itself.
     pub fn holder(name: &str) -> Option<Holder> {
         Holder::read(&fs::read_to_string(path_of(name)).ok()?)
     }
 
-    /// Whether somebody holds the lock of that name.
+    /// Whether a process holds the lock of that name.
     pub fn is_held(name: &str) -> bool {
         File::open(path_of(name))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
@@ -228,14 +227,14 @@ impl Drop for Lock {
     }
 }
 
-/// Locks the file of that path with its holder's id in it; `None` where somebody
-/// else has it locked.
+/// Locks the file at that path and writes the holder's id into it; `None` if another
+/// process has locked it.
 fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
     loop {
         make_run_folder()?;
         let file = match open(path) {
             Ok(file) => file,
-            // The folder went just now, with the last of what was in it.
+            // The folder was just removed together with its last file.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
@@ -244,7 +243,7 @@ fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // Its last holder may have removed it meanwhile.
+        // Its last holder may have removed it in the meantime.
         if file::is_at(&file, path)? {
             note(&file, holder)?;
             return Ok(Some(file));
@@ -258,14 +257,14 @@ fn open(path: &Path) -> io::Result<File> {
     file::open_with_mode(&mut options, MODE);
     file::open_no_link(&mut options);
     let file = options.open(path)?;
-    // The mask of this process must not keep the group out.
+    // This process's umask must not lock out the group.
     if file::is_own(&file.metadata()?) {
         file::set_mode_of(&file, MODE)?;
     }
     Ok(file)
 }
 
-/// Notes who holds a lock in its file.
+/// Writes the holder of a lock to its file.
 fn note(mut file: &File, holder: Holder) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
@@ -284,7 +283,7 @@ fn own_id() -> i32 {
     i32::try_from(std::process::id()).unwrap_or_default()
 }
 
-/// Says whom a command waits for.
+/// Reports whom a command waits for.
 fn tell(name: &str, holder: Option<Holder>, events: &Sender) {
     match holder {
         Some(Holder::Keeper(_)) => events.send(Event::SetupStarted {

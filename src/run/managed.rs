@@ -1,4 +1,4 @@
-//! The provider of servers that dbmatrix makes, in the children of a nest.
+//! The provider of servers that dbmatrix makes in the children of a nest.
 
 use super::database::drop_leftovers;
 use super::deployment::{Provided, Provider, Site};

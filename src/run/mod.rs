@@ -1,7 +1,7 @@
 //! A run: the environment, flavours side by side, the suites on each.
 //!
-//! Speaks events; prints nothing. Knows how things follow each other and what
-//! happens when one of them fails: one flavour never stops another.
+//! Emits events and prints nothing. Knows the order of work and the response to failures:
+//! one flavour never stops another.
 
 mod allowed;
 mod case;
@@ -65,9 +65,9 @@ use crate::event::Sender;
 use crate::matrix::Flavour;
 use crate::plan::Plan;
 
-/// Provides all flavours of the plan and runs their suites, side by side. Flavours
-/// whose servers dbmatrix makes need the environment; others need none.
-/// How that goes, and what fails, are events.
+/// Provides all flavours of the plan and runs their suites, side by side. Only flavours
+/// whose servers dbmatrix makes need the environment. Progress and failures are reported
+/// as events.
 pub async fn run(
     environment: Option<&Environment>,
     plan: &Plan,

@@ -1,7 +1,7 @@
-//! A flavour's jobs at work: begun in order, each a task of its own, so that
-//! one that ends unexpectedly takes no other with it.
+//! Runs a flavour's jobs: they begin in order, each in a separate task, so that a job
+//! which ends unexpectedly does not affect the others.
 //!
-//! Knows no suite: what a job does is its caller's.
+//! Knows nothing of suites: the caller defines what a job does.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::scheduler::{Job, Scheduler};
 
-/// Runs all jobs; what they give comes in the order in which they end. `lost`
-/// hears of a job that panicked. Dropping the future ends all that run.
+/// Runs all jobs and returns their results in the order in which they end. Calls `lost`
+/// for a job that panicked. Dropping the future ends all running jobs.
 pub(super) async fn work_through<T, F>(
     mut jobs: Scheduler,
     run: impl Fn(Job) -> F,

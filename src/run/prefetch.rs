@@ -1,5 +1,5 @@
-//! Steps of a file, read and parsed ahead on a thread of their own: neither the
-//! server nor the reporters wait for a parser.
+//! Reads and parses the steps of a file ahead on a separate thread, so that neither the
+//! server nor the reporters wait for the parser.
 
 use std::collections::VecDeque;
 
@@ -9,29 +9,29 @@ use tokio::task::JoinHandle;
 use crate::sql_text::Sql;
 use crate::suite::{Modes, SqlMark, SqlSteps, Step, SuiteError};
 
-/// Steps that go from thread to thread at once.
+/// Steps that are passed between threads at once.
 const BATCH: usize = 256;
-/// Bytes of statements after which fewer of them do.
+/// Bytes of statements above which a batch is shorter.
 const BYTES: usize = 256 * 1024;
 
-/// What a reader gives: a step, and the place behind it.
+/// A step, and the position behind it.
 type Item = (Result<Step, SuiteError>, Option<SqlMark>);
 
-/// Steps that were read with the same modes; none at the end.
+/// Steps read with the same modes; `None` at the end.
 struct Batch {
-    /// Raised with each [`Rewind`].
+    /// Increases with each [`Rewind`].
     reading: u32,
     items: Vec<Item>,
 }
 
-/// A request to read again from a place, since the session reads otherwise.
+/// A request to read again from a position because the session's modes have changed.
 struct Rewind {
     reading: u32,
     from: SqlMark,
     modes: Modes,
 }
 
-/// A reader of steps that may go back.
+/// A reader of steps that can go back.
 trait Reader: Send + 'static {
     fn read(&mut self) -> Option<Item>;
     fn rewind(&mut self, from: SqlMark, modes: Modes) -> Result<(), SuiteError>;
@@ -48,7 +48,7 @@ impl Reader for SqlSteps {
     }
 }
 
-/// A reader that no session's mode concerns.
+/// A reader that does not depend on a session's modes.
 struct Plain<I>(I);
 
 impl<I: Iterator<Item = Result<Step, SuiteError>> + Send + 'static> Reader for Plain<I> {
@@ -61,7 +61,7 @@ impl<I: Iterator<Item = Result<Step, SuiteError>> + Send + 'static> Reader for P
     }
 }
 
-/// Steps to come; at most a few batches of them are in memory.
+/// The steps to come, of which at most a few batches are in memory.
 #[derive(Debug)]
 pub(super) struct StepPrefetcher {
     batches: mpsc::Receiver<Batch>,
@@ -70,22 +70,22 @@ pub(super) struct StepPrefetcher {
     next: VecDeque<(Result<Step, String>, Option<SqlMark>)>,
     has_ended: bool,
     reading: u32,
-    /// The modes with which the steps to come are read.
+    /// The modes with which the following steps are read.
     modes: Modes,
-    /// The place behind the last step that was taken; none where no mode counts.
+    /// The position behind the last step taken; `None` if modes do not matter.
     place: Option<SqlMark>,
 }
 
 impl StepPrefetcher {
-    /// Begins to read steps that no session's mode concerns. The thread ends
-    /// when this is dropped.
+    /// Starts to read steps that do not depend on a session's modes. The thread ends when
+    /// this is dropped.
     pub(super) fn of(
         steps: impl Iterator<Item = Result<Step, SuiteError>> + Send + 'static,
     ) -> Self {
         Self::begin(Plain(steps), None)
     }
 
-    /// Begins to read a `.sql` file.
+    /// Starts to read a `.sql` file.
     pub(super) fn of_sql(steps: SqlSteps) -> Self {
         let place = steps.mark();
         Self::begin(steps, Some(place))
@@ -98,7 +98,7 @@ impl StepPrefetcher {
             let mut reading = 0;
             let mut has_ended = false;
             loop {
-                // Nothing follows the end but a request to read again.
+                // After the end, only a request to read again can follow.
                 let rewind = match has_ended {
                     true => asked.recv().ok(),
                     false => asked.try_recv().ok(),
@@ -132,8 +132,8 @@ impl StepPrefetcher {
         }
     }
 
-    /// The next step; `None` at the end. An error says why the case cannot go
-    /// on.
+    /// Returns the next step; `None` at the end. An error says why the case cannot
+    /// continue.
     pub(super) async fn next(&mut self) -> Result<Option<Step>, String> {
         self.fill().await;
         let Some((step, place)) = self.next.pop_front() else {
@@ -143,15 +143,15 @@ impl StepPrefetcher {
         step.map(Some)
     }
 
-    /// The statement of the step after that, where there is one.
+    /// Returns the statement of the following step, if there is one.
     pub(super) async fn peek(&mut self) -> Option<&Sql> {
         self.fill().await;
         let (step, _) = self.next.front()?;
         step.as_ref().ok()?.action.sql()
     }
 
-    /// Says how the session reads what follows. Steps that were read otherwise
-    /// are read again.
+    /// Sets how the session reads what follows. Steps read with other modes are read
+    /// again.
     pub(super) fn assume(&mut self, modes: Modes) {
         if modes == self.modes {
             return;
@@ -164,7 +164,7 @@ impl StepPrefetcher {
         self.next.clear();
         self.has_ended = false;
         let reading = self.reading;
-        // Where steps are asked for, a reader that is gone is reported.
+        // The next request for steps reports a reader that is gone.
         let _ = self.rewinds.send(Rewind {
             reading,
             from,
@@ -282,7 +282,7 @@ mod tests {
         }
         assert_eq!(lines, (1..=1000).collect::<Vec<_>>());
         assert!(matches!(steps.next().await, Ok(None)));
-        // Even at the end: what is left is nothing.
+        // Even at the end, where nothing is left.
         steps.assume(Modes::default());
         assert!(matches!(steps.next().await, Ok(None)));
     }

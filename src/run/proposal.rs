@@ -11,18 +11,18 @@ use crate::event::{Event, Sender, Verdict};
 use crate::file::replace_file;
 use crate::suite::{one_line, proposal};
 
-/// Begins a new file.
+/// Header of a new file.
 const HEAD: &str =
     "# Known divergences; proposed by `dbmatrix run --update`, with reasons by people.\n";
 
-/// One at a time adds to a file.
+/// Only one thread at a time appends to a file.
 static WRITING: Mutex<()> = Mutex::new(());
 
-/// What is to be proposed of one file.
+/// The proposals for one file.
 #[derive(Debug, Default)]
 pub(super) struct Proposals {
     found: Vec<Proposal>,
-    /// How many steps have a statement.
+    /// Number of steps by statement.
     steps: HashMap<String, usize>,
 }
 
@@ -39,7 +39,7 @@ impl Proposals {
         *self.steps.entry(one_line(&step.statement)).or_default() += 1;
     }
 
-    /// A test that fails on flavours.
+    /// Adds a test that fails on some flavours.
     pub(super) fn add(&mut self, test: &str, flavours: Vec<String>, kinds: Kinds) {
         self.found.push(Proposal {
             statement: test.to_owned(),
@@ -49,7 +49,7 @@ impl Proposals {
         });
     }
 
-    /// Flavours that answer unlike the others.
+    /// Adds a step that flavours answer unlike the others.
     pub(super) fn differs(&mut self, step: &StepFacts, flavours: Vec<String>, kinds: Kinds) {
         self.found.push(Proposal {
             statement: one_line(&step.statement),
@@ -59,8 +59,8 @@ impl Proposals {
         });
     }
 
-    /// Flavours, of `all`, on which the step is not as expected. One that fails
-    /// everywhere is no difference between flavours.
+    /// Adds a step that fails its expectation on some of `all` flavours. A failure on all
+    /// of them is not a difference between flavours.
     pub(super) fn failed(&mut self, step: &StepFacts, failed: Vec<(&str, Kind)>, all: usize) {
         if failed.is_empty() || failed.len() == all {
             return;
@@ -75,12 +75,12 @@ impl Proposals {
         }
     }
 
-    /// Appends the proposals to the file; what people wrote in it stays.
+    /// Appends the proposals to the file and keeps what users wrote in it.
     pub(super) fn write(&mut self, path: &Path, events: &Sender) {
         if self.found.is_empty() {
             return;
         }
-        // Suites may share a file, and flavours do.
+        // Suites and flavours may share a file.
         let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match std::fs::read(path) {
             Ok(before) => self.append_to(before, path),

@@ -1,4 +1,4 @@
-//! What a case has come to: its steps judged, counted, and told to the
+//! Records the results of a case: judges and counts its steps, and passes them to the
 //! comparison.
 
 use std::collections::HashMap;
@@ -15,23 +15,23 @@ use crate::matrix::Expect;
 use crate::outcome::Warning;
 use crate::suite::{Recorded, Step, asks_for_order, one_line};
 
-/// Failures that are kept whole; the others are counted.
+/// Failures that are kept in full; the others are counted.
 const KEPT: usize = 50;
 /// Longest text of one side of a failure.
 const SHOWN: usize = 4000;
 
-/// What a case has come to.
+/// The results of a case so far.
 pub(super) struct CaseRecorder<'a> {
     case: &'a Case,
     sink: Option<&'a mut Sink>,
     database: &'a str,
-    /// How often a statement was met.
+    /// How often each statement occurred.
     statements: HashMap<String, usize>,
     result: CaseResult,
     recorded: Recorded,
 }
 
-/// How a step ended, with what all flavours compare.
+/// The verdict on a step, with what flavours compare.
 pub(super) struct StepVerdict {
     ended: Ended,
     came: Option<(StepOutcome, Vec<Warning>)>,
@@ -44,18 +44,18 @@ enum Ended {
 }
 
 impl StepVerdict {
-    /// A step whose conditions did not hold.
+    /// A step whose conditions do not hold.
     pub(super) const SKIPPED: StepVerdict = StepVerdict {
         ended: Ended::Skipped,
         came: None,
     };
-    /// A pause that is over.
+    /// A finished pause.
     pub(super) const SLEPT: StepVerdict = StepVerdict {
         ended: Ended::Passed,
         came: None,
     };
 
-    /// A step that asks no server.
+    /// A step that sends nothing to a server.
     pub(super) fn without_answer(ended: Result<(), StepFailure>) -> Self {
         StepVerdict {
             ended: match ended {
@@ -96,12 +96,12 @@ impl<'a> CaseRecorder<'a> {
         self.sink.is_some()
     }
 
-    /// The case ends before its last step since the run does.
+    /// Notes that the case ends before its last step because the run ends.
     pub(super) fn cut(&mut self) {
         self.result.cut = true;
     }
 
-    /// Judges what came of a step; counts nothing, since it may be tried again.
+    /// Judges the result of a step; counts nothing, since it may be repeated.
     pub(super) fn judge(
         &self,
         judge: &mut Evaluator<'_>,
@@ -135,7 +135,7 @@ impl<'a> CaseRecorder<'a> {
         }
     }
 
-    /// Counts a step, and tells the comparison of it.
+    /// Counts a step and passes it to the comparison.
     pub(super) fn note(&mut self, step: &Step, judged: StepVerdict) {
         let StepVerdict { ended, came } = judged;
         self.case.steps_done.fetch_add(1, Ordering::Relaxed);
@@ -160,7 +160,7 @@ impl<'a> CaseRecorder<'a> {
         let (Some(sql), true) = (step.action.sql(), self.sink.is_some()) else {
             return;
         };
-        // What is recorded now is what the next run expects.
+        // The next run expects what is recorded now.
         let stored = self.case.suite.expect == Expect::Stored;
         let facts = StepFacts {
             line: step.line,
@@ -189,8 +189,8 @@ impl<'a> CaseRecorder<'a> {
         notices
     }
 
-    /// Which of the steps with this statement a step is, from 1; 0 where
-    /// nobody asks.
+    /// Position of a step among those with the same statement, from 1; 0 if it is not
+    /// needed.
     fn nth(&mut self, step: &Step) -> usize {
         let Some(sql) = step.action.sql() else {
             return 0;
@@ -203,7 +203,7 @@ impl<'a> CaseRecorder<'a> {
         *count
     }
 
-    /// Places of the known entries that speak of this failure.
+    /// Indexes of the known entries that cover this failure.
     fn excuses(&self, step: &Step, nth: usize, kind: Option<Kind>) -> Vec<usize> {
         let (Some(kind), Some(sql)) = (kind, step.action.sql()) else {
             return Vec::new();
@@ -246,9 +246,9 @@ impl<'a> CaseRecorder<'a> {
     }
 }
 
-/// A text that is not too long for a report.
+/// Shortens a text for a report.
 pub(super) fn shortened(text: &str) -> String {
-    // Letters are at most as many as bytes.
+    // There are at most as many letters as bytes.
     let end = match text.len() {
         0..=SHOWN => None,
         _ => text.char_indices().nth(SHOWN),

@@ -1,4 +1,4 @@
-//! How often a case is tried, and what its result says of the tries that failed.
+//! Counts the tries of a case, and adds the failed ones to its result.
 
 use crate::event::{CaseResult, Failure};
 
@@ -12,7 +12,7 @@ pub(super) struct Retries {
 }
 
 impl Retries {
-    /// At most so many tries after the first.
+    /// Allows this many tries after the first.
     pub(super) fn new(allowed: u32) -> Self {
         Retries {
             allowed,
@@ -22,13 +22,13 @@ impl Retries {
         }
     }
 
-    /// Whether no other try follows this one, however it ends.
+    /// Whether no other try follows this one, whatever its result.
     pub(super) fn is_last(&self) -> bool {
         self.used == self.allowed
     }
 
-    /// Whether a try's result is the case's. If so, the result then also says what
-    /// became of the tries before; if not, another try follows.
+    /// Returns whether a try's result is final, and if so adds the earlier tries to it.
+    /// Otherwise another try follows.
     pub(super) fn accept(&mut self, result: &mut CaseResult) -> bool {
         self.left.append(&mut result.left);
         if result.is_good() || self.is_last() {

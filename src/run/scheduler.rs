@@ -1,24 +1,24 @@
-//! What is run at once on a flavour, and in which order. Pure.
+//! Decides which jobs run at once on a flavour, and in which order. Pure.
 //!
-//! A job is a file of a suite, or a suite that is run as a whole. Jobs begin
-//! in the order of the plan, the same on every flavour, so that flavours stay
-//! near each other in the files that they are compared by.
+//! A job is a file of a suite, or a suite that runs as a whole. Jobs begin in the order
+//! of the plan, the same on every flavour, so that flavours reach the files that they
+//! share at about the same time.
 
-/// A piece of a flavour's work, run by itself.
+/// A part of a flavour's work that runs by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Job {
-    /// Which of the flavour's suites.
+    /// Index of the flavour's suite.
     pub(super) suite: usize,
-    /// Which part of it; 0 where it is run as a whole.
+    /// Index of its part; 0 if it runs as a whole.
     pub(super) part: usize,
-    /// Its place among all jobs of the flavour.
+    /// Its index among all jobs of the flavour.
     pub(super) place: usize,
 }
 
-/// How a suite is cut into jobs.
+/// How a suite is divided into jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Partitioning {
-    /// So many files, at most so many of them at a time.
+    /// This many files, with a limit on those at a time.
     Files { count: usize, at_a_time: usize },
     /// One job beside others.
     Whole,
@@ -26,7 +26,7 @@ pub(super) enum Partitioning {
     Exclusive,
 }
 
-/// A flavour's jobs: what may begin, and what runs.
+/// A flavour's jobs: those that may begin, and those that run.
 #[derive(Debug)]
 pub(super) struct Scheduler {
     jobs: usize,
@@ -36,7 +36,7 @@ pub(super) struct Scheduler {
 #[derive(Debug)]
 struct Progress {
     partitioning: Partitioning,
-    /// Places of its jobs begin here.
+    /// Index of its first job.
     first: usize,
     begun: usize,
     running: usize,
@@ -52,7 +52,7 @@ impl Partitioning {
 }
 
 impl Scheduler {
-    /// Jobs of a flavour's suites, `jobs` of them at a time.
+    /// Schedules the jobs of a flavour's suites, at most `jobs` at a time.
     pub(super) fn new(parts: &[Partitioning], jobs: usize) -> Self {
         let mut next = 0;
         let mut suites = Vec::new();
@@ -71,7 +71,7 @@ impl Scheduler {
         }
     }
 
-    /// The next job; `None` where nothing may begin before something ends.
+    /// Returns the next job; `None` if no job may begin before another ends.
     pub(super) fn begin(&mut self) -> Option<Job> {
         let busy: usize = self.suites.iter().map(|suite| suite.running).sum();
         let is_alone =
@@ -84,7 +84,7 @@ impl Scheduler {
                 continue;
             }
             match suite.partitioning {
-                // What comes after it does not overtake it.
+                // Later jobs do not overtake it.
                 Partitioning::Exclusive if busy > 0 => return None,
                 Partitioning::Files { at_a_time, .. } if suite.running >= at_a_time.max(1) => {
                     continue;
@@ -103,7 +103,7 @@ impl Scheduler {
         None
     }
 
-    /// A job that was begun has ended.
+    /// Notes that a job has ended.
     pub(super) fn end(&mut self, job: Job) {
         self.suites[job.suite].running -= 1;
     }
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Begins all that may begin; tells it by suite and part.
+    /// Begins all jobs that may begin; returns their suites and parts.
     fn begin(scheduler: &mut Scheduler) -> Vec<(usize, usize)> {
         std::iter::from_fn(|| scheduler.begin())
             .map(|job| (job.suite, job.part))

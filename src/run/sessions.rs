@@ -1,4 +1,4 @@
-//! The sessions of one case: opened by name, ended when they hang.
+//! The sessions of one case: opens them by name, and ends them if they hang.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -13,23 +13,23 @@ use crate::outcome::{Outcome, Warning};
 use crate::session::{Connect, LocalFolder, Session, SessionError, Tenancy};
 use crate::sql_text::Sql;
 
-/// How long a killed statement may take to end before its session is ended too.
+/// How long a killed statement may take to end before its session is killed too.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What came of a statement that was sent.
+/// The result of a statement that was sent.
 pub(super) enum Reply {
     Outcome(Outcome, Vec<Warning>),
-    /// The session was lost over it, or it took too long; the step has failed
-    /// and the case goes on.
+    /// The session was lost or the statement took too long; the step fails and the case
+    /// continues.
     Failed(StepFailure),
 }
 
-/// Until when a statement may take, and the limit that this comes from.
+/// A statement's deadline, and the limit that it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Until {
     pub(super) when: Instant,
     pub(super) limit: Duration,
-    /// Such as `step`.
+    /// The limit's name, such as `step`.
     pub(super) of: &'static str,
 }
 
@@ -37,15 +37,15 @@ pub(super) struct Until {
 pub(super) struct Sessions<'a, S> {
     server: &'a S,
     database: &'a str,
-    /// What servers may read of this machine.
+    /// The files on this machine that servers may read.
     folder: &'a LocalFolder,
     open: HashMap<Option<String>, Session>,
     alarm: DeadlineTimer,
     traces: Traces,
 }
 
-/// A timer that is set anew for each statement. It is left to ring too early
-/// once in a while: setting it would cost each statement more than that.
+/// A timer that is set again for each statement. It may fire too early once in a while:
+/// resetting it exactly would cost each statement more.
 struct DeadlineTimer(Pin<Box<Sleep>>);
 
 impl DeadlineTimer {
@@ -53,7 +53,7 @@ impl DeadlineTimer {
         DeadlineTimer(Box::pin(tokio::time::sleep(Duration::ZERO)))
     }
 
-    /// Returns when it is `when`.
+    /// Returns at the time `when`.
     async fn at(&mut self, when: Instant) {
         loop {
             if self.0.is_elapsed() || self.0.deadline() > when {
@@ -87,8 +87,8 @@ impl<'a, S: Connect> Sessions<'a, S> {
         }
     }
 
-    /// Sends a statement on the session of that name, and asks for its
-    /// warnings where that is `wanted`. An error says why the case cannot go on.
+    /// Sends a statement on the session of that name, and fetches its warnings if they
+    /// are `wanted`. An error says why the case cannot continue.
     pub(super) async fn send(
         &mut self,
         name: &Option<String>,
@@ -131,7 +131,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         Ok(Reply::Failed(wrong))
     }
 
-    /// Whether a backslash is a letter like others on the first session.
+    /// Whether a backslash is an ordinary letter on the first session.
     pub(super) fn no_backslash_escapes(&self) -> bool {
         let first = self.open.get(&None);
         first.is_some_and(Session::no_backslash_escapes)
@@ -147,8 +147,8 @@ impl<'a, S: Connect> Sessions<'a, S> {
         reset.map_err(|error| error.to_string())
     }
 
-    /// Replaces the first session by a new one, in the database that is named, or
-    /// else in the one in use.
+    /// Replaces the first session by a new one, in the given database or else the current
+    /// one.
     pub(super) async fn replace(
         &mut self,
         database: Option<&[u8]>,
@@ -174,14 +174,13 @@ impl<'a, S: Connect> Sessions<'a, S> {
         replaced.map_err(|error| error.to_string())
     }
 
-    /// Ends a statement that takes too long, with its session: an answer that
-    /// comes too late would be taken for that of the next statement.
+    /// Ends a statement that takes too long, together with its session: a late answer
+    /// would be mistaken for that of the next statement.
     async fn end(&self, id: u32, until: Until) -> StepFailure {
         let limit = humantime::format_duration(until.limit);
         if self.server.tenancy() != Tenancy::Owner {
-            // Behind an address may stand several servers, and the number be that
-            // of somebody else's session. What is in the case's own database is
-            // ended with that.
+            // Several servers may share an address, so the number may belong to a session
+            // of another user. Cleanup ends the sessions in the case's own database.
             return StepFailure {
                 expected: format!("an answer within {limit}, the limit of the {}", until.of),
                 found: "no answer; its connection was closed, and the steps after it run in a new \
@@ -199,7 +198,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         });
         let what_then = match killed.await {
             Ok(Ok(outcome)) => match outcome.refusal() {
-                // 1094, unknown thread: it has just ended by itself.
+                // 1094, unknown thread: the session has just ended.
                 Some(refusal) if refusal.code != 1094 => {
                     format!("it could not be killed: {refusal}")
                 }
@@ -227,7 +226,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         Ok(session)
     }
 
-    /// Closes all sessions; gives what the case did that may have left something.
+    /// Closes all sessions; returns what the case did that may leave something behind.
     pub(super) async fn close(self) -> Traces {
         let closing = self.open.into_values().map(Session::close);
         let _ = timeout(KILL_TIMEOUT, join_all(closing)).await;
@@ -259,7 +258,7 @@ mod tests {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         for (set, left) in [(5, 1), (60, 2), (3, 2)] {
-            // What is waited for comes sooner.
+            // The awaited end comes sooner.
             let waited = tokio::time::timeout_at(at(left), alarm.at(at(set))).await;
             assert!(waited.is_err());
         }

@@ -1,5 +1,5 @@
-//! Flavours side by side: each is provided and does its work in a task of its
-//! own, and what happens to one stops no other, not even a panic.
+//! Runs flavours side by side: each is provided and does its work in a separate task, so
+//! that no failure stops another flavour, not even a panic.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -12,8 +12,8 @@ use super::expectations::Answers;
 use crate::event::{Event, Verdict};
 use crate::matrix::Flavour;
 
-/// Provides each flavour and runs its work; gives what was recorded. Dropping
-/// the future ends all that runs.
+/// Provides each flavour and runs its work; returns what was recorded. Dropping the
+/// future ends everything that runs.
 pub(super) async fn run_flavours<S, P, W>(
     flavours: &[Flavour],
     context: &RunContext,
@@ -32,7 +32,7 @@ where
         tasks.spawn(async move {
             let name = flavour.name.clone();
             let answers = run_flavour(flavour, &context, providing, work).await;
-            // Nobody is to wait for what does not come any more.
+            // Other flavours must not wait for its results.
             context.without(&name);
             answers
         });
@@ -94,14 +94,14 @@ async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, String> {
     ended.map_err(|panic| panic_text(panic.as_ref()))
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without words".to_owned())
 }
 
-/// A panic is a fault of dbmatrix, and told as that.
+/// A panic is a bug in dbmatrix, and is reported as one.
 pub(super) fn our_own_fault(reason: &str) -> String {
     format!("dbmatrix itself failed, which is an error of its own to be reported: {reason}")
 }
@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// Answers one step, each flavour in its own way.
+    /// Answers one step differently on each flavour.
     fn answer(context: &RunContext, flavour: &Flavour) {
         let facts = Facts {
             flavour: flavour.name.clone(),
@@ -187,7 +187,7 @@ mod tests {
         sink.deliver(step, Some(came));
     }
 
-    /// Runs three flavours; what is reported of a divergence and of what failed.
+    /// Runs three flavours; returns the reported divergences and failures.
     async fn run(panics_in: &'static str) -> (Vec<Vec<String>>, Vec<String>) {
         let (events, mut heard) = Sender::channel();
         let flavours = flavours();

@@ -1,11 +1,9 @@
-//! What flavours answered and others have not come to yet, in order.
+//! Buffers answers, in order, for steps that other flavours have not reached yet.
 //!
-//! A flavour may be far ahead of another that is slower, or still being
-//! installed, and never waits for it. So that its answers take a bounded amount
-//! of memory, all backlogs of a run share [`ROOM`]; what comes when it is full
-//! goes to a file without a name, in blocks, and is read back when it is its
-//! turn. Nothing is shortened: how far ahead a flavour was must not be seen in
-//! what is reported.
+//! A flavour never waits for a slower one, or for one that is still being installed, so
+//! it may be far ahead. To bound memory, all queues of a run share [`ROOM`]. When it is
+//! full, answers go to an unnamed file in blocks and are read back in their turn. Nothing
+//! is shortened: reports must not depend on how far ahead a flavour was.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,14 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Bytes that wait in memory, of all backlogs of a run.
+/// Bytes that all queues of a run may keep in memory.
 const ROOM: usize = 32 << 20;
-/// Bytes that are written to the file at once.
+/// Bytes written to the file at once.
 const BLOCK: usize = 64 << 10;
-/// Where files outlast a restart, and so are on no disk of memory.
+/// A folder whose files survive a restart, so it is on a disk and not in memory.
 const FOLDER: &str = "/var/tmp";
 
-/// The room that the backlogs of a run share. Clones are the same.
+/// The buffer that the queues of a run share. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct SpillBuffer(Arc<Mutex<SpillPool>>);
 
@@ -31,26 +29,26 @@ pub(super) struct SpillBuffer(Arc<Mutex<SpillPool>>);
 struct SpillPool {
     left: usize,
     file: Option<File>,
-    /// Where the next block is written.
+    /// Where the next block goes.
     end: u64,
-    /// Blocks that are to be read back.
+    /// Blocks that were not read back yet.
     blocks: usize,
 }
 
-/// Something whose bytes in memory are known, about.
+/// A value with an approximate size in memory.
 pub(super) trait MemorySize {
     fn size(&self) -> usize;
 }
 
-/// Items in their order, in memory or in the depot's file.
+/// Items in order, in memory or in the buffer's file.
 #[derive(Debug)]
 pub(super) struct SpillQueue<T> {
     spill: SpillBuffer,
-    /// The first ones, each with the room that it takes up.
+    /// The first items, each with its size.
     items: VecDeque<(T, usize)>,
-    /// Where those after them are in the file.
+    /// Positions of the following items in the file.
     blocks: VecDeque<(u64, usize)>,
-    /// Those after them, a line each, to be written.
+    /// The last items, a line each, not yet written.
     tail: Vec<u8>,
 }
 
@@ -129,8 +127,7 @@ impl<T: MemorySize + Serialize + DeserializeOwned> SpillQueue<T> {
 
     /// Appends an item.
     ///
-    /// # Errors
-    /// Where it can be written neither to memory nor to the file.
+    /// # Errors If it fits neither in memory nor in the file.
     pub(super) fn push(&mut self, item: T) -> io::Result<()> {
         let size = item.size();
         let all_in_memory = self.blocks.is_empty() && self.tail.is_empty();
@@ -146,10 +143,9 @@ impl<T: MemorySize + Serialize + DeserializeOwned> SpillQueue<T> {
         }
     }
 
-    /// Writes what is to be written: nothing more comes soon.
+    /// Writes the pending items, because no more will follow soon.
     ///
-    /// # Errors
-    /// Where the file cannot be written.
+    /// # Errors If the file cannot be written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if self.tail.is_empty() {
             return Ok(());
@@ -162,8 +158,7 @@ impl<T: MemorySize + Serialize + DeserializeOwned> SpillQueue<T> {
 
     /// Takes the first item.
     ///
-    /// # Errors
-    /// Where the file cannot be read.
+    /// # Errors If the file cannot be read.
     pub(super) fn pop(&mut self) -> io::Result<Option<T>> {
         if self.items.is_empty() {
             let block = match self.blocks.pop_front() {

@@ -1,6 +1,6 @@
-//! Which server a flavour's units run on: the flavour's own, or a copy of its golden
-//! child. A suite may ask for a copy of its own, and a server on which a case has left
-//! what cannot be undone is replaced by one.
+//! Selects the server for a flavour's jobs: its own, or a copy of its golden child. A
+//! suite may request its own copy. A copy also replaces a server on which a case left
+//! something that cannot be undone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +15,12 @@ use crate::provision::Copies;
 use crate::server::{Server, ServerSpec};
 use crate::session::{Connect, Tenancy};
 
-/// A server for as long as something runs on it.
+/// A server, held while something runs on it.
 #[derive(Debug)]
 pub(super) struct Lease<S> {
     pub(super) server: S,
     given_up: AtomicBool,
-    /// The copy that it runs in; the flavour's own server has none.
+    /// The copy that contains it; `None` for the flavour's own server.
     copy: Option<Child>,
 }
 
@@ -33,7 +33,7 @@ impl<S> Lease<S> {
         })
     }
 
-    /// Nothing else is to begin on this server, for the last thing that was left.
+    /// Lets nothing else begin on this server, because of the last leftover.
     pub(super) fn give_up(&self, left: &mut [String])
     where
         S: Connect,
@@ -56,22 +56,22 @@ impl<S> Lease<S> {
         self.copy.as_ref().map(|child| child.name.as_str())
     }
 
-    /// Whether nobody but the caller and the supply has it.
+    /// Whether only the caller and the supply hold it.
     pub(super) fn is_alone(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) <= 2
     }
 }
 
-/// Who has a server for what begins.
+/// Supplies servers for jobs.
 pub(super) trait Supply: Send + Sync + 'static {
     type Server: Connect + 'static;
 
-    /// The server, another one where the former was given up. An error says why
-    /// there is none.
+    /// Returns the server, or a new one if the previous one was discarded. An error says
+    /// why there is none.
     fn lease(&self) -> impl Future<Output = Result<Arc<Lease<Self::Server>>, String>> + Send;
 }
 
-/// A server that nobody can replace.
+/// A server that cannot be replaced.
 pub(super) struct Only<S>(Arc<Lease<S>>);
 
 impl<S> Only<S> {
@@ -88,7 +88,7 @@ impl<S: Connect + 'static> Supply for Only<S> {
     }
 }
 
-/// What a flavour's server stands on, where dbmatrix makes it.
+/// How dbmatrix made a flavour's server.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) environment: Environment,
@@ -96,7 +96,7 @@ pub(super) struct Site {
     pub(super) flavour: String,
     /// The name of its container.
     pub(super) container: String,
-    /// How its server is installed and set.
+    /// How its server is installed and configured.
     pub(super) spec: Arc<ServerSpec>,
 }
 
@@ -118,7 +118,7 @@ impl Site {
 
 /// The servers of a flavour, or of one suite on it.
 pub(super) struct Servers {
-    /// None of a server that somebody else keeps.
+    /// `None` for an external server.
     copies: Option<Copies>,
     events: Sender,
     held: Mutex<Held>,
@@ -127,14 +127,15 @@ pub(super) struct Servers {
 #[derive(Default)]
 struct Held {
     current: Option<Arc<Lease<Server>>>,
-    /// Those that were given up, as long as something runs on them.
+    /// Discarded servers that are still in use.
     former: Vec<Arc<Lease<Server>>>,
-    /// Why there is no other one: each try may take minutes.
+    /// Why no other server is available; not tried again, since each try may take
+    /// minutes.
     refused: Option<String>,
 }
 
 impl Servers {
-    /// Those of a flavour that has a server.
+    /// The servers of a flavour that is up.
     pub(super) fn new(server: Server, site: Option<Site>, events: &Sender) -> Self {
         let held = Held {
             current: Some(Lease::new(server, None)),
@@ -148,7 +149,7 @@ impl Servers {
         }
     }
 
-    /// Others for a suite of the flavour, copies from the first on.
+    /// Separate servers for a suite of the flavour, all of them copies.
     pub(super) fn isolated(&self) -> Self {
         Servers {
             copies: self.copies.clone(),
@@ -157,7 +158,7 @@ impl Servers {
         }
     }
 
-    /// Removes all copies; nothing runs on them any more.
+    /// Removes all copies; nothing may run on them any more.
     pub(super) async fn close(&self) {
         let held = std::mem::take(&mut *self.held.lock().await);
         let Some(copies) = &self.copies else { return };
@@ -166,7 +167,7 @@ impl Servers {
         }
     }
 
-    /// Removes the copy of a lease, where it is one.
+    /// Removes the copy of a lease, if it has one.
     async fn remove(&self, copies: &Copies, lease: &Lease<Server>) {
         let Some(copy) = &lease.copy else {
             return;

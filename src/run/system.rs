@@ -1,5 +1,4 @@
-//! Commands that a file runs on this machine (`system`), where its suite allows
-//! them.
+//! Commands that a file runs on this machine (`system`), if its suite allows them.
 
 use std::io;
 use std::path::Path;
@@ -18,10 +17,10 @@ use crate::suite::SystemCommand;
 
 /// Bytes of a command's output that are kept.
 const KEPT: u64 = 1 << 20;
-/// How long a command that is asked to end may take before it is killed.
+/// How long a command may take to end when asked, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The commands of one case. Those in the background end with it.
+/// The commands of one case. Those in the background end with the case.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     background: Vec<Group>,
@@ -35,7 +34,7 @@ struct End {
 }
 
 impl Commands {
-    /// Runs a command by `bash`; one that ends with `&` goes on until the case ends.
+    /// Runs a command with `bash`; one that ends with `&` continues until the case ends.
     pub(super) async fn run(
         &mut self,
         command: &SystemCommand,
@@ -82,7 +81,7 @@ impl Commands {
     }
 }
 
-/// A command with all that it has started; it is ended when it is dropped.
+/// A command with all processes that it started; dropping this ends them.
 #[derive(Debug)]
 struct Group(Child);
 
@@ -112,7 +111,7 @@ impl Drop for Group {
     }
 }
 
-/// Reads to the end and keeps the beginning.
+/// Reads to the end but keeps only the beginning.
 async fn keep(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut kept = Vec::new();
     if let Some(mut pipe) = pipe {

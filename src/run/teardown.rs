@@ -1,4 +1,4 @@
-//! What becomes of a run's servers when it is over.
+//! Handles a run's servers when it is over.
 
 use futures_util::future::join_all;
 
@@ -9,8 +9,8 @@ use crate::matrix::{Flavour, Managed};
 pub use crate::nest::StopPatience;
 use crate::provision::{ProvisionError, Provisioner};
 
-/// Does to the servers of a run what is to become of each. Returns what could
-/// not be done, for people.
+/// Applies to each server of a run what the matrix says about it. Returns human-readable
+/// failures.
 pub async fn teardown(
     environment: &Environment,
     flavours: &[Flavour],
@@ -39,7 +39,7 @@ async fn rest(
 ) -> Result<(), ProvisionError> {
     let (children, first) = (&environment.context.children, flavour.container());
     let current = children.current(&first);
-    // Nobody listens any more.
+    // No receiver is left.
     let (events, _) = Sender::channel();
     let provisioner = Provisioner::new(&environment.context, flavour, managed, &events);
     let stop = async { Ok(children.stop(&current, patience).await?) };

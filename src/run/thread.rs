@@ -1,8 +1,8 @@
-//! A thread of its own for a file at work.
+//! A separate thread for a running file.
 //!
-//! Its sessions are driven by the thread that judges their answers: a wakeup
-//! goes from the kernel straight to who waits for it, and an answer that takes
-//! long to be sorted holds up neither other files nor the reporters.
+//! The thread that judges the answers also drives the sessions: the kernel wakes it
+//! directly, and an answer that takes long to sort delays neither other files nor the
+//! reporters.
 
 use std::convert::Infallible;
 use std::panic::resume_unwind;
@@ -10,8 +10,8 @@ use std::panic::resume_unwind;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-/// Runs a future on a thread with a reactor of its own. It ends when this is
-/// dropped, and what panics there panics here.
+/// Runs a future on a thread with its own reactor. The future ends when this is dropped,
+/// and a panic in it propagates to the caller.
 pub(super) async fn on_own_thread<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
@@ -37,7 +37,7 @@ pub(super) async fn on_own_thread<T: Send + 'static>(
     match ended {
         Ok(Some(output)) => output,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-        // The program ends: nobody waits for an output any more.
+        // The program ends, so no output is awaited any more.
         Ok(None) | Err(_) => std::future::pending().await,
     }
 }

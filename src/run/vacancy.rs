@@ -1,5 +1,5 @@
-//! What of a run has run nothing: a green run that asked no server anything
-//! proves nothing.
+//! Finds the parts of a run that ran nothing: a passing run that sent nothing to any
+//! server proves nothing.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use crate::matrix::{MysqltestSpec, SuiteKind, SuiteSpec};
 use crate::plan::Plan;
 use crate::suite::{Action, FileKind, SltOptions, SltSteps, SqlSteps, Step, SuiteError};
 
-/// Lines of a message that names what has run nothing.
+/// Lines of a message that lists these parts.
 const NAMED: usize = 20;
 
-/// What becomes of a run in which nothing ran.
+/// What happens to a run in which nothing ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NoTests {
     /// It passes.
@@ -57,9 +57,9 @@ struct Part {
     ran: usize,
     /// Steps whose conditions did not hold.
     skipped: usize,
-    /// Cases that did not come to their end, which is reported elsewhere.
+    /// Cases that were aborted, which are reported elsewhere.
     unfinished: usize,
-    /// Why flavours did not allow it, each reason once.
+    /// Why flavours did not allow it; each reason once.
     forbidden: Vec<String>,
 }
 
@@ -84,8 +84,8 @@ impl Activity {
         state.unavailable.push(flavour.to_owned());
     }
 
-    /// Warns of files of which no step ran on any flavour; where nothing ran at
-    /// all, that is what the run reports.
+    /// Warns of files of which no step ran on any flavour. If nothing ran at all, the run
+    /// reports that instead.
     pub(super) fn tell_vacancies(&self, plan: &Plan, no_tests: NoTests, events: &Sender) {
         if plan.suite_runs.is_empty() {
             return;
@@ -107,8 +107,8 @@ impl Part {
 }
 
 impl State {
-    /// For each part that has run nothing on any flavour: why, where that is
-    /// not told elsewhere.
+    /// For each part that ran nothing on any flavour: the reason, unless it is reported
+    /// elsewhere.
     fn vacant(&self, plan: &Plan) -> Vec<Option<String>> {
         let mut vacant = Vec::new();
         for suite in suites_of(plan) {
@@ -129,7 +129,7 @@ impl State {
                 let why = match found {
                     Some(part) if part.has_run() => continue,
                     _ if flavours.is_empty() => None,
-                    // It was not begun: the run ended before.
+                    // The run ended before it began.
                     None => continue,
                     Some(part) if !part.forbidden.is_empty() => Some(format!(
                         "`{}`: {}",
@@ -151,7 +151,7 @@ impl State {
         vacant
     }
 
-    /// The servers' own tests are parts that nobody knows before.
+    /// The servers' own tests are parts that are not known in advance.
     fn vacant_tests(&self, suite: &str, spec: &MysqltestSpec, on: &[&str]) -> Option<String> {
         let mut parts = self.parts.iter().filter(|((of, _), _)| of == suite);
         if on.is_empty() || parts.any(|(_, part)| part.has_run()) {
@@ -189,7 +189,7 @@ fn tell_nothing_ran(
     }
 }
 
-/// A message that nothing ran, with what is at fault.
+/// A message that nothing ran, with the cause.
 fn nothing_ran(why: &[String]) -> String {
     let mut text = "nothing ran".to_owned();
     for line in why.iter().take(NAMED) {
@@ -203,9 +203,9 @@ fn nothing_ran(why: &[String]) -> String {
     text
 }
 
-/// Why nothing of a plan can run on whatever server, as far as its files tell,
-/// for people; `None` where something may. `whole` is the plan with all parts
-/// of the run.
+/// Returns a human-readable reason why nothing in a plan can run on any server, as far as
+/// its files show; `None` if something may. `whole` is the plan with all shards of the
+/// run.
 pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
     let mut why = Vec::new();
     if plan.suite_runs.is_empty() {
@@ -219,7 +219,7 @@ pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
             return None;
         };
         for file in &files.files {
-            // The case reports what cannot be read.
+            // The case reports files that cannot be read.
             if has_statement(file).unwrap_or(true) {
                 return None;
             }
@@ -229,7 +229,7 @@ pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
     Some(nothing_ran(&why))
 }
 
-/// How many parts a plan's suites have.
+/// The number of parts of a plan's suites.
 fn parts_of(plan: &Plan) -> usize {
     let suites = suites_of(plan).into_iter();
     suites.map(|suite| suite.parts().len()).sum()

@@ -1,5 +1,5 @@
-//! Files beside the suites' own, read before anything is started: what is
-//! wrong with them is reported at once.
+//! Reads the files beside the suites' own before anything starts, so that errors in them
+//! are reported at once.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::provision::StartFrom;
 use crate::suite::{Expectation, FileKind, KnownDivergences, SuiteError, expectation_path};
 
-/// How a run is to go.
+/// The options of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// Whether expectations are written and known divergences proposed.
@@ -29,28 +29,28 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// The flavour to which the others are compared.
     pub baseline: Option<String>,
-    /// How many files run at a time on a flavour; by processors and flavours
-    /// where it is not said.
+    /// How many files run at a time on a flavour; by default it depends on processors and
+    /// flavours.
     pub jobs: Option<u32>,
     /// Whether each insignificant difference is reported, instead of the first of
     /// each form and some more.
     pub all_differences: bool,
-    /// Whose traces the servers may bear.
+    /// What the servers start from.
     pub freshness: StartFrom,
-    /// What becomes of a run in which nothing ran.
+    /// What happens to a run in which nothing ran.
     pub no_tests: NoTests,
 }
 
-/// A plan's expectations, checked.
+/// The checked expectations of a plan.
 #[derive(Debug)]
 pub struct ValidatedPlan {
     pub(super) options: RunOptions,
     known: HashMap<PathBuf, Arc<KnownDivergences>>,
-    /// By suite, of the servers' own tests.
+    /// For suites of the servers' own tests, by suite.
     known_tests: Arc<HashMap<String, Arc<KnownDivergences>>>,
 }
 
-/// A file beside a suite's that cannot be used.
+/// A file beside a suite's files that cannot be used.
 #[derive(Debug, Error)]
 pub enum PrepareError {
     /// Known divergences.
@@ -64,8 +64,7 @@ pub enum PrepareError {
 impl ValidatedPlan {
     /// Reads known divergences and checks stored expectations.
     ///
-    /// # Errors
-    /// [`PrepareError`] for the first file that is not as it should be.
+    /// # Errors [`PrepareError`] for the first invalid file.
     pub fn check(plan: &Plan, options: RunOptions) -> Result<Self, PrepareError> {
         let mut known = HashMap::new();
         let mut known_tests = HashMap::new();
@@ -94,7 +93,7 @@ impl ValidatedPlan {
         })
     }
 
-    /// Old names in the files that were read.
+    /// Deprecated names in the files that were read.
     pub fn deprecations(&self) -> Vec<String> {
         let all = self.known.values().chain(self.known_tests.values());
         let mut found: Vec<String> = all
@@ -104,7 +103,7 @@ impl ValidatedPlan {
         found
     }
 
-    /// What the flavours of the run have in common.
+    /// The state that the flavours of the run share.
     pub(super) fn join(&self, plan: &Plan, events: &Sender) -> RunContext {
         let spill = SpillBuffer::default();
         let mut comparisons = HashMap::new();

@@ -1,5 +1,5 @@
-//! Variables of one case, where its file asks for them by `control substitution
-//! on`: those that `let` binds, the case's own, and the environment's.
+//! Variables of one case, if its file enables them by `control substitution on`: those
+//! bound by `let`, the case's own, and the environment's.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::outcome::{Outcome, RowSet};
 use crate::sql_text::Sql;
 
-/// A folder of the case's own, which is removed at its end.
+/// The case's own folder, which is removed at its end.
 const FOLDER: &str = "__TEST_DIR__";
 /// The time in nanoseconds.
 const NOW: &str = "__NOW__";
@@ -23,7 +23,7 @@ const DATABASE: &str = "__DATABASE__";
 #[derive(Debug)]
 pub(super) struct Variables {
     values: BTreeMap<String, Vec<u8>>,
-    /// Made when it is asked for first.
+    /// Created at first use.
     folder: OnceLock<Option<TempDir>>,
 }
 
@@ -38,8 +38,7 @@ impl Variables {
 
     /// Binds the values of the only row to names.
     ///
-    /// # Errors
-    /// What came in place of one row of so many values.
+    /// # Errors Describes the result that is not one row of this many values.
     pub(super) fn bind(&mut self, names: &[String], outcome: &Outcome) -> Result<(), String> {
         let row = only_row(names, outcome)?;
         for (name, value) in names.iter().zip(row.rows.values()) {
@@ -51,15 +50,14 @@ impl Variables {
 
     /// Replaces `$NAME`, `${NAME}` and `${NAME:default}` in a statement.
     ///
-    /// # Errors
-    /// What cannot be replaced.
+    /// # Errors Describes what cannot be replaced.
     pub(super) fn replace_in_statement(&self, sql: &Sql) -> Result<Sql, String> {
         let replaced = subst::substitute_bytes(sql.bytes(), self);
         replaced.map(Sql::from).map_err(|error| error.to_string())
     }
 
-    /// Replaces `$NAME` of all but the environment in a command, which a shell
-    /// reads after: all else is the shell's.
+    /// Replaces `$NAME` in a command, except for variables of the environment; the shell
+    /// handles everything else.
     pub(super) fn replace_in_command(&self, command: &[u8]) -> Vec<u8> {
         let mut rest = command;
         let mut replaced = Vec::with_capacity(command.len());
@@ -115,10 +113,9 @@ impl<'a> subst::VariableMap<'a> for Variables {
     }
 }
 
-/// The only row of an outcome, with as many values as there are names.
+/// Returns the only row of an outcome, with as many values as there are names.
 ///
-/// # Errors
-/// What came in its place.
+/// # Errors Describes the result that came instead.
 pub(super) fn only_row<'a>(names: &[String], outcome: &'a Outcome) -> Result<&'a RowSet, String> {
     let Some(set) = outcome.rows() else {
         return Err("no rows".to_owned());
@@ -130,7 +127,7 @@ pub(super) fn only_row<'a>(names: &[String], outcome: &'a Outcome) -> Result<&'a
     }
 }
 
-/// The longest name at the head of a text.
+/// The longest name at the start of a text.
 fn name_of(text: &[u8]) -> &str {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let end = text.iter().position(|byte| !is_part(byte));

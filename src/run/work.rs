@@ -1,4 +1,4 @@
-//! One flavour's part of a plan: its suites cut into jobs, and the jobs at work.
+//! One flavour's part of a plan: divides its suites into jobs and runs them.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, OnceLock};
@@ -22,7 +22,7 @@ use crate::plan::{Plan, SuiteRun};
 use crate::session::Connect;
 use crate::version::Identity;
 
-/// A flavour whose servers answer, with what is to be run on it.
+/// A flavour whose servers are up, with the work for it.
 pub(super) struct Work<P = Servers> {
     context: RunContext,
     facts: Arc<FlavourFacts>,
@@ -38,7 +38,7 @@ struct SuiteWork {
 }
 
 impl<P> Work<P> {
-    /// The part of the plan that a flavour has, on these servers.
+    /// The part of the plan for a flavour on these servers.
     fn on(
         servers: Arc<P>,
         site: Option<Site>,
@@ -63,7 +63,7 @@ impl<P> Work<P> {
         }
     }
 
-    /// The suites as jobs, so many of them at a time.
+    /// The suites as jobs, limited to this many at a time.
     fn scheduler(&self, jobs: usize) -> Scheduler {
         let suites = self.suites.iter();
         let parts = suites.map(|work| kind_of(&work.suite_run.suite).partitioning());
@@ -74,7 +74,7 @@ impl<P> Work<P> {
         &self.suites[job.suite].suite_run
     }
 
-    /// A job on its way. The time of its suite counts from its first job.
+    /// Starts a job. The time of its suite counts from its first job.
     fn begin(&self, job: Job, servers: &Arc<P>) -> JobRun<P> {
         let work = &self.suites[job.suite];
         let begun = *work.begun.get_or_init(Instant::now);
@@ -90,7 +90,7 @@ impl<P> Work<P> {
         }
     }
 
-    /// Reports why nothing of a job can be run.
+    /// Reports why a job cannot run.
     fn abort(&self, job: Job, reason: &str) {
         let suite_run = self.suite_run(job);
         self.context.fail_fast.note_failure();
@@ -99,14 +99,14 @@ impl<P> Work<P> {
         }
     }
 
-    /// A job whose task panicked: a fault of dbmatrix, and reported as that.
+    /// Reports a job whose task panicked as a bug in dbmatrix.
     fn lost(&self, job: Job, reason: &str) {
         self.abort(job, &our_own_fault(reason));
     }
 }
 
 impl Work {
-    /// What the plan wants of a flavour.
+    /// The work that the plan assigns to a flavour.
     pub(super) fn new(deployment: Deployment, plan: &Plan, context: RunContext) -> Self {
         let Deployment {
             facts,
@@ -116,7 +116,7 @@ impl Work {
         Work::on(servers, site, facts, plan, context)
     }
 
-    /// Runs all jobs, so many at a time. Returns what is recorded of the cases.
+    /// Runs all jobs, this many at a time. Returns what the cases record.
     pub(super) async fn run(self: Arc<Self>, jobs: usize) -> Vec<Answers> {
         let run = |job: Job| Arc::clone(&self).run_job(job);
         let lost = |job, reason: String| self.lost(job, &reason);
@@ -141,7 +141,7 @@ impl Work {
         }
     }
 
-    /// Runs a whole suite on a server of its own.
+    /// Runs a whole suite on its own server.
     async fn run_isolated(&self, job: Job) -> Vec<Answers> {
         let suite_run = self.suite_run(job);
         let kind = kind_of(&suite_run.suite);
@@ -163,8 +163,8 @@ impl Work {
     }
 }
 
-/// How many jobs run at a time on a flavour: what was chosen, else the
-/// processors shared among the flavours.
+/// How many jobs run at a time on a flavour: the chosen number, or the processors divided
+/// among the flavours.
 pub(super) fn jobs(chosen: Option<u32>, flavours: usize) -> usize {
     match chosen {
         Some(jobs) => jobs as usize,
@@ -173,9 +173,8 @@ pub(super) fn jobs(chosen: Option<u32>, flavours: usize) -> usize {
     .max(1)
 }
 
-/// Runs a plan's files on a server that is there already, whoever provides it; suites
-/// of other kinds are left out.
-/// How that goes, and what fails, are events.
+/// Runs a plan's files on a server that is already up, whoever provides it; skips suites
+/// of other kinds. Progress and failures are reported as events.
 pub async fn run_files_on<S: Connect + 'static>(
     server: S,
     flavour: &str,

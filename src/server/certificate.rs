@@ -1,5 +1,5 @@
-//! The certificate by which a server is known: read in its container, pinned for
-//! dbmatrix's own logins, and handed to clients that want to check it.
+//! The certificate that authenticates a server: read in its container, pinned for
+//! dbmatrix's own logins, and given to clients that want to check it.
 
 use super::login::Server;
 use super::{ServerError, succeed};
@@ -18,16 +18,15 @@ struct Files {
     data_folder: String,
     authority: Option<String>,
     certificate: Option<String>,
-    /// Whether this very session is encrypted.
+    /// Whether this session is encrypted.
     is_encrypted: bool,
 }
 
-/// How connections to a server that was just made are protected from now on: by
-/// its certificate, as it stands in its container; a server that speaks no TLS is
-/// reached in plain text ever after.
+/// Determines how connections to a new server are protected from now on: by its
+/// certificate, as stored in its container. A server without TLS is always reached in
+/// plain text.
 ///
-/// # Errors
-/// [`ServerError::Certificate`] where the server shows another one; as of the
+/// # Errors [`ServerError::Certificate`] if the server presents another one; as of the
 /// session and the engine.
 pub async fn pin(server: &Server, child: &Child) -> Result<TlsPolicy, ServerError> {
     let files = files(server).await.map_err(ServerError::Session)?;
@@ -55,9 +54,9 @@ pub async fn pin(server: &Server, child: &Child) -> Result<TlsPolicy, ServerErro
     }
 }
 
-/// The authority's certificate in PEM, read in the server's container; `None`
-/// where the server offers no TLS, or TLS without one (MariaDB since 11.4 makes
-/// a certificate that only the password vouches for).
+/// The authority's certificate in PEM, read in the server's container; `None` if the
+/// server offers no TLS, or TLS without one (since 11.4 MariaDB makes a certificate that
+/// only the password authenticates).
 ///
 /// # Errors
 /// As of the session and the engine.

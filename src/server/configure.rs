@@ -1,5 +1,5 @@
-//! Settings: the routed user, no name look-ups, a small memory profile, the matrix's
-//! own.
+//! Settings: the routed user, no name lookups, a small memory profile, and the matrix's
+//! own settings.
 
 use super::spec::{Installation, MemoryProfile, RoutedUser, ServerSpec};
 use super::{ServerError, memory_profile, succeed, tarball, tls};
@@ -8,7 +8,7 @@ use crate::nest::{Child, ChildAccess, ChildFile};
 use crate::session::Secret;
 use crate::version::Identity;
 
-/// Statements that make the routed user at each start.
+/// Statements that create the routed user at each start.
 pub const ACCESS_FILE: &str = "/etc/mysql/dbmatrix-init.sql";
 
 const PROTECT: &str = r#"
@@ -18,8 +18,7 @@ chmod 0640 "$INIT_FILE"
 
 /// Writes the server's settings and the routed user's statements.
 ///
-/// # Errors
-/// As the engine's; a server that does not know a setting says so at its start.
+/// # Errors As of the engine; a server that does not know a setting fails at its start.
 pub async fn configure(
     child: &Child,
     spec: &ServerSpec,
@@ -59,11 +58,10 @@ pub async fn configure(
     Ok(())
 }
 
-/// Lets users in to a server that was set up before, elsewhere, and does not run:
-/// it makes them at its next start.
+/// Grants access to a stopped server that was set up elsewhere: it creates the users at
+/// its next start.
 ///
-/// # Errors
-/// As the engine's.
+/// # Errors As of the engine.
 pub async fn grant_access(
     child: &Child,
     identity: &Identity,
@@ -74,14 +72,14 @@ pub async fn grant_access(
         .map(|user| user.statements(identity.family, identity.version))
         .collect();
     let (engine, text) = (&child.engine, statements.concat());
-    // The file is there, and keeps its owner and who may read it.
+    // The file exists, and keeps its owner and permissions.
     engine
         .push(&child.name, ACCESS_FILE, FileMode::Private, &text)
         .await?;
     Ok(())
 }
 
-/// What of a copy of a server is not its golden child's: the routed user.
+/// What distinguishes a copy of a server from its golden child: the routed user.
 pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
     let statements = user.statements(spec.family, spec.version);
     ChildAccess {
@@ -93,7 +91,7 @@ pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
     }
 }
 
-/// What goes into a server's key here.
+/// The part of a server's key that covers these steps.
 pub(super) fn recipe(spec: &ServerSpec) -> String {
     let nobody = RoutedUser {
         address: std::net::Ipv4Addr::UNSPECIFIED,
@@ -107,13 +105,13 @@ pub(super) fn recipe(spec: &ServerSpec) -> String {
     .concat()
 }
 
-/// Every copy of a golden child has another address, so all are listened on;
-/// nothing but the nest's bridge leads there.
+/// Every copy of a golden child has another address, so the server listens on all
+/// addresses; only the nest's bridge leads there.
 fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
     let mut text = format!(
         "# Written by dbmatrix.\n[mysqld]\n{base}bind-address = 0.0.0.0\ninit-file = {ACCESS_FILE}\n{tls}"
     );
-    // MySQL heeds a later `= OFF` only in what it shows of it.
+    // MySQL shows a later `= OFF` but does not apply it.
     if !spec.sets("skip-name-resolve") {
         text.push_str("skip-name-resolve\n");
     }
@@ -128,8 +126,8 @@ fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
     text
 }
 
-/// A value as an option file wants it: in quotes where blanks, quotes or a `#`
-/// would be read otherwise (MySQL manual, "Using Option Files").
+/// Formats a value for an option file: in quotes if it contains blanks, quotes or a `#`
+/// (MySQL manual, "Using Option Files").
 fn quoted(value: &str) -> String {
     let plain = |c: char| !c.is_whitespace() && !"\\\"'#".contains(c);
     if !value.is_empty() && value.chars().all(plain) {

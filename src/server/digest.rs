@@ -1,5 +1,5 @@
-//! What of a server's specification makes another golden child. All fields are named
-//! here, so that a new one is not forgotten.
+//! The parts of a server's specification that distinguish golden children. All fields are
+//! named here, so that a new one is not forgotten.
 
 use super::spec::{
     Durability, Installation, KeySource, MemoryProfile, Packages, Repository, ServerSpec, Tarball,
@@ -8,25 +8,25 @@ use super::spec::{
 use crate::digest::{Digest, Digestible};
 
 impl ServerSpec {
-    /// What makes another installation.
+    /// Adds what distinguishes installations.
     pub(crate) fn digest_installation(&self, digest: &mut Digest) {
         let ServerSpec {
             family,
             version,
             installation,
-            // They come after it.
+            // They are applied later.
             settings: _,
             memory_profile: _,
             durability: _,
         } = self;
         digest
             .text("family", &family.to_string())
-            // An exact one is pinned.
+            // An exact version is pinned.
             .text("version", &version.to_string())
             .part("installation", installation);
     }
 
-    /// What makes other settings.
+    /// Adds what distinguishes settings.
     pub(crate) fn digest_configuration(&self, digest: &mut Digest) {
         let settings = self.settings.iter().flat_map(|(name, value)| [name, value]);
         digest
@@ -34,7 +34,7 @@ impl ServerSpec {
             .flag("small", self.memory_profile == MemoryProfile::Small);
     }
 
-    /// What makes other starts.
+    /// Adds what distinguishes starts.
     pub(crate) fn digest_durability(&self, digest: &mut Digest) {
         digest.flag("relaxed", self.durability == Durability::Relaxed);
     }

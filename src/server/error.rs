@@ -1,4 +1,4 @@
-//! Why a server could not be provided.
+//! Why a server was not provided.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::engine::EngineError;
 use crate::session::SessionError;
 use crate::version::{Family, Version};
 
-/// A server that is not there.
+/// Why a server is not available.
 #[derive(Debug, Error)]
 pub enum ServerError {
     /// A request to the inner engine.
@@ -20,7 +20,7 @@ pub enum ServerError {
     /// A step in the child failed.
     #[error("could not {step}:\n{output}")]
     Step {
-        /// What was being done.
+        /// The attempted operation.
         step: &'static str,
         /// The end of its output.
         output: String,
@@ -30,35 +30,35 @@ pub enum ServerError {
     Unreachable {
         /// The repository or the key's address.
         url: String,
-        /// apt's own words.
+        /// apt's error.
         reason: String,
     },
-    /// The repository's signature does not fit the key.
+    /// The repository's signature does not match the key.
     #[error(
         "repository `{url}` is not signed by the key that the matrix or the catalogue names: {reason}"
     )]
     Signature {
         /// The repository.
         url: String,
-        /// apt's own words.
+        /// apt's error.
         reason: String,
     },
-    /// The key is another one.
+    /// The key has another fingerprint.
     #[error(
         "signing key of `{url}`: expected fingerprint {expected}, found {found}; if the vendor has changed its key, set `repository.fingerprint`"
     )]
     Fingerprint {
         /// The repository.
         url: String,
-        /// What is listed.
+        /// The expected fingerprints.
         expected: String,
-        /// What the key file holds.
+        /// The fingerprints in the key file.
         found: String,
     },
-    /// Not what the lock file says.
+    /// It does not match the lock file.
     #[error("not as it is locked: {reason}; `dbmatrix lock` writes down what there is now")]
     Locked {
-        /// What is other.
+        /// The difference.
         reason: String,
     },
     /// A file of this machine.
@@ -66,20 +66,20 @@ pub enum ServerError {
     File {
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The tarball is another one.
+    /// The tarball has another checksum.
     #[error("tarball `{}`: expected sha256 {expected}, found {found}", path.display())]
     Checksum {
         /// The file.
         path: PathBuf,
-        /// What the matrix says.
+        /// The checksum in the matrix.
         expected: String,
-        /// What the file has.
+        /// The file's checksum.
         found: String,
     },
-    /// The server was started and ended, or was not started.
+    /// The server did not start, or ended after its start.
     #[error("service `{service}` did not start; its log ends so:\n{log}")]
     NotStarted {
         /// The unit.
@@ -87,21 +87,21 @@ pub enum ServerError {
         /// The end of its log.
         log: String,
     },
-    /// Nobody could log in.
+    /// No login succeeded.
     #[error("the routed user could not log in at {address}: {source}")]
     Login {
-        /// Where to.
+        /// The server's address.
         address: std::net::SocketAddr,
-        /// The last reason.
+        /// The last error.
         source: SessionError,
     },
     /// The server's certificate is not known.
     #[error("the server's certificate cannot be pinned: {reason}")]
     Certificate {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Another server than the matrix says.
+    /// The server is not the one that the matrix specifies.
     #[error(
         "expected {expected_family} {expected_version}, found {found_family} {found}; correct `server` in the matrix file, or choose another `source`"
     )]
@@ -110,9 +110,9 @@ pub enum ServerError {
         expected_family: Family,
         /// As the matrix says.
         expected_version: Version,
-        /// As the server says.
+        /// As reported by the server.
         found_family: Family,
-        /// As the server says.
+        /// As reported by the server.
         found: String,
     },
 }

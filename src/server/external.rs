@@ -1,7 +1,6 @@
-//! A login to a server that somebody else keeps, and what that server says.
+//! Logs in to an external server and reads what it reports.
 //!
-//! Nothing that it says is a reason to refuse it: what it does not know is left
-//! empty.
+//! No answer is a reason to reject the server: unknown values stay empty.
 
 use std::time::Duration;
 
@@ -12,17 +11,17 @@ use super::login::Server;
 use crate::session::{Connect, Endpoint, Session, SessionError};
 use crate::version::Identity;
 
-/// How long a port at which nobody listens is tried: the server may just be
-/// starting, as the services of a CI job are.
+/// How long a port without a listener is tried: the server may be starting, like the
+/// services of a CI job.
 const STARTING: Duration = Duration::from_secs(5);
-/// How soon it is tried again.
+/// Retry interval.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Logs in to an external server and asks what it is.
+/// Logs in to an external server and reads its identity.
 ///
 /// # Errors
-/// [`SessionError`]: at once where the server says no, after some seconds where
-/// nobody listens.
+/// [`SessionError`]: at once if the server rejects the login, after some seconds if
+/// nothing listens.
 pub async fn log_in_to_external(endpoint: Endpoint) -> Result<Server, SessionError> {
     let deadline = Instant::now() + STARTING;
     let mut session = loop {
@@ -61,7 +60,7 @@ async fn ask(session: &mut Session) -> Result<(Identity, Defaults), SessionError
     Ok((identity, defaults))
 }
 
-/// The only value of a query, where the server knows it.
+/// The only value of a query, if the server supports it.
 async fn value(session: &mut Session, sql: &str) -> Result<Option<String>, SessionError> {
     let outcome = session.run(sql).await?;
     let value = outcome.rows().and_then(|set| set.rows.values().next());

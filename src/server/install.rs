@@ -1,5 +1,5 @@
-//! Installing a server from Debian packages, with a vendor's repository where
-//! the matrix or the catalogue names one.
+//! Installs a server from Debian packages, with a vendor's repository if the matrix or
+//! the catalogue names one.
 
 use std::time::Duration;
 
@@ -15,15 +15,14 @@ pub(super) const LIMIT: Duration = Duration::from_secs(1200);
 const KEYS: &str = "/etc/apt/keyrings";
 const SOURCES: &str = "/etc/apt/sources.list.d/dbmatrix.sources";
 
-/// Reads the package lists. An unreachable repository is an error here, while
-/// apt by itself only warns.
+/// Reads the package lists. An unreachable repository is an error here, while apt alone
+/// only warns.
 const UPDATE: &str = r#"
 export LC_ALL=C.UTF-8
 apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=30 -o APT::Update::Error-Mode=any update
 "#;
 
-/// Installs without starting anything: the server is started once, with the
-/// settings that it is to have.
+/// Installs without starting anything: the server starts later, with its final settings.
 pub(super) const INSTALL: &str = r#"
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PERCONA_TELEMETRY_DISABLE=1
 if command -v eatmydata > /dev/null; then export LD_PRELOAD=libeatmydata.so; fi
@@ -52,13 +51,12 @@ gpg --batch --no-options --homedir "$(mktemp -d)" --show-keys --with-colons "$KE
     awk -F: '$1 == "pub" { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }'
 "#;
 
-/// Installs the server, with the very packages of a lock where there is one; it
-/// is not started. Returns the packages that this added.
+/// Installs the server without starting it, with the exact packages of a lock if there is
+/// one. Returns the packages that this added.
 ///
-/// # Errors
-/// [`ServerError::Unreachable`] where a repository does not answer,
-/// [`ServerError::Signature`] where it is signed by another key,
-/// [`ServerError::Locked`] where it has not what the lock asks for.
+/// # Errors [`ServerError::Unreachable`] if a repository does not answer,
+/// [`ServerError::Signature`] if another key signed it, [`ServerError::Locked`] if it
+/// lacks what the lock requires.
 pub async fn install(
     child: &Child,
     spec: &ServerSpec,
@@ -81,7 +79,7 @@ pub async fn install(
     }
 }
 
-/// The text of how packages are installed.
+/// The texts by which packages are installed.
 pub(super) fn recipe() -> String {
     [UPDATE, INSTALL].concat()
 }
@@ -124,7 +122,7 @@ async fn install_packages(
     }
 }
 
-/// Holds packages to a version of three numbers, where the matrix names one
+/// Pins packages to a version of three numbers, if the matrix names one
 /// (apt_preferences(5)). MariaDB's own packages have the epoch 1.
 async fn pin(child: &Child, version: Version) -> Result<(), ServerError> {
     if !version.is_exact() {
@@ -143,9 +141,9 @@ async fn pin(child: &Child, version: Version) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// Reads the package lists, of the image's own mirror too.
+/// Reads the package lists, including those of the image's own mirror.
 pub(super) async fn update(child: &Child, url: &str) -> Result<(), ServerError> {
-    // What is wrong may be told at its beginning.
+    // The cause may be at the start of the output.
     let update = transcript::kept("read the package lists", UPDATE, 500).limit(LIMIT);
     let output = child.engine.exec(&child.name, &update).await?;
     if output.success() {
@@ -171,7 +169,7 @@ pub(super) async fn install_debs(
         .map(drop)
 }
 
-/// Installs these versions and no others.
+/// Installs exactly these versions.
 pub(super) async fn install_locked(
     child: &Child,
     locked: &[PackageVersion],
@@ -197,8 +195,7 @@ pub(super) async fn install_locked(
 
 /// Installs Debian packages of the image's own mirror.
 ///
-/// # Errors
-/// As [`install`].
+/// # Errors As of [`install`].
 pub async fn install_debian_packages(child: &Child, names: &[String]) -> Result<(), ServerError> {
     update(child, "").await?;
     install_debs(child, names, &[]).await
@@ -227,7 +224,7 @@ async fn add_repository(child: &Child, repository: &Repository) -> Result<(), Se
     Ok(())
 }
 
-/// Brings the key into the child; apt tells an armoured one by its ending.
+/// Copies the key into the child; apt recognises an armoured key by its extension.
 async fn fetch_key(child: &Child, repository: &Repository) -> Result<String, ServerError> {
     const FETCH: &str = r#"
         /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=30 \
@@ -301,7 +298,7 @@ async fn check_fingerprints(
     })
 }
 
-/// Tells an unreachable archive from one with a wrong signature.
+/// Distinguishes an unreachable archive from one with a wrong signature.
 fn read_apt_error(url: &str, output: &ExecOutput) -> ServerError {
     let text = format!("{}\n{}", output.stdout, output.stderr);
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -356,7 +353,7 @@ fn named(url: &str) -> String {
     }
 }
 
-/// apt's first error, which names the cause; those after it follow from it.
+/// apt's first error, which names the cause; later ones follow from it.
 fn first_complaint(output: &ExecOutput) -> String {
     let lines = || {
         output

@@ -1,6 +1,5 @@
-//! What a server says of itself while it runs: its error log and the journal of
-//! its unit, read in the child. Nobody has to be logged in, so a server that
-//! does not come up is read too.
+//! Reads a running server's logs in its child: its error log and the journal of its unit.
+//! This needs no login, so it also works for a server that does not start.
 
 use std::fmt;
 
@@ -9,10 +8,10 @@ use super::{ServerError, succeed};
 use crate::engine::{Exec, ExecOutput};
 use crate::nest::Child;
 
-/// Files that the server logs to: that to which its standard error leads, since
-/// `log_error` is opened in its place; beside it what the settings name and the
-/// usual ones, where something is in them. While the unit is being started it is
-/// waited for, `$TURNS` quarters of a second.
+/// Files that the server logs to: the one that its standard error leads to, since
+/// `log_error` is opened in its place; and those that the settings name and the usual
+/// ones, if they are not empty. Waits for a unit that is starting, `$TURNS` quarters of a
+/// second.
 const FILES: &str = r#"
 turn=0
 while [ "$turn" -lt "$TURNS" ]; do
@@ -35,15 +34,15 @@ for log in $named /var/log/mysql/error.log /var/log/mariadb/mariadb.log /var/log
 done
 "#;
 
-/// The end of a file; where that is, on standard error.
+/// Prints the end of a file, and its position on standard error.
 const LAST: &str = r#"
 set -- $(stat --dereference --format '%i %s' "$FILE" 2> /dev/null || echo 0 0)
 if [ "$2" -gt 0 ]; then head --bytes "$2" "$FILE" | tail --lines "$LINES"; fi
 echo "$1 $2" >&2
 "#;
 
-/// What has come since, waited for; a file that is another one or shorter is
-/// read from its beginning.
+/// Waits for and prints what was added since; a file that was replaced or truncated is
+/// read from its start.
 const MORE: &str = r#"
 turn=0
 while :; do
@@ -83,15 +82,15 @@ done
 printf '%s\n' "$new"
 "#;
 
-/// Begins the line in which the journal tells how far it was read.
+/// Starts the line in which the journal reports its cursor.
 const MARK: &str = "-- cursor: ";
 
-/// Where a server's words are.
+/// Where a server logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogSource {
-    /// In the journal, of this unit.
+    /// To the journal, as this unit.
     Journal(String),
-    /// In a file of the child.
+    /// To a file of the child.
     File(String),
 }
 
@@ -104,22 +103,22 @@ impl fmt::Display for LogSource {
     }
 }
 
-/// Whether a child was started just now, so that its server may not be yet.
+/// Whether a child was started just now, so that its server may still be missing.
 const JUST_STARTED: &str = "40";
 const LONG_UP: &str = "4";
 
-/// A log that is read on and on.
+/// A log that is read continuously.
 #[derive(Debug, Clone)]
 pub struct Log {
     child: Child,
     /// Where it is.
     pub source: LogSource,
-    /// How far it was read: inode and size of a file; the journal's cursor, or
-    /// `@` and a time.
+    /// The position read so far: inode and size of a file; the journal's cursor, or `@`
+    /// and a time.
     seen: String,
 }
 
-/// The logs of a child's server, that which is most to the point last.
+/// The logs of a child's server, the most relevant last.
 ///
 /// # Errors
 /// As of the engine.
@@ -158,10 +157,9 @@ impl Log {
         self.read(read.env("LINES", &lines.to_string())).await
     }
 
-    /// What has come since it was read last. Waits some seconds for something.
+    /// What was added since the last read. Waits some seconds for something.
     ///
-    /// # Errors
-    /// As of the engine, where the child does not run too.
+    /// # Errors As of the engine; if the child does not run.
     pub async fn more(&mut self) -> Result<String, ServerError> {
         let read = match &self.source {
             LogSource::Journal(unit) => Exec::script(MORE_OF_JOURNAL)
@@ -177,8 +175,8 @@ impl Log {
         self.read(read).await
     }
 
-    /// Whoever wrote it was ended, and may be another one now: what comes is reported
-    /// by its time, since no journal knows another one's cursor.
+    /// Notes that the writer was ended and may have been replaced. Reading then continues
+    /// by time, since a journal does not know the cursor of another one.
     pub fn interrupted(&mut self) {
         if let Some(time) = time_of(&self.seen) {
             self.seen = time;
@@ -202,7 +200,7 @@ fn of_file(output: &ExecOutput) -> (&str, Option<&str>) {
     (&output.stdout, output.stderr.lines().last())
 }
 
-/// The journal's lines, and how far they go.
+/// Splits the journal's lines from the cursor behind them.
 pub(crate) fn split(text: &str) -> (&str, Option<&str>) {
     let Some(at) = text.rfind(MARK) else {
         return (text.trim_start_matches('\n'), None);
@@ -211,7 +209,7 @@ pub(crate) fn split(text: &str) -> (&str, Option<&str>) {
     (&text[..at], cursor)
 }
 
-/// The moment after that of a cursor, as journalctl takes it; a cursor has it in
+/// The moment after a cursor, in the format of journalctl; a cursor contains it in
 /// hexadecimal microseconds.
 pub(crate) fn time_of(cursor: &str) -> Option<String> {
     let time = cursor.split(';').find_map(|part| part.strip_prefix("t="))?;

@@ -1,4 +1,5 @@
-//! Ready means: the routed user is logged in from the host and has an answer.
+//! Logs in to a server. Ready means: the routed user has logged in from the host and
+//! received an answer.
 
 use std::time::Duration;
 
@@ -15,30 +16,30 @@ use crate::session::{
 use crate::version::Identity;
 
 const PORT: u16 = 3306;
-/// How soon a server that is just starting is asked again.
+/// Retry interval for a server that is starting.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// A server that somebody has logged in to.
+/// A server that accepts logins.
 #[derive(Debug, Clone)]
 pub struct Server {
     way: Way,
-    /// What it says of itself.
+    /// Its identity as it reports it.
     pub identity: Identity,
-    /// What it says of its defaults.
+    /// Its defaults as it reports them.
     pub defaults: Defaults,
 }
 
 /// How a server is reached.
 #[derive(Debug, Clone)]
 enum Way {
-    /// In a nest, by a way that leads there alone.
+    /// In a nest, by a route or proxy that leads only there.
     Nest { target: Target, reach: Reach },
-    /// Where the matrix says that it is.
+    /// At the address in the matrix.
     External(Box<Endpoint>),
 }
 
-/// Sees before each connection that it leads to the nest: an address that is not
-/// routed there, or a port that is not the proxy's, belongs to a stranger.
+/// Checks before each connection that it leads to the nest: an address that is not routed
+/// there, or a port that is not the proxy's, belongs to another server.
 #[derive(Debug, Clone)]
 struct Guarded<'a> {
     target: &'a Target,
@@ -70,7 +71,7 @@ impl Connect for Server {
 }
 
 impl Server {
-    /// A server that somebody else keeps.
+    /// An external server.
     pub(super) fn external(endpoint: Endpoint, identity: Identity, defaults: Defaults) -> Self {
         Server {
             way: Way::External(Box::new(endpoint)),
@@ -87,7 +88,7 @@ impl Server {
         }
     }
 
-    /// The same server, reached with another protection.
+    /// The same server with another TLS policy.
     pub(super) fn protected(&self, tls: TlsPolicy) -> Self {
         let mut other = self.clone();
         if let Way::Nest { target, .. } = &mut other.way {
@@ -96,7 +97,7 @@ impl Server {
         other
     }
 
-    /// Who logs in.
+    /// The name of the routed user.
     pub fn user(&self) -> &str {
         match &self.way {
             Way::Nest { target, .. } => &target.user,
@@ -104,7 +105,7 @@ impl Server {
         }
     }
 
-    /// The user's password, for programs that log in by themselves.
+    /// The user's password, for programs that log in themselves.
     pub fn password(&self) -> &Secret {
         match &self.way {
             Way::Nest { target, .. } => &target.password,
@@ -113,23 +114,21 @@ impl Server {
     }
 }
 
-/// A login to be tried.
+/// The parameters of a login.
 #[derive(Debug, Clone, Copy)]
 pub struct Login<'a> {
-    /// Whose server it is.
+    /// The server's child.
     pub child: &'a Child,
-    /// The nest that it is in.
+    /// The child's nest.
     pub nest: &'a Nest,
-    /// How long it is tried.
+    /// How long the login is tried.
     pub limit: Duration,
 }
 
-/// Logs in as the routed user, as often as it takes, and asks the server what
-/// it is.
+/// Logs in as the routed user, with retries, and reads the server's identity.
 ///
-/// # Errors
-/// [`ServerError::Login`] with the last reason; also as of the engine, where a
-/// proxy is made.
+/// # Errors [`ServerError::Login`] with the last reason; also as of the engine, if it
+/// creates a proxy.
 pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     let endpoint = login.nest.endpoint(login.child.address, PORT).await?;
     let credentials = &login.child.credentials;
@@ -166,7 +165,7 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     })
 }
 
-/// Checks that a server is the one that was wanted.
+/// Checks that a server is the requested one.
 ///
 /// # Errors
 /// [`ServerError::Identity`], which names both.
@@ -183,7 +182,7 @@ pub fn check_identity(server: &Server, spec: &ServerSpec) -> Result<(), ServerEr
     })
 }
 
-/// Checks that a server is the very one that a lock names.
+/// Checks that a server is exactly the one that a lock names.
 ///
 /// # Errors
 /// [`ServerError::Locked`], which names both.
@@ -197,8 +196,8 @@ pub fn check_locked(server: &Server, expected: &str) -> Result<(), ServerError> 
     })
 }
 
-/// A server that is just starting refuses the connection; one that refuses the
-/// password, or that no route leads to, will go on to do so.
+/// A starting server refuses connections, so a retry helps. A wrong password or a missing
+/// route does not change.
 fn is_worth_waiting(error: &SessionError) -> bool {
     matches!(error, SessionError::Connect { .. } | SessionError::Lost(_))
 }

@@ -1,19 +1,19 @@
-//! Settings of a server that takes little memory, so that ten run on a laptop.
+//! Settings for a server that uses little memory, so that ten run on a laptop.
 //!
-//! Whether the performance schema is on is left to the server and the matrix;
-//! only what it keeps room for is cut.
+//! The server and the matrix decide whether the performance schema is on; only the space
+//! that it reserves is reduced.
 
 use super::ServerSpec;
 use crate::version::Family;
 
-/// What both families have.
+/// Settings of both families.
 const COMMON: [(&str, &str); 3] = [
     ("innodb-buffer-pool-size", "32M"),
     ("innodb-log-buffer-size", "2M"),
     ("key-buffer-size", "8M"),
 ];
 
-/// MySQL 8 and later touch the whole of these at each start.
+/// MySQL 8 and later touch all of this memory at each start.
 const MYSQL: [(&str, &str); 7] = [
     ("performance-schema-digests-size", "500"),
     ("performance-schema-error-size", "100"),
@@ -30,15 +30,14 @@ const MYSQL: [(&str, &str); 7] = [
     ),
 ];
 
-/// A copy of a golden child writes its redo log anew. Where the matrix sizes it
-/// by one of the older settings, MySQL would ignore those beside this one.
+/// A copy of a golden child rewrites its redo log. If the matrix sizes it by one of the
+/// older settings, MySQL would ignore them in favour of this one.
 const REDO_LOG: (&str, &str) = ("innodb-redo-log-capacity", "8M");
 const OLDER: [&str; 2] = ["innodb-log-file-size", "innodb-log-files-in-group"];
 
 const MARIADB: [(&str, &str); 1] = [("aria-pagecache-buffer-size", "8M")];
 
-/// Names and values. A version that does not know one must be told that it is
-/// `loose`.
+/// Names and values. Versions that do not know one need the prefix `loose`.
 pub(super) fn settings(spec: &ServerSpec) -> Vec<(&'static str, &'static str)> {
     let mut all = COMMON.to_vec();
     match spec.family {

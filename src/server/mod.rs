@@ -1,7 +1,7 @@
-//! The database server in a child: installed, configured, started, logged in.
+//! The database server in a child: installation, configuration, start and login.
 //!
-//! Each step is a function of its own, so that whoever runs them can say which
-//! one it is at. Knows packages and settings; knows no suite.
+//! Each step is a separate function, so that callers can report the current one. Knows
+//! packages and settings; knows no suite.
 
 mod certificate;
 mod configure;
@@ -45,7 +45,7 @@ pub use transcript::install_log;
 use crate::engine::{Exec, ExecOutput};
 use crate::nest::Child;
 
-/// Runs a step in the child; another exit status than 0 is an error.
+/// Runs a step in the child; an exit status other than 0 is an error.
 async fn succeed(child: &Child, step: &'static str, exec: Exec) -> Result<ExecOutput, ServerError> {
     let output = child.engine.exec(&child.name, &exec).await?;
     if output.success() {

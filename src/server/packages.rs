@@ -1,4 +1,4 @@
-//! Installed packages: what an installation added, and what a lock asks for.
+//! Installed packages: those that an installation added, and those that a lock requires.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,7 +20,7 @@ pub struct PackageVersion {
 }
 
 impl fmt::Display for PackageVersion {
-    /// As apt takes it.
+    /// The format of apt.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.name, self.version)
     }
@@ -42,7 +42,7 @@ impl FromStr for PackageVersion {
     }
 }
 
-/// All packages that the child has.
+/// All packages of the child.
 pub(super) async fn installed(child: &Child) -> Result<BTreeSet<PackageVersion>, ServerError> {
     let list = Exec::new(
         "dpkg-query",

@@ -1,20 +1,20 @@
-//! The texts of what is done to a child until it is golden: another text makes another
-//! golden child.
+//! The texts of all steps that make a golden child: another text makes another golden
+//! child.
 
 use super::spec::ServerSpec;
 use super::{configure, install, settle, tarball, tls, transcript};
 
-/// How a server is installed.
+/// The texts of the installation.
 pub(crate) fn installation() -> String {
     [install::recipe(), tarball::recipe(), transcript::recipe()].concat()
 }
 
-/// How it is configured.
+/// The texts of the configuration.
 pub(crate) fn configuration(spec: &ServerSpec) -> String {
     [configure::recipe(spec), tls::recipe()].concat()
 }
 
-/// How its container is made to start quickly.
+/// The texts that make its container start quickly.
 pub(crate) fn settling() -> String {
     settle::recipe()
 }

@@ -1,14 +1,13 @@
-//! What a server's container would do at each start is done once, or not at
-//! all: it is there for one service.
+//! Reduces what a server's container does at each start, since it runs only one service.
 
 use super::spec::{Durability, ServerSpec};
 use super::{ServerError, succeed};
 use crate::engine::{Exec, FileMode};
 use crate::nest::Child;
 
-/// Units of a whole machine. In a container there are no modules, devices,
-/// kernel settings, consoles, seats and logins to see to; the address is there
-/// before the first of them would run.
+/// Units for a whole machine. A container has no modules, devices, kernel settings,
+/// consoles, seats or logins to manage, and it has its address before the first of them
+/// would run.
 const NOT_NEEDED: &str = "
     dbus.service dbus.socket systemd-logind.service systemd-logind-varlink.socket
     systemd-user-sessions.service getty.target console-getty.service
@@ -38,8 +37,8 @@ const NOT_NEEDED: &str = "
     dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-tmpfiles-clean.timer
 ";
 
-/// Generators look for disks, consoles and the like. The one for services of old stays
-/// where the server is such a service.
+/// Generators look for disks, consoles and the like. The one for SysV services stays if
+/// the server is such a service.
 const SETTLE: &str = r#"
 for unit in $NOT_NEEDED; do ln -sfn /dev/null "/etc/systemd/system/$unit"; done
 mkdir -p /etc/systemd/system-generators
@@ -62,9 +61,9 @@ systemctl daemon-reload
 systemctl --quiet enable "$SERVICE"
 "#;
 
-/// The data folder is there, so nothing is left to prepare before the server's
-/// start; and no table has to be looked at after it. Its start waits for no basic
-/// system: what it logs waits in the journal's socket.
+/// The data folder exists, so nothing needs preparation before the server's start, and no
+/// table needs a check after it. The start does not wait for the basic system: its log
+/// messages wait in the journal's socket.
 const UNIT: &str = "\
 [Unit]
 DefaultDependencies=no
@@ -77,13 +76,12 @@ ExecStartPost=
 RuntimeDirectory=mysqld
 RuntimeDirectoryMode=0755
 ";
-/// Makes all that flushes do nothing (libeatmydata(3)).
+/// Turns all flushes into no-ops (libeatmydata(3)).
 const RELAXED: &str = "Environment=LD_PRELOAD=libeatmydata.so\n";
 
-/// Takes what is not needed out of the way of the server's next starts.
+/// Removes what would slow down the server's next starts.
 ///
-/// # Errors
-/// As of the engine; where `durability = "relaxed"` is not available.
+/// # Errors As of the engine; if `durability = "relaxed"` is not available.
 pub async fn settle(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
     let engine = &child.engine;
     let service = spec.installation.service();
@@ -106,7 +104,7 @@ pub async fn settle(child: &Child, spec: &ServerSpec) -> Result<(), ServerError>
     Ok(())
 }
 
-/// Names the unit whose settings [`settle`] has written.
+/// Prints the unit whose settings [`settle`] has written.
 const UNIT_OF: &str = r#"
 for file in /etc/systemd/system/*.service.d/zz-dbmatrix.conf; do
     if [ -e "$file" ]; then
@@ -121,14 +119,13 @@ exit 1
 
 /// The systemd unit of a child's server.
 ///
-/// # Errors
-/// As of the engine; where the child is no copy of a golden one.
+/// # Errors As of the engine; if the child is not a copy of a golden one.
 pub(super) async fn unit_of(child: &Child) -> Result<String, ServerError> {
     let output = succeed(child, "find the server's unit", Exec::script(UNIT_OF)).await?;
     Ok(output.stdout.trim().to_owned())
 }
 
-/// The text of all that [`settle`] does, for the keys of golden children.
+/// The texts of everything that [`settle`] does, for the keys of golden children.
 pub(super) fn recipe() -> String {
     [NOT_NEEDED, SETTLE, UNIT, RELAXED].concat()
 }

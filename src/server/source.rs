@@ -1,9 +1,9 @@
-//! Whether the repository of a server is reached, found out before a container is made
+//! Checks whether the repository of a server is reachable, before a container is created
 //! for it.
 //!
-//! The nest asks, since its children get there by the same way. An answer that nobody is
-//! there is kept for some minutes, for flavours that a run can do without: a repository
-//! that is cut off would cost every run seconds.
+//! The nest checks, since its children use the same path. A negative answer is cached for
+//! some minutes, for flavours that are not required: otherwise an unreachable repository
+//! would cost every run seconds.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -16,13 +16,13 @@ use crate::engine::Exec;
 use crate::image::fetch_failure;
 use crate::nest::Nest;
 
-/// How long an answer is kept.
+/// How long an answer is cached.
 const KEPT: Duration = Duration::from_secs(600);
-/// How long the nest may ask.
+/// Time limit of the check.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Fetches a release file, to nowhere. A server that answers anything is reached,
-/// whatever it says: apt then reports what is wrong, in the flavour's own container.
+/// Fetches a release file and discards it. A server that answers at all is reachable,
+/// whatever it says: apt then reports the problem in the flavour's own container.
 const LOOK: &str = r#"
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
@@ -31,16 +31,16 @@ LC_ALL=C RES_OPTIONS='timeout:1 attempts:3' /usr/lib/apt/apt-helper \
     download-file "$URL" "$folder/file" 2>&1 || echo "unreached"
 "#;
 
-/// Which answers count.
+/// Which answers are acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
-    /// One of the last minutes is as good.
+    /// A recent one.
     Lately,
-    /// One of now.
+    /// A new one.
     Now,
 }
 
-/// Sees that the repository of a server is reached from a nest.
+/// Checks that the repository of a server is reachable from a nest.
 ///
 /// # Errors
 /// [`ServerError::Unreachable`], which names it; also as of the engine.
@@ -71,7 +71,7 @@ pub async fn check_source(nest: &Nest, spec: &ServerSpec, ask: Ask) -> Result<()
     Ok(())
 }
 
-/// Where a repository has its release file; a suite that ends in `/` is a path
+/// The URL of a repository's release file; a suite that ends in `/` is a path
 /// (sources.list(5)).
 fn release_file(url: &str, suite: &str) -> String {
     let url = url.trim_end_matches('/');
@@ -81,14 +81,14 @@ fn release_file(url: &str, suite: &str) -> String {
     }
 }
 
-/// Why nobody answers at an address; `None` where somebody does.
+/// Why an address does not answer; `None` if it does.
 async fn look(nest: &Nest, url: &str) -> Result<Option<String>, ServerError> {
     let exec = Exec::script(LOOK).env("URL", url).limit(LIMIT);
     let output = nest.host.exec(&nest.name, &exec).await?;
     Ok(unreached(&output.stdout, url))
 }
 
-/// What apt says of a host that does not answer.
+/// apt's message about a host that does not answer.
 fn unreached(output: &str, url: &str) -> Option<String> {
     let failed = output.lines().any(|line| line == "unreached");
     let reason = fetch_failure(output, url);
@@ -100,7 +100,7 @@ fn unreached(output: &str, url: &str) -> Option<String> {
     (failed && !is_answer).then_some(reason)
 }
 
-/// Answers that are kept, by address; the nest notes them, and they go with it.
+/// Cached answers by address, which are stored with the nest.
 #[derive(Default, Serialize, Deserialize)]
 struct Kept(BTreeMap<String, Entry>);
 
@@ -117,7 +117,7 @@ impl Kept {
         Ok(serde_json::from_str(&noted).unwrap_or_default())
     }
 
-    /// A repository of which it is known that it is not reached.
+    /// A repository that is known to be unreachable.
     fn find(&self, repository: &Repository, now: SystemTime) -> Option<ServerError> {
         repository.urls.iter().find_map(|url| {
             let entry = self.0.get(url)?;

@@ -1,4 +1,4 @@
-//! What is to be installed and how it is to be set.
+//! The specification of a server: what to install and how to configure it.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -6,25 +6,25 @@ use std::path::PathBuf;
 use crate::session::Secret;
 use crate::version::{Family, Version};
 
-/// A server as a flavour wants it.
+/// A server as a flavour specifies it.
 #[derive(Debug, Clone)]
 pub struct ServerSpec {
     /// Checked after the start.
     pub family: Family,
     /// Checked after the start, as a prefix.
     pub version: Version,
-    /// Where it comes from.
+    /// Its source.
     pub installation: Installation,
     /// Names and values of the `[mysqld]` section.
     pub settings: Vec<(String, String)>,
     /// How much memory it takes.
     pub memory_profile: MemoryProfile,
-    /// Whether its writes are waited for.
+    /// Whether it waits for its writes.
     pub durability: Durability,
 }
 
 impl ServerSpec {
-    /// Whether the settings name this one; `-` and `_` are the same.
+    /// Whether the settings contain this name; `-` and `_` are the same.
     pub(super) fn sets(&self, name: &str) -> bool {
         let plain = |name: &str| name.replace('_', "-");
         self.settings
@@ -36,24 +36,24 @@ impl ServerSpec {
 /// How much memory a server takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MemoryProfile {
-    /// Buffers and instrumentation of a size for tests.
+    /// Buffers and instrumentation sized for tests.
     #[default]
     Small,
-    /// As its package has it.
+    /// The package's own sizes.
     Default,
 }
 
-/// Whether a server's writes are waited for.
+/// Whether a server waits for its writes to reach the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// As its settings have it.
+    /// As its settings say.
     #[default]
     Strict,
-    /// Never: what the machine loses with its power is lost.
+    /// Never: a power failure of the machine loses data.
     Relaxed,
 }
 
-/// Where a server comes from.
+/// The source of a server.
 #[derive(Debug, Clone)]
 pub enum Installation {
     /// Debian packages.
@@ -67,7 +67,7 @@ pub enum Installation {
 pub struct Packages {
     /// Their names.
     pub names: Vec<String>,
-    /// Another repository than the image's own.
+    /// A repository other than the image's own.
     pub repository: Option<Repository>,
     /// The systemd unit.
     pub service: String,
@@ -80,7 +80,7 @@ pub struct Packages {
 /// An apt repository with its key.
 #[derive(Debug, Clone)]
 pub struct Repository {
-    /// Its addresses, of which the first is named in messages.
+    /// Its addresses; messages name the first.
     pub urls: Vec<String>,
     /// Its suite; one that ends in `/` is a flat repository.
     pub suite: String,
@@ -88,7 +88,7 @@ pub struct Repository {
     pub components: Vec<String>,
     /// Its signing key.
     pub key: KeySource,
-    /// Full fingerprints of the keys that the key file may hold; none: any.
+    /// Full fingerprints of the keys that the key file may contain; empty allows any.
     pub fingerprints: Vec<String>,
 }
 
@@ -99,7 +99,7 @@ impl Repository {
     }
 }
 
-/// Where a signing key is.
+/// The location of a signing key.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// Fetched in the child.
@@ -113,11 +113,11 @@ pub enum KeySource {
 pub struct Tarball {
     /// Where it is.
     pub source: TarballSource,
-    /// Debian packages that it needs beside.
+    /// Debian packages that it needs in addition.
     pub packages: Vec<String>,
 }
 
-/// Where a tarball is.
+/// The location of a tarball.
 #[derive(Debug, Clone)]
 pub enum TarballSource {
     /// Fetched in the child.
@@ -129,15 +129,15 @@ pub enum TarballSource {
     },
     /// A file of this machine.
     File {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// Of the whole file, in hexadecimal, if it is to be checked.
+        /// Of the whole file, in hexadecimal, if it is checked.
         sha256: Option<String>,
     },
 }
 
 impl Installation {
-    /// Where it comes from, where that is not the image's own mirror.
+    /// The source, if it is not the image's own mirror.
     pub fn origin(&self) -> Option<String> {
         match self {
             Installation::Packages(packages) => {
@@ -163,10 +163,10 @@ impl Installation {
     }
 }
 
-/// The user who is reached from the host.
+/// The user who connects from the host.
 #[derive(Debug, Clone)]
 pub struct RoutedUser {
-    /// The address that the kernel uses as source towards the children.
+    /// The source address that the kernel uses towards the children.
     pub address: Ipv4Addr,
     /// Its password.
     pub password: Secret,
@@ -176,11 +176,11 @@ impl RoutedUser {
     /// Its name.
     pub const NAME: &'static str = "root";
 
-    /// Statements that make it, one a line as `init-file` wants them. Each
-    /// start of the server runs them, so they hold when they are repeated.
+    /// Statements that create it, one a line as `init-file` requires. Each start of the
+    /// server runs them, so they can be repeated.
     ///
-    /// MySQL knows `CREATE USER IF NOT EXISTS` since 5.7.8 and no `GRANT …
-    /// IDENTIFIED BY` since 8.0.11; MariaDB knows the former since 10.1.3.
+    /// MySQL supports `CREATE USER IF NOT EXISTS` since 5.7.8 and no `GRANT … IDENTIFIED
+    /// BY` since 8.0.11; MariaDB supports the former since 10.1.3.
     pub(super) fn statements(&self, family: Family, version: Version) -> String {
         let user = format!("'{}'@'{}'", Self::NAME, self.address);
         let password = self.password.reveal();

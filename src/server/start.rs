@@ -1,4 +1,4 @@
-//! Starting the service, and its log where it does not start.
+//! Starts the service, and reads its log if it fails.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::{ServerError, succeed};
 use crate::engine::Exec;
 use crate::nest::Child;
 
-/// First start of a server that initialises its data on a slow disk.
+/// Time limit for the first start of a server that initialises its data on a slow disk.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// How often a service that does not answer is looked at.
+/// How often a service that does not answer is checked.
 const LOOK: Duration = Duration::from_secs(3);
 
 const START: &str = r#"
@@ -28,7 +28,7 @@ systemctl start --no-block "$SERVICE"
 echo started
 "#;
 
-/// Where servers write why they end.
+/// Where servers write why they ended.
 const LOG: &str = r#"
 journalctl --unit "$SERVICE" --lines 12 --no-pager --output cat || true
 for log in /var/log/mysql/error.log /var/log/mariadb/mariadb.log /var/log/mysqld.log /var/lib/mysql/*.err; do
@@ -36,7 +36,7 @@ for log in /var/log/mysql/error.log /var/log/mariadb/mariadb.log /var/log/mysqld
 done
 "#;
 
-/// Starts the server, with the settings as they are now.
+/// Starts the server with its current settings.
 ///
 /// # Errors
 /// [`ServerError::NotStarted`] with the end of the service's log.
@@ -55,11 +55,10 @@ pub async fn start(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> 
     })
 }
 
-/// Waits for `login` to a server that its container starts by itself, and no
-/// longer than until the service has failed.
+/// Waits for `login` to a server that its container starts, but only until the service
+/// has failed.
 ///
-/// # Errors
-/// That of the login, with the end of the service's log where it has failed.
+/// # Errors That of the login, with the end of the service's log if it has failed.
 pub async fn started<T>(
     child: &Child,
     spec: &ServerSpec,
@@ -75,7 +74,7 @@ pub async fn started<T>(
     }
 }
 
-/// As [`started`], of a child whose unit is only known in the child.
+/// Like [`started`], for a child whose unit is only known inside it.
 ///
 /// # Errors
 /// As of [`started`].
@@ -90,7 +89,7 @@ pub async fn started_again<T>(
                 failed(child, &service).await;
                 service
             }
-            // The login alone tells.
+            // Only the login can decide.
             Err(_) => std::future::pending().await,
         }
     };
@@ -103,8 +102,8 @@ pub async fn started_again<T>(
     }
 }
 
-/// Begins to start the server of a child that runs, where somebody has ended it
-/// or it has failed; returns whether it was so.
+/// Starts the server of a running child if it has failed or was stopped; returns whether
+/// that was necessary.
 ///
 /// # Errors
 /// As of the engine.
@@ -115,7 +114,7 @@ pub async fn repair(child: &Child) -> Result<bool, ServerError> {
     Ok(!output.stdout.is_empty())
 }
 
-/// Ends when the service has failed.
+/// Returns when the service has failed.
 async fn failed(child: &Child, service: &str) {
     let ask = Exec::new("systemctl", ["is-failed", "--quiet", service]);
     loop {

@@ -1,4 +1,4 @@
-//! Installing a server from a vendor's binary tarball.
+//! Installs a server from a vendor's binary tarball.
 
 use std::path::{Path, PathBuf};
 
@@ -23,8 +23,8 @@ const FETCH: &str = r#"
     -o Acquire::https::Timeout=60 download-file "$URL" "$ARCHIVE" "SHA256:$SHA256"
 "#;
 
-/// Unpacks, and notes where the server program is and which folder it calls
-/// its base: the parent of `bin`, or where it lies itself.
+/// Unpacks the tarball, and notes where the server program is and which folder is its
+/// base: the parent of `bin`, or the program's own folder.
 const UNPACK: &str = r#"
 mkdir -p /opt/dbmatrix/tree
 tar --extract --file "$ARCHIVE" --directory /opt/dbmatrix/tree --no-same-owner
@@ -45,9 +45,8 @@ chown mysql:mysql /var/lib/mysql /var/log/mysql
 chmod 0750 /var/lib/mysql
 "#;
 
-/// Fills the data folder the way that the release has it: a script (MariaDB,
-/// MySQL to 5.6), a folder that comes along, or the server itself (MySQL from
-/// 5.7).
+/// Fills the data folder as the release requires: with a script (MariaDB, MySQL to 5.6),
+/// from an included folder, or with the server itself (MySQL from 5.7).
 const INITIALISE: &str = r#"
 export LD_LIBRARY_PATH=/opt/dbmatrix/base:/opt/dbmatrix/base/lib
 if command -v eatmydata > /dev/null; then export LD_PRELOAD=libeatmydata.so; fi
@@ -84,7 +83,7 @@ TimeoutStopSec=60
 WantedBy=multi-user.target
 ";
 
-/// Brings the tarball into the child, unpacks it and fills a data folder.
+/// Copies the tarball into the child, unpacks it and fills a data folder.
 pub(super) async fn install(
     child: &Child,
     spec: &ServerSpec,
@@ -117,12 +116,12 @@ pub(super) async fn install(
     Ok(())
 }
 
-/// The text of how a tarball is installed.
+/// The texts by which a tarball is installed.
 pub(super) fn recipe() -> String {
     [UNPACK, INITIALISE, UNIT].concat()
 }
 
-/// Settings without which a server from a tarball does not find its files.
+/// Settings that a server from a tarball needs to find its files.
 pub(super) async fn base_settings(child: &Child) -> Result<String, ServerError> {
     let read = Exec::new("readlink", ["/opt/dbmatrix/base"]);
     let base = succeed(child, "find the unpacked server", read).await?;

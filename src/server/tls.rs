@@ -1,13 +1,13 @@
-//! A key for servers that would make one at each start.
+//! A key for servers that would otherwise generate one at each start.
 
 use super::{ServerError, ServerSpec};
 use crate::engine::Exec;
 use crate::nest::Child;
 use crate::version::{Family, Version};
 
-/// MariaDB makes a key of 4096 bits at each start since 11.4 (MDEV-31856), which
-/// was seen to take from 0.2 to 1.5 s. One that is there once is enough, and only
-/// such a one can be pinned.
+/// Since 11.4 MariaDB generates a key of 4096 bits at each start (MDEV-31856), which took
+/// from 0.2 to 1.5 s in measurements. Generating it once is enough, and only a permanent
+/// key can be pinned.
 const MAKE: &str = r#"
 command -v openssl > /dev/null || exit 3
 mkdir -p /etc/mysql/dbmatrix
@@ -25,8 +25,8 @@ ssl-cert = /etc/mysql/dbmatrix/certificate.pem
 ssl-key = /etc/mysql/dbmatrix/key.pem
 ";
 
-/// Lines of the option file that name the key; none where the server has or
-/// needs none of ours.
+/// Lines of the option file that name the key; none if the server has its own or needs
+/// none.
 pub(super) async fn ensure(child: &Child, spec: &ServerSpec) -> Result<&'static str, ServerError> {
     let makes_one = spec.family == Family::Mariadb && spec.version >= Version::release(11, 4);
     let has_one = spec.sets("ssl-key") || spec.sets("ssl-cert") || spec.sets("skip-ssl");
@@ -47,7 +47,7 @@ pub(super) async fn ensure(child: &Child, spec: &ServerSpec) -> Result<&'static 
     }
 }
 
-/// What goes into a server's key here.
+/// The part of a server's key that covers this.
 pub(super) fn recipe() -> String {
     [MAKE, SETTINGS].concat()
 }

@@ -1,15 +1,14 @@
-//! What an installation printed, kept in the child: its copies have it too.
+//! The output of an installation, kept in the child and therefore in its copies.
 
 use super::ServerError;
 use crate::engine::{Exec, Opened};
 use crate::nest::Child;
 
-/// Where it is.
+/// Its path.
 const FILE: &str = "/var/log/dbmatrix-install.log";
 
-/// Begins a script of which all that it prints is kept. Where it fails, what
-/// looks like errors is reported, and the last `$TOLD` lines; `undo` is done in any
-/// case.
+/// Begins a script whose complete output is kept. If the script fails, it reports what
+/// looks like errors, and the last `$TOLD` lines; `undo` always runs.
 const BEGIN: &str = r#"
 echo "==> $(date --utc '+%F %T') UTC: $STEP" >> "$LOG"
 from=$(($(wc -l < "$LOG") + 1))
@@ -28,7 +27,7 @@ exec 3>&1 >> "$LOG" 2>&1
 trap tell EXIT
 "#;
 
-/// So many lines of a script that fails are reported.
+/// How many lines of a failed script are reported.
 pub(super) const TOLD: usize = 12;
 
 /// A script whose output is kept, under the heading of its step.
@@ -39,13 +38,13 @@ pub(super) fn kept(step: &str, script: &str, told: usize) -> Exec {
         .env("TOLD", &told.to_string())
 }
 
-/// The text of how output is kept.
+/// The texts by which output is kept.
 pub(super) fn recipe() -> String {
     BEGIN.to_owned()
 }
 
-/// What the installation of a child's server printed, whether it runs or not;
-/// `None` where nothing was installed in it.
+/// What the installation of a child's server printed, whether the child runs or not;
+/// `None` if nothing was installed in it.
 ///
 /// # Errors
 /// As of the engine.

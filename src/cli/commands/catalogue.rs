@@ -11,7 +11,7 @@ use crate::cli::args::{CatalogueArgs, Format, json};
 use crate::event::Verdict;
 use crate::image::{Answer, Archive, archives, ask_all};
 
-/// A source of a server, as JSON has it: its names stay as they are.
+/// A server's source in JSON; its names are stable.
 #[derive(Debug, Serialize)]
 struct Row {
     schema: u32,
@@ -20,15 +20,16 @@ struct Row {
     end_of_life: Option<String>,
     source: &'static str,
     image: String,
-    /// Whether this machine gets there; `null` where it was not asked.
+    /// Whether this machine can reach it; `null` if that was not checked.
     reached: Option<bool>,
-    /// Why it does not.
+    /// Why it cannot.
     reason: Option<String>,
 }
 
 type Answers = BTreeMap<Archive, Answer>;
 
-/// Shows which servers are available, from where, and whether this machine gets there.
+/// Lists the available servers and their sources, and whether this machine can reach
+/// them.
 pub(crate) async fn catalogue(args: &CatalogueArgs) -> Result<Verdict, Failure> {
     let sources = || servers().iter().flat_map(|server| &server.source);
     let answers = match args.offline {
@@ -48,7 +49,7 @@ pub(crate) async fn catalogue(args: &CatalogueArgs) -> Result<Verdict, Failure> 
     Ok(Verdict::Passed)
 }
 
-/// A row a source, those of a server below each other.
+/// One row per source, grouped by server.
 fn rows(answers: Option<&Answers>) -> Vec<Row> {
     let all = servers()
         .iter()
@@ -104,7 +105,7 @@ fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// Where a source's packages come from, beside those of its image.
+/// The archives of a source's packages, in addition to those of its image.
 fn archives_of(source: &Recipe) -> Vec<Archive> {
     match (&source.repository, source.source) {
         (Some(repository), _) => {
@@ -122,7 +123,7 @@ fn archives_of(source: &Recipe) -> Vec<Archive> {
     }
 }
 
-/// Why this machine does not get to a source.
+/// Why this machine cannot reach a source.
 fn unreached(source: &Recipe, answers: &Answers) -> Option<String> {
     let archives = archives_of(source);
     let mut asked = archives.iter().map(|archive| answers.get(archive));

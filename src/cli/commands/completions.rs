@@ -1,7 +1,7 @@
-//! Completion of words in shells, and manual pages.
+//! Shell completion, and manual pages.
 //!
-//! A shell calls this program again for each completion, so that the names of
-//! flavours are those that are up.
+//! A shell calls this program for each completion, so that it completes the names of
+//! flavours that are up.
 
 use clap::CommandFactory;
 use clap_complete::CompleteEnv;
@@ -11,17 +11,17 @@ use crate::app::{Failure, say};
 use crate::cli::args::{Args, CompletionsArgs, ManArgs, Shell};
 use crate::event::Verdict;
 
-/// Set by a shell that asks.
+/// Set by a shell that requests completions.
 const VARIABLE: &str = "DBMATRIX_COMPLETE";
 
-/// Answers a shell that asks, and ends the program; returns where none does.
+/// Answers a shell that requests completions, and ends the program; otherwise returns.
 pub(crate) fn answer_shell() {
     CompleteEnv::with_factory(Args::command)
         .var(VARIABLE)
         .complete();
 }
 
-/// Writes the script that a shell is to read.
+/// Writes the script for a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<Verdict, Failure> {
     let shell: &dyn EnvCompleter = match args.shell {
         Shell::Bash => &Bash,
@@ -36,7 +36,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<Verdict, Failure> {
     Ok(Verdict::Passed)
 }
 
-/// Writes manual pages, one a command.
+/// Writes manual pages, one per command.
 pub(crate) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
     let told = |error: std::io::Error| {
         Failure::not_provided(format!("`{}`: {error}", args.folder.display()))

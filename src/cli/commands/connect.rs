@@ -61,7 +61,7 @@ pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verd
     talk(sessions, args).await
 }
 
-/// The flavours that are meant; servers of the catalogue are brought up first.
+/// The selected flavours; brings servers of the catalogue up first.
 async fn chosen(global: &Globals, args: &ConnectArgs) -> Result<Vec<Located>, Failure> {
     if args.all {
         return find_all(global, args.nest.as_deref()).await;
@@ -110,7 +110,7 @@ async fn talk<S: Connect + Clone + 'static>(
         Ok(Ended::Well) => Ok(Verdict::Passed),
         Ok(Ended::Refused) => Ok(Verdict::Failed),
         Ok(Ended::Interrupted) => Ok(Verdict::Interrupted),
-        // Who reads has gone (`| head`).
+        // The reader has gone (`| head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Verdict::Passed),
         Err(error) => Err(Failure::not_provided(error)),
     }
@@ -131,7 +131,7 @@ fn greet<S>(sessions: &[ReplSession<S>], out: &mut impl Write) -> std::io::Resul
     )
 }
 
-/// A table on a terminal, else what programs read.
+/// A table on a terminal, otherwise a format for programs.
 fn view(args: &ConnectArgs) -> View {
     let terminal = Term::stdout();
     let usual = match terminal.is_term() {
@@ -146,7 +146,7 @@ fn view(args: &ConnectArgs) -> View {
     }
 }
 
-/// Where a person's earlier statements are kept.
+/// The file of the prompt's history.
 fn history() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let state = folder("XDG_STATE_HOME").filter(|path| path.is_absolute());
@@ -154,8 +154,8 @@ fn history() -> Option<PathBuf> {
     Some(state.join("dbmatrix").join("history"))
 }
 
-/// Hands over to another program, and waits for its end: it hears of Ctrl-C at
-/// this terminal by itself.
+/// Runs another program and waits for its end; it receives Ctrl-C at this terminal by
+/// itself.
 async fn run_client(
     program: &str,
     server: &Server,
@@ -196,9 +196,9 @@ async fn run_client(
     }
 }
 
-/// The password goes by a file in memory that the client inherits: a command line
-/// can be read by all, and a file on a disk would stay where we are killed. A client
-/// ignores settings that all may write.
+/// The client inherits the password in a file in memory: every user can read command
+/// lines, and a file on a disk would stay if dbmatrix is killed. Clients ignore settings
+/// files that everyone may write.
 fn login_file(server: &Server) -> std::io::Result<MemoryFile> {
     let login = format!(
         "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
@@ -211,7 +211,7 @@ fn login_file(server: &Server) -> std::io::Result<MemoryFile> {
 }
 
 impl Client {
-    /// The program, where it is not this one.
+    /// The program, unless it is this one.
     fn program(self) -> Option<&'static str> {
         match self {
             Client::Builtin => None,

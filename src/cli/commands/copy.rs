@@ -11,7 +11,7 @@ use crate::cli::commands::nest_of;
 use crate::event::Verdict;
 use crate::nest::{ExportSession, IncomingContainer, Located};
 
-/// Hands flavours to another engine.
+/// Copies flavours to another engine.
 pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, Failure> {
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
@@ -37,7 +37,7 @@ pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, F
     each(global, chosen, Runs::Awaited, deliver).await
 }
 
-/// Whatever goes wrong, nothing is left there.
+/// Copies one flavour. A failure leaves nothing there.
 async fn deliver_one(
     one: &Located,
     name: &str,

@@ -65,7 +65,7 @@ async fn push(from: &Path, located: &Located, path: &str) -> Result<Verdict, Fai
     Ok(Verdict::Passed)
 }
 
-/// A new file is as open as the one that it comes from.
+/// A new file gets the permissions of its source.
 fn mode_of(path: &Path) -> FileMode {
     let mode = std::fs::metadata(path).map_or(0, |found| file::mode(&found));
     match mode {
@@ -86,7 +86,7 @@ async fn pull(located: &Located, path: &str, to: &Path) -> Result<Verdict, Failu
     };
     let name = path.rsplit('/').next().unwrap_or_default();
     if to == Path::new("/dev/stdout") {
-        // Behind what was written to it before, where it is a file.
+        // Append if standard output is a file.
         let out = file::own_stdout().map_err(failed)?;
         let mut out = tokio::fs::File::from_std(out);
         content.write_to(&mut out, to).await.map_err(failed)?;
@@ -97,14 +97,14 @@ async fn pull(located: &Located, path: &str, to: &Path) -> Result<Verdict, Failu
     } else {
         to.to_owned()
     };
-    // Through a link, to the file that it leads to.
+    // Resolve a link to its target.
     let to = std::fs::canonicalize(&to).unwrap_or(to);
     save(content, &to).await?;
     Ok(Verdict::Passed)
 }
 
-/// A file that is half written takes nobody's place; what is no file, such as
-/// `/dev/stdout`, is written to as it is.
+/// Replaces a file only when the new one is complete; writes directly to anything else,
+/// such as `/dev/stdout`.
 async fn save(content: Content, to: &Path) -> Result<(), Failure> {
     let failed_at = |error: std::io::Error| failed(format!("`{}`: {error}", to.display()));
     if std::fs::metadata(to).is_ok_and(|found| !found.is_file()) {
@@ -113,7 +113,7 @@ async fn save(content: Content, to: &Path) -> Result<(), Failure> {
         content.write_to(&mut file, to).await.map_err(failed)?;
         return Ok(());
     }
-    // Read, write and run by others only as it is there, and never written.
+    // Others get no more access than in the container, and never write access.
     let mode = content.mode.unwrap_or(0o644) & 0o755;
     let folder = match to.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -14,10 +14,10 @@ use crate::report::{Differences, Listed, OnlyFile};
 use crate::run::{RunOptions, foresee_vacancy};
 use crate::suite::FileKind;
 
-/// Runs statements on all flavours and tells where they differ.
+/// Runs statements on all flavours and reports where they differ.
 pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
-    // Before standard input is read: sudo begins the program anew.
+    // This must happen before standard input is read: sudo restarts the program.
     if plan(&matrix, &args.up.selection())?.has_managed() {
         privilege::ensure_engine_access(global).await?;
     }
@@ -62,7 +62,7 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
     provide(global, &task).await
 }
 
-/// The file with the statements, and how it is called to people.
+/// The file with the statements, and its name in messages.
 fn source(args: &DiffArgs, folder: &tempfile::TempDir) -> Result<(PathBuf, String), Failure> {
     let (text, title) = match (&args.execute, &args.file) {
         (Some(sql), _) => (sql.clone().into_bytes(), "-e"),

@@ -12,7 +12,7 @@ use crate::event::Verdict;
 use crate::host::Names;
 use crate::report::Colour;
 
-/// Looks at the machine; with `--fix` does what is safe to do.
+/// Checks the machine; with `--fix` applies the safe fixes.
 pub(crate) async fn doctor(global: &Globals, args: &DoctorArgs) -> Result<Verdict, Failure> {
     if args.fix {
         let mut options = Vec::new();
@@ -47,7 +47,7 @@ pub(crate) async fn doctor(global: &Globals, args: &DoctorArgs) -> Result<Verdic
     })
 }
 
-/// Fixes what can be fixed and says so; gives what was done about each finding.
+/// Applies and reports the possible fixes; returns what was done about each finding.
 async fn fix(findings: &mut [Finding], format: Format) -> Vec<Vec<String>> {
     let tell = |line: String| match format {
         Format::Table => say(line),
@@ -71,7 +71,7 @@ async fn fix(findings: &mut [Finding], format: Format) -> Vec<Vec<String>> {
     fixed
 }
 
-/// A finding, as JSON has it: its names stay as they are.
+/// A finding in JSON; its names are stable.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     schema: u32,

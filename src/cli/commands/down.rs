@@ -20,7 +20,7 @@ use crate::report::{Progress, drive};
 use crate::route::Routes;
 use crate::run::{Lock, start_engine, take_left};
 
-/// Removes one nest, or all that dbmatrix keeps.
+/// Removes one nest, or everything that dbmatrix keeps.
 pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, Failure> {
     let nest = match &args.matrix {
         Some(path) => {
@@ -38,22 +38,22 @@ pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, F
     let reporter = tokio::spawn(drive(heard, Progress::quiet()));
     let names = Names::of(&global.project);
     let found = detect_engine(&global.engine).await;
-    // A run takes its nest's lock before that of the project, and so do we.
+    // The nest's lock comes before that of the project, as in a run.
     let nests = nests_to_lock(&found, &names, nest.as_deref()).await?;
     let of_nests = nests.iter().map(|name| nest_lock(&names.project, name));
     let of_nests: Vec<String> = of_nests.collect();
     let nest_locks = Lock::take_all(of_nests.clone(), &events)
         .await
         .map_err(Failure::not_provided)?;
-    // What a keeper could not do goes with its nest.
+    // The notes of failed keepers are removed with their nests.
     for lock in &of_nests {
         take_left(lock);
     }
     let lock = Lock::take(&project_lock(&names.project), &events)
         .await
         .map_err(Failure::not_provided)?;
-    // An engine that was never installed holds nothing of ours; one that does
-    // not run may.
+    // An engine that was never installed contains nothing of dbmatrix; one that does not
+    // run may.
     let mut others = false;
     if matches!(found, EngineProbe::Absent(_)) {
         say(format_args!("no engine is installed: nothing to remove"));
@@ -92,8 +92,8 @@ pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, F
     )))
 }
 
-/// Looks once more, at what is not the engine's word: what of a project is still
-/// there, and, where nobody else keeps something here, of dbmatrix as a whole.
+/// Checks independently of the engine what is left of a project and, if no other project
+/// remains, of dbmatrix as a whole.
 async fn what_is_left(names: &Names, others: bool) -> Result<Vec<String>, Failure> {
     let mut left = Vec::new();
     if Path::new("/sys/class/net").join(&names.bridge).exists() {
@@ -122,7 +122,7 @@ async fn what_is_left(names: &Names, others: bool) -> Result<Vec<String>, Failur
     Ok(left)
 }
 
-/// The nests that go, as far as they are known before the engine runs.
+/// The nests to remove, as far as they are known before the engine runs.
 async fn nests_to_lock(
     found: &EngineProbe,
     names: &Names,
@@ -178,9 +178,8 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
     Ok(())
 }
 
-/// Removes project, bridge, pool and images, and ends a daemon of ours that
-/// nobody else uses. Returns whether somebody else may keep something, there or in
-/// another engine.
+/// Removes project, bridge, pool and images, and stops dbmatrix's own daemon if nothing
+/// else uses it. Returns whether other projects may remain, there or in another engine.
 async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
     EngineProject::delete(engine, names)
         .await
@@ -217,7 +216,7 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Another project may still keep something there.
+/// Another project may still use them.
 fn remove_empty_folders() {
     if has_helper()
         && let Err(error) = ask_now(Request::RemoveRunFolder)
@@ -231,7 +230,7 @@ fn remove_empty_folders() {
     }
 }
 
-/// Routes of ours whose nest is long gone.
+/// Removes routes of nests that no longer exist.
 async fn remove_routes() -> Result<(), Failure> {
     let routes = Routes::open().map_err(Failure::not_provided)?;
     let ours = routes.ours().await.map_err(Failure::not_provided)?;

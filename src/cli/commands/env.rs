@@ -7,7 +7,7 @@ use crate::cli::commands::nest_of;
 use crate::event::Verdict;
 use crate::run::environment;
 
-/// Prints what a shell exports for a flavour.
+/// Prints shell exports for a flavour.
 pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Failure> {
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
@@ -19,7 +19,7 @@ pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Fai
     Ok(Verdict::Passed)
 }
 
-/// A word of a POSIX shell in which nothing is read but the text itself.
+/// Quotes a word for a POSIX shell, so that nothing in it is expanded.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

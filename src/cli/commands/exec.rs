@@ -18,7 +18,7 @@ use crate::run::{CommandEnd, Invocation, Output, drop_own_databases_on, run_comm
 use crate::server::{Server, certificate_authority};
 use crate::session::{Connect, Tenancy};
 
-/// Runs a command against one flavour, or against several side by side.
+/// Runs a command against one flavour, or against several concurrently.
 pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failure> {
     let all = reach(global, args).await?;
     let only_read = |one: &&Reached| one.server.tenancy() == Tenancy::Reader;
@@ -64,7 +64,7 @@ pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failur
     }
 }
 
-/// Drops what commands that were ended had on servers of others.
+/// Drops the databases of interrupted commands on external servers.
 async fn drop_databases(servers: &[(String, Server)]) {
     let dropped = async {
         for (flavour, server) in servers {
@@ -96,7 +96,7 @@ async fn reach(global: &Globals, args: &ExecArgs) -> Result<Vec<Reached>, Failur
     reach_all(&all).await
 }
 
-/// One command at this terminal hears of Ctrl-C by itself, so it is waited for.
+/// A single command at this terminal receives Ctrl-C by itself, so dbmatrix waits for it.
 async fn run_one(
     reached: &Reached,
     command: &[String],
@@ -147,7 +147,7 @@ async fn authority(
     };
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, text).map_err(Failure::not_provided)?;
-    // The command may run as another user than we.
+    // The command may run as another user.
     file::set_mode(folder.path(), 0o755).map_err(Failure::not_provided)?;
     Ok(Some(path))
 }
@@ -169,8 +169,8 @@ async fn sum_up(
     Ok(verdict)
 }
 
-/// As a shell tells it: 128 and the signal's number for a program that was
-/// ended by one.
+/// The exit code in the shell's convention: 128 plus the signal's number for a program
+/// that a signal ended.
 fn code(status: ExitStatus) -> u8 {
     let code = status
         .code()

@@ -21,9 +21,9 @@ use crate::engine::EngineError;
 use crate::event::Verdict;
 use crate::nest::{ExportSession, Located, SnapshotConsistency, compressed};
 
-/// Ends the names of files in a folder.
+/// Extension of the files in a folder.
 const ENDING: &str = ".tar.zst";
-/// How much is written at once.
+/// Bytes written at once.
 const CHUNK: usize = 256 * 1024;
 
 impl ExportArgs {
@@ -43,7 +43,7 @@ impl ExportArgs {
     }
 }
 
-/// Where files go.
+/// The destination of files.
 struct Target<'a> {
     to: &'a Path,
     replaces: bool,
@@ -52,7 +52,7 @@ struct Target<'a> {
     claimed: RefCell<BTreeSet<PathBuf>>,
 }
 
-/// Packs flavours into files.
+/// Exports flavours to files.
 pub(crate) async fn export(global: &Globals, args: &ExportArgs) -> Result<Verdict, Failure> {
     let (flavours, to) = args.split()?;
     let several = args.all || flavours.len() > 1;
@@ -87,7 +87,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The file of a flavour, which nobody else writes.
+    /// The file of a flavour, reserved for it.
     fn file(&self, one: &Located) -> Result<PathBuf, Failure> {
         let file = match self.is_folder {
             true => {
@@ -141,8 +141,8 @@ pub(crate) fn consistency(live: bool) -> SnapshotConsistency {
     }
 }
 
-/// Does something with a packed copy of a flavour. Whatever comes of it, nothing is
-/// left in the nest, and the server is as it was.
+/// Runs an operation with a packed copy of a flavour. Whatever its result, nothing stays
+/// in the nest, and the server returns to its previous state.
 pub(crate) async fn packed<T>(
     one: &Located,
     consistency: SnapshotConsistency,
@@ -150,7 +150,7 @@ pub(crate) async fn packed<T>(
     bar: &ProgressBar,
     work: impl AsyncFnOnce(&mut ExportSession) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // The server is not left shut down: who asks for the end is heard after that.
+    // The server must not stay shut down, so a request to end is handled afterwards.
     let left = format!(
         "ended at once: `{}` may be left shut down, and a copy of it in the nest; its next run \
          puts both in order",
@@ -184,7 +184,7 @@ pub(crate) async fn packed<T>(
     done
 }
 
-/// A file beside the one that it becomes when it is whole.
+/// A temporary file beside the final one, which it replaces when it is complete.
 fn half_file(file: &Path) -> Result<NamedTempFile, Failure> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -202,7 +202,7 @@ fn half_file(file: &Path) -> Result<NamedTempFile, Failure> {
     })
 }
 
-/// Writes what is packed; returns how many bytes that is on the disk.
+/// Writes the packed data; returns its size on the disk.
 async fn save(
     package: &mut ExportSession,
     half: &NamedTempFile,
@@ -226,12 +226,12 @@ async fn save(
     Ok(written.len())
 }
 
-/// What an engine's connection says, where that is what failed.
+/// The error of an engine's connection, if that caused the failure.
 fn lost(error: &io::Error) -> Option<&EngineError> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Gives a whole file its name.
+/// Renames a complete file to its final name.
 fn put(half: NamedTempFile, file: &Path, replaces: bool) -> Result<(), Failure> {
     let put = match replaces {
         true => half.persist(file),

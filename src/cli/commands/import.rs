@@ -25,18 +25,18 @@ use crate::report::{Progress, drive};
 use crate::run::{Environment, EnvironmentOptions, Lock, start_engine};
 use crate::server::{RoutedUser, Server, grant_access};
 
-/// How much of a file is read at once.
+/// Bytes of a file read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// A file that was looked at.
+/// A checked file.
 struct Packed<'a> {
     file: &'a Path,
     manifest: Manifest,
-    /// The name that the flavour gets.
+    /// The flavour's new name.
     flavour: String,
 }
 
-/// Brings a flavour up from a file.
+/// Creates a flavour from a file.
 pub(crate) async fn import(global: &Globals, args: &ImportArgs) -> Result<Verdict, Failure> {
     privilege::ensure_engine_access(global).await?;
     let packed = Packed::read(args).await?;
@@ -130,8 +130,8 @@ impl<'a> Packed<'a> {
         })
     }
 
-    /// Who is let in: this nest's user; and that of the former one, to whom views
-    /// and procedures may belong, now with the same password.
+    /// The users to admit: this nest's user, and that of the previous nest, which may own
+    /// views and procedures, with the new password.
     fn users(&self, nest: &Nest, source: Ipv4Addr) -> Vec<RoutedUser> {
         let user = |address| RoutedUser {
             address,
@@ -142,7 +142,7 @@ impl<'a> Packed<'a> {
     }
 }
 
-/// Opens a file and counts what is read of it.
+/// Opens a file and counts the bytes read.
 async fn open(file: &Path, bar: &ProgressBar) -> Result<Unpacked, Failure> {
     let could_not =
         |error: std::io::Error| failed(format!("could not read `{}`: {error}", file.display()));
@@ -153,7 +153,7 @@ async fn open(file: &Path, bar: &ProgressBar) -> Result<Unpacked, Failure> {
     unpacked(counted).await.map_err(could_not)
 }
 
-/// Whether there is a whole nest of that name.
+/// Whether a complete nest of that name exists.
 async fn is_there(found: &EngineProbe, global: &Globals, nest: &str) -> Result<bool, Failure> {
     let EngineProbe::Running(engine) = found else {
         return Ok(false);
@@ -164,7 +164,7 @@ async fn is_there(found: &EngineProbe, global: &Globals, nest: &str) -> Result<b
     Ok(there.is_some())
 }
 
-/// Leaves what has begun in `begun`, for who is interrupted.
+/// Stores the started import in `begun`, so that an interruption can clean it up.
 async fn bring_in(
     options: &EnvironmentOptions,
     spec: &NestSpec,
@@ -204,7 +204,7 @@ async fn bring_in(
     Ok(server)
 }
 
-/// The nest, made where there is none. One that is there stays as it was made.
+/// The nest, created if necessary. An existing one keeps its settings.
 async fn ensure(
     options: &EnvironmentOptions,
     spec: &NestSpec,
@@ -230,7 +230,7 @@ async fn ensure(
     Ok(environment.map_err(Failure::not_provided)?.context.nest)
 }
 
-/// What is incomplete goes; what is whole stays.
+/// Removes what is incomplete; complete objects stay.
 async fn clear(options: &EnvironmentOptions, nest: &str, begun: Option<&Import>) {
     if let Some(begun) = begun
         && let Err(left) = begun.abandon().await

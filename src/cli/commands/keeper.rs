@@ -1,10 +1,10 @@
-//! `dbmatrix keeper`, which a run starts and nobody else.
+//! `dbmatrix keeper`, which only a run starts.
 
 use crate::app::{Failure, Globals};
 use crate::event::Verdict;
 use crate::run::Handover;
 
-/// Does what a run has handed over.
+/// Does the work that a run has handed over.
 pub(crate) async fn keeper(global: &Globals) -> Result<Verdict, Failure> {
     let (handover, lock) = Handover::receive().map_err(Failure::misused)?;
     let kept = handover

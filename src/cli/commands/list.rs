@@ -18,13 +18,13 @@ use crate::host::{EngineProbe, detect_engine};
 use crate::nest::{ContainerInfo, ContainerKind, disk_usage, list_all, measure};
 use crate::run::wait_for_keepers;
 
-/// How often it is looked again.
+/// Refresh interval.
 const EVERY: Duration = Duration::from_secs(2);
-/// What is taken on the disk changes slowly and takes long to count: it is
-/// counted again after so many looks.
+/// Disk usage changes slowly and takes long to measure: it is measured again after this
+/// many refreshes.
 const LOOKS: usize = 15;
 
-/// Shows nests and children, once or until Ctrl-C.
+/// Lists nests and children, once or until Ctrl-C.
 pub(crate) async fn list(global: &Globals, args: &ListArgs) -> Result<Verdict, Failure> {
     let nest = match &args.matrix {
         Some(path) => Some(load_matrix(path)?.nest.name),
@@ -49,29 +49,29 @@ pub(crate) async fn list(global: &Globals, args: &ListArgs) -> Result<Verdict, F
 /// Bytes on the disk, by nest and container.
 type Sizes = BTreeMap<(String, String), u64>;
 
-/// Looks again and again, and remembers what changes slowly.
+/// Refreshes the list, and caches what changes slowly.
 struct Looker<'a> {
     global: &'a Globals,
-    /// Only this one.
+    /// Show only this nest.
     nest: Option<String>,
     sizes: Sizes,
-    /// Those that are being counted.
+    /// The measurement in progress.
     counting: Option<JoinHandle<Sizes>>,
     looks: usize,
 }
 
-/// Whether what takes long is waited for.
+/// Whether to wait for slow measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Haste {
-    /// Everything is shown.
+    /// Wait until everything is known.
     Whole,
-    /// What is known by now.
+    /// Use what is known so far.
     Soon,
 }
 
-/// What there is at one moment.
+/// The list at one moment.
 enum Seen<'a> {
-    /// No engine runs, or it holds nothing.
+    /// No engine runs, or it contains nothing.
     Nothing(String),
     Rows(Vec<ContainerInfo>, &'a Sizes),
 }
@@ -116,7 +116,7 @@ impl Looker<'_> {
         Ok(Seen::Rows(rows, &self.sizes))
     }
 
-    /// Begins to count what is taken on the disk, where it is time.
+    /// Starts to measure disk usage, if it is due.
     fn count(&mut self, inside: &Engine, rows: &[ContainerInfo]) {
         let is_due = self.looks.is_multiple_of(LOOKS);
         self.looks += 1;
@@ -144,8 +144,8 @@ impl Looker<'_> {
         }
     }
 
-    /// Draws over the last one on a terminal; elsewhere one follows the other,
-    /// tables each below the time.
+    /// Redraws the list on a terminal; otherwise prints one after the other, with the
+    /// time above each table.
     async fn watch(&mut self, format: Format) -> Result<Verdict, Failure> {
         end_soon_when_asked(Verdict::Passed);
         let end = asked_to_end();
@@ -167,7 +167,7 @@ impl Looker<'_> {
     }
 }
 
-/// Columns of the terminal; elsewhere there is no bound.
+/// The terminal's width in columns; unlimited otherwise.
 fn width() -> usize {
     let term = console::Term::stdout();
     match term.is_term() {
@@ -187,7 +187,7 @@ fn draw(shown: &str, format: Format) -> std::io::Result<()> {
         return out.flush();
     }
     let (height, _) = console::Term::stdout().size();
-    // Home, each line cleared behind its end, and all below the last one.
+    // Move to the top, clear the rest of each line, and everything below the last one.
     write!(out, "\x1b[H")?;
     let head = format!("{now}, Ctrl-C ends");
     let lines = std::iter::once(head.as_str()).chain(shown.lines());
@@ -198,7 +198,7 @@ fn draw(shown: &str, format: Format) -> std::io::Result<()> {
     out.flush()
 }
 
-/// What each child takes for itself, where it can be measured.
+/// The disk usage of each child, if it can be measured.
 async fn sizes(inside: &Engine, nests: &[String]) -> Sizes {
     let mut sizes = Sizes::new();
     for nest in nests {

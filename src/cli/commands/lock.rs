@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::provision::StartFrom;
 use crate::run::RunOptions;
 
-/// Brings the flavours up and writes down what they are.
+/// Brings the flavours up and writes down their exact versions.
 pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.up.matrix)?;
     let mut plan = plan(&matrix, &args.up.selection())?;
@@ -54,7 +54,7 @@ pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, F
     Ok(Verdict::Passed)
 }
 
-/// A server that somebody else keeps has no packages to write down.
+/// An external server has no packages to write down.
 fn leave_out_external(plan: &mut Plan, args: &LockArgs) -> Result<(), Failure> {
     plan.flavours.retain(|flavour| {
         let is_external = flavour.external().is_some();
@@ -73,8 +73,8 @@ fn leave_out_external(plan: &mut Plan, args: &LockArgs) -> Result<(), Failure> {
     }
 }
 
-/// Makes a plan insist on what the matrix's lock file says. A flavour that is
-/// not required, and was not available when the file was written, is left out.
+/// Makes a plan require the exact versions in the matrix's lock file. Omits a flavour
+/// that is not required and was not available when the file was written.
 pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(), Failure> {
     let path = MatrixLock::path_of(&matrix.path);
     let lock = match MatrixLock::load(&path) {

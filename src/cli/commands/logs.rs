@@ -11,14 +11,14 @@ use crate::event::Verdict;
 use crate::nest::{ContainerState, Located};
 use crate::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
 
-/// So many lines of each log are shown where nobody says.
+/// The default number of lines of each log.
 const LINES: usize = 100;
-/// How soon a flavour that does not run is looked at again.
+/// Retry interval for a flavour that does not run.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How often in a row a log may not be read.
+/// How often in a row reading a log may fail.
 const FAILURES: u32 = 30;
 
-/// Shows a server's logs, and goes on with what comes.
+/// Shows a server's logs, and follows them.
 pub(crate) async fn logs(global: &Globals, args: &LogsArgs) -> Result<Verdict, Failure> {
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn logs(global: &Globals, args: &LogsArgs) -> Result<Verdict, F
     }
 }
 
-/// Shows what the installation of the server printed; nothing is started for it.
+/// Shows the output of the server's installation; starts nothing for that.
 async fn installation(located: &Located, lines: Option<usize>) -> Result<Verdict, Failure> {
     let text = install_log(&located.child).await;
     let Some(text) = text.map_err(Failure::not_provided)? else {
@@ -67,7 +67,7 @@ async fn installation(located: &Located, lines: Option<usize>) -> Result<Verdict
     Ok(Verdict::Passed)
 }
 
-/// Shows what comes in any of the logs, until something fails.
+/// Follows all of the logs, until one fails.
 async fn follow(located: &Located, logs: Vec<Log>, mut page: Page) -> Result<Verdict, Failure> {
     let (texts, mut heard) = tokio::sync::mpsc::channel(16);
     let mut tasks = tokio::task::JoinSet::new();
@@ -86,9 +86,9 @@ async fn follow(located: &Located, logs: Vec<Log>, mut page: Page) -> Result<Ver
 
 type Said = Result<(LogSource, String), ServerError>;
 
-/// A flavour that is stopped or paused meanwhile is waited for; one that is gone,
-/// or cannot be read though it runs, is not for long: it may be restarting, or
-/// being made anew.
+/// Follows one log. Waits while the flavour is stopped or paused. Waits only briefly if
+/// it is gone, or cannot be read although it runs: it may be restarting or being
+/// replaced.
 async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender<Said>) {
     let mut failures = 0;
     loop {
@@ -116,7 +116,7 @@ async fn listen(located: Located, mut log: Log, texts: tokio::sync::mpsc::Sender
     }
 }
 
-/// What is shown, with a heading wherever another log goes on.
+/// The output, with a heading wherever it switches to another log.
 #[derive(Debug, Default)]
 struct Page {
     last: Option<LogSource>,

@@ -1,4 +1,4 @@
-//! The commands, a file each; those of power and of privilege share one.
+//! The commands, one file each; those of power and of privilege share one.
 
 pub(crate) mod catalogue;
 pub(crate) mod completions;
@@ -30,7 +30,7 @@ use crate::app::matrix_flavours::nest_of_matrix;
 use crate::app::{Failure, FlavourChoice, Globals, deprecated};
 use crate::event::Verdict;
 
-/// Does what was asked for; gives the exit status.
+/// Runs the requested command; returns the exit status.
 pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
     let global = &Globals::from(&args.global);
     let verdict = match &args.command {
@@ -85,8 +85,8 @@ async fn execute_on_instance(global: &Globals, command: &InstanceCommand) -> Res
     verdict.map(Verdict::code)
 }
 
-/// The nest in which flavours of these names or patterns are looked for; all, where none
-/// is named. Names of external servers are refused.
+/// The nest in which to look for flavours of these names or patterns; `None` for all
+/// nests. Rejects names of external servers.
 fn nest_of<S: AsRef<str>>(within: &Within, wanted: &[S]) -> Result<Option<String>, Failure> {
     match &within.matrix {
         Some(path) => nest_of_matrix(path, wanted).map(Some),

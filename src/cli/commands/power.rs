@@ -15,7 +15,7 @@ pub(crate) async fn start(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
 
 async fn go_on(one: &Located) -> Result<String, Failure> {
     one.start().await.map_err(Failure::not_provided)?;
-    // A container may run whose server was ended.
+    // A container may run although its server has ended.
     let revived = match one.state() {
         ContainerState::Running => repair(&one.child).await.map_err(Failure::not_provided)?,
         ContainerState::Paused | ContainerState::Stopped => false,
@@ -81,7 +81,7 @@ pub(crate) async fn restart(global: &Globals, chosen: &Chosen) -> Result<Verdict
     each(global, choice(chosen)?, Runs::Awaited, restart).await
 }
 
-/// Makes flavours as new.
+/// Resets flavours to their original state.
 pub(crate) async fn reset(global: &Globals, args: &ResetArgs) -> Result<Verdict, Failure> {
     let reset = async |one: &Located| {
         one.reset(args.drop_snapshots, ACCESS_FILE).await?;
@@ -91,7 +91,7 @@ pub(crate) async fn reset(global: &Globals, args: &ResetArgs) -> Result<Verdict,
     each(global, choice(&args.chosen)?, Runs::Awaited, reset).await
 }
 
-/// What a flavour that was brought back is doing: what it did before.
+/// The state of a flavour after a restore, which is the same as before.
 pub(crate) async fn after(one: &Located) -> Result<String, Failure> {
     match one.state() {
         ContainerState::Stopped => Ok("stopped".to_owned()),

@@ -15,7 +15,7 @@ use crate::provision::template_keys;
 use crate::report::{Progress, drive};
 use crate::run::Lock;
 
-/// Removes what nothing uses from all nests.
+/// Removes everything unused from all nests.
 pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict, Failure> {
     let mut wanted = Vec::new();
     for path in &args.keep {

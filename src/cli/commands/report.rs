@@ -15,7 +15,7 @@ pub(crate) async fn report(global: &Globals, command: &ReportCommand) -> Result<
     }
 }
 
-/// Tells of several parts as of one run.
+/// Merges the reports of several shards into that of one run.
 async fn merge_parts(global: &Globals, args: &MergeArgs) -> Result<Verdict, Failure> {
     let mut parts = Vec::new();
     for path in &args.parts {

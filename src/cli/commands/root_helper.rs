@@ -1,5 +1,4 @@
-//! `dbmatrix root-helper`, and the process that sudo has made root becoming its
-//! caller's.
+//! `dbmatrix root-helper`, and dropping from root to the user who called sudo.
 
 use std::ffi::OsString;
 
@@ -10,10 +9,10 @@ use crate::event::Verdict;
 use crate::privilege::{abstract_name, accept_helper};
 use crate::root::{Scope, attach, become_sudo_user, leave_behind, serve};
 
-/// The option of a process that has become its caller's.
+/// The option of a process that has dropped to its caller's user.
 const HELPER: &str = "--helper";
 
-/// `dbmatrix root-helper`, which sudo runs and nobody else.
+/// `dbmatrix root-helper`, which only sudo runs.
 pub(crate) async fn root_helper(
     global: &Globals,
     args: &RootHelperArgs,
@@ -38,12 +37,11 @@ fn helper_words(global: &Globals, name: &str) -> Vec<OsString> {
     all
 }
 
-/// Where somebody called dbmatrix by sudo, goes on as them with a root helper, in a
-/// process that takes this one's place. What looks at the machine as a whole, and the
+/// If a user called dbmatrix with sudo, continues as that user with a root helper, in a
+/// process that replaces this one. Commands that inspect the whole machine, and the
 /// helper itself, stay root.
 ///
-/// # Errors
-/// Where this process cannot become theirs.
+/// # Errors If this process cannot become that user.
 pub(crate) fn become_caller(args: &Args) -> Result<(), Failure> {
     if let Some(name) = &args.helper {
         return accept_helper(name).map_err(Failure::not_provided);

@@ -68,7 +68,7 @@ pub(crate) async fn run(global: &Globals, args: &RunArgs) -> Result<Verdict, Fai
         shard: args.shard,
         reports,
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
-        // Nothing runs on after a CI job.
+        // Nothing may continue after a CI job.
         wait: args.after.wait || is_ci,
         timings: args.timings,
         ..Task::new(matrix, plan, prepared)
@@ -112,8 +112,8 @@ fn recorded_times(files: &[PathBuf]) -> Result<Times, Failure> {
     Ok(times)
 }
 
-/// What the CI system that calls us shows by itself: on GitHub annotations and
-/// the job's summary.
+/// The reports that the calling CI system shows by itself: on GitHub annotations and the
+/// job's summary.
 fn expected_by_ci() -> Vec<ReportSpec> {
     let variable = std::env::var_os;
     if variable("GITHUB_ACTIONS").is_none_or(|is| is != "true") {

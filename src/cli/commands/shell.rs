@@ -19,8 +19,8 @@ use crate::platform::Signal;
 use crate::platform::signal::Signals;
 use tty::Raw;
 
-/// The command, else the best shell that there is, at home. A terminal that the
-/// container has never heard of is taken for a common one.
+/// Runs the command, or else the best available shell, in the home folder. Replaces a
+/// terminal type that the container does not know by a common one.
 const BEGIN: &str = r#"
 cd
 if [ -t 0 ] && ! infocmp > /dev/null 2>&1; then export TERM=xterm-256color; fi
@@ -29,14 +29,14 @@ if command -v bash > /dev/null; then exec bash --login; fi
 exec sh -l
 "#;
 
-/// How long is looked for what became of a flavour whose engine may be gone too.
+/// How long to check what happened to a flavour, since the engine may be gone too.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What systemctl says while the container is shut down: at first, and when there
-/// is nobody left to ask.
+/// The messages of systemctl while the container is shut down: at first, and when systemd
+/// has gone.
 const GOING: [&str; 4] = ["stopping", "offline", "unknown", ""];
 
-/// Signals that are passed on. The keys of a raw terminal raise none.
+/// Signals that are forwarded. The keys of a raw terminal raise none.
 const PASSED: [Signal; 6] = [
     Signal::Interrupt,
     Signal::Quit,
@@ -46,8 +46,8 @@ const PASSED: [Signal; 6] = [
     Signal::User2,
 ];
 
-/// Opens a root shell in a flavour's container, or runs a command there; returns
-/// its exit status.
+/// Opens a root shell in a flavour's container, or runs a command there; returns its exit
+/// status.
 pub(crate) async fn shell(global: &Globals, args: &ShellArgs) -> Result<u8, Failure> {
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
@@ -77,8 +77,8 @@ pub(crate) async fn shell(global: &Globals, args: &ShellArgs) -> Result<u8, Fail
 
 fn program(command: &[String], flavour: &str, at_terminal: bool) -> Exec {
     let mut exec = Exec::script(BEGIN)
-        // Debian's shells show it before the container's name, which may be that
-        // of the flavour's twin.
+        // Debian's shells show it before the container's name, which may be that of the
+        // flavour's second slot.
         .env("debian_chroot", flavour)
         .env("HOME", "/root")
         .env("USER", "root")
@@ -90,13 +90,13 @@ fn program(command: &[String], flavour: &str, at_terminal: bool) -> Exec {
     ["dbmatrix"].into_iter().chain(words).fold(exec, Exec::arg)
 }
 
-/// As a shell tells it.
+/// The exit status in the shell's convention.
 fn killed_by(signal: Signal) -> i64 {
     128 + i64::from(signal.number())
 }
 
-/// Passes signals on, and the size of the terminal. Returns the signal by which
-/// somebody asks for the end a second time, and means it.
+/// Forwards signals, and the size of the terminal. Returns the signal of a second request
+/// to end, which takes effect.
 async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal {
     let mut wanted = PASSED.to_vec();
     if raw.is_some() {
@@ -117,7 +117,7 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal 
                 let _ = raw.again();
                 Order::Resize(tty::size())
             }
-            // A shell at a terminal takes no notice of SIGTERM.
+            // A shell at a terminal ignores SIGTERM.
             (Signal::Terminate, Some(_)) => Order::Signal(Signal::Hangup.number()),
             (signal, _) => Order::Signal(signal.number()),
         };
@@ -125,7 +125,7 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal 
     }
 }
 
-/// The exit status, or what came between.
+/// The exit status, or an error that explains what happened instead.
 async fn told(ending: Result<StreamEnd, EngineError>, located: &Located) -> Result<u8, Failure> {
     let status = match ending {
         Ok(StreamEnd::Exited(status)) => Ok(status),
@@ -148,7 +148,7 @@ async fn told(ending: Result<StreamEnd, EngineError>, located: &Located) -> Resu
     }
 }
 
-/// What became of a flavour under whoever is in it, if anything did.
+/// What happened to a flavour while the user was in it, if anything.
 async fn what_befell(located: &Located) -> Option<String> {
     let flavour = &located.flavour;
     let child = &located.child;

@@ -46,7 +46,8 @@ pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Ve
     each(global, choice(&args.chosen)?, Runs::Awaited, take).await
 }
 
-/// As it was before its server was shut down for the snapshot.
+/// Returns the flavour to its state from before its server was shut down for the
+/// snapshot.
 pub(crate) async fn go_on(one: &Located) -> Result<(), Failure> {
     if one.state() != ContainerState::Stopped {
         ready(one).await?;
@@ -66,7 +67,7 @@ async fn list(one: &Located) -> Result<String, Failure> {
     })
 }
 
-/// A snapshot, as JSON has it: its names stay as they are.
+/// A snapshot in JSON; its names are stable.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     schema: u32,
@@ -107,7 +108,7 @@ async fn list_json(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure
     })
 }
 
-/// Brings flavours back.
+/// Restores flavours to a snapshot.
 pub(crate) async fn restore(global: &Globals, args: &RestoreArgs) -> Result<Verdict, Failure> {
     let restore = async |one: &Located| {
         let snapshot = one.restore(args.name.as_deref()).await?;
@@ -126,7 +127,7 @@ fn told(snapshot: &Snapshot) -> String {
     }
 }
 
-/// A time by its largest units: seconds are of no matter after an hour.
+/// A time in its largest units: seconds do not matter after an hour.
 fn rough(age: Duration) -> humantime::FormattedDuration {
     let seconds = match age.as_secs() {
         seconds @ 0..3600 => seconds,
@@ -135,7 +136,7 @@ fn rough(age: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(seconds))
 }
 
-/// A name by the time, in UTC.
+/// A name derived from the time, in UTC.
 fn named_by(time: SystemTime) -> String {
     let text = humantime::format_rfc3339_seconds(time).to_string();
     text.replace(':', "-").trim_end_matches('Z').to_owned()

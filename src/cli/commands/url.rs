@@ -7,7 +7,7 @@ use crate::cli::commands::nest_of;
 use crate::event::Verdict;
 use crate::run::database_url;
 
-/// Prints where a flavour is, for frameworks.
+/// Prints a flavour's URL, for frameworks.
 pub(crate) async fn url(global: &Globals, args: &UrlArgs) -> Result<Verdict, Failure> {
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;

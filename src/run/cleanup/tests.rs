@@ -46,7 +46,7 @@ fn a_case_owns_the_transactions_that_it_has_named() {
     }
     let others: [&[u8]; 3] = [b"SELECT xa, 'mine'", b"EXAMINE 'mine'", b"SELECT 'mine'"];
     assert!(!traces(&others[1..]).has_named(&prepared(b"mine")));
-    // A column of that name is taken for it, and costs nothing.
+    // A column of that name is mistaken for it, which does no harm.
     assert!(traces(&others[..1]).has_named(&prepared(b"mine")));
 }
 

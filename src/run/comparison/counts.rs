@@ -1,7 +1,8 @@
-//! How many steps of a file differ, and which of them are reported one by one.
+//! Counts the steps of a file that differ, and selects those that are reported one by
+//! one.
 //!
-//! Insignificant differences are counted by their kinds and the form of their
-//! statements, so that any number of them takes little memory.
+//! Insignificant differences are counted by their kinds and the form of their statements,
+//! so that memory stays small however many there are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -10,15 +11,15 @@ use crate::compare::{Kind, Kinds};
 use crate::event::{Event, FormSteps};
 use crate::suite::statement_form;
 
-/// Forms of a file that are told apart, in each set of kinds together.
+/// Distinct forms that are counted per file, for each set of kinds.
 const FORMS: usize = 1000;
 
-/// Divergences of a file, of a standing, that are reported with whole outcomes.
+/// Divergences per file and status that are reported with complete outcomes.
 const WHOLE: usize = 1000;
-/// Letters of an outcome of the later ones.
+/// Letters shown of an outcome of the later ones.
 const BRIEF: usize = 200;
 
-/// An outcome of a divergence before which others were reported.
+/// Shortens an outcome of a divergence that follows many others.
 pub(super) fn brief(outcome: String, told: usize) -> String {
     match outcome.char_indices().nth(BRIEF) {
         Some((end, _)) if told > WHOLE => format!("{}…", &outcome[..end]),
@@ -30,10 +31,10 @@ pub(super) fn brief(outcome: String, told: usize) -> String {
 /// are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::run) enum Listed {
-    /// The first of each form, and some more.
+    /// The first of each form, and a few more.
     #[default]
     Some,
-    /// All, up to a number that keeps memory bounded.
+    /// All, up to a limit that bounds memory.
     All,
 }
 
@@ -46,7 +47,7 @@ impl Listed {
     }
 }
 
-/// Numbers of a file's comparison.
+/// The counts of a file's comparison.
 #[derive(Debug)]
 pub(super) struct Counts {
     most: usize,
@@ -60,10 +61,10 @@ pub(super) struct Counts {
     /// Insignificant differences that are not.
     untold: usize,
     untold_kinds: BTreeMap<Kind, usize>,
-    /// Untold steps by kinds and form. A form that was met is in it, even if
-    /// all its steps are reported.
+    /// Unreported steps by kinds and form. Contains every form seen, even if all its
+    /// steps are reported.
     forms: HashMap<(Kinds, String), usize>,
-    /// Untold steps of forms that are not told apart.
+    /// Unreported steps of forms beyond the limit.
     other_forms: BTreeMap<Kinds, usize>,
 }
 
@@ -87,15 +88,15 @@ impl Counts {
         self.same + self.significant + self.told + self.untold
     }
 
-    /// Counts a significant or known difference, which is always told; returns
-    /// how many there are by now.
+    /// Counts a significant or known difference, which is always reported; returns the
+    /// count so far.
     pub(super) fn note_significant(&mut self) -> usize {
         self.significant += 1;
         self.significant
     }
 
-    /// Counts an insignificant difference; returns how many were reported by now,
-    /// where this one is to be told.
+    /// Counts an insignificant difference. If it is to be reported, returns how many were
+    /// reported before.
     pub(super) fn note_insignificant(&mut self, kinds: Kinds, statement: &str) -> Option<usize> {
         let key = (kinds, statement_form(statement));
         let is_known = self.forms.contains_key(&key);
@@ -122,7 +123,7 @@ impl Counts {
         None
     }
 
-    /// What was counted and not told, if anything.
+    /// The steps that were counted and not reported, if any.
     pub(super) fn more_shown(&self, suite: &str, file: &Path) -> Option<Event> {
         if self.untold == 0 {
             return None;

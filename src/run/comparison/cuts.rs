@@ -1,14 +1,14 @@
-//! What each flavour was asked at the same place of a file.
+//! Checks that all flavours ran the same statement at the same place of a file.
 //!
-//! A `.sql` file is cut by what the sessions say: where `NO_BACKSLASH_ESCAPES`
-//! or strings in dollars hold on some flavours only, the same text can be other
-//! statements. Their answers say nothing about each other.
+//! The modes of a session decide where the statements of a `.sql` file end. Where
+//! `NO_BACKSLASH_ESCAPES` or strings in dollars apply on some flavours only, the same
+//! text can yield different statements, and their answers cannot be compared.
 
 use super::{About, StepFacts};
 use crate::compare::Kind;
 use crate::event::{DifferenceStatus, Divergence, Group};
 
-/// Whether flavours came to different statements.
+/// Whether flavours reached different statements.
 pub(super) fn cuts_differ(steps: &[(usize, StepFacts)]) -> bool {
     steps
         .windows(2)
@@ -19,7 +19,7 @@ fn is_same(a: &StepFacts, b: &StepFacts) -> bool {
     a.line == b.line && a.statement == b.statement
 }
 
-/// The failure of the file that this is.
+/// The failure of the file that results.
 pub(super) fn cuts_divergence(about: &About, steps: Vec<(String, StepFacts)>) -> Divergence {
     let mut groups: Vec<(StepFacts, Vec<String>)> = Vec::new();
     for (flavour, step) in steps {

@@ -1,15 +1,14 @@
-//! One flavour's way into a comparison.
+//! One flavour's input to a comparison.
 
 use super::{Comparison, Delivered, StepFacts, StepOutcome};
 use crate::run::spill::SpillQueue;
 
-/// One flavour's way into a comparison. Dropping it says that nothing more
-/// comes.
+/// One flavour's input to a comparison. Dropping it ends the input.
 #[derive(Debug)]
 pub(in crate::run) struct Sink {
     comparison: Comparison,
     member: usize,
-    /// Kept until it is known whether this try is the last.
+    /// Buffered until it is known whether this try is the last.
     held_back: Option<SpillQueue<Delivered>>,
 }
 
@@ -22,14 +21,14 @@ impl Sink {
         }
     }
 
-    /// Keeps what comes until [`Sink::release`]; what was kept before is of an
-    /// earlier try and forgotten.
+    /// Buffers what follows until [`Sink::release`]. Steps buffered before belong to an
+    /// earlier try and are discarded.
     pub(in crate::run) fn buffer(&mut self) {
         let spill = self.comparison.lock().spill.clone();
         self.held_back = Some(SpillQueue::new(&spill));
     }
 
-    /// Passes on what comes; what was kept before is forgotten.
+    /// Passes on what follows; discards the buffered steps.
     pub(in crate::run) fn forget(&mut self) {
         self.held_back = None;
     }
@@ -48,8 +47,8 @@ impl Sink {
         }
     }
 
-    /// The next step of the file, and what came of it; nothing where it was
-    /// skipped or no answer came.
+    /// Delivers the next step of the file with its result; no result if it was skipped or
+    /// not answered.
     pub(in crate::run) fn deliver(&mut self, step: StepFacts, came: Option<StepOutcome>) {
         let item = Delivered { step, came };
         match &mut self.held_back {

@@ -1,4 +1,4 @@
-//! Comparisons of made-up answers.
+//! Comparisons of fabricated answers.
 
 use super::*;
 use crate::event::Receiver;
@@ -17,7 +17,7 @@ struct Fixture {
     comparison: Comparison,
     sinks: Vec<Option<Sink>>,
     heard: Receiver,
-    /// Steps that were compared, with the same result, and not compared.
+    /// Numbers of steps that were compared, had the same result, and were not compared.
     compared: Option<(usize, usize, usize)>,
     _folder: tempfile::TempDir,
     file: PathBuf,
@@ -68,7 +68,7 @@ impl Fixture {
         }
     }
 
-    /// One flavour's number of affected rows of `S`; none where it skips it.
+    /// One flavour's number of affected rows of `S`; `None` if it skips the step.
     fn answers(&mut self, flavour: usize, affected: Option<u64>) {
         self.answers_to("S", flavour, affected);
     }
@@ -232,7 +232,7 @@ fn a_divergence_that_happens_no_more_is_stale_where_it_does_not() {
     fixture.answers(2, Some(1));
     fixture.end();
     let told = fixture.told();
-    // The entry speaks of both, so it does not tell them apart.
+    // The entry names both, so it does not explain a difference between them.
     assert!(told[0].starts_with("new"), "{told:?}");
     assert_eq!(told[1], "stale: it differs no more mariadb-11.8");
 }
@@ -307,7 +307,7 @@ fn other_statements_at_the_same_place_are_one_failure_of_the_file() {
     fixture.answers_to("SELECT 'a\\'", 0, Some(1));
     fixture.answers_to("SELECT 'a\\'; SELECT 2", 1, Some(2));
     fixture.answers_to("SELECT 'a\\'", 2, Some(1));
-    // What follows is not compared.
+    // The following steps are not compared.
     fixture.answers_to("SELECT 2", 0, Some(1));
     fixture.answers_to("SELECT 3", 1, Some(2));
     fixture.answers_to("SELECT 2", 2, Some(3));

@@ -1,4 +1,4 @@
-//! A command suite on one flavour: run once, judged by its exit status.
+//! A command suite on one flavour: runs once and is judged by its exit status.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::run::scheduler::{Job, Partitioning};
 use crate::server::{Server, certificate_authority};
 use crate::session::Tenancy;
 
-/// Where whole outputs are kept, in the folder where dbmatrix runs.
+/// The folder for complete outputs, in the current directory.
 const LOGS: &str = ".dbmatrix";
-/// Lines of the end of an output that a report tells.
+/// Lines at the end of an output that a report includes.
 const TAIL: usize = 30;
 
 /// A suite that is a command.
@@ -59,7 +59,7 @@ impl Kind for CommandKind {
     }
 }
 
-/// Runs the command, again where it fails and the suite asks for retries.
+/// Runs the command and repeats it if it fails and the suite allows retries.
 async fn run_until_good(spec: &CommandSpec, run: &JobRun) {
     let JobRun {
         suite_run, context, ..
@@ -136,7 +136,7 @@ async fn attempt(
     Ok((log, done.ended?))
 }
 
-/// A folder of the suite's own; git leaves it alone.
+/// A folder of the suite, which git ignores.
 fn log_folder(suite: &str) -> Result<PathBuf, CommandError> {
     let whole = std::path::absolute(LOGS).unwrap_or_else(|_| PathBuf::from(LOGS));
     let folder = whole.join("logs").join(suite);
@@ -151,8 +151,8 @@ fn log_folder(suite: &str) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// Writes the server's certificate authority to a file, where it has one. One
-/// that cannot be read is no reason not to run a command.
+/// Writes the server's certificate authority to a file, if it has one. The command runs
+/// even if it cannot be read.
 async fn keep_authority(
     lease: &Lease<Server>,
     run: &JobRun,

@@ -22,7 +22,7 @@ use crate::run::thread::on_own_thread;
 use crate::session::Tenancy;
 use crate::suite::{Facts, FileKind, SltOptions};
 
-/// How often a progress line moves.
+/// Update interval of a progress line.
 const TICK: Duration = Duration::from_millis(250);
 
 /// A suite of files.
@@ -43,7 +43,7 @@ impl FilesKind {
 impl Kind for FilesKind {
     fn partitioning(&self) -> Partitioning {
         match self.isolation {
-            // It has a server of its own.
+            // It has its own server.
             Isolation::Clone => Partitioning::Whole,
             Isolation::Database => Partitioning::Files {
                 count: self.files.files.len(),
@@ -60,7 +60,7 @@ impl Kind for FilesKind {
     }
 
     fn refusal(&self, _: Tenancy) -> Option<&'static str> {
-        // A file that writes is found out by itself.
+        // A file that writes is detected separately.
         None
     }
 
@@ -69,7 +69,7 @@ impl Kind for FilesKind {
     }
 }
 
-/// Runs a job's files. Returns what is recorded of them.
+/// Runs a job's files. Returns what they record.
 pub(in crate::run) async fn run_files<P: Supply>(run: JobRun<P>) -> Vec<Answers> {
     let SuiteKind::Files(files) = &run.suite_run.suite.kind else {
         return Vec::new();
@@ -100,8 +100,7 @@ pub(in crate::run) async fn run_files<P: Supply>(run: JobRun<P>) -> Vec<Answers>
     .await
 }
 
-/// Runs a file on one flavour. Returns what is recorded of it, where expectations are
-/// written.
+/// Runs a file on one flavour. Returns what it records if expectations are written.
 async fn run_file(
     run: &JobRun<impl Supply>,
     files: &Arc<FilesSpec>,
@@ -137,7 +136,7 @@ async fn run_file(
     }
     ended.result.place = run.job.place;
     context.finish_case(suite_run, case.path.clone(), ended.result.clone());
-    // Steps without a known outcome keep their expectations.
+    // Steps without an outcome keep their expectations.
     let is_whole = ended.result.aborted.is_none() && !ended.result.cut;
     if case.update && !is_whole {
         context.events.warn(format!(
@@ -153,7 +152,7 @@ async fn run_file(
     })
 }
 
-/// Runs a file, again where it fails and the suite asks for retries.
+/// Runs a file and repeats it if it fails and the suite allows retries.
 async fn run_until_good(
     run: &JobRun<impl Supply>,
     case: &Case,
@@ -169,7 +168,7 @@ async fn run_until_good(
             }
         }
         let attempt = Case {
-            // An earlier try's failures must not end the run.
+            // Failures of an earlier try must not end the run.
             fail_fast: match is_last {
                 true => case.fail_fast.clone(),
                 false => case.fail_fast.detached(),
@@ -186,8 +185,8 @@ async fn run_until_good(
     }
 }
 
-/// Runs a case on one of the servers, which is given up after a case that leaves too
-/// much. Reports now and then how far it is.
+/// Runs a case on one of the servers and reports its progress. A server on which a case
+/// leaves too much is discarded.
 async fn run_watched(run: &JobRun<impl Supply>, case: &Case, sink: Option<&mut Sink>) -> CaseEnd {
     let steps = Arc::clone(&case.steps_done);
     let lease = match run.servers.lease().await {

@@ -1,7 +1,7 @@
 //! Known failures of a `mysqltest` suite on one flavour.
 //!
-//! The file of known divergences stands beside the matrix, named after the
-//! suite; a test is a statement of it, such as `main/alter_user`.
+//! The file of known divergences is beside the matrix and named after the suite; each
+//! test is a statement in it, such as `main/alter_user`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +11,14 @@ use crate::event::{CaseResult, Event, Sender, Stale};
 use crate::plan::SuiteRun;
 use crate::suite::{Facts, KnownDivergences};
 
-/// Known failures, and remembers which entries were met.
+/// Known failures, with a record of the entries that matched.
 #[derive(Debug)]
 pub(super) struct KnownFailures {
     known: Arc<KnownDivergences>,
     facts: Facts,
-    /// By place of an entry: whether its test failed as it says.
+    /// By index of an entry: whether its test failed as it says.
     held: Mutex<BTreeMap<usize, bool>>,
-    /// Failures that nobody explains.
+    /// Failures without an entry.
     unknown: Mutex<Vec<(String, Kind)>>,
 }
 
@@ -32,8 +32,8 @@ impl KnownFailures {
         }
     }
 
-    /// Makes a failure a known one where an entry says so; notes what became of
-    /// the entries about a test that was run.
+    /// Marks a failure as known if an entry covers it. Notes whether the entries for a
+    /// test that ran held.
     pub(super) fn apply(&self, test: &str, result: &mut CaseResult) {
         if result.skipped > 0 || result.aborted.is_some() {
             return;
@@ -67,7 +67,7 @@ impl KnownFailures {
         }
     }
 
-    /// Tells entries that do not hold.
+    /// Reports entries that do not hold.
     pub(super) fn tell_stale(&self, suite_run: &SuiteRun, events: &Sender) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, held) in held.iter() {
@@ -88,7 +88,7 @@ impl KnownFailures {
         }
     }
 
-    /// Appends entries for failures that nobody explains.
+    /// Appends entries for unexplained failures.
     pub(super) fn propose(&self, suite_run: &SuiteRun, events: &Sender) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         unknown.sort();

@@ -1,4 +1,4 @@
-//! Kinds of suites, as a run sees them. A new kind is a file in this folder, its keys
+//! Kinds of suites, as a run sees them. A new kind needs a file in this folder, its keys
 //! in `matrix`, and a line in [`kind_of`].
 
 mod command;
@@ -28,35 +28,34 @@ use crate::matrix::{Isolation, SuiteKind, SuiteSpec};
 use crate::plan::SuiteRun;
 use crate::session::Tenancy;
 
-/// What a run asks of a suite, whatever kind it is.
+/// What a run needs from every kind of suite.
 pub(super) trait Kind: Send + Sync {
-    /// How the suite is cut into jobs on one flavour.
+    /// How the suite is divided into jobs on one flavour.
     fn partitioning(&self) -> Partitioning;
 
-    /// The cases of a job, as reports call them, as far as they are known before it
+    /// The cases of a job by their names in reports, as far as they are known before it
     /// runs.
     fn cases(&self, job: Job) -> Vec<PathBuf>;
 
-    /// Why the suite is not run on a server that dbmatrix did not make and on which it
-    /// is this.
+    /// Why the suite must not run on an external server with this tenancy.
     fn refusal(&self, tenancy: Tenancy) -> Option<&'static str>;
 
-    /// Runs a job and reports its cases. Returns what is recorded where expectations
-    /// are written.
+    /// Runs a job and reports its cases. Returns what they record if expectations are
+    /// written.
     fn run_job(self: Box<Self>, run: JobRun) -> BoxFuture<'static, Vec<Answers>>;
 }
 
-/// A job on its way, and what it runs on.
+/// A running job and its resources.
 pub(super) struct JobRun<P = Servers> {
     pub(super) job: Job,
     pub(super) suite_run: SuiteRun,
     pub(super) facts: Arc<FlavourFacts>,
     pub(super) context: RunContext,
-    /// When the suite's time is over, and how long that is.
+    /// When the suite's time is over, and its time limit.
     pub(super) deadline: Option<(Instant, Duration)>,
-    /// The flavour's servers, or those of the suite alone.
+    /// The servers of the flavour, or of the suite alone.
     pub(super) servers: Arc<P>,
-    /// Where dbmatrix made the server; a server that somebody else keeps has none.
+    /// Present if dbmatrix made the server; external servers have none.
     pub(super) site: Option<Site>,
 }
 
@@ -69,7 +68,7 @@ pub(super) fn kind_of(suite: &SuiteSpec) -> Box<dyn Kind> {
     }
 }
 
-/// Why a whole suite is not run on a server that dbmatrix did not make.
+/// Why a whole suite must not run on a server that dbmatrix did not make.
 pub(super) fn refusal(suite: &SuiteSpec, tenancy: Tenancy) -> Option<String> {
     if tenancy == Tenancy::Owner {
         return None;

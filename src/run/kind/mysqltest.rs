@@ -23,10 +23,10 @@ use crate::run::retries::Retries;
 use crate::run::scheduler::{Job, Partitioning};
 use crate::session::Tenancy;
 
-/// How long a test may take unless its suite says otherwise.
+/// Default time limit of a test.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The name of the case that a suite is as long as its tests are not known.
+/// The name of the suite's single case while its tests are unknown.
 const WHOLE: &str = "main";
 
 /// A suite of the servers' own tests.
@@ -42,7 +42,7 @@ impl MysqltestKind {
 
 impl Kind for MysqltestKind {
     fn partitioning(&self) -> Partitioning {
-        // It has workers of its own.
+        // It has its own workers.
         Partitioning::Exclusive
     }
 
@@ -79,7 +79,7 @@ async fn run_suite(spec: &MysqltestSpec, run: &JobRun) {
     let Some(site) = &run.site else {
         return aborted("dbmatrix did not make the server".to_owned());
     };
-    // The suite works on copies; what is wrong with the server shows here already.
+    // The suite works on copies, but this already shows problems with the server.
     if let Err(reason) = run.servers.lease().await {
         return aborted(reason);
     }
@@ -128,7 +128,7 @@ impl Suite<'_> {
         ended.into_iter().collect()
     }
 
-    /// The container that drives the tests, made by whichever flavour comes first.
+    /// The container that drives the tests; the first flavour that needs it creates it.
     async fn test_driver(&self) -> Result<TestDriverContainer, BenchError> {
         let environment = &self.site.environment;
         let (program, image) = (self.spec.program, &self.spec.image);
@@ -138,8 +138,7 @@ impl Suite<'_> {
             .await
     }
 
-    /// Runs tests until there are none left. A server that a test has changed
-    /// is thrown away.
+    /// Runs tests until none are left. Discards a server that a test has changed.
     async fn work(
         &self,
         number: usize,
@@ -181,7 +180,7 @@ impl Suite<'_> {
             let (result, ready) = match tried.await {
                 Ok(tried) => tried,
                 Err(error) => {
-                    // What began ends, whatever becomes of the worker.
+                    // A started test is always finished, even if the worker fails.
                     self.finished(file(&test), CaseResult::aborted(error.to_string()));
                     return Err(error);
                 }
@@ -204,7 +203,7 @@ impl Suite<'_> {
             .is_some_and(|(over, _)| tokio::time::Instant::now() > over)
     }
 
-    /// Tests that the suite's time limit leaves out.
+    /// Reports the tests that the suite's time limit leaves out.
     fn tell_left(&self, left: usize) {
         if let (Some((_, limit)), 1..) = (self.run.deadline, left) {
             let limit = humantime::format_duration(limit);
@@ -214,8 +213,8 @@ impl Suite<'_> {
         }
     }
 
-    /// Runs a test, again where it fails and the suite asks for retries; each
-    /// time on a server that nothing has changed.
+    /// Runs a test and repeats it if it fails and the suite allows retries, each time on
+    /// an unchanged server.
     async fn tried<'a>(
         &self,
         test: &str,
@@ -241,7 +240,7 @@ impl Suite<'_> {
             };
             let mut result = match ended {
                 Ok(ended) => judged(test, ended, limit),
-                // The server of this worker is beyond help; the next is new.
+                // This worker's server cannot be repaired; the next one is new.
                 Err(error) => CaseResult::aborted(error.to_string()),
             };
             result.took = took;

@@ -1,4 +1,4 @@
-//! What `dbmatrix list` shows, as a table for people or as JSON for programs.
+//! The output of `dbmatrix list`, as a table or as JSON.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,18 +11,17 @@ use super::Sizes;
 use crate::cli::args::json as json_of;
 use crate::nest::{ContainerInfo, ContainerKind};
 
-/// The version of a row in JSON. 2 calls the type `ahead` of 1 `standby`, and the states
-/// `frozen` and `half-made` `paused` and `incomplete`.
+/// The version of a row in JSON. Version 2 renamed the type `ahead` of version 1 to
+/// `standby`, and the states `frozen` and `half-made` to `paused` and `incomplete`.
 const SCHEMA: u32 = 2;
 
-/// One container, as JSON has it. These names are a promise: more may come,
-/// none goes.
+/// One container in JSON. Its names are stable: new ones may be added, none is removed.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     /// [`SCHEMA`].
     schema: u32,
     nest: &'a str,
-    /// A flavour's own name; of all else that of the container.
+    /// A flavour's own name; otherwise the container's name.
     name: &'a str,
     container: &'a str,
     #[serde(rename = "type")]
@@ -105,7 +104,7 @@ const fn right(title: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
     }
 }
 
-/// Those that users of Incus and LXD know come first.
+/// Columns known to users of Incus and LXD come first.
 const COLUMNS: [Column; 11] = [
     left("NEST", |row| row.nest.to_owned()),
     left("NAME", |row| row.name.to_owned()),
@@ -115,7 +114,7 @@ const COLUMNS: [Column; 11] = [
     right("SNAPSHOTS", |row| row.snapshots.to_string()),
     left("SERVER", |row| row.server.unwrap_or_default().to_owned()),
     left("VERSION", |row| {
-        // Without who built it.
+        // Without the vendor.
         let version = row.version.unwrap_or_default();
         version.split(' ').next().unwrap_or_default().to_owned()
     }),
@@ -124,10 +123,10 @@ const COLUMNS: [Column; 11] = [
     right("DISK", |row| row.disk.map(size).unwrap_or_default()),
 ];
 
-/// What a terminal that is too narrow does without, the first one first.
+/// Columns that a narrow terminal omits, in this order.
 const DISPENSABLE: [&str; 5] = ["NEST", "SNAPSHOTS", "SERVER", "TYPE", "DISK"];
 
-/// A row a container, with as many columns as fit into `width`.
+/// One row per container, with as many columns as fit into `width`.
 pub(super) fn table(listed: &[ContainerInfo], sizes: &Sizes, width: usize) -> String {
     let now = SystemTime::now();
     let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
@@ -176,7 +175,7 @@ fn size(bytes: u64) -> String {
     ByteSize(bytes).display().iec().to_string()
 }
 
-/// The two greatest units of a time, such as `2h 5m`.
+/// The two largest units of a time, such as `2h 5m`.
 fn uptime(seconds: u64) -> String {
     let whole = humantime::format_duration(Duration::from_secs(seconds)).to_string();
     let words: Vec<&str> = whole.split(' ').take(2).collect();
