@@ -1,8 +1,8 @@
-//! Keys of what is kept between runs, as digests of named values.
+//! Keys of data kept between runs, as digests of named values.
 //!
 //! A key must not change because a type or a field is renamed, so each value is added
-//! by hand, under a name of its own. Whoever changes what a digest is made of raises
-//! its version: the key is then another one for all that exists.
+//! explicitly, under its own name. A change of a digest's inputs must increase its
+//! version, which changes the keys of all existing data.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -12,18 +12,18 @@ use sha2::{Digest as _, Sha256};
 /// Bytes of a finished digest.
 const LENGTH: usize = 8;
 
-/// Something that adds its values to a digest.
+/// A type that adds its values to a digest.
 pub trait Digestible {
-    /// Adds all values that make a difference.
+    /// Adds all relevant values.
     fn digest(&self, digest: &mut Digest);
 }
 
-/// A digest that is being made.
+/// A digest in progress.
 #[derive(Debug, Clone)]
 pub struct Digest(Sha256);
 
 impl Digest {
-    /// A digest of something, by its kind and the version of what goes into it.
+    /// A digest with its kind and the version of its inputs.
     pub fn new(kind: &str, version: u32) -> Self {
         let mut digest = Digest(Sha256::new());
         digest.number(kind, version.into());
@@ -40,7 +40,7 @@ impl Digest {
         self.add(b'b', name).bytes(value)
     }
 
-    /// Adds a file of this machine, by its path, length and time of change.
+    /// Adds a local file, by its path, length and modification time.
     pub fn file(&mut self, name: &str, path: &Path) -> &mut Self {
         self.text(name, &path.to_string_lossy());
         let Ok(found) = std::fs::metadata(path) else {
@@ -60,17 +60,17 @@ impl Digest {
         self.add(b'n', name).bytes(&value.to_le_bytes())
     }
 
-    /// Adds whether something holds.
+    /// Adds a boolean.
     pub fn flag(&mut self, name: &str, value: bool) -> &mut Self {
         self.number(name, value.into())
     }
 
-    /// Adds a text where there is one.
+    /// Adds an optional text.
     pub fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         self.texts(name, value)
     }
 
-    /// Adds texts in their order.
+    /// Adds texts in order.
     pub fn texts<T: AsRef<str>>(
         &mut self,
         name: &str,
@@ -100,7 +100,8 @@ impl Digest {
         self.bytes(name.as_bytes())
     }
 
-    /// Each value with its length: no two rows of values are the same bytes.
+    /// Adds each value with its length, so that different sequences of values have
+    /// different bytes.
     fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
@@ -108,7 +109,7 @@ impl Digest {
     }
 }
 
-/// The key that a plain text has.
+/// The key of a plain text.
 pub fn of_text(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }

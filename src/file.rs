@@ -1,7 +1,7 @@
-//! Files that people keep, replaced as a whole: who reads one finds what was
-//! there before or what is there now, never a half.
+//! Replaces users' files atomically: a reader finds the old or the new content, never a
+//! part.
 //!
-//! Knows nothing of what the files hold.
+//! Knows nothing of the files' content.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -11,28 +11,27 @@ use tempfile::Builder;
 
 use crate::platform::file::{make_with_mode, set_owner_of};
 
-/// What a new file may be used for, as far as the umask leaves it.
+/// Permissions of a new file, subject to the umask.
 const NEW: u32 = 0o666;
-/// Links that lead to a file, at most, as the kernel counts.
+/// Maximum number of links that are followed, as in the kernel.
 const LINKS: usize = 40;
 
-/// What came of replacing a file.
+/// The result of replacing a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {
-    /// There was none.
+    /// There was no file before.
     Created,
-    /// It has other contents now.
+    /// The content has changed.
     Changed,
-    /// It had these contents already and was not touched.
+    /// The content was already the same, and the file was not touched.
     Unchanged,
 }
 
-/// Gives a file new contents, all at once. Links are followed, and a file that
-/// is there keeps its permissions and, as far as we may give files away, its
-/// owner. What is no plain file, such as a device, is written to as it is.
+/// Replaces a file's content atomically. Follows links. An existing file keeps its
+/// permissions and, if this user may change it, its owner. Anything other than a plain
+/// file, such as a device, is written to directly.
 ///
-/// # Errors
-/// As of the system; the file is then what it was.
+/// # Errors As of the system; the file is then unchanged.
 pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
     let path = follow_links(path)?;
     let old = match fs::metadata(&path) {
@@ -57,7 +56,7 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
     let mut beside = builder.prefix(".dbmatrix-").tempfile_in(folder)?;
     beside.write_all(contents)?;
     if let Some(old) = &old {
-        // Who may not give files away owns the new one, as with any editor.
+        // A user who may not change owners owns the new file, as with any editor.
         if let Err(error) = set_owner_of(beside.as_file(), old) {
             tracing::debug!(%error, "the file's owner is now who wrote it");
         }
@@ -71,13 +70,13 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
     })
 }
 
-/// Where a path leads to, also where nothing is there yet.
+/// The target of a path, even if it does not exist yet.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         let target = match fs::read_link(&path) {
             Ok(target) => target,
-            // No link, or nothing at all.
+            // Not a link, or nothing.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -143,7 +142,7 @@ mod tests {
         let target = folder.path().join("there/a");
         let link = folder.path().join("link");
         symlink("there/a", &link).expect("a link");
-        // Nothing is there yet.
+        // The target does not exist yet.
         assert_eq!(replace(&link, "1"), Replaced::Created);
         assert_eq!(replace(&link, "2"), Replaced::Changed);
         assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());

@@ -1,11 +1,11 @@
 //! dbmatrix: does it hold on every version?
 //!
 //! The modules, top to bottom; each may use those below it, never those above
-//! (`tests/architecture.rs` checks it, `docs/architecture.md` shows it):
-//! `cli`, `app`, `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`,
-//! `mysqltest`, `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`,
-//! `catalogue`, `engine`, `privilege`, `session`, `read_only`, `outcome`, `sql_text`, `config`,
-//! `shard`, `file`, `digest`, `name_rule`, `version`, `platform`.
+//! (`tests/architecture.rs` checks it, `docs/architecture.md` shows it): `cli`, `app`,
+//! `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`, `mysqltest`,
+//! `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
+//! `privilege`, `session`, `read_only`, `outcome`, `sql_text`, `config`, `shard`, `file`,
+//! `digest`, `name_rule`, `version`, `platform`.
 
 mod app;
 pub mod catalogue;

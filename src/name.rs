@@ -1,33 +1,32 @@
-//! Names of all that dbmatrix makes: containers, bridges, sockets and locks.
+//! Names of everything that dbmatrix makes: containers, bridges, sockets and locks.
 //!
-//! Two different things never have one name. A name that people choose is a part of
-//! a made one in a form that tells where it ends: `--` stands between a flavour's
-//! container and what a copy of it is for, and a dot between a project and a nest;
-//! what people choose has neither. Where a name cannot be kept as it is, a hash of
-//! the whole stands in it.
+//! Different objects never have the same name. A made name contains a user's name in a
+//! form that shows where it ends: `--` separates a flavour's container from the purpose
+//! of a copy, and a dot separates a project from a nest; users' names contain neither. If
+//! a name cannot be used unchanged, it is replaced by a hash of the whole.
 
 use sha2::{Digest, Sha256};
 
-/// Letters that a flavour's name keeps beside a hash.
+/// Letters of a flavour's name that are kept beside a hash.
 const SHORT: usize = 20;
-/// Letters of a network interface on Linux.
+/// Maximum length of a network interface's name on Linux.
 const INTERFACE: usize = 15;
 
-/// What a copy of a flavour's child is for.
+/// The purpose of a copy of a flavour's child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copy {
-    /// The flavour's second container, which takes turns with the first.
+    /// The flavour's second container, which alternates with the first.
     Second,
-    /// A server of a suite's own, by the suite's number.
+    /// The separate server of a suite, by the suite's number.
     Suite(usize),
     /// A server for the servers' own tests, by the worker's number.
     Tests(usize),
-    /// To be packed into a file.
+    /// For packing into a file.
     Packed,
 }
 
-/// The container of a flavour: its name as that of a host. A hyphen between digits
-/// reads as a dot; where that does not give the name back, a hash tells names apart.
+/// The container of a flavour: its name as a host name. A hyphen between digits reads as
+/// a dot; if that is not reversible, a hash distinguishes the names.
 pub fn container(flavour: &str) -> String {
     let slug = flavour.replace('.', "-");
     if !slug.contains("--") && read_back(&slug) == flavour {
@@ -66,7 +65,7 @@ pub fn copy(container: &str, copy: Copy) -> String {
     }
 }
 
-/// The first container of a flavour, by the name of either.
+/// The first container of a flavour, from the name of either.
 pub fn first_of(container: &str) -> &str {
     container.strip_suffix("--twin").unwrap_or(container)
 }
@@ -81,12 +80,12 @@ pub fn tool(program: &str) -> String {
     format!("tool--{program}")
 }
 
-/// The container of a flavour that came in a file.
+/// The container of an imported flavour.
 pub fn imported(flavour: &str) -> String {
     format!("imported--{}", container(flavour))
 }
 
-/// The bridge of an engine project. One that is made of a hash ends in another digit.
+/// The bridge of an engine project. A name with a hash ends in another digit.
 pub fn bridge(project: &str) -> String {
     if project.len() < INTERFACE {
         return format!("{project}0");
@@ -95,8 +94,8 @@ pub fn bridge(project: &str) -> String {
     format!("{begins}-{}1", hash(project, 9))
 }
 
-/// The same as an earlier version named it, where that was another name: projects
-/// that begin alike shared one.
+/// The bridge's name in an earlier version, if that differs: projects with a common
+/// prefix shared one.
 pub fn former_bridge(project: &str) -> Option<String> {
     let begins: String = project.chars().take(INTERFACE - 1).collect();
     (project.len() >= INTERFACE).then(|| format!("{begins}0"))
@@ -115,29 +114,29 @@ fn both(project: &str, nest: &str) -> String {
     }
 }
 
-/// The lock of whoever is at work in a nest.
+/// The lock for using a nest.
 pub fn nest_lock(project: &str, nest: &str) -> String {
     format!("nest.{}", both(project, nest))
 }
 
-/// Whether a lock is of a project's nest, as far as its name tells: a long one is a
+/// Whether a lock may belong to a project's nest, according to its name: a long name is a
 /// hash.
 pub fn may_be_nest_lock_of(project: &str, lock: &str) -> bool {
     let of_nest = lock.strip_prefix("nest.");
     of_nest.is_some_and(|name| name.starts_with(&format!("{project}.")) || !name.contains('.'))
 }
 
-/// The same, by the name of the nest's socket without its ending.
+/// The same, from the name of the nest's socket without its extension.
 pub fn lock_of_socket(stem: &str) -> String {
     format!("nest.{stem}")
 }
 
-/// The lock of whoever changes what the nests of a project share.
+/// The lock for changing what the nests of a project share.
 pub fn project_lock(project: &str) -> String {
     format!("project.{project}")
 }
 
-/// The lock of whoever starts an engine.
+/// The lock for starting an engine.
 pub const ENGINE_LOCK: &str = "engine";
 
 fn hash(text: &str, letters: usize) -> String {

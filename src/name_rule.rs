@@ -1,17 +1,17 @@
-//! Which names are good, for all that is named: one rule a kind of thing.
+//! Rules for names: one per kind of object.
 
-/// What a name is made of.
+/// A rule for names.
 #[derive(Debug, Clone, Copy)]
 pub struct NameRule {
-    /// Letters at most.
+    /// Maximum length.
     longest: usize,
     letters: Letters,
-    /// What it may hold beside letters and digits.
+    /// Characters allowed in addition to letters and digits.
     marks: &'static str,
-    /// Whether it begins with a letter and ends with a letter or a digit, as names of
-    /// hosts do; else it begins with a letter or a digit.
+    /// Whether it begins with a letter and ends with a letter or a digit, like host
+    /// names; otherwise it begins with a letter or a digit.
     is_host: bool,
-    /// What is expected, for people.
+    /// A human-readable description of the rule.
     expected: &'static str,
 }
 
@@ -21,7 +21,7 @@ enum Letters {
     Lower,
 }
 
-/// An engine project: its bridge and its pool have its name too.
+/// An engine project, whose bridge and pool have its name too.
 pub const PROJECT: NameRule = NameRule {
     longest: 40,
     letters: Letters::Lower,
@@ -30,7 +30,7 @@ pub const PROJECT: NameRule = NameRule {
     expected: "at most 40 lower-case letters, digits and hyphens, a letter first",
 };
 
-/// A container: the name of a host.
+/// A container: a host name.
 pub const CONTAINER: NameRule = NameRule {
     longest: 63,
     letters: Letters::Any,
@@ -39,7 +39,7 @@ pub const CONTAINER: NameRule = NameRule {
     expected: "at most 63 letters, digits and hyphens, a letter first",
 };
 
-/// A nest: a container, of which copies have its name with a few letters more.
+/// A nest: a container, whose copies have its name with a short suffix.
 pub const NEST: NameRule = NameRule {
     longest: 45,
     letters: Letters::Any,
@@ -48,7 +48,7 @@ pub const NEST: NameRule = NameRule {
     expected: "a name of at most 45 letters, digits and hyphens that begins with a letter",
 };
 
-/// A flavour or a suite: as a nest, and with dots, as versions have.
+/// A flavour or a suite: like a nest, but with dots, as in versions.
 pub const FLAVOUR: NameRule = NameRule {
     longest: 45,
     letters: Letters::Any,
@@ -76,10 +76,9 @@ pub const DATABASE: NameRule = NameRule {
 };
 
 impl NameRule {
-    /// Whether a name keeps the rule.
+    /// Checks a name against the rule.
     ///
-    /// # Errors
-    /// Says what is expected and what was found.
+    /// # Errors Describes what is expected and what was found.
     pub fn check(&self, name: &str) -> Result<(), String> {
         match self.allows(name) {
             true => Ok(()),

@@ -1,7 +1,7 @@
-//! What a server answered to a statement, as data.
+//! A server's answer to a statement, as data.
 //!
-//! A refusal is an outcome like any other. Values are the bytes that the text
-//! protocol carried. Knows no expectation and no connection.
+//! An error is an outcome like any other. Values are the bytes of the text protocol.
+//! Knows no expectation and no connection.
 
 use std::fmt;
 
@@ -14,28 +14,28 @@ use crate::sql_text::escape_bytes;
 pub struct Column {
     /// Its name or alias.
     pub name: String,
-    /// Its type as the protocol names it, such as `LONGLONG UNSIGNED`.
+    /// Its type in the protocol, such as `LONGLONG UNSIGNED`.
     pub kind: String,
 }
 
 /// A value of a row; `None` is NULL.
 pub type Value<'a> = Option<&'a [u8]>;
 
-/// Values of many rows in one piece: a result of a million rows takes little
-/// more than its bytes.
+/// Values of many rows in one buffer: a result of a million rows takes little more than
+/// its bytes.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Rows {
     width: usize,
     bytes: Vec<u8>,
-    /// Where each value ends in `bytes`; [`NULL`] marks one that is none.
+    /// The end of each value in `bytes`; [`NULL`] marks a missing one.
     ends: Vec<usize>,
 }
 
-/// Set in the end of a value that is NULL; no memory has so many bytes.
+/// Flag in the end of a NULL value; no memory is large enough to need this bit.
 const NULL: usize = 1 << (usize::BITS - 1);
 
 impl Rows {
-    /// No rows yet, of so many columns.
+    /// No rows yet, with this many columns.
     pub fn new(width: usize) -> Self {
         Rows {
             width,
@@ -55,7 +55,7 @@ impl Rows {
         self.ends.len() / self.width.max(1)
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -106,7 +106,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Its values, a column each.
+    /// Its values, one per column.
     pub fn iter(self) -> impl Iterator<Item = Value<'a>> {
         (self.first..self.first + self.rows.width).map(|at| self.rows.value(at))
     }
@@ -142,12 +142,12 @@ pub struct SqlError {
     pub code: u16,
     /// SQLSTATE, five characters.
     pub state: String,
-    /// The server's own words.
+    /// The server's message.
     pub message: String,
 }
 
 impl fmt::Display for SqlError {
-    /// As the classic client writes it.
+    /// In the classic client's format.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ERROR {} ({}): {}", self.code, self.state, self.message)
     }
@@ -160,7 +160,7 @@ pub struct Warning {
     pub level: String,
     /// Its number, such as 1265.
     pub code: u16,
-    /// The server's own words.
+    /// The server's message.
     pub message: String,
 }
 
@@ -170,26 +170,26 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What came of one statement.
+/// The outcome of one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// A result set.
     Rows(RowSet),
-    /// Done, without a result set.
+    /// Success without a result set.
     Completed {
         /// Number of affected rows.
         affected: u64,
         /// Number of warnings.
         warnings: u16,
     },
-    /// The server refused it.
+    /// The server rejected it.
     Refused(SqlError),
-    /// Several results, as `CALL` has them.
+    /// Several results, as from `CALL`.
     MultiResult(Vec<Outcome>),
 }
 
 impl Outcome {
-    /// The refusal, where the statement, or a later part of it, was refused.
+    /// The error, if the statement or a later part of it was rejected.
     pub fn refusal(&self) -> Option<&SqlError> {
         match self {
             Outcome::Refused(refusal) => Some(refusal),
@@ -207,7 +207,7 @@ impl Outcome {
         }
     }
 
-    /// As [`Outcome::rows`], to be changed.
+    /// Like [`Outcome::rows`], but mutable.
     pub fn rows_mut(&mut self) -> Option<&mut RowSet> {
         match self {
             Outcome::Rows(rows) => Some(rows),
@@ -227,7 +227,7 @@ impl Outcome {
         }
     }
 
-    /// Number of affected rows; 0 where nothing was changed.
+    /// Number of affected rows; 0 if nothing was changed.
     pub fn affected(&self) -> u64 {
         match self {
             Outcome::Completed { affected, .. } => *affected,

@@ -1,4 +1,4 @@
-//! What is to be run: the matrix, narrowed by what was chosen. Pure.
+//! What to run: the matrix, reduced to the user's selection. Pure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use crate::config::hint;
 use crate::matrix::{Flavour, Matrix, SuiteSpec};
 use crate::shard::Shard;
 
-/// What was chosen on the command line; all where nothing was.
+/// The selection on the command line; by default everything.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Names or patterns of flavours.
     pub flavours: Vec<String>,
     /// Names or patterns of suites.
     pub suites: Vec<String>,
-    /// A part of all files, with how long each took in an earlier run.
+    /// A shard of all files, with the duration of each in an earlier run.
     pub shard: Option<(Shard, Times)>,
 }
 
-/// How long the parts of suites took, by suite and name.
+/// Durations of the parts of suites, by suite and name.
 pub type Times = HashMap<(String, String), Duration>;
 
 /// One suite on one flavour.
@@ -34,16 +34,16 @@ pub struct SuiteRun {
     pub suite: Arc<SuiteSpec>,
 }
 
-/// What is to be run.
+/// What to run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The chosen flavours, in the order of the matrix.
+    /// The selected flavours, in the order of the matrix.
     pub flavours: Vec<Flavour>,
-    /// Their suites, suites in the order of the matrix.
+    /// Their suites, in the order of the matrix.
     pub suite_runs: Vec<SuiteRun>,
 }
 
-/// A choice that chooses nothing.
+/// A selection that matches nothing.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("no {kind} `{name}` in the matrix; {hint}")]
 pub struct UnknownChoice {
@@ -53,18 +53,16 @@ pub struct UnknownChoice {
 }
 
 impl Plan {
-    /// Whether dbmatrix makes the server of a chosen flavour, so that there has to
-    /// be an engine.
+    /// Whether dbmatrix makes the server of a selected flavour, which requires an engine.
     pub fn has_managed(&self) -> bool {
         self.flavours
             .iter()
             .any(|flavour| flavour.managed().is_some())
     }
 
-    /// Narrows a matrix to what was chosen.
+    /// Reduces a matrix to the selection.
     ///
-    /// # Errors
-    /// [`UnknownChoice`] for the first choice that fits nothing.
+    /// # Errors [`UnknownChoice`] for the first selection that matches nothing.
     pub fn new(matrix: &Matrix, selection: &Selection) -> Result<Self, UnknownChoice> {
         let names: Vec<&str> = matrix
             .flavours
@@ -117,14 +115,14 @@ impl Plan {
     }
 }
 
-/// The part of the suites that falls to one shard.
+/// The part of the suites that belongs to one shard.
 fn sharded<'a>(
     suites: impl Iterator<Item = &'a SuiteSpec>,
     shard: Shard,
     times: &Times,
 ) -> Vec<SuiteSpec> {
     let suites: Vec<&SuiteSpec> = suites.collect();
-    // No name of a suite or a file holds a NUL.
+    // Names of suites and files contain no NUL.
     let key = |suite: &str, part: &str| format!("{suite}\0{part}");
     let mut keys = Vec::new();
     for suite in &suites {

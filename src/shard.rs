@@ -1,4 +1,4 @@
-//! A run in parts on several machines: which files are whose. Pure.
+//! Divides a run into shards for several machines. Pure.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-/// One of several parts of a run, such as `2/3`.
+/// A shard of a run, such as `2/3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     /// From 1.
@@ -38,22 +38,22 @@ impl fmt::Display for Shard {
 }
 
 impl Shard {
-    /// Which part it is, from 1.
+    /// Its number, from 1.
     pub fn index(self) -> usize {
         self.index
     }
 
-    /// How many parts there are.
+    /// The number of shards.
     pub fn count(self) -> usize {
         self.count
     }
 
-    /// Names of this part, in their order.
+    /// The names in this shard, in order.
     ///
-    /// Without times a name's part is given by the name alone, so that a new
-    /// one moves no other. With the `times` of an earlier run the parts take
-    /// about equally long: each name, the longest first, goes to the part that
-    /// has the least so far. A name without a time counts as a usual one.
+    /// Without times, the name alone decides its shard, so that a new name moves no
+    /// other. With the `times` of an earlier run, the shards take about equally long:
+    /// each name, the longest first, goes to the shard with the least total so far. A
+    /// name without a time counts as average.
     pub fn choose<'n>(self, names: &[&'n str], times: &HashMap<String, Duration>) -> Vec<&'n str> {
         if times.is_empty() {
             let here = names.iter().filter(|name| self.holds(name));

@@ -1,27 +1,27 @@
-//! A statement as bytes, and bytes as text that can be turned back.
+//! Statements as bytes, and bytes as reversible text.
 //!
-//! What a server is sent is bytes, whatever the file holds. Reports, events and
-//! stored expectations are text: there a byte that is not UTF-8 is written
-//! `\xHH`, and a backslash that would read as such an escape is written `\x5C`.
-//! Everything else stands as it is.
+//! dbmatrix sends bytes to a server, whatever the file contains. Reports, events and
+//! stored expectations are text: there a byte of invalid UTF-8 is written `\xHH`, and a
+//! backslash that would read as such an escape is written `\x5C`. Everything else stays
+//! unchanged.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-/// One statement: the bytes that a server is sent, and what people see of them.
+/// One statement: the bytes to send, and its displayed form.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Sql {
     bytes: Vec<u8>,
-    /// Which of the bytes are the statement itself, without comments around it.
+    /// The range of the statement itself, without surrounding comments.
     shown: Range<usize>,
-    /// What is shown where it is no part of what is sent.
+    /// The displayed form, if it is not part of the bytes.
     written: Option<Box<[u8]>>,
 }
 
 impl Sql {
-    /// A statement that stands at `shown` among comments. The reader of the file
-    /// has put a blank at each place in `padding`, which is sent and not shown.
+    /// A statement at `shown` among comments. The file's reader inserted a blank at each
+    /// position in `padding`, which is sent and not displayed.
     pub fn within_comments(bytes: Vec<u8>, shown: Range<usize>, padding: &[usize]) -> Self {
         let end = shown.end.min(bytes.len());
         let start = shown.start.min(end);
@@ -39,7 +39,7 @@ impl Sql {
         }
     }
 
-    /// A statement that stands for what is `written` in a file.
+    /// A statement that replaces the text `written` in a file.
     pub fn in_place_of(bytes: Vec<u8>, written: &[u8]) -> Self {
         Sql {
             written: Some(written.into()),
@@ -47,13 +47,13 @@ impl Sql {
         }
     }
 
-    /// What a server is sent.
+    /// The bytes to send.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The statement without the comments around it, in the text form. This is
-    /// what people see and what files store.
+    /// The statement without surrounding comments, in the text form, for display and
+    /// storage.
     pub fn text(&self) -> Cow<'_, str> {
         match &self.written {
             Some(written) => escape_bytes(written),
@@ -96,7 +96,7 @@ impl fmt::Debug for Sql {
     }
 }
 
-/// Writes bytes as text: what is not UTF-8 as `\xHH`.
+/// Writes bytes as text, with invalid UTF-8 as `\xHH`.
 pub fn escape_bytes(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && !text.contains("\\x")
@@ -113,7 +113,7 @@ pub fn escape_bytes(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Turns text of [`escape_bytes`] back into the bytes.
+/// Converts text of [`escape_bytes`] back to the bytes.
 pub fn unescape_bytes(text: &str) -> Cow<'_, [u8]> {
     if !text.contains("\\x") {
         return Cow::Borrowed(text.as_bytes());
@@ -158,8 +158,8 @@ fn push_escape(byte: u8, text: &mut String) {
     text.push(char::from(DIGITS[usize::from(byte & 15)]));
 }
 
-/// The byte that an escape at the head of a text stands for. Only those that
-/// [`escape_bytes`] writes are escapes: `\x80` to `\xFF`, and `\x5C`.
+/// The byte for an escape at the start of a text. Only those that [`escape_bytes`] writes
+/// are escapes: `\x80` to `\xFF`, and `\x5C`.
 fn read_escape(text: &[u8]) -> Option<u8> {
     let [b'\\', b'x', high, low, ..] = text else {
         return None;

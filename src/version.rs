@@ -1,8 +1,8 @@
 //! Server families, versions and version ranges.
 //!
-//! Owns how a version is written, ordered and matched. Knows no catalogue and
-//! no connection. MySQL's calendar versions need no special case: `26.7` is
-//! simply greater than `9.7`.
+//! Owns how versions are written, ordered and matched. Knows no catalogue and no
+//! connection. MySQL's calendar versions need no special case: `26.7` is simply greater
+//! than `9.7`.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,16 +22,16 @@ pub enum Family {
     Percona,
     /// Amazon Aurora; numbered after the MySQL it is compatible with.
     Aurora,
-    /// TiDB; numbered by itself.
+    /// TiDB; has its own version numbers.
     Tidb,
     /// Vitess, and PlanetScale; numbered after the MySQL it is compatible with.
     Vitess,
-    /// Another server that speaks the protocol and says that it is none of these.
+    /// Another server with the same protocol that identifies itself as none of these.
     Other,
 }
 
 impl Family {
-    /// Every family, in the order in which they are listed to people.
+    /// Every family, in display order.
     pub const ALL: [Family; 7] = [
         Family::Mysql,
         Family::Mariadb,
@@ -60,7 +60,7 @@ impl Family {
         }
     }
 
-    /// The name that the vendor writes.
+    /// The vendor's spelling.
     pub fn title(self) -> &'static str {
         match self {
             Family::Mysql => "MySQL",
@@ -73,9 +73,9 @@ impl Family {
         }
     }
 
-    /// Whether a condition that names `self` speaks of a server of family
-    /// `other`. `mysql` includes Percona Server and Aurora, which are built from
-    /// MySQL and have its version numbers; all others mean only themselves.
+    /// Whether a condition on `self` applies to a server of family `other`. `mysql`
+    /// includes Percona Server and Aurora, which are built from MySQL and have its
+    /// version numbers; all others mean only themselves.
     pub fn covers(self, other: Family) -> bool {
         let is_mysql = matches!(other, Family::Percona | Family::Aurora);
         self == other || (self == Family::Mysql && is_mysql)
@@ -106,16 +106,16 @@ impl<'de> Deserialize<'de> for Family {
     }
 }
 
-/// Why a family or a version could not be read.
+/// Why a family or a version could not be parsed.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum VersionError {
-    /// The word names no family.
+    /// The word is not a family.
     #[error(
         "expected a family, one of `mysql`, `mariadb`, `percona`, `aurora`, `tidb`, `vitess`, \
          `other`; found `{0}`"
     )]
     Family(String),
-    /// The word names no family of which dbmatrix makes servers.
+    /// The word is not a family of which dbmatrix makes servers.
     #[error("expected a family, one of `mysql`, `mariadb`, `percona`; found `{0}`")]
     NotInstallable(String),
     /// The text is not a dotted number.
@@ -123,8 +123,8 @@ pub enum VersionError {
     Version(String),
 }
 
-/// A dotted version of one to three numbers, as far as it was written:
-/// `9`, `9.7` or `9.7.4`. Missing numbers order as zero.
+/// A dotted version with one to three numbers, as written: `9`, `9.7` or `9.7.4`. Missing
+/// numbers order as zero.
 #[derive(Debug, Clone, Copy)]
 pub struct Version {
     parts: [u32; 3],
@@ -140,7 +140,7 @@ impl Version {
         }
     }
 
-    /// The numbers at the head of a text, three at most; 0.0 where there is none.
+    /// Up to three numbers at the start of a text; 0.0 if there are none.
     fn at_the_head_of(text: &str) -> Self {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
         let head = &text[..end.unwrap_or(text.len())];
@@ -154,8 +154,8 @@ impl Version {
         self.len == 3
     }
 
-    /// Whether `other` begins with all the numbers that `self` has:
-    /// `9.7` is a prefix of `9.7.4` and not of `9.70`.
+    /// Whether `other` begins with all the numbers of `self`: `9.7` is a prefix of
+    /// `9.7.4` and not of `9.70`.
     pub fn is_prefix_of(self, other: Version) -> bool {
         self.len <= other.len
             && self.parts[..usize::from(self.len)] == other.parts[..usize::from(self.len)]
@@ -223,14 +223,14 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// What a running server says of itself.
+/// The identity that a running server reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The family, as read from `@@version` and `@@version_comment`.
     pub family: Family,
-    /// The three numbers at the head of `@@version`.
+    /// The three numbers at the start of `@@version`.
     pub version: Version,
-    /// `@@version` whole, such as `10.11.18-MariaDB-0+deb12u1`.
+    /// The complete `@@version`, such as `10.11.18-MariaDB-0+deb12u1`.
     pub full: String,
     /// `@@version_comment`, such as `MySQL Community Server - GPL`.
     pub comment: String,
@@ -239,11 +239,10 @@ pub struct Identity {
 impl Identity {
     /// Reads `@@version` and `@@version_comment`.
     ///
-    /// MariaDB names itself in the version (and, towards old replicas, puts
-    /// `5.5.5-` before it); Percona Server only in the comment.
+    /// MariaDB names itself in the version (and, towards old replicas, prefixes it with
+    /// `5.5.5-`); Percona Server names itself only in the comment.
     ///
-    /// # Errors
-    /// [`VersionError::Version`] where the text does not begin with a version.
+    /// # Errors [`VersionError::Version`] if the text does not begin with a version.
     pub fn read(full: &str, comment: &str) -> Result<Self, VersionError> {
         let named = full.to_ascii_lowercase();
         let remark = comment.to_ascii_lowercase();
@@ -269,11 +268,11 @@ impl Identity {
         })
     }
 
-    /// Reads what a server says that nobody here has made: whatever it is, it has
-    /// a family and a version, as far as there is a number (else 0.0). `aurora`
-    /// is `@@aurora_version`, which only Aurora has.
+    /// Reads the report of an external server: it always yields a family, and a version
+    /// if there is a number (else 0.0). `aurora` is `@@aurora_version`, which only Aurora
+    /// has.
     ///
-    /// TiDB says `8.0.11-TiDB-v7.5.1` and is numbered by the latter, Vitess says
+    /// TiDB reports `8.0.11-TiDB-v7.5.1` and its version is the latter; Vitess reports
     /// `8.0.30-Vitess`.
     pub fn of_external(full: &str, comment: &str, aurora: Option<&str>) -> Self {
         let both = format!("{full} {comment}").to_ascii_lowercase();
@@ -308,7 +307,7 @@ impl Identity {
     }
 }
 
-/// Servers that speak the protocol and are no MySQL, by a word of what they say.
+/// Servers with the same protocol that are not MySQL, by a word in their report.
 const OTHERS: [&str; 8] = [
     "singlestore",
     "memsql",

@@ -1,7 +1,7 @@
-//! `family:version` to a recipe, as data.
+//! Maps `family:version` to a recipe, as data.
 //!
-//! The servers that dbmatrix knows how to get, from where, stand in
-//! `servers.toml` beside this file. Knows no matrix and no container.
+//! `servers.toml` beside this file lists the servers that dbmatrix can install, and their
+//! sources. Knows no matrix and no container.
 
 mod recipe;
 
@@ -25,18 +25,18 @@ pub struct Server {
     pub family: Family,
     /// Its release series.
     pub version: Version,
-    /// Other words for it, such as `lts`.
+    /// Alternative words for the version, such as `lts`.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// Year and month in which its vendor's support ends, where it is known.
+    /// Year and month in which its vendor's support ends, if known.
     #[serde(default)]
     pub end_of_life: Option<String>,
-    /// Where it is available, the preferred one first.
+    /// Its sources, the preferred one first.
     pub source: Vec<Recipe>,
 }
 
 impl Server {
-    /// As it is named in a matrix.
+    /// Its name in a matrix.
     pub fn name(&self) -> String {
         format!("{}:{}", self.family, self.version)
     }
@@ -57,35 +57,35 @@ pub fn servers() -> &'static [Server] {
     &READ
 }
 
-/// A name that is no server's.
+/// A name without a server.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum UnknownServer {
-    /// It has no colon.
+    /// It contains no colon.
     #[error("expected `family:version`, such as `mysql:9.7`; found `{0}`")]
     Form(String),
-    /// Its family is none.
+    /// Its family is unknown.
     #[error("{source}{near}")]
     Family {
-        /// Which families there are.
+        /// The known families.
         source: VersionError,
-        /// Which name may be meant.
+        /// A similar name.
         near: String,
     },
-    /// Its version cannot be read.
+    /// Its version is invalid.
     #[error(transparent)]
     Version(#[from] VersionError),
-    /// The catalogue has no such word for a version.
+    /// The catalogue does not know this word for a version.
     #[error("the catalogue has no `{name}`; {hint}")]
     Alias {
         /// The name.
         name: String,
-        /// Which one may be meant, and what there is of that family.
+        /// A similar name, and the available ones of that family.
         hint: String,
     },
 }
 
-/// What a matrix asks for: a server of the catalogue, or one of which at least
-/// family and version are known.
+/// The server that a matrix requests: one of the catalogue, or one with at least a known
+/// family and version.
 #[derive(Debug, Clone)]
 pub struct ServerRequest {
     /// Its family.
@@ -96,7 +96,7 @@ pub struct ServerRequest {
     pub server: Option<&'static Server>,
 }
 
-/// Reads `family:version` or `family:alias`.
+/// Parses `family:version` or `family:alias`.
 ///
 /// # Errors
 /// [`UnknownServer`].
@@ -144,8 +144,8 @@ pub fn find(name: &str) -> Result<ServerRequest, UnknownServer> {
     })
 }
 
-/// What the catalogue has of one family, and which of it may be meant by `name`,
-/// for a message.
+/// The catalogue's servers of one family, and the one most similar to `name`, for a
+/// message.
 pub fn known(family: Family, name: &str) -> String {
     let of_family = servers().iter().filter(|server| server.family == family);
     let names: Vec<String> = of_family.flat_map(names).collect();

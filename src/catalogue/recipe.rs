@@ -1,4 +1,4 @@
-//! How one server is had from one source.
+//! How to install one server from one source.
 
 use serde::Deserialize;
 
@@ -28,7 +28,7 @@ impl SourceKind {
     }
 }
 
-/// All that is needed to install a server from Debian packages.
+/// What is needed to install a server from Debian packages.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recipe {
@@ -45,7 +45,7 @@ pub struct Recipe {
     /// The repository, for a vendor's packages.
     #[serde(default)]
     pub repository: Option<RepositoryRecipe>,
-    /// Answers to debconf's questions.
+    /// Preset answers for debconf.
     #[serde(default)]
     pub debconf: Vec<String>,
 }
@@ -54,7 +54,7 @@ pub struct Recipe {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RepositoryRecipe {
-    /// Its addresses: some vendors' packages need those of a second archive.
+    /// Its addresses: some vendors' packages need a second archive.
     pub urls: Vec<String>,
     /// Its suite.
     pub suite: String,
@@ -62,7 +62,7 @@ pub struct RepositoryRecipe {
     pub components: Vec<String>,
     /// Address of its signing key.
     pub key: String,
-    /// Full fingerprints of the keys that the key file may hold.
+    /// Full fingerprints of the keys that the key file may contain.
     #[serde(default)]
     pub fingerprints: Vec<String>,
 }

@@ -1,43 +1,43 @@
-//! Answers of several flavours to the same step: who agrees with whom.
+//! Answers of several flavours to the same step, grouped by agreement.
 
 use super::kind::Kinds;
 use super::normalized::NormalizedResult;
 use super::rules::Tolerance;
 
-/// How answers to one step are to be told apart.
+/// How to compare the answers to one step.
 #[derive(Debug, Clone, Copy)]
 pub struct CompareOptions {
-    /// Kinds that make a difference here.
+    /// Kinds that are significant here.
     pub counted: Kinds,
-    /// Of numbers.
+    /// For numbers.
     pub tolerance: Tolerance,
     /// Whether the statement asks for an order.
     pub ordered: bool,
-    /// The answer to which the others are compared, by its place among them;
-    /// else that of the largest group.
+    /// The answer to which the others are compared, by its index; otherwise that of the
+    /// largest group.
     pub baseline: Option<usize>,
 }
 
 /// Answers that are not all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grouping {
-    /// Whether a counted kind is among the differences. Where one is, answers
-    /// that differ in nothing that counts stand in one group.
+    /// Whether a significant kind is among the differences. If so, answers that differ
+    /// only insignificantly are in one group.
     pub counted: bool,
-    /// The groups; the one to which the others are compared first.
+    /// The groups; the first is the one to which the others are compared.
     pub groups: Vec<Agreement>,
 }
 
-/// Answers that are the same.
+/// Answers that agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
-    /// Their places, in order.
+    /// Their indexes, in order.
     pub members: Vec<usize>,
     /// How they differ from the first group's.
     pub kinds: Kinds,
 }
 
-/// Groups answers; `None` where all are the same.
+/// Groups answers; `None` if all are the same.
 pub fn split(answers: &[&NormalizedResult], options: CompareOptions) -> Option<Grouping> {
     let first = answers.first()?;
     if answers.iter().all(|answer| answer == first) {
@@ -51,12 +51,12 @@ pub fn split(answers: &[&NormalizedResult], options: CompareOptions) -> Option<G
     (all.len() > 1).then(|| finished(answers, options, all, false))
 }
 
-/// In what two answers differ.
+/// The kinds of difference between two answers.
 pub fn difference(a: &NormalizedResult, b: &NormalizedResult, options: CompareOptions) -> Kinds {
     a.kinds(b, options.tolerance, options.ordered)
 }
 
-/// An answer joins the first group with whose first member it agrees.
+/// An answer joins the first group whose first member it agrees with.
 fn group(
     answers: &[&NormalizedResult],
     options: CompareOptions,
@@ -83,7 +83,7 @@ fn finished(
     counted: bool,
 ) -> Grouping {
     let mut groups = groups;
-    // The sort is stable: of two equally large groups the earlier one leads.
+    // The sort is stable: the earlier of two equally large groups leads.
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
     if let Some(baseline) = options.baseline {
         groups.sort_by_key(|group| !group.contains(&baseline));

@@ -12,7 +12,7 @@ use crate::sql_text::unescape_bytes;
 pub enum ErrorPattern {
     /// Any.
     Any,
-    /// One by what stands behind `error`.
+    /// One that matches the text after `error`.
     Text(ErrorText),
     /// One with this message.
     Exact(String),
@@ -21,7 +21,7 @@ pub enum ErrorPattern {
 }
 
 impl ErrorPattern {
-    /// Reads what stands behind `error`; nothing is any error.
+    /// Reads the text after `error`; an empty text accepts any error.
     pub fn read(text: &str) -> Self {
         let text = text.trim();
         let state = text
@@ -52,7 +52,7 @@ impl ErrorPattern {
         }
     }
 
-    /// What is expected, for people.
+    /// A description of the expected error.
     pub fn describe(&self) -> String {
         match self {
             ErrorPattern::Any => "an error".to_owned(),
@@ -63,17 +63,17 @@ impl ErrorPattern {
     }
 }
 
-/// A text to find in an error as the classic client shows it
-/// (`ERROR 1146 (42S02): …`): as it is, or as a regular expression.
+/// A text to find in an error as the classic client shows it (`ERROR 1146 (42S02): …`):
+/// literally, or as a regular expression.
 #[derive(Debug, Clone)]
 pub struct ErrorText {
     text: String,
-    /// The text with each run of white space as one space, and without the
-    /// line that the client adds in batch mode.
+    /// The text with white space collapsed, and without the line number that the client
+    /// adds in batch mode.
     literal: String,
-    /// A number alone is that of the error, or a word of the message.
+    /// A number alone is an error number, or a word of the message.
     number: Option<u16>,
-    /// `None` where the text is no regular expression.
+    /// `None` if the text is not a valid regular expression.
     regex: Option<Regex>,
 }
 
@@ -105,8 +105,8 @@ impl ErrorText {
     }
 }
 
-/// Without what the client says in batch mode of the place in its input:
-/// `ERROR 1064 (42000) at line 3: …`.
+/// Removes the place in the input, which the client adds in batch mode: `ERROR 1064
+/// (42000) at line 3: …`.
 fn without_place(text: &str) -> String {
     static PLACE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^\s*(ERROR \d+ \([0-9A-Z]{5}\)) at line \d+(?: in file: '[^']*')?:")
@@ -119,7 +119,7 @@ fn one_spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Without blanks at the ends of lines, which no reader of a file sees.
+/// Removes blanks at the ends of lines, which readers of a file cannot see.
 fn without_line_ends(text: &str) -> String {
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     lines.join("\n")

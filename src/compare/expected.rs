@@ -1,4 +1,4 @@
-//! What a file expects, and whether an outcome is that.
+//! The expectations of a file, and whether an outcome meets them.
 
 use super::error_pattern::ErrorPattern;
 use super::formatted::{FormattedRows, Letter, SortMode, is_in_ascii};
@@ -6,49 +6,49 @@ use super::kind::Kind;
 use super::rules::Tolerance;
 use crate::outcome::{Outcome, RowSet};
 
-/// Stands in expected lines for any text.
+/// Matches any text in expected lines.
 const IGNORE: &str = "<slt:ignore>";
 
-/// How the lines under `----` are to be read.
+/// How to read the lines under `----`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineMode {
-    /// By what the number of lines fits: values first, then rows.
+    /// By the number of lines: as values first, then as rows.
     #[default]
     Either,
-    /// A value a line, to the letter.
+    /// A value per line, compared exactly.
     Values,
-    /// A row a line; runs of white space count as one.
+    /// A row per line; white space is collapsed.
     Rows,
 }
 
-/// Rows that a `query` record expects.
+/// The rows that a `query` record expects.
 #[derive(Debug, Clone)]
 pub struct ExpectedRows {
-    /// One letter a column.
+    /// One letter per column.
     pub letters: Vec<Letter>,
     /// The order of comparison.
     pub sort: SortMode,
-    /// How `lines` are to be read.
+    /// How to read `lines`.
     pub mode: LineMode,
-    /// The names of the columns, where the file has them above the rows.
+    /// The names of the columns, if the file has them above the rows.
     pub names: Option<String>,
     /// The lines under `----`.
     pub lines: Vec<String>,
 }
 
-/// An outcome that is not the expected one; both as text of one or more lines.
+/// An outcome that does not match its expectation; both as text of one or more lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// In what they differ.
+    /// The kind of difference.
     pub kind: Kind,
-    /// What the file says.
+    /// The expectation.
     pub expected: String,
-    /// What the server said.
+    /// The server's result.
     pub found: String,
 }
 
-/// Compares rows, which were `found` as they are written, and the names of their
-/// columns where the file has some.
+/// Compares rows, which were `found` in written form, and the names of their columns if
+/// the file has them.
 ///
 /// # Errors
 /// [`Mismatch`] with both sides in the form of the file.
@@ -67,8 +67,8 @@ pub fn check_rows(
         });
     }
     let mut checked = check_lines(expected, found, tolerance);
-    // What a letter makes of text is the classic runner's; files for others have
-    // the text itself. It tells more where neither is expected.
+    // The classic runner converts text in a numeric column; files for other runners
+    // contain the text itself. That is the better message if neither is expected.
     if let (Err(_), Some(with_text)) = (&checked, found.with_text()) {
         checked = check_lines(expected, with_text, tolerance);
     }
@@ -120,9 +120,8 @@ fn check_lines(
     }
 }
 
-/// Finds what stands between the marks, in order. As in the `sqllogictest`
-/// crate, the marks may stand for several lines, and nothing says that the first
-/// piece is the beginning or the last one the end.
+/// Finds the pieces between the marks, in order. As in the `sqllogictest` crate, a mark
+/// may match several lines, and the first and the last piece are not anchored.
 fn check_fragments(expected: &ExpectedRows, found: &FormattedRows) -> Result<(), Mismatch> {
     let pattern = expected.lines.join("\n");
     let holds = |text: &str| {
@@ -154,7 +153,7 @@ fn same_value(expected: &str, found: &str, tolerance: Tolerance) -> bool {
     tolerance.same(expected, found) || is_in_ascii(expected, found)
 }
 
-/// Whether two lines are the same where runs of white space count as one.
+/// Whether two lines are the same after white space is collapsed.
 fn same_words(a: &str, b: &str, tolerance: Tolerance) -> bool {
     let (mut a, mut b) = (a.split_whitespace(), b.split_whitespace());
     loop {
@@ -200,8 +199,7 @@ fn mismatch(expected: &[String], found: &[impl AsRef<str>]) -> Mismatch {
 
 /// Checks that the outcome is an error that the pattern accepts.
 ///
-/// # Errors
-/// [`Mismatch`] where it is none, or another one.
+/// # Errors [`Mismatch`] if it is not an error, or another one.
 pub fn check_error(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Mismatch> {
     let expected = pattern.describe();
     let Some(refusal) = outcome.refusal() else {

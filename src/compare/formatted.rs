@@ -5,16 +5,16 @@ use md5::{Digest, Md5};
 use crate::outcome::{Column, RowSet};
 use crate::sql_text::{escape_bytes, unescape_bytes};
 
-/// How a column of a `query` record is written.
+/// The format of a column in a `query` record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Letter {
     /// `T`, and any other letter: as text.
     Text,
-    /// `I`: as an integer, what follows the point is cut. Text is written as the
-    /// integer that it begins with, or 0, as the classic runner has it from
-    /// `sqlite3_column_int` or `atol`.
+    /// `I`: as an integer without its fraction. Text is written as the integer that it
+    /// begins with, or 0, as the classic runner gets it from `sqlite3_column_int` or
+    /// `atol`.
     Integer,
-    /// `R`: with three decimals; text likewise.
+    /// `R`: with three decimals; the same applies to text.
     Real,
 }
 
@@ -32,24 +32,24 @@ impl Letter {
 /// The order in which results are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SortMode {
-    /// As they came.
+    /// Unsorted.
     #[default]
     NoSort,
     /// By rows of written values.
     RowSort,
-    /// By written values, whatever row they stand in.
+    /// By written values, across rows.
     ValueSort,
 }
 
-/// Written values in their order, `width` a row, in one piece.
+/// Written values in order, `width` per row, in one buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormattedRows {
     text: String,
-    /// Where each value ends in `text`.
+    /// The end of each value in `text`.
     ends: Vec<usize>,
-    /// Values in a row.
+    /// Values per row.
     pub width: usize,
-    /// The same with text as it is, where a column of numbers holds some.
+    /// The same with unconverted text, if a numeric column contains any.
     with_text: Option<Box<FormattedRows>>,
 }
 
@@ -100,13 +100,13 @@ impl FormattedRows {
         }
     }
 
-    /// The values with text as it is, where that is lost in a column of
-    /// numbers: two texts are not the same since both are written `0`.
+    /// The values with unconverted text, which numeric columns lose: two texts are not
+    /// equal because both are written as `0`.
     pub fn with_text(&self) -> Option<&FormattedRows> {
         self.with_text.as_deref()
     }
 
-    /// The same with its groups of `size` values sorted.
+    /// The same, sorted in groups of `size` values.
     fn sorted(&self, size: usize) -> Self {
         let group = |at: usize| (at..at + size).map(|at| self.value(at));
         let mut order: Vec<usize> = (0..self.len()).step_by(size).collect();
@@ -126,7 +126,7 @@ impl FormattedRows {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -141,7 +141,7 @@ impl FormattedRows {
         (0..self.len()).map(|at| self.value(at))
     }
 
-    /// Appends each row to `line`, values joined by `by`, and shows it to `see`.
+    /// Appends each row to `line`, with values joined by `by`, and passes it to `see`.
     pub(super) fn each_row(&self, by: char, mut see: impl FnMut(&str)) {
         let mut line = String::new();
         let width = self.width.max(1);
@@ -156,15 +156,15 @@ impl FormattedRows {
         }
     }
 
-    /// A line a row, values joined by a space.
+    /// One line per row, values joined by a space.
     pub fn row_lines(&self) -> Vec<String> {
         let mut lines = Vec::with_capacity(self.len() / self.width.max(1));
         self.each_row(' ', |line| lines.push(line.to_owned()));
         lines
     }
 
-    /// `N values hashing to MD5`: over each value and a newline. A byte that is
-    /// not UTF-8 counts as `@`.
+    /// `N values hashing to MD5`: over each value and a newline. A byte of invalid UTF-8
+    /// counts as `@`.
     pub fn hashed(&self) -> String {
         self.hashed_as(|bytes, digest| {
             for chunk in bytes.utf8_chunks() {
@@ -174,7 +174,7 @@ impl FormattedRows {
         })
     }
 
-    /// As the classic runner has it, to which all bytes beyond ASCII are `@`.
+    /// As in the classic runner, where all bytes beyond ASCII are `@`.
     pub(super) fn hashed_in_ascii(&self) -> String {
         self.hashed_as(|bytes, digest| {
             let ascii = |byte: &u8| if byte.is_ascii() { *byte } else { b'@' };
@@ -198,8 +198,8 @@ impl FormattedRows {
     }
 }
 
-/// Whether an expected value is the found one as the classic runner writes it:
-/// there every byte beyond ASCII is `@`.
+/// Whether an expected value matches the found one as the classic runner writes it, with
+/// every byte beyond ASCII as `@`.
 pub(super) fn is_in_ascii(expected: &str, found: &str) -> bool {
     expected.contains('@') && {
         let bytes = unescape_bytes(found);
@@ -210,9 +210,9 @@ pub(super) fn is_in_ascii(expected: &str, found: &str) -> bool {
     }
 }
 
-/// Appends one value as it stands in a file. Control characters become `@`, and
-/// a byte that is not UTF-8 is written `\xHH`. Says whether nothing is lost by
-/// the letter: text in a column of numbers is.
+/// Appends one value as it appears in a file. Control characters become `@`, and a byte
+/// of invalid UTF-8 is written `\xHH`. Returns whether the letter loses nothing; it loses
+/// text in a numeric column.
 fn write_value(to: &mut String, value: Option<&[u8]>, letter: Letter, column: &Column) -> bool {
     let Some(bytes) = value else {
         to.push_str("NULL");
@@ -228,7 +228,7 @@ fn write_value(to: &mut String, value: Option<&[u8]>, letter: Letter, column: &C
     }
 }
 
-/// What a text begins with: white space, a sign, digits, and the rest.
+/// The start of a text: white space, a sign, digits, and the rest.
 struct Number<'a> {
     is_negative: bool,
     digits: &'a str,
@@ -252,7 +252,7 @@ impl<'a> Number<'a> {
         }
     }
 
-    /// Whether nothing but a fraction follows.
+    /// Whether only a fraction follows.
     fn is_whole(&self) -> bool {
         let fraction = match self.rest {
             [b'.', fraction @ ..] => fraction,
@@ -273,7 +273,7 @@ fn integer(to: &mut String, bytes: &[u8], kind: &str) -> bool {
     }
     let is_float = kind.starts_with("DOUBLE") || kind.starts_with("FLOAT");
     if is_float && let Some(number) = float(bytes) {
-        // Adding zero takes the sign from a negative one.
+        // Adding zero removes the sign of a negative zero.
         to.push_str(&format!("{:.0}", number.trunc() + 0.0));
         return true;
     }
@@ -302,13 +302,13 @@ fn real(to: &mut String, bytes: &[u8]) -> bool {
 
 fn float(bytes: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(bytes).ok()?;
-    // The names of infinity and of what is no number are texts here.
+    // The names of infinity and NaN are texts here.
     let is_named = text
         .contains(|letter: char| letter.is_ascii_alphabetic() && letter != 'e' && letter != 'E');
     text.parse().ok().filter(|_| !is_named)
 }
 
-/// The longest beginning that reads as a number, without white space before it.
+/// The longest prefix that parses as a number, without leading white space.
 fn float_prefix(bytes: &[u8]) -> &[u8] {
     let text = bytes.trim_ascii_start();
     let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);

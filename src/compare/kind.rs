@@ -5,16 +5,16 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// In what two outcomes of the same statement differ.
+/// A kind of difference between two outcomes of the same statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// One server carries the statement out, the other refuses it.
+    /// One server executes the statement, the other rejects it.
     #[serde(alias = "acceptance")]
     Success,
-    /// Other rows, or rows here and none there.
+    /// Other rows, or rows on one side only.
     Rows,
-    /// The same rows in another order, of a statement that asks for none.
+    /// The same rows in another order, for a statement that asks for none.
     Order,
     /// Another number of affected rows.
     Affected,
@@ -59,12 +59,12 @@ impl Kind {
         }
     }
 
-    /// The kind that a word of an earlier release names.
+    /// The kind that a word of an earlier release stands for.
     pub fn renamed(word: &str) -> Option<Kind> {
         (word == "acceptance").then_some(Kind::Success)
     }
 
-    /// For people.
+    /// A readable title.
     pub fn title(self) -> &'static str {
         match self {
             Kind::Success => "succeeds here, fails there",
@@ -89,8 +89,7 @@ impl fmt::Display for Kind {
 impl FromStr for Kind {
     type Err = String;
 
-    /// Reads the word of a kind; that of an earlier release is recognized by
-    /// [`Kind::renamed`].
+    /// Reads the word of a kind; [`Kind::renamed`] recognizes words of earlier releases.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = Kind::renamed(text).map_or(text, |kind| kind.as_str());
         let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
@@ -123,17 +122,17 @@ impl Kinds {
         self.0 & Kinds::from(kind).0 != 0
     }
 
-    /// Those of both.
+    /// The intersection.
     pub fn and(self, other: Kinds) -> Kinds {
         Kinds(self.0 & other.0)
     }
 
-    /// Those of either.
+    /// The union.
     pub fn or(self, other: Kinds) -> Kinds {
         Kinds(self.0 | other.0)
     }
 
-    /// Those that `other` has not.
+    /// Those not in `other`.
     pub fn without(self, other: Kinds) -> Kinds {
         Kinds(self.0 & !other.0)
     }

@@ -1,8 +1,7 @@
-//! Outcomes against expectations, and against each other. Pure.
+//! Compares outcomes with expectations, and with each other. Pure.
 //!
-//! Owns how a value is written, how rows are sorted and hashed, what an
-//! expectation accepts, and in what two outcomes differ. Knows no file and no
-//! connection.
+//! Owns how values are written, how rows are sorted and hashed, what an expectation
+//! accepts, and how two outcomes differ. Knows no file and no connection.
 
 mod divergence;
 mod error_pattern;

@@ -1,4 +1,4 @@
-//! One flavour's outcome of a step, in the form in which it is compared.
+//! One flavour's outcome of a step, in a form for comparison.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,14 +10,14 @@ use super::record::{each_row_line, escape_controls, same_line};
 use super::rules::Tolerance;
 use crate::outcome::{Column, Outcome, RowSet, SqlError, Warning};
 
-/// Bytes of rows or warnings that are kept; what is longer is compared by its
-/// hash, and its head is shown.
+/// Bytes of rows or warnings that are kept; longer texts are compared by hash, and only
+/// their start is shown.
 const KEPT: usize = 4000;
 
 /// One flavour's outcome of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NormalizedResult {
-    /// Columns of each result set; none where there was no result set.
+    /// Columns of each result set; empty if there was none.
     names: Box<str>,
     types: Box<str>,
     rows: Option<Lines>,
@@ -26,17 +26,17 @@ pub struct NormalizedResult {
     refusal: Option<SqlError>,
 }
 
-/// Lines of text, whole or as what is needed to compare them.
+/// Lines of text, complete or reduced to what comparison needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Lines {
-    /// All of them, or the first ones.
+    /// All lines, or the first ones.
     text: Box<str>,
     count: usize,
-    /// Hashes of all lines, in their order and in any, where `text` is cut.
+    /// Hashes of all lines, in order and in any order, if `text` is cut.
     cut: Option<(u64, u64)>,
 }
 
-/// Reads lines one by one; never holds more than is kept of them.
+/// Reads lines one by one, and holds no more than is kept of them.
 #[derive(Debug, Default)]
 struct LineReader {
     text: String,
@@ -44,7 +44,7 @@ struct LineReader {
     cut: Option<Hashes>,
 }
 
-/// Hashes of lines, in their order and in any.
+/// Hashes of lines, in order and in any order.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hashes {
     in_order: u64,
@@ -61,7 +61,7 @@ impl LineReader {
             return;
         }
         let hashes = self.cut.get_or_insert_with(|| {
-            // What is kept whole needs no hash.
+            // Lines that are kept in full need no hash.
             let mut before = Hashes::default();
             text.lines().for_each(|line| before.add(line));
             let room = KEPT.saturating_sub(text.len());
@@ -98,7 +98,7 @@ impl Hashes {
 }
 
 impl NormalizedResult {
-    /// An outcome as it came.
+    /// Normalizes an outcome.
     pub fn of(outcome: &Outcome, notices: &[Warning]) -> Self {
         let mut sets = Vec::new();
         result_sets(outcome, &mut sets);
@@ -109,7 +109,7 @@ impl NormalizedResult {
         NormalizedResult::new(outcome, &sets, lines.finish(), notices)
     }
 
-    /// Rows as a `query` record writes and sorts them.
+    /// The same with rows as a `query` record writes and sorts them.
     pub fn of_written(outcome: &Outcome, written: &FormattedRows, notices: &[Warning]) -> Self {
         let mut sets = Vec::new();
         result_sets(outcome, &mut sets);
@@ -149,8 +149,8 @@ impl NormalizedResult {
         }
     }
 
-    /// In what two answers differ. `ordered` says that the statement asks for
-    /// an order, so that another one is a difference of rows.
+    /// The kinds of difference between two answers. `ordered` means that the statement
+    /// asks for an order, so that another order is a difference of rows.
     pub fn kinds(&self, other: &NormalizedResult, tolerance: Tolerance, ordered: bool) -> Kinds {
         if self == other {
             return Kinds::NONE;
@@ -203,7 +203,7 @@ impl NormalizedResult {
             .collect()
     }
 
-    /// The outcome for people, with what `kinds` are about.
+    /// The outcome as text, with the details that `kinds` concern.
     pub fn shown(&self, kinds: Kinds) -> String {
         let mut lines: Vec<String> = Vec::new();
         if let Some(rows) = &self.rows {
@@ -231,7 +231,7 @@ impl NormalizedResult {
         lines.join("\n")
     }
 
-    /// Bytes that it takes, about.
+    /// Its approximate size in bytes.
     pub fn size(&self) -> usize {
         let rows = self.rows.as_ref().map_or(0, |rows| rows.text.len());
         size_of::<NormalizedResult>()

@@ -1,4 +1,4 @@
-//! An outcome as lines of text, for files that people review.
+//! An outcome as lines of text, for files that users review.
 
 use std::fmt::Write;
 
@@ -6,9 +6,9 @@ use super::kind::Kind;
 use super::rules::Tolerance;
 use crate::outcome::{Outcome, RowSet, Value};
 
-/// Writes an outcome: column names and rows separated by tabs, `ok` with the
-/// number of affected rows, or the error as the classic client shows it. NULL
-/// is `\N`; tabs, line ends and backslashes are escaped, other bytes are `\xNN`.
+/// Writes an outcome: column names and rows separated by tabs, `ok` with the number of
+/// affected rows, or the error as the classic client shows it. NULL is `\N`; tabs, line
+/// ends and backslashes are escaped, other bytes are `\xNN`.
 pub fn record_lines(outcome: &Outcome) -> Vec<String> {
     match outcome {
         Outcome::Rows(rows) => lines_of(rows),
@@ -19,8 +19,8 @@ pub fn record_lines(outcome: &Outcome) -> Vec<String> {
     }
 }
 
-/// Whether two records say the same. The text of an error does not count: it
-/// is reworded from version to version; its number and SQLSTATE do.
+/// Whether two records are equal. The text of an error is ignored, since it changes
+/// between versions; its number and SQLSTATE are compared.
 pub fn same_record(a: &[String], b: &[String], tolerance: Tolerance) -> bool {
     a.len() == b.len()
         && a.iter()
@@ -28,7 +28,7 @@ pub fn same_record(a: &[String], b: &[String], tolerance: Tolerance) -> bool {
             .all(|(a, b)| same_line(without_message(a), without_message(b), tolerance))
 }
 
-/// In what a record differs from the stored one.
+/// The kind of difference from the stored record.
 pub fn record_kind(stored: &[String], found: &[String]) -> Kind {
     let is_error = |lines: &[String]| lines.iter().any(|line| line.starts_with("ERROR "));
     let is_done = |lines: &[String]| {
@@ -74,7 +74,7 @@ fn lines_of(rows: &RowSet) -> Vec<String> {
     lines
 }
 
-/// Shows a line a row to `see`, values separated by tabs.
+/// Passes a line per row to `see`, values separated by tabs.
 pub(super) fn each_row_line(rows: &RowSet, mut see: impl FnMut(&str)) {
     let mut line = String::new();
     for row in rows.rows.iter() {

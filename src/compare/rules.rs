@@ -1,19 +1,18 @@
-//! What of two outcomes is compared, and how exactly: a suite's own choice.
+//! What is compared and how exactly, as a suite chooses.
 
 use regex::Regex;
 
 use super::kind::{Kind, Kinds};
 use crate::outcome::{Outcome, Rows};
 
-/// What of two outcomes is compared.
+/// The rules of a comparison.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// Kinds that make outcomes different; others are only shown.
+    /// Kinds that are significant; others are only shown.
     pub counted: Kinds,
     /// How far apart two numbers with a point or an exponent may be.
     pub tolerance: Tolerance,
-    /// What is replaced in values, warnings and error texts before they are
-    /// compared, and by what.
+    /// Replacements in values, warnings and error texts before they are compared.
     pub replacements: Vec<Replacement>,
 }
 
@@ -21,7 +20,7 @@ impl Rules {
     /// Kinds that are significant unless a suite says otherwise.
     pub const COUNTED: [Kind; 4] = [Kind::Success, Kind::Rows, Kind::Affected, Kind::ErrorCode];
 
-    /// Replaces what is volatile.
+    /// Replaces volatile text.
     pub fn mask_volatile(&self, outcome: &mut Outcome) {
         if self.replacements.is_empty() {
             return;
@@ -50,7 +49,7 @@ impl Rules {
         }
     }
 
-    /// A text with what is volatile replaced; `None` where nothing is.
+    /// A text with volatile parts replaced; `None` if there are none.
     pub fn settled(&self, text: &str) -> Option<String> {
         let mut settled: Option<String> = None;
         for Replacement { pattern, with } in &self.replacements {
@@ -73,22 +72,22 @@ impl Default for Rules {
     }
 }
 
-/// A pattern, and what stands for what it matches.
+/// A pattern, and the replacement for its matches.
 #[derive(Debug, Clone)]
 pub struct Replacement {
-    /// What is volatile, such as a time.
+    /// Matches volatile text, such as a time.
     pub pattern: Regex,
-    /// As of the `regex` crate: `$1` is the first group.
+    /// In the syntax of the `regex` crate: `$1` is the first group.
     pub with: String,
 }
 
-/// How far apart two numbers may be that are the same: relative to the greater
-/// of them and 1. Zero, the default, compares to the letter.
+/// How far apart two equal numbers may be, relative to the greater of them and 1. Zero,
+/// the default, compares exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Tolerance(f64);
 
 impl Tolerance {
-    /// To the letter.
+    /// Compares exactly.
     pub const EXACT: Tolerance = Tolerance(0.0);
 
     /// A tolerance from 0 to 1; `None` for any other number.
@@ -98,13 +97,13 @@ impl Tolerance {
             .then_some(Tolerance(relative))
     }
 
-    /// Whether anything but the letters counts.
+    /// Whether it compares exactly.
     pub(super) fn is_exact(self) -> bool {
         self.0 == 0.0
     }
 
-    /// Whether two values are the same. Whole numbers are compared to the
-    /// letter: they have no rounding.
+    /// Whether two values are the same. Whole numbers are compared exactly, since they
+    /// have no rounding.
     pub fn same(self, a: &str, b: &str) -> bool {
         if a == b {
             return true;

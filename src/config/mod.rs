@@ -1,5 +1,5 @@
-//! TOML files that people write: read key by key, with every problem told at
-//! once and at its place. Knows no file in particular.
+//! Reads TOML files that users write, key by key, and reports every problem at once and
+//! at its place. Knows no particular file.
 
 mod problem;
 mod reader;

@@ -1,4 +1,4 @@
-//! What is wrong with a file, and where.
+//! Problems of a file, with their places.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -14,31 +14,31 @@ use super::nearest;
 /// A file that cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The file system's words.
+    /// The file cannot be read.
     #[error("could not read {what} `{}`: {source}{near}", path.display())]
     Read {
-        /// What the file is, for people.
+        /// The file's kind, human-readable.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: std::io::Error,
-        /// Which file beside may be meant.
+        /// A similar file in the same folder.
         near: String,
     },
-    /// All that is wrong with it.
+    /// The file has problems.
     #[error("{what} `{}` has {} problem(s)", path.display(), problems.len())]
     Problems {
-        /// What the file is, for people.
+        /// The file's kind, human-readable.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What is wrong, in the order of the file.
+        /// The problems, in the order of the file.
         problems: Vec<Problem>,
     },
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub struct Problem {
@@ -51,7 +51,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The message, and the place with the lines before and after it.
+    /// The message, and the place with the surrounding lines.
     fn excerpt(&self, path: &Path) -> Group<'_> {
         let text = &*self.text;
         let start = char_boundary(text, self.span.start);
@@ -72,19 +72,19 @@ impl Problem {
     }
 }
 
-/// The last boundary of a character at or before a byte.
+/// The last character boundary at or before a byte.
 fn char_boundary(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
     let boundary = (0..=at).rev().find(|at| text.is_char_boundary(*at));
     boundary.unwrap_or(0)
 }
 
-/// Where the line begins in which a byte stands.
+/// The start of the line that contains a byte.
 fn start_of_line(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |end| end + 1)
 }
 
-/// Reads a file of which it is known `what` it is.
+/// Reads a file of the kind `what`.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
         what,
@@ -97,7 +97,7 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, ConfigErro
     })
 }
 
-/// The file beside one that is not there whose name is nearest to its own.
+/// The file in the same folder whose name is most similar to that of a missing one.
 fn near(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let folder = match path.parent()? {
@@ -115,7 +115,7 @@ fn near(path: &Path) -> Option<String> {
 }
 
 impl ConfigError {
-    /// A line a problem: `FILE:LINE: message`.
+    /// One line per problem: `FILE:LINE: message`.
     pub fn lines(&self) -> Vec<String> {
         match self {
             ConfigError::Read { .. } => vec![self.to_string()],
@@ -126,7 +126,7 @@ impl ConfigError {
         }
     }
 
-    /// For people: each problem with the piece of the file that it is about.
+    /// A human-readable report: each problem with the relevant lines of the file.
     pub fn render(&self, color: bool) -> String {
         let ConfigError::Problems { path, problems, .. } = self else {
             return self.to_string();
@@ -148,15 +148,16 @@ impl ConfigError {
     }
 }
 
-/// Lines about old names in a file, such as ``m.toml:7: `a` is called `b` now; …``.
+/// Lines about deprecated names in a file, such as ``m.toml:7: `a` is called `b` now;
+/// …``.
 pub type Deprecations = Vec<String>;
 
-/// A message about an old name that this release still understands.
+/// A message about a deprecated name.
 pub fn renamed(old: &str, new: &str) -> String {
     format!("{old} is called {new} now; the next release no longer knows the old name")
 }
 
-/// Collects problems while a file is read, and what in it is deprecated.
+/// Collects problems and deprecated names while a file is read.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: RefCell<Vec<(Range<usize>, String)>>,
@@ -168,7 +169,7 @@ impl Problems {
         self.found.borrow_mut().push((span, message));
     }
 
-    /// Notes a word that has another name now and is still understood.
+    /// Notes a deprecated word.
     pub(crate) fn deprecate(&self, span: Range<usize>, old: &str, new: &str) {
         let message = renamed(&format!("`{old}`"), &format!("`{new}`"));
         self.deprecated.borrow_mut().push((span, message));

@@ -1,4 +1,4 @@
-//! Reading a TOML table key by key, and telling what is left over.
+//! Reads a TOML table key by key, and reports unknown keys.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -10,19 +10,19 @@ use toml::value::Date;
 
 use super::Problems;
 
-/// A table of which each key is asked for once; those never asked for are
-/// unknown. So a key is added in one place: where it is read.
+/// A table in which every valid key is requested once; all other keys are unknown. A new
+/// key is therefore added in one place: where it is read.
 pub(crate) struct TableReader<'a> {
     table: &'a DeTable<'a>,
     span: Range<usize>,
     problems: &'a Problems,
     known: RefCell<Vec<&'static str>>,
-    /// The keys that lead here, joined by dots.
+    /// The keys that lead to this table, joined by dots.
     #[cfg(test)]
     path: String,
 }
 
-/// For tests: the keys that readers of this thread asked for, by their tables' paths.
+/// For tests: the keys that readers of this thread requested, by their tables' paths.
 #[cfg(test)]
 pub(crate) type AskedKeys = std::collections::BTreeMap<String, std::collections::BTreeSet<String>>;
 
@@ -31,7 +31,7 @@ thread_local! {
     static ASKED: RefCell<AskedKeys> = RefCell::default();
 }
 
-/// Takes what was noted so far.
+/// Takes the keys noted so far.
 #[cfg(test)]
 pub(crate) fn take_asked_keys() -> AskedKeys {
     ASKED.take()
@@ -55,7 +55,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// A table below this one.
+    /// A table inside this one.
     fn below(&self, _key: &'static str, found: Placed<&'a DeTable<'a>>) -> Self {
         let table = TableReader::new(found.value, found.span, self.problems);
         #[cfg(test)]
@@ -69,7 +69,7 @@ impl<'a> TableReader<'a> {
         table
     }
 
-    /// Where the table begins.
+    /// The position of the table's start.
     pub(crate) fn span(&self) -> Range<usize> {
         self.span.clone()
     }
@@ -78,8 +78,8 @@ impl<'a> TableReader<'a> {
         self.problems.add(span, message.into());
     }
 
-    /// The key under which something stands that has another name now: the old one
-    /// where the table has it, which is noted as deprecated.
+    /// The key to read for a renamed key: the old name if the table uses it, which is
+    /// noted as deprecated.
     pub(crate) fn renamed(&self, old: &'static str, new: &'static str) -> &'static str {
         let Some((key, _)) = self.table.get_key_value(old) else {
             return new;
@@ -98,7 +98,7 @@ impl<'a> TableReader<'a> {
         old
     }
 
-    /// Notes a value that has another name now.
+    /// Notes a deprecated value.
     pub(crate) fn deprecate(&self, span: Range<usize>, old: &str, new: &str) {
         self.problems.deprecate(span, old, new);
     }
@@ -108,12 +108,12 @@ impl<'a> TableReader<'a> {
         self.table.get(key)
     }
 
-    /// Counts a key as asked for without reading it.
+    /// Marks a key as known without reading it.
     pub(crate) fn know(&self, key: &'static str) {
         self.known.borrow_mut().push(key);
     }
 
-    /// Where a key's value is, if it is there.
+    /// The position of a key's value, if it exists.
     pub(crate) fn span_of(&self, key: &str) -> Option<Range<usize>> {
         self.table.get(key).map(Spanned::span)
     }
@@ -153,12 +153,12 @@ impl<'a> TableReader<'a> {
         self.read(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
-    /// One of some words.
+    /// One of several words.
     pub(crate) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         self.choice_with_renamed(key, words, &[])
     }
 
-    /// One of some words, of which some had other names: pairs of old and new.
+    /// One of several words, some of which are renamed: pairs of old and new.
     pub(crate) fn choice_with_renamed<T: Copy>(
         &self,
         key: &'static str,
@@ -190,7 +190,7 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    /// A length of time such as `"30s"` or `"2min"`; more than none.
+    /// A duration such as `"30s"` or `"2min"`; greater than zero.
     pub(crate) fn duration(&self, key: &'static str) -> Option<Placed<Duration>> {
         self.read(key, "a time such as `\"30s\"` or `\"2min\"`", |value| {
             let duration = humantime::parse_duration(value.as_str()?).ok()?;
@@ -198,7 +198,7 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    /// A day, such as `2027-01-31`.
+    /// A date, such as `2027-01-31`.
     pub(crate) fn date(&self, key: &'static str) -> Option<Placed<Date>> {
         self.read(key, "a day such as `2027-01-31`", |value| match value {
             DeValue::Datetime(moment) if moment.time.is_none() => moment.date,
@@ -266,7 +266,7 @@ impl<'a> TableReader<'a> {
         settings
     }
 
-    /// Reports every key that was never asked for.
+    /// Reports every unknown key.
     pub(crate) fn finish(&self) {
         let known = self.known.borrow();
         #[cfg(test)]
@@ -289,14 +289,14 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// The nearest of some names, where one is near.
+/// The most similar name, if one is similar enough.
 pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let scored = names.map(|other| (strsim::jaro_winkler(name, other), other));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.8).then_some(best.1)
 }
 
-/// Which of some names may be meant, and all that there are.
+/// The most similar name, and all valid names.
 pub(crate) fn hint<'n>(wanted: &str, there: impl Iterator<Item = &'n str> + Clone) -> String {
     let listed: Vec<String> = there.clone().map(|name| format!("`{name}`")).collect();
     let listed = listed.join(", ");
@@ -328,8 +328,8 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// A value as a server reads it. Options that begin with `skip` take a number
-/// for a truth value, the others a word.
+/// A value in the server's syntax. Options that begin with `skip` need a number as
+/// boolean, the others a word.
 fn setting(name: &str, value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => (!text.contains(['\n', '\r'])).then(|| text.to_string()),

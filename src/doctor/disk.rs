@@ -1,4 +1,4 @@
-//! Room: disk, pool, image cache, memory.
+//! Checks space: disk, pool, image cache, memory.
 
 use std::fs;
 use std::path::Path;
@@ -15,9 +15,9 @@ const GIB: u64 = 1 << 30;
 /// A nest with five flavours takes some 6 GiB, its images 1 GiB.
 const SCARCE: u64 = 8 * GIB;
 const TOO_LITTLE: u64 = 2 * GIB;
-/// Of a pool, in hundredths.
+/// Usage of a pool, in percent.
 const NEARLY_FULL: u64 = 90;
-/// A server of each flavour takes 60 to 320 MiB.
+/// A server of each flavour uses 60 to 320 MiB.
 const MEMORY: u64 = GIB;
 
 pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
@@ -102,7 +102,7 @@ fn cache() -> Finding {
     }
 }
 
-/// Bytes of the files in a folder, without those below others.
+/// Bytes of the files in a folder, without subfolders.
 fn taken(folder: &Path) -> u64 {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = files.filter_map(|file| file.metadata().ok());
@@ -126,7 +126,7 @@ fn memory() -> Option<Finding> {
     Some(Finding::ok(AT, found))
 }
 
-/// Bytes, where `/proc/meminfo` has KiB.
+/// Converts a field to bytes; `/proc/meminfo` uses KiB.
 fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;

@@ -1,5 +1,5 @@
-//! The host's engine: there, new enough, usable by this user, with what it
-//! calls.
+//! Checks the host's engine: it must exist, be new enough and usable by this user, and
+//! have the programs that it calls.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::engine::{EngineError, ServerInfo};
 use crate::host::{DaemonRecord, EngineKind, EngineProbe, daemon_record, has_program, has_systemd};
 use crate::platform::file;
 
-/// The oldest versions that dbmatrix was tried with.
+/// The oldest versions that dbmatrix was tested with.
 const TRIED: [(&str, u32, &str); 2] = [("lxd", 5, "LXD 5.0"), ("incus", 6, "Incus 6.0")];
 
 pub(super) fn look(host: &HostSnapshot) -> Vec<Finding> {
@@ -70,7 +70,7 @@ fn answering(info: &ServerInfo, socket: &Path) -> Finding {
     }
 }
 
-/// The oldest version that was tried, where this one is older.
+/// The oldest tested version, if this one is older.
 fn too_old(info: &ServerInfo) -> Option<&'static str> {
     let environment = &info.environment;
     let (_, least, title) = TRIED
@@ -94,7 +94,7 @@ fn absent(kind: EngineKind) -> Finding {
     .remedy("install Incus 6.0 or later by hand, or choose a socket with `--engine`")
 }
 
-/// Who may use the engine's socket.
+/// Checks who may use the engine's socket.
 fn socket(host: &HostSnapshot) -> Option<Finding> {
     if let Some(path) = &host.denied {
         let found = format!("this user may not use {}", described(path));
@@ -130,7 +130,7 @@ fn described(path: &Path) -> String {
     }
 }
 
-/// Who started the daemon, and who would again.
+/// Checks what started the daemon, and what would restart it.
 fn daemon(host: &HostSnapshot) -> Option<Finding> {
     const AT: &str = "daemon";
     if host.denied.is_some() {
@@ -165,7 +165,7 @@ fn daemon(host: &HostSnapshot) -> Option<Finding> {
     Some(finding)
 }
 
-/// Programs that the engine and the builder of images call.
+/// Checks the programs that the engine and the image builder call.
 fn packages(host: &HostSnapshot) -> Finding {
     let missing = host.probe.missing_packages(true, true).join(" ");
     if missing.is_empty() {

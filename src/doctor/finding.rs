@@ -1,32 +1,32 @@
-//! What a check says.
+//! The result of a check.
 
 use std::fmt;
 
 use super::Fix;
 
-/// What was looked at, and what was found.
+/// A check with its result.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// What was looked at, in a word or two.
+    /// The check's name, a word or two.
     pub check: String,
-    /// How it is.
+    /// Its state.
     pub state: State,
-    /// What was found.
+    /// The result.
     pub found: String,
-    /// What to do about it.
+    /// How to fix it.
     pub remedy: Option<String>,
-    /// What can be done about it without asking further.
+    /// A fix that needs no further confirmation.
     pub fix: Option<Fix>,
 }
 
-/// How something is.
+/// The state of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// Worth knowing, or something that the next run sees to.
+    /// Information, or something that the next run handles.
     Note,
-    /// Keeps dbmatrix from working.
+    /// Prevents dbmatrix from working.
     Problem,
 }
 

@@ -1,8 +1,8 @@
-//! Reads what `nft list ruleset` and `iptables -S` write. Pure.
+//! Parses the output of `nft list ruleset` and `iptables -S`. Pure.
 
 use super::ruleset::{Chain, Interfaces, Rule, Ruleset, Target};
 
-/// The words of a line; what is in double quotes is one, without them.
+/// Splits a line into words; a text in double quotes is one word, without them.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -28,7 +28,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Reads `iptables -S`.
+/// Parses `iptables -S`.
 pub(crate) fn read_iptables(text: &str) -> Ruleset {
     let mut ruleset = Ruleset::default();
     for line in text.lines() {
@@ -73,7 +73,7 @@ fn read_iptables_rule(words: &[&str]) -> Rule {
             "-i" => rule.input = interface(value(), is_negated),
             "-o" => rule.output = interface(value(), is_negated),
             "--ctstate" | "--state" if !is_negated => rule.states = states(value()),
-            // The latter names what has the options that follow.
+            // The latter names the module of the options that follow.
             "--comment" | "-m" => {
                 value();
             }
@@ -84,7 +84,7 @@ fn read_iptables_rule(words: &[&str]) -> Rule {
                     "RETURN" => Target::Return,
                     name => Target::Jump(name.to_owned()),
                 };
-                // What follows are the target's own options.
+                // The rest are the target's own options.
                 break;
             }
             _ => rule.has_more = true,
@@ -94,7 +94,7 @@ fn read_iptables_rule(words: &[&str]) -> Rule {
     rule
 }
 
-/// One interface; iptables has `+` where nft has `*`.
+/// Parses an interface; iptables uses `+` where nft uses `*`.
 fn interface(name: &str, is_negated: bool) -> Interfaces {
     let name = match name.strip_suffix('+') {
         Some(beginning) => format!("{beginning}*"),
@@ -114,12 +114,12 @@ fn states(list: &str) -> Vec<String> {
 /// Families whose chains see forwarded IPv4 packets (nft(8), address families).
 const FAMILIES: [&str; 2] = ["ip", "inet"];
 
-/// Reads `nft list ruleset`.
+/// Parses `nft list ruleset`.
 pub(crate) fn read_nft(text: &str) -> Ruleset {
     let mut ruleset = Ruleset::default();
     let mut table: Option<String> = None;
     let mut chain: Option<Chain> = None;
-    // Braces of sets and maps that are open.
+    // Number of open braces of sets and maps.
     let mut depth = 0_usize;
     for line in text.lines() {
         let line = line.split(" # handle ").next().unwrap_or_default().trim();
@@ -163,7 +163,7 @@ fn count(line: &str, brace: char) -> usize {
     line.chars().filter(|letter| *letter == brace).count()
 }
 
-/// The rule of a line; a map from states to verdicts is several.
+/// Parses a line; a map from states to verdicts yields several rules.
 fn read_nft_rule(words: &[&str]) -> Vec<Rule> {
     let mut rule = Rule::default();
     let mut rest = words;
@@ -230,7 +230,7 @@ fn nft_values(rest: &mut &[&str]) -> (bool, Vec<String>) {
     (is_negated, values)
 }
 
-/// Values that are joined by commas; names of interfaces stay as they are.
+/// Splits values at commas; names of interfaces stay unchanged.
 fn listed(word: &str) -> Vec<String> {
     let values = word.split(',').filter(|value| !value.is_empty());
     values.map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! What is safe to do about a finding.
+//! The safe fixes for findings.
 
 use std::fs;
 use std::io;
@@ -16,8 +16,8 @@ use crate::platform::socket::Stream;
 use crate::route::{RouteError, Routes};
 use crate::run::{Lock, LockError};
 
-/// Something that can be done without asking further: nobody loses what cannot
-/// be made again, and nobody else's things are touched.
+/// A fix that needs no further confirmation: it loses nothing that cannot be recreated,
+/// and affects only dbmatrix's own objects.
 #[derive(Debug, Clone)]
 pub enum Fix {
     /// Set the route to a nest's children.
@@ -29,9 +29,9 @@ pub enum Fix {
         /// The bridge.
         interface: String,
     },
-    /// Remove routes of ours that lead to no nest.
+    /// Remove dbmatrix's routes that lead to no nest.
     StaleRoutes(Vec<Ipv4Net>),
-    /// Remove what is incomplete in a nest, or the nest where that is it.
+    /// Remove what is incomplete in a nest, or the nest itself if it is incomplete.
     HalfMade {
         /// The host's engine, in the nest's project.
         host: Engine,
@@ -40,17 +40,17 @@ pub enum Fix {
         /// The nest.
         nest: String,
     },
-    /// Remove sockets of nests that are gone.
+    /// Remove sockets of nests that no longer exist.
     StaleSockets(Vec<PathBuf>),
     /// Remove the record of a daemon that has ended.
     DeadDaemon,
-    /// Remove folders in which images were half built.
+    /// Remove folders of unfinished image builds.
     WorkFolders(Vec<PathBuf>),
     /// Let the kernel forward packets.
     Forwarding,
 }
 
-/// Why something was not done.
+/// Why a fix failed.
 #[derive(Debug, Error)]
 pub enum FixError {
     /// The machine's routes.
@@ -62,7 +62,7 @@ pub enum FixError {
     /// The lock of a nest.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// Somebody works there.
+    /// Another process is using the nest.
     #[error("another dbmatrix is at work on nest `{nest}`: nothing was done there")]
     Busy {
         /// The nest.
@@ -71,20 +71,19 @@ pub enum FixError {
     /// A file.
     #[error("could not {what} `{}`: {source}", path.display())]
     File {
-        /// What was to be done.
+        /// The attempted operation.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Fix {
-    /// Does it, and returns what was done, one line a thing.
+    /// Applies the fix, and returns a line for each change.
     ///
-    /// # Errors
-    /// [`FixError`]; what was done before stays done.
+    /// # Errors [`FixError`]; earlier changes stay.
     pub async fn carry_out(&self) -> Result<Vec<String>, FixError> {
         match self {
             Fix::Route {
@@ -131,7 +130,7 @@ async fn remove_routes(subnets: &[Ipv4Net]) -> Result<Vec<String>, FixError> {
     Ok(done)
 }
 
-/// Who makes something holds the nest's lock all the while.
+/// A process that creates something holds the nest's lock all the while.
 async fn remove_half(host: &Engine, names: &Names, nest: &str) -> Result<Vec<String>, FixError> {
     let lock = Lock::try_take(&nest_lock(&names.project, nest))?;
     let _lock = lock.ok_or_else(|| FixError::Busy {
@@ -143,7 +142,7 @@ async fn remove_half(host: &Engine, names: &Names, nest: &str) -> Result<Vec<Str
     )])
 }
 
-/// A socket is stale where nobody listens and nobody is just making its nest.
+/// A socket is stale if it has no listener and no process is creating its nest.
 pub(super) fn is_stale(socket: &Path) -> bool {
     let name = socket.file_stem().unwrap_or_default().to_string_lossy();
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;

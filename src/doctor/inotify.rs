@@ -1,6 +1,6 @@
-//! Inotify instances, of which the kernel gives each user so many. Those in all
-//! containers count as root's too, who made their user namespaces; a container
-//! that gets none does not boot.
+//! Checks inotify instances, which the kernel limits per user. Those in all containers
+//! count for root too, who made their user namespaces; a container without any does not
+//! boot.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,9 @@ use super::Finding;
 use crate::platform::{file, user};
 
 const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
-/// What systemd takes in a child, as it was seen with versions 247 to 257.
+/// Instances that systemd uses in a child, measured with versions 247 to 257.
 const PER_SERVER: usize = 4;
-/// Servers that should always find room: those of a matrix, and their copies.
+/// Servers for which there should always be enough: those of a matrix, and their copies.
 const ROOM: usize = 8;
 
 pub(super) fn look() -> Finding {
@@ -39,7 +39,7 @@ fn finding(at: &str, limit: usize, taken: usize) -> Finding {
     }
 }
 
-/// How many root has, those in other user namespaces included.
+/// Root's instances, including those in other user namespaces.
 fn taken(processes: &Path) -> usize {
     let namespace = |process: &Path| fs::read_link(process.join("ns/user")).ok();
     let own = namespace(&processes.join("self"));

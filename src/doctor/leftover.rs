@@ -1,5 +1,5 @@
-//! What is left of nests that are gone and of runs that were cut, as far as it
-//! can be told to be dbmatrix's.
+//! Finds leftovers of removed nests and interrupted runs, if they clearly belong to
+//! dbmatrix.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::name::nest_lock;
 use crate::nest::{Inner, NestStatus};
 use crate::run::Lock;
 
-/// Folders of engines, in which a pool's file is `disks/POOL.img`.
+/// Folders of engines, where a pool's file is `disks/POOL.img`.
 const DISKS: [&str; 3] = [
     "/var/lib/incus/disks",
     "/var/lib/lxd/disks",
@@ -47,7 +47,7 @@ pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
     findings
 }
 
-/// A nest and its children: whole, incomplete, or being made.
+/// Checks a nest and its children: complete, incomplete, or being created.
 fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
     const AT: &str = "nest";
     let name = &nest.info.nest;
@@ -100,7 +100,7 @@ fn nest_of(nest: &NestStatus, host: &HostSnapshot) -> Finding {
     }
 }
 
-/// Routes of ours that lead to no nest, of whatever project.
+/// Finds dbmatrix's routes that lead to no nest of any project.
 fn routes(host: &HostSnapshot) -> Option<Finding> {
     const AT: &str = "left over";
     let wanted: Vec<Ipv4Net> = host
@@ -136,7 +136,7 @@ fn routes(host: &HostSnapshot) -> Option<Finding> {
     })
 }
 
-/// Sockets of nests that are gone.
+/// Finds sockets of nests that no longer exist.
 fn sockets(host: &HostSnapshot) -> Option<Finding> {
     let is_wanted = |socket: &&PathBuf| {
         let mut nests = host.nests.known().iter();
@@ -177,7 +177,7 @@ fn daemon() -> Option<Finding> {
     })
 }
 
-/// A daemon of ours that holds nothing.
+/// Finds a daemon started by dbmatrix that holds nothing.
 async fn idle_daemon(host: &HostSnapshot) -> Option<Finding> {
     let DaemonRecord::Alive { pid, .. } = daemon_record() else {
         return None;
@@ -206,7 +206,7 @@ fn work_folders() -> Option<Finding> {
     )
 }
 
-/// Files of pools that no engine knows, and loop devices on them.
+/// Finds files of pools that no engine knows, and loop devices on them.
 async fn disks(host: &HostSnapshot) -> Option<Finding> {
     let mut left = Vec::new();
     let mut commands = Vec::new();
@@ -239,7 +239,7 @@ async fn disks(host: &HostSnapshot) -> Option<Finding> {
     Some(Finding::note("left over", found).remedy(commands.join(" && ")))
 }
 
-/// Loop devices that are in use, and their files.
+/// Active loop devices, and their files.
 fn loop_devices() -> Vec<(String, String)> {
     let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
     let mut found: Vec<(String, String)> = devices
@@ -253,7 +253,7 @@ fn loop_devices() -> Vec<(String, String)> {
     found
 }
 
-/// Whether a file is a pool's and has the name of a project of ours.
+/// Whether a file belongs to a pool and has the name of a dbmatrix project.
 fn is_pool_of_ours(path: &Path, host: &HostSnapshot) -> bool {
     let is_there = path
         .parent()
@@ -267,8 +267,7 @@ fn pool_of(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Whether the engine that answers has no such pool. Another engine's file is
-/// not judged.
+/// Whether the answering engine has no such pool. Another engine's file is not judged.
 async fn is_unknown(path: &Path, host: &HostSnapshot) -> bool {
     let Some(engine) = host.engine() else {
         return false;
@@ -281,7 +280,7 @@ async fn is_unknown(path: &Path, host: &HostSnapshot) -> bool {
     is_its_own && matches!(engine.pool(&pool_of(path)).await, Ok(None))
 }
 
-/// Interfaces on our bridge while no nest runs.
+/// Finds interfaces on dbmatrix's bridge while no nest runs.
 fn links(host: &HostSnapshot) -> Option<Finding> {
     let Nests::Known(nests) = &host.nests else {
         return None;

@@ -1,11 +1,9 @@
-//! Looking at the machine: what dbmatrix needs, what it has made, what is left
-//! over.
+//! Checks the machine: what dbmatrix needs, what it has made, and what is left over.
 //!
-//! A file a family of checks; each check is a function that returns one
-//! [`Finding`]. Looking changes nothing: nothing is installed, started or woken,
-//! and nothing is sent but to package mirrors and vendors' repositories. What is
-//! safe to do about a finding goes along as a [`Fix`], for who asks for it.
-//! Prints nothing.
+//! One file per family of checks; each check is a function that returns one [`Finding`].
+//! Checks change nothing: they install, start and wake nothing, and contact only package
+//! mirrors and vendors' repositories. A safe fix comes with the finding as a [`Fix`], for
+//! callers that want to apply it. Prints nothing.
 
 mod disk;
 mod engine;
@@ -30,17 +28,17 @@ pub(crate) use ruleset::{Packet, Ruleset};
 use crate::host::{EngineChoice, Names};
 use snapshot::HostSnapshot;
 
-/// How far is looked.
+/// The extent of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// This machine.
+    /// Only this machine.
     Machine,
-    /// Mirrors and vendors' repositories besides.
+    /// Also mirrors and vendors' repositories.
     Mirrors,
 }
 
-/// Looks at everything, side by side. A mirror that does not answer takes some 6 s,
-/// an engine that does not as long as any request does.
+/// Runs all checks concurrently. A mirror that does not answer takes some 6 s; an engine
+/// that does not answer takes as long as for any request.
 pub async fn look(choice: &EngineChoice, names: &Names, reach: Reach) -> Vec<Finding> {
     let repositories = async {
         match reach {

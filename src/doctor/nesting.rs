@@ -1,5 +1,5 @@
-//! What containers in containers need of the kernel: namespaces, control
-//! groups, ids, a file system for cheap copies.
+//! Checks what nested containers need of the kernel: namespaces, control groups, ids, a
+//! file system for cheap copies.
 
 use std::fs;
 
@@ -92,8 +92,8 @@ fn limits() -> Finding {
     )
 }
 
-/// The engine gives a nest's users ids of root's range; the nest gives its
-/// children some of those.
+/// The engine gives a nest's users ids of root's range; the nest passes some of those to
+/// its children.
 fn subordinate_ids(host: &HostSnapshot) -> Finding {
     const AT: &str = "user ids";
     let files = [
@@ -133,7 +133,7 @@ fn subordinate_ids(host: &HostSnapshot) -> Finding {
     Finding::ok(AT, format!("root may give away {}", ranges[0]))
 }
 
-/// Whether the kernel has btrfs, or a module of it.
+/// Whether the kernel has btrfs, built in or as a module.
 fn copies() -> Finding {
     const AT: &str = "btrfs";
     let is_there = read("/proc/filesystems")

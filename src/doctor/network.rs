@@ -1,4 +1,4 @@
-//! The bridge, and whether what comes from it is forwarded.
+//! Checks the bridge, and whether its packets are forwarded.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -17,7 +17,7 @@ use crate::host::{OWNER, program};
 use crate::route::Routes;
 
 const LIMIT: Duration = Duration::from_secs(5);
-/// An address of nobody's (RFC 5737), to ask the kernel for the default route.
+/// A documentation address (RFC 5737), to ask the kernel for the default route.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
 pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
@@ -83,10 +83,10 @@ fn forwarding(host: &HostSnapshot) -> Finding {
         .fix(Fix::Forwarding)
 }
 
-/// What a tool for packet filters says.
+/// The output of a tool for packet filters.
 enum FirewallOutput {
     Rules(Ruleset),
-    /// Why there are none.
+    /// Why there is none.
     Nothing(String),
 }
 
@@ -128,8 +128,8 @@ async fn firewall(host: &HostSnapshot) -> Finding {
     )
 }
 
-/// Where `nft` is, it sees what `iptables` has, but for the older kind; to ask
-/// for that loads it into a kernel that does not use it.
+/// `nft` also shows the rules of `iptables`, except for the legacy kind; asking for that
+/// would load it into a kernel that does not use it.
 fn is_worth_asking(tool: &str) -> bool {
     let is_old_used = || {
         let tables = fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default();
@@ -138,7 +138,7 @@ fn is_worth_asking(tool: &str) -> bool {
     tool == "nft" || program("nft").is_none() || is_old_used()
 }
 
-/// The interface that packets to the rest of the world leave by.
+/// The interface for packets to the internet.
 async fn default_route() -> Option<String> {
     let way = Routes::open().ok()?.lookup(ELSEWHERE).await.ok()??;
     Some(way.interface)
@@ -170,7 +170,7 @@ async fn ask(tool: &str) -> FirewallOutput {
     }
 }
 
-/// What is wrong with these rules, if anything is.
+/// Finds a problem in these rules.
 fn judge(tool: &str, rules: &Ruleset, host: &HostSnapshot, outside: &str) -> Option<Finding> {
     let bridge = &host.names.bridge;
     let leaving = Packet {
@@ -190,7 +190,7 @@ fn judge(tool: &str, rules: &Ruleset, host: &HostSnapshot, outside: &str) -> Opt
     let unclear = fates
         .iter()
         .find(|fate| matches!(fate, PacketVerdict::Unclear { .. }));
-    // An engine that filters by iptables lets its bridges through by itself.
+    // An engine that filters with iptables allows its own bridges.
     let state = match has_link(bridge) {
         true => State::Problem,
         false => State::Note,
@@ -213,8 +213,7 @@ fn judge(tool: &str, rules: &Ruleset, host: &HostSnapshot, outside: &str) -> Opt
     Some(Finding::new(state, "firewall", found).remedy(way))
 }
 
-/// Commands that let a bridge's packets through; Docker leaves a chain for such
-/// rules.
+/// Commands that allow a bridge's packets; Docker provides a chain for such rules.
 fn way_through(tool: &str, rules: &Ruleset, table: &str, chain: &str, bridge: &str) -> String {
     let has_chain = |name: &str| rules.chains.iter().any(|chain| chain.name == name);
     let is_iptables = tool == "iptables" || (table == "ip filter" && chain == "FORWARD");

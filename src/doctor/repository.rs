@@ -1,4 +1,4 @@
-//! Whether mirrors and vendors' repositories are reached from here.
+//! Checks whether mirrors and vendors' repositories are reachable from this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -31,7 +31,7 @@ pub(super) async fn look() -> Vec<Finding> {
     findings
 }
 
-/// Archives of the nest and of all flavours that Debian carries.
+/// Archives of the nest and of all flavours from Debian.
 fn mirrors() -> BTreeSet<Archive> {
     let sources = servers().iter().flat_map(|server| &server.source);
     let suites = sources
@@ -53,8 +53,8 @@ fn vendors() -> BTreeSet<Archive> {
     each.collect()
 }
 
-/// The package mirror: without the nest's suite, nothing new can be made; without
-/// another one, the flavours from there are not had.
+/// Checks the package mirror: without the nest's suite, nothing new can be made; without
+/// another suite, its flavours are not available.
 fn mirror(mirrors: &BTreeSet<Archive>, answers: &BTreeMap<Archive, Answer>) -> Finding {
     const AT: &str = "mirror";
     let mut expired = Vec::new();
@@ -118,7 +118,8 @@ fn host(url: &str) -> &str {
     url.split('/').nth(2).unwrap_or(url)
 }
 
-/// A vendor: without it, only the flavours that it alone carries are not had.
+/// Checks a vendor: without it, only the flavours that it alone provides are not
+/// available.
 fn vendor(archives: &[&Archive], answers: &BTreeMap<Archive, Answer>) -> Finding {
     const AT: &str = "vendor";
     let name = archives.first().map_or("", |archive| host(&archive.url));

@@ -1,7 +1,7 @@
-//! A packet filter's rules, as far as they matter for what is forwarded, and
-//! what becomes of a packet. Pure; knows no tool's words.
+//! A packet filter's rules for forwarding, and their verdict on a packet. Pure; knows no
+//! tool's syntax.
 
-/// Chains of one packet filter, in the order in which they are asked.
+/// Chains of one packet filter, in order of evaluation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ruleset {
     pub(crate) chains: Vec<Chain>,
@@ -10,12 +10,12 @@ pub(crate) struct Ruleset {
 /// A chain of rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
-    /// The table that it is in, such as `inet filter`.
+    /// Its table, such as `inet filter`.
     pub(crate) table: String,
     pub(crate) name: String,
-    /// Whether forwarded packets come here first.
+    /// Whether forwarded packets enter here.
     pub(crate) is_first: bool,
-    /// Whether those that no rule decides on are dropped.
+    /// Whether it drops packets that no rule decides on.
     pub(crate) drops: bool,
     pub(crate) rules: Vec<Rule>,
 }
@@ -23,13 +23,13 @@ pub(crate) struct Chain {
 /// One rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// Interfaces that packets come in by.
+    /// Interfaces of incoming packets.
     pub(crate) input: Interfaces,
-    /// Interfaces that they leave by.
+    /// Interfaces of outgoing packets.
     pub(crate) output: Interfaces,
-    /// Only packets of connections in these states; all where it is empty.
+    /// Only packets of connections in these states; empty for all.
     pub(crate) states: Vec<String>,
-    /// Whether it has conditions that are none of the above.
+    /// Whether it has other conditions.
     pub(crate) has_more: bool,
     pub(crate) target: Target,
 }
@@ -39,27 +39,27 @@ pub(crate) struct Rule {
 pub(crate) enum Interfaces {
     #[default]
     Any,
-    /// One of these; `*` at the end stands for anything.
+    /// One of these; a final `*` matches anything.
     Among(Vec<String>),
     /// None of these.
     Except(Vec<String>),
 }
 
-/// What a rule does with a packet.
+/// The action of a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Counts it, marks it, writes it down.
+    /// Counts, marks or logs it.
     #[default]
     Nothing,
     Accept,
     Drop,
-    /// Asks another chain, and goes on.
+    /// Evaluates another chain, and continues.
     Jump(String),
-    /// Goes back to where it came from.
+    /// Returns to the calling chain.
     Return,
 }
 
-/// A packet that is forwarded.
+/// A forwarded packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packet<'a> {
     pub(crate) input: &'a str,
@@ -68,7 +68,7 @@ pub(crate) struct Packet<'a> {
     pub(crate) state: &'a str,
 }
 
-/// What becomes of a packet.
+/// The verdict on a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PacketVerdict {
     Passes,
@@ -77,26 +77,26 @@ pub(crate) enum PacketVerdict {
         table: String,
         chain: String,
     },
-    /// It is dropped unless a rule takes it whose conditions are not known.
+    /// It is dropped unless a rule with unknown conditions accepts it.
     Unclear {
         table: String,
         chain: String,
     },
 }
 
-/// What the rules of a chain say.
+/// The result of a chain's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Accept,
     Drop,
 }
 
-/// What the rules of a chain say of one packet.
+/// The result of a chain's rules for one packet.
 #[derive(Debug, Clone, Copy, Default)]
 struct Saying {
-    /// `None` where they leave it to who asked.
+    /// `None` if the calling chain decides.
     end: Option<End>,
-    /// Whether a rule accepts some packets by conditions that are not known.
+    /// Whether a rule with unknown conditions accepts some packets.
     may_pass: bool,
 }
 
@@ -107,7 +107,7 @@ enum Fit {
 }
 
 impl Ruleset {
-    /// Every first chain must let a packet through.
+    /// Every base chain must accept a packet.
     pub(crate) fn fate(&self, packet: Packet<'_>) -> PacketVerdict {
         let mut unclear = None;
         let mut known = vec![None; self.chains.len()];
@@ -131,12 +131,12 @@ impl Ruleset {
         unclear.unwrap_or(PacketVerdict::Passes)
     }
 
-    /// What the rules of the chain at that place say. A rule that drops some
-    /// packets by conditions that are not known is taken to mean others.
+    /// The result of the chain at that index. A rule with unknown conditions that drops
+    /// packets is assumed to concern others.
     ///
-    /// Each chain is asked once, whoever jumps to it: many rules may, and those
-    /// of that chain to the next. A chain that is being asked says nothing, since
-    /// rules cannot loop, though text may.
+    /// Each chain is evaluated once, whatever jumps to it: many rules may, and those of
+    /// that chain to the next. A chain under evaluation yields no result: real rules
+    /// cannot loop, but text may.
     fn ask(&self, at: usize, packet: Packet<'_>, known: &mut [Option<Saying>]) -> Saying {
         if let Some(saying) = known[at] {
             return saying;
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn follows_each_chain_once_however_many_rules_jump_to_it() {
-        // 10 to the 15th ways lead to the last chain.
+        // 10 to the 15th paths lead to the last chain.
         let jumps = |number: usize| vec![Target::Jump(format!("c{number}")); 10];
         let mut chains: Vec<Chain> = (0..15)
             .map(|at| chain(&format!("c{at}"), at == 0, &jumps(at + 1)))

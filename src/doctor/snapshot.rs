@@ -1,4 +1,4 @@
-//! What all checks start from: the engines that answer, and the nests in them.
+//! The input of all checks: the engines that answer, and the nests in them.
 
 use std::path::PathBuf;
 
@@ -13,34 +13,34 @@ use crate::nest::{NestStatus, inspect};
 use crate::platform::{file, user};
 use crate::route::Routes;
 
-/// What there is on this machine, at one moment.
+/// The state of this machine at one moment.
 pub(super) struct HostSnapshot {
     pub(super) names: Names,
-    /// What was found of the chosen engine.
+    /// The detected state of the chosen engine.
     pub(super) probe: EngineProbe,
-    /// What that engine says of itself.
+    /// That engine's description of itself.
     pub(super) info: Option<Result<ServerInfo, EngineError>>,
-    /// A socket that is there and that this user may not use.
+    /// An existing socket that this user may not use.
     pub(super) denied: Option<PathBuf>,
-    /// Subnets that routes of ours lead to. Looked at before the nests: a nest
-    /// is there before its route, and goes after it.
+    /// Destinations of dbmatrix's routes. Read before the nests: a nest is created before
+    /// its route, and removed after it.
     pub(super) routes: Vec<Ipv4Net>,
-    /// Sockets of nests in the run folder, looked at before the nests too.
+    /// Sockets of nests in the run folder, also read before the nests.
     pub(super) nest_sockets: Vec<PathBuf>,
     pub(super) nests: Nests,
     pub(super) is_root: bool,
 }
 
-/// The nests of all engines of this machine, whatever project they are in.
+/// The nests of all engines of this machine, in all projects.
 pub(super) enum Nests {
-    /// These are all.
+    /// The complete list.
     Known(Vec<NestStatus>),
-    /// There may be others than these, for this reason.
+    /// The known ones, and why there may be others.
     Unsure(Vec<NestStatus>, String),
 }
 
 impl Nests {
-    /// Those that are known.
+    /// The known ones.
     pub(super) fn known(&self) -> &[NestStatus] {
         match self {
             Nests::Known(nests) | Nests::Unsure(nests, _) => nests,
@@ -79,7 +79,7 @@ impl HostSnapshot {
         matches!(self.info, Some(Ok(_)))
     }
 
-    /// The chosen engine, where it answers and does what it is asked.
+    /// The chosen engine, if it answers and works.
     pub(super) fn engine(&self) -> Option<&Engine> {
         match (&self.probe, &self.info) {
             (EngineProbe::Running(engine), Some(Ok(info))) if info.auth == "trusted" => {
@@ -96,7 +96,7 @@ impl HostSnapshot {
     }
 }
 
-/// None where the kernel does not answer; the check of routes says so.
+/// Empty if the kernel does not answer; the check of routes reports that.
 async fn routes() -> Vec<Ipv4Net> {
     match Routes::open() {
         Ok(routes) => routes.ours().await.unwrap_or_default(),
@@ -114,7 +114,7 @@ fn nest_sockets() -> Vec<PathBuf> {
     sockets
 }
 
-/// The chosen engine, and what it says of itself.
+/// The chosen engine, and its description of itself.
 async fn chosen(choice: &EngineChoice) -> (EngineProbe, Option<Result<ServerInfo, EngineError>>) {
     let probe = detect_engine(choice).await;
     let info = match &probe {
@@ -124,8 +124,8 @@ async fn chosen(choice: &EngineChoice) -> (EngineProbe, Option<Result<ServerInfo
     (probe, info)
 }
 
-/// A nest of an engine that does not answer may run all the same: containers
-/// outlive their daemon.
+/// A nest of an engine that does not answer may still run: containers outlive their
+/// daemon.
 async fn nests(choice: &EngineChoice) -> Nests {
     let mut choices = vec![
         EngineChoice::Kind(EngineKind::Incus),
@@ -142,7 +142,7 @@ async fn nests(choice: &EngineChoice) -> Nests {
             Err(why) => unsure = Some(why),
         }
     }
-    // A socket that was named may be one of the usual ones.
+    // A chosen socket may be one of the usual ones.
     known.sort_by(|a, b| (&a.names.project, &a.info.nest).cmp(&(&b.names.project, &b.info.nest)));
     known.dedup_by(|a, b| a.names == b.names && a.info.nest == b.info.nest && a.socket == b.socket);
     match unsure {
@@ -151,7 +151,7 @@ async fn nests(choice: &EngineChoice) -> Nests {
     }
 }
 
-/// The nests of one engine, or why they are not known.
+/// The nests of one engine, or why they are unknown.
 async fn nests_of(choice: &EngineChoice) -> Result<Vec<NestStatus>, String> {
     match detect_engine(choice).await {
         EngineProbe::Running(engine) => inspect(&engine).await.map_err(|error| error.to_string()),

@@ -1,6 +1,6 @@
-//! `/etc/subuid` and `/etc/subgid`: ids that containers' users are given. Pure.
+//! Parses `/etc/subuid` and `/etc/subgid`: ids for the users of containers. Pure.
 
-/// A range of ids that somebody may give away (subuid(5)).
+/// A range of ids that a user may delegate (subuid(5)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
     /// Its first id.
@@ -12,7 +12,7 @@ pub(super) struct Range {
 /// A nest needs an id range for itself and one for its children.
 pub(super) const NEEDED: u64 = 2 * 65_536;
 
-/// The greatest of the ranges that root has; lines may name it by its id.
+/// The largest of root's ranges; lines may name root by its id.
 pub(super) fn of_root(text: &str) -> Option<Range> {
     let ranges = text.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');
@@ -28,9 +28,9 @@ pub(super) fn of_root(text: &str) -> Option<Range> {
     ranges.max_by_key(|range| range.count)
 }
 
-/// Whether a process has all ids of a range in its own user namespace, by
-/// `/proc/self/uid_map`: lines of the first id inside, the first outside and
-/// the count (user_namespaces(7)).
+/// Whether a process has all ids of a range in its own user namespace, according to
+/// `/proc/self/uid_map`: lines of the first id inside, the first outside and the count
+/// (user_namespaces(7)).
 pub(super) fn is_mapped(map: &str, range: Range) -> bool {
     map.lines().any(|line| {
         let numbers: Vec<u64> = line

@@ -1,4 +1,4 @@
-//! The ways to nests' children: routes, what the kernel says of them, and
+//! Checks access to nests' children: routes, the kernel's answers about them, and
 //! networks that share their addresses.
 
 use ipnet::Ipv4Net;
@@ -27,7 +27,7 @@ pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
     findings
 }
 
-/// The route to a nest's children, and whether the kernel would go by it.
+/// Checks the route to a nest's children, and whether the kernel would use it.
 async fn route(routes: &Routes, nest: &NestStatus) -> Finding {
     const AT: &str = "route";
     let name = &nest.info.nest;
@@ -68,7 +68,7 @@ async fn route(routes: &Routes, nest: &NestStatus) -> Finding {
         via,
         interface: bridge.clone(),
     };
-    // Nobody is spoken to: the kernel is asked for the way.
+    // This sends no packet: it only asks the kernel for the route.
     let someone = subnet.hosts().nth(9).unwrap_or(subnet.addr());
     match guard.check(someone).await {
         Ok(source) => Finding::ok(
@@ -80,7 +80,7 @@ async fn route(routes: &Routes, nest: &NestStatus) -> Finding {
     }
 }
 
-/// Whether somebody else's network shares addresses with one of ours.
+/// Checks whether another network shares addresses with one of dbmatrix's.
 async fn subnets(routes: &Routes, host: &HostSnapshot) -> Finding {
     const AT: &str = "subnets";
     let others = match routes.others().await {
@@ -116,7 +116,7 @@ async fn subnets(routes: &Routes, host: &HostSnapshot) -> Finding {
     }
 }
 
-/// The narrower one wins.
+/// The narrower one takes precedence.
 fn clash(our: &Ipv4Net, other: &ForeignNetwork) -> Finding {
     let found = format!(
         "our {our} shares addresses with the route `{}`",

@@ -120,7 +120,7 @@ impl Engine {
     /// Opens a file for reading, or reports that the path is a folder. Follows symbolic
     /// links; `None` if nothing exists there.
     ///
-    /// # Errors As any request; if the links form a loop.
+    /// # Errors As any request; if too many links follow each other.
     pub async fn open(&self, instance: &str, path: &str) -> Result<Option<Opened>, EngineError> {
         let what = format!("read `{path}` in `{instance}`");
         let mut at = path.to_owned();

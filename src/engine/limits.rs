@@ -206,7 +206,7 @@ impl Watch {
     }
 }
 
-/// Margin by which the total wait for a silent engine is shorter than the patience.
+/// An engine that is known to be silent gets its time divided by this.
 const SHORTER: u32 = 10;
 /// How long it counts as silent. After that it gets its full time again, since it may
 /// only have become slow.

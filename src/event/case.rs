@@ -11,46 +11,46 @@ use crate::suite::Reason;
 /// How a case ended on one flavour.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
-    /// Steps that were as expected.
+    /// Steps that met their expectations.
     pub passed: usize,
-    /// Steps that were not.
+    /// Steps that did not.
     pub failed: usize,
-    /// Steps that were not, and of which it is known why.
+    /// Failed steps with a known reason.
     pub known: usize,
     /// Steps whose conditions did not hold.
     pub skipped: usize,
-    /// The first failures, known ones included.
+    /// The first failures, including known ones.
     pub failures: Vec<Failure>,
-    /// How often it was run before it ended so; a suite may ask for retries.
+    /// Number of tries before this result; a suite may allow retries.
     pub retries: u32,
-    /// What was wrong before the last try.
+    /// The failures of the previous tries.
     pub flaky: Vec<Failure>,
-    /// Why it was skipped, where it says so itself.
+    /// Why it was skipped, if it says so itself.
     pub note: Option<String>,
-    /// Whether its flavour does not allow it, so that nothing of it was sent;
-    /// `note` says why.
+    /// Whether its flavour does not allow it, so that nothing of it was sent; `note`
+    /// gives the reason.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forbidden: bool,
-    /// Where the whole output of a command is kept.
+    /// The file with the whole output of a command.
     pub log: Option<PathBuf>,
-    /// How long it took.
+    /// Its duration.
     #[serde(with = "super::in_files::seconds")]
     pub took: Duration,
     /// Why the case ended before its last step.
     pub aborted: Option<String>,
-    /// Whether it was cut short since the run ends at its first failure.
+    /// Whether it was cut short because the run ends at its first failure.
     pub cut: bool,
-    /// What it left on the server, and what became of that.
+    /// What it left on the server, and how that was cleaned up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
-    /// Its place among what the flavour runs, by which reports are sorted:
-    /// several cases run at a time.
+    /// Its index among the flavour's cases, by which reports are sorted: several cases
+    /// run at a time.
     #[serde(default)]
     pub place: usize,
 }
 
 impl CaseResult {
-    /// A case that ended before its last step, and why.
+    /// A case that ended before its last step, with the reason.
     pub fn aborted(reason: impl Into<String>) -> Self {
         CaseResult {
             aborted: Some(reason.into()),
@@ -58,7 +58,7 @@ impl CaseResult {
         }
     }
 
-    /// A case that was skipped, and why.
+    /// A skipped case, with the reason.
     pub fn skipped(reason: impl Into<String>) -> Self {
         CaseResult {
             skipped: 1,
@@ -72,14 +72,14 @@ impl CaseResult {
         self.failed == 0 && self.aborted.is_none()
     }
 
-    /// The first failures of which nobody knows why.
+    /// The first failures without a known reason.
     pub fn told_failures(&self) -> impl Iterator<Item = &Failure> {
         self.failures
             .iter()
             .filter(|failure| failure.known.is_none())
     }
 
-    /// The case in a word.
+    /// The verdict on the case.
     pub fn verdict(&self) -> CellVerdict {
         if self.aborted.is_some() {
             CellVerdict::Errored
@@ -95,42 +95,42 @@ impl CaseResult {
     }
 }
 
-/// A case or a suite on one flavour, in a word. The greatest of a suite's cases
-/// is the suite's own.
+/// The verdict on a case or a suite on one flavour. The greatest verdict of a suite's
+/// cases is the suite's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CellVerdict {
     /// No condition of any step held.
     Skipped,
-    /// As expected.
+    /// All expectations were met.
     Passed,
-    /// As expected, after another try.
+    /// All expectations were met after another try.
     Flaky,
-    /// As expected, and unlike other flavours in a way that nobody explains.
+    /// All expectations were met, but other flavours differ in an unexplained way.
     Differs,
-    /// Something was not as expected.
+    /// Some expectation was not met.
     Failed,
-    /// Ended before its last step.
+    /// It ended before its last step.
     Errored,
     /// The flavour was not available.
     Unavailable,
 }
 
-/// A step that was not as expected.
+/// A step that did not meet its expectation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failure {
     /// Line in the file, from 1.
     pub line: usize,
     /// The statement.
     pub statement: String,
-    /// What the file says.
+    /// The expectation.
     pub expected: String,
-    /// What the server said.
+    /// The server's answer.
     pub found: String,
-    /// What is wrong, for people.
+    /// A human-readable explanation.
     pub why: String,
-    /// The kind of difference, where it is one of outcomes.
+    /// The kind of difference, if it is one between outcomes.
     pub kind: Option<Kind>,
-    /// Why it is well all the same.
+    /// Why it is acceptable.
     pub known: Option<Reason>,
 }

@@ -1,8 +1,8 @@
-//! The way of events from those at work to who hears of them.
+//! The channel of events from a run to its reporters.
 //!
-//! Sending never waits, since not all who send can. Those who send much ask for
-//! room before they go on: a reporter that does not get on, since nobody reads
-//! what it writes, then holds up the run and not its memory.
+//! Sending never waits, since not all senders can. Senders of many events wait for room
+//! before they continue: if nothing reads a reporter's output, it then delays the run
+//! instead of filling memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,14 +14,14 @@ use tokio::sync::mpsc::{
 
 use super::{Event, Phase};
 
-/// Events that may wait to be heard before those who send them wait too.
+/// Pending events above which these senders wait.
 const MOST: usize = 256;
 
-/// What waits to be heard.
+/// The pending events.
 #[derive(Debug, Default)]
 struct Backlog {
     events: AtomicUsize,
-    /// Nobody hears any more, so nothing is to be waited for.
+    /// The receiver is gone, so senders must not wait.
     closed: AtomicBool,
     room: Notify,
 }
@@ -32,7 +32,7 @@ impl Backlog {
     }
 }
 
-/// Where events are sent. A listener that is gone stops no run.
+/// The sending end. A receiver that is gone stops no run.
 #[derive(Debug, Clone)]
 pub struct Sender {
     events: UnboundedSender<Event>,
@@ -40,7 +40,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender with its other end.
+    /// Creates a sender and its receiver.
     pub fn channel() -> (Self, Receiver) {
         let (sender, events) = unbounded_channel();
         let backlog = Arc::new(Backlog::default());
@@ -51,13 +51,13 @@ impl Sender {
         (sender, Receiver { events, backlog })
     }
 
-    /// Says what happened.
+    /// Sends an event.
     pub fn send(&self, event: Event) {
         self.backlog.events.fetch_add(1, Ordering::Relaxed);
         let _ = self.events.send(event);
     }
 
-    /// Waits while too much waits to be heard.
+    /// Waits while too many events are pending.
     pub async fn wait_for_room(&self) {
         while !self.backlog.has_room() {
             let room = self.backlog.room.notified();
@@ -70,7 +70,7 @@ impl Sender {
         }
     }
 
-    /// A sender that keeps nobody waiting for what it may still say.
+    /// A sender that does not keep the channel open.
     pub fn downgrade(&self) -> WeakSender {
         WeakSender {
             events: self.events.downgrade(),
@@ -78,7 +78,7 @@ impl Sender {
         }
     }
 
-    /// Says what a flavour is at.
+    /// Reports a flavour's phase.
     pub fn phase(&self, flavour: &str, phase: Phase) {
         self.send(Event::FlavourPhase {
             flavour: flavour.to_owned(),
@@ -86,13 +86,14 @@ impl Sender {
         });
     }
 
-    /// Warns people.
+    /// Reports a warning.
     pub fn warn(&self, text: impl Into<String>) {
         self.send(Event::Warning { text: text.into() });
     }
 }
 
-/// A sender for what outlives a run: once the others are gone, nobody hears it.
+/// A sender for tasks that outlive a run: once the others are gone, its events are
+/// dropped.
 #[derive(Debug, Clone)]
 pub struct WeakSender {
     events: WeakUnboundedSender<Event>,
@@ -100,7 +101,7 @@ pub struct WeakSender {
 }
 
 impl WeakSender {
-    /// Says what happened, where somebody still listens.
+    /// Sends an event if the channel is still open.
     pub fn send(&self, event: Event) {
         if let Some(events) = self.events.upgrade() {
             self.backlog.events.fetch_add(1, Ordering::Relaxed);
@@ -109,7 +110,7 @@ impl WeakSender {
     }
 }
 
-/// Where events come out, in the order in which they were sent.
+/// The receiving end, which returns events in order.
 #[derive(Debug)]
 pub struct Receiver {
     events: UnboundedReceiver<Event>,
@@ -117,17 +118,16 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// The next event; `None` once all senders are gone.
+    /// Waits for the next event; `None` once all senders are gone.
     pub async fn recv(&mut self) -> Option<Event> {
         let event = self.events.recv().await;
         self.note(event.is_some());
         event
     }
 
-    /// The next event that is there.
+    /// Returns a pending event without waiting.
     ///
-    /// # Errors
-    /// Where none is, now or for ever.
+    /// # Errors If there is none, now or for ever.
     pub fn try_recv(&mut self) -> Result<Event, TryRecvError> {
         let event = self.events.try_recv();
         self.note(event.is_ok());

@@ -1,4 +1,4 @@
-//! Where flavours differ, and whether that is well.
+//! Differences between flavours, and whether they are acceptable.
 
 use std::path::PathBuf;
 
@@ -10,34 +10,34 @@ pub use crate::suite::Reason;
 /// A step that flavours answered differently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
-    /// Which suite.
+    /// The suite.
     pub suite: String,
-    /// Which file.
+    /// The file.
     #[serde(with = "super::in_files::path_text")]
     pub file: PathBuf,
     /// Line in the file, from 1.
     pub line: usize,
     /// The statement.
     pub statement: String,
-    /// How the answers differ; significant ones first.
+    /// The kinds of difference; significant ones first.
     pub kinds: Vec<Kind>,
-    /// Whether that is well.
+    /// Whether it is acceptable.
     pub standing: DifferenceStatus,
-    /// Flavours with the same outcome. The first group is the one to which the
-    /// others are compared: the baseline's, else the largest.
+    /// Flavours with the same outcome. The others are compared to the first group: the
+    /// baseline's, else the largest.
     pub groups: Vec<Group>,
 }
 
-/// Whether a divergence is well.
+/// Whether a divergence is acceptable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceStatus {
-    /// Nobody has said why: it fails the run.
+    /// Unexplained: it fails the run.
     New,
-    /// A file of known divergences says why; with its reasons.
+    /// A file of known divergences explains it; with its reasons.
     Known(Vec<Reason>),
-    /// The suite compares no such kind, or the file itself says what each
-    /// flavour answers: it is only shown.
+    /// The suite does not compare this kind, or the file itself has an expectation for
+    /// each flavour: it is only shown.
     Shown,
 }
 
@@ -48,36 +48,35 @@ pub struct Group {
     pub flavours: Vec<String>,
     /// The outcome, on one or more lines.
     pub outcome: String,
-    /// How it differs from that of the first group; none for that itself.
+    /// The difference from the first group; empty for the first group itself.
     pub kinds: Vec<Kind>,
 }
 
 /// An entry of a file of known divergences that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stale {
-    /// Which suite.
+    /// The suite.
     pub suite: String,
     /// The file of known divergences.
     #[serde(with = "super::in_files::path_text")]
     pub file: PathBuf,
     /// The entry's line in it, from 1.
     pub line: usize,
-    /// The statement that the entry is about.
+    /// The entry's statement.
     pub statement: String,
-    /// Flavours on which it does not hold; none where it is not about flavours.
+    /// Flavours on which it does not hold; empty if it does not depend on flavours.
     pub flavours: Vec<String>,
-    /// Why, for people.
+    /// A human-readable reason.
     pub why: String,
 }
 
-/// Steps of a form that differ in the same kinds and are not told one by one.
+/// Steps of one form that differ in the same kinds and are not reported one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormSteps {
-    /// How the answers differ.
+    /// The kinds of difference.
     pub kinds: Vec<Kind>,
-    /// The form of the statements
-    /// ([`statement_form`](crate::suite::statement_form)); empty for all forms
-    /// beyond those that are told apart.
+    /// The form of the statements ([`statement_form`](crate::suite::statement_form));
+    /// empty for all forms beyond the limit.
     pub form: String,
     /// How many steps.
     pub steps: usize,

@@ -1,4 +1,4 @@
-//! Times and paths as they stand in files.
+//! The format of times and paths in files.
 
 /// Times in files.
 pub(super) mod seconds {
@@ -15,7 +15,7 @@ pub(super) mod seconds {
     }
 }
 
-/// Paths in files: what is not UTF-8 is written in the text form of bytes.
+/// Paths in files: invalid UTF-8 is written in the text form of bytes.
 pub(super) mod path_text {
     use std::path::{Path, PathBuf};
 

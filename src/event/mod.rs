@@ -1,7 +1,7 @@
-//! The vocabulary that a run speaks and reports hear.
+//! The events of a run, which it sends to reporters.
 //!
-//! Plain data that is written to files and read back; times are seconds.
-//! Knows neither who sends nor who listens.
+//! Plain data that can be written to files and read back; times are seconds. Knows
+//! neither senders nor reporters.
 
 mod case;
 mod channel;
@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Kind;
 use in_files::{path_text, seconds};
 
-/// The version of this vocabulary in files. Raised whenever something that was
-/// written before would be read otherwise; what is only new does not raise it.
-/// 2 calls the kind `acceptance` of 1 `success`; both are read.
+/// The version of these events in files. Increased when existing data would be read
+/// differently; additions do not increase it. Version 2 renamed the kind `acceptance` of
+/// version 1 to `success`; both are read.
 pub const SCHEMA: u32 = 2;
 
 /// What happened.
@@ -36,62 +36,62 @@ pub enum Event {
     RunStarted {
         /// [`SCHEMA`].
         schema: u32,
-        /// Such as `dbmatrix 0.1.0`.
+        /// The program and its version, such as `dbmatrix 0.1.0`.
         program: String,
-        /// When, in UTC, such as `2026-11-23T17:45:39Z`.
+        /// Start time in UTC, such as `2026-11-23T17:45:39Z`.
         began: String,
         /// The matrix file.
         #[serde(with = "path_text")]
         matrix: PathBuf,
-        /// The chosen flavours, in the order in which they are shown.
+        /// The selected flavours, in display order.
         flavours: Vec<String>,
-        /// Which part of the run this is, such as `2/3`.
+        /// The shard, such as `2/3`.
         shard: Option<String>,
         /// Whether every flavour is required.
         strict: bool,
     },
-    /// A step of the common ground began: engine, network, nest.
+    /// A step of the environment's setup began: engine, network, nest.
     SetupStarted {
-        /// For people, such as `nest: inner engine`.
+        /// A human-readable step, such as `nest: inner engine`.
         step: String,
     },
-    /// A base image is being built, since it is not in the cache.
+    /// The build of a base image began, because it is not in the cache.
     ImageStarted {
-        /// For people, such as `debian:sid`.
+        /// A human-readable name, such as `debian:sid`.
         image: String,
     },
     /// A base image was built.
     ImageFinished {
-        /// As it was begun.
+        /// The same name as at the start.
         image: String,
     },
-    /// The common ground stands.
+    /// The environment is ready.
     SetupFinished {
-        /// What it is made of.
+        /// Its components.
         machine: Machine,
         /// Since the start of the run.
         #[serde(with = "seconds")]
         took: Duration,
     },
-    /// Something that people should know and that stops nothing.
+    /// A warning that stops nothing.
     Warning {
-        /// For people.
+        /// A human-readable text.
         text: String,
     },
     /// A flavour entered a phase.
     FlavourPhase {
-        /// Which one.
+        /// The flavour.
         flavour: String,
-        /// Which phase.
+        /// The phase.
         phase: Phase,
     },
-    /// Somebody is logged in from the host.
+    /// A login from the host succeeded.
     FlavourReady {
-        /// Which one.
+        /// The flavour.
         flavour: String,
-        /// What the server says of itself, and what it is made of.
+        /// The facts about the server.
         server: ServerFacts,
-        /// Where it listens.
+        /// Its address.
         address: String,
         /// Since the start of the run.
         #[serde(with = "seconds")]
@@ -99,77 +99,77 @@ pub enum Event {
     },
     /// A flavour was not available.
     FlavourUnavailable {
-        /// Which one.
+        /// The flavour.
         flavour: String,
-        /// Whether the matrix insists on it.
+        /// Whether the matrix requires it.
         required: bool,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A case was begun on a flavour.
+    /// A case began on a flavour.
     CaseStarted {
-        /// Which flavour.
+        /// The flavour.
         flavour: String,
-        /// Which suite.
+        /// The suite.
         suite: String,
-        /// Which file, or the command as it is written.
+        /// The file, or the command as written.
         #[serde(with = "path_text")]
         file: PathBuf,
     },
-    /// A case has come so far; often said.
+    /// The progress of a case; sent often.
     CaseProgress {
-        /// Which flavour.
+        /// The flavour.
         flavour: String,
-        /// Which suite.
+        /// The suite.
         suite: String,
-        /// Which file.
+        /// The file.
         #[serde(with = "path_text")]
         file: PathBuf,
         /// Steps done.
         steps: usize,
     },
-    /// A case has ended.
+    /// A case ended.
     CaseFinished {
-        /// Which flavour.
+        /// The flavour.
         flavour: String,
-        /// Which suite.
+        /// The suite.
         suite: String,
-        /// Which file, or the command as it is written.
+        /// The file, or the command as written.
         #[serde(with = "path_text")]
         file: PathBuf,
-        /// How.
+        /// Its result.
         result: CaseResult,
     },
     /// Flavours answered a step differently.
     Diverged(Divergence),
-    /// More steps of a file that differ insignificantly, so many that
-    /// they are not told one by one.
+    /// More steps of a file that differ insignificantly, too many to be reported one by
+    /// one.
     MoreShown {
-        /// Which suite.
+        /// The suite.
         suite: String,
-        /// Which file.
+        /// The file.
         #[serde(with = "path_text")]
         file: PathBuf,
         /// How many steps.
         steps: usize,
-        /// How many of them differ so.
+        /// Number of these steps by kind.
         kinds: BTreeMap<Kind, usize>,
         /// The same steps by kinds and form.
         #[serde(default)]
         forms: Vec<FormSteps>,
     },
-    /// The comparison of a file is at its end.
+    /// The comparison of a file ended.
     Compared {
-        /// Which suite.
+        /// The suite.
         suite: String,
-        /// Which file.
+        /// The file.
         #[serde(with = "path_text")]
         file: PathBuf,
         /// Steps that at least two flavours answered.
         steps: usize,
-        /// Those of them with the same result on all.
+        /// Those with the same result on all.
         same: usize,
-        /// Steps that fewer than two flavours answered, though more were to.
+        /// Steps that fewer than two flavours answered, although more should have.
         not_compared: usize,
     },
     /// An entry of a file of known divergences does not hold.
@@ -182,55 +182,55 @@ pub enum Event {
     },
     /// All cases of a flavour have ended.
     FlavourFinished {
-        /// Which one.
+        /// The flavour.
         flavour: String,
     },
-    /// Nothing could be run, or no further.
+    /// The run could not start or continue.
     Aborted {
-        /// What that makes of the run.
+        /// The resulting verdict.
         verdict: Verdict,
-        /// Why, for people.
+        /// A human-readable reason.
         reason: String,
     },
-    /// The run was asked to end; what is incomplete goes.
+    /// The user or the system asked the run to end; dbmatrix removes what is incomplete.
     Interrupted,
-    /// The last event of a run that was not cut.
+    /// The last event of a run that was not killed.
     RunFinished {
-        /// How it ended.
+        /// Its verdict.
         verdict: Verdict,
         /// Since its start.
         #[serde(with = "seconds")]
         took: Duration,
     },
-    /// An event of a later dbmatrix. Readers skip it, and nobody sends it.
+    /// An event of a later dbmatrix. Readers skip it; it is never sent.
     #[serde(other)]
     Unknown,
 }
 
-/// What a flavour is at.
+/// The phase of a flavour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Image and container.
+    /// Creating image and container.
     Creating,
-    /// Others install theirs.
+    /// Waiting for other installations.
     Queued,
-    /// Packages or tarball.
+    /// Installing packages or tarball.
     Installing,
-    /// Settings and the routed user.
+    /// Writing settings and the routed user.
     Configuring,
-    /// What is done once, so that it starts quickly ever after.
+    /// One-time work that makes later starts quick.
     Settling,
-    /// The user's own files of statements.
+    /// Running the user's own files of statements.
     SettingUp,
-    /// The service, or a copy of the golden child with it.
+    /// Starting the service, or a copy of the golden child with it.
     Starting,
-    /// Over the route.
+    /// Logging in over the route.
     LoggingIn,
 }
 
 impl Phase {
-    /// For people.
+    /// A human-readable name.
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Creating => "creating its container",
@@ -245,18 +245,18 @@ impl Phase {
     }
 }
 
-/// How a whole run ended; the program's exit status.
+/// The verdict on a whole run; the program's exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// All passed.
     Passed,
-    /// Something was not as expected, differs in a new way, or is stale.
+    /// An expectation was not met, a new difference was found, or an entry is stale.
     Failed,
     /// The command line or the matrix is wrong.
     Misused,
-    /// A required flavour or the engine could not be provided. This hides
-    /// failures of other flavours: a run without them says nothing of the whole.
+    /// A required flavour or the engine could not be provided. This hides failures of
+    /// other flavours: a run without them is no statement about the whole matrix.
     NotProvided,
     /// Ended by a signal.
     Interrupted,

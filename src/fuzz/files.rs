@@ -1,4 +1,4 @@
-//! What people write, and what dbmatrix writes and reads again.
+//! Files that users write, and files that dbmatrix writes and reads back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::suite::{
 };
 use crate::version::{Family, Identity, Version};
 
-/// Files that readers open; in memory where the machine has a folder there.
+/// The folder of files for readers; in memory if the machine supports that.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     let memory = Path::new("/dev/shm");
     tempfile::tempdir_in(memory)
@@ -28,7 +28,7 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
         .expect("there is a folder for temporary files")
 });
 
-/// Writes the input where a reader opens it.
+/// Writes the input to a file for a reader.
 fn file(name: &str, input: &[u8]) -> PathBuf {
     let path = FOLDER.path().join(name);
     fs::write(&path, input).expect("a temporary file can be written");
@@ -44,8 +44,8 @@ fn facts() -> Facts {
     }
 }
 
-/// SQL text as lines, in all modes of a session: each piece stands at a line of
-/// the text, and what is sent is written there.
+/// SQL text as lines, in all modes of a session: each piece is at a line of the text, and
+/// the sent bytes appear there.
 pub fn statements(input: &[u8]) -> Promise {
     for no_backslash_escapes in [false, true] {
         for dollar_quotes in [false, true] {
@@ -95,7 +95,7 @@ fn pieces(input: &[u8], modes: Modes) -> Promise {
     Ok(())
 }
 
-/// Whether all bytes but blanks of a statement come in the text, in their order.
+/// Whether all bytes of a statement except blanks appear in the text, in order.
 fn is_written(sent: &[u8], input: &[u8]) -> bool {
     let mut text = input.iter();
     let mut wanted = sent.iter().filter(|byte| !byte.is_ascii_whitespace());
@@ -116,7 +116,7 @@ pub fn slt(input: &[u8]) -> Promise {
     steps_of(steps, input)
 }
 
-/// Steps stand at lines of the file, and nothing comes after what cannot be read.
+/// Steps have lines of the file, and nothing follows an unreadable place.
 fn steps_of(steps: impl Iterator<Item = Result<Step, SuiteError>>, input: &[u8]) -> Promise {
     let mut has_failed = false;
     for step in steps {
@@ -125,7 +125,7 @@ fn steps_of(steps: impl Iterator<Item = Result<Step, SuiteError>>, input: &[u8])
             Ok(step) => step.line,
             Err(error) => {
                 has_failed = true;
-                // Its words are made only when they are wanted.
+                // The message is formatted only on request.
                 let _ = error.to_string();
                 match error {
                     SuiteError::At { line, .. } => line,
@@ -174,7 +174,7 @@ pub fn expectations(input: &[u8]) -> Promise {
     check(plain(&again) == plain(&written), || {
         format!("{written:?} is then {again:?}")
     })?;
-    // No lookup may fail but with words.
+    // A lookup may fail only with an explanation.
     let _ = read.lines(0, "SELECT 1", &facts());
     Ok(())
 }
@@ -193,7 +193,7 @@ pub fn divergences(input: &[u8]) -> Promise {
     Ok(())
 }
 
-/// Problems stand at lines of the file and can be shown.
+/// Problems have lines of the file and can be displayed.
 fn config_error(error: &ConfigError, input: &[u8]) -> Promise {
     let _ = error.render(false);
     for line in error.lines() {
@@ -209,7 +209,7 @@ fn config_error(error: &ConfigError, input: &[u8]) -> Promise {
     Ok(())
 }
 
-/// A matrix file. Its folder has nothing in it.
+/// A matrix file in an empty folder.
 pub fn matrix(input: &[u8]) -> Promise {
     let Some(text) = text(input) else {
         return Ok(());
@@ -220,7 +220,7 @@ pub fn matrix(input: &[u8]) -> Promise {
     }
 }
 
-/// A lock file: what it says is written and read again.
+/// A lock file, which is written and read back.
 pub fn locks(input: &[u8]) -> Promise {
     let Some(text) = text(input) else {
         return Ok(());
@@ -254,7 +254,7 @@ pub fn remotes(input: &[u8]) -> Promise {
     Ok(())
 }
 
-/// Events, a line each: what was read is written and read again.
+/// Events, a line each, which are written and read back.
 pub fn events(input: &[u8]) -> Promise {
     for line in input.split(|byte| *byte == b'\n') {
         let Ok(event) = serde_json::from_slice::<Event>(line) else {
@@ -272,7 +272,7 @@ pub fn events(input: &[u8]) -> Promise {
     Ok(())
 }
 
-/// An exported flavour's head, as text and in its archive.
+/// The index of an exported flavour, as text and in its archive.
 pub fn index(input: &[u8]) -> Promise {
     if let Some(text) = text(input) {
         let _ = Manifest::parse(text).map_err(|error| error.to_string());
@@ -297,7 +297,7 @@ pub fn text_form(input: &[u8]) -> Promise {
     })
 }
 
-/// Versions and what servers say of themselves.
+/// Versions and what servers report of themselves.
 pub fn versions(input: &[u8]) -> Promise {
     let Some(text) = text(input) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What engines, servers and the machine's programs write.
+//! Output of engines, servers and the machine's programs.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::mysqltest::{Listing, failure, skip_reason};
 use crate::nest::{Memory, read_disk_usage};
 use crate::server::{split_journal, time_of_cursor};
 
-/// An engine's reply, as each of the things that it may be of.
+/// An engine's reply, parsed as each possible object.
 pub fn engine(input: &[u8]) -> Promise {
     const WHAT: &str = "ask";
     let bytes = Bytes::copy_from_slice(input);
@@ -39,17 +39,17 @@ pub fn engine(input: &[u8]) -> Promise {
     Ok(())
 }
 
-/// `nft list ruleset`, and what becomes of packets.
+/// `nft list ruleset`, and verdicts on packets.
 pub fn nft(input: &[u8]) -> Promise {
     follow(text(input).map(read_nft))
 }
 
-/// `iptables -S`, and what becomes of packets.
+/// `iptables -S`, and verdicts on packets.
 pub fn iptables(input: &[u8]) -> Promise {
     follow(text(input).map(read_iptables))
 }
 
-/// The same packet always has the same fate.
+/// The same packet always gets the same verdict.
 fn follow(rules: Option<Ruleset>) -> Promise {
     let Some(rules) = rules else { return Ok(()) };
     for (input, output) in [("br0", "eth0"), ("eth0", "br0")] {
@@ -66,7 +66,7 @@ fn follow(rules: Option<Ruleset>) -> Promise {
     Ok(())
 }
 
-/// A server's journal: its lines are a beginning of what was read.
+/// A server's journal: its lines are a prefix of the input.
 pub fn journal(input: &[u8]) -> Promise {
     let read = String::from_utf8_lossy(input);
     let (lines, cursor) = split_journal(&read);
@@ -78,7 +78,7 @@ pub fn journal(input: &[u8]) -> Promise {
     Ok(())
 }
 
-/// What scripts in a nest list: tests of servers, memory, disk.
+/// Listings by scripts in a nest: tests of servers, memory, disk.
 pub fn listings(input: &[u8]) -> Promise {
     let read = String::from_utf8_lossy(input);
     let listing = Listing::read(&read);

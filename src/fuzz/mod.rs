@@ -1,9 +1,7 @@
-//! Entry points of `cargo bench --bench fuzz`: one for each thing that reads what
-//! comes from outside.
+//! Entry points of `cargo bench --bench fuzz`: one for each parser of outside input.
 //!
-//! Each takes any bytes and returns what is wrong, beyond a panic, with how they
-//! were read: a line that is not in the file, text that does not read back as it
-//! was written. No part of the interface for others.
+//! Each accepts any bytes and returns errors beyond a panic: a line that is not in the
+//! file, or text that does not read back as it was written. Not a public interface.
 
 mod files;
 mod machine;
@@ -14,7 +12,7 @@ pub use files::{
 };
 pub use machine::{engine, iptables, journal, listings, nft, sources};
 
-/// What a reader of outside input promises of any input.
+/// What a parser of outside input guarantees for any input.
 pub type Promise = Result<(), String>;
 
 /// Fails with a message unless `holds`.
@@ -25,8 +23,7 @@ fn check(holds: bool, message: impl FnOnce() -> String) -> Promise {
     }
 }
 
-/// The text of an input as a file's reader sees it; what is no UTF-8 is refused
-/// before.
+/// The text of an input as a file's reader sees it; invalid UTF-8 is rejected before.
 fn text(input: &[u8]) -> Option<&str> {
     std::str::from_utf8(input).ok()
 }

@@ -1,4 +1,4 @@
-//! `[defaults]`: how every server is set unless its flavour says otherwise.
+//! `[defaults]`: the settings of every server, unless its flavour overrides them.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::pattern::{expand_any, find};
 use crate::config::TableReader;
 use crate::server::{Durability, MemoryProfile};
 
-/// How a server is set.
+/// The settings of a server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Defaults {
     pub(super) settings: Vec<(String, String)>,
@@ -16,13 +16,13 @@ pub(super) struct Defaults {
     pub(super) setup_files: SetupFiles,
 }
 
-/// Whether the files of `setup` have to be there.
+/// Whether the files of `setup` must exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum SetupFiles {
     /// A run needs them.
     #[default]
     Required,
-    /// The run is over, and they may have gone with it.
+    /// The run is over, and they may have been removed since.
     Optional,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn read(top: &TableReader<'_>, folder: &Path, setup_files: SetupFiles
 }
 
 impl Defaults {
-    /// These, but for what a table says of the same.
+    /// These, with the overrides in a table.
     pub(super) fn but_for(&self, table: &TableReader<'_>, folder: &Path) -> Self {
         let profiles = [
             ("small", MemoryProfile::Small),

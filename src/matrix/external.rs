@@ -1,7 +1,7 @@
-//! A flavour that somebody else keeps: its URL, and what is allowed there.
+//! A flavour on an external server: its URL, and what is allowed there.
 //!
-//! Owns the keys of such a flavour and where its URL comes from. A URL from the
-//! environment or a file is read when it is needed, and shown to nobody.
+//! Owns the keys of such a flavour and the source of its URL. A URL from the environment
+//! or a file is read when it is needed, and never shown.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use thiserror::Error;
 use crate::config::{Placed, TableReader};
 use crate::session::{Authorities, Endpoint, ServerUrl, Tenancy, TlsMode, UrlError};
 
-/// Keys that only an external server has.
+/// Keys for external servers only.
 pub(super) const KEYS: [&str; 3] = ["tls", "ca", "permissions"];
-/// Keys that only a server has which dbmatrix makes.
+/// Keys for servers that dbmatrix makes only.
 pub(super) const MANAGED_KEYS: [&str; 14] = [
     "server",
     "source",
@@ -33,46 +33,46 @@ pub(super) const MANAGED_KEYS: [&str; 14] = [
 /// A server that dbmatrix finds and does not make.
 #[derive(Debug, Clone)]
 pub struct External {
-    /// Where it is, and who logs in.
+    /// Its address and login.
     pub url: UrlSource,
     /// How the connection is protected.
     pub tls: TlsMode,
-    /// A file (PEM) with the certificate authorities that vouch for it.
+    /// A file (PEM) with the certificate authorities that may sign its certificate.
     pub ca: Option<PathBuf>,
-    /// What may be done there.
+    /// What is allowed there.
     pub permissions: Permissions,
 }
 
-/// Where a URL comes from.
+/// The source of a URL.
 #[derive(Debug, Clone)]
 pub enum UrlSource {
     /// A variable of the environment.
     Variable(String),
-    /// A file that holds nothing else.
+    /// A file that contains only the URL.
     File(PathBuf),
     /// The matrix file.
     Plain(ServerUrl),
 }
 
-/// What may be done on an external server.
+/// What is allowed on an external server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Permissions {
-    /// Statements that read.
+    /// Reading statements only.
     #[default]
     ReadOnly,
-    /// All, in databases that dbmatrix makes and drops.
+    /// All statements, in databases that dbmatrix creates and drops.
     OwnDatabases,
 }
 
 impl Permissions {
-    /// Both, by the words of matrix files.
+    /// Both, by their words in matrix files.
     pub const WORDS: [(&str, Permissions); 2] = [
         ("read-only", Permissions::ReadOnly),
         ("own-databases", Permissions::OwnDatabases),
     ];
 }
 
-/// Why it is not known where an external server is.
+/// Why the address of an external server is unknown.
 #[derive(Debug, Error)]
 pub enum ExternalError {
     /// A variable is not set.
@@ -81,42 +81,41 @@ pub enum ExternalError {
          as `mysql://user:password@host:3306/`, or leave the flavour out with `--flavour`"
     )]
     Variable {
-        /// Whose URL it is.
+        /// The flavour.
         flavour: String,
         /// The variable.
         variable: String,
-        /// Such as `not set`.
+        /// The problem, such as `not set`.
         state: &'static str,
     },
     /// A file cannot be read.
     #[error("flavour `{flavour}`: could not read its {what} from `{}`: {reason}", path.display())]
     File {
-        /// Whose file it is.
+        /// The flavour.
         flavour: String,
-        /// What is in it.
+        /// Its expected content.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         reason: String,
     },
-    /// What was found is no URL.
+    /// The value is not a URL.
     #[error("flavour `{flavour}`: {source_name}: {error}")]
     Url {
-        /// Whose URL it is.
+        /// The flavour.
         flavour: String,
-        /// Where it comes from.
+        /// The source of the URL.
         source_name: String,
-        /// What is wrong with it.
+        /// The problem.
         error: UrlError,
     },
 }
 
 impl External {
-    /// Where the server of a flavour is, and all that a login needs.
+    /// The address of a flavour's server, with everything that a login needs.
     ///
-    /// # Errors
-    /// [`ExternalError`]; none shows any of the URL.
+    /// # Errors [`ExternalError`]; none contains any part of the URL.
     pub fn endpoint(&self, flavour: &str) -> Result<Endpoint, ExternalError> {
         let authorities = match &self.ca {
             None => Authorities::default(),
@@ -176,7 +175,7 @@ impl UrlSource {
     }
 }
 
-/// Reads the keys of an external server beside its `url`.
+/// Reads the keys of an external server in addition to its `url`.
 pub(super) fn read(
     table: &TableReader<'_>,
     url: &Placed<String>,
@@ -242,8 +241,8 @@ pub(super) fn read(
     }
 }
 
-/// A matrix file's text for people: what may be a password of a URL is `*`, and
-/// all else stays where it is.
+/// A matrix file's text for display: possible passwords in URLs become `*`, and
+/// everything else keeps its place.
 pub(super) fn masked(text: &str) -> String {
     let lines = text.split_inclusive('\n').map(masked_line);
     lines.collect()
@@ -258,7 +257,7 @@ fn masked_line(line: &str) -> String {
         format!("{}{hidden}{}", &line[..from], &line[to..])
     };
     let end = line.trim_end().len();
-    // A login, as far as the last `@`; without one, what may have been meant.
+    // A login, up to the last `@`; without one, what may have been intended as one.
     if let Some(at) = line.find("://") {
         let from = at + 3;
         if let Some(to) = line[from..end].rfind('@') {
@@ -284,7 +283,7 @@ fn masked_line(line: &str) -> String {
     line.to_owned()
 }
 
-/// Refuses the keys of an external server beside a `server`, at their places.
+/// Rejects the keys of an external server beside a `server`, at their places.
 pub(super) fn refuse_keys(table: &TableReader<'_>) {
     for key in KEYS {
         if let Some(span) = table.span_of(key) {

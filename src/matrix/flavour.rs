@@ -1,4 +1,4 @@
-//! `[[flavour]]` and the short form: servers, and how they are had.
+//! `[[flavour]]` and the short form: servers, and their sources.
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ use crate::server::{
     Installation, KeySource, Packages, Repository, ServerSpec, Tarball, TarballSource,
 };
 
-/// The image of a child whose server comes as a tarball.
+/// The image of a child whose server comes from a tarball.
 const TARBALL_IMAGE: &str = "debian:bookworm";
-/// What the vendors' tarballs need beside the C library.
+/// What the vendors' tarballs need in addition to the C library.
 const TARBALL_PACKAGES: [&str; 3] = ["libaio1", "libnuma1", "libncurses6"];
 
 /// A flavour of a matrix.
@@ -27,31 +27,31 @@ pub struct Flavour {
     pub name: String,
     /// Whether a run fails without it.
     pub required: bool,
-    /// Where its server comes from.
+    /// The source of its server.
     pub source: Source,
 }
 
-/// Where a flavour's server comes from.
+/// The source of a flavour's server.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// dbmatrix makes it, in a container.
     Managed(Box<Managed>),
-    /// Somebody else keeps it.
+    /// An external server.
     External(External),
 }
 
 /// A server that dbmatrix makes.
 #[derive(Debug, Clone)]
 pub struct Managed {
-    /// As the file names it, such as `mysql:lts`.
+    /// Its name in the file, such as `mysql:lts`.
     pub server: String,
     /// Its container's image.
     pub image: ImageOrigin,
-    /// How its server is installed and set.
+    /// How its server is installed and configured.
     pub spec: ServerSpec,
-    /// Files of statements that are run once, in their order.
+    /// Files of statements that run once, in order.
     pub setup: Vec<PathBuf>,
-    /// What it must be, where a run insists on a lock.
+    /// The exact versions, if a run requires those of a lock.
     pub locked: Option<Locked>,
 }
 
@@ -61,7 +61,7 @@ impl Flavour {
         name::container(&self.name)
     }
 
-    /// How its server is made, where dbmatrix makes it.
+    /// The definition of its server, if dbmatrix makes it.
     pub fn managed(&self) -> Option<&Managed> {
         match &self.source {
             Source::Managed(managed) => Some(managed),
@@ -69,7 +69,7 @@ impl Flavour {
         }
     }
 
-    /// Where its server is, where somebody else keeps it.
+    /// The external server, if it has one.
     pub fn external(&self) -> Option<&External> {
         match &self.source {
             Source::Managed(_) => None,
@@ -151,7 +151,7 @@ pub(super) fn read_all(
     flavours.into_iter().map(|(_, flavour)| flavour).collect()
 }
 
-/// Tells of a name that does not keep its rule.
+/// Reports an invalid name.
 pub(super) fn check_name(table: &TableReader<'_>, rule: NameRule, name: &Placed<String>) {
     if let Err(message) = rule.check(&name.value) {
         table.problem(name.span.clone(), message);
@@ -161,7 +161,7 @@ pub(super) fn check_name(table: &TableReader<'_>, rule: NameRule, name: &Placed<
 /// One flavour being read.
 struct Reading<'r, 'a> {
     table: &'r TableReader<'a>,
-    /// Where problems are reported: the short form has no table of its own.
+    /// The table for reports: the short form has no table of its own.
     report: &'r TableReader<'a>,
     folder: &'r Path,
     images: &'r [BaseImage],
@@ -214,7 +214,7 @@ impl Reading<'_, '_> {
         })
     }
 
-    /// A flavour that somebody else keeps.
+    /// A flavour on an external server.
     fn external_flavour(
         &self,
         url: &Placed<String>,
@@ -237,7 +237,7 @@ impl Reading<'_, '_> {
         })
     }
 
-    /// Marks keys as known that were not asked for after an earlier problem.
+    /// Marks keys as known that were not read because of an earlier problem.
     fn know_all(&self) {
         for key in external::KEYS {
             self.table.know(key);
@@ -385,8 +385,8 @@ impl Reading<'_, '_> {
         image::resolve(self.report, name, self.images).map(|image| (image, text))
     }
 
-    /// The recipe's repository, with what the file sets otherwise. Another key
-    /// is another key: the catalogue's fingerprints are not asked of it.
+    /// The recipe's repository, with overrides from the file. With another key, the
+    /// catalogue's fingerprints do not apply.
     fn repository(&self, recipe: Option<&Recipe>, image: &str) -> Option<Repository> {
         let known = recipe.and_then(|recipe| recipe.repository.as_ref());
         let Some(table) = self.table.table("repository") else {

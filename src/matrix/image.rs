@@ -3,10 +3,10 @@
 use crate::config::{Placed, TableReader};
 use crate::image::{BaseImage, ImageOrigin};
 
-/// The image server that Incus knows as `images:`.
+/// The image server that Incus calls `images:`.
 const IMAGE_SERVER: &str = "https://images.linuxcontainers.org";
 
-/// Settings of images that are built here.
+/// Settings of locally built images.
 pub(super) fn read_all(top: &TableReader<'_>) -> Vec<BaseImage> {
     top.tables("image").iter().filter_map(read).collect()
 }
@@ -40,7 +40,7 @@ fn read(table: &TableReader<'_>) -> Option<BaseImage> {
     })
 }
 
-/// The image of that name, with the settings that the file has for it.
+/// The image of that name, with its settings in the file.
 pub(super) fn resolve(
     table: &TableReader<'_>,
     name: Placed<String>,
@@ -75,7 +75,7 @@ pub(super) fn resolve(
     None
 }
 
-/// The suite of an image that is built here.
+/// The suite of a locally built image.
 pub(super) fn debian_suite(name: &str) -> Option<&str> {
     let suite = name.strip_prefix("debian:")?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

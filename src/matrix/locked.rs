@@ -1,4 +1,4 @@
-//! `MATRIX.lock`: the exact packages that each flavour was seen with.
+//! `MATRIX.lock`: the exact packages that were recorded for each flavour.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, Problems, read};
 use crate::server::PackageVersion;
 
-/// For messages.
+/// The file's kind in messages.
 const WHAT: &str = "lock file";
 const HEAD: &str = "\
 # Written by `dbmatrix lock`; `dbmatrix run --locked` insists on what it says.
 ";
 
-/// What a flavour is to be.
+/// The locked versions of a flavour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Locked {
-    /// What its server says of its version, whole.
+    /// The complete version that its server reports.
     pub server: String,
-    /// What its installation adds, sorted.
+    /// The packages that its installation adds, sorted.
     pub packages: Vec<PackageVersion>,
 }
 
@@ -30,7 +30,7 @@ pub struct MatrixLock {
     flavours: BTreeMap<String, Locked>,
 }
 
-/// As it is written.
+/// Its format on disk.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -46,13 +46,12 @@ struct Entry {
 }
 
 impl MatrixLock {
-    /// Where the lock file of a matrix is: beside it.
+    /// The path of a matrix's lock file: beside the matrix.
     pub fn path_of(matrix: &Path) -> PathBuf {
         matrix.with_extension("lock")
     }
 
-    /// Reads a lock file; an absent one is an error of its own kind
-    /// ([`ConfigError::Read`]).
+    /// Reads a lock file; a missing one is a separate error ([`ConfigError::Read`]).
     ///
     /// # Errors
     /// [`ConfigError`] with the first problem.
@@ -79,7 +78,7 @@ impl MatrixLock {
                 match package.parse() {
                     Ok(package) => packages.push(package),
                     Err(message) => {
-                        // One that is written with escapes is not found.
+                        // A package written with escapes is not found.
                         let found = text.find(package.as_str());
                         let span = found.map_or(0..0, |at| at..at + package.len());
                         problems.add(span, message);
@@ -91,24 +90,24 @@ impl MatrixLock {
         lock
     }
 
-    /// What a flavour is to be.
+    /// The locked versions of a flavour.
     pub fn get(&self, flavour: &str) -> Option<&Locked> {
         self.flavours.get(flavour)
     }
 
-    /// Notes what a flavour is.
+    /// Sets the locked versions of a flavour.
     pub fn set(&mut self, flavour: &str, server: String, mut packages: Vec<PackageVersion>) {
         packages.sort();
         let locked = Locked { server, packages };
         self.flavours.insert(flavour.to_owned(), locked);
     }
 
-    /// Forgets flavours that the matrix has no more.
+    /// Removes flavours that the matrix no longer has.
     pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
         self.flavours.retain(|name, _| is_there(name));
     }
 
-    /// As the file holds it: a package a line, so that a change is seen as one.
+    /// The text of the file: one package a line, so that diffs show single changes.
     pub fn to_text(&self) -> String {
         let mut text = HEAD.to_owned();
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();

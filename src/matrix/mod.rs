@@ -1,7 +1,7 @@
-//! The matrix file: which flavours, in which nest, with which suites.
+//! The matrix file: its flavours, nest and suites.
 //!
-//! Every problem in a file is reported at once, at its place. Knows the
-//! catalogue and what a server's installation needs; starts nothing.
+//! Reports every problem in a file at once, at its place. Knows the catalogue and what a
+//! server's installation needs; starts nothing.
 
 mod defaults;
 mod external;
@@ -29,7 +29,7 @@ use defaults::SetupFiles;
 
 use crate::config::{ConfigError, Deprecations, Problems, TableReader, read};
 
-/// For messages.
+/// The file's kind in messages.
 const WHAT: &str = "matrix file";
 
 /// A checked matrix file.
@@ -41,13 +41,13 @@ pub struct Matrix {
     pub text: String,
     /// The nest.
     pub nest: NestSpec,
-    /// How it is run.
+    /// The settings of a run.
     pub run: RunSpec,
     /// The flavours, in the order of the file.
     pub flavours: Vec<Flavour>,
     /// The suites, in the order of the file.
     pub suites: Vec<SuiteSpec>,
-    /// Old names in the file that this release still understands.
+    /// Deprecated names in the file.
     pub deprecations: Deprecations,
 }
 
@@ -60,7 +60,7 @@ impl Matrix {
         Self::parse(path, &read(WHAT, path)?)
     }
 
-    /// Reads and checks a text, as that of a file at `path`.
+    /// Reads and checks a text as if it came from a file at `path`.
     ///
     /// # Errors
     /// As [`Matrix::load`].
@@ -98,10 +98,9 @@ impl Matrix {
         })
     }
 
-    /// Reads the flavours alone of a text that was read whole before.
+    /// Reads only the flavours of a text that was checked before.
     ///
-    /// # Errors
-    /// As [`Matrix::load`], of the flavours.
+    /// # Errors As of [`Matrix::load`], for the flavours.
     pub fn parse_flavours(path: &Path, text: &str) -> Result<Vec<Flavour>, ConfigError> {
         let problems = Problems::default();
         let (table, _) = DeTable::parse_recoverable(text);
@@ -115,7 +114,7 @@ impl Matrix {
     }
 }
 
-/// The folder to which the paths of a matrix file are relative.
+/// The folder that the paths of a matrix file are relative to.
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }

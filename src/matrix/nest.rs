@@ -11,30 +11,30 @@ use crate::image::{BaseImage, ImageOrigin};
 use crate::name_rule::NEST;
 use crate::nest::Access;
 
-/// Size of a new pool where the file names none. The file is sparse.
+/// Default size of a new pool. The file is sparse.
 const POOL: u64 = 40 << 30;
 
-/// The nest that a matrix asks for.
+/// The nest that a matrix specifies.
 #[derive(Debug, Clone)]
 pub struct NestSpec {
     /// Its name.
     pub name: String,
-    /// Number of processors; all where it is not said.
+    /// Number of processors; by default all.
     pub cpus: Option<u32>,
-    /// Bytes of memory; all where it is not said.
+    /// Bytes of memory; by default all.
     pub memory: Option<u64>,
     /// Whether root in the nest is root on the host.
     pub privileged: bool,
     /// How its children are reached.
     pub access: Access,
-    /// What a new pool is kept on.
+    /// The storage of a new pool.
     pub storage: Storage,
     /// Its image.
     pub image: ImageOrigin,
 }
 
 impl NestSpec {
-    /// The nest of a matrix that says nothing of it.
+    /// The nest of a matrix without settings for it.
     pub fn usual(name: &str) -> Self {
         let empty = toml::de::DeTable::default();
         let unset = crate::config::Problems::default();
@@ -128,7 +128,7 @@ fn size(table: &TableReader<'_>, text: Placed<String>) -> Option<u64> {
     }
 }
 
-/// A container's name from the file's.
+/// Derives a container's name from the file's.
 fn name_of(path: &Path) -> String {
     let stem = path
         .file_stem()

@@ -1,11 +1,11 @@
-//! Patterns of files, from the matrix's folder on.
+//! File patterns, relative to the matrix's folder.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::{Placed, TableReader};
 use crate::suite::FileKind;
 
-/// Files of steps that match a pattern; problems are the table's.
+/// Files of steps that match a pattern; problems are reported in the table.
 pub(super) fn expand(
     table: &TableReader<'_>,
     folder: &Path,
@@ -24,7 +24,7 @@ pub(super) fn expand(
     suites
 }
 
-/// Files that match a pattern, whatever they are; problems are the table's.
+/// Files of any kind that match a pattern; problems are reported in the table.
 pub(super) fn expand_any(
     table: &TableReader<'_>,
     folder: &Path,
@@ -40,7 +40,7 @@ pub(super) fn expand_any(
     })
 }
 
-/// Files that match a pattern, sorted; an error says what is wrong with the pattern.
+/// Files that match a pattern, sorted; an error explains an invalid pattern.
 pub(super) fn find(folder: &Path, pattern: &Placed<String>) -> Result<Vec<PathBuf>, String> {
     let whole = whole_pattern(folder, &pattern.value).ok_or_else(|| {
         format!(
@@ -60,8 +60,7 @@ pub(super) fn find(folder: &Path, pattern: &Placed<String>) -> Result<Vec<PathBu
         .collect())
 }
 
-/// A pattern from the matrix's folder on; letters of the folder's name are no
-/// pattern.
+/// A pattern with the matrix's folder prepended; the folder's name is matched literally.
 fn whole_pattern(folder: &Path, pattern: &str) -> Option<String> {
     match folder.to_str()? {
         _ if pattern.starts_with('/') => Some(pattern.to_owned()),
@@ -70,7 +69,7 @@ fn whole_pattern(folder: &Path, pattern: &str) -> Option<String> {
     }
 }
 
-/// Without `x/..`, for people to read. A link among the folders is theirs.
+/// Removes `x/..`, for display. Symbolic links in the path are not considered.
 pub(super) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {

@@ -1,9 +1,9 @@
-//! The keys of a matrix file as data, from which the reference and the JSON Schema for
-//! editors are made.
+//! The keys of a matrix file as data, the source of the reference and of the JSON Schema
+//! for editors.
 //!
-//! Owns the words of the documentation. The readers beside this file decide what is
-//! right; tests hold both against each other, so a key cannot be added in one place
-//! alone. Must not know where files of the documentation are.
+//! Owns the texts of the documentation. The readers beside this file define what is
+//! valid; tests compare both, so that a key cannot be added in one place only. Must not
+//! know the paths of documentation files.
 
 mod keys;
 
@@ -16,15 +16,15 @@ use serde_json::{Map, Value, json};
 /// A table of a matrix file.
 #[derive(Debug)]
 pub struct Section {
-    /// Its path as readers know it, such as `flavour.tarball`; empty for the top.
+    /// Its path in the readers, such as `flavour.tarball`; empty for the top.
     pub path: &'static str,
-    /// As the reference is headed, such as `[[flavour]]`.
+    /// Its heading in the reference, such as `[[flavour]]`.
     pub title: &'static str,
-    /// What it is for: sentences, as Markdown.
+    /// Its purpose: sentences, as Markdown.
     pub about: &'static str,
     /// Its keys, in the order of the reference.
     pub keys: &'static [Key],
-    /// Keys of which one must be there.
+    /// Keys of which one is required.
     pub any_of: &'static [&'static str],
 }
 
@@ -33,24 +33,24 @@ pub struct Section {
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// What it takes.
+    /// The type of its value.
     pub takes: Takes,
-    /// What holds without it, as Markdown; empty where it must be there.
+    /// Its default, as Markdown; empty if it is required.
     pub default: &'static str,
-    /// What it says, as Markdown on one line.
+    /// Its meaning, as Markdown on one line.
     pub about: &'static str,
-    /// What it is called now, where this is an old name.
+    /// Its current name, if this is a deprecated one.
     pub renamed: Option<&'static str>,
 }
 
-/// What a key takes.
+/// The type of a key's value.
 #[derive(Debug, Clone, Copy)]
 pub enum Takes {
     /// A text.
     Text,
-    /// A text that matches a pattern (of ECMA-262, as JSON Schema has it).
+    /// A text that matches a pattern (ECMA-262, as in JSON Schema).
     Matching(&'static str),
-    /// One of some words; old ones are understood for one release more.
+    /// One of some words; deprecated ones are accepted for one more release.
     Word(&'static [&'static str], &'static [&'static str]),
     /// `true` or `false`.
     Flag,
@@ -60,7 +60,7 @@ pub enum Takes {
     Number,
     /// A list of texts.
     Texts,
-    /// A list of some words; old ones are understood for one release more.
+    /// A list of some words; deprecated ones are accepted for one more release.
     Words(&'static [&'static str], &'static [&'static str]),
     /// A table of server settings or variables: texts, numbers and flags by name.
     Settings,
@@ -76,7 +76,7 @@ pub fn section(path: &str) -> Option<&'static Section> {
 }
 
 impl Takes {
-    /// For people, as Markdown.
+    /// A description, as Markdown.
     fn words(self) -> String {
         let quoted = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
@@ -124,7 +124,7 @@ impl Takes {
     }
 }
 
-/// As GitHub and its like make them of headings.
+/// The anchor that GitHub and similar sites generate for a heading.
 fn anchor(path: &str) -> String {
     let title = section(path).map_or(path, |section| section.title);
     let kept = title
@@ -210,7 +210,7 @@ fn key_schema(key: &Key) -> Value {
         (None, default) => format!("{}. Default: {default}.", key.about.trim_end_matches('.')),
     };
     let mut schema = key.takes.schema();
-    // What stands beside `$ref` is not read in this draft.
+    // This draft ignores keywords beside `$ref`.
     if schema.get("$ref").is_some() {
         schema = json!({ "allOf": [schema] });
     }

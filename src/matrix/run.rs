@@ -1,37 +1,36 @@
-//! `[run]`: how the matrix is run.
+//! `[run]`: how the matrix runs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::TableReader;
 
-/// How a matrix is run, unless the command line says otherwise.
+/// How a matrix runs, unless the command line overrides it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunSpec {
-    /// How many files run at a time on a flavour; by processors and flavours
-    /// where it is not said.
+    /// How many files run at a time on a flavour; by default it depends on processors and
+    /// flavours.
     pub jobs: Option<u32>,
-    /// What becomes of the servers.
+    /// What happens to the servers.
     pub after: Option<After>,
 }
 
-/// What becomes of the servers after a run. The next run has new ones in any
-/// case.
+/// What happens to the servers after a run. The next run gets new ones in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum After {
-    /// They are shut down and can be looked at.
+    /// They are shut down and can be inspected.
     #[default]
     Stop,
     /// New ones are started and paused, so that the next run begins at once.
     Pause,
-    /// They go on.
+    /// They keep running.
     Keep,
     /// They are removed; their golden children stay.
     Delete,
 }
 
 impl After {
-    /// All, by the words of the command line and the matrix file.
+    /// All, by their words on the command line and in the matrix file.
     pub const WORDS: [(&str, After); 4] = [
         ("stop", After::Stop),
         ("pause", After::Pause),
@@ -39,7 +38,7 @@ impl After {
         ("delete", After::Delete),
     ];
 
-    /// Words of an earlier release, with those of this one.
+    /// Deprecated words, with the current ones.
     pub const RENAMED: [(&str, &str); 1] = [("freeze", "pause")];
 }
 

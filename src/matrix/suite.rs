@@ -17,8 +17,7 @@ use crate::mysqltest::Program;
 use crate::name_rule::FLAVOUR;
 use crate::suite::read_kinds;
 
-/// How long a step may take unless its suite says otherwise: long enough for
-/// any that comes to an end.
+/// Default time limit of a step: long enough for any step that ends at all.
 const STEP_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A suite of a matrix.
@@ -26,34 +25,34 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct SuiteSpec {
     /// Its name.
     pub name: String,
-    /// Names of the flavours that it is run on.
+    /// Names of the flavours that it runs on.
     pub flavours: Vec<String>,
-    /// How long it may take on a flavour.
+    /// Its time limit on a flavour.
     pub timeout: Option<Duration>,
-    /// How often what fails is run again.
+    /// How often a failure is repeated.
     pub retries: u32,
-    /// What it has for itself.
+    /// Its isolation.
     pub isolation: Isolation,
-    /// What is run.
+    /// Its content.
     pub kind: SuiteKind,
 }
 
-/// What a suite has for itself.
+/// What a suite does not share with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Isolation {
     /// A database for each of its files or commands.
     #[default]
     Database,
-    /// A copy of the flavour's golden child as well.
+    /// Also a copy of the flavour's golden child.
     Clone,
 }
 
-/// What a suite runs.
+/// The content of a suite.
 #[derive(Debug, Clone)]
 pub enum SuiteKind {
     /// Files of statements, run by dbmatrix itself.
     Files(Arc<FilesSpec>),
-    /// A program of one's own.
+    /// A program of the user.
     Command(Arc<CommandSpec>),
     /// The servers' own tests.
     Mysqltest(Arc<MysqltestSpec>),
@@ -64,66 +63,65 @@ pub enum SuiteKind {
 pub struct FilesSpec {
     /// The files, sorted within each pattern.
     pub files: Vec<PathBuf>,
-    /// Labels that hold in conditions on every flavour.
+    /// Labels for conditions, on every flavour.
     pub labels: Vec<String>,
-    /// What outcomes of `.sql` files are held against.
+    /// What outcomes of `.sql` files are compared with.
     pub expect: Expect,
     /// What is compared across flavours, and how exactly.
     pub rules: Rules,
-    /// How long a step may take.
+    /// Time limit of a step.
     pub step_timeout: Duration,
-    /// How many of the files run at a time on a flavour, at most.
+    /// How many files run at a time on a flavour, at most.
     pub jobs: Option<usize>,
-    /// The folder whose files servers may read with `LOAD DATA LOCAL`, in place
-    /// of that of each file.
+    /// The folder whose files servers may read with `LOAD DATA LOCAL`, instead of each
+    /// file's own folder.
     pub local_files: Option<PathBuf>,
     /// Whether `.slt` files may run commands on this machine.
     pub allow_system: bool,
 }
 
-/// What outcomes of `.sql` files are held against.
+/// What outcomes of `.sql` files are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expect {
-    /// The outcomes stored in a file beside.
+    /// The outcomes stored in a file beside them.
     #[default]
     Stored,
-    /// Those of the other flavours alone.
+    /// Only those of the other flavours.
     Agreement,
 }
 
-/// A program that tests a server by itself.
+/// A program that tests a server itself.
 #[derive(Debug, Clone)]
 pub struct CommandSpec {
     /// Program and arguments.
     pub command: Vec<String>,
-    /// Where it runs.
+    /// Its working directory.
     pub folder: PathBuf,
-    /// Variables beside those that every command gets.
+    /// Variables in addition to those of every command.
     pub environment: Vec<(String, String)>,
 }
 
 /// The servers' own tests, run by their own program.
 #[derive(Debug, Clone)]
 pub struct MysqltestSpec {
-    /// Whose program and tests.
+    /// The program and its tests.
     pub program: Program,
     /// The image of the container in which it runs.
     pub image: ImageOrigin,
-    /// Beside which a file of known failures may stand: the suite's name, in
-    /// the matrix's folder.
+    /// Base path of the file of known failures: the suite's name, in the matrix's folder.
     pub beside: PathBuf,
     /// Patterns of the names of tests.
     pub tests: Vec<Glob>,
-    /// Patterns of those that are left out.
+    /// Patterns of tests to skip.
     pub skip: Vec<Glob>,
-    /// How many are run at a time on a flavour.
+    /// How many tests run at a time on a flavour.
     pub jobs: usize,
-    /// How long one may take.
+    /// Time limit of a test.
     pub test_timeout: Option<Duration>,
 }
 
 impl FilesSpec {
-    /// Files that are compared across flavours, all else as usual.
+    /// Files that are compared across flavours, with defaults for everything else.
     pub fn compared(files: Vec<PathBuf>) -> Self {
         FilesSpec {
             files,
@@ -135,7 +133,7 @@ impl FilesSpec {
 }
 
 impl SuiteSpec {
-    /// What of it can be run apart, by name: its files, or the whole.
+    /// The parts that can run separately, by name: its files, or the whole.
     pub fn parts(&self) -> Vec<String> {
         match &self.kind {
             SuiteKind::Files(files) => {
@@ -147,7 +145,7 @@ impl SuiteSpec {
         }
     }
 
-    /// The suite with only some of its parts; `None` where none is left.
+    /// The suite reduced to these parts; `None` if none is left.
     pub fn only(&self, parts: &[String]) -> Option<SuiteSpec> {
         if parts.is_empty() {
             return None;
@@ -162,7 +160,7 @@ impl SuiteSpec {
 }
 
 impl CommandSpec {
-    /// The command as people write it.
+    /// The command line as text.
     pub fn title(&self) -> String {
         self.command.join(" ")
     }
@@ -215,7 +213,7 @@ pub(super) fn read_all(
     suites
 }
 
-/// The servers' own tests have copies of their own in any case.
+/// The servers' own tests always have their own copies.
 fn read_isolation(table: &TableReader<'_>) -> Isolation {
     let words = [
         ("database", Isolation::Database),

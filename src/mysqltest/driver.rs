@@ -13,24 +13,23 @@ use crate::name;
 use crate::nest::{Child, ChildSpec, Children, Stage};
 use crate::server::install_debian_packages;
 
-/// Raised whenever a tool container is made in another way.
+/// Increased whenever tool containers are made in another way.
 const RECIPE: u32 = 2;
 
-/// The package brings a server along, which is not to run here.
+/// The package includes a server, which must not run here.
 const QUIET: &str = r#"
 systemctl disable --quiet --now mariadb.service mysql.service 2> /dev/null || true
 mkdir -p /var/lib/dbmatrix-mysqltest
 "#;
 
-/// The containers of a run, by program: whichever flavour comes first makes one.
+/// The containers of a run, by program; the first flavour that needs one makes it.
 #[derive(Debug, Clone, Default)]
 pub struct TestDrivers(Arc<Mutex<HashMap<Program, TestDriverContainer>>>);
 
 impl TestDrivers {
     /// The container with a program.
     ///
-    /// # Errors
-    /// As [`TestDriverContainer::ensure`].
+    /// # Errors As of [`TestDriverContainer::ensure`].
     pub async fn ensure(
         &self,
         children: &Children,
@@ -51,15 +50,14 @@ impl TestDrivers {
 #[derive(Debug, Clone)]
 pub struct TestDriverContainer {
     pub(super) child: Child,
-    /// Whose.
+    /// The program.
     pub program: Program,
 }
 
 impl TestDriverContainer {
-    /// Makes sure of the tool container; the first time it is installed.
+    /// Ensures the tool container; installs it the first time.
     ///
-    /// # Errors
-    /// As of the engine; and where the package is not available.
+    /// # Errors As of the engine; if the package is not available.
     pub async fn ensure(
         children: &Children,
         program: Program,
@@ -94,7 +92,7 @@ impl TestDriverContainer {
         Ok(tool)
     }
 
-    /// Runs a step; another exit status than 0 is an error.
+    /// Runs a step; an exit status other than 0 is an error.
     pub(super) async fn succeed(
         &self,
         step: &'static str,

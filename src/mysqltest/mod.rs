@@ -17,20 +17,20 @@ pub use test::TestEnd;
 pub(crate) use test::{failure, skip_reason};
 pub use test_server::{BenchError, Source, TestServer};
 
-/// Whose program and tests.
+/// The program and its tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Program {
-    /// MariaDB's, of Debian 12.
+    /// MariaDB's, from Debian 12.
     Mariadb,
-    /// MySQL's, of Debian sid.
+    /// MySQL's, from Debian sid.
     Mysql,
 }
 
 impl Program {
-    /// All of them.
+    /// All programs.
     pub const ALL: [Program; 2] = [Program::Mariadb, Program::Mysql];
 
-    /// As a matrix file names it.
+    /// Its name in a matrix file.
     pub fn as_str(self) -> &'static str {
         match self {
             Program::Mariadb => "mariadb",
@@ -68,7 +68,7 @@ impl Program {
         }
     }
 
-    /// Where the main suite's tests are, under [`Program::root`].
+    /// The folder of the main suite's tests, under [`Program::root`].
     fn tests(self) -> &'static str {
         match self {
             Program::Mariadb => "main",
@@ -76,7 +76,7 @@ impl Program {
         }
     }
 
-    /// Where its results are.
+    /// The folder of its results.
     fn results(self) -> &'static str {
         match self {
             Program::Mariadb => "main",
@@ -84,7 +84,7 @@ impl Program {
         }
     }
 
-    /// A client program beside it, such as `dump`.
+    /// A client program from the same package, such as `dump`.
     fn client(self, name: &str) -> String {
         match (self, name) {
             (Program::Mariadb, "") => "/usr/bin/mariadb".to_owned(),

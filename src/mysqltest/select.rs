@@ -1,9 +1,8 @@
-//! Which tests a server can be asked from outside.
+//! Selects the tests that can run against an external server process.
 //!
-//! Many are written for a server that the suite itself starts, with options of
-//! their own, restarts or files on its disk. What they need is read from the
-//! files that stand beside a test and from the lines of it and of what it
-//! includes.
+//! Many require a server that the suite itself starts, with special options, restarts or
+//! files on its disk. Their requirements are found in the files beside a test, and in the
+//! lines of the test and of its includes.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
@@ -14,8 +13,8 @@ use regex::{Regex, RegexBuilder};
 use super::{BenchError, TestDriverContainer};
 use crate::engine::Exec;
 
-/// Files of tests and results, disabled tests, and lines that may tell what a
-/// test needs.
+/// Files of tests and results, disabled tests, and lines that may show a test's
+/// requirements.
 const LIST: &str = r#"
 cd "$ROOT"
 for name in "$TESTS"/*; do echo "file ${name##*/}"; done
@@ -26,10 +25,10 @@ done
 grep -HaisE "$LINES" "$TESTS"/*.test "$TESTS"/*.inc include/*.inc | sed 's/^/line /'
 "#;
 
-/// Lines that are worth a look; a rough sieve before [`RULES`].
+/// Preselects relevant lines for [`RULES`].
 const SIEVE: &str = "^[[:space:]]*(--)?[[:space:]]*source[[:space:]]|datadir|_file|tmpdir|infile|outfile|dumpfile|directory|shutdown|[$][A-Z_]*(MYSQLD|CHK|PACK|UPGRADE|INSTALL|PLUGIN|EMBEDDED|_SO|SDI|TZINFO|BOOTSTRAP|CHECKSUM|DUMP|EDITOR)";
 
-/// What the lines of a test, and of what it includes, say that it needs.
+/// The requirements that lines of a test, and of its includes, show.
 static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     let rules = [
         (
@@ -52,7 +51,7 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     rules.map(|(pattern, why)| (compiled(pattern), why)).into()
 });
 
-/// What includes, by their names, say that a test needs.
+/// The requirements that the names of includes show.
 static INCLUDES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     let rules = [
         (r"^have_debug", "needs a debug build"),
@@ -74,7 +73,7 @@ static INCLUDES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     rules.map(|(pattern, why)| (compiled(pattern), why)).into()
 });
 
-/// Includes whose own lines say nothing of the test.
+/// Includes whose own lines show nothing about the test.
 static HELPERS: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
         r"^(wait_|count_sessions|restart|start_mysqld|shutdown|kill|have_|not_|check_|expect_crash)",
@@ -92,7 +91,7 @@ fn compiled(pattern: &str) -> Regex {
     built.expect("a pattern")
 }
 
-/// Tests to run, and tests that are left out with why.
+/// Tests to run, and tests to leave out with the reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Names, sorted.
@@ -101,10 +100,9 @@ pub struct Selection {
     pub left_out: BTreeMap<String, &'static str>,
 }
 
-/// Chooses tests of the main suite by patterns of their names.
+/// Selects tests of the main suite by patterns of their names.
 ///
-/// # Errors
-/// As of the engine; and where the patterns choose none.
+/// # Errors As of the engine; if the patterns match none.
 pub async fn choose(
     tool: &TestDriverContainer,
     patterns: &[Glob],
@@ -143,7 +141,7 @@ fn set(patterns: &[Glob]) -> GlobSet {
     set.build().unwrap_or_default()
 }
 
-/// What there is, by [`LIST`].
+/// The output of [`LIST`].
 #[derive(Debug, Default)]
 pub(crate) struct Listing<'a> {
     files: BTreeSet<&'a str>,
@@ -189,7 +187,7 @@ impl<'a> Listing<'a> {
         names.collect()
     }
 
-    /// Why a test cannot be asked of a server from outside.
+    /// Why a test cannot run against a server from outside.
     pub(crate) fn obstacle(&self, test: &str) -> Option<&'static str> {
         if self.disabled.contains(test) {
             return Some("is disabled by its own suite");
@@ -232,7 +230,7 @@ impl<'a> Listing<'a> {
         None
     }
 
-    /// Names of all files that a file includes, and those include.
+    /// Names of all files that a file includes, directly or indirectly.
     fn included(&self, file: &str) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::new();
         let mut open = vec![file];

@@ -1,4 +1,4 @@
-//! One test, run by the program.
+//! Runs one test with the program.
 
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
@@ -13,10 +13,10 @@ use crate::engine::Exec;
 const SKIPPED: i64 = 62;
 /// Exit status of timeout(1).
 const TIMED_OUT: [i64; 2] = [124, 137];
-/// Bytes of the end of its words that are kept; a result can be long.
+/// Bytes kept of the end of its output; a result can be long.
 const KEPT: &str = "60000";
 
-/// As nobody: as root the program writes what differs beside the results.
+/// Runs as nobody: as root, the program writes differences beside the results.
 const RUN: &str = r#"
 cd "$ROOT"
 rm -rf "$FOLDER/tmp" "$FOLDER/log"
@@ -36,20 +36,20 @@ exit $status
 /// How a test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestEnd {
-    /// As its result says.
+    /// It matched its result.
     Passed,
-    /// It asks for what this server has not.
+    /// The server lacks something that it requires.
     Skipped(String),
-    /// It came to its end with another result; the lines that differ.
+    /// It ended with another result; contains the lines that differ.
     Differs(String),
-    /// It came to no end.
+    /// It was aborted.
     Stopped {
-        /// Where, from 1; 0 where that is not said.
+        /// The line, from 1; 0 if unknown.
         line: usize,
-        /// The statement and the server's words.
+        /// The statement and the server's error.
         text: String,
     },
-    /// It did not come to an end.
+    /// It exceeded its time limit.
     TookTooLong,
 }
 
@@ -89,7 +89,7 @@ impl TestRun<'_> {
         })
     }
 
-    /// What the servers' own driver sets and tests read.
+    /// The variables that the servers' own driver sets and tests read.
     fn environment(&self) -> Vec<(&'static str, String)> {
         let program = self.tool.program;
         let folder = self.folder;
@@ -165,7 +165,7 @@ pub(crate) fn failure(said: &str) -> TestEnd {
     }
 }
 
-/// The lines of a difference that are not alike.
+/// The lines that differ.
 fn changes(said: &str) -> String {
     let is_change = |line: &&str| {
         line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---")

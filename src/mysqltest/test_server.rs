@@ -1,9 +1,9 @@
 //! A throwaway copy of a flavour on which tests run one after the other.
 //!
-//! It is what the servers' own driver prepares: a database `test`, a `root`
-//! without a password at `localhost`, the time zone of the results. The tool
-//! container is `localhost` to it, since that is whom the tests' users may come
-//! from; so nothing of it is ever used for anything else.
+//! It matches what the servers' own driver prepares: a database `test`, a `root` without
+//! a password at `localhost`, the time zone of the results. It treats the tool container
+//! as `localhost`, because the tests' users may only connect from there. The copy is
+//! therefore used for nothing else.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -22,7 +22,7 @@ use crate::server::{
 use crate::session::{Connect, Session, SessionError};
 use crate::version::{Family, Version};
 
-/// Which tests can be asked, and where they run, could not be settled.
+/// Why the tests or their server are not available.
 #[derive(Debug, Error)]
 pub enum BenchError {
     /// A container.
@@ -37,28 +37,28 @@ pub enum BenchError {
     /// A session with it.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// A statement that prepares it.
+    /// A statement that prepares it failed.
     #[error("`{statement}` was refused: {reason}")]
     Refused {
         /// The statement.
         statement: String,
-        /// The server's words.
+        /// The server's error.
         reason: String,
     },
     /// A step in the tool container failed.
     #[error("could not {step}:\n{output}")]
     Step {
-        /// What was being done.
+        /// The attempted operation.
         step: &'static str,
         /// The end of its output.
         output: String,
     },
-    /// No test is chosen.
+    /// No test is selected.
     #[error("`tests` and `skip` choose no test")]
     NoTests,
 }
 
-/// Clients reach the server by a socket file of the tool container too.
+/// Clients also reach the server through a socket file of the tool container.
 const FORWARD: &str = r#"
 mkdir -p "$FOLDER"
 rm -f "$FOLDER/mysqld.sock"
@@ -70,25 +70,25 @@ printf '[client]\nhost = %s\nport = 3306\nuser = root\nsocket = %s/mysqld.sock\n
 chown -R nobody:nogroup "$FOLDER"
 "#;
 
-/// The results' time zone; and the copy's server waits for its own settings: one
-/// that is ended while it starts with those of the original was seen to hang.
+/// The results' time zone. The copy's server also waits for its own settings, because a
+/// server that is stopped while it starts with the original's settings may hang.
 const UNIT: &str =
     "[Unit]\nConditionPathExists=/run/dbmatrix-mysqltest\n\n[Service]\nEnvironment=TZ=GMT-3\n";
 
-/// Not a restart: the copy may be at the point of starting it by itself.
+/// Not a restart: the copy may be about to start it by itself.
 const START: &str = r#"touch /run/dbmatrix-mysqltest; systemctl start "$SERVICE""#;
-/// It mends what the copied disk lacks first.
+/// First it recovers what the copied disk lacks.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// Those time zones that tests know; a server of another family may have its
-/// own tables for them.
+/// Only the time zones that tests know; a server of another family may have other tables
+/// for them.
 const ZONES: &str = r#"
 for file in /usr/share/mysql/mysql_test_data_timezone.sql /usr/lib/mysql-test/std_data/mysql_test_data_timezone.sql; do
     if [ -e "$file" ]; then "$CLIENT" --defaults-file="$FOLDER/my.cnf" mysql < "$file" > /dev/null 2>&1 || true; fi
 done
 "#;
 
-/// What a bench is made from.
+/// The inputs of a test server.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     /// Containers of the nest.
@@ -99,7 +99,7 @@ pub struct Source<'a> {
     pub spec: &'a ServerSpec,
     /// The routed user.
     pub user: &'a RoutedUser,
-    /// The nest that all of this is in.
+    /// The nest that contains all of this.
     pub nest: &'a Nest,
 }
 
@@ -110,15 +110,14 @@ pub struct TestServer<'a> {
     tool: &'a TestDriverContainer,
     child: Child,
     server: Server,
-    /// Where it keeps its files in the tool container.
+    /// Its folder in the tool container.
     folder: String,
     name: String,
     fresh: BTreeSet<String>,
 }
 
 impl<'a> TestServer<'a> {
-    /// Copies the flavour's child and prepares the copy; one that cannot be
-    /// made goes.
+    /// Copies the flavour's child and prepares the copy; a failure leaves nothing behind.
     ///
     /// # Errors
     /// [`BenchError`].
@@ -161,7 +160,7 @@ impl<'a> TestServer<'a> {
         engine.push(&name, &unit, FileMode::Public, UNIT).await?;
         engine.power(&name, Power::Start).await?;
         let mut spec = source.spec.clone();
-        // MySQL 9.7 takes `0` for on.
+        // MySQL 9.7 reads `0` as on.
         let resolve = ("skip-name-resolve".to_owned(), "OFF".to_owned());
         spec.settings.push(resolve);
         configure(&child, &spec, source.user).await?;
@@ -223,8 +222,8 @@ impl<'a> TestServer<'a> {
 
     /// Runs one test in the database `test`, which is empty.
     ///
-    /// # Errors
-    /// [`BenchError`] where the machinery fails; a test that does is none.
+    /// # Errors [`BenchError`] if the infrastructure fails; a failing test is not an
+    /// error.
     pub async fn run(&self, test: &str, limit: Duration) -> Result<TestEnd, BenchError> {
         let run = TestRun {
             tool: self.tool,
@@ -236,7 +235,7 @@ impl<'a> TestServer<'a> {
         run.run().await
     }
 
-    /// Empties the database `test` and looks whether the server is as it was
+    /// Empties the database `test` and checks whether the server is unchanged since
     /// before the first test.
     pub async fn is_fresh(&self) -> bool {
         let looked = async {
@@ -267,14 +266,14 @@ impl<'a> TestServer<'a> {
     }
 }
 
-/// Whoever comes from the tool container comes from `localhost`; the name of
-/// the routed user's address is looked for nowhere else, which can take long.
+/// Connections from the tool container come from `localhost`. The name of the routed
+/// user's address is not looked up elsewhere, which can take long.
 fn hosts(tool: Ipv4Addr, routed: Ipv4Addr) -> String {
     format!("{tool} localhost\n{routed} routed\n127.0.0.1 loopback\n")
 }
 
-/// What the servers' own driver makes before the first test; the procedure is
-/// called by tests that expect words in a server's log.
+/// What the servers' own driver creates before the first test; tests that expect text in
+/// a server's log call the procedure.
 fn preparation(family: Family, version: Version) -> Vec<String> {
     let open = match family {
         Family::Mariadb if version < Version::release(10, 4) => {
@@ -314,7 +313,7 @@ async fn run(session: &mut Session, statement: &str) -> Result<(), BenchError> {
     }
 }
 
-/// Users, databases and settings, which a test should leave as they were.
+/// Users, databases and settings, which a test should not change.
 async fn state(session: &mut Session) -> Result<BTreeSet<String>, BenchError> {
     let mut state = BTreeSet::new();
     for question in [
@@ -330,7 +329,7 @@ async fn state(session: &mut Session) -> Result<BTreeSet<String>, BenchError> {
                 line.push('\t');
                 line.push_str(&String::from_utf8_lossy(value));
             }
-            // They move by themselves.
+            // They change by themselves.
             let moves = ["gtid", "timestamp", "innodb_log_file_buffering"];
             let name = row.iter().next().flatten().unwrap_or_default();
             if !moves

@@ -1,4 +1,4 @@
-//! The user's end: asking the root helper of this process.
+//! The user's side: sends requests to the root helper of this process.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::{Answer, Request, is_root, receive, send};
 use crate::platform::socket::{AsyncStream, Stream, abstract_address, connect_at_once, peer};
 
-/// How long the helper may take to connect to a socket.
+/// Time limit for the helper's connection to a socket.
 const CONNECT: Duration = Duration::from_secs(15);
 
 /// The helper that serves this process.
@@ -19,14 +19,14 @@ static HELPER: OnceLock<Helper> = OnceLock::new();
 #[derive(Debug)]
 struct Helper {
     address: String,
-    /// Its end ends the helper.
+    /// Closing it ends the helper.
     _control: Stream,
 }
 
-/// Why something that is root's is not done.
+/// Why a privileged operation failed.
 #[derive(Debug, Error)]
 pub enum PrivilegeError {
-    /// Nobody was asked to be root.
+    /// There is no root helper.
     #[error(
         "expected root's privilege, found none; run the same command with sudo, or join the engine's group"
     )]
@@ -34,12 +34,12 @@ pub enum PrivilegeError {
     /// The helper does not answer.
     #[error("dbmatrix's root helper does not answer: {0}; run the same command again")]
     Lost(io::Error),
-    /// The helper's own words.
+    /// The helper's error.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Whether this process has a root helper to ask.
+/// Whether this process has a root helper.
 pub fn has_helper() -> bool {
     HELPER.get().is_some()
 }
@@ -52,19 +52,19 @@ pub(super) fn keep_helper(address: String, control: Stream) {
     });
 }
 
-/// Asks the helper for what may take long; `false` where there was nothing to do.
+/// Sends a request that may take long; returns `false` if there was nothing to do.
 ///
 /// # Errors
 /// [`PrivilegeError`].
 pub async fn ask(request: Request) -> Result<bool, PrivilegeError> {
-    // A thread of its own: whoever no longer waits is not held up by it.
+    // A separate thread, so that a caller that stops waiting is not delayed.
     let asked = tokio::task::spawn_blocking(move || ask_now(request));
     asked
         .await
         .unwrap_or_else(|error| Err(PrivilegeError::Lost(io::Error::other(error))))
 }
 
-/// As [`ask`], of what is done at once.
+/// Like [`ask`], for operations that finish at once.
 ///
 /// # Errors
 /// [`PrivilegeError`].
@@ -72,11 +72,10 @@ pub fn ask_now(request: Request) -> Result<bool, PrivilegeError> {
     exchange(&request, None).map(|(done, _)| done)
 }
 
-/// Connects to a socket of an engine: as this user, else by the helper. Does not wait
-/// where too many others do.
+/// Connects to a socket of an engine: as this user if possible, else through the helper.
+/// Does not wait if the listener's queue is full.
 ///
-/// # Errors
-/// As of connect(2); the helper's words.
+/// # Errors As of connect(2); the helper's error.
 pub fn connect(path: &Path) -> io::Result<Stream> {
     match connect_at_once(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
@@ -86,11 +85,10 @@ pub fn connect(path: &Path) -> io::Result<Stream> {
     }
 }
 
-/// As [`connect`], and waits where too many others do: whoever listens takes no more
-/// connections until it has accepted some.
+/// Like [`connect`], but waits if the listener's queue is full: it admits new connections
+/// only after it has accepted some.
 ///
-/// # Errors
-/// As of connect(2); the helper's words.
+/// # Errors As of connect(2); the helper's error.
 pub async fn connect_async(path: &Path) -> io::Result<AsyncStream> {
     const AGAIN: Duration = Duration::from_millis(50);
     loop {
@@ -144,7 +142,7 @@ fn exchange_with(
 ) -> io::Result<(Answer, Option<Stream>)> {
     let address = abstract_address(&helper.address)?;
     let stream = Stream::connect_addr(&address)?;
-    // Another process may have taken the name of a helper that is gone.
+    // Another process may have taken the name of a helper that has ended.
     if !peer(&stream)?.is_root() {
         return Err(io::Error::other("another program answers in its place"));
     }

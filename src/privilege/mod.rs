@@ -1,9 +1,10 @@
-//! Who runs dbmatrix, and the way to root for the few things that are root's.
+//! Determines the user who runs dbmatrix, and provides root access for the few operations
+//! that need it.
 //!
-//! dbmatrix works with the rights of the user who runs it; where that user called it
-//! by sudo, it takes theirs on before it opens anything. One process of root, the
-//! root helper, carries out a fixed set of [`Request`]s; it ends when the process
-//! that it serves ends. What the requests do is known to the module `root` alone.
+//! dbmatrix works with the rights of the user who runs it; if that user called it with
+//! sudo, it assumes their rights before it opens anything. One process, the root helper,
+//! runs as root and executes a fixed set of [`Request`]s; it ends with the process that
+//! it serves. Only the module `root` knows what the requests do.
 
 mod ask;
 mod request;
@@ -16,7 +17,7 @@ pub use start::{StartError, accept_helper, start_helper};
 pub(crate) use start::{WAIT, abstract_name};
 pub use wire::{receive, send};
 
-/// Whether this process may do everything.
+/// Whether this process is root.
 pub fn is_root() -> bool {
     crate::platform::user::is_root()
 }

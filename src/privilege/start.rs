@@ -1,10 +1,9 @@
-//! Starting the root helper by sudo, and taking on one that is just being started.
+//! Starts the root helper with sudo, or accepts one that is starting.
 //!
-//! The helper finds its user by a socket with an abstract name (unix(7)), so
-//! nothing depends on what sudo does with descriptors and terminals. Both ends
-//! ask the kernel who the other is: a user takes only root for its helper, and
-//! the helper serves only the process that sudo was run for. No variable of the
-//! environment is handed over.
+//! The helper finds its user through a socket with an abstract name (unix(7)), so it does
+//! not depend on how sudo treats descriptors and terminals. Both sides ask the kernel for
+//! the other's identity: a user accepts only root as helper, and the helper serves only
+//! the process for which sudo started it. No environment variable is passed on.
 
 use std::ffi::OsString;
 use std::io;
@@ -24,32 +23,32 @@ pub(crate) const WAIT: Duration = Duration::from_secs(10);
 /// Why there is no root helper.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// There is no sudo.
+    /// sudo is missing.
     #[error(
         "{need}, and `sudo` could not be run ({source}); run the same command as root{instead}"
     )]
     NoSudo {
-        /// What root is needed for.
+        /// Why root is needed.
         need: String,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
-        /// What does without root.
+        /// The alternative without root.
         instead: &'static str,
     },
-    /// Sudo refuses, or nobody typed a password.
+    /// sudo refused, or no password was entered.
     #[error(
         "{need}, and sudo refused{}; run `sudo -v` before or the same command as root{instead}",
         told(reason)
     )]
     Refused {
-        /// What root is needed for.
+        /// Why root is needed.
         need: String,
-        /// Sudo's words, where they were not shown.
+        /// sudo's message, if it was not shown.
         reason: String,
-        /// What does without root.
+        /// The alternative without root.
         instead: &'static str,
     },
-    /// The helper was started and is not there.
+    /// The helper was started and did not connect.
     #[error("dbmatrix's root helper was started and does not answer: {0}")]
     Silent(io::Error),
 }
@@ -61,9 +60,8 @@ fn told(reason: &str) -> String {
     }
 }
 
-/// Starts the helper with sudo, unless this process has one. `need` is a clause
-/// that says what it is for, `words` are the helper's arguments after its
-/// address.
+/// Starts the helper with sudo, unless this process has one. `need` is a clause that
+/// names the reason, `words` are the helper's arguments after its address.
 ///
 /// # Errors
 /// [`StartError`].
@@ -81,8 +79,8 @@ pub async fn start_helper(
     greet(&listener).map_err(StartError::Silent)
 }
 
-/// Takes on the helper that is going to connect to this name: the process that has
-/// become this one started it.
+/// Accepts the helper that will connect to this name: it was started by the process that
+/// this one has replaced.
 ///
 /// # Errors
 /// [`StartError::Silent`].
@@ -96,7 +94,7 @@ fn listen(name: &str) -> io::Result<Listener> {
     Listener::bind_addr(&abstract_address(name)?)
 }
 
-/// A name that nobody else has.
+/// A unique name.
 pub(crate) fn abstract_name(part: &str) -> String {
     format!(
         "dbmatrix/root-helper/{part}/{:032x}",
@@ -104,7 +102,7 @@ pub(crate) fn abstract_name(part: &str) -> String {
     )
 }
 
-/// Returns when the helper is connected and has left sudo's terminal.
+/// Returns when the helper has connected and left sudo's terminal.
 async fn run_sudo(
     need: &str,
     instead: &'static str,
@@ -146,8 +144,8 @@ async fn run_sudo(
     })
 }
 
-/// Whether sudo has somebody to ask for a password: it opens the terminal by
-/// itself, whatever our own streams are (sudo(8), `-A` and `-S`).
+/// Whether sudo can ask for a password: it opens the terminal itself, whatever the
+/// streams of this process are (sudo(8), `-A` and `-S`).
 fn can_ask() -> bool {
     std::env::var_os("SUDO_ASKPASS").is_some() || std::fs::File::open("/dev/tty").is_ok()
 }
@@ -165,7 +163,7 @@ fn greet(listener: &Listener) -> io::Result<()> {
                 keep_helper(greeting.address, stream);
                 return Ok(());
             }
-            // Anybody may knock.
+            // Any process may connect.
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 std::thread::sleep(Duration::from_millis(5));

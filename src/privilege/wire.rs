@@ -1,5 +1,5 @@
-//! Messages between a user's process and the root helper: a line of JSON, and
-//! with it at most one connection.
+//! Messages between a user's process and the root helper: a line of JSON, with at most
+//! one connection.
 
 use std::io::{self, Write};
 
@@ -8,13 +8,12 @@ use serde::de::DeserializeOwned;
 
 use crate::platform::socket::{Stream, receive_with, send_with};
 
-/// Bytes that a message may have.
+/// Maximum size of a message in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// Sends a message, and a connection with it.
+/// Sends a message, optionally with a connection.
 ///
-/// # Errors
-/// Where the other side is gone.
+/// # Errors If the other side is gone.
 pub fn send(
     mut stream: &Stream,
     message: &impl Serialize,
@@ -29,10 +28,9 @@ pub fn send(
     stream.write_all(&line[sent..])
 }
 
-/// Waits for a message; `None` where the other side ended before it sent one.
+/// Waits for a message; `None` if the other side closed the stream first.
 ///
-/// # Errors
-/// Where no message of this kind came.
+/// # Errors If no message of this kind came.
 pub fn receive<T: DeserializeOwned>(stream: &Stream) -> io::Result<Option<(T, Option<Stream>)>> {
     let mut line = Vec::new();
     let mut passed = None;

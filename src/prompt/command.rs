@@ -1,33 +1,32 @@
-//! Commands to the prompt itself, by the names that the classic client gives
-//! them.
+//! Commands of the prompt, with the classic client's names.
 
 /// A command to the prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
-    /// `\h`: tell what can be typed.
+    /// `\h`: show the help.
     Help,
-    /// `\q`: take leave.
+    /// `\q`: quit.
     Quit,
-    /// `\s`: tell how things stand.
+    /// `\s`: show the status.
     Status,
-    /// `\c`: forget what was typed.
+    /// `\c`: discard the input.
     Clear,
-    /// `\u NAME`: another database.
+    /// `\u NAME`: use another database.
     Use(String),
-    /// `\d WORD`: what ends a statement.
+    /// `\d WORD`: set the delimiter of statements.
     Delimiter(String),
-    /// `\. FILE`: statements from a file.
+    /// `\. FILE`: run statements from a file.
     Source(String),
-    /// `\W` and `\w`: whether warnings are shown.
+    /// `\W` and `\w`: show or hide warnings.
     Warnings(bool),
 }
 
-/// All of them, as they are typed.
+/// All commands, as the user types them.
 pub(super) const SHORT: [&str; 9] = [
     "\\.", "\\W", "\\c", "\\d", "\\h", "\\q", "\\s", "\\u", "\\w",
 ];
 
-/// What can be typed, for `\h`.
+/// The help, for `\h`.
 pub(super) const HELP: &str = "\
 statement;        run it; \\G in place of ; shows a line a column
 \\c                forget what was typed
@@ -42,8 +41,7 @@ Tab               complete a word: keywords, and names that the server has
 Ctrl-C            end the statement on the server; a second time, the session";
 
 impl Command {
-    /// Reads a line; `None` where it is no command. An error says what is
-    /// wrong with one.
+    /// Parses a line; `None` if it is not a command. An error explains an invalid one.
     pub(super) fn read(line: &str) -> Option<Result<Self, String>> {
         let line = line.trim();
         let (word, rest) = match line.split_once(char::is_whitespace) {

@@ -1,5 +1,5 @@
-//! Completion of words by Tab: keywords, commands of the prompt, and names that
-//! the servers have, as far as they are known by then.
+//! Completion by Tab: keywords, commands of the prompt, and the servers' names that are
+//! known so far.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ SELECT SESSION SET SHOW STATUS TABLE TABLES TEXT THEN TRUNCATE UNION UNIQUE \
 UPDATE USE USING VALUES VARCHAR WHERE";
 
 impl Names {
-    /// Those that may stand at a place.
+    /// The names that fit a position.
     fn at(&self, place: &Place<'_>) -> BTreeSet<&str> {
         if let Some(owner) = place.owner {
             let inside = of(&self.tables, owner).chain(of(&self.columns, owner));
@@ -51,7 +51,7 @@ impl Names {
     }
 }
 
-/// What belongs to a database or a table.
+/// The names in a database or a table.
 fn of<'a>(pairs: &'a BTreeSet<(String, String)>, owner: &str) -> impl Iterator<Item = &'a str> {
     let its = pairs
         .iter()
@@ -59,12 +59,12 @@ fn of<'a>(pairs: &'a BTreeSet<(String, String)>, owner: &str) -> impl Iterator<I
     its.map(|(_, name)| name.as_str())
 }
 
-/// Where the cursor is.
+/// The cursor's position.
 #[derive(Debug, PartialEq, Eq)]
 struct Place<'a> {
-    /// Where the word begins.
+    /// Start of the word.
     begin: usize,
-    /// What is typed of it, without the quote.
+    /// The part typed so far, without the quote.
     typed: &'a str,
     is_quoted: bool,
     /// The name before the dot.
@@ -72,7 +72,7 @@ struct Place<'a> {
     wants: Wants,
 }
 
-/// What the word before asks for.
+/// What the previous word requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wants {
     Database,
@@ -81,7 +81,7 @@ enum Wants {
 }
 
 impl<'a> Place<'a> {
-    /// The end of `text`; `None` in a comment and where a value is quoted.
+    /// The position at the end of `text`; `None` in a comment or a quoted value.
     fn at_end_of(text: &'a str) -> Option<Self> {
         let quote = open_quote(text)?;
         let (begin, typed) = match quote {
@@ -117,8 +117,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Where a name's quote is open at the end of `text`, if one is; `None` where it
-/// is a value's, or in a comment.
+/// The start of an open quoted name at the end of `text`, if there is one; `None` in a
+/// value or a comment.
 fn open_quote(text: &str) -> Option<Option<usize>> {
     let mut open: Option<(usize, char)> = None;
     let mut letters = text.char_indices();
@@ -140,7 +140,7 @@ fn open_quote(text: &str) -> Option<Option<usize>> {
     }
 }
 
-/// The word at the end of `text`, and where it begins.
+/// The word at the end of `text`, and its start.
 fn last_word(text: &str) -> (usize, &str) {
     let word = text.trim_end_matches(is_plain);
     (word.len(), &text[word.len()..])
@@ -151,7 +151,7 @@ fn is_plain(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_' || letter == '$'
 }
 
-/// Completes words; waits for nobody.
+/// Completes words without waiting.
 pub(super) struct Completion {
     names: watch::Receiver<Names>,
 }
@@ -161,9 +161,9 @@ impl Completion {
         Completion { names }
     }
 
-    /// Where the word at the end of `text` begins, and what it may become.
+    /// The start of the word at the end of `text`, and its completions.
     fn candidates(&self, text: &str) -> (usize, Vec<String>) {
-        // Pasted lines keep how far they are indented.
+        // Pasted lines keep their indentation.
         if text.trim().is_empty() {
             return (text.len(), vec!["\t".to_owned()]);
         }
@@ -176,7 +176,7 @@ impl Completion {
         };
         let names = self.names.borrow();
         let names = names.at(&place).into_iter();
-        // What moves a terminal's cursor is not shown.
+        // Names that could move a terminal's cursor are not shown.
         let is_shown = |name: &str| !name.contains(char::is_control);
         let fits = |name: &&str| is_shown(name) && begins_with(name, place.typed);
         let mut found: Vec<String> = names
@@ -188,7 +188,7 @@ impl Completion {
             let words = keywords().filter(|word| begins_with(word, place.typed));
             found.extend(words.map(|word| in_case_of(place.typed, word)));
         }
-        // As far as they go together, whatever their case.
+        // Their common prefix, ignoring case.
         let there = text[place.begin..].chars().count();
         let head = common(&found).filter(|head| head.chars().count() > there);
         let head = head.map(|head| vec![head.to_owned()]);
@@ -196,7 +196,7 @@ impl Completion {
     }
 }
 
-/// How several words begin alike but for their case, as the last one has it.
+/// The common prefix of several words, ignoring case, as the last one writes it.
 fn common(words: &[String]) -> Option<&str> {
     let [others @ .., last] = words else {
         return None;
@@ -222,7 +222,7 @@ fn begins_with(name: &str, typed: &str) -> bool {
         .all(|letter| head.next() == Some(letter))
 }
 
-/// A name as it must be written.
+/// Quotes a name if necessary.
 fn quoted(name: &str, place: &Place<'_>) -> String {
     let is_number = name.chars().all(|letter| letter.is_ascii_digit());
     let is_keyword = keywords().any(|word| word.eq_ignore_ascii_case(name));
@@ -232,7 +232,7 @@ fn quoted(name: &str, place: &Place<'_>) -> String {
     }
 }
 
-/// A keyword in small letters where it was begun so.
+/// Writes a keyword in lower case if the user began it so.
 fn in_case_of(typed: &str, word: &str) -> String {
     match typed.starts_with(char::is_lowercase) {
         true => word.to_lowercase(),

@@ -1,4 +1,4 @@
-//! How results are shown.
+//! Formats results.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -10,22 +10,21 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::outcome::{Column, Outcome, RowSet, Value};
 
-/// Fewer letters than this for a column make a table unreadable.
+/// With fewer letters per column, a table is unreadable.
 const NARROW: u16 = 8;
 
-/// A form of results.
+/// A format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A table, cut to the terminal's width.
     Table,
-    /// A line a column, as after `\G`.
+    /// A line per column, as after `\G`.
     Vertical,
-    /// RFC 4180 with a header; NULL is nothing, an empty text `""`.
+    /// RFC 4180 with a header; NULL is empty, an empty text `""`.
     Csv,
-    /// A line a result: an array of objects, or of what was done.
+    /// A line per result: an array of objects, or a summary of the change.
     Json,
-    /// Tabs with a header, as the classic client's batch mode writes it; NULL is
-    /// `\N`.
+    /// Tabs with a header, as in the classic client's batch mode; NULL is `\N`.
     Tsv,
 }
 
@@ -39,7 +38,7 @@ impl Format {
         ("tsv", Format::Tsv),
     ];
 
-    /// Whether it is for people.
+    /// Whether it is meant for reading.
     pub(super) fn is_for_people(self) -> bool {
         matches!(self, Format::Table | Format::Vertical)
     }
@@ -56,21 +55,21 @@ impl FromStr for Format {
     }
 }
 
-/// How results are shown, and where.
+/// How and where results are shown.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
-    /// Their form.
+    /// Their format.
     pub format: Format,
-    /// Letters in a line of the terminal; `None` where it is none.
+    /// Columns of the terminal; `None` if it is not a terminal.
     pub width: Option<u16>,
     /// Whether NULL and the like are dimmed.
     pub colour: bool,
-    /// Whether insignificant differences are shown as significant ones are.
+    /// Whether insignificant differences are shown like significant ones.
     pub all_differences: bool,
 }
 
 impl View {
-    /// Writes what came of a statement; what was refused is not written here.
+    /// Writes the outcome of a statement, except for errors.
     pub(super) fn write(&self, outcome: &Outcome, vertical: bool) -> String {
         let mut text = String::new();
         match (outcome, self.format) {
@@ -147,7 +146,7 @@ impl View {
                     _ => cell,
                 }
             });
-            // Lines of a text stay; one that is too long is cut.
+            // Line breaks in a text stay; a line that is too long is cut.
             let height = shown.iter().map(Shown::lines).max().unwrap_or(1);
             let mut row = Row::from(cells.collect::<Vec<_>>());
             row.max_height(height);
@@ -157,7 +156,7 @@ impl View {
     }
 }
 
-/// What is said after a result.
+/// The line after a result.
 pub(super) fn summary(outcome: &Outcome, took: Duration) -> String {
     let warned = match outcome.warnings() {
         0 => String::new(),
@@ -185,11 +184,11 @@ fn counted(count: u64, what: &str) -> String {
     }
 }
 
-/// A value as it can be shown.
+/// A value in displayable form.
 enum Shown<'a> {
     Null,
     Text(Cow<'a, str>),
-    /// Bytes that are no text, as `0x…`.
+    /// Binary data, as `0x…`.
     Hex(String),
 }
 
@@ -204,7 +203,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// NULL is told apart from a text of that name by its brackets.
+    /// Brackets distinguish NULL from a text of that name.
     fn for_people(&self) -> Cow<'_, str> {
         match self {
             Shown::Null => "(NULL)".into(),
@@ -253,7 +252,7 @@ fn is_number(column: &Column) -> bool {
     NUMBERS.contains(&kind)
 }
 
-/// A text in which nothing can move a terminal's cursor but line ends.
+/// A text in which only line ends can move a terminal's cursor.
 fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(|letter: char| letter.is_control() && letter != '\n') {
         return text.into();
@@ -287,7 +286,7 @@ fn write_vertical(text: &mut String, rows: &RowSet) {
     }
 }
 
-/// A header and a line a row.
+/// A header and a line per row.
 fn lines(
     text: &mut String,
     rows: &RowSet,
@@ -342,7 +341,7 @@ fn tsv(to: &mut String, field: Option<Cow<'_, str>>) {
     }
 }
 
-/// An array of objects. Numbers are written as the server wrote them.
+/// An array of objects. Numbers are written as the server sent them.
 pub(super) fn json_rows(rows: &RowSet) -> String {
     let names: Vec<String> = rows
         .columns
@@ -358,7 +357,7 @@ pub(super) fn json_rows(rows: &RowSet) -> String {
             match Shown::of(value, column) {
                 Shown::Null => text.push_str("null"),
                 Shown::Hex(hex) => text.push_str(&quoted(&hex)),
-                // `ZEROFILL` gives digits that are no number here.
+                // `ZEROFILL` produces digits that are not a JSON number.
                 Shown::Text(number)
                     if is_number(column)
                         && serde_json::from_str::<serde_json::Number>(&number).is_ok() =>
@@ -374,7 +373,7 @@ pub(super) fn json_rows(rows: &RowSet) -> String {
     text
 }
 
-/// A text in quotes, as JSON has it.
+/// A text as a JSON string.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -1,28 +1,28 @@
-//! Lines as they are typed, cut into what is to be done.
+//! Splits typed lines into actions.
 
 use super::command::Command;
 use crate::sql_text::Sql;
 use crate::suite::{self, Lexer, Piece, Statement};
 
-/// What is to be done.
+/// An action.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    /// Send this.
+    /// Send this statement.
     Statement(Statement),
-    /// Do this.
+    /// Run this command.
     Command(Command),
-    /// Tell this: it was meant to be a command.
+    /// Report this: it looks like an invalid command.
     Wrong(String),
 }
 
-/// What was typed and is not done yet.
+/// Input that was not acted on yet.
 #[derive(Debug, Default)]
 pub(super) struct Typed {
     lexer: Lexer,
 }
 
 impl Typed {
-    /// Takes the next line, without its end; gives what can be done now.
+    /// Takes the next line, without its end; returns the actions that are now complete.
     pub(super) fn take(&mut self, line: impl AsRef<[u8]>) -> Vec<Item> {
         let line = line.as_ref();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -44,26 +44,26 @@ impl Typed {
         items
     }
 
-    /// What is left where nothing follows.
+    /// The remaining actions at the end of the input.
     pub(super) fn rest(&mut self) -> Vec<Item> {
         let last = self.lexer.finish().and_then(item_of);
         self.clear();
         last.into_iter().collect()
     }
 
-    /// Whether a statement has begun and not ended.
+    /// Whether no statement is open.
     pub(super) fn is_empty(&self) -> bool {
         self.lexer.is_empty()
     }
 
-    /// Nothing typed yet, with the same delimiter.
+    /// An empty buffer with the same delimiter.
     pub(super) fn fresh(&self) -> Self {
         let mut lexer = Lexer::default();
         lexer.set_delimiter(self.lexer.delimiter());
         Typed { lexer }
     }
 
-    /// Forgets what was typed.
+    /// Discards the input.
     pub(super) fn clear(&mut self) {
         self.lexer.clear();
     }
@@ -81,7 +81,7 @@ impl Typed {
     }
 }
 
-/// What a piece asks for; nothing where that has no meaning here.
+/// The action of a piece; `None` if it has no meaning here.
 fn item_of(piece: Piece) -> Option<Item> {
     let (line, text, command) = match piece {
         Piece::Statement(statement) => return Some(Item::Statement(statement)),

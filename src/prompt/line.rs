@@ -1,4 +1,4 @@
-//! Where lines come from: a terminal with its history, or a text.
+//! The source of lines: a terminal with its history, or a text.
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use crate::platform::file::open_with_mode;
 /// Entries of the history that are kept.
 const KEPT: usize = 2000;
 
-/// Where lines come from.
+/// The source of lines.
 pub enum Source {
-    /// A person at a terminal; entries are kept in a file, where one is named.
+    /// A user at a terminal; entries are kept in a file, if one is given.
     Terminal {
         /// The file of earlier entries.
         history: Option<PathBuf>,
@@ -26,40 +26,40 @@ pub enum Source {
     Text(Box<dyn BufRead + Send>),
 }
 
-/// What comes of asking for a line.
+/// The result of a request for a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A line without its end.
     Typed(Vec<u8>),
     /// Ctrl-C.
     Interrupted,
-    /// Nothing comes any more.
+    /// The end of the input.
     End,
     /// It could not be read.
     Broken(String),
 }
 
-/// Reads lines on a thread of its own: reading a terminal blocks.
+/// Reads lines on a separate thread: reading a terminal blocks.
 pub(super) struct Lines {
     asks: mpsc::Sender<Ask>,
     lines: Receiver<Line>,
-    /// Whether a line is asked for that nobody waited for to the end.
+    /// Whether an earlier request for a line is still pending.
     is_asked: bool,
 }
 
 enum Ask {
-    /// For a line, after these words.
+    /// Asks for a line with this prompt.
     Line(String),
-    /// To keep an entry.
+    /// Keeps an entry.
     Keep(String),
 }
 
 impl Lines {
-    /// A terminal's words are completed by `completion`.
+    /// On a terminal, `completion` completes words.
     pub(super) fn of(source: Source, completion: Completion) -> Self {
         let (asks, asked) = mpsc::channel();
         let (given, lines) = channel(1);
-        // It ends with the source or with the program, which does not wait.
+        // It ends with the source or with the program, which does not wait for it.
         std::thread::spawn(move || match source {
             Source::Terminal { history } => {
                 let give = |line| given.blocking_send(line).is_ok();
@@ -85,7 +85,7 @@ impl Lines {
         line.unwrap_or(Line::End)
     }
 
-    /// Keeps an entry in the history, where there is one.
+    /// Keeps an entry in the history, if there is one.
     pub(super) fn keep(&self, entry: &str) {
         let _ = self.asks.send(Ask::Keep(entry.to_owned()));
     }
@@ -164,7 +164,7 @@ fn editor(history: Option<&Path>, completion: Completion) -> rustyline::Result<P
     Ok(editor)
 }
 
-/// Keeps an entry, unless a password may be in it.
+/// Keeps an entry, unless it may contain a password.
 fn keep(editor: &mut Prompting, history: Option<&Path>, entry: &str) {
     let lower = entry.to_lowercase();
     if lower.contains("identified") || lower.contains("password") {
@@ -185,7 +185,7 @@ fn keep(editor: &mut Prompting, history: Option<&Path>, entry: &str) {
     }
 }
 
-/// Makes sure of a file that nobody else reads.
+/// Ensures that the file exists and only its owner can read it.
 fn private(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;

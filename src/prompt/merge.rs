@@ -1,4 +1,4 @@
-//! Answers of several servers to one statement: who agrees with whom. Pure.
+//! Merges the answers of several servers to one statement by agreement. Pure.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use crate::outcome::{Column, Outcome, RowSet, Rows};
 use crate::sql_text::Sql;
 use crate::suite::asks_for_order;
 
-/// The answers to one statement, with the names of who gave them.
+/// The answers to one statement, with the names of their servers.
 pub(super) struct Gathered<'a> {
     names: Vec<&'a str>,
     replies: Vec<&'a Reply>,
-    /// Who agrees with whom; the largest group first.
+    /// Servers that agree, the largest group first.
     groups: Vec<Agreement>,
-    /// Who differs from the others insignificantly.
+    /// Servers that differ from the others insignificantly.
     aside: Vec<Agreement>,
 }
 
 impl<'a> Gathered<'a> {
-    /// Groups answers to `sql`; with `all_differences` by insignificant differences
-    /// as well.
+    /// Groups answers to `sql`; with `all_differences`, by insignificant differences as
+    /// well.
     pub(super) fn of(sql: &Sql, given: Vec<(&'a str, &'a Reply)>, all_differences: bool) -> Self {
         let (names, replies): (Vec<_>, Vec<_>) = given.into_iter().unzip();
         let answers: Vec<NormalizedResult> = (replies.iter())
@@ -52,12 +52,12 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Whether every server refused the statement.
+    /// Whether every server rejected the statement.
     pub(super) fn all_refused(&self) -> bool {
         (self.replies.iter()).all(|reply| reply.outcome.refusal().is_some())
     }
 
-    /// Writes what is equal once, and what differs by groups.
+    /// Writes equal results once, and different ones by groups.
     pub(super) fn write(&self, view: &View, sql: &Sql, vertical: bool) -> String {
         match view.format {
             Format::Json => self.json(sql),
@@ -82,7 +82,7 @@ impl<'a> Gathered<'a> {
         text
     }
 
-    /// A line a statement.
+    /// One line per statement.
     fn json(&self, sql: &Sql) -> String {
         let groups: Vec<String> = (self.groups.iter())
             .map(|group| {
@@ -107,7 +107,7 @@ impl<'a> Gathered<'a> {
         )
     }
 
-    /// Rows with the names of those who gave them in front.
+    /// Rows preceded by the names of their servers.
     fn lines(&self, view: &View) -> String {
         let mut text = String::new();
         for group in &self.groups {

@@ -1,8 +1,7 @@
-//! A conversation with one server, or with several at once: statements in,
-//! results out.
+//! An interactive session with one server or several at once: statements in, results out.
 //!
-//! Owns what can be typed, how results are shown, and what Ctrl-C does. Writes
-//! to what it is given; knows no nest and no command line.
+//! Owns the accepted input, the format of results, and the handling of Ctrl-C. Writes to
+//! the given outputs; knows no nest and no command line.
 
 mod command;
 mod complete;

@@ -1,5 +1,4 @@
-//! The names that servers have, asked for in the background by sessions of their
-//! own.
+//! Names of objects on the servers, fetched in the background by separate sessions.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,15 +10,15 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::outcome::Row;
 use crate::session::{Connect, Session, SessionError};
 
-/// How long servers may take to tell their names.
+/// How long servers may take to return their names.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Rows that are taken of each kind of name.
+/// Maximum number of rows for each kind of name.
 const MOST: usize = 20_000;
 
-/// What servers have, by name.
+/// The servers' objects, by name.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// The database in use: its tables need not be told by it.
+    /// The current database: its tables need no qualification.
     pub(super) database: Option<String>,
     pub(super) databases: BTreeSet<String>,
     /// Each with its database.
@@ -32,13 +31,13 @@ pub(super) struct Names {
 #[derive(Debug, Default)]
 pub(super) struct Inquiry {
     names: watch::Sender<Names>,
-    /// The one before ends where another one begins.
+    /// A new request cancels the previous one.
     asking: Option<AbortOnDropHandle<()>>,
 }
 
 impl Inquiry {
-    /// Begins to ask servers, each with the database in use there. One that does
-    /// not answer has no names.
+    /// Starts to fetch names from servers, each with its current database. A server that
+    /// does not answer contributes none.
     pub(super) fn begin<S: Connect + 'static>(&mut self, servers: Vec<(S, Option<String>)>) {
         let told = self.names.clone();
         let task = tokio::spawn(async move {
@@ -63,13 +62,13 @@ impl Inquiry {
         self.asking = Some(AbortOnDropHandle::new(task));
     }
 
-    /// What is known at the time.
+    /// The names known so far.
     pub(super) fn known(&self) -> watch::Receiver<Names> {
         self.names.subscribe()
     }
 }
 
-/// Whether a statement may have changed what there is.
+/// Whether a statement may have changed the names.
 pub(super) fn changes_names(sql: &str) -> bool {
     let word = sql.split_whitespace().next().unwrap_or_default();
     let words = ["CREATE", "DROP", "ALTER", "RENAME", "USE"];
@@ -78,7 +77,7 @@ pub(super) fn changes_names(sql: &str) -> bool {
 
 async fn ask(server: &impl Connect, database: Option<&str>) -> Result<Names, SessionError> {
     let mut session = server.connect(database).await?;
-    // Who holds tables is not waited for.
+    // Do not wait for sessions that lock tables.
     session.run("SET SESSION lock_wait_timeout = 2").await?;
     let mut names = Names {
         database: database.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! The conversation itself: asks for lines, sends statements, shows answers.
+//! The read-eval-print loop: asks for lines, sends statements, shows answers.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -21,32 +21,32 @@ use crate::session::{Connect, SessionError};
 use crate::sql_text::escape_bytes;
 use crate::suite::Statement;
 
-/// How deep files may name files (`\.`).
+/// How deep files may include files (`\.`).
 const DEEPEST: usize = 8;
 
-/// How a conversation is led.
+/// The mode of the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputMode {
-    /// With a person: prompts and times are shown, errors end nothing.
+    /// Interactive: shows prompts and times, and continues after errors.
     Prompt,
-    /// Results alone; it ends at the first statement that all servers refuse.
+    /// Only results; ends at the first statement that all servers reject.
     Batch,
-    /// Results alone, to the end.
+    /// Only results, to the end.
     Forced,
 }
 
-/// How a conversation ended.
+/// How the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// With nothing refused, or by a person's own wish.
+    /// Without rejected statements, or by the user's wish.
     Well,
-    /// A statement was refused, or a session lost.
+    /// A statement was rejected, or a session lost.
     Refused,
     /// By Ctrl-C.
     Interrupted,
 }
 
-/// A conversation with one server or several.
+/// A loop with one server or several.
 pub struct Repl<'a, S> {
     sessions: Vec<ReplSession<S>>,
     view: View,
@@ -56,24 +56,23 @@ pub struct Repl<'a, S> {
     shows_warnings: bool,
     refused: bool,
     inquiry: Inquiry,
-    /// Whether what is known of the servers' names may hold no more.
+    /// Whether the known names of the servers may be outdated.
     is_stale: bool,
 }
 
-/// What is to be done next, and how deep in files it stood.
+/// The pending actions, with the depth of their files.
 type Agenda = VecDeque<(Item, usize)>;
 
-/// Whether the conversation goes on.
+/// Whether the loop continues.
 enum Then {
     GoOn,
-    /// What is left of the agenda is not done.
+    /// Discard the rest of the agenda.
     Drop,
     End,
 }
 
 impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
-    /// A conversation with those on the seats; results go to `out`, errors to
-    /// `err`.
+    /// A loop with these sessions; writes results to `out`, errors to `err`.
     pub fn new(
         sessions: Vec<ReplSession<S>>,
         view: View,
@@ -94,10 +93,9 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         }
     }
 
-    /// Leads it to its end.
+    /// Runs the loop to its end.
     ///
-    /// # Errors
-    /// Where Ctrl-C cannot be heard, or nothing can be written.
+    /// # Errors If Ctrl-C cannot be received, or nothing can be written.
     pub async fn lead(mut self, source: Source) -> std::io::Result<Ended> {
         let mut interrupts = Signals::listen(&[Signal::Interrupt])?;
         let mut lines = Lines::of(source, Completion::of(self.inquiry.known()));
@@ -142,7 +140,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                     entry.clear();
                     continue;
                 }
-                // What a person did not end is not meant to be done.
+                // An unfinished statement at a terminal is not run.
                 Line::End if self.mode == InputMode::Prompt => (Vec::new(), true),
                 Line::End => (typed.rest(), true),
                 Line::Broken(why) => {
@@ -162,7 +160,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         }
     }
 
-    /// How it ends, if it does.
+    /// How the loop ends, if it does.
     fn ended(&self, then: Then, is_over: bool) -> Option<Ended> {
         let told = match self.refused && self.mode != InputMode::Prompt {
             true => Ended::Refused,
@@ -224,7 +222,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                 };
                 return self.run(&statement, interrupts).await;
             }
-            // Done where they were read.
+            // Handled when they were read.
             Command::Clear | Command::Delimiter(_) | Command::Source(_) => {}
         }
         Ok(Then::GoOn)
@@ -247,7 +245,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         Ok(Then::GoOn)
     }
 
-    /// Sends a statement to all and shows what they answer.
+    /// Sends a statement to all servers and shows their answers.
     async fn run(
         &mut self,
         statement: &Statement,
@@ -278,7 +276,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         })
     }
 
-    /// Returns whether nobody did what was asked.
+    /// Returns whether all servers failed.
     fn show(&mut self, statement: &Statement, replies: &[(usize, Reply)]) -> std::io::Result<bool> {
         for (at, reply) in replies {
             if reply.is_new_session {
@@ -353,7 +351,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         writeln!(self.err, "{why}")
     }
 
-    /// The words before what is typed.
+    /// The prompt for the current input.
     fn prompt(&self, typed: &Typed) -> String {
         let who = match self.sessions.as_slice() {
             [session] => session.name.clone(),
@@ -369,7 +367,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
     }
 }
 
-/// Waits for answers, and counts presses of Ctrl-C meanwhile.
+/// Waits for answers, and counts presses of Ctrl-C.
 async fn until<T>(
     answers: impl Future<Output = T>,
     interrupts: &mut Signals,
@@ -384,7 +382,7 @@ async fn until<T>(
     }
 }
 
-/// What is to be done of a file.
+/// The actions of a file.
 fn statements_of(path: &str, depth: usize, typed: &Typed) -> Result<Vec<Item>, String> {
     if depth >= DEEPEST {
         return Err(format!(

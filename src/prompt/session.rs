@@ -1,4 +1,4 @@
-//! One server that takes part: its session, opened again where it is lost.
+//! One participating server: its session, which is reopened if it is lost.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,37 +10,37 @@ use crate::outcome::{Outcome, SqlError, Warning};
 use crate::session::{Connect, LocalFolder, Session, SessionError, Tenancy};
 use crate::sql_text::Sql;
 
-/// How long a request to end a statement may take.
+/// Time limit of a request to end a statement.
 const KILLING: Duration = Duration::from_secs(5);
 
-/// A server that takes part in a conversation.
+/// A participating server.
 #[derive(Debug)]
 pub struct ReplSession<S> {
-    /// How it is called, such as `mysql-9.7`.
+    /// Its label, such as `mysql-9.7`.
     pub name: String,
-    /// What it said of its version.
+    /// The version that it reported.
     pub version: String,
     server: S,
     session: Option<Session>,
     database: Option<String>,
 }
 
-/// How often Ctrl-C was pressed while a statement is at work.
+/// How often Ctrl-C was pressed while a statement runs.
 pub(super) type Presses = watch::Receiver<u32>;
 
-/// What came of a statement.
+/// The result of a statement.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) outcome: Outcome,
     pub(super) notices: Vec<Warning>,
     pub(super) took: Duration,
-    /// Whether the session is a new one, without variables, temporary tables and
-    /// transaction of the one before.
+    /// Whether the session was reopened and lost its variables, temporary tables and
+    /// transaction.
     pub(super) is_new_session: bool,
 }
 
 impl<S: Connect> ReplSession<S> {
-    /// Opens a session, in `database` where one is named.
+    /// Opens a session, in `database` if it is given.
     ///
     /// # Errors
     /// [`SessionError`].
@@ -60,12 +60,12 @@ impl<S: Connect> ReplSession<S> {
         })
     }
 
-    /// The database in use, as far as it was chosen here.
+    /// The current database, if it was chosen here.
     pub(super) fn database(&self) -> Option<&str> {
         self.database.as_deref()
     }
 
-    /// The server, for a session beside, and the database in use.
+    /// The server, for an additional session, and the current database.
     pub(super) fn beside(&self) -> (S, Option<String>)
     where
         S: Clone,
@@ -73,8 +73,8 @@ impl<S: Connect> ReplSession<S> {
         (self.server.clone(), self.database.clone())
     }
 
-    /// Sends a statement. One press of Ctrl-C ends it on the server, a second one
-    /// the session.
+    /// Sends a statement. The first Ctrl-C ends it on the server, the second one ends the
+    /// session.
     pub(super) async fn ask(
         &mut self,
         sql: &Sql,
@@ -100,8 +100,8 @@ impl<S: Connect> ReplSession<S> {
                         answered => answered?,
                     },
                     Ok(()) = presses.changed() => {
-                        // The number of a session may be that of somebody else's on
-                        // another server behind the same address.
+                        // Another server behind the same address may have a session of
+                        // another user with this number.
                         if self.server.tenancy() != Tenancy::Owner {
                             let left = "the connection was closed; the server may still be at work";
                             return Err(SessionError::Lost(left.to_owned()));
@@ -138,7 +138,7 @@ impl<S: Connect> ReplSession<S> {
         })
     }
 
-    /// A session in the database of the one before; without where that is gone.
+    /// Opens a session in the previous database, or in none if that no longer exists.
     async fn reopen(&mut self) -> Result<Session, SessionError> {
         match connect(&self.server, self.database.as_deref()).await {
             // 1049, unknown database.
@@ -161,7 +161,7 @@ impl<S: Connect> ReplSession<S> {
         killed.await.unwrap_or_else(|_| Err(told()))
     }
 
-    /// Takes leave of the server.
+    /// Closes the session.
     pub(super) async fn close(self) {
         if let Some(session) = self.session {
             session.close().await;
@@ -169,8 +169,8 @@ impl<S: Connect> ReplSession<S> {
     }
 }
 
-/// A statement that dbmatrix itself does not send, with the number that a server
-/// gives which only reads (`ER_OPTION_PREVENTS_STATEMENT`).
+/// A statement that dbmatrix itself does not send, with the error number of a read-only
+/// server (`ER_OPTION_PREVENTS_STATEMENT`).
 fn not_sent(why: &SessionError) -> SqlError {
     SqlError {
         code: 1290,
@@ -179,7 +179,7 @@ fn not_sent(why: &SessionError) -> SqlError {
     }
 }
 
-/// Opens a session whose server may read files of the working folder.
+/// Opens a session whose server may read files in the working folder.
 async fn connect(server: &impl Connect, database: Option<&str>) -> Result<Session, SessionError> {
     let mut session = server.connect(database).await?;
     session.allow_local_files(LocalFolder::beside(Path::new("")));

@@ -1,4 +1,4 @@
-//! How things stand with a server: the page that the classic client shows.
+//! The status of a server: the page that the classic client shows.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use super::session::{Presses, ReplSession};
 use crate::outcome::{Outcome, Row};
 use crate::session::{Connect, SessionError};
 
-/// What is asked of the session.
+/// The query about the session.
 const SESSION: &str = "SELECT CONNECTION_ID(), DATABASE(), CURRENT_USER(), USER(), @@version, \
     @@version_comment, @@protocol_version, @@character_set_server, @@character_set_database, \
     @@character_set_client, @@character_set_connection, @@port, @@sql_mode, @@autocommit";
-/// What is asked of the server, with the words under which it is shown.
+/// The queries about the server, with their labels.
 const COUNTERS: [(&str, &str); 5] = [
     ("Threads_connected", "Threads"),
     ("Questions", "Questions"),

@@ -1,10 +1,10 @@
-//! Functions that servers bring along and that change nothing, and words that
-//! stand before a parenthesis without being one.
+//! Built-in functions that change nothing, and words that may precede a parenthesis
+//! without being a function.
 //!
-//! Left out on purpose: locks (`GET_LOCK`), sequences (`NEXTVAL`), `DEFAULT`
-//! (which may draw from a sequence), files (`LOAD_FILE`), what waits for or
-//! sets up replication, and all that comes with a plugin. From the lists of
-//! functions in the manuals of MySQL 9 and MariaDB 11.
+//! Deliberately omitted: locks (`GET_LOCK`), sequences (`NEXTVAL`), `DEFAULT` (which may
+//! draw from a sequence), files (`LOAD_FILE`), functions that wait for or set up
+//! replication, and all functions of plugins. Based on the lists of functions in the
+//! manuals of MySQL 9 and MariaDB 11.
 
 const FUNCTIONS: &str = "
 ABS ACOS ADDDATE ADDTIME ADD_MONTHS AES_DECRYPT AES_ENCRYPT ANY_VALUE ASCII ASIN ATAN ATAN2 AVG
@@ -63,12 +63,12 @@ UNIQUE USE USING VALUES WHEN WHERE WINDOW WITH WITHIN FORCE
 BIGINT BIT BLOB CHARACTER DATETIME DEC DECIMAL DOUBLE ENUM FIXED FLOAT INT INTEGER MEDIUMINT NCHAR
 NUMERIC NVARCHAR REAL SET SIGNED SMALLINT TEXT TINYINT UNSIGNED VARBINARY VARCHAR VECTOR";
 
-/// Whether a name is that of a function which is known to change nothing.
+/// Whether a name is that of a function known to change nothing.
 pub(super) fn is_function(name: &str) -> bool {
     is_listed(FUNCTIONS, name)
 }
 
-/// Whether a word may stand before a parenthesis without a call.
+/// Whether a word may precede a parenthesis without being a call.
 pub(super) fn is_keyword(name: &str) -> bool {
     is_listed(KEYWORDS, name)
 }

@@ -1,9 +1,8 @@
-//! Which statements only read, for servers to which nothing else is sent.
+//! Decides which statements only read, for servers that allow nothing else.
 //!
-//! An allow-list: a text passes where each statement in it is known to read,
-//! however a server may take its quotes and comments, and calls none but known
-//! functions. What is not known is refused. Owns the rules; knows no server, no
-//! suite and no connection.
+//! An allow-list: a text passes if each statement in it is known to read, however a
+//! server may read its quotes and comments, and calls only known functions. Everything
+//! unknown is rejected. Owns the rules; knows no server, no suite and no connection.
 
 mod functions;
 mod query;
@@ -17,8 +16,8 @@ use thiserror::Error;
 
 use token::{Lexing, tokens};
 
-/// Why a statement is not sent where only statements that read are: what it
-/// does, to be put behind `line 12` or `it`.
+/// Why a statement is not sent to a read-only server: its effect, as a phrase to follow
+/// `line 12` or `it`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct NotReading(String);
@@ -47,11 +46,10 @@ impl NotReading {
     }
 }
 
-/// Checks that a text, which may hold several statements, only reads on a
-/// server whose session is in these modes.
+/// Checks that a text, which may contain several statements, only reads on a server whose
+/// session is in these modes.
 ///
-/// # Errors
-/// [`NotReading`] for the first statement that writes, or that may.
+/// # Errors [`NotReading`] for the first statement that writes or may write.
 pub fn check(sql: &[u8], modes: Modes) -> Result<(), NotReading> {
     let text = std::str::from_utf8(sql).map_err(|_| NotReading::unclear("it is not UTF-8"))?;
     for lexing in Lexing::all(text, modes)? {

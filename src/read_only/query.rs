@@ -1,10 +1,10 @@
-//! Queries and the expressions in them: what they call, lock and leave.
+//! Checks queries and their expressions: calls, locks and side effects.
 
 use super::NotReading;
 use super::functions::{is_function, is_keyword};
 use super::token::Token;
 
-/// Words that are reserved in all servers, so that they name nothing else.
+/// Words that are reserved in all servers, so that they cannot be names.
 const WRITING: [&str; 14] = [
     "UPDATE",
     "DELETE",
@@ -21,7 +21,7 @@ const WRITING: [&str; 14] = [
     "SETVAL",
     "PROCEDURE",
 ];
-/// The same, where they are not the names of functions.
+/// More of them, unless they are names of functions.
 const FUNCTIONS_TOO: [&str; 2] = ["INSERT", "REPLACE"];
 
 /// Checks a query: `SELECT`, `WITH`, `VALUES`, `TABLE`, or one in parentheses.
@@ -65,7 +65,7 @@ pub(super) fn check_query(tokens: &[Token<'_>]) -> Result<(), NotReading> {
     }
 }
 
-/// Checks expressions, in which there may be queries.
+/// Checks expressions, which may contain queries.
 pub(super) fn check_values(tokens: &[Token<'_>]) -> Result<(), NotReading> {
     match tokens.iter().any(|token| token.is_word("SELECT")) {
         true => check_query(tokens),
@@ -73,7 +73,7 @@ pub(super) fn check_values(tokens: &[Token<'_>]) -> Result<(), NotReading> {
     }
 }
 
-/// Checks that none but known functions are called.
+/// Checks that only known functions are called.
 fn check_expressions(tokens: &[Token<'_>]) -> Result<(), NotReading> {
     for (at, pair) in tokens.windows(2).enumerate() {
         let [token, Token::Sign(b'(')] = pair else {
@@ -96,7 +96,8 @@ fn check_expressions(tokens: &[Token<'_>]) -> Result<(), NotReading> {
     Ok(())
 }
 
-/// What a parenthesis behind a token calls. With `ANSI_QUOTES` a text is a name.
+/// The function that a parenthesis after a token calls. With `ANSI_QUOTES` a text is a
+/// name.
 fn name_of_call<'a>(token: Token<'a>) -> Option<&'a str> {
     match token {
         Token::Word(name) | Token::Quoted(name) | Token::Text(name) => Some(name),
@@ -115,7 +116,7 @@ fn is_no_call(tokens: &[Token<'_>], at: usize, before: Option<Token<'_>>) -> boo
     }
 }
 
-/// Where the parenthesis that opens at a place closes.
+/// The position that closes the parenthesis at `open`.
 fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
     let mut depth = 0usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {

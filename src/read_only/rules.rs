@@ -1,11 +1,11 @@
-//! What a statement does, by its first words.
+//! Classifies a statement by its first words.
 
 use super::query::{check_query, check_values};
 use super::session::check_set;
 use super::token::{Modes, Token};
 use super::{NotReading, check};
 
-/// Checks one statement of a text; an empty one does nothing.
+/// Checks one statement of a text; an empty one passes.
 pub(super) fn check_statement(tokens: &[Token<'_>], modes: Modes) -> Result<(), NotReading> {
     let Some((first, rest)) = tokens.split_first() else {
         return Ok(());
@@ -20,7 +20,7 @@ pub(super) fn check_statement(tokens: &[Token<'_>], modes: Modes) -> Result<(), 
         "SELECT" | "WITH" | "VALUES" | "TABLE" => check_query(tokens),
         "SHOW" | "DO" | "HELP" => check_values(rest),
         "DESCRIBE" | "DESC" | "EXPLAIN" => check_explain(rest),
-        // Of MariaDB; it runs what it explains.
+        // MariaDB's; it runs the statement that it explains.
         "ANALYZE" if !begins(rest, &["TABLE"]) && !begins(rest, &["LOCAL"]) => check_explain(rest),
         "USE" if rest.len() == 1 && rest[0].name().is_some() => Ok(()),
         "BEGIN" if rest.is_empty() || is_words(rest, &["WORK"]) => Ok(()),
@@ -51,7 +51,7 @@ fn is_words(tokens: &[Token<'_>], words: &[&str]) -> bool {
     tokens.len() == words.len() && pairs.all(|(token, word)| token.is_word(word))
 }
 
-/// What is explained may be run for it, so it has to read.
+/// The explained statement may be run, so it must read.
 fn check_explain(mut rest: &[Token<'_>]) -> Result<(), NotReading> {
     loop {
         rest = match rest {
@@ -84,7 +84,7 @@ fn check_explain(mut rest: &[Token<'_>]) -> Result<(), NotReading> {
     }
 }
 
-/// A table, and a column or a pattern of it.
+/// A table, optionally with a column or a pattern of it.
 fn check_columns_of(rest: &[Token<'_>]) -> Result<(), NotReading> {
     let writing = ["INSERT", "UPDATE", "DELETE", "REPLACE"];
     if let Some(verb) = writing.iter().find(|verb| begins(rest, &[verb])) {
@@ -119,8 +119,7 @@ fn check_start(rest: &[Token<'_>]) -> Result<(), NotReading> {
     Ok(())
 }
 
-/// `COMMIT` and `ROLLBACK`, with all that may follow; the latter also to a
-/// savepoint.
+/// `COMMIT` and `ROLLBACK`, with their options; the latter also to a savepoint.
 fn check_end(rest: &[Token<'_>], verb: &str) -> Result<(), NotReading> {
     let words = ["WORK", "AND", "NO", "CHAIN", "RELEASE"];
     let is_known = |token: &Token<'_>| words.iter().any(|word| token.is_word(word));
@@ -140,7 +139,7 @@ fn check_end(rest: &[Token<'_>], verb: &str) -> Result<(), NotReading> {
     }
 }
 
-/// What is prepared is checked here, so that whatever is executed has been.
+/// Prepared statements are checked here, so that every executed one has been checked.
 fn check_prepare(rest: &[Token<'_>], modes: Modes) -> Result<(), NotReading> {
     match rest {
         [name, from, Token::Text(text)] if name.name().is_some() && from.is_word("FROM") => {
@@ -172,8 +171,8 @@ fn check_using(tail: &[Token<'_>]) -> Result<(), NotReading> {
     }
 }
 
-/// A statement in a string. One with quotes in it or backslashes is not the text
-/// that the server sees.
+/// A statement in a string. If it contains quotes or backslashes, the server sees another
+/// text.
 fn check_literal(text: &str, modes: Modes) -> Result<(), NotReading> {
     if text.contains(['\\', '\'', '"']) {
         return Err(NotReading::unclear("a statement in a string with quotes"));

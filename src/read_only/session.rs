@@ -1,12 +1,12 @@
-//! `SET`: what of a session may be changed where only reading is allowed.
+//! `SET`: what may be changed in a read-only session.
 
 use super::NotReading;
 use super::query::check_values;
 use super::rules::begins;
 use super::token::{SAFE_CHARSETS, Token};
 
-/// Variables of a session that change how it reads, and neither whether it may
-/// write nor how its statements are taken apart.
+/// Session variables that affect how it reads, but neither whether it may write nor how
+/// its statements are split into tokens.
 const VARIABLES: [&str; 43] = [
     "AUTOCOMMIT",
     "BIG_TABLES",
@@ -53,7 +53,7 @@ const VARIABLES: [&str; 43] = [
     "TX_ISOLATION",
 ];
 
-/// Modes that change no quotes and let nothing be written.
+/// Modes that do not change quotes and allow no writes.
 const SQL_MODES: [&str; 24] = [
     "",
     "ALLOW_INVALID_DATES",
@@ -95,7 +95,7 @@ pub(super) fn check_set(rest: &[Token<'_>]) -> Result<(), NotReading> {
     Ok(())
 }
 
-/// The assignments, cut at commas outside of parentheses.
+/// The assignments, split at commas outside of parentheses.
 fn parts<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     let mut depth = 0usize;
     let mut parts = Vec::new();
@@ -175,7 +175,7 @@ fn check_sql_mode(value: &[Token<'_>]) -> Result<(), NotReading> {
     }
 }
 
-/// A character set in which no byte of a letter is a quote.
+/// A character set in which no byte of a character can be a quote.
 fn check_names(tail: &[Token<'_>]) -> Result<(), NotReading> {
     let text = |token: &Token<'_>| match token {
         Token::Word(name) | Token::Text(name) | Token::Quoted(name) => name.to_ascii_lowercase(),

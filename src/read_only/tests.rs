@@ -257,7 +257,7 @@ fn quotes_are_read_as_the_session_reads_them() {
     assert!(check(call, with(Some(false), Some(true))).is_err());
 }
 
-/// Writing statements, each in a few pieces between which a blank may stand.
+/// Writing statements, in pieces that may be separated by blanks.
 const WRITES: [&[&str]; 10] = [
     &["DELETE", "FROM", "t"],
     &["INSERT", "INTO", "t", "VALUES", "(", "1", ")"],
@@ -292,7 +292,7 @@ fn blank() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
-/// A statement that reads, to stand before another one.
+/// A reading statement to precede another one.
 fn reading() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
         "SELECT 1;",
@@ -356,7 +356,7 @@ proptest! {
             0..12,
         ),
     ) {
-        // Closed in each way: what remains is a statement of its own for some server.
+        // Closed in each way: for some server, the rest is a separate statement.
         let head = signs.concat();
         let modes = Modes::default();
         let alone = check(format!("{head}\n;").as_bytes(), modes);

@@ -1,22 +1,23 @@
-//! A statement cut into tokens, in each way in which a server may cut it.
+//! Splits a statement into tokens, in every way in which a server may do so.
 //!
-//! Servers take quotes, backslashes, dollars and comments with code in them
-//! (`/*! … */`) differently, by version, family and mode. A text is cut in all
-//! ways that fit its session; whatever no server takes for certain is refused.
+//! Servers read quotes, backslashes, dollars and comments with code (`/*! … */`)
+//! differently, depending on version, family and mode. A text is split in all ways that
+//! are possible in its session; everything that no server accepts for certain is
+//! rejected.
 
 use super::NotReading;
 
-/// How a session takes quotes; `None` where it is not known.
+/// How a session reads quotes; `None` if unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Modes {
-    /// Whether a backslash in a string is a letter like others.
+    /// Whether a backslash in a string is an ordinary letter.
     pub no_backslash_escapes: Option<bool>,
     /// Whether `"` encloses names.
     pub ansi_quotes: Option<bool>,
 }
 
 impl Modes {
-    /// Those of a session with this `@@sql_mode`.
+    /// The modes of a session with this `@@sql_mode`.
     pub fn of_sql_mode(text: &str) -> Self {
         let has = |name: &str| text.split(',').any(|one| one.eq_ignore_ascii_case(name));
         Modes {
@@ -26,7 +27,7 @@ impl Modes {
     }
 }
 
-/// One way to cut a text.
+/// One way to split a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lexing {
     /// Whether a backslash escapes in `'…'`.
@@ -35,17 +36,16 @@ pub(super) struct Lexing {
     escapes_double: bool,
     /// Whether `$tag$ … $tag$` is a string.
     dollar_quotes: bool,
-    /// Whether the content of the first `/*! … */` is code, of the second, and
-    /// so on, a bit each.
+    /// Whether the content of each `/*! … */` is code, one bit each.
     code: u8,
 }
 
-/// Comments with code in a text, more of which are refused: each may be code or
-/// not, by itself.
+/// Limit of comments with code in a text; more are rejected, since each may be code or
+/// not independently.
 const MOST_CODE: usize = 4;
 
 impl Lexing {
-    /// All ways in which a server may cut `text`.
+    /// All ways in which a server may split `text`.
     pub(super) fn all(text: &str, modes: Modes) -> Result<Vec<Self>, NotReading> {
         let both = |matters: bool| {
             if matters {
@@ -92,12 +92,12 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// A name in backticks.
     Quoted(&'a str),
-    /// A string or a name in double quotes, as it is written between its quotes.
+    /// A string or a name in double quotes, as written between its quotes.
     Text(&'a str),
     Number,
     /// `@name`.
     Variable,
-    /// `@@`; what follows names a variable of the server.
+    /// `@@`, followed by the name of a server variable.
     System,
     Sign(u8),
 }
@@ -132,7 +132,7 @@ pub(super) const SAFE_CHARSETS: [&str; 7] = [
     "utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary", "default",
 ];
 
-/// Cuts a text in one way.
+/// Splits a text in one way.
 pub(super) fn tokens(text: &str, lexing: Lexing) -> Result<Vec<Token<'_>>, NotReading> {
     let mut cutter = Cutter {
         text,
@@ -159,7 +159,7 @@ struct Cutter<'a> {
     lexing: Lexing,
     /// Within a comment whose content is code.
     in_code: bool,
-    /// How many such comments there were, code or not.
+    /// Number of such comments so far, code or not.
     codes: usize,
     tokens: Vec<Token<'a>>,
 }
@@ -228,7 +228,7 @@ impl<'a> Cutter<'a> {
         }
         let rest = self.rest();
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        // Some take a carriage return alone for the end of a line.
+        // Some servers end a line at a carriage return alone.
         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         if line.contains(&b'\r') {
             return Err(NotReading::unclear("a carriage return in a comment"));
@@ -279,7 +279,7 @@ impl<'a> Cutter<'a> {
         self.skip_condition()
     }
 
-    /// The version or the feature that a comment with code asks for.
+    /// Skips the version or the feature that a comment with code requires.
     fn skip_condition(&mut self) -> Result<(), NotReading> {
         let rest = self.rest();
         if rest.first() == Some(&b'[') {
@@ -327,7 +327,7 @@ impl<'a> Cutter<'a> {
         self.push(Token::Variable, 1 + length);
     }
 
-    /// A number that ends where a server takes it to end, whatever follows.
+    /// A number whose end is the same for every server, whatever follows.
     fn take_number(&mut self) -> Result<(), NotReading> {
         let rest = self.rest();
         let count = |from: usize, is: fn(&u8) -> bool| {

@@ -1,4 +1,4 @@
-//! Where flavours differ: each step once, with who agrees with whom.
+//! The differences between flavours: each step once, with the groups that agree.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,15 @@ use crate::event::{DifferenceStatus, Divergence, Reason};
 /// Lines of one text, and columns of a line, that are shown.
 const LINES: usize = 20;
 const COLUMNS: usize = 400;
-/// Significant differences that are shown, and known ones; the others are
-/// counted.
+/// Significant and known differences that are shown; the others are counted.
 const MOST: usize = 200;
 
-/// What is said of differences.
+/// How differences are reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Differences {
     /// Which are reported one by one.
     pub listed: Listed,
-    /// The file that is compared, where the run does nothing else.
+    /// The compared file, if the run does nothing else.
     pub only: Option<OnlyFile>,
 }
 
@@ -35,12 +34,12 @@ pub enum Listed {
     All,
 }
 
-/// A file that is compared.
+/// A compared file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnlyFile {
     /// The file.
     pub file: PathBuf,
-    /// How it is called to people.
+    /// Its name for the user.
     pub title: String,
 }
 
@@ -53,8 +52,8 @@ impl Differences {
     }
 }
 
-/// Significant differences, then known ones, then insignificant ones, as far as
-/// they are wanted, then entries that do not hold.
+/// Significant differences, then known ones, then the requested insignificant ones, then
+/// entries that do not hold.
 pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> String {
     let lists_all = which.listed == Listed::All;
     let mut text = String::new();
@@ -97,7 +96,7 @@ pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> Strin
     text
 }
 
-/// Differences of a standing, by file and line.
+/// Differences of one status, by file and line.
 fn list(
     run: &RunRecord,
     which: &Differences,
@@ -140,7 +139,7 @@ pub(super) fn one(found: &Divergence, run: &RunRecord, name: &str, colour: Colou
     )
 }
 
-/// A difference without its place: its statement, and who answers what.
+/// A difference without its place: its statement, and the answers by flavour.
 pub(super) fn body(found: &Divergence, run: &RunRecord) -> String {
     let mut text = block(&found.statement, "    | ", LINES, COLUMNS);
     for (at, group) in run.masks.join_groups(found).iter().enumerate() {
@@ -179,7 +178,7 @@ pub(super) fn cited(reason: &Reason) -> String {
     cut(&visible(&format!("{}{link}", reason.text)), COLUMNS)
 }
 
-/// How much is known.
+/// How many are known.
 fn known(divergences: &[Divergence]) -> String {
     let mut files: BTreeSet<&Path> = BTreeSet::new();
     let mut steps = 0;
@@ -205,8 +204,7 @@ fn differing(steps: usize) -> String {
     format!("{} {verb}", count(steps, "step"))
 }
 
-/// The last line of a comparison alone: how many of `steps` differ. The numbers
-/// add up.
+/// The last line of a comparison alone: how many of `steps` differ. The numbers add up.
 pub(super) fn totals(run: &RunRecord, steps: usize) -> String {
     let is_insignificant = |found: &&Divergence| found.standing == DifferenceStatus::Shown;
     let told = run.divergences.iter().filter(is_insignificant).count();
@@ -217,8 +215,7 @@ pub(super) fn totals(run: &RunRecord, steps: usize) -> String {
         Some(compared) => (compared.same, compared.not_compared),
         None => (steps.saturating_sub(differing), 0),
     };
-    // Nobody answered the others: their conditions hold nowhere, or the file
-    // was cut short.
+    // No flavour ran the others: their conditions hold nowhere, or the file was aborted.
     let not_compared = not_compared.max(steps.saturating_sub(differing + same));
     let steps = steps.max(differing + same + not_compared);
     let verb = if significant == 1 {

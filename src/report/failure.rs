@@ -1,5 +1,4 @@
-//! What was not as expected: each failure once, with all flavours that have it
-//! in the same way.
+//! The failures: each one once, with all flavours that fail in the same way.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,31 +19,30 @@ const COLUMNS: usize = 400;
 /// Failures that are shown; the others are counted.
 const MOST: usize = 200;
 
-/// A difference that takes longer is shown less well.
+/// Time limit for computing a difference; after that it is less precise.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A failure, and where it is seen.
+/// A failure, and the flavours that have it.
 pub(super) struct Group<'a> {
     pub(super) suite: &'a str,
     pub(super) file: &'a Path,
-    /// That of the first flavour.
+    /// The failure on the first flavour.
     pub(super) failure: &'a Failure,
     pub(super) flavours: Vec<&'a str>,
-    /// Whether what was found differs in the servers' own names and versions.
+    /// Whether the results differ only in the servers' own names and versions.
     pub(super) is_masked: bool,
 }
 
-/// A file that was aborted, for the same reason on some flavours.
+/// A file that was aborted for the same reason on some flavours.
 pub(super) struct EndedEarly<'a> {
     pub(super) suite: &'a str,
     pub(super) file: &'a Path,
-    /// That of the first flavour.
+    /// The reason on the first flavour.
     pub(super) reason: &'a str,
     pub(super) flavours: Vec<&'a str>,
 }
 
-/// All failures, by file and line, then what the cases leave out, then those
-/// that was aborted.
+/// All failures by file and line, then those that the cases omit, then aborted files.
 pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
     let mut text = String::new();
     let mut groups = groups(run);
@@ -97,7 +95,7 @@ pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
 }
 
 impl Group<'_> {
-    /// What is wrong, and where.
+    /// The kind of failure, and its place.
     pub(super) fn title(&self) -> String {
         let note = match self.is_masked {
             true => ", each with its own name and version",
@@ -107,9 +105,8 @@ impl Group<'_> {
     }
 }
 
-/// Failures by file and line, known ones included. Flavours fail in the same
-/// way where what they answer differs in nothing but their own names and
-/// versions.
+/// Failures by file and line, including known ones. Flavours fail in the same way if
+/// their answers differ only in their own names and versions.
 pub(super) fn groups(run: &RunRecord) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<(&str, &Path, Failure), usize> = HashMap::new();
@@ -142,7 +139,7 @@ pub(super) fn groups(run: &RunRecord) -> Vec<Group<'_>> {
     groups
 }
 
-/// Files that were aborted, each reason once.
+/// Aborted files, each reason once.
 pub(super) fn ended_early(run: &RunRecord) -> Vec<EndedEarly<'_>> {
     let mut all: Vec<EndedEarly<'_>> = Vec::new();
     let mut places: HashMap<(&str, &Path, String), usize> = HashMap::new();
@@ -167,7 +164,7 @@ pub(super) fn ended_early(run: &RunRecord) -> Vec<EndedEarly<'_>> {
     all
 }
 
-/// Statement, expected and found; as a difference where both have many lines.
+/// Statement, expected and found result; as a difference if both have many lines.
 pub(super) fn shown(failure: &Failure, colour: Colour) -> String {
     let mut text = block(&failure.statement, "    | ", LINES, COLUMNS);
     let have_many = |side: &str| side.lines().count() > 1;

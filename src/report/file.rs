@@ -1,4 +1,4 @@
-//! Reports as files: what was asked for, and who writes it.
+//! Reports as files: which ones are requested, and their writers.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -13,10 +13,10 @@ use super::{github, html, junit, markdown};
 use crate::event::Event;
 use crate::file::replace_file;
 
-/// What a report is written in.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportKind {
-    /// JUnit's XML, as CI systems read it.
+    /// JUnit XML, as CI systems read it.
     Junit,
     /// The events, one a line ([JSON Lines](https://jsonlines.org)).
     Json,
@@ -24,7 +24,7 @@ pub enum ReportKind {
     Markdown,
     /// GitHub's workflow commands, which annotate lines of files.
     Github,
-    /// One page that needs nothing else.
+    /// A single self-contained page.
     Html,
 }
 
@@ -43,14 +43,14 @@ impl ReportKind {
     }
 }
 
-/// A report that is wanted.
+/// A requested report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportSpec {
-    /// What it is written in.
+    /// Its format.
     pub kind: ReportKind,
-    /// Where it goes; `-` is standard output.
+    /// Its destination; `-` is standard output.
     pub path: PathBuf,
-    /// Whether the file keeps what is in it.
+    /// Whether to append to the file.
     pub appends: bool,
 }
 
@@ -83,11 +83,10 @@ impl fmt::Display for ReportSpec {
     }
 }
 
-/// Reporters that write what is wanted. Each file is tried here, so that a wrong
-/// path ends a run before it begins; one of an earlier run goes.
+/// Opens reporters for the requested reports. Checks that each file is writable, so that
+/// a wrong path ends a run before it begins, and removes those of an earlier run.
 ///
-/// # Errors
-/// For people, for the first file that cannot be written.
+/// # Errors Human-readable, for the first file that cannot be written.
 pub fn open_reports(specs: &[ReportSpec]) -> Result<Vec<Box<dyn Reporter>>, String> {
     let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
     for (at, spec) in specs.iter().enumerate() {
@@ -116,7 +115,7 @@ pub fn open_reports(specs: &[ReportSpec]) -> Result<Vec<Box<dyn Reporter>>, Stri
     Ok(reporters)
 }
 
-/// A report that is written when all is known.
+/// A report that is written at the end of the run.
 struct AtTheEnd {
     name: String,
     kind: ReportKind,
@@ -139,7 +138,7 @@ impl Reporter for AtTheEnd {
             ReportKind::Markdown => markdown::render(run),
             ReportKind::Github => github::render(run),
             ReportKind::Html => html::render(run),
-            // Written as it is heard.
+            // Written as events arrive.
             ReportKind::Json => return Ok(()),
         };
         if self.target.is_stream() && self.is_written {
@@ -151,7 +150,7 @@ impl Reporter for AtTheEnd {
     }
 }
 
-/// Where a report goes.
+/// The destination of a report.
 #[derive(Debug)]
 struct Target {
     path: PathBuf,
@@ -170,14 +169,14 @@ impl Target {
         self.path.as_os_str() == "-"
     }
 
-    /// Whether what is written stays written: a pipe, a device, or a file that
-    /// is appended to.
+    /// Whether output cannot be taken back: to a pipe, a device, or a file that is
+    /// appended to.
     fn is_stream(&self) -> bool {
         let is_special = fs::metadata(&self.path).is_ok_and(|found| !found.is_file());
         self.is_stdout() || self.appends || is_special
     }
 
-    /// Writes the whole report: a file all at once, a stream as it is.
+    /// Writes the whole report: replaces a file at once, or writes to a stream.
     fn write(&self, report: &[u8]) -> io::Result<()> {
         if !self.is_stream() {
             if let Some(folder) = self.path.parent() {
@@ -190,9 +189,10 @@ impl Target {
         out.flush()
     }
 
-    /// Leaves no file: one that is empty would look like a report.
+    /// Checks the destination without leaving an empty file, which would look like a
+    /// report.
     fn try_out(&self) -> io::Result<()> {
-        // Who opens a pipe and closes it tells its reader that this was all.
+        // Opening and closing a pipe would signal its end to the reader.
         if self.is_stream() && !self.path.is_dir() {
             return Ok(());
         }
@@ -258,7 +258,7 @@ mod tests {
         let wanted = spec(&format!("html={}", path.display()));
         let mut reporters = open_reports(&[wanted]).expect("opened");
         reporters[0].finish(&RunRecord::default()).expect("written");
-        // Somebody who reads it goes on reading it while another takes its place.
+        // A reader of the old file can continue while another one replaces it.
         let mut reading = File::open(&path).expect("a report");
         reporters[0].finish(&RunRecord::default()).expect("written");
         let mut text = String::new();

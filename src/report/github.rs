@@ -1,4 +1,4 @@
-//! GitHub's workflow commands: an annotation at each line that is not well.
+//! GitHub's workflow commands: an annotation for each line with a problem.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::record::RunRecord;
 use super::text::{Colour, count, visible};
 use super::{divergence, failure};
 
-/// GitHub shows ten of each severity in a step; more lines only fill the log.
+/// GitHub shows ten annotations of each severity in a step; more lines only fill the log.
 const MOST: usize = 50;
 
 pub(super) fn render(run: &RunRecord) -> String {

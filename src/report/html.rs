@@ -1,6 +1,5 @@
-//! One page that needs nothing else: the matrix at a glance, what is not well,
-//! and what each side answered. Without scripts all is there, and nothing is
-//! filtered.
+//! A single self-contained page: an overview of the matrix, the problems, and the answers
+//! of each side. Without scripts, everything is visible and filters are missing.
 
 mod findings;
 
@@ -18,12 +17,12 @@ use findings::findings;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
-/// More files that are not fine than this are shown when they are asked for.
+/// If more files than this have problems, they are collapsed at first.
 const MANY: usize = 12;
-/// Columns of a statement in a line.
+/// Columns of a statement on one line.
 const WIDEST: usize = 120;
 
-/// What a reader may filter by; its name in the page, and for people.
+/// The states to filter by, with their names in the page and titles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Unavailable,
@@ -89,7 +88,7 @@ struct Finding {
     reasons: Vec<Reason>,
 }
 
-/// What some flavours answered, or what was expected.
+/// What some flavours answered, or the expected result.
 struct Side {
     title: String,
     note: String,
@@ -143,8 +142,7 @@ fn header(run: &RunRecord) -> Markup {
     }
 }
 
-/// Suites with their files by flavours; each cell leads to what is not well in
-/// it.
+/// Suites with their files by flavours; each cell links to its problems.
 fn matrix(run: &RunRecord) -> Markup {
     let flavours = run.flavours();
     let suites = run.suites();
@@ -191,7 +189,7 @@ fn matrix(run: &RunRecord) -> Markup {
     }
 }
 
-/// The suite says where it is.
+/// The path without the folder, which the suite names.
 fn name_of(file: &Path) -> String {
     let name = file.file_name().unwrap_or(file.as_os_str());
     name.to_string_lossy().into_owned()

@@ -1,5 +1,4 @@
-//! Insignificant differences, summed up by kinds and by the form of their
-//! statements.
+//! Insignificant differences, summed up by kinds and by the form of their statements.
 
 use std::collections::HashMap;
 
@@ -19,9 +18,9 @@ const MOST: usize = 20;
 pub(super) struct KindSum<'a> {
     pub(super) kinds: Kinds,
     pub(super) steps: usize,
-    /// The form with most steps first.
+    /// Forms by number of steps, largest first.
     pub(super) forms: Vec<FormSum<'a>>,
-    /// Steps whose forms are not told apart.
+    /// Steps of forms beyond the limit.
     other_steps: usize,
 }
 
@@ -29,14 +28,14 @@ pub(super) struct KindSum<'a> {
 pub(super) struct FormSum<'a> {
     pub(super) form: String,
     pub(super) steps: usize,
-    /// The first of them.
+    /// The first of these steps.
     pub(super) example: Option<&'a Divergence>,
 }
 
-/// How many forms with an example are shown of each set of kinds.
+/// How many examples to show for each set of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Examples {
-    /// One of the most frequent form.
+    /// One, of the most frequent form.
     OneOfEachKind,
     /// One of each form.
     OneOfEachForm,
@@ -142,7 +141,7 @@ pub(super) fn show_sums(
         }
     }
     for (kind, steps) in rest {
-        // Reports of an earlier version have no forms.
+        // Reports of an earlier version contain no forms.
         text.push_str(&format!(
             "\n  {}: {}\n",
             kind.title(),

@@ -1,11 +1,11 @@
-//! Events as JSON Lines, written as they are heard.
+//! Events as JSON Lines, written as they arrive.
 
 use std::io::{self, Write};
 
 use super::reporter_set::Reporter;
 use crate::event::Event;
 
-/// Writes each event on a line of its own.
+/// Writes each event on a separate line.
 pub(super) struct JsonLines {
     name: String,
     out: Box<dyn Write + Send>,
@@ -22,7 +22,7 @@ impl Reporter for JsonLines {
         &self.name
     }
 
-    /// A cut run leaves whole lines. How far a case has come is only for eyes.
+    /// An interrupted run leaves complete lines. The progress of a case is omitted.
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
         if matches!(event, Event::CaseProgress { .. }) {
             return Ok(());

@@ -1,8 +1,8 @@
-//! JUnit's XML: a test is a case on a flavour.
+//! JUnit XML: a test is a case on a flavour.
 //!
-//! Suites of tests are suites on flavours, with the server's facts as their
-//! properties. A flavour that was not available, and an entry of known
-//! divergences that does not hold, are tests of their own.
+//! Suites in the document are suites on flavours, with the server's facts as their
+//! properties. A flavour that was not available is a separate test, and so is an entry of
+//! known divergences that does not hold.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,7 @@ use super::text::{Colour, count, one_line};
 use super::{divergence, failure};
 use crate::event::{CellVerdict, Divergence, Stale};
 
-/// Columns of a message; the whole text stands in the element.
+/// Columns of a message; the element contains the complete text.
 const WIDEST: usize = 300;
 
 pub(super) fn render(run: &RunRecord) -> io::Result<String> {
@@ -49,7 +49,7 @@ pub(super) fn render(run: &RunRecord) -> io::Result<String> {
         tests.timestamp = run.began.parse().ok();
     }
     let text = report.to_string().map_err(io::Error::other)?;
-    // Jenkins' schema knows it for suites only; here the root's comes first.
+    // Jenkins' schema allows it for suites only; the root's comes first here.
     Ok(text.replacen(&format!(" skipped=\"{}\"", report.skipped), "", 1))
 }
 
@@ -95,7 +95,7 @@ fn of_case(run: &RunRecord, case: &CaseOn) -> TestCase {
     test
 }
 
-/// The dots of versions would be read as those of packages.
+/// Dots in versions would be read as package separators.
 fn class(suite: &str, flavour: &str) -> String {
     format!("{suite} on {flavour}").replace('.', "_")
 }

@@ -7,7 +7,7 @@ use super::text::{Colour, block, count, one_line};
 use super::{divergence, failure};
 use crate::event::DifferenceStatus;
 
-/// Findings of a sort that are reported; GitHub takes a mebibyte, and readers less.
+/// Findings of one kind that are reported; GitHub accepts a mebibyte, and readers less.
 const MOST: usize = 30;
 /// Lines and columns of one finding's text.
 const LINES: usize = 30;
@@ -42,7 +42,7 @@ pub(super) fn render(run: &RunRecord) -> String {
     text
 }
 
-/// Suites by flavours, with the files that are not fine.
+/// Suites by flavours, with the files that have problems.
 fn table(run: &RunRecord) -> String {
     let flavours = run.flavours();
     if run.cases.is_empty() {
@@ -200,7 +200,7 @@ fn folded(head: &str, text: &str) -> String {
     )
 }
 
-/// A block whose fence is longer than any in it.
+/// A code block whose fence is longer than any in the text.
 fn fenced(text: &str) -> String {
     let text = block(text, "", LINES, COLUMNS);
     let longest = text
@@ -216,7 +216,7 @@ fn code(text: &str) -> String {
     format!("<code>{}</code>", plain(text))
 }
 
-/// Text that is no markup, in a line or a table's cell.
+/// Escapes a text for a line or a table's cell.
 fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {

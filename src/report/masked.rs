@@ -1,5 +1,5 @@
-//! Texts in which each server's own name and version are masked: what differs
-//! in nothing else has the same cause, and is one entry.
+//! Masks each server's own name and version in texts: results that differ in nothing else
+//! have the same cause, and are one entry.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,24 +8,24 @@ use super::record::{RunRecord, release};
 use crate::compare::Kind;
 use crate::event::{Divergence, ServerFacts};
 
-/// What stands in the place of a server's name, and of its version.
+/// Placeholders for a server's name, and for its version.
 const NAME: &str = "\u{fffc}server\u{fffc}";
 const VERSION: &str = "\u{fffc}version\u{fffc}";
-/// In the place of a flavour's name or address.
+/// Placeholder for a flavour's name or address.
 const FLAVOUR: &str = "\u{fffc}flavour\u{fffc}";
 
-/// What is a server's own, by flavour; longer words first.
+/// The words that identify each server, by flavour; longer words first.
 #[derive(Debug, Default)]
 pub(super) struct Masks(BTreeMap<String, Vec<(String, &'static str)>>);
 
-/// Flavours with the same outcome, but for their own names and versions.
+/// Flavours with the same outcome, except for their own names and versions.
 #[derive(Debug)]
 pub(super) struct JoinedGroup<'a> {
     pub(super) flavours: Vec<&'a str>,
-    /// That of the first of them.
+    /// The outcome of the first flavour.
     pub(super) outcome: &'a str,
     pub(super) kinds: Vec<Kind>,
-    /// Whether their outcomes are not the same to the letter.
+    /// Whether their outcomes differ in these words.
     pub(super) is_masked: bool,
 }
 
@@ -34,7 +34,7 @@ impl Masks {
         self.0.insert(flavour.to_owned(), words(server));
     }
 
-    /// A text without what is a server's own.
+    /// Masks a server's own words in a text.
     pub(super) fn mask<'t>(&self, flavour: &str, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
         for (word, mask) in self.0.get(flavour).into_iter().flatten() {
@@ -45,7 +45,7 @@ impl Masks {
         masked
     }
 
-    /// The same for what dbmatrix says of a flavour, which names it.
+    /// The same for a message of dbmatrix about a flavour, which contains its name.
     pub(super) fn mask_reason(run: &RunRecord, flavour: &str, reason: &str) -> String {
         let mut masked = run.masks.mask(flavour, reason).into_owned();
         let address = run.addresses.get(flavour).map(String::as_str);
@@ -55,8 +55,8 @@ impl Masks {
         masked
     }
 
-    /// Groups of a difference, those joined that differ in nothing but what is
-    /// the servers' own.
+    /// The groups of a difference. Groups that differ only in the servers' own words are
+    /// joined.
     pub(super) fn join_groups<'a>(&self, found: &'a Divergence) -> Vec<JoinedGroup<'a>> {
         let mut joined: Vec<(Cow<'a, str>, JoinedGroup<'a>)> = Vec::new();
         for group in &found.groups {
@@ -80,11 +80,11 @@ impl Masks {
     }
 }
 
-/// A server's names and versions as they stand in its texts.
+/// A server's names and versions as its texts contain them.
 fn words(server: &ServerFacts) -> Vec<(String, &'static str)> {
     let version = server.version.as_str();
     let mut words = vec![(version, VERSION), (release(server), VERSION)];
-    // Without what the distribution appends: `10.11.18-MariaDB`.
+    // Without the distribution's suffix: `10.11.18-MariaDB`.
     if let Some(end) = version.find("-MariaDB") {
         words.push((&version[..end + "-MariaDB".len()], VERSION));
         words.push(("MariaDB", NAME));
@@ -94,7 +94,7 @@ fn words(server: &ServerFacts) -> Vec<(String, &'static str)> {
         }
         words.push(("MySQL", NAME));
     }
-    // A version of one or two numbers may well be a value.
+    // A version of one or two numbers could also be a value.
     words.retain(|(word, mask)| *mask == NAME || word.matches('.').count() >= 2);
     words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
     words.dedup();
@@ -103,7 +103,7 @@ fn words(server: &ServerFacts) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// A text with a whole word replaced; `None` where it is not in it.
+/// Replaces a whole word in a text; `None` if the text does not contain it.
 fn replace_word(text: &str, word: &str, mask: &str) -> Option<String> {
     if word.is_empty() || !text.contains(word) {
         return None;

@@ -1,4 +1,4 @@
-//! Parts of a run joined into one, and what a file of events tells.
+//! Merges the shards of a run into one, and reads files of events.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,64 +13,64 @@ use super::record::RunRecord;
 use crate::event::{Event, SCHEMA, Verdict};
 use crate::shard::Shard;
 
-/// Why parts cannot be joined.
+/// Why shards cannot be merged.
 #[derive(Debug, Error)]
 pub enum MergeError {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("`{}`: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A line is no event.
+    /// A line is not an event.
     #[error("`{}:{line}`: expected an event of a `json` report: {reason}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// From 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// It was written by a later dbmatrix.
+    /// A later dbmatrix wrote the file.
     #[error("`{}` has schema {found}; this dbmatrix reads up to {SCHEMA}", path.display())]
     Schema {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// Its schema.
         found: u32,
     },
-    /// It does not begin as a run does.
+    /// It does not begin with the start of a run.
     #[error("`{}` does not begin with `run-started`; expected a `json` report of `dbmatrix run`", path.display())]
     NoStart {
         /// The file.
         path: PathBuf,
     },
-    /// Parts of other runs.
+    /// Shards of different runs.
     #[error("`{}` is of {found}; `{}` is of {expected}", path.display(), first.display())]
     Another {
         /// The file.
         path: PathBuf,
-        /// The first one.
+        /// The first file.
         first: PathBuf,
-        /// What it is of.
+        /// The run of this file.
         found: String,
-        /// What the first one is of.
+        /// The run of the first file.
         expected: String,
     },
-    /// A part twice.
+    /// A duplicate shard.
     #[error("`{}` is part {shard}, which is there already", path.display())]
     Double {
         /// The file.
         path: PathBuf,
-        /// Such as `2/3`.
+        /// The shard, such as `2/3`.
         shard: String,
     },
 }
 
-/// The fields that tell parts apart.
+/// The fields that identify a shard.
 #[derive(Debug, Clone)]
 struct Start {
     matrix: PathBuf,
@@ -79,10 +79,9 @@ struct Start {
 
 /// Reads the events of a `json` report.
 ///
-/// # Errors
-/// [`MergeError`] at the first line that is no event. The last line of a run
-/// that was cut may be half; it is left out. An event that only a later
-/// dbmatrix knows is [`Event::Unknown`].
+/// # Errors [`MergeError`] at the first line that is not an event. The last line of an
+/// interrupted run may be truncated and is skipped. An event that only a later dbmatrix
+/// knows is [`Event::Unknown`].
 pub fn read_events(path: &Path) -> Result<Vec<Event>, MergeError> {
     #[derive(Deserialize)]
     struct Head {
@@ -130,11 +129,10 @@ pub fn read_events(path: &Path) -> Result<Vec<Event>, MergeError> {
     }
 }
 
-/// Joins parts of a run, each as its file's name and its events. A part that
-/// is not there, or that was cut, makes the whole one that was not provided.
+/// Merges the shards of a run, each given by its file's name and its events. If a shard
+/// is missing or was interrupted, the whole run counts as not provided.
 ///
-/// # Errors
-/// Where they are not parts of one run.
+/// # Errors If they are not shards of one run.
 pub fn merge(parts: Vec<(PathBuf, Vec<Event>)>) -> Result<Vec<Event>, MergeError> {
     let mut first: Option<(PathBuf, Start)> = None;
     let mut there = BTreeSet::new();
@@ -210,7 +208,7 @@ pub fn merge(parts: Vec<(PathBuf, Vec<Event>)>) -> Result<Vec<Event>, MergeError
     Ok(joined)
 }
 
-/// Warns of events that a reader skips.
+/// Warns of events that the reader skips.
 pub fn skipped(events: usize) -> String {
     let noun = if events == 1 { "event" } else { "events" };
     format!("skipped {events} {noun} that this dbmatrix does not know; a later one wrote them")
@@ -255,7 +253,7 @@ fn check(path: &Path, start: &Start, first: &Path, expected: &Start) -> Result<(
     Ok(())
 }
 
-/// One start for all: the earliest, with the flavours of each.
+/// Merges the starts: the earliest time, with the flavours of all.
 fn join_start(joined: &mut Vec<Event>, event: Event) {
     let Event::RunStarted {
         schema,

@@ -1,7 +1,6 @@
 //! Consumers of events: progress on stderr, the summary on stdout.
 //!
-//! With `cli`, the only code that prints. Knows events, and nothing of how
-//! they come about.
+//! Together with `cli`, the only code that prints. Knows events, but not how they arise.
 
 mod divergence;
 mod failure;
@@ -44,10 +43,10 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, Receiver};
 
-/// Tells events to an audience and records them, until all senders are gone.
+/// Passes events to the reporters and records them, until all senders are gone.
 ///
-/// The record is no part of the audience: what goes wrong with it must not
-/// pass for a good end of the run.
+/// The recorder is not one of the reporters: its failure must not look like a successful
+/// end of the run.
 pub async fn drive(mut events: Receiver, reporters: impl Into<ReporterSet>) -> RunRecord {
     let begun = Instant::now();
     let mut reporters = reporters.into();
@@ -72,8 +71,8 @@ pub async fn drive(mut events: Receiver, reporters: impl Into<ReporterSet>) -> R
     record
 }
 
-/// Lets all reports be written, and the last event be heard, with the verdict
-/// that the run has in the end: a report that is lost changes it.
+/// Lets the reporters write all reports and handle the last event, with the final
+/// verdict: a lost report changes it.
 fn finish(reporters: &mut ReporterSet, record: &mut RunRecord, took: Duration) {
     record.on_event(Event::RunFinished {
         verdict: record.verdict(),
@@ -93,7 +92,7 @@ fn finish(reporters: &mut ReporterSet, record: &mut RunRecord, took: Duration) {
     }
 }
 
-/// Once more where one is lost: the others say so.
+/// Repeats this if one is lost, so that the others report that.
 fn write_reports(reporters: &mut ReporterSet, record: &mut RunRecord) {
     loop {
         let lost = reporters.finish(record);

@@ -1,17 +1,17 @@
-//! Differences that are counted and not told one by one.
+//! Differences that are counted and not reported one by one.
 
 use std::collections::BTreeMap;
 
 use crate::compare::{Kind, Kinds};
 use crate::event::FormSteps;
 
-/// Insignificant differences that are not told one by one.
+/// Insignificant differences that are not reported one by one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OmittedDifferences {
     pub(super) steps: usize,
     /// A step counts once for each of its kinds.
     kinds: BTreeMap<Kind, usize>,
-    /// By kinds and form, an empty one for those that are not told apart.
+    /// By kinds and form; the form is empty for those beyond the limit.
     pub(super) forms: BTreeMap<(Kinds, String), usize>,
 }
 
@@ -32,7 +32,7 @@ impl OmittedDifferences {
         }
     }
 
-    /// Steps of which reports of earlier versions tell no form, by kind.
+    /// Steps by kind for which reports of earlier versions contain no form.
     pub(super) fn without_forms(&self) -> BTreeMap<Kind, usize> {
         let mut left = self.kinds.clone();
         for ((kinds, _), steps) in &self.forms {
@@ -47,7 +47,7 @@ impl OmittedDifferences {
     }
 }
 
-/// How the comparisons of a run came out.
+/// The results of a run's comparisons.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Compared {
     /// Steps with the same result on all flavours.

@@ -1,5 +1,5 @@
-//! Progress where there is no terminal: one line a change, with the time since
-//! the start. Steps done and files that are fine are left to the summary.
+//! Progress without a terminal: one line per change, with the time since the start. Steps
+//! and successful files appear only in the summary.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::text::{count, one_line, visible};
 use crate::event::{CaseResult, Event, Phase};
 
-/// The widest reason that a line tells; the summary tells it whole.
+/// The widest reason on a line; the summary contains all of it.
 const WIDEST: usize = 300;
 
 /// Writes lines.
@@ -17,7 +17,7 @@ pub(super) struct Lines {
     flavours: BTreeMap<String, State>,
 }
 
-/// What was said of a flavour.
+/// The last state shown for a flavour.
 #[derive(Default)]
 struct State {
     phase: Option<Phase>,
@@ -34,7 +34,7 @@ impl Lines {
         }
     }
 
-    /// Shows one event that was heard `since` the start.
+    /// Shows one event, which arrived at `since` after the start.
     pub(super) fn on_event(&mut self, event: &Event, since: Duration) -> io::Result<()> {
         match self.line(event) {
             Some(line) => writeln!(self.out, "[{:>6.1}s] {line}", since.as_secs_f64()),
@@ -96,7 +96,7 @@ impl Lines {
                 format!("{flavour}: done, {passed} passed, {failed} failed")
             }
             Event::Interrupted => "interrupted".to_owned(),
-            // The summary tells them.
+            // The summary reports them.
             Event::RunStarted { .. }
             | Event::Diverged(_)
             | Event::MoreShown { .. }
@@ -113,7 +113,7 @@ impl Lines {
     }
 }
 
-/// What is wrong with a case, in a few words.
+/// A short description of a case's problem.
 fn trouble(result: &CaseResult) -> String {
     match &result.aborted {
         Some(reason) if result.failed == 0 => {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use crate::event::{Machine, ServerFacts};
 
-    /// Keeps what is written to it.
+    /// Keeps its input.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// The lines of events that come half a second apart.
+    /// The lines of events at intervals of half a second.
     fn lines(events: &[Event]) -> String {
         let kept = Kept::default();
         let mut lines = Lines::new(Box::new(kept.clone()));

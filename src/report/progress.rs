@@ -1,4 +1,4 @@
-//! Progress on stderr: a line a flavour on a terminal, a line a change in a log.
+//! Progress on stderr: a line per flavour on a terminal, a line per change in a log.
 
 use std::io;
 use std::time::Instant;
@@ -11,10 +11,10 @@ use super::record::RunRecord;
 use super::reporter_set::Reporter;
 use crate::event::Event;
 
-/// How often a second live lines are drawn.
+/// Redraws of live lines per second.
 const RATE: u8 = 10;
 
-/// Shows what is going on.
+/// Shows the progress.
 pub struct Progress {
     begun: Instant,
     shown: Shown,
@@ -23,13 +23,13 @@ pub struct Progress {
 enum Shown {
     Bars(Bars),
     Lines(Lines),
-    /// Nothing but warnings.
+    /// Only warnings.
     Quiet,
 }
 
 impl Progress {
-    /// Live lines where stderr is a terminal that can move its cursor, else
-    /// plain ones.
+    /// Shows live lines if stderr is a terminal with cursor movement, otherwise plain
+    /// ones.
     pub fn new(is_terminal: bool, flavours: &[String]) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(RATE);
         let shown = if is_terminal && !target.is_hidden() {
@@ -43,7 +43,7 @@ impl Progress {
         }
     }
 
-    /// Shows nothing but warnings.
+    /// Shows only warnings.
     pub fn quiet() -> Self {
         Progress {
             begun: Instant::now(),
@@ -71,7 +71,7 @@ impl Reporter for Progress {
         }
     }
 
-    /// Takes the live lines away.
+    /// Removes the live lines.
     fn finish(&mut self, _: &RunRecord) -> io::Result<()> {
         match &self.shown {
             Shown::Bars(bars) => bars.clear(),

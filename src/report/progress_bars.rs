@@ -1,5 +1,5 @@
-//! Progress on a terminal: a live line for the common ground and one a flavour,
-//! each with what it is at and since when. Warnings are printed above them.
+//! Progress on a terminal: a live line for the environment and one per flavour, each with
+//! its current activity and duration. Warnings appear above them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,13 +12,13 @@ use unicode_width::UnicodeWidthStr;
 use super::text::{count, cut, one_line, visible};
 use crate::event::Event;
 
-/// How often a spinner turns.
+/// Interval of a spinner's turns.
 const TICK: Duration = Duration::from_millis(120);
 
-/// The widest name of a flavour that is shown whole.
+/// The widest name of a flavour that is shown in full.
 const WIDEST_NAME: usize = 24;
 
-/// The widest message that is kept; the terminal's own width cuts it further.
+/// The widest message that is kept; the terminal's width shortens it further.
 const WIDEST: usize = 400;
 
 /// Live lines.
@@ -75,7 +75,7 @@ impl Bars {
             Event::Interrupted => return self.all.println("interrupted"),
             Event::SetupStarted { step } => self.setup.set_message(one_line(step, WIDEST)),
             Event::SetupFinished { .. } => self.setup.finish_with_message("ready"),
-            // The summary tells them, or nobody waits for them alone.
+            // The summary reports them, or they do not matter by themselves.
             Event::RunStarted { .. }
             | Event::ImageStarted { .. }
             | Event::ImageFinished { .. }
@@ -101,8 +101,7 @@ impl Bars {
         Ok(())
     }
 
-    /// Takes the lines away for good: a spinner that turns once more would
-    /// draw them again.
+    /// Removes the lines for good: another turn of a spinner would redraw them.
     pub(super) fn clear(&self) -> io::Result<()> {
         let flavours = self.flavours.values().map(|line| &line.bar);
         for bar in flavours.chain([&self.setup]) {
@@ -159,7 +158,7 @@ impl Line {
         }
     }
 
-    /// What is done of the files that it runs.
+    /// Shows the progress of the running files.
     fn show_files(&self) {
         let mut names = self.running.keys().map(|(_, file)| file);
         let running = match (names.next(), names.count()) {
@@ -192,8 +191,8 @@ impl Line {
     }
 }
 
-/// Spinner, name, what it is at, and for how long; the message takes what room
-/// the terminal has left.
+/// Spinner, name, activity, and duration; the message takes the remaining width of the
+/// terminal.
 fn style(width: usize) -> ProgressStyle {
     let template = format!("{{spinner}} {{prefix:{width}}} {{wide_msg}} {{elapsed:>4}}");
     ProgressStyle::with_template(&template).expect("the template is well formed")
@@ -226,7 +225,7 @@ mod tests {
             self.bars.on_event(&event).expect("memory takes it");
         }
 
-        /// What is on the screen, spinners and seconds apart.
+        /// The screen's content, without spinners and seconds.
         fn shown(&self) -> String {
             let spinner = regex::Regex::new(r"(?m)^[\u{2800}-\u{28ff}] ").expect("a pattern");
             let shown = self.terminal.contents();

@@ -1,4 +1,5 @@
-//! A run as its events tell it, for all that is written after its end.
+//! The record of a run, built from its events for everything that is written after its
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::event::{
     Verdict,
 };
 
-/// All that a run said.
+/// The record of a run.
 #[derive(Debug, Default)]
 pub struct RunRecord {
     pub(super) program: String,
@@ -20,30 +21,30 @@ pub struct RunRecord {
     pub(super) matrix: PathBuf,
     pub(super) shard: Option<String>,
     strict: bool,
-    /// In the order in which flavours are shown.
+    /// The order in which flavours are shown.
     order: Vec<String>,
     pub(super) machine: Machine,
     pub(super) servers: BTreeMap<String, ServerFacts>,
-    /// Where they listen, by flavour.
+    /// Server addresses by flavour.
     pub(super) addresses: BTreeMap<String, String>,
-    /// What is each server's own in texts.
+    /// Each server's own words in texts.
     pub(super) masks: Masks,
     pub(super) unavailable: BTreeMap<String, Unavailable>,
     pub(super) cases: Vec<CaseOn>,
     /// Cases that began and have not ended: flavour, suite and file.
     open_cases: BTreeSet<(String, String, PathBuf)>,
-    /// Flavours that came to their end.
+    /// Flavours that have finished.
     ended_flavours: BTreeSet<String>,
     pub(super) divergences: Vec<Divergence>,
     pub(super) untold: OmittedDifferences,
-    /// Of all comparisons.
+    /// Totals of all comparisons.
     pub(super) compared: Option<Compared>,
     pub(super) stale: Vec<Stale>,
     warnings: Vec<String>,
     pub(super) aborted: Option<(Verdict, String)>,
     interrupted: bool,
     pub(super) took: Duration,
-    /// Whether a report that somebody asked for is not there.
+    /// Whether a requested report is missing.
     lacks_reports: bool,
 }
 
@@ -54,7 +55,7 @@ pub(super) struct Unavailable {
     pub(super) reason: String,
 }
 
-/// A file's end on one flavour.
+/// A file's result on one flavour.
 #[derive(Debug, Clone)]
 pub(super) struct CaseOn {
     pub(super) flavour: String,
@@ -66,11 +67,11 @@ pub(super) struct CaseOn {
 /// A suite, or one of its files, on a flavour.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CellOn {
-    /// `None` where it was not run.
+    /// `None` if it did not run.
     pub(super) verdict: Option<CellVerdict>,
     passed: usize,
     failed: usize,
-    /// Steps that are answered as the leading group of flavours does not.
+    /// Steps with an answer other than that of the leading group of flavours.
     differing: usize,
 }
 
@@ -82,7 +83,7 @@ impl CellOn {
         differing: 0,
     };
 
-    /// For people, in a few letters; its meaning is in no colour.
+    /// A short text for the user; no meaning depends on colour.
     pub(super) fn words(self) -> String {
         let all = self.passed + self.failed;
         match self.verdict {
@@ -205,8 +206,8 @@ impl RunRecord {
         self.lacks_reports
     }
 
-    /// What began and of which no end was heard, as an event: a run that lost
-    /// it proves nothing. Nothing where it is known why the run ended.
+    /// Reports cases and flavours that never ended as an event: a run that lost track of
+    /// them proves nothing. `None` if it is known why the run ended.
     pub(super) fn lost_track(&self) -> Option<Event> {
         if self.interrupted || self.aborted.is_some() {
             return None;
@@ -229,8 +230,8 @@ impl RunRecord {
         })
     }
 
-    /// Cases in the order of their flavours and of the plan, divergences in that
-    /// of their files: which came first depends on time.
+    /// Sorts cases by flavour and plan, and divergences by file: their original order
+    /// depends on timing.
     fn sort(&mut self) {
         let order = self.flavours();
         let flavour = |case: &CaseOn| order.iter().position(|name| *name == case.flavour);
@@ -242,10 +243,10 @@ impl RunRecord {
             .sort_by(|a, b| (&a.suite, &a.file, a.line).cmp(&(&b.suite, &b.file, b.line)));
     }
 
-    /// How the run ended.
+    /// The verdict of the run.
     ///
-    /// A flavour that is missing outweighs failures: without it, the run says
-    /// nothing of the whole. So does a report that was asked for.
+    /// A missing flavour outweighs failures: without it, the run is no statement about
+    /// the whole matrix. The same holds for a missing report.
     pub fn verdict(&self) -> Verdict {
         let missing = self.lacks_reports || self.unavailable.values().any(|found| found.required);
         let bad = self.cases.iter().any(|case| !case.result.is_good())
@@ -263,7 +264,7 @@ impl RunRecord {
         }
     }
 
-    /// The verdict for people.
+    /// The verdict as text.
     pub(super) fn word(&self) -> &'static str {
         match self.verdict() {
             Verdict::Passed => "passed",
@@ -274,12 +275,12 @@ impl RunRecord {
         }
     }
 
-    /// What the servers said of themselves, by flavour.
+    /// The servers' facts, by flavour.
     pub fn servers(&self) -> &BTreeMap<String, ServerFacts> {
         &self.servers
     }
 
-    /// What the run warned of, and what its cases left on the servers: the same on
+    /// The run's warnings, and what its cases left on the servers; identical ones of
     /// several flavours once.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut left: Vec<(&Path, &str, Vec<&str>)> = Vec::new();
@@ -308,7 +309,7 @@ impl RunRecord {
         all.filter(|found| found.standing == DifferenceStatus::New)
     }
 
-    /// All flavours, those that the run did not name at its start last.
+    /// All flavours; those that the run did not name at its start are last.
     pub(super) fn flavours(&self) -> Vec<String> {
         let mut flavours = self.order.clone();
         let cases = self.cases.iter().map(|case| &case.flavour);
@@ -321,7 +322,7 @@ impl RunRecord {
         flavours
     }
 
-    /// Suites in the order in which they were first heard of.
+    /// Suites in the order of their first event.
     pub(super) fn suites(&self) -> Vec<&str> {
         let mut suites: Vec<&str> = Vec::new();
         for case in &self.cases {
@@ -332,7 +333,7 @@ impl RunRecord {
         suites
     }
 
-    /// Whether each file of a suite is fine, in the order of their names.
+    /// Whether each file of a suite succeeded, by name.
     pub(super) fn files_of(&self, suite: &str) -> BTreeMap<&Path, bool> {
         let mut files: BTreeMap<&Path, bool> = BTreeMap::new();
         for case in self.cases.iter().filter(|case| case.suite == suite) {
@@ -346,7 +347,7 @@ impl RunRecord {
         files
     }
 
-    /// How a suite, or one of its files, went on a flavour.
+    /// The result of a suite, or of one of its files, on a flavour.
     pub(super) fn cell(&self, suite: &str, file: Option<&Path>, flavour: &str) -> CellOn {
         if self.unavailable.contains_key(flavour) {
             return CellOn {
@@ -374,7 +375,7 @@ impl RunRecord {
         cell
     }
 
-    /// New divergences in which a flavour is not of the leading group.
+    /// New divergences in which a flavour is outside the leading group.
     pub(super) fn new_on(
         &self,
         suite: &str,
@@ -392,7 +393,7 @@ impl RunRecord {
     }
 }
 
-/// What a run stood on, by name, for people.
+/// The environment of a run, by name, human-readable.
 pub(super) fn facts_of_run(record: &RunRecord) -> Vec<(&'static str, String)> {
     let machine = &record.machine;
     named([
@@ -405,7 +406,7 @@ pub(super) fn facts_of_run(record: &RunRecord) -> Vec<(&'static str, String)> {
     ])
 }
 
-/// What is needed to make a server again, by name, for people.
+/// What is needed to make a server again, by name, human-readable.
 pub(super) fn facts_of_server(server: &ServerFacts) -> Vec<(&'static str, String)> {
     let packages: Vec<String> = server
         .packages
@@ -429,10 +430,10 @@ fn named<const N: usize>(facts: [(&'static str, &String); N]) -> Vec<(&'static s
     facts.map(|(name, text)| (name, text.clone())).collect()
 }
 
-/// What a server says of its version, up to the distribution's own suffix.
+/// A server's version, up to the distribution's own suffix.
 pub(super) fn release(server: &ServerFacts) -> &str {
     let full = server.version.as_str();
-    // TiDB puts the version of MySQL that it follows before its own.
+    // TiDB puts the MySQL version that it follows before its own.
     let full = full.split_once("-TiDB-v").map_or(full, |(_, own)| own);
     let end = full
         .find(|c: char| !c.is_ascii_digit() && c != '.')

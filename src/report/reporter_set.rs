@@ -1,4 +1,4 @@
-//! Who hears of a run: any number of reporters, none of which can harm another.
+//! The reporters of a run: any number, none of which can affect another.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,52 +6,50 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{Progress, RunRecord};
 use crate::event::Event;
 
-/// Shows or writes down what happens.
+/// Shows or writes events.
 pub trait Reporter: Send {
-    /// For messages about it, such as `junit`.
+    /// Its name in messages, such as `junit`.
     fn name(&self) -> &str;
 
-    /// Hears of one event.
+    /// Handles one event.
     ///
-    /// # Errors
-    /// Where it cannot go on; it hears no more then.
+    /// # Errors If it cannot continue; it receives no more events then.
     fn on_event(&mut self, event: &Event) -> io::Result<()>;
 
-    /// The run is over; this is all of it. Called again where another reporter
-    /// is lost then, which is part of the record.
+    /// Handles the end of the run with its complete record. Called again if another
+    /// reporter fails then, which is part of the record.
     ///
-    /// # Errors
-    /// Where what it made is incomplete.
+    /// # Errors If its result is incomplete.
     fn finish(&mut self, _run: &RunRecord) -> io::Result<()> {
         Ok(())
     }
 
-    /// Whether somebody asked for what it makes: a run without it is no good.
+    /// Whether the user requested its result: a run without it fails.
     fn is_wanted(&self) -> bool {
         true
     }
 }
 
-/// A reporter that could not go on.
+/// A reporter that could not continue.
 #[derive(Debug)]
 pub(super) struct FailedReporter {
-    /// Says so.
+    /// The warning about it.
     pub(super) warning: Event,
     pub(super) was_wanted: bool,
 }
 
-/// Reporters in the order in which they hear. One that fails or panics is
-/// dropped, the others go on and are warned.
+/// Reporters in the order in which they receive events. One that fails or panics is
+/// removed, and the others continue and receive a warning.
 #[derive(Default)]
 pub struct ReporterSet(Vec<Box<dyn Reporter>>);
 
 impl ReporterSet {
-    /// These reporters.
+    /// Creates the set.
     pub fn new(reporters: Vec<Box<dyn Reporter>>) -> Self {
         ReporterSet(reporters)
     }
 
-    /// Tells an event to all; returns those that were lost.
+    /// Passes an event to all reporters; returns those that failed.
     pub(super) fn tell(&mut self, event: &Event) -> Vec<FailedReporter> {
         let mut lost = self.ask_each(|reporter| reporter.on_event(event));
         let mut at = 0;
@@ -63,7 +61,7 @@ impl ReporterSet {
         lost
     }
 
-    /// Tells all that the run is over; returns those that were lost.
+    /// Passes the end of the run to all reporters; returns those that failed.
     pub(super) fn finish(&mut self, run: &RunRecord) -> Vec<FailedReporter> {
         self.ask_each(|reporter| reporter.finish(run))
     }
@@ -105,7 +103,7 @@ mod tests {
     use crate::event::{Sender, Verdict};
     use crate::report::drive;
 
-    /// Passes on what it hears.
+    /// Forwards its events.
     struct Witness(mpsc::Sender<Event>);
 
     impl Reporter for Witness {
@@ -178,7 +176,7 @@ mod tests {
         );
     }
 
-    /// Writes nothing down, which is reported at the end only.
+    /// Writes nothing, and reports that at the end.
     struct NoPage;
 
     impl Reporter for NoPage {
@@ -195,7 +193,7 @@ mod tests {
         }
     }
 
-    /// Passes on the verdicts that it is finished with.
+    /// Forwards the verdicts that it receives.
     struct LastWord(mpsc::Sender<Verdict>);
 
     impl Reporter for LastWord {

@@ -1,4 +1,4 @@
-//! A run summed up: a table, then what was not as expected, then a last line.
+//! The summary of a run: a table, then the failures, then a last line.
 
 use super::divergence::{self, Differences, Listed};
 use super::failure;
@@ -10,7 +10,7 @@ use crate::event::{CaseResult, CellVerdict, Verdict};
 /// Files of a flavour that were not sent, with the reason.
 const MOST_FORBIDDEN: usize = 20;
 
-/// A record as a terminal shows it.
+/// A record formatted for a terminal.
 #[derive(Debug)]
 pub struct Summary<'a> {
     record: &'a RunRecord,
@@ -20,7 +20,7 @@ pub struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    /// Of a run, without colour and with what usually matters.
+    /// The summary of a run, without colour and with default details.
     pub fn of(record: &'a RunRecord) -> Self {
         Summary {
             record,
@@ -30,12 +30,12 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// Sets whether the text is coloured; it is not by default.
+    /// Sets whether the text is coloured; by default it is not.
     pub fn set_colour(&mut self, colour: Colour) {
         self.colour = colour;
     }
 
-    /// Sets which files have a row of their own.
+    /// Sets which files have a separate row.
     pub fn set_detail(&mut self, detail: Detail) {
         self.detail = detail;
     }
@@ -45,8 +45,8 @@ impl<'a> Summary<'a> {
         self.differences = which;
     }
 
-    /// The whole summary. The table fits into `width` columns; all else is left
-    /// to the terminal to wrap, so that it can be copied and searched.
+    /// The whole summary. The table fits into `width` columns; the terminal wraps
+    /// everything else, so that it can be copied and searched.
     pub fn render(&self, width: u16) -> String {
         let record = self.record;
         let grid = Grid {
@@ -83,8 +83,8 @@ impl<'a> Summary<'a> {
         self.differences.only.is_some()
     }
 
-    /// A reason in which statements are called as they were given, and not by the
-    /// file that they were written to.
+    /// A reason that names statements as the user gave them, not by the temporary file
+    /// that contains them.
     fn without_folder(&self, reason: &str) -> String {
         match &self.differences.only {
             None => reason.to_owned(),
@@ -112,7 +112,7 @@ impl<'a> Summary<'a> {
         text
     }
 
-    /// What flavours did not allow, by flavour.
+    /// Files that flavours did not allow, by flavour.
     fn forbidden(&self) -> String {
         let mut text = String::new();
         for flavour in self.record.flavours() {
@@ -137,7 +137,7 @@ impl<'a> Summary<'a> {
         text
     }
 
-    /// How it ended, totals, time.
+    /// The verdict, totals, and duration.
     pub(super) fn last_line(&self) -> String {
         let record = self.record;
         let verdict = match record.verdict() {

@@ -9,20 +9,20 @@ use super::record::{RunRecord, release};
 use super::text::{Colour, visible};
 use crate::event::CellVerdict;
 
-/// Which files have a row of their own, under their suite's.
+/// Which files have a separate row under their suite's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
-    /// Those that are not fine on every flavour.
+    /// Files that fail on some flavour.
     #[default]
     Failing,
     /// All.
     Files,
 }
 
-/// What a table shows.
+/// The content of a table.
 pub(super) struct Grid<'a> {
     pub(super) record: &'a RunRecord,
-    /// In their order.
+    /// In display order.
     pub(super) flavours: &'a [String],
     pub(super) detail: Detail,
     pub(super) colour: Colour,
@@ -36,8 +36,8 @@ struct Row<'a> {
 }
 
 impl Grid<'_> {
-    /// Suites by flavours; where that is wider than `width` columns, flavours
-    /// by suites; where that is too, suites by some flavours at a time.
+    /// Suites by flavours. If that is wider than `width` columns, flavours by suites; if
+    /// that is too wide as well, suites by some flavours at a time.
     pub(super) fn render(&self, width: usize) -> String {
         let suites = self.record.suites();
         let flavours: Vec<&String> = self.flavours.iter().collect();
@@ -57,7 +57,7 @@ impl Grid<'_> {
         self.in_parts(&rows, &flavours, width)
     }
 
-    /// As many flavours at a time as fit, and at least one.
+    /// As many flavours at a time as fit, at least one.
     fn in_parts(&self, rows: &[Row<'_>], flavours: &[&String], width: usize) -> String {
         let mut text = String::new();
         let mut rest = flavours;
@@ -97,7 +97,7 @@ impl Grid<'_> {
         table
     }
 
-    /// Files have no room here; failures name them below.
+    /// This layout has no space for files; failures below name them.
     fn flavours_by_suites(&self, suites: &[&str]) -> Table {
         let mut table = new_table();
         let heads = suites.iter().map(|suite| visible(suite));
@@ -187,7 +187,7 @@ fn unavailable() -> Cell {
     Cell::new("unavailable").fg(Color::DarkYellow)
 }
 
-/// Plain until it is finished, so that its width can be measured.
+/// Without colours until it is complete, so that its width can be measured.
 fn new_table() -> Table {
     let mut table = Table::new();
     table
@@ -201,7 +201,7 @@ fn fits(table: &Table, width: usize) -> bool {
     table.lines().all(|line| line.width() <= width)
 }
 
-/// With its contents wrapped, where not even one column fits.
+/// Wraps the content if not even one column fits.
 fn squeezed(mut table: Table, width: usize) -> Table {
     let width = u16::try_from(width).unwrap_or(u16::MAX);
     table

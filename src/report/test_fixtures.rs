@@ -1,4 +1,4 @@
-//! A run in which all happens that reports tell, for their tests.
+//! A run with everything that reports show, for their tests.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Text that fits, that cannot garble a terminal, and its colours.
+//! Text that fits and cannot garble a terminal, and its colours.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use console::Style;
 use unicode_width::UnicodeWidthStr;
 
-/// Whether text is coloured. No meaning is in a colour alone.
+/// Whether text is coloured. No meaning depends on colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Colour {
     /// Plain text.
@@ -18,8 +18,8 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// As stdout takes it: a terminal that knows colours, of a person who has
-    /// not set `NO_COLOR` (<https://no-color.org>).
+    /// As stdout supports it: on a terminal with colours, unless `NO_COLOR` is set
+    /// (<https://no-color.org>).
     pub fn of_stdout() -> Self {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
@@ -48,13 +48,13 @@ impl Colour {
     }
 }
 
-/// A text as one line, safe and cut to `width` columns.
+/// Formats a text as one line, safe and cut to `width` columns.
 pub(super) fn one_line(text: &str, width: usize) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     cut(&visible(&words.join(" ")), width)
 }
 
-/// A text cut to `width` columns of a terminal, with a mark where it was cut.
+/// Cuts a text to `width` columns of a terminal, and marks the cut.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -62,7 +62,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     let mut kept = String::new();
     for letter in text.chars() {
         kept.push(letter);
-        // A letter may change the width of those before it.
+        // A letter may change the width of the previous ones.
         if kept.width() + 1 > width {
             kept.pop();
             break;
@@ -72,8 +72,8 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
-/// A text with its control characters written out: what a server sends must
-/// not move the cursor. Ends of lines and tabs stay.
+/// Escapes control characters in a text: output of a server must not move the cursor.
+/// Line ends and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -86,8 +86,8 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// Each line with `indent` before it; no more than `most` lines and `widest`
-/// columns of each, and a word on what is left out.
+/// Indents each line by `indent`; keeps at most `most` lines and `widest` columns of
+/// each, and says what is omitted.
 pub(super) fn block(text: &str, indent: &str, most: usize, widest: usize) -> String {
     let total = text.lines().count();
     let mut shown = String::new();
@@ -102,7 +102,7 @@ pub(super) fn block(text: &str, indent: &str, most: usize, widest: usize) -> Str
     shown
 }
 
-/// Each line with `indent` before it, whole.
+/// Indents each line by `indent`, in full.
 pub(super) fn indented(text: &str, indent: &str) -> String {
     block(text, indent, usize::MAX, usize::MAX)
 }
@@ -113,7 +113,7 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// A large number for people: `2,260`.
+/// A large number with separators: `2,260`.
 pub(super) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -126,7 +126,7 @@ pub(super) fn thousands(number: usize) -> String {
     grouped
 }
 
-/// A time for people: `7.2 s`, `3 min 12 s`.
+/// A readable duration: `7.2 s`, `3 min 12 s`.
 pub(super) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds < 100 {

@@ -1,9 +1,8 @@
-//! Where a run's time went: its critical path, and how long each flavour was in
-//! each phase.
+//! Where a run's time went: its critical path, and how long each flavour spent in each
+//! phase.
 //!
-//! The path is read backwards. From the end of the run on, it asks what ended
-//! last before that; where something only waited, it goes on with what was
-//! waited for.
+//! The path is computed backwards. From the end of the run, it finds what ended last
+//! before that; if that only waited, it continues with the cause of the wait.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,38 +15,38 @@ use super::record::RunRecord;
 use super::reporter_set::Reporter;
 use crate::event::{Event, Phase};
 
-/// The setup is a subject of its own, beside flavours and images.
+/// The setup is a separate subject, beside flavours and images.
 const SETUP: &str = "setup";
-/// Files and commands of a flavour, in one.
+/// Files and commands of a flavour, as one phase.
 const SUITES: &str = "running its suites";
-/// Two things that follow each other within this time are one after the other.
+/// Two spans count as consecutive if the gap is shorter than this.
 const SLACK: Duration = Duration::from_millis(60);
 
-/// Notes when things began and ended; clones are the same.
+/// Records when phases began and ended; clones share the record.
 #[derive(Debug, Clone)]
 pub struct Timings {
     begun: Instant,
     line: Arc<Mutex<Timeline>>,
 }
 
-/// Something that took time.
+/// A phase with its duration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Span {
     subject: String,
     what: String,
     from: Duration,
     to: Duration,
-    /// Whether it only waited for something else.
+    /// Whether it only waited for another span.
     waits: bool,
 }
 
-/// All that took time.
+/// All spans.
 #[derive(Debug, Default)]
 struct Timeline {
     spans: Vec<Span>,
-    /// What has begun, by subject.
+    /// Open spans, by subject.
     open: BTreeMap<String, Span>,
-    /// Flavours and phases in the order of their first mention.
+    /// Flavours and phases in order of appearance.
     flavours: Vec<String>,
     phases: Vec<String>,
 }
@@ -149,8 +148,8 @@ impl Timeline {
         }
     }
 
-    /// What the end of the run waited for, the first of it first. Spans are cut
-    /// to what was not waited for before.
+    /// The spans that the end of the run waited for, in order. They are trimmed so that
+    /// they do not overlap.
     fn critical_path(&self) -> Vec<Span> {
         let mut path: Vec<Span> = Vec::new();
         let Some(mut at) = self.spans.iter().map(|span| span.to).max() else {
@@ -176,8 +175,8 @@ impl Timeline {
         path
     }
 
-    /// What had just ended at `at`: of the same subject, if anything of it had;
-    /// else anything; else what was going on in the setup, or ended last.
+    /// The span that had just ended at `at`: of the same subject if possible, else of
+    /// any; else what was active in the setup, or ended last.
     fn before(&self, at: Duration, subject: &str) -> Option<&Span> {
         let earlier = || (self.spans.iter()).filter(|span| span.from < at && span.to > span.from);
         let ended = || earlier().filter(|span| span.to <= at + SLACK);
@@ -190,7 +189,7 @@ impl Timeline {
             .or_else(|| ended().max_by_key(last))
     }
 
-    /// What ended last while `span` waited for it.
+    /// The span that ended last while `span` waited for it.
     fn cause(&self, span: &Span, at: Duration) -> Option<&Span> {
         self.spans
             .iter()

@@ -1,4 +1,4 @@
-//! What root takes from a user's process, and what not.
+//! Checks which requests of a user's process root accepts.
 
 use std::fs;
 use std::path::Path;
@@ -14,12 +14,12 @@ use crate::name::{ENGINE_LOCK, project_lock};
 use crate::nest::{Nest, existing_nests, socket_of};
 use crate::platform::file;
 
-/// What Incus and LXD call their socket.
+/// The name of Incus's and LXD's socket.
 const ENGINES: &str = "unix.socket";
-/// Widest network that a nest's children have.
+/// The widest network of a nest's children.
 const WIDEST: u8 = 16;
 
-/// Packages are only those that dbmatrix itself may need.
+/// Accepts only packages that dbmatrix itself may need.
 pub(super) fn check_packages(packages: &[String]) -> Result<(), String> {
     match packages.iter().find(|name| !is_installable(name)) {
         None => Ok(()),
@@ -29,7 +29,7 @@ pub(super) fn check_packages(packages: &[String]) -> Result<(), String> {
     }
 }
 
-/// A name as nests have them: no path, no query.
+/// Accepts a valid name of a nest: no path, no query.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     match !name.is_empty() && name.len() <= 63 && name.bytes().all(is_plain) {
@@ -40,7 +40,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// The name of a lock: of a nest, of the project or of the engine.
+/// Accepts the name of a lock: of a nest, the project or the engine.
 pub(super) fn check_lock(scope: &Scope, name: &str) -> Result<(), String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
     let is_nests = name.strip_prefix("nest.").is_some_and(|rest| {
@@ -52,7 +52,7 @@ pub(super) fn check_lock(scope: &Scope, name: &str) -> Result<(), String> {
     }
 }
 
-/// The name of a nest's socket in the run folder.
+/// Accepts the name of a nest's socket in the run folder.
 pub(super) fn check_socket_name(name: &str) -> Result<(), String> {
     let is_socket =
         |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| file::is_socket(&found));
@@ -67,7 +67,7 @@ pub(super) fn check_socket_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// A socket of the chosen engine, or of a nest.
+/// Accepts a socket of the chosen engine, or of a nest.
 pub(super) async fn check_socket(scope: &Scope, socket: &Path) -> Result<(), String> {
     let other = |why: &str| {
         Err(format!(
@@ -88,9 +88,9 @@ pub(super) async fn check_socket(scope: &Scope, socket: &Path) -> Result<(), Str
     }
 }
 
-/// A socket that somebody named on the command line has the name that engines give
-/// theirs, so that it is no other program's, and is in folders of root's, so that
-/// nobody can put another one in its place.
+/// A socket named on the command line must have the engines' name for it, so that it
+/// belongs to no other program. It must be in folders owned by root, so that no user can
+/// replace it.
 pub(super) fn check_engine(scope: &Scope) -> Result<(), String> {
     match &scope.engine {
         EngineChoice::Socket(path) if !(path.ends_with(ENGINES) && is_roots(path)) => Err(format!(
@@ -106,8 +106,7 @@ fn is_in_run_folder(socket: &Path) -> bool {
     socket.parent() == Some(run_folder().as_path())
 }
 
-/// Another user's nest may have its socket in a folder of theirs, if the engine says
-/// so.
+/// Another user's nest may have its socket in that user's folder, if the engine says so.
 async fn is_of_a_nest(scope: &Scope, socket: &Path) -> bool {
     if check_engine(scope).is_err() {
         return false;
@@ -122,7 +121,7 @@ async fn is_of_a_nest(scope: &Scope, socket: &Path) -> bool {
         .any(|nest| socket_of(nest).is_some_and(|known| Path::new(known) == socket))
 }
 
-/// Whether nobody but root can put something else at the path.
+/// Whether only root can replace the object at the path.
 fn is_roots(path: &Path) -> bool {
     path.is_absolute()
         && path.ancestors().all(|part| {
@@ -134,7 +133,7 @@ fn is_roots(path: &Path) -> bool {
         })
 }
 
-/// A route leads to a private network, by way of an address of our bridge's.
+/// A route must lead to a private network, through an address of dbmatrix's bridge.
 pub(super) async fn check_route(engine: &Engine, names: &Names, nest: &Nest) -> Result<(), String> {
     let subnet = nest.subnet;
     let is_private = subnet.network().is_private() && subnet.broadcast().is_private();
@@ -219,7 +218,7 @@ mod tests {
         let path = folder.path().join("unix.socket");
         let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
         let chosen = |path: &Path| scope(EngineChoice::Socket(path.to_owned()));
-        // Below a folder that all may write into.
+        // Below a world-writable folder.
         assert!(check_socket(&chosen(&path), &path).await.is_err());
         assert!(
             check_socket(&scope(EngineChoice::Any), &path)

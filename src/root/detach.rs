@@ -1,8 +1,8 @@
-//! From the process that sudo started to two: the helper, which has left the
-//! terminal, and the user's.
+//! Splits the process that sudo started into two: the helper, detached from the terminal,
+//! and the user's process.
 //!
-//! A Ctrl-C in the terminal must not end the helper before its user has cleaned up,
-//! and sudo must not keep the terminal for as long as the helper lives.
+//! Ctrl-C in the terminal must not end the helper before its user has cleaned up, and
+//! sudo must not occupy the terminal while the helper lives.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,40 +16,40 @@ use crate::platform::process;
 use crate::platform::socket::{Stream, abstract_address, peer};
 use crate::privilege::{WAIT, is_root};
 
-/// Where a helper finds programs.
+/// A helper's search path for programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Says whom to serve, as sudo does.
+/// Names the user to serve, as sudo does.
 const USER: &str = "SUDO_UID";
-/// A helper's word to whoever started it; anything else says why there is none.
+/// A helper's message to its starter on success; any other message is an error.
 const READY: &str = "ready";
 
-/// Why a helper serves nobody.
+/// Why a helper did not start to serve.
 #[derive(Debug, Error)]
 pub enum AttachError {
-    /// Started by hand.
+    /// It was started manually.
     #[error(
         "expected to be started with sudo by another dbmatrix, found no user to serve; this command is dbmatrix's own"
     )]
     NoUser,
-    /// Somebody else waits there.
+    /// Another user's process listens there.
     #[error("expected a process of user {expected} at `{name}`, found one of user {found}")]
     OtherUser {
-        /// The name that was to be connected to.
+        /// The abstract name.
         name: String,
         /// The user who called sudo.
         expected: u32,
-        /// Who waits there.
+        /// The user who listens there.
         found: u32,
     },
     /// As of the kernel.
     #[error("could not {what}: {source}")]
     System {
-        /// What was being done.
+        /// The attempted operation.
         what: &'static str,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
-    /// The helper's own words.
+    /// The helper's error.
     #[error("{0}")]
     Ended(String),
 }
@@ -58,17 +58,16 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> AttachError {
     move |source| AttachError::System { what, source }
 }
 
-/// The user who called sudo, where this process is root by it.
+/// The user who called sudo, if that made this process root.
 fn sudo_user() -> Option<u32> {
     let user = env::var(USER).ok().filter(|_| is_root())?;
     user.parse().ok()
 }
 
-/// Leaves a helper behind that serves the process which listens at the abstract name.
-/// `words` are the helper's arguments.
+/// Starts a detached helper for the process that listens at the abstract name. `words`
+/// are the helper's arguments.
 ///
-/// # Errors
-/// [`AttachError`]; the helper's own words where there is none.
+/// # Errors [`AttachError`]; the helper's own error if it did not start.
 pub fn leave_behind(words: &[OsString]) -> Result<(), AttachError> {
     let user = sudo_user().ok_or(AttachError::NoUser)?;
     let mut child = start(user, words, Stdio::piped()).map_err(system(START))?;
@@ -98,10 +97,9 @@ fn start(user: u32, words: &[OsString], output: Stdio) -> io::Result<Child> {
         .spawn()
 }
 
-/// Where somebody called dbmatrix by sudo, takes on their rights for good, with a
-/// helper at its side: all that this process opens from then on, it opens as them.
-/// Returns where there is no such user. `helper` are the helper's arguments, `words`
-/// this program's.
+/// If a user called dbmatrix with sudo, permanently assumes that user's rights, with a
+/// helper: from then on this process opens everything as that user. Returns if there is
+/// no such user. `helper` are the helper's arguments, `words` this program's.
 ///
 /// # Errors
 /// [`AttachError`].
@@ -118,7 +116,7 @@ pub fn become_sudo_user(
         .ok_or(AttachError::NoUser)?;
     let program = env::current_exe().map_err(system(START))?;
     start(user, helper, Stdio::null()).map_err(system(START))?;
-    // With all groups of theirs; sudo has set these variables to root's.
+    // With all of the user's groups; sudo has set these variables to root's values.
     let mut command = Command::new("setpriv");
     command
         .args(["--reuid", &user.to_string(), "--regid", &group.to_string()])
@@ -148,7 +146,7 @@ pub fn become_sudo_user(
     ))
 }
 
-/// A user's home, as passwd(5) and its like have it.
+/// A user's home folder, from passwd(5) or an equivalent source.
 fn home(user: u32) -> Option<String> {
     let mut command = Command::new("getent");
     command.args(["passwd", &user.to_string()]);
@@ -157,8 +155,8 @@ fn home(user: u32) -> Option<String> {
     line.split(':').nth(5).map(str::to_owned)
 }
 
-/// Leaves the terminal and connects to the process that waits for a helper at the
-/// abstract name; says to whoever started this one that it has.
+/// Detaches from the terminal, connects to the process that waits for a helper at the
+/// abstract name, and reports that to its starter.
 ///
 /// # Errors
 /// [`AttachError`].
@@ -189,7 +187,7 @@ fn connect(name: &str, user: u32) -> Result<Stream, AttachError> {
     let control = loop {
         match Stream::connect_addr(&address) {
             Ok(control) => break control,
-            // It may not listen yet.
+            // It may not be listening yet.
             Err(_) if Instant::now() < deadline => std::thread::sleep(AGAIN),
             Err(error) => return Err(failed(error)),
         }

@@ -1,4 +1,4 @@
-//! Taking requests for as long as the user's process lives.
+//! Accepts requests while the user's process lives.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -14,15 +14,15 @@ use crate::platform::socket::{Listener, Peer, Stream, abstract_address, peer};
 use crate::privilege::{Answer, Greeting, Request, abstract_name, receive, send};
 use crate::run::Lock;
 
-/// How long somebody who has connected may take to ask.
+/// How long a client may take to send its request.
 const QUESTION: Duration = Duration::from_secs(10);
 
-/// What a helper knows while it serves.
+/// The state of a serving helper.
 pub(super) struct Service {
     pub(super) scope: Scope,
-    /// Who is served.
+    /// The served process.
     pub(super) user: Peer,
-    /// Locks that are held for them.
+    /// Locks held for it.
     locks: Mutex<BTreeMap<String, Lock>>,
 }
 
@@ -32,8 +32,8 @@ impl Service {
     }
 }
 
-/// Serves the process at the other end of `control` until that ends, however it
-/// ends; what is being done then is done to its end, and then its locks are free.
+/// Serves the process at the other end of `control` until it ends for any reason. Then
+/// completes the current operations and releases its locks.
 ///
 /// # Errors
 /// As of the kernel.
@@ -67,7 +67,7 @@ fn wait_for_end(mut control: Stream) {
     while let Ok(1..) = control.read(&mut byte) {}
 }
 
-/// What the thread has that takes requests.
+/// The state of the thread that accepts requests.
 struct Taking {
     service: Arc<Service>,
     working: WeakSender<()>,
@@ -75,7 +75,7 @@ struct Taking {
 }
 
 impl Taking {
-    /// A thread for each: none waits for another.
+    /// Uses a thread for each, so that none waits for another.
     fn take_requests(&self, listener: &Listener) {
         for stream in listener.incoming().flatten() {
             let Some(working) = self.working.upgrade() else {
@@ -90,12 +90,12 @@ impl Taking {
     }
 }
 
-/// Whether the very process that the helper was started for has connected.
+/// Whether the client is exactly the process that the helper was started for.
 fn is_from(stream: &Stream, user: &Peer) -> bool {
     peer(stream).is_ok_and(|found| found == *user)
 }
 
-/// Whoever asked may be gone when the answer is there.
+/// The client may be gone when the answer is ready.
 async fn answer(stream: Stream, service: &Service, working: Sender<()>) {
     let _ = stream.set_read_timeout(Some(QUESTION));
     let done = match receive::<Request>(&stream) {

@@ -1,4 +1,4 @@
-//! Carrying out a request, as root.
+//! Executes a request as root.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -23,7 +23,7 @@ use crate::privilege::{Answer, Request};
 use crate::route::Routes;
 use crate::run::Lock;
 
-/// The answer, and the connection that goes with it; an error is for people.
+/// The answer, with an optional connection; errors are human-readable.
 type Done = Result<(Answer, Option<Stream>), String>;
 
 pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
@@ -81,7 +81,7 @@ fn words(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// The engine as it runs; nothing is started.
+/// The running engine; starts nothing.
 async fn running(scope: &Scope) -> Result<Engine, String> {
     check_engine(scope)?;
     match detect_engine(&scope.engine).await {
@@ -137,8 +137,7 @@ fn remove_socket(name: &str) -> Done {
     }
 }
 
-/// The user names a nest; where its children are and how they are reached, root
-/// asks the engine.
+/// The user names a nest; root asks the engine for its children's subnet and access.
 async fn set_route(scope: &Scope, name: &str) -> Result<(), String> {
     check_name(name)?;
     let engine = running(scope).await?;

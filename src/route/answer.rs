@@ -1,27 +1,27 @@
-//! What the kernel answers about routes, as data.
+//! The kernel's answers about routes, as data.
 
 use std::fmt;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-/// The way that the kernel would send a packet.
+/// The path on which the kernel would send a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteLookup {
-    /// Name of the interface that it would leave by.
+    /// Name of the outgoing interface.
     pub interface: String,
-    /// The next hop; none where the address is on the interface's own link.
+    /// The next hop; `None` if the address is on the interface's own link.
     pub gateway: Option<Ipv4Addr>,
     /// The source address that the kernel would choose.
     pub source: Option<Ipv4Addr>,
 }
 
-/// A network that is none of ours.
+/// A network that dbmatrix did not make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignNetwork {
-    /// Its addresses.
+    /// Its subnet.
     pub subnet: Ipv4Net,
-    /// The interface that leads there; none where there are several.
+    /// The interface that leads there; `None` if there are several.
     pub interface: Option<String>,
     /// Its route, as `ip route` writes it.
     pub route: String,

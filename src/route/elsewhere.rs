@@ -1,4 +1,4 @@
-//! Routes on systems whose kernel dbmatrix does not speak with.
+//! Routes on systems whose kernel dbmatrix does not support.
 
 use std::net::Ipv4Addr;
 
@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use super::RouteError;
 use super::answer::{ForeignNetwork, RouteLookup};
 
-/// As on Linux, where it marks our routes.
+/// The same as on Linux, where it marks dbmatrix's routes.
 pub(super) const PROTOCOL: u8 = 219;
 
 /// No connection to the kernel's routing.

@@ -1,7 +1,7 @@
-//! A route as far as dbmatrix looks at it.
+//! A route, with the properties that dbmatrix uses.
 //!
-//! Owns the translation from and to rtnetlink's messages and to the words of
-//! the program `ip`. Decides nothing.
+//! Owns the translation from and to rtnetlink's messages and to the arguments of the
+//! program `ip`. Decides nothing.
 
 use std::net::Ipv4Addr;
 
@@ -11,47 +11,47 @@ use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType,
 };
 
-/// Marks our routes, as each routing daemon has a number of its own
-/// (rtnetlink(7), `rtm_protocol`). 219 is given to nobody, neither by the
-/// kernel's `rtnetlink.h` nor by iproute2's `rt_protos`.
+/// Marks dbmatrix's routes, as each routing daemon has its own number (rtnetlink(7),
+/// `rtm_protocol`). 219 is unassigned in the kernel's `rtnetlink.h` and in iproute2's
+/// `rt_protos`.
 pub(super) const PROTOCOL: u8 = 219;
 
-/// Metric of the fallback: any other route to the same subnet is preferred.
+/// Metric of the fallback: any other route to the same subnet takes precedence.
 pub(super) const FALLBACK_METRIC: u32 = 4_000_000_000;
 
 /// One route to an IPv4 network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Where it leads.
+    /// The destination.
     pub(super) subnet: Ipv4Net,
-    /// Number of the table that it is in.
+    /// Number of its table.
     pub(super) table: u32,
-    /// Of routes to one subnet, the kernel takes the one with the smallest.
+    /// The kernel prefers the route to a subnet with the smallest metric.
     pub(super) metric: u32,
-    /// Who made it (rtnetlink(7), `rtm_protocol`).
+    /// The origin of the route (rtnetlink(7), `rtm_protocol`).
     pub(super) protocol: u8,
-    /// What becomes of packets.
+    /// What happens to packets.
     pub(super) hop: Hop,
 }
 
 /// What a route does with packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hop {
-    /// They are sent.
+    /// It sends them.
     Sent {
-        /// The next machine; none where the network is the interface's own.
+        /// The next machine; `None` if the network is the interface's own.
         gateway: Option<Ipv4Addr>,
-        /// Index of the interface; none where there are several.
+        /// Index of the interface; `None` if there are several.
         interface: Option<u32>,
     },
-    /// They are refused: `unreachable`, `prohibit` or `blackhole`.
+    /// It rejects them: `unreachable`, `prohibit` or `blackhole`.
     Refused,
     /// Anything else, such as delivery to the machine itself.
     Other,
 }
 
 impl Entry {
-    /// Our route to `subnet` by way of a gateway.
+    /// The route of dbmatrix to `subnet` through a gateway.
     pub(super) fn real(subnet: Ipv4Net, gateway: Ipv4Addr, interface: u32) -> Self {
         Entry {
             subnet,
@@ -65,7 +65,7 @@ impl Entry {
         }
     }
 
-    /// Our fallback, which refuses what nothing better takes.
+    /// The fallback of dbmatrix, which rejects packets without a better route.
     pub(super) fn fallback(subnet: Ipv4Net) -> Self {
         Entry {
             metric: FALLBACK_METRIC,
@@ -74,7 +74,7 @@ impl Entry {
         }
     }
 
-    /// Reads what the kernel says of a route.
+    /// Reads the kernel's description of a route.
     pub(super) fn read(message: &RouteMessage) -> Self {
         let mut subnet = Ipv4Addr::UNSPECIFIED;
         let (mut gateway, mut interface) = (None, None);
@@ -105,7 +105,7 @@ impl Entry {
         }
     }
 
-    /// As the kernel wants to hear of it, to be added or removed.
+    /// The message to the kernel that adds or removes it.
     pub(super) fn message(&self) -> RouteMessage {
         let mut message = RouteMessageBuilder::<Ipv4Addr>::new()
             .destination_prefix(self.subnet.network(), self.subnet.prefix_len())
@@ -128,7 +128,7 @@ impl Entry {
         message.build()
     }
 
-    /// Whether it is in the table that unmarked packets go by.
+    /// Whether it is in the table for unmarked packets.
     pub(super) fn is_in_main_table(&self) -> bool {
         self.table == u32::from(RouteHeader::RT_TABLE_MAIN)
     }
@@ -138,7 +138,7 @@ impl Entry {
         self.protocol == PROTOCOL
     }
 
-    /// As `ip route` takes it; `interface` is the name of its interface.
+    /// The arguments for `ip route`; `interface` is the name of its interface.
     pub(super) fn to_words(&self, interface: Option<&str>) -> String {
         let mut words = match self.hop {
             Hop::Sent {

@@ -1,33 +1,33 @@
-//! What can go wrong with the machine's routes.
+//! Errors with the machine's routes.
 
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
 use crate::privilege::PrivilegeError;
 
-/// A route that is not there, or could not be looked at.
+/// Why a route is missing or could not be checked.
 #[derive(Debug, Error)]
 pub enum RouteError {
     /// The kernel's interface for routes.
     #[error("could not {what}: {reason}")]
     Netlink {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// The kernel's own words.
+        /// The kernel's error.
         reason: String,
     },
-    /// Root's helper did not do it.
+    /// The root helper failed.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
-    /// Only root, or who has the capability `CAP_NET_ADMIN`, sets routes.
+    /// Only root, or a user with the capability `CAP_NET_ADMIN`, can set routes.
     #[error("routes to `{subnet}` need root; run: {}", by_hand(.commands))]
     NotPermitted {
-        /// Where the route leads.
+        /// The route's destination.
         subnet: Ipv4Net,
-        /// What would have been done, in its order, to be run by a shell.
+        /// The required shell commands, in order.
         commands: Vec<String>,
     },
-    /// Somebody else's route leads there.
+    /// A route that dbmatrix did not make leads there.
     #[error(
         "the route `{found}` was not made by dbmatrix and takes the subnet of a nest; remove the route, or remove the nest by `dbmatrix down` and the next run picks another subnet"
     )]
@@ -37,7 +37,7 @@ pub enum RouteError {
         /// The route, as `ip route` writes it.
         found: String,
     },
-    /// Routes change faster than they can be set.
+    /// Other processes keep changing the routes.
     #[error(
         "the routes to `{subnet}` keep changing; find out what else sets them (`ip monitor route`) and try again"
     )]
@@ -45,7 +45,7 @@ pub enum RouteError {
         /// The subnet.
         subnet: Ipv4Net,
     },
-    /// No network interface of that name.
+    /// There is no network interface of that name.
     #[error(
         "network interface `{name}` is not there; `dbmatrix down --all` and another run make it anew"
     )]
@@ -60,7 +60,7 @@ pub enum RouteError {
     NoSubnet,
 }
 
-/// As a shell runs it.
+/// Formats the commands for a shell.
 fn by_hand(commands: &[String]) -> String {
     let all: Vec<String> = commands
         .iter()

@@ -1,4 +1,4 @@
-//! Nothing is sent to a child unless the way leads through its nest.
+//! Ensures that nothing is sent to a child unless the route leads through its nest.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::entry::PROTOCOL;
 use super::{RouteError, Routes, port};
 
-/// The way that packets to a nest's children must go.
+/// The path that packets to a nest's children must take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
     /// Subnet of the children.
@@ -22,51 +22,50 @@ pub struct Guard {
 /// Why nothing was sent.
 #[derive(Debug, Error)]
 pub enum GuardError {
-    /// The kernel knows another way, or none.
+    /// The kernel has another route, or none.
     #[error(
         "refused to connect to {address}: expected the way via {via} dev {interface}, the kernel would go {found}; `dbmatrix up` sets the route anew, or run: {command}"
     )]
     OtherWay {
-        /// Where to.
+        /// The destination.
         address: Ipv4Addr,
         /// The nest.
         via: Ipv4Addr,
         /// The bridge.
         interface: String,
-        /// As the kernel says.
+        /// The kernel's route.
         found: String,
-        /// Sets the route by hand.
+        /// Sets the route manually.
         command: String,
     },
-    /// Another program listens where a proxy of the engine should.
+    /// Another program listens in place of the engine's proxy.
     #[error(
         "refused to connect to {address}: expected the engine's proxy to listen there, found {found}; nothing was sent; the same command again takes another port"
     )]
     OtherListener {
-        /// Where to.
+        /// The destination.
         address: SocketAddr,
-        /// Who listens.
+        /// The listener.
         found: String,
     },
-    /// The kernel could not be asked.
+    /// The kernel could not be queried.
     #[error(transparent)]
     Route(#[from] RouteError),
 }
 
-/// What has to hold before something is sent to a child.
+/// The condition for sending data to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// The way leads through the nest.
+    /// The route leads through the nest.
     Route(Guard),
     /// The engine's proxy listens on the port.
     Proxy,
 }
 
 impl Reach {
-    /// Sees that nothing goes to a stranger.
+    /// Checks that no data goes to another server.
     ///
-    /// # Errors
-    /// [`GuardError`], which names who would get it.
+    /// # Errors [`GuardError`], which names the actual receiver.
     pub async fn check(&self, address: SocketAddr) -> Result<(), GuardError> {
         match (self, address) {
             (Reach::Route(guard), SocketAddr::V4(address)) => {
@@ -79,11 +78,10 @@ impl Reach {
 }
 
 impl Guard {
-    /// Asks the kernel for the way to `address` and returns the source address
-    /// that it would take.
+    /// Asks the kernel for the route to `address` and returns the source address that it
+    /// would use.
     ///
-    /// # Errors
-    /// [`GuardError::OtherWay`] unless the way is the nest.
+    /// # Errors [`GuardError::OtherWay`] unless the route leads through the nest.
     pub async fn check(&self, address: Ipv4Addr) -> Result<Ipv4Addr, GuardError> {
         let way = Routes::open()?.lookup(address).await?;
         let Some(way) = way else {

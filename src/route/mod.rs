@@ -3,11 +3,11 @@
 //! Speaks rtnetlink (IPv4). Knows subnets, gateways and interfaces; knows
 //! neither engine nor server.
 //!
-//! A private address that is not routed leads to a stranger by the default
-//! gateway. So an `unreachable` route with a large metric is put in before the
-//! real one and stays when that vanishes with its bridge; and before each
-//! connection the [`Guard`] asks the kernel for the way. Where a proxy of the engine
-//! leads to a child, the kernel is asked who listens on its port.
+//! Packets to a private address without a route leave through the default gateway and may
+//! reach another server. dbmatrix therefore first adds an `unreachable` route with a
+//! large metric, which stays when the real one vanishes with its bridge. Before each
+//! connection the [`Guard`] asks the kernel for the route. If a proxy of the engine leads
+//! to a child, it checks which process listens on its port.
 
 mod answer;
 #[cfg(not(target_os = "linux"))]

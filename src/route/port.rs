@@ -1,8 +1,9 @@
-//! Nothing is sent to a port of this machine unless the engine's proxy listens on it.
+//! Ensures that nothing is sent to a port of this machine unless the engine's proxy
+//! listens on it.
 //!
-//! While a nest is stopped, or its proxy was killed, any program may take the port
-//! that led to a server. The kernel tells whose a listening socket is, and a proxy's
-//! command line tells the address that it passes on.
+//! While a nest is stopped, or its proxy was killed, any program may take the port that
+//! led to a server. The kernel reports the owner of a listening socket, and a proxy's
+//! command line contains the address that it forwards.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,15 +12,14 @@ use super::GuardError;
 
 /// The kernel's table of TCP sockets (proc_net_tcp in the kernel's documentation).
 const SOCKETS: &str = "/proc/net/tcp";
-/// A listening socket there.
+/// The state of a listening socket in it.
 const LISTENS: &str = "0A";
-/// The engine's own word for the program behind a proxy device.
+/// The engine's name for the program behind a proxy device.
 const PROXY: &str = "forkproxy";
 
-/// Sees that the engine's proxy listens on `address`.
+/// Checks that the engine's proxy listens on `address`.
 ///
-/// # Errors
-/// [`GuardError::OtherListener`], which says who does.
+/// # Errors [`GuardError::OtherListener`], which names the listener.
 pub(super) fn check(address: SocketAddr) -> Result<(), GuardError> {
     let other = |found: String| GuardError::OtherListener { address, found };
     let sockets = fs::read_to_string(SOCKETS).map_err(|error| other(error.to_string()))?;
@@ -36,7 +36,7 @@ fn listener(sockets: &str, address: SocketAddr) -> Option<u32> {
     let SocketAddr::V4(address) = address else {
         return None;
     };
-    // The address is written as the number that it is in memory.
+    // The table contains the address as the number that it is in memory.
     let number = u32::from_ne_bytes(address.ip().octets());
     let all = u32::from(Ipv4Addr::UNSPECIFIED);
     let exact = format!("{number:08X}:{:04X}", address.port());
@@ -55,8 +55,8 @@ fn listener(sockets: &str, address: SocketAddr) -> Option<u32> {
     of(&exact).or_else(|| of(&any))
 }
 
-/// Whether a proxy runs that passes on what comes to `address`. Where the system
-/// shows no processes of others, the socket's owner has to do.
+/// Whether a proxy that forwards `address` is running. If the system hides other users'
+/// processes, the socket's owner must suffice.
 fn has_proxy(address: SocketAddr) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else {
         return false;

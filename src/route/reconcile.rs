@@ -1,4 +1,4 @@
-//! What has to change so that a subnet is routed as it should be. Pure.
+//! Plans the changes that route a subnet as required. Pure.
 
 use ipnet::Ipv4Net;
 
@@ -7,14 +7,14 @@ use super::entry::{Entry, FALLBACK_METRIC, Hop};
 /// One change of the machine's routes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
-    /// A route that is missing.
+    /// Adds a missing route.
     Add(Entry),
-    /// A route of ours that leads elsewhere.
+    /// Removes a route of dbmatrix that leads elsewhere.
     Remove(Entry),
 }
 
 impl Change {
-    /// As somebody with the privilege would make it by hand.
+    /// The command by which a privileged user would make the change.
     pub(super) fn to_command(&self, interface: &str) -> String {
         match self {
             Change::Add(entry) => format!("ip route add {}", entry.to_words(Some(interface))),
@@ -23,11 +23,10 @@ impl Change {
     }
 }
 
-/// The changes, in their order, after which packets go by `real` and, where it
-/// vanishes, nowhere. None where all is well, whoever made it so.
+/// The changes, in order, after which packets use `real` and, if it vanishes, go nowhere.
+/// Empty if that is already so, whoever set it up.
 ///
-/// # Errors
-/// The route that somebody else made and that would have to go.
+/// # Errors The route of another program that would have to be removed.
 pub(super) fn changes(there: &[Entry], real: &Entry) -> Result<Vec<Change>, Entry> {
     let there: Vec<&Entry> = there
         .iter()
@@ -55,8 +54,8 @@ pub(super) fn changes(there: &[Entry], real: &Entry) -> Result<Vec<Change>, Entr
     Ok(changes)
 }
 
-/// Our routes to `subnet`: the real one first, so that the fallback covers it
-/// until the end.
+/// The routes of dbmatrix to `subnet`: the real one first, so that the fallback protects
+/// it until the end.
 pub(super) fn removals(there: &[Entry], subnet: Ipv4Net) -> Vec<Change> {
     let mut ours: Vec<&Entry> = there
         .iter()
@@ -84,7 +83,7 @@ mod tests {
         Entry::real(subnet(), VIA, 7)
     }
 
-    /// A route of ours by way of a nest that is no more.
+    /// A route of dbmatrix through a nest that no longer exists.
     fn stale() -> Entry {
         Entry::real(subnet(), Ipv4Addr::new(10, 9, 9, 77), 7)
     }
@@ -197,8 +196,8 @@ mod tests {
         );
     }
 
-    /// Any routes to the subnet that a machine may have; to the kernel, two of
-    /// one metric are the same.
+    /// Any routes to the subnet that a machine may have; the kernel treats two of one
+    /// metric as the same.
     fn any_routes() -> impl Strategy<Value = Vec<Entry>> {
         let hop = prop_oneof![
             Just(real().hop),

@@ -1,4 +1,4 @@
-//! A private subnet that collides with nothing on this machine. Pure.
+//! Finds a private subnet that collides with nothing on this machine. Pure.
 
 use std::net::Ipv4Addr;
 
@@ -7,23 +7,22 @@ use sha2::{Digest, Sha256};
 
 use super::RouteError;
 
-/// The private ranges (RFC 1918) in the order in which they are tried: the
-/// first address, and how many /24 subnets follow from there.
+/// The private ranges (RFC 1918) in the order in which they are tried: the first address,
+/// and the number of /24 subnets from there.
 const RANGES: [(Ipv4Addr, u32); 3] = [
     (Ipv4Addr::new(10, 0, 0, 0), 1 << 16),
     (Ipv4Addr::new(172, 16, 0, 0), 1 << 12),
     (Ipv4Addr::new(192, 168, 0, 0), 1 << 8),
 ];
 
-/// A network wider than this is no network but a way out: the default route,
-/// and the halves of it by which some VPNs cover it.
+/// A network wider than this counts as a default route: the default route itself, and the
+/// halves of it by which some VPNs cover it.
 pub(super) const WIDEST: u8 = 8;
 
-/// A private /24 that overlaps none of `taken`. The same `seed` tends to give
-/// the same one.
+/// A private /24 that overlaps none of `taken`. The same `seed` usually gives the same
+/// one.
 ///
-/// # Errors
-/// [`RouteError::NoSubnet`] where all are taken.
+/// # Errors [`RouteError::NoSubnet`] if all are taken.
 pub fn pick_subnet(taken: &[Ipv4Net], seed: &str) -> Result<Ipv4Net, RouteError> {
     let digest = Sha256::digest(seed.as_bytes());
     let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
@@ -36,13 +35,13 @@ pub fn pick_subnet(taken: &[Ipv4Net], seed: &str) -> Result<Ipv4Net, RouteError>
         .ok_or(RouteError::NoSubnet)
 }
 
-/// The /24 that is `number` ones after the one at `first`.
+/// The /24 at position `number` from the one at `first`.
 fn nth_subnet(first: Ipv4Addr, number: u32) -> Ipv4Net {
     let address = Ipv4Addr::from(u32::from(first) + (number << 8));
     Ipv4Net::new_assert(address, 24)
 }
 
-/// Whether a network of ours and another one share addresses.
+/// Whether two networks share addresses.
 pub fn overlap(a: &Ipv4Net, b: &Ipv4Net) -> bool {
     b.prefix_len() >= WIDEST && (a.contains(&b.network()) || b.contains(&a.network()))
 }
@@ -94,7 +93,7 @@ mod tests {
         ));
     }
 
-    /// Whether two networks share an address, said in another way.
+    /// Whether two networks share an address, computed differently.
     fn share(a: &Ipv4Net, b: &Ipv4Net) -> bool {
         a.network() <= b.broadcast() && b.network() <= a.broadcast()
     }

@@ -1,12 +1,12 @@
-//! Setting routes as a user who is not root: by sudo, one command after the other.
+//! Sets routes as an unprivileged user, with one sudo command after the other.
 
 use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// Runs commands of words without blanks; sudo asks nobody for a password here,
-/// since something may be drawn on the terminal. Returns whether all are done;
-/// root without the capability gets it from nobody.
+/// Runs commands whose words contain no blanks. sudo must not ask for a password here,
+/// since progress may be drawn on the terminal. Returns whether all succeeded; sudo
+/// cannot help root without the capability.
 pub(super) async fn carry_out(commands: &[String]) -> bool {
     if rustix::process::geteuid().is_root() {
         return false;

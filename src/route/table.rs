@@ -17,7 +17,7 @@ use super::subnet::WIDEST;
 use super::{RouteError, sudo};
 use crate::privilege::{Request, ask, has_helper, is_root};
 
-/// How often routes are set anew while something else changes them.
+/// How often routes are set again while other programs change them.
 const ROUNDS: usize = 3;
 
 /// A connection to the kernel's routing.
@@ -29,8 +29,7 @@ pub struct Routes {
 impl Routes {
     /// Opens the connection; must be called within a tokio runtime.
     ///
-    /// # Errors
-    /// Where the kernel gives no socket.
+    /// # Errors If the kernel provides no socket.
     pub fn open() -> Result<Self, RouteError> {
         let (connection, handle, _) =
             rtnetlink::new_connection().map_err(|error| RouteError::Netlink {
@@ -41,11 +40,10 @@ impl Routes {
         Ok(Routes { handle })
     }
 
-    /// All networks that routes of any table lead to and that interfaces have
-    /// addresses of, the default route (`0.0.0.0/0`) included.
+    /// All networks in the routes of any table and in the addresses of interfaces,
+    /// including the default route (`0.0.0.0/0`).
     ///
-    /// # Errors
-    /// Where the kernel does not answer.
+    /// # Errors If the kernel does not answer.
     pub async fn taken(&self) -> Result<Vec<Ipv4Net>, RouteError> {
         let routes = self.entries().await?;
         let mut nets: Vec<Ipv4Net> = routes.into_iter().map(|entry| entry.subnet).collect();
@@ -68,10 +66,9 @@ impl Routes {
         Ok(nets)
     }
 
-    /// Subnets that routes of ours lead to, for clean-up.
+    /// The destinations of dbmatrix's routes, for cleanup.
     ///
-    /// # Errors
-    /// Where the kernel does not answer.
+    /// # Errors If the kernel does not answer.
     pub async fn ours(&self) -> Result<Vec<Ipv4Net>, RouteError> {
         let routes = self.entries().await?;
         let ours = routes.into_iter().filter(Entry::is_ours);
@@ -81,15 +78,14 @@ impl Routes {
         Ok(nets)
     }
 
-    /// Makes sure of the route to `subnet` by way of the nest at `via`, and of
-    /// the `unreachable` fallback before it. A route of ours by another way is
-    /// replaced. Needs no privilege where all is well; else a user who is not
-    /// root does it by sudo, which must not ask for a password.
+    /// Ensures the route to `subnet` through the nest at `via`, and before it the
+    /// `unreachable` fallback. Replaces dbmatrix's own routes with another gateway. Needs
+    /// no privilege if nothing changes; otherwise an unprivileged user needs sudo without
+    /// a password.
     ///
-    /// # Errors
-    /// [`RouteError::NotPermitted`] with the commands to run;
-    /// [`RouteError::Foreign`] where somebody else's route leads there;
-    /// [`RouteError::NoInterface`] where there is no `interface`.
+    /// # Errors [`RouteError::NotPermitted`] with the commands to run;
+    /// [`RouteError::Foreign`] if another program's route leads there;
+    /// [`RouteError::NoInterface`] if `interface` does not exist.
     pub async fn ensure(
         &self,
         subnet: Ipv4Net,
@@ -106,7 +102,7 @@ impl Routes {
             };
             match self.carry_out(subnet, &needed, interface).await {
                 Ok(()) => {}
-                // By sudo, what somebody else did meanwhile is refused.
+                // sudo also fails on a change that another program made in the meantime.
                 Err(RouteError::NotPermitted { .. })
                     if changes(&self.entries().await?, &real).is_ok_and(|now| now != needed) => {}
                 Err(error) => return Err(error),
@@ -115,10 +111,9 @@ impl Routes {
         Err(RouteError::Unsettled { subnet })
     }
 
-    /// Whether [`Routes::ensure`] would find all well.
+    /// Whether [`Routes::ensure`] would change nothing.
     ///
-    /// # Errors
-    /// As of that, but for want of a privilege.
+    /// # Errors As of [`Routes::ensure`], except for missing privileges.
     pub async fn is_set(
         &self,
         subnet: Ipv4Net,
@@ -132,11 +127,10 @@ impl Routes {
         }
     }
 
-    /// The networks that somebody else's routes of the main table lead to,
-    /// without those that are a way out.
+    /// The destinations of other programs' routes in the main table, without default
+    /// routes.
     ///
-    /// # Errors
-    /// Where the kernel does not answer.
+    /// # Errors If the kernel does not answer.
     pub async fn others(&self) -> Result<Vec<ForeignNetwork>, RouteError> {
         let mut others = Vec::new();
         for entry in self.entries().await? {
@@ -160,7 +154,7 @@ impl Routes {
         Ok(others)
     }
 
-    /// Removes our routes to `subnet`; absent is fine.
+    /// Removes dbmatrix's routes to `subnet`, which may be absent.
     ///
     /// # Errors
     /// [`RouteError::NotPermitted`] with the commands to run.
@@ -174,11 +168,9 @@ impl Routes {
         self.carry_out(subnet, &needed, "").await
     }
 
-    /// Asks the kernel which way a packet to `address` would go; `None` where
-    /// there is none.
+    /// Asks the kernel for the route of a packet to `address`; `None` if there is none.
     ///
-    /// # Errors
-    /// Where the kernel does not answer.
+    /// # Errors If the kernel does not answer.
     pub async fn lookup(&self, address: Ipv4Addr) -> Result<Option<RouteLookup>, RouteError> {
         let question = RouteMessageBuilder::<Ipv4Addr>::new()
             .destination_prefix(address, 32)
@@ -205,8 +197,8 @@ impl Routes {
         Ok(messages.iter().map(Entry::read).collect())
     }
 
-    /// What somebody else did meanwhile (a route that is there already, or gone
-    /// already) is no error: the next look tells.
+    /// Applies the changes. A change that another program already made (the route exists,
+    /// or is gone) is not an error: the next check finds out.
     async fn carry_out(
         &self,
         subnet: Ipv4Net,
@@ -303,8 +295,8 @@ impl Routes {
     }
 }
 
-/// What the kernel says of an address that no route leads to, or one that is
-/// `unreachable`, `prohibit` or `blackhole` (ip-route(8), route types).
+/// Whether this is the kernel's answer for an address without a route, or with one that
+/// is `unreachable`, `prohibit` or `blackhole` (ip-route(8), route types).
 fn leads_nowhere(code: Option<Errno>) -> bool {
     matches!(
         code,
@@ -312,7 +304,7 @@ fn leads_nowhere(code: Option<Errno>) -> bool {
     )
 }
 
-/// The kernel's error number; none for an error of another kind.
+/// The kernel's error number; `None` for an error of another kind.
 fn code(error: &rtnetlink::Error) -> Option<Errno> {
     match error {
         rtnetlink::Error::NetlinkError(message) => {

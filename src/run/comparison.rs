@@ -113,8 +113,7 @@ struct Member {
 }
 
 impl Comparison {
-    /// `spill` buffers the waiting steps of all comparisons of a
-    /// run.
+    /// `spill` buffers the waiting steps of all comparisons of a run.
     pub(super) fn new(
         about: About,
         flavours: &[String],

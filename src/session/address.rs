@@ -1,12 +1,12 @@
-//! Where a server listens: a host and a port.
+//! The address of a server: a host and a port.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// A host, by name or by number, and a port.
+/// A host, by name or IP address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// A name of the domain name system, or an IP address without brackets.
+    /// A DNS name, or an IP address without brackets.
     pub host: String,
     /// The port.
     pub port: u16,

@@ -1,8 +1,8 @@
-//! A server that somebody else keeps: where it is, who logs in, how the
-//! connection is protected, and what may be sent.
+//! An external server: its address, login, protection of the connection, and allowed
+//! statements.
 //!
-//! The address is the one that the matrix names. Nothing leads to another one:
-//! the driver follows no redirect, and takes no socket that a server offers.
+//! The address is the one in the matrix. No other address is ever used: the driver
+//! follows no redirect, and uses no socket that a server offers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,26 +15,25 @@ use super::target::{Login, is_refused, tls_error, unchecked};
 use super::url::ServerUrl;
 use super::{Connect, Session, SessionError, pin, refusal};
 
-/// How a connection to an external server is protected. The words are those of
-/// MySQL's own `ssl-mode`.
+/// How a connection to an external server is protected. The words are those of MySQL's
+/// own `ssl-mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TlsMode {
     /// Plain text.
     Disabled,
-    /// TLS where the server offers it, whoever it is; else plain text.
+    /// TLS if any server offers it, without a check; else plain text.
     #[default]
     Preferred,
-    /// TLS, whoever the server is.
+    /// TLS, without a check of the server.
     Required,
-    /// TLS with a server for which a certificate authority vouches, whatever its
-    /// name.
+    /// TLS, with a certificate that an authority has signed, whatever its name.
     VerifyCa,
-    /// The same, and the certificate names the host.
+    /// The same, and the certificate must name the host.
     VerifyIdentity,
 }
 
 impl TlsMode {
-    /// All, by the words of matrix files.
+    /// All modes, by their words in matrix files.
     pub const WORDS: [(&str, TlsMode); 5] = [
         ("disabled", TlsMode::Disabled),
         ("preferred", TlsMode::Preferred),
@@ -43,22 +42,21 @@ impl TlsMode {
         ("verify-identity", TlsMode::VerifyIdentity),
     ];
 
-    /// Whether a certificate is checked, so that there have to be authorities.
+    /// Whether a certificate is checked, which requires authorities.
     pub fn verifies(self) -> bool {
         matches!(self, TlsMode::VerifyCa | TlsMode::VerifyIdentity)
     }
 }
 
-/// Certificate authorities (PEM); where there is none, those that Mozilla's
-/// browsers trust, which are built in.
+/// Certificate authorities (PEM); by default the built-in ones that Mozilla's browsers
+/// trust.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Authorities(pub Option<Arc<[u8]>>);
 
 impl Authorities {
     /// Reads a file with at least one certificate.
     ///
-    /// # Errors
-    /// What is wrong with it, for people.
+    /// # Errors A human-readable problem.
     pub fn load(path: &PathBuf) -> Result<Self, String> {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject;
@@ -80,29 +78,28 @@ impl Authorities {
     }
 }
 
-/// What dbmatrix is on a server.
+/// The role of dbmatrix on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tenancy {
-    /// It made the server: whatever is left there may be ended.
+    /// It made the server, and may end anything left there.
     #[default]
     Owner,
-    /// It has databases of its own on somebody else's server, and touches nothing
-    /// else.
+    /// It creates its own databases on an external server, and changes nothing else.
     Guest,
-    /// It sends nothing but statements that read.
+    /// It sends only reading statements.
     Reader,
 }
 
-/// A server that somebody else keeps.
+/// An external server.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Where it is, and who logs in.
+    /// Its address and login.
     pub url: ServerUrl,
     /// How the connection is protected.
     pub tls: TlsMode,
-    /// Who may vouch for the server.
+    /// The authorities that may sign its certificate.
     pub authorities: Authorities,
-    /// What may be sent.
+    /// The role of dbmatrix there.
     pub tenancy: Tenancy,
 }
 
@@ -146,8 +143,8 @@ impl Endpoint {
                 pin::watch_handshakes();
                 login.open(Some(self.authorities.options())).await
             }
-            // The driver checks the name too, so the certificate is looked at
-            // before, and the driver gets through to nobody else.
+            // The driver would check the name too, so the certificate is checked before,
+            // and the driver accepts only that one.
             TlsMode::VerifyCa => {
                 pin::watch_handshakes();
                 let found = certificate_of(&self.url.address, &self.authorities).await?;
@@ -183,12 +180,12 @@ impl Endpoint {
         }
     }
 
-    /// What is wrong with the server's side of TLS, and what helps.
+    /// Describes a problem with the server's TLS, and how to fix it.
     fn told(&self, wrong: &rustls::Error) -> String {
         let host = &self.url.address.host;
         match wrong {
             rustls::Error::InvalidCertificate(wrong) => match wrong {
-                // The latter where an authority has the same name and another key.
+                // The latter if an authority has the same name and another key.
                 CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                     match self.authorities.0 {
                         Some(_) => "its certificate is signed by none of those in `ca`".to_owned(),
@@ -219,7 +216,7 @@ impl Endpoint {
     }
 }
 
-/// The system's own words, without what the driver puts before them.
+/// The system's error, without the driver's prefix.
 fn plain(error: &Error) -> String {
     match error {
         Error::Io(mysql_async::IoError::Io(error)) => error.to_string(),
@@ -230,8 +227,8 @@ fn plain(error: &Error) -> String {
 const TOO_OLD: &str = "dbmatrix speaks TLS 1.2 and later, which old servers do not: \
     `tls = \"disabled\"` goes without";
 
-/// Whether the server ended a connection without a word, as one that takes no such
-/// TLS may.
+/// Whether the server closed a connection without an answer, as it may do if it does not
+/// support this TLS.
 fn was_ended(error: &Error) -> bool {
     let Error::Io(mysql_async::IoError::Io(error)) = error else {
         return false;

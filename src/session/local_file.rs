@@ -1,8 +1,7 @@
-//! Files of this machine that a server may ask for with `LOAD DATA LOCAL`.
+//! Files of this machine that a server may request with `LOAD DATA LOCAL`.
 //!
-//! A server is only given files of one folder and below. Whatever else it asks
-//! for is an error of that statement, with the number that the classic client
-//! gives; the session goes on.
+//! A server gets only files in one folder and below. A request for any other file fails
+//! that statement, with the classic client's error number; the session continues.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,24 +17,24 @@ use crate::outcome::SqlError;
 use crate::platform::file::{open_at_once, os_string};
 use crate::sql_text::escape_bytes;
 
-/// The client's number for a file that is not there or cannot be read.
+/// The client's error number for a file that is missing or unreadable.
 const NOT_FOUND: u16 = 2;
 /// `CR_LOAD_DATA_LOCAL_INFILE_REJECTED`.
 const REJECTED: u16 = 2068;
-/// Bytes that are sent at a time.
+/// Bytes sent at a time.
 const CHUNK: usize = 64 * 1024;
 
 /// The folders of a file with statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalFolder {
-    /// What relative names are relative to.
+    /// Base of relative names.
     pub base: PathBuf,
-    /// Only what is below this is read.
+    /// Only files below this may be read.
     pub root: PathBuf,
 }
 
 impl LocalFolder {
-    /// The folder of a file, and what is below it.
+    /// The folder of a file, and everything below it.
     pub fn beside(file: &Path) -> Self {
         let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -47,7 +46,7 @@ impl LocalFolder {
         }
     }
 
-    /// Opens a file that a server asks for.
+    /// Opens a file that a server requests.
     fn open(&self, name: &[u8]) -> Result<std::fs::File, SqlError> {
         let path = self.base.join(os_string(name.to_vec()));
         let missing = |error: io::Error| not_found(name, &error);
@@ -56,8 +55,8 @@ impl LocalFolder {
         if !real.starts_with(&root) {
             return Err(rejected(name, &self.root));
         }
-        // No link was left in the path; one that has come meanwhile is not
-        // followed, and a pipe is not waited for.
+        // The path contains no links; one created in the meantime is not followed, and
+        // opening does not wait for a pipe.
         let file = open_at_once(&real).map_err(missing)?;
         let is_file = file.metadata().map_err(missing)?.is_file();
         if !is_file {
@@ -96,14 +95,14 @@ fn rejected(name: &[u8], root: &Path) -> SqlError {
     )
 }
 
-/// What a session gives to its server. Clones are the same.
+/// The files that a session provides to its server. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LocalFiles(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     folder: Option<LocalFolder>,
-    /// Why the server did not get the last file that it asked for.
+    /// Why the server did not get the last file that it requested.
     refused: Option<SqlError>,
 }
 
@@ -112,7 +111,7 @@ impl LocalFiles {
         self.lock().folder = Some(folder);
     }
 
-    /// Why the server did not get the last file that it asked for.
+    /// Why the server did not get the last file that it requested.
     pub(super) fn take_refusal(&self) -> Option<SqlError> {
         self.lock().refused.take()
     }
@@ -139,9 +138,9 @@ impl LocalFiles {
 }
 
 impl GlobalHandler for LocalFiles {
-    /// Never fails: the driver would end the session. Where a file is not given,
-    /// or cannot be read to its end, the server gets what there is, and the
-    /// refusal is kept for the session to tell.
+    /// Never fails, because the driver would end the session. If a file is denied or
+    /// cannot be read completely, the server gets the available part, and the session
+    /// reports the refusal later.
     fn handle(&self, file_name: &[u8]) -> HandlerFuture {
         let files = self.clone();
         let name = file_name.to_vec();
@@ -179,7 +178,7 @@ impl GlobalHandler for LocalFiles {
     }
 }
 
-/// What the driver waits for.
+/// The result that the driver expects.
 type HandlerFuture =
     futures_util::future::BoxFuture<'static, Result<InfileData, mysql_async::LocalInfileError>>;
 

@@ -1,8 +1,8 @@
 //! One connection, one session.
 //!
-//! A thin layer over mysql_async: statements go by the text protocol, SQL
-//! errors are data, only a lost connection is an error. Knows no suite and no
-//! route: who opens sessions to a nest's children checks the way before.
+//! A thin layer over mysql_async: statements use the text protocol, SQL errors are data,
+//! and only a lost connection is an error. Knows no suite and no route: callers that open
+//! sessions to a nest's children check the route before.
 
 mod address;
 mod endpoint;
@@ -29,68 +29,68 @@ use self::local_file::LocalFiles;
 use crate::outcome::{Column, Outcome, RowSet, Rows, SqlError, Warning};
 use crate::read_only::{self, Modes, NotReading};
 
-/// Character set of blobs and other bytes that are no text (`binary`).
+/// Character set of blobs and other binary data (`binary`).
 const BINARY: u16 = 63;
 
-/// Why there is no session, or none any more.
+/// Why a session is not available or was lost.
 #[derive(Debug, ThisError)]
 pub enum SessionError {
-    /// The connection was not made.
+    /// The connection failed.
     #[error("could not connect to {address}: {reason}")]
     Connect {
-        /// Where to.
+        /// The address.
         address: Address,
-        /// The system's or the driver's own words.
+        /// The error of the system or the driver.
         reason: String,
-        /// Whether nobody listens there.
+        /// Whether the port has no listener.
         is_refused: bool,
     },
-    /// The server does not let this user in.
+    /// The server rejects this user.
     #[error("the server at {address} refused the login: {refusal}")]
     Denied {
-        /// Where to.
+        /// The address.
         address: Address,
         /// The server's error.
         refusal: SqlError,
     },
-    /// Who listens is not the server whose certificate was pinned.
+    /// The server does not have the pinned certificate.
     #[error(
         "the server at {address} is not the one that dbmatrix made: {reason}; no password and no \
          statement was sent to it. Look for another program on that address, or make the server \
          anew with `dbmatrix run MATRIX`"
     )]
     Certificate {
-        /// Where to.
+        /// The address.
         address: Address,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// The connection is not protected as it was asked to be; no password was sent.
+    /// The connection lacks the requested protection; no password was sent.
     #[error("the server at {address} is not trusted: {reason}")]
     Tls {
-        /// Where to.
+        /// The address.
         address: Address,
-        /// What is wrong, and what helps.
+        /// The problem, and how to fix it.
         reason: String,
     },
-    /// The statement was not sent, since only such as read are.
+    /// The statement was not sent, because only reading statements are allowed.
     #[error(
         "read-only: the statement {0}, so it was not sent; `permissions = \"own-databases\"` of the \
          flavour lets statements write"
     )]
     NotSent(#[from] NotReading),
-    /// The kernel would send packets somewhere else; nothing was sent.
+    /// The kernel would route packets elsewhere; nothing was sent.
     #[error("{0}")]
     NotRouted(String),
-    /// The connection ended in the middle.
+    /// The connection was lost.
     #[error("the connection was lost: {0}")]
     Lost(String),
-    /// The server's answer is not what the statement gives.
+    /// The server's answer does not match the statement.
     #[error("expected {expected} from the server, found {found}")]
     Unexpected {
-        /// What was asked for.
+        /// The expected answer.
         expected: &'static str,
-        /// What came.
+        /// The received answer.
         found: String,
     },
 }
@@ -99,15 +99,15 @@ pub enum SessionError {
 #[derive(Debug)]
 pub struct Session {
     conn: Conn,
-    /// What the server said of backslashes in its last good answer.
+    /// The server's report on backslashes in its last successful answer.
     no_backslash_escapes: bool,
     local_files: LocalFiles,
-    /// How it takes quotes, where only statements that read are sent.
+    /// How it reads quotes, if only reading statements are allowed.
     only_reads: Option<Modes>,
 }
 
 impl Session {
-    /// A session over a connection whose server gets `local_files`.
+    /// A session over a connection that provides `local_files` to its server.
     fn new(conn: Conn, local_files: LocalFiles) -> Self {
         let mut session = Session {
             conn,
@@ -119,8 +119,8 @@ impl Session {
         session
     }
 
-    /// Keeps what the server said of itself with its last good answer; an error
-    /// says nothing of it.
+    /// Keeps the status flags of the server's last successful answer; an error contains
+    /// none.
     fn note_status(&mut self) {
         if let Some(ok) = self.conn.last_ok_packet() {
             self.no_backslash_escapes = ok
@@ -129,16 +129,16 @@ impl Session {
         }
     }
 
-    /// Lets the server read files of a folder (`LOAD DATA LOCAL INFILE`); without
-    /// this it reads none. One from which is only read gets none either.
+    /// Lets the server read files of a folder (`LOAD DATA LOCAL INFILE`); by default it
+    /// reads none. A read-only session never allows it.
     pub fn allow_local_files(&mut self, folder: LocalFolder) {
         if self.only_reads.is_none() {
             self.local_files.allow(folder);
         }
     }
 
-    /// From now on sends nothing but statements that read, and has the server
-    /// refuse others besides. One that does not know how is none the worse.
+    /// From now on sends only reading statements, and asks the server to reject others
+    /// too, if it can.
     ///
     /// # Errors
     /// [`SessionError::Lost`].
@@ -157,16 +157,15 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the server takes a backslash in a string for a letter like others.
+    /// Whether a backslash in a string is an ordinary letter for the server.
     pub fn no_backslash_escapes(&self) -> bool {
         self.no_backslash_escapes
     }
 
     /// Runs one statement, byte for byte.
     ///
-    /// # Errors
-    /// [`SessionError::Lost`]; what the server refuses is an [`Outcome`].
-    /// [`SessionError::NotSent`] where only statements that read are sent.
+    /// # Errors [`SessionError::Lost`]; a statement that the server rejects is an
+    /// [`Outcome`]. [`SessionError::NotSent`] if only reading statements are allowed.
     pub async fn run(&mut self, sql: impl AsRef<[u8]>) -> Result<Outcome, SessionError> {
         if let Some(modes) = self.only_reads {
             read_only::check(sql.as_ref(), modes)?;
@@ -197,8 +196,8 @@ impl Session {
             };
             parts.push(outcome);
             if !more {
-                // An error in place of another result waits in the driver, and would
-                // be told of the next statement, which would not be sent.
+                // The driver keeps an error in place of another result, and would return
+                // it for the next statement without sending that.
                 if let Err(error) = result.next().await {
                     parts.push(Outcome::Refused(refused(error)?));
                 }
@@ -211,11 +210,10 @@ impl Session {
         })
     }
 
-    /// Runs a query of which the first row's columns are wanted as text.
+    /// Runs a query and returns the columns of its first row as text.
     ///
-    /// # Errors
-    /// [`SessionError::Unexpected`] where there is no row or the server
-    /// refuses.
+    /// # Errors [`SessionError::Unexpected`] if there is no row or the server rejects the
+    /// query.
     pub async fn first_row(&mut self, sql: &str) -> Result<Vec<Option<String>>, SessionError> {
         let outcome = self.run(sql).await?;
         let row = outcome.rows().and_then(|rows| rows.rows.iter().next());
@@ -229,9 +227,9 @@ impl Session {
         Ok(row.texts())
     }
 
-    /// Resets the session on the server: variables, temporary tables and the
-    /// transaction go, the login and the database stay. A server that does not
-    /// know how (before MySQL 5.7.3, MariaDB 10.2.4) logs the user in again.
+    /// Resets the session on the server: removes variables, temporary tables and the
+    /// transaction, and keeps the login and the database. A server without this command
+    /// (before MySQL 5.7.3, MariaDB 10.2.4) logs the user in again.
     ///
     /// # Errors
     /// [`SessionError::Lost`].
@@ -248,7 +246,7 @@ impl Session {
         Ok(())
     }
 
-    /// The database in use.
+    /// The current database.
     ///
     /// # Errors
     /// [`SessionError::Lost`].
@@ -258,14 +256,14 @@ impl Session {
         Ok(name.flatten().map(<[u8]>::to_vec))
     }
 
-    /// The server's number of this connection, which `KILL` takes.
+    /// The server's number of this connection, for `KILL`.
     pub fn id(&self) -> u32 {
         self.conn.id()
     }
 
     /// Warnings and notes of the last statement.
     ///
-    /// The server forgets `ROW_COUNT()` and `FOUND_ROWS()` over it.
+    /// This resets `ROW_COUNT()` and `FOUND_ROWS()` on the server.
     ///
     /// # Errors
     /// [`SessionError::Lost`].
@@ -283,7 +281,7 @@ impl Session {
         Ok(notices.collect())
     }
 
-    /// Takes leave of the server.
+    /// Closes the session.
     pub async fn close(self) {
         if let Err(error) = self.conn.disconnect().await {
             tracing::debug!(%error, "the connection ended without a farewell");
@@ -293,7 +291,7 @@ impl Session {
 
 type TextResult<'a> = mysql_async::QueryResult<'a, 'static, mysql_async::TextProtocol>;
 
-/// One result and whether another one follows.
+/// Reads one result, and whether another one follows.
 async fn read_part(result: &mut TextResult<'_>) -> Result<(Outcome, bool), Error> {
     let columns: Vec<Column> = result.columns_ref().iter().map(column).collect();
     if columns.is_empty() {
@@ -335,8 +333,8 @@ fn column(column: &mysql_async::Column) -> Column {
     }
 }
 
-/// The protocol's name of a type, without its prefix, with what else tells
-/// types apart.
+/// The protocol's name of a type, without its prefix, with further properties that
+/// distinguish types.
 fn kind(column: &mysql_async::Column) -> String {
     let number = column.column_type();
     let mut base = String::with_capacity(32);
@@ -357,7 +355,7 @@ fn kind(column: &mysql_async::Column) -> String {
     base
 }
 
-/// The server's error; anything else means that the session is gone.
+/// The server's error; any other error means that the session is lost.
 fn refused(error: Error) -> Result<SqlError, SessionError> {
     match error {
         Error::Server(error) => Ok(refusal(error)),

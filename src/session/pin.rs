@@ -1,10 +1,10 @@
-//! A server is known by the key of its certificate.
+//! Identifies a server by the key of its certificate.
 //!
-//! The driver takes roots but no verifier of ours, and roots don't serve: the
-//! certificates that MySQL makes have no names that could be checked. What proves
-//! in a TLS handshake who somebody is, is the signature made with the
-//! certificate's key. The driver has it checked by the process's crypto provider;
-//! ours looks besides whose key it is.
+//! The driver accepts roots but no custom verifier, and roots do not help: the
+//! certificates that MySQL generates contain no names to check. In a TLS handshake, a
+//! signature made with the certificate's key proves the peer's identity. The driver
+//! verifies it through the process's crypto provider; this one also checks whose key it
+//! is.
 
 use std::sync::LazyLock;
 
@@ -16,11 +16,11 @@ use rustls::pki_types::{
 };
 
 tokio::task_local! {
-    /// The certificate with whose key the peer of this task has to sign.
+    /// The certificate whose key the peer of this task must sign with.
     static EXPECTED: CertificateDer<'static>;
 }
 
-/// Whether the provider of this process is ours; another one was sooner where not.
+/// Whether the process uses this provider; false if another one was installed first.
 static IS_INSTALLED: LazyLock<bool> = LazyLock::new(|| {
     let mut provider = ring::default_provider();
     provider.signature_verification_algorithms =
@@ -28,19 +28,17 @@ static IS_INSTALLED: LazyLock<bool> = LazyLock::new(|| {
     CryptoProvider::install_default(provider).is_ok()
 });
 
-/// Makes sure that handshakes are watched; before the driver's first one.
+/// Installs the provider that checks handshakes; must run before the driver's first one.
 ///
-/// # Panics
-/// Where this process has another crypto provider: nothing in it installs one.
+/// # Panics If this process has another crypto provider, which no code in it installs.
 pub(super) fn watch_handshakes() {
     assert!(*IS_INSTALLED, "the process has no other crypto provider");
 }
 
-/// Runs `connecting`, in which only the server of this certificate (PEM) passes a
-/// TLS handshake.
+/// Runs `connecting`, in which only the server with this certificate (PEM) passes a TLS
+/// handshake.
 ///
-/// # Errors
-/// Where the text is no certificate.
+/// # Errors If the text is not a certificate.
 pub(super) async fn with_server_of<T>(
     certificate: &str,
     connecting: impl Future<Output = T>,
@@ -49,7 +47,7 @@ pub(super) async fn with_server_of<T>(
     Ok(EXPECTED.scope(certificate, connecting).await)
 }
 
-/// As [`with_server_of`], with a certificate that was read before.
+/// Like [`with_server_of`], with a parsed certificate.
 pub(super) async fn with_key_of<T>(
     certificate: CertificateDer<'static>,
     connecting: impl Future<Output = T>,
@@ -59,7 +57,7 @@ pub(super) async fn with_key_of<T>(
 
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
-/// The same algorithms, each with a look at the key. They are made once a process.
+/// The same algorithms, each with a check of the key. They are made once per process.
 fn watched(all: &WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
     let watch = |list: &[Algorithm]| -> &'static [Algorithm] {
         let list = list.iter().map(|one| &*Box::leak(Box::new(KnownKey(*one))));
@@ -76,7 +74,7 @@ fn watched(all: &WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
     }
 }
 
-/// Checks a signature where the key that made it is the expected one.
+/// Checks a signature, and that the expected key made it.
 #[derive(Debug)]
 struct KnownKey(Algorithm);
 
@@ -103,7 +101,7 @@ impl SignatureVerificationAlgorithm for KnownKey {
     }
 }
 
-/// Whether a certificate is that of a key: DER holds the key as it is, and no other.
+/// Whether a certificate contains a key: DER includes the key's bytes unchanged.
 fn holds(certificate: &[u8], public_key: &[u8]) -> bool {
     !public_key.is_empty()
         && certificate

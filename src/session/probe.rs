@@ -1,8 +1,8 @@
-//! The certificate of a server, checked against authorities and against no name.
+//! Checks a server's certificate against authorities, but not its name.
 //!
-//! The driver checks both or neither. So the greeting of the protocol and the
-//! request for TLS are made here, without a user or a password, and the
-//! connection is closed after the handshake.
+//! The driver checks both or neither. This module therefore reads the greeting and
+//! requests TLS itself, without a user or a password, and closes the connection after the
+//! handshake.
 
 use std::io;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ use tokio_rustls::TlsConnector;
 use super::Address;
 use super::endpoint::Authorities;
 
-/// How long it may take.
+/// Time limit of the check.
 const LIMIT: Duration = Duration::from_secs(20);
-/// The protocol of 4.1, TLS, and passwords that are no plain text.
+/// Protocol 4.1, TLS, and secure passwords.
 const CAPABILITIES: u32 = 0x0000_0200 | OFFERS_TLS | 0x0000_8000;
 const OFFERS_TLS: u32 = 0x0000_0800;
 /// `utf8mb4`.
 const CHARSET: u8 = 45;
 
-/// The certificate of the server at an address, for which one of the authorities
-/// vouches.
+/// Returns the certificate of the server at an address, if one of the authorities signed
+/// it.
 pub(super) async fn certificate_of(
     address: &Address,
     authorities: &Authorities,
@@ -65,8 +65,8 @@ fn io_error(error: io::Error) -> Error {
     Error::Io(IoError::Io(error))
 }
 
-/// Reads the greeting: number of the protocol, version, number of the
-/// connection, eight bytes, one more, and the lower half of the capabilities.
+/// Reads the greeting: protocol version, server version, connection number, eight bytes,
+/// one more, and the lower half of the capabilities.
 async fn offers_tls(stream: &mut TcpStream) -> io::Result<bool> {
     let mut head = [0; 4];
     stream.read_exact(&mut head).await?;
@@ -81,7 +81,7 @@ async fn offers_tls(stream: &mut TcpStream) -> io::Result<bool> {
     Ok(greeting[0] == 10 && capabilities & OFFERS_TLS != 0)
 }
 
-/// The request for TLS, which names nobody.
+/// The request for TLS, which names no user.
 fn request() -> Vec<u8> {
     let mut packet = vec![32, 0, 0, 1];
     packet.extend(CAPABILITIES.to_le_bytes());
@@ -109,7 +109,7 @@ fn config(authorities: &Authorities) -> Result<ClientConfig, rustls::Error> {
         .with_no_client_auth())
 }
 
-/// Checks all but the name.
+/// Checks everything except the name.
 #[derive(Debug)]
 struct AnyName(Arc<WebPkiServerVerifier>);
 

@@ -1,4 +1,4 @@
-//! Where a server is, who logs in, and how: the way to a session.
+//! A server's address and login: what a session needs.
 
 use std::fmt;
 use std::future::Future;
@@ -12,12 +12,12 @@ use rustls::CertificateError;
 use super::local_file::LocalFiles;
 use super::{Address, Session, SessionError, Tenancy, pin, refusal};
 
-/// How long a connection, with its handshake, may take.
+/// Time limit of a connection, including its handshake.
 const CONNECT: Duration = Duration::from_secs(20);
 /// The protocol's own upper bound of a packet.
 const LARGEST_PACKET: usize = 1 << 30;
 
-/// A password; never shown.
+/// A password; never displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<str>);
 
@@ -27,7 +27,7 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The password itself, for those who must send it.
+    /// The password itself, for code that must send it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -42,22 +42,22 @@ impl fmt::Debug for Secret {
 /// How a connection to a server is protected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TlsPolicy {
-    /// TLS where the server offers it, whoever it is: while a server is made, and
-    /// for servers of dbmatrix versions that pinned no certificate.
+    /// TLS if any server offers it, without a check: while a server is made, and for
+    /// servers of dbmatrix versions that pinned no certificate.
     #[default]
     Offered,
-    /// TLS alone, and only with a server for which this certificate (PEM) vouches.
+    /// Only TLS, and only with a server that this certificate (PEM) authenticates.
     Pinned(Arc<str>),
-    /// Plain text: the server spoke no TLS when it was made.
+    /// Plain text: the server did not support TLS when it was made.
     Plain,
 }
 
-/// A server and a user of it.
+/// A server and one of its users.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Where it listens.
+    /// The server's address.
     pub address: SocketAddr,
-    /// Who logs in.
+    /// The user's name.
     pub user: String,
     /// The user's password.
     pub password: Secret,
@@ -67,13 +67,13 @@ pub struct Target {
 
 /// Opens sessions to one server.
 pub trait Connect: Send + Sync {
-    /// Opens a session, in `database` where one is named.
+    /// Opens a session, in `database` if it is given.
     fn connect(
         &self,
         database: Option<&str>,
     ) -> impl Future<Output = Result<Session, SessionError>> + Send;
 
-    /// What dbmatrix is on the server.
+    /// The role of dbmatrix on the server.
     fn tenancy(&self) -> Tenancy {
         Tenancy::Owner
     }
@@ -100,7 +100,7 @@ impl Connect for Target {
     }
 }
 
-/// TLS in which the driver itself checks no certificate.
+/// TLS without certificate checks by the driver.
 pub(super) fn unchecked() -> SslOpts {
     pin::watch_handshakes();
     SslOpts::default()
@@ -108,13 +108,13 @@ pub(super) fn unchecked() -> SslOpts {
         .with_danger_skip_domain_validation(true)
 }
 
-/// Whether a server offers no TLS, or none that this program speaks.
+/// Whether a server offers no TLS, or none that this program supports.
 fn is_without_tls(error: &Error) -> bool {
     matches!(error, Error::Driver(DriverError::NoClientSslFlagFromServer))
         || tls_error(error).is_some()
 }
 
-/// Whether nobody listens at the address of a connection.
+/// Whether the address of a connection has no listener.
 pub(super) fn is_refused(error: &Error) -> bool {
     let Error::Io(IoError::Io(error)) = error else {
         return false;
@@ -122,14 +122,14 @@ pub(super) fn is_refused(error: &Error) -> bool {
     error.kind() == std::io::ErrorKind::ConnectionRefused
 }
 
-/// What is wrong with the TLS of a connection.
+/// The problem with the TLS of a connection.
 pub(super) fn tls_error(error: &Error) -> Option<&rustls::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        // The source of an I/O error is that of the error in it, which is skipped.
+        // The source of an I/O error is that of its inner error, which it skips.
         let inner = error.downcast_ref::<std::io::Error>();
         cause = match inner.and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
@@ -139,7 +139,7 @@ pub(super) fn tls_error(error: &Error) -> Option<&rustls::Error> {
     None
 }
 
-/// Whether a certificate is another one than the pinned one, or a server shows none.
+/// Whether a certificate differs from the pinned one, or a server presents none.
 fn is_stranger(error: &Error) -> bool {
     matches!(error, Error::Driver(DriverError::NoClientSslFlagFromServer))
         || matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
@@ -184,7 +184,7 @@ impl Target {
     }
 }
 
-/// A login that is tried once.
+/// A single login attempt.
 pub(super) struct Login<'a> {
     pub(super) address: Address,
     pub(super) user: &'a str,
@@ -205,11 +205,11 @@ impl Login<'_> {
             .prefer_socket(false)
             .local_infile_handler(Some(local_files.clone()))
             .stmt_cache_size(0)
-            // Values that are given are not asked of the server.
+            // The server is not queried for values given here.
             .max_allowed_packet(Some(LARGEST_PACKET))
             .wait_timeout(Some(28_800))
-            // The collation that the server itself gives to utf8mb4, rather
-            // than the one that the driver names in its handshake.
+            // The server's own default collation of utf8mb4, instead of the one that the
+            // driver names in its handshake.
             .setup(vec!["SET NAMES utf8mb4"]);
         match tokio::time::timeout(CONNECT, Conn::new(options)).await {
             Ok(opened) => Ok(Session::new(opened?, local_files)),
@@ -250,15 +250,15 @@ mod tests {
         assert!(matches!(opened, Err(SessionError::Connect { .. })));
     }
 
-    /// A port on which somebody greets as a server does; what the client sends
-    /// before TLS, and whether it then took the certificate, comes by the channel.
+    /// A port that sends a server's greeting. The channel returns what the client sends
+    /// before TLS, and whether it then accepted the certificate.
     struct Greeter {
         address: SocketAddr,
         certificate: String,
         heard: tokio::sync::oneshot::Receiver<(Vec<u8>, bool)>,
     }
 
-    /// Capabilities of a server that speaks the protocol of 4.1, with or without TLS.
+    /// Capabilities of a server with protocol 4.1, with or without TLS.
     const PROTOCOL: u32 = 0x0000_0200 | 0x0000_8000 | 0x0008_0000;
     const OFFERS_TLS: u32 = 0x0000_0800;
 
@@ -329,7 +329,7 @@ mod tests {
         let error = connect_to(&stranger, pinned).await;
         assert!(matches!(error, SessionError::Certificate { .. }), "{error}");
         let (sent, is_taken) = stranger.heard.await.expect("it was asked");
-        // The request for TLS, which names nobody.
+        // The request for TLS, which names no user.
         assert_eq!((sent.len(), is_taken), (36, false));
     }
 

@@ -1,7 +1,6 @@
-//! `mysql://user:password@host:port/database`: where a server is and who logs in.
+//! `mysql://user:password@host:port/database`: a server's address and login.
 //!
-//! Problems of a URL are reported without a letter of it, since any part may be
-//! a password that stands in the wrong place.
+//! Errors never contain any part of a URL, since any part may be a misplaced password.
 
 use std::net::Ipv6Addr;
 
@@ -9,24 +8,24 @@ use thiserror::Error;
 
 use super::{Address, Secret};
 
-/// The port of a server unless its URL names another.
+/// The default port of a server.
 const PORT: u16 = 3306;
 const SCHEMES: [&str; 2] = ["mysql", "mariadb"];
 
-/// A server and a user of it.
+/// A server and one of its users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerUrl {
-    /// Where it listens.
+    /// The server's address.
     pub address: Address,
-    /// Who logs in.
+    /// The user's name.
     pub user: String,
-    /// The user's password; empty where there is none.
+    /// The user's password; may be empty.
     pub password: Secret,
-    /// The database to begin in.
+    /// The initial database.
     pub database: Option<String>,
 }
 
-/// What is wrong with a URL; it shows nothing of it.
+/// A problem with a URL; it contains no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "expected a URL such as `mysql://user:password@host:3306/`, with `%40` for an `@` in the \
@@ -119,7 +118,7 @@ fn address(place: &str) -> Result<Address, UrlError> {
     })
 }
 
-/// A part of a URL without its `%HH`.
+/// Decodes `%HH` in a part of a URL.
 fn decoded(part: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();

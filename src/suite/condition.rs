@@ -1,4 +1,4 @@
-//! When a step holds: families, version ranges, flavours, labels.
+//! When a step runs: conditions on families, version ranges, flavours, labels.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -9,22 +9,23 @@ use globset::{Glob, GlobMatcher};
 use super::client::Modes;
 use crate::version::{Family, Version};
 
-/// What conditions are asked of: one flavour, and the suite's extra labels.
+/// The facts that conditions are evaluated against: one flavour, and the suite's extra
+/// labels.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The flavour's name.
     pub flavour: String,
     /// The server's family.
     pub family: Family,
-    /// The server's version, as it says itself.
+    /// The server's version, as it reports it.
     pub version: Version,
-    /// Labels that hold for every flavour of a suite.
+    /// Labels that apply to every flavour of a suite.
     pub labels: Vec<String>,
 }
 
 impl Facts {
-    /// How a session on the server reads text, in which a backslash may be a letter like
-    /// others.
+    /// How a session on the server reads text, where a backslash may be an ordinary
+    /// letter.
     pub fn modes(&self, no_backslash_escapes: bool) -> Modes {
         Modes {
             no_backslash_escapes,
@@ -123,7 +124,7 @@ impl Condition {
         self.parts.iter().all(|part| part.holds(facts))
     }
 
-    /// As it was written.
+    /// The text as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -149,8 +150,8 @@ impl Part {
 }
 
 impl Comparison {
-    /// Compares as many numbers as `bound` has, as people mean it: 8.0.36 is
-    /// `=8.0` and `<=8.0`, and not `>8.0`.
+    /// Compares as many numbers as `bound` has, in the usual sense: 8.0.36 is `=8.0` and
+    /// `<=8.0`, and not `>8.0`.
     fn holds(self, found: Version, bound: Version) -> bool {
         let within = bound.is_prefix_of(found);
         match self {
@@ -164,12 +165,12 @@ impl Comparison {
     }
 }
 
-/// Conditions as a file has them, each read once: large files repeat a few.
+/// The conditions of a file, each parsed once: large files repeat a few.
 #[derive(Debug, Default)]
 pub(super) struct ConditionReader(HashMap<String, Condition>);
 
 impl ConditionReader {
-    /// Reads a condition; an error says what was expected.
+    /// Parses a condition; an error says what was expected.
     pub(super) fn read(&mut self, text: &str) -> Result<Condition, String> {
         if let Some(condition) = self.0.get(text) {
             return Ok(condition.clone());
@@ -188,28 +189,28 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// One more `onlyif`.
+    /// Adds an `onlyif`.
     pub fn only_if(&mut self, condition: Condition) {
         self.only.push(condition);
     }
 
-    /// One more `skipif`.
+    /// Adds a `skipif`.
     pub fn skip_if(&mut self, condition: Condition) {
         self.skip.push(condition);
     }
 
-    /// Those of another record too.
+    /// Adds those of another record.
     pub fn add(&mut self, other: Conditions) {
         self.only.extend(other.only);
         self.skip.extend(other.skip);
     }
 
-    /// Whether the step is run everywhere.
+    /// Whether the step runs everywhere.
     pub fn is_empty(&self) -> bool {
         self.only.is_empty() && self.skip.is_empty()
     }
 
-    /// Whether the step is run for these facts.
+    /// Whether the step runs with these facts.
     pub fn hold(&self, facts: &Facts) -> bool {
         self.only.iter().all(|condition| condition.holds(facts))
             && !self.skip.iter().any(|condition| condition.holds(facts))

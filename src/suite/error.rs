@@ -1,4 +1,4 @@
-//! What can be wrong with a suite's file.
+//! Errors in a suite's file.
 
 use std::path::PathBuf;
 
@@ -7,15 +7,15 @@ use thiserror::Error;
 /// A file that cannot be read as a suite.
 #[derive(Debug, Error)]
 pub enum SuiteError {
-    /// The file system's words.
+    /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A place in the file that is not as it should be.
+    /// An invalid place in the file.
     #[error("{}:{line}: {message}", path.display())]
     At {
         /// The file.

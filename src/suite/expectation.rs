@@ -11,7 +11,7 @@
 //!   1
 //! ```
 //!
-//! The first block of which a condition holds is used.
+//! The first block whose condition holds is used.
 
 mod update;
 
@@ -30,20 +30,20 @@ pub fn expectation_path(sql: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The first words of the first line, which is written anew each time.
+/// The start of the first line, which is rewritten each time.
 const HEAD: &str = "# What servers answer to ";
 
 /// Expectations of one file.
 #[derive(Debug, Clone, Default)]
 pub struct Expectation {
     entries: Vec<Entry>,
-    /// What people remark behind the last entry.
+    /// The user's comments after the last entry.
     remarks: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
-    /// What people remark before it.
+    /// The user's comments before it.
     remarks: Vec<String>,
     statement: String,
     blocks: Vec<Block>,
@@ -51,13 +51,13 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 struct Block {
-    /// What people remark before it.
+    /// The user's comments before it.
     remarks: Vec<String>,
     conditions: Vec<Condition>,
     lines: Vec<String>,
 }
 
-/// What one flavour answered to each statement; `None` where it was skipped.
+/// One flavour's answer to each statement; `None` if it was skipped.
 pub type Recorded = Vec<(String, Option<Vec<String>>)>;
 
 impl Block {
@@ -81,10 +81,9 @@ impl Entry {
 }
 
 impl Expectation {
-    /// Reads the file; `None` where there is none.
+    /// Reads the file; `None` if it does not exist.
     ///
-    /// # Errors
-    /// [`SuiteError::At`] at the line that is not as it should be.
+    /// # Errors [`SuiteError::At`] at the first invalid line.
     pub fn load(path: &Path) -> Result<Option<Self>, SuiteError> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(path, &text).map(Some),
@@ -142,10 +141,9 @@ impl Expectation {
         Ok(Expectation { entries, remarks })
     }
 
-    /// What is expected of the statement at `ordinal` (from 0).
+    /// The expectation of the statement at `ordinal` (from 0).
     ///
-    /// # Errors
-    /// Why there is no expectation, for people.
+    /// # Errors A human-readable reason why there is no expectation.
     pub fn lines(
         &self,
         ordinal: usize,
@@ -173,7 +171,7 @@ impl Expectation {
         Ok(&block.lines)
     }
 
-    /// The whole file.
+    /// The text of the whole file.
     pub fn to_text(&self, sql: &Path) -> String {
         let name = sql.file_name().unwrap_or_default().to_string_lossy();
         let mut text = format!("{HEAD}{name}; written by `dbmatrix run --update`.\n");

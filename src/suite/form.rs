@@ -1,21 +1,19 @@
-//! Forms of statements: what is left when the values are taken out.
+//! Forms of statements, which abstract from their values.
 //!
-//! The rules are those of the servers' statement digests
-//! (`STATEMENT_DIGEST_TEXT` of MySQL, `DIGEST_TEXT` of the Performance Schema
-//! of both): a literal becomes `?`, a row or list of literals `(...)`, further
-//! rows a comment, comments go, and blanks and the case of keywords do not
-//! matter. Unlike there, names keep their case and lose their quotes, and a
-//! statement that ends in the middle of a string has a form too.
+//! The rules are those of the servers' statement digests (`STATEMENT_DIGEST_TEXT` of
+//! MySQL, `DIGEST_TEXT` of the Performance Schema of both): a literal becomes `?`, a row
+//! or list of literals `(...)`, further rows a comment; comments are removed, and blanks
+//! and the case of keywords do not matter. Unlike there, names keep their case and lose
+//! their quotes, and a statement that ends in the middle of a string has a form too.
 
 mod keywords;
 
 use keywords::is_keyword;
 
-/// Bytes of a form: as many as servers keep of a digest by default
-/// (`max_digest_length`).
+/// Bytes of a form: the servers' default for a digest (`max_digest_length`).
 const LONGEST: usize = 1024;
 
-/// A piece of a form.
+/// A token of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
     /// A name or a keyword.
@@ -24,13 +22,13 @@ enum Token {
     Mark(String),
     /// A literal.
     Value,
-    /// `NULL`, which ends a list of literals and is one only within it.
+    /// `NULL`, which ends a list of literals and is a literal only within it.
     Null,
-    /// Literals with commas between them.
+    /// Literals separated by commas.
     Values,
-    /// A literal in brackets; whether there are several.
+    /// One literal in brackets; true if there are several such rows.
     Row(bool),
-    /// Several literals in brackets; whether there are several.
+    /// Several literals in brackets; true if there are several such rows.
     LongRow(bool),
 }
 
@@ -58,7 +56,7 @@ fn is_word(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(found) if found == word)
 }
 
-/// Appends a token, and joins what it completes.
+/// Appends a token, and merges what it completes.
 fn push(tokens: &mut Vec<Token>, token: Token) {
     match token {
         Token::Value => {
@@ -71,7 +69,7 @@ fn push(tokens: &mut Vec<Token>, token: Token) {
     }
 }
 
-/// A sign belongs to its number, where it is not an operator between two.
+/// Merges a sign with its number, unless it is an operator between two numbers.
 fn drop_signs(tokens: &mut Vec<Token>) {
     loop {
         let [before @ .., last] = tokens.as_slice() else {
@@ -105,7 +103,7 @@ fn push_value(tokens: &mut Vec<Token>, value: Token) {
     }
 }
 
-/// Closes a bracket: around literals only it is a row, or a list after `IN`.
+/// Closes a bracket: around literals only it forms a row, or a list after `IN`.
 fn close(tokens: &mut Vec<Token>) {
     let row = match tokens.as_slice() {
         [.., open, Token::Value] if is_mark(open, "(") => Token::Row(false),
@@ -162,7 +160,7 @@ fn write_form(tokens: &[Token]) -> String {
     form
 }
 
-/// Whether a blank stands between two tokens, which is for the eye only.
+/// Whether a blank separates two tokens, for readability.
 fn is_apart(before: &Token, token: &Token) -> bool {
     if ["(", ".", "@", "@@"]
         .iter()
@@ -204,8 +202,8 @@ impl Scanner<'_> {
         })
     }
 
-    /// Skips blanks and comments; what stands in a versioned comment
-    /// (`/*!50000 … */`, `/*M! … */`) is read as if it stood outside.
+    /// Skips blanks and comments; reads the content of a versioned comment (`/*!50000 …
+    /// */`, `/*M! … */`) as ordinary text.
     fn skip_blanks(&mut self) {
         loop {
             let rest = self.rest();
@@ -243,8 +241,7 @@ impl Scanner<'_> {
         Token::Word(name.replace("``", "`"))
     }
 
-    /// Goes behind the closing quote, which is doubled where it is meant as
-    /// itself.
+    /// Skips a quoted text to its closing quote; a doubled quote does not close it.
     fn skip_quoted(&mut self, quote: char, has_escapes: bool) {
         let mut letters = self.rest().char_indices().skip(1).peekable();
         let mut end = self.rest().len();
@@ -266,7 +263,7 @@ impl Scanner<'_> {
         self.at += end;
     }
 
-    /// A number; a word that begins with digits, such as `1st`, is a name.
+    /// Reads a number; a word that begins with digits, such as `1st`, is a name.
     fn number(&mut self) -> Token {
         let rest = self.rest();
         let digits = |from: usize| {
@@ -334,7 +331,7 @@ impl Scanner<'_> {
     }
 }
 
-/// Two dashes begin a comment where a blank or the end follows.
+/// Two dashes begin a comment if a blank or the end follows.
 fn is_dashes(text: &str) -> bool {
     let rest = text.strip_prefix("--");
     rest.is_some_and(|rest| {

@@ -1,5 +1,5 @@
-//! Known divergences: a file beside a suite's file that says which differences
-//! are well, and why.
+//! Known divergences: a file beside a suite's file that lists acceptable differences,
+//! with reasons.
 //!
 //! ```toml
 //! [[divergence]]
@@ -21,55 +21,55 @@ use super::condition::{Condition, Facts};
 use crate::compare::{Kind, Kinds};
 use crate::config::{ConfigError, Deprecations, Placed, Problems, TableReader};
 
-/// For messages.
+/// The file's kind in messages.
 const WHAT: &str = "file of known divergences";
 
-/// Why a divergence is well.
+/// Why a divergence is acceptable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reason {
-    /// In words.
+    /// The explanation.
     pub text: String,
-    /// Where more is to be read.
+    /// A link to more information.
     pub link: Option<String>,
 }
 
 /// The known divergences of one file.
 #[derive(Debug, Clone, Default)]
 pub struct KnownDivergences {
-    /// The file that tells them.
+    /// The file that contains them.
     pub path: PathBuf,
     /// In the order of the file.
     pub entries: Vec<KnownDivergence>,
-    /// Old names in the file that this release still understands.
+    /// Deprecated names in the file.
     pub deprecations: Deprecations,
 }
 
-/// Flavours that answer a step unlike the others, or unlike what is expected.
+/// Flavours that answer a step unlike the others, or unlike its expectation.
 #[derive(Debug, Clone)]
 pub struct KnownDivergence {
     /// Line of the entry, from 1.
     pub line: usize,
     /// The statement; white space is insignificant.
     pub statement: String,
-    /// Which of several equal statements, from 1; all where it is not said.
+    /// Which of several equal statements, from 1; by default all.
     pub nth: Option<usize>,
-    /// Of which one holds.
+    /// Flavours to which it applies: at least one condition must hold.
     flavours: Vec<Condition>,
-    /// How they differ.
+    /// The kinds of difference.
     pub kinds: Kinds,
-    /// Why that is well.
+    /// The reason.
     pub reason: Reason,
-    /// Whether its last day is past.
+    /// The expiry date, if it is past.
     pub expired: Option<String>,
 }
 
 impl KnownDivergence {
-    /// Whether it speaks of a flavour.
+    /// Whether it applies to a flavour.
     pub fn covers(&self, facts: &Facts) -> bool {
         self.flavours.iter().any(|condition| condition.holds(facts))
     }
 
-    /// Whether it speaks of the `nth` step with this statement, on one line.
+    /// Whether it applies to the `nth` step with this statement, on one line.
     fn is_about(&self, statement: &str, nth: usize) -> bool {
         self.statement == statement && self.nth.is_none_or(|wanted| wanted == nth)
     }
@@ -82,17 +82,16 @@ pub fn known_path(file: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A statement as it is compared with others: white space is insignificant.
+/// A statement in normalized form for comparison: white space is insignificant.
 pub fn one_line(statement: &str) -> String {
     statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl KnownDivergences {
-    /// Reads the file beside `file`; none is as good as an empty one.
+    /// Reads the file beside `file`; a missing file counts as empty.
     ///
-    /// # Errors
-    /// [`ConfigError`] with all problems, each at its line. A `reason` may be
-    /// empty where proposals are wanted (`--update`), and not where they count.
+    /// # Errors [`ConfigError`] with all problems, each at its line. A `reason` may be
+    /// empty during proposals (`--update`), but not when entries are applied.
     pub fn load(file: &Path, proposing: bool) -> Result<Self, ConfigError> {
         let path = known_path(file);
         match std::fs::read_to_string(&path) {
@@ -131,7 +130,7 @@ impl KnownDivergences {
         })
     }
 
-    /// Places of the entries about the `nth` step with this statement.
+    /// Indexes of the entries for the `nth` step with this statement.
     pub fn about(&self, statement: &str, nth: usize) -> Vec<usize> {
         let all = self.entries.iter().enumerate();
         all.filter(|(_, entry)| entry.is_about(statement, nth))
@@ -201,7 +200,7 @@ fn read_flavours(table: &TableReader<'_>) -> Option<Vec<Condition>> {
     list.value.iter().map(read).collect()
 }
 
-/// Kinds of difference, by their words.
+/// Reads the words of kinds of difference.
 pub(crate) fn read_kinds(table: &TableReader<'_>) -> Option<Kinds> {
     let Some(list) = table.texts("kinds") else {
         if !table.has("kinds") {
@@ -229,13 +228,13 @@ pub(crate) fn read_kinds(table: &TableReader<'_>) -> Option<Kinds> {
     Some(kinds)
 }
 
-/// In UTC, as TOML writes days.
+/// Today in UTC, in the format of TOML.
 fn today() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now[..10].to_owned()
 }
 
-/// An entry to be reviewed, as text for the file; the reason is left to people.
+/// An entry for review, as text for the file; the user fills in the reason.
 pub fn proposal(statement: &str, nth: Option<usize>, flavours: &[&str], kinds: Kinds) -> String {
     let quoted = |words: &mut dyn Iterator<Item = &str>| {
         let words: Vec<String> = words.map(toml_text).collect();

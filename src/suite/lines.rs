@@ -1,4 +1,4 @@
-//! A file of steps, line by line: one of any size needs little memory.
+//! Reads a file of steps line by line, so that a file of any size needs little memory.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
@@ -19,11 +19,11 @@ pub(super) struct Lines {
     read: usize,
     /// Bytes read so far.
     offset: u64,
-    /// Whether the rest is passed over.
+    /// Whether to skip the rest.
     skips: bool,
 }
 
-/// A place between two lines, to which a reader can go back.
+/// A position between two lines, to which a reader can return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LineMark {
     read: usize,
@@ -50,7 +50,7 @@ impl Lines {
         })
     }
 
-    /// The next line as bytes; `None` at the end.
+    /// Reads the next line as bytes; `None` at the end.
     ///
     /// # Errors
     /// [`SuiteError::Read`].
@@ -72,7 +72,7 @@ impl Lines {
         Ok(Some(&self.line))
     }
 
-    /// The place behind the last line.
+    /// The position after the last line.
     pub(super) fn mark(&self) -> LineMark {
         LineMark {
             read: self.read,
@@ -80,7 +80,7 @@ impl Lines {
         }
     }
 
-    /// Goes to a place.
+    /// Returns to a position.
     ///
     /// # Errors
     /// [`SuiteError::Read`].
@@ -96,7 +96,7 @@ impl Lines {
         Ok(())
     }
 
-    /// Passes over the rest of the file.
+    /// Skips the rest of the file.
     pub(super) fn skip_all(&mut self) {
         self.skips = true;
     }
@@ -106,7 +106,7 @@ impl Lines {
         &self.path
     }
 
-    /// The file, for somebody else to keep.
+    /// The file, shared.
     pub(super) fn shared_path(&self) -> Arc<Path> {
         Arc::clone(&self.path)
     }
@@ -116,7 +116,7 @@ impl Lines {
         self.read
     }
 
-    /// What is wrong at a line.
+    /// An error at a line.
     pub(super) fn at(&self, line: usize, message: String) -> SuiteError {
         SuiteError::At {
             path: self.path.to_path_buf(),

@@ -1,4 +1,4 @@
-//! Files of a suite as steps: what to run, and what is expected of it.
+//! Reads files of a suite as steps: what to run, and the expected results.
 //!
 //! Owns the two kinds of files (`.slt` and `.sql`), conditions, the stored
 //! expectations of `.sql` files, and known divergences. Knows no connection.
@@ -39,7 +39,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// By the file's ending; `None` for any other.
+    /// By the file's extension; `None` for any other.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "slt" | "test" => Some(FileKind::Slt),

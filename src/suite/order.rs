@@ -1,4 +1,4 @@
-//! What a statement's text tells of its outcome.
+//! What a statement's text reveals of its outcome.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 use super::client::hidden_length;
 
-/// Most statements have none of these words and need no closer look.
+/// Most statements contain none of these words and need no further check.
 static ORDER: LazyLock<Regex> = LazyLock::new(|| pattern("(?i)order"));
 static COUNTS: LazyLock<Regex> = LazyLock::new(|| pattern("(?i)row_count|found_rows"));
 
@@ -14,8 +14,8 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is well formed")
 }
 
-/// Whether a statement asks for an order: `ORDER BY` outside of parentheses,
-/// quotes and comments. One inside orders a window, an aggregate or a part.
+/// Whether a statement asks for an order: `ORDER BY` outside of parentheses, quotes and
+/// comments. One inside orders a window, an aggregate or a part.
 pub fn asks_for_order(sql: impl AsRef<[u8]>) -> bool {
     let sql = sql.as_ref();
     if !ORDER.is_match(sql) {
@@ -50,13 +50,13 @@ pub fn asks_for_order(sql: impl AsRef<[u8]>) -> bool {
     false
 }
 
-/// Whether a statement asks for counts of the statement before it, which a
-/// question for that one's warnings would have overwritten.
+/// Whether a statement asks for counts of the previous statement, which fetching that
+/// one's warnings would overwrite.
 pub fn asks_for_counts(sql: impl AsRef<[u8]>) -> bool {
     COUNTS.is_match(sql.as_ref())
 }
 
-/// Letters of words; those beyond ASCII are more than a byte.
+/// Letters of words; those beyond ASCII have more than one byte.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }

@@ -1,9 +1,8 @@
 //! `.sql` files: every statement is a step whose outcome is recorded.
 //!
-//! A file is read a line at a time, so that one of any size needs little
-//! memory; one statement is held whole. How a statement is cut may depend on
-//! what those before it do on the server, so the reader can go back to the end
-//! of any statement and read on otherwise.
+//! A file is read line by line, so that one of any size needs little memory; only one
+//! statement is held in full. Earlier statements may change how later ones are split, so
+//! the reader can return to the end of any statement and continue with other modes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,24 +20,24 @@ use crate::sql_text::{Sql, escape_bytes};
 pub struct SqlSteps {
     lexer: Lexer,
     lines: Lines,
-    /// Files that have named the one that is read, from the case's own on.
+    /// The chain of including files, from the case's own on.
     named_by: Arc<Vec<Outer>>,
     conditions: ConditionReader,
-    /// Whether no more is cut: at the end, or behind what cannot be read.
+    /// Whether reading has ended: at the end, or at an invalid place.
     ended: bool,
 }
 
-/// A file that waits for one that it names.
+/// A file that waits for one that it includes.
 #[derive(Debug, Clone)]
 struct Outer {
     path: PathBuf,
     mark: LineMark,
     place: Place,
-    /// Where it names the other.
+    /// The line of the inclusion.
     line: usize,
 }
 
-/// The end of a step in its file, from where reading can go on.
+/// The end of a step in its file, where reading can continue.
 #[derive(Debug, Clone)]
 pub struct SqlMark {
     lexer: Lexer,
@@ -62,7 +61,7 @@ impl SqlSteps {
         })
     }
 
-    /// Reads on in other modes than the usual ones.
+    /// Continues with other modes.
     pub fn set_modes(&mut self, modes: Modes) {
         self.lexer.set_modes(modes);
     }
@@ -77,7 +76,7 @@ impl SqlSteps {
         }
     }
 
-    /// Goes back to the end of a step, to read on with other modes.
+    /// Returns to the end of a step, to continue with other modes.
     ///
     /// # Errors
     /// [`SuiteError::Read`].
@@ -93,7 +92,7 @@ impl SqlSteps {
         Ok(())
     }
 
-    /// The next step; `None` at the end.
+    /// Reads the next step; `None` at the end.
     fn read_step(&mut self) -> Result<Option<Step>, SuiteError> {
         loop {
             let piece = match self.lexer.next_piece() {
@@ -125,7 +124,7 @@ impl SqlSteps {
         Ok(true)
     }
 
-    /// The step that a piece is, if it is one.
+    /// Converts a piece to a step, if it is one.
     fn step_of(&mut self, piece: Piece) -> Result<Option<Step>, SuiteError> {
         let (line, text, command) = match piece {
             Piece::Statement(statement) => return self.step(statement).map(Some),
@@ -151,7 +150,7 @@ impl SqlSteps {
         self.step(statement).map(Some)
     }
 
-    /// Does a command that no condition can hold back.
+    /// Executes a command that conditions do not affect.
     fn do_command(
         &mut self,
         line: usize,
@@ -170,8 +169,7 @@ impl SqlSteps {
             Command::Source(name) => return self.enter_file(line, &name).map(|()| None),
             Command::ResetConnection => Action::ResetConnection,
             Command::Connect(database) => Action::Connect { database },
-            // `quit`: nothing more of this file is read, but the last statement
-            // is sent.
+            // `quit`: ignores the rest of this file, but sends the last statement.
             _ => {
                 let last = self.lexer.finish();
                 self.lines.skip_all();
@@ -184,7 +182,7 @@ impl SqlSteps {
         Ok(Some(self.new_step(line, Conditions::default(), action)))
     }
 
-    /// Begins to read a file that this one names.
+    /// Begins to read a file that this one includes.
     fn enter_file(&mut self, line: usize, name: &[u8]) -> Result<(), SuiteError> {
         let here = self.lines.path();
         let name = PathBuf::from(os_string(name.to_vec()));
@@ -233,7 +231,7 @@ impl SqlSteps {
         Err(self.wrong(line, message))
     }
 
-    /// Goes on in the file that named this one; false where none did.
+    /// Returns to the file that included this one; false if there is none.
     fn leave_file(&mut self) -> Result<bool, SuiteError> {
         let Some(outer) = Arc::make_mut(&mut self.named_by).pop() else {
             return Ok(false);
@@ -262,7 +260,7 @@ impl SqlSteps {
         Ok(self.new_step(statement.line, conditions, action))
     }
 
-    /// A step at a line of the file that is read.
+    /// Creates a step at a line of the current file.
     fn new_step(&self, line: usize, conditions: Conditions, action: Action) -> Step {
         let (line, within) = match self.named_by.first() {
             None => (line, None),
@@ -289,7 +287,7 @@ impl SqlSteps {
     }
 }
 
-/// The word and the label of a condition, where a comment line is one.
+/// The word and the label of a condition, if a comment line contains one.
 fn label(remark: &str) -> Option<(&str, &str)> {
     let (word, rest) = remark.split_once(char::is_whitespace)?;
     let label = rest.split('#').next().unwrap_or(rest).trim();

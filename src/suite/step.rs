@@ -8,48 +8,48 @@ use super::condition::Conditions;
 use crate::compare::{ErrorPattern, ExpectedRows, Kind, Kinds};
 use crate::sql_text::Sql;
 
-/// One step, where it stands and when it holds.
+/// One step, with its place and conditions.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Line in the case's own file, from 1: where the step stands, or where the
-    /// file is named in which it does.
+    /// Line in the case's own file, from 1: the line of the step, or of the inclusion of
+    /// its file.
     pub line: usize,
-    /// The place in another file, such as `part.sql:3`.
+    /// The place in an included file, such as `part.sql:3`.
     pub within: Option<String>,
     /// When it is run.
     pub conditions: Conditions,
-    /// The name of another session than the first.
+    /// The name of a session other than the first.
     pub connection: Option<String>,
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// Whether variables are replaced in what is done.
+    /// Whether variables are replaced in the action.
     pub substitutes: bool,
-    /// How often a failing step is tried again, and how long is waited.
+    /// How often a failing step is repeated, and the pause before that.
     pub retry: Option<(usize, Duration)>,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// A statement that must succeed.
     Succeeds {
         /// The statement.
         sql: Sql,
-        /// Number of affected rows, where it matters.
+        /// Expected number of affected rows, if it matters.
         affected: Option<u64>,
     },
-    /// A statement that must be refused.
+    /// A statement that must fail.
     Fails {
         /// The statement.
         sql: Sql,
-        /// How.
+        /// The expected error.
         error: ErrorPattern,
     },
-    /// A query with its rows.
+    /// A query with its expected rows.
     Query {
         /// The statement.
         sql: Sql,
-        /// What is expected.
+        /// The expected rows.
         expected: ExpectedRows,
         /// Queries with the same label have the same rows.
         label: Option<String>,
@@ -63,7 +63,7 @@ pub enum Action {
     Let {
         /// The statement.
         sql: Sql,
-        /// Their names, one a column.
+        /// Their names, one per column.
         variables: Vec<String>,
     },
     /// A command on this machine.
@@ -72,10 +72,9 @@ pub enum Action {
     Sleep(Duration),
     /// The end of the case.
     Halt,
-    /// The session is reset on the server, without another login.
+    /// Resets the session on the server, without another login.
     ResetConnection,
-    /// The session is replaced by a new one, in the database that is named or in
-    /// use.
+    /// Replaces the session by a new one, in the named or the current database.
     Connect {
         /// The database.
         database: Option<Vec<u8>>,
@@ -85,20 +84,19 @@ pub enum Action {
 /// A command on this machine.
 #[derive(Debug, Clone)]
 pub struct SystemCommand {
-    /// What a shell reads.
+    /// The text for the shell.
     pub text: Sql,
-    /// Where it runs.
+    /// Its working directory.
     pub folder: PathBuf,
-    /// Whether it is to fail.
+    /// Whether it must fail.
     pub must_fail: bool,
-    /// What it is to write, without blanks at both ends.
+    /// Its expected output, without blanks at both ends.
     pub output: Option<String>,
 }
 
 impl Action {
-    /// Kinds of difference of which the file itself says what is right, so that
-    /// its expectation judges them. `stored` says whether the outcomes of a
-    /// `.sql` file are.
+    /// Kinds of difference that the file's own expectation judges. `stored` says whether
+    /// the outcomes of a `.sql` file are stored.
     pub fn settles(&self, stored: bool) -> Kinds {
         let kinds: &[Kind] = match self {
             Action::Succeeds { affected: None, .. } => &[Kind::Success],
@@ -116,7 +114,7 @@ impl Action {
                 Kind::ErrorCode,
                 Kind::ColumnName,
             ],
-            // Whatever it is, the file only asks for it.
+            // The file only requires that it has a value.
             Action::Let { .. } => &[Kind::Success, Kind::Rows, Kind::Order],
             Action::Record { .. }
             | Action::System(_)
@@ -128,7 +126,7 @@ impl Action {
         kinds.iter().copied().collect()
     }
 
-    /// The statement, where there is one.
+    /// The statement, if there is one.
     pub fn sql(&self) -> Option<&Sql> {
         match self {
             Action::Succeeds { sql, .. }
@@ -144,7 +142,7 @@ impl Action {
         }
     }
 
-    /// What is run, for people.
+    /// A readable form of the action.
     pub fn shown(&self) -> Cow<'_, str> {
         match (self, self.sql()) {
             (_, Some(sql)) => sql.text(),

@@ -26,7 +26,7 @@ const fn key(name: &'static str, takes: Takes, default: &'static str, about: &'s
     }
 }
 
-/// A key that must be there.
+/// A required key.
 const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key {
     key(name, takes, "", about)
 }

@@ -1,4 +1,4 @@
-//! That the table of keys and the readers say the same.
+//! Checks that the table of keys and the readers agree.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,8 +11,7 @@ use crate::matrix::Matrix;
 
 const MATRIX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/m.toml");
 
-/// A matrix in which every table is there, with each of the kinds that a suite and a
-/// flavour have.
+/// A matrix with every table, and with each kind of suite and flavour.
 const WHOLE: &str = "
 flavours = ['mysql:9.7']
 [nest]
@@ -141,7 +140,7 @@ fn links_and_letters_of_markdown_are_no_text() {
     assert_eq!(super::anchor("flavour.tarball"), "tarball-of-flavour");
 }
 
-/// The whole matrix with a key of a section, in the table that reads it.
+/// The complete matrix with a key of a section added in the table that reads it.
 fn with(section: &Section, key: &Key, value: Value) -> String {
     let mut whole: Table = WHOLE.parse().expect("TOML");
     let at = match (section.path, key.name) {

@@ -1,4 +1,4 @@
-//! What of a run a reader of the page may want to look at.
+//! The findings of a run for the page.
 
 use super::{Finding, Side, State};
 use crate::event::{DifferenceStatus, Divergence};

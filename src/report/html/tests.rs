@@ -1,4 +1,4 @@
-//! The page of a run in which all happens.
+//! The page of a run with all kinds of results.
 
 use super::*;
 use crate::report::test_fixtures;

@@ -1,4 +1,4 @@
-//! The document of a run in which all happens.
+//! The document of a run with all kinds of results.
 
 use super::*;
 use crate::report::test_fixtures;

@@ -1,4 +1,4 @@
-//! A record from made-up events.
+//! Summaries of fabricated events.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn other_order() -> Failure {
     }
 }
 
-/// A suite that fails in one of its files in the same way on two flavours.
+/// A suite in which one file fails in the same way on two flavours.
 fn sample() -> RunRecord {
     let mut record = RunRecord::default();
     record.on_event(Event::RunStarted {
@@ -501,8 +501,8 @@ fn column_type(line: usize, statement: &str) -> Event {
     })
 }
 
-/// A file that is compared on two flavours: two of 3,000 statements differ
-/// significantly, far behind those that differ insignificantly.
+/// A file that is compared on two flavours: two of 3,000 statements differ significantly,
+/// long after those that differ insignificantly.
 fn compared() -> RunRecord {
     let mut record = RunRecord::default();
     for (flavour, version) in [("mysql-9.7", "9.7.4"), ("mariadb-10.5", "10.5.29-MariaDB")] {

@@ -1,17 +1,16 @@
-//! Character sets of the client: how long a character is.
+//! Character sets of the client: determines the length of a character.
 //!
-//! In some of them the second byte of a character can be a quote or a
-//! backslash, which then is no quote and no backslash.
+//! In some of them the second byte of a character can look like a quote or a backslash.
 
 /// A character set that the `charset` command can choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Charset {
-    /// As servers call it.
+    /// The servers' name for it.
     pub(super) name: &'static str,
     bytes: Bytes,
 }
 
-/// How characters of more than one byte are made.
+/// The encoding of characters of more than one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bytes {
     Single,
@@ -29,7 +28,7 @@ const SINGLE: [&str; 32] = [
     "armscii8", "ascii", "binary", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852",
     "cp866", "dec8", "geostd8", "greek", "hebrew", "hp8", "keybcs2", "koi8r", "koi8u", "latin1",
     "latin2", "latin5", "latin7", "macce", "macroman", "swe7", "tis620",
-    // Not single bytes; servers refuse them as a client's character set.
+    // Not single bytes; servers reject them as a client's character set.
     "ucs2", "utf16", "utf16le", "utf32", "filename", "utf32le",
 ];
 
@@ -57,7 +56,7 @@ impl Default for Charset {
 }
 
 impl Charset {
-    /// By its name, in any case; `utf8` is what servers call `utf8mb3`.
+    /// Finds a character set by name, in any case; `utf8` is what servers call `utf8mb3`.
     pub(super) fn find(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let name = if name == "utf8" { "utf8mb3" } else { &name };
@@ -69,7 +68,7 @@ impl Charset {
             .map(|(name, bytes)| Charset { name, bytes })
     }
 
-    /// Bytes of the character at the head of a text that is not empty.
+    /// Bytes of the first character of a text, which must not be empty.
     pub(super) fn length(self, text: &[u8]) -> usize {
         let at = |at: usize| text.get(at).copied().unwrap_or(0);
         let (first, second) = (at(0), at(1));

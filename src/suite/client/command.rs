@@ -1,19 +1,19 @@
-//! Commands that the client obeys itself: by name at the head of a line, or as
-//! a backslash with a letter.
+//! Commands of the client itself: by name at the start of a line, or as a backslash with
+//! a letter.
 
 use super::charset::Charset;
 use super::comment::{find, is_space};
 
-/// A command of the client, as far as somebody else has to act on it.
+/// A command of the client that the caller must handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// `use`, `\u`: the statement that a server is sent for it.
+    /// `use`, `\u`: the statement to send for it.
     Use(Vec<u8>),
-    /// `charset`, `\C`: the statement that a server is sent for it.
+    /// `charset`, `\C`: the statement to send for it.
     Charset(&'static str),
     /// `source`, `\.`: a file's name.
     Source(Vec<u8>),
-    /// `connect`, `\r`: a new session, in another database where one is named.
+    /// `connect`, `\r`: a new session, optionally in another database.
     Connect(Option<Vec<u8>>),
     /// `resetconnection`, `\x`.
     ResetConnection,
@@ -27,7 +27,7 @@ pub enum Command {
     Warnings(bool),
 }
 
-/// What the client does on a command.
+/// The client's response to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Charset,
@@ -38,7 +38,7 @@ pub(super) enum Verb {
         vertical: bool,
     },
     Help,
-    /// Changes only what the client shows.
+    /// It affects only the client's output.
     Nothing,
     Quit,
     Refused,
@@ -49,11 +49,11 @@ pub(super) enum Verb {
     Warnings(bool),
 }
 
-/// A line of the list that the clients' `help` shows.
+/// A line in the output of the clients' `help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) name: &'static str,
-    /// Behind a backslash; NUL where there is none.
+    /// Follows a backslash; NUL if there is none.
     letter: u8,
     pub(super) verb: Verb,
     pub(super) takes_words: bool,
@@ -68,7 +68,7 @@ const fn entry(name: &'static str, letter: u8, verb: Verb, takes_words: bool) ->
     }
 }
 
-/// Of both clients, `mysql` 9.7 and `mariadb` 11.8.
+/// Those of both clients, `mysql` 9.7 and `mariadb` 11.8.
 const COMMANDS: [Entry; 28] = [
     entry("?", b'?', Verb::Help, true),
     entry("charset", b'C', Verb::Charset, true),
@@ -100,14 +100,14 @@ const COMMANDS: [Entry; 28] = [
     entry("warnings", b'W', Verb::Warnings(true), false),
 ];
 
-/// The command behind a backslash.
+/// The command for a letter after a backslash.
 pub(super) fn by_letter(letter: u8) -> Option<Entry> {
     let mut all = COMMANDS.into_iter();
     all.find(|entry| letter != 0 && entry.letter == letter)
 }
 
-/// The command at the head of a text: a line, or all before a delimiter. A line
-/// with a delimiter or `\g` in it is read letter by letter instead.
+/// The command at the start of a text: a line, or everything before a delimiter. A line
+/// that contains a delimiter or `\g` is read letter by letter instead.
 pub(super) fn by_name(text: &[u8], delimiter: &[u8]) -> Option<Entry> {
     let text = trim_start(text);
     let cuts = find(text, b"\\g").is_some()
@@ -124,14 +124,14 @@ pub(super) fn by_name(text: &[u8], delimiter: &[u8]) -> Option<Entry> {
     })
 }
 
-/// Whether a text begins with the one command in which a delimiter may stand.
+/// Whether a text begins with the one command that may contain a delimiter.
 pub(super) fn is_delimiter_command(text: &[u8]) -> bool {
     const NAME: &[u8] = b"delimiter";
     text.get(..NAME.len())
         .is_some_and(|head| head.eq_ignore_ascii_case(NAME))
 }
 
-/// What a command asks for that somebody else has to do.
+/// The part of a command that the caller must handle.
 pub(super) fn read(entry: Entry, text: &[u8]) -> Result<Command, String> {
     Ok(match entry.verb {
         Verb::Connect => read_connect(text)?,
@@ -151,10 +151,10 @@ pub(super) fn read(entry: Entry, text: &[u8]) -> Result<Command, String> {
     })
 }
 
-/// Letters of a delimiter that count.
+/// Significant letters of a delimiter.
 const DELIMITER_LENGTH: usize = 15;
 
-/// What a `delimiter` command chooses.
+/// Reads a `delimiter` command.
 pub(super) fn read_delimiter(text: &[u8]) -> Result<Vec<u8>, String> {
     let mut word = first_word(text)
         .ok_or("expected what is to end a statement after `delimiter`, such as `//`")?;
@@ -165,9 +165,9 @@ pub(super) fn read_delimiter(text: &[u8]) -> Result<Vec<u8>, String> {
     Ok(word)
 }
 
-/// The statement that a server is sent for a `use` command.
+/// The statement to send for a `use` command.
 pub(super) fn read_use(text: &[u8]) -> Result<Command, String> {
-    // With quotes the client lets the server read the whole line.
+    // If it contains quotes, the client lets the server read the whole line.
     let is_quoted = text.iter().any(|byte| b"'`\"".contains(byte));
     if is_quoted && !text.starts_with(b"\\") {
         return Ok(Command::Use(text.trim_ascii_end().to_vec()));
@@ -184,7 +184,7 @@ pub(super) fn read_use(text: &[u8]) -> Result<Command, String> {
     Ok(Command::Use(sql))
 }
 
-/// What a `charset` command chooses.
+/// Reads a `charset` command.
 pub(super) fn read_charset(text: &[u8]) -> Result<Charset, String> {
     let word = first_word(text).ok_or("expected a character set after `charset`")?;
     let word = String::from_utf8_lossy(&word).into_owned();
@@ -193,7 +193,7 @@ pub(super) fn read_charset(text: &[u8]) -> Result<Charset, String> {
     })
 }
 
-/// A `connect` command, which may name a database.
+/// Reads a `connect` command, which may name a database.
 pub(super) fn read_connect(text: &[u8]) -> Result<Command, String> {
     let mut words = words(text).into_iter();
     let database = words.next();
@@ -206,7 +206,7 @@ pub(super) fn read_connect(text: &[u8]) -> Result<Command, String> {
     }
 }
 
-/// The file's name of a `source` command: all behind the first blank.
+/// The file's name in a `source` command: everything after the first blank.
 pub(super) fn read_source(text: &[u8]) -> Result<Command, String> {
     let text = trim_start(text);
     let blank = text.iter().position(|byte| *byte == b' ');
@@ -232,8 +232,8 @@ fn first_word(text: &[u8]) -> Option<Vec<u8>> {
     words(text).into_iter().next()
 }
 
-/// Words behind the name of a command. One in quotes ends with them; of another
-/// a backslash is dropped, and only a blank ends it.
+/// The words after the name of a command. A quoted word ends with its quote; in other
+/// words a backslash is dropped, and only a blank ends them.
 fn words(text: &[u8]) -> Vec<Vec<u8>> {
     let text = trim_start(text);
     let name = match text.first() {

@@ -1,14 +1,14 @@
-//! Comments and blanks at the head of a text.
+//! Comments and blanks at the start of a text.
 
 use crate::sql_text::escape_bytes;
 
-/// Blanks of all character sets that the client knows.
+/// Whether a byte is a blank in all character sets of the client.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }
 
-/// Whether a text begins with a comment to the end of its line: `#`, or `--`
-/// with a blank or the end behind it.
+/// Whether a text begins with a comment to the end of its line: `#`, or `--` followed by
+/// a blank or the end.
 pub(super) fn is_line_comment(text: &[u8]) -> bool {
     match text {
         [b'#', ..] | [b'-', b'-'] => true,
@@ -17,7 +17,7 @@ pub(super) fn is_line_comment(text: &[u8]) -> bool {
     }
 }
 
-/// Whether a text begins with a comment whose content servers execute or heed.
+/// Whether a text begins with a comment that servers execute or apply.
 pub(super) fn is_code_comment(text: &[u8]) -> bool {
     [&b"/*!"[..], b"/*+", b"/*M!"]
         .iter()
@@ -29,20 +29,20 @@ pub(super) fn is_code_comment(text: &[u8]) -> bool {
 pub(super) struct Remark<'a> {
     /// Lines before it in the text.
     pub(super) line: usize,
-    /// Without the dashes; nothing where it begins with `#`.
+    /// Without the dashes; empty if it begins with `#`.
     pub(super) text: &'a [u8],
 }
 
 impl Remark<'_> {
-    /// The place and the words, where the text begins at line `first`.
+    /// The line and the text, if the text begins at line `first`.
     pub(super) fn kept(&self, first: usize) -> Option<(usize, String)> {
         let words = escape_bytes(self.text.trim_ascii());
         (!words.is_empty()).then(|| (first + self.line, words.into_owned()))
     }
 }
 
-/// The length of blanks and comments at the head of a text, as servers see
-/// them, with the comment lines among them.
+/// The length of blanks and comments at the start of a text, as servers read them, with
+/// the comment lines among them.
 pub(super) fn leading(text: &[u8]) -> (usize, Vec<Remark<'_>>) {
     let mut at = 0;
     let mut line = 0;
@@ -66,9 +66,9 @@ pub(super) fn leading(text: &[u8]) -> (usize, Vec<Remark<'_>>) {
     }
 }
 
-/// The length of what the client passes over before it looks for a command of
-/// its own: blanks and `/* … */`. It leaves a comment at the first `*`, or
-/// before the first `/`, and finds its end only there.
+/// The length that the client skips before it looks for one of its own commands: blanks
+/// and `/* … */`. It leaves a comment at the first `*`, or before the first `/`, and
+/// finds the comment's end only there.
 pub(super) fn before_command(text: &[u8]) -> usize {
     let opens = |at: usize| at + 2 < text.len() && text[at..].starts_with(b"/*");
     let mut at = 0;
@@ -92,7 +92,7 @@ pub(super) fn before_command(text: &[u8]) -> usize {
     }
 }
 
-/// Where the first `part` of a text begins; `part` is not empty.
+/// The first position of `part` in a text; `part` is not empty.
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     let (&first, _) = part.split_first()?;
     let mut from = 0;
@@ -106,8 +106,8 @@ pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     None
 }
 
-/// The length of a comment or a quoted piece at the head of a text. A doubled
-/// quote and, but for backticks, a backslash do not end a quoted piece.
+/// The length of a comment or a quoted piece at the start of a text. A doubled quote does
+/// not end a quoted piece; nor does a backslash, except in backticks.
 pub(in crate::suite) fn hidden_length(text: &[u8]) -> Option<usize> {
     if is_line_comment(text) {
         return Some(find(text, b"\n").unwrap_or(text.len()));

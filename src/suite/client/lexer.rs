@@ -1,8 +1,7 @@
-//! The lexer: lines in, statements and commands out.
+//! The lexer: turns lines into statements and commands.
 //!
-//! It reads a line letter by letter, as the client does, and stops behind each
-//! statement: what the statement does on the server decides how the rest is
-//! read ([`Modes`]).
+//! It reads a line letter by letter, as the client does, and stops after each statement:
+//! the effect of the statement on the server decides how the rest is read ([`Modes`]).
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use super::piece::{Modes, Piece, Statement};
 use super::place::{Code, Place, Stage};
 use crate::sql_text::Sql;
 
-/// Cuts lines into statements and commands.
+/// Splits lines into statements and commands.
 #[derive(Debug, Clone)]
 pub struct Lexer {
     modes: Modes,
@@ -23,7 +22,8 @@ pub struct Lexer {
     buffer: Vec<u8>,
     /// The line where `buffer` begins.
     begun: usize,
-    /// Where the buffer got a blank behind a comment that the text has not.
+    /// Positions where the buffer got a blank after a comment that the text does not
+    /// contain.
     padding: Vec<usize>,
     remarks: Vec<(usize, String)>,
     place: Place,
@@ -45,22 +45,22 @@ impl Default for Lexer {
 }
 
 impl Lexer {
-    /// How what comes is read.
+    /// The modes for the following text.
     pub fn modes(&self) -> Modes {
         self.modes
     }
 
-    /// Changes how what comes is read.
+    /// Changes the modes for the following text.
     pub fn set_modes(&mut self, modes: Modes) {
         self.modes = modes;
     }
 
-    /// What ends a statement.
+    /// The delimiter of statements.
     pub fn delimiter(&self) -> &[u8] {
         &self.delimiter
     }
 
-    /// As a `delimiter` command does.
+    /// Has the effect of a `delimiter` command.
     pub fn set_delimiter(&mut self, word: &[u8]) {
         self.delimiter = word.into();
     }
@@ -71,7 +71,7 @@ impl Lexer {
         is_free && leading(&self.buffer).0 == self.buffer.len()
     }
 
-    /// Forgets the statement so far.
+    /// Discards the statement so far.
     pub fn clear(&mut self) {
         self.clear_buffer();
         self.remarks.clear();
@@ -81,26 +81,26 @@ impl Lexer {
         };
     }
 
-    /// Comment lines since the last statement, where somebody else takes them.
+    /// Takes the comment lines since the last statement.
     pub(in crate::suite) fn take_remarks(&mut self) -> Vec<(usize, String)> {
         std::mem::take(&mut self.remarks)
     }
 
-    /// Begins another file in the midst of this one; gives the place here.
+    /// Begins another file in the middle of this one; returns the current place.
     pub(in crate::suite) fn enter(&mut self) -> Place {
         self.clear_buffer();
         std::mem::take(&mut self.place)
     }
 
-    /// Goes on in the file that named the one that has ended.
+    /// Continues the file that included the one that has ended.
     pub(in crate::suite) fn leave(&mut self, place: Place) {
         self.clear_buffer();
         self.place = place;
         self.place.open = 0;
     }
 
-    /// Takes the next line, without its end. What the line before still gave is
-    /// to be asked for first.
+    /// Takes the next line, without its end. All pieces of the previous line must be
+    /// taken first.
     pub fn feed(&mut self, line: &[u8]) {
         let place = &mut self.place;
         place.number += 1;
@@ -118,7 +118,7 @@ impl Lexer {
         place.open = self.buffer.len();
     }
 
-    /// What the line gives; `None` where another one is needed.
+    /// The next piece of the line; `None` if another line is needed.
     pub fn next_piece(&mut self) -> Option<Piece> {
         let line = Arc::clone(&self.place.line);
         loop {
@@ -151,7 +151,7 @@ impl Lexer {
         }
     }
 
-    /// The last statement, where nothing follows.
+    /// The last statement, if it is not terminated.
     pub fn finish(&mut self) -> Option<Piece> {
         self.place.stage = Stage::Completed;
         self.place.quote = None;
@@ -169,8 +169,8 @@ impl Lexer {
         piece
     }
 
-    /// A command at the head of a line, and where it begins: only where the
-    /// statement so far is nothing but comments.
+    /// A command at the start of a line, and its position. The statement so far may
+    /// contain only comments.
     fn command_line(&mut self, line: &[u8]) -> Option<(Entry, usize)> {
         let is_free = self.place.quote.is_none() && !self.place.in_comment;
         if !is_free || before_command(&self.buffer) < self.buffer.len() {
@@ -222,7 +222,7 @@ impl Lexer {
         None
     }
 
-    /// Letters at the head of a text that mean nothing.
+    /// The number of ordinary letters at the start of a text.
     fn plain_length(&self, rest: &[u8]) -> usize {
         let place = &self.place;
         if place.needs_blank {
@@ -246,7 +246,7 @@ impl Lexer {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Closes this line's part of the buffer so far.
+    /// Closes the part of the buffer from this line.
     fn flush(&mut self) {
         self.place.open = self.buffer.len();
     }
@@ -257,11 +257,11 @@ impl Lexer {
         self.place.open = 0;
     }
 
-    /// A backslash with what stands behind it.
+    /// A backslash with the letter after it.
     fn take_backslash(&mut self, rest: &[u8]) -> Option<Piece> {
         let quote = self.place.quote;
         let Some(&letter) = rest.get(1) else {
-            // The client drops it, also in a string.
+            // The client drops it, even in a string.
             self.place.at += 1;
             return None;
         };
@@ -292,7 +292,8 @@ impl Lexer {
         piece
     }
 
-    /// What stands behind a command with a letter, to the delimiter, is its own.
+    /// Everything between a command with a letter and the delimiter belongs to the
+    /// command.
     fn skip_words(&mut self, rest: &[u8]) {
         let length = match self.place.code {
             Code::None => find(rest, &self.delimiter).map(|at| at + self.delimiter.len()),
@@ -301,7 +302,7 @@ impl Lexer {
         self.place.at += length.unwrap_or(rest.len());
     }
 
-    /// A delimiter, with the blanks and the comment behind it on its line.
+    /// A delimiter, with the blanks and the comment after it on its line.
     fn end_statement(&mut self, line: &[u8]) -> Option<Piece> {
         self.place.at += self.delimiter.len();
         let rest = &line[self.place.at..];
@@ -310,14 +311,14 @@ impl Lexer {
         let end = self.buffer.len();
         let comment = &rest[blanks..];
         self.place.at += blanks;
-        // The client wants a blank behind the dashes here.
+        // Here the client requires a blank after the dashes.
         if is_line_comment(comment) && comment != b"--" {
             self.push(comment);
             self.place.at = line.len();
         }
         let from = before_command(&self.buffer);
         let piece = match command::by_name(&self.buffer[from..], &self.delimiter) {
-            // The client sends the word itself: it is what the buffer holds.
+            // The client sends the word itself, because it is in the buffer.
             Some(Entry {
                 verb: Verb::Go { vertical },
                 ..
@@ -397,7 +398,7 @@ impl Lexer {
         self.place.at += length;
     }
 
-    /// The length of `$tag$` here, where that begins a string.
+    /// The length of `$tag$` at this position, if it begins a string.
     fn dollar_tag(&self, line: &[u8]) -> Option<usize> {
         let at = self.place.at;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
@@ -417,7 +418,7 @@ impl Lexer {
         if self.buffer.is_empty() {
             return;
         }
-        // What the client takes for the begin of a `delimiter` command.
+        // What the client mistakes for the start of a `delimiter` command.
         let open = self.buffer.get(place.open..).unwrap_or_default();
         let is_free = place.quote.is_none() && !place.in_comment;
         if !(is_free && command::is_delimiter_command(open)) {
@@ -426,7 +427,7 @@ impl Lexer {
         place.open = self.buffer.len();
     }
 
-    /// Does what a command says, as far as it is about reading.
+    /// Executes the part of a command that concerns reading.
     fn obey(&mut self, entry: Entry, text: &[u8]) -> Option<Piece> {
         let line = self.place.number;
         let read = match entry.verb {
@@ -458,7 +459,7 @@ impl Lexer {
         })
     }
 
-    /// Keeps the comment lines at the head of the buffer for the next statement.
+    /// Keeps the comment lines at the start of the buffer for the next statement.
     fn note_remarks(&mut self, length: usize) -> usize {
         let (start, found) = leading(&self.buffer[..length]);
         let begun = self.begun;
@@ -478,7 +479,7 @@ impl Lexer {
         let passed = self.buffer[..start].iter();
         let line = self.begun + passed.filter(|byte| **byte == b'\n').count();
         let remarks = self.take_remarks();
-        // The comment behind a statement is one before the next, too.
+        // The comment after a statement also precedes the next one.
         let (_, behind) = leading(self.buffer.get(end..).unwrap_or_default());
         let number = self.place.number;
         self.remarks

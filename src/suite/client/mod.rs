@@ -1,15 +1,15 @@
-//! SQL text as the classic command-line client reads it in batch mode.
+//! Reads SQL text like the classic command-line client in batch mode.
 //!
-//! Owns where statements end, what is sent of them, and which commands the
-//! client itself obeys. Knows no file, no session and no expectation.
+//! Owns where statements end, what is sent of them, and which commands the client itself
+//! handles. Knows no file, no session and no expectation.
 //!
-//! The yardstick is `mysql` 9.7 with `--commands`: comments before and inside a
-//! statement are sent with it, a comment behind it on its line too. Where the
-//! other client, `mariadb`, does better it is followed instead:
+//! The reference is `mysql` 9.7 with `--commands`: comments before and inside a statement
+//! are sent with it, and so is a comment after it on its line. Where the other client,
+//! `mariadb`, behaves better, it is the reference:
 //!
-//! - comments that stand alone are no statement and are not sent;
+//! - separate comments are not statements and are not sent;
 //! - `/*M! … */` is code like `/*! … */`, so quotes in it count;
-//! - `\-`, which stands at the head of dumps of `mariadb-dump`, is known.
+//! - `\-`, at the start of dumps of `mariadb-dump`, is known.
 
 mod charset;
 mod command;

@@ -1,4 +1,4 @@
-//! What text is cut into.
+//! The pieces of a text.
 
 use super::command::Command;
 use crate::sql_text::Sql;
@@ -10,41 +10,41 @@ pub struct Statement {
     pub line: usize,
     /// Without the delimiter.
     pub sql: Sql,
-    /// Whether `\G` ended it: its rows are wanted as a line a column.
+    /// Whether `\G` ended it, so that its rows appear as a line per column.
     pub vertical: bool,
-    /// Comment lines (`-- …`) that stand before it, without the dashes.
+    /// Comment lines (`-- …`) before it, without the dashes.
     pub remarks: Vec<(usize, String)>,
 }
 
-/// What lines are cut into.
+/// A piece of the lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// To be sent.
+    /// A statement to send.
     Statement(Statement),
-    /// A command on which somebody else has to act.
+    /// A command that the caller must handle.
     Command {
-        /// Where it stands.
+        /// Its line.
         line: usize,
-        /// As it is written.
+        /// As written in the file.
         text: Vec<u8>,
-        /// What it asks for.
+        /// Its effect.
         command: Command,
     },
-    /// A command that is refused, or that is not as it should be.
+    /// A command that is rejected or invalid.
     Wrong {
-        /// Where it stands.
+        /// Its line.
         line: usize,
-        /// What was expected and what was found.
+        /// The expected and the found text.
         message: String,
     },
 }
 
-/// What a session says of how text is to be read.
+/// A session's rules for reading text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Modes {
-    /// A backslash in a string is a letter like others: the status flag that
-    /// servers send while `NO_BACKSLASH_ESCAPES` is set.
+    /// A backslash in a string is an ordinary letter: the status flag that servers send
+    /// while `NO_BACKSLASH_ESCAPES` is set.
     pub no_backslash_escapes: bool,
-    /// `$$ … $$` is a string, as MySQL has it since 9.0.
+    /// `$$ … $$` is a string, as in MySQL since 9.0.
     pub dollar_quotes: bool,
 }

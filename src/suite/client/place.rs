@@ -1,9 +1,8 @@
-//! Where the lexer stands in a file.
+//! The lexer's position in a file.
 
 use std::sync::Arc;
 
-/// Where the lexer stands in a file. Files that are read in the midst of it
-/// have a place of their own.
+/// The lexer's position in a file. Included files have separate positions.
 #[derive(Debug, Clone, Default)]
 pub(in crate::suite) struct Place {
     /// The line, without its end.
@@ -12,19 +11,18 @@ pub(in crate::suite) struct Place {
     pub(super) number: usize,
     pub(super) at: usize,
     pub(super) stage: Stage,
-    /// The quote that has begun a string.
+    /// The quote that began the current string.
     pub(super) quote: Option<u8>,
     /// `$tag$` of a string that begins with it.
     pub(super) dollar: Vec<u8>,
     pub(super) in_comment: bool,
-    /// Of this line only.
+    /// On this line only.
     pub(super) code: Code,
     /// Whether a comment has just ended.
     pub(super) needs_blank: bool,
-    /// Where the buffer's part of this line begins that no comment or command
-    /// has closed.
+    /// Start of the buffer's part of this line that no comment or command has closed.
     pub(super) open: usize,
-    /// Behind the last character of several bytes.
+    /// End of the last character of several bytes.
     pub(super) wide_end: usize,
 }
 
@@ -38,7 +36,7 @@ pub(super) enum Stage {
     Completed,
 }
 
-/// A comment whose content counts.
+/// A comment whose content is significant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Code {
     #[default]

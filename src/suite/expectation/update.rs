@@ -1,8 +1,8 @@
-//! What `--update` makes of a file of expectations.
+//! Updates a file of expectations for `--update`.
 //!
-//! Entries are matched with the statements of the file by their order, so that a
-//! statement that is there twice keeps both its records, and one that comes or
-//! goes in the middle moves no other. Pure.
+//! Entries are matched with the statements of the file by their order: a repeated
+//! statement keeps all its records, and an inserted or removed one does not move the
+//! others. Pure.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,22 +14,21 @@ use crate::compare::{Tolerance, same_record};
 use crate::suite::condition::{Condition, Facts};
 use crate::suite::known::one_line;
 
-/// Records are told apart to the letter where they are written.
+/// Records are compared exactly when they are written.
 const EXACT: Tolerance = Tolerance::EXACT;
 
-/// Which flavours of a file's suites have recorded nothing. What is stored for
-/// them stays.
+/// The flavours of a file's suites that recorded nothing. Their stored expectations stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absent {
     /// All have recorded their answers.
     None,
-    /// A flavour was unavailable, or did not come to the end of the file.
+    /// A flavour was unavailable, or did not reach the end of the file.
     SomeUnfinished,
-    /// A flavour was not chosen: nothing may be said for it.
+    /// A flavour was not selected, so its expectations must not change.
     SomeNotChosen,
 }
 
-/// Flavours that were not asked the same statements.
+/// Flavours that ran different statements.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "`{flavour}` was asked `{found}` where `{first}` was asked `{expected}`; expected the same statements on all flavours (does `sql_mode` differ?), so nothing is written"
@@ -44,13 +43,12 @@ pub struct UnlikeStatements {
 type Answer<'a> = (&'a Facts, &'a Vec<String>);
 
 impl Expectation {
-    /// The expectations after a run that recorded what each flavour answered.
-    /// An entry that fits all of them stays as it is, with conditions that
-    /// people wrote; blocks that speak of none of these flavours stay too, and
-    /// where flavours are absent, so does all that holds for them.
+    /// The expectations after a run that recorded each flavour's answers. An entry that
+    /// matches all of them stays unchanged, with conditions that users wrote; blocks that
+    /// apply to none of these flavours stay too. If flavours are absent, everything that
+    /// applies to them stays.
     ///
-    /// # Errors
-    /// [`UnlikeStatements`] where flavours were asked different statements.
+    /// # Errors [`UnlikeStatements`] if flavours ran different statements.
     pub fn updated(
         &self,
         recorded: &[(Facts, Recorded)],
@@ -72,7 +70,7 @@ impl Expectation {
         })
     }
 
-    /// For each statement the entry that was written for it.
+    /// For each statement, the entry that was written for it.
     fn matched(&self, statements: &[String]) -> Vec<Option<&Entry>> {
         let mut numbers = HashMap::new();
         let mut number = |text: &str| {
@@ -115,7 +113,7 @@ impl Expectation {
     }
 }
 
-/// The statements that all flavours were asked.
+/// The statements that all flavours ran.
 fn statements_of(recorded: &[(Facts, Recorded)]) -> Result<Vec<String>, UnlikeStatements> {
     let Some((first, answers)) = recorded.first() else {
         return Ok(Vec::new());
@@ -151,14 +149,13 @@ fn update_entry(
     }
 }
 
-/// Whether an entry says of a flavour what it has answered.
+/// Whether an entry expects a flavour's answer.
 fn expects(entry: &Entry, (facts, lines): &Answer<'_>) -> bool {
     let block = entry.block(facts);
     block.is_some_and(|block| same_record(&block.lines, lines, EXACT))
 }
 
-/// Changes what an entry says of the flavours that have answered, and of no
-/// other.
+/// Changes an entry's expectations of the flavours that have answered, and of no others.
 fn amend(old: &Entry, answers: &[Answer<'_>]) -> Entry {
     let mut entry = old.clone();
     let changed = answers.iter().filter(|answer| !expects(old, answer));
@@ -178,8 +175,8 @@ fn amend(old: &Entry, answers: &[Answer<'_>]) -> Entry {
     entry
 }
 
-/// Makes an entry say of a flavour what it has answered: in a block with the
-/// same answer that names flavours, or in one before all others.
+/// Adds a flavour's answer to an entry: to a block with the same answer that names
+/// flavours, or to a new first block.
 fn insert_answer(entry: &mut Entry, answer: &Answer<'_>) {
     let (facts, lines) = answer;
     let Ok(name) = facts.flavour.parse::<Condition>() else {
@@ -204,7 +201,7 @@ fn insert_answer(entry: &mut Entry, answer: &Answer<'_>) {
     entry.blocks.insert(0, block);
 }
 
-/// Writes an entry anew: a block for each answer, the most frequent one for all
+/// Rewrites an entry: a block for each answer, with the most frequent one for all
 /// flavours that no other block names.
 fn regroup(
     statement: String,
@@ -264,7 +261,7 @@ mod tests {
         }
     }
 
-    /// Statements with their one-line answers; none where it was skipped.
+    /// Statements with their one-line answers; `None` if skipped.
     fn answered(name: &str, answers: &[(&str, Option<&str>)]) -> (Facts, Recorded) {
         let answers = answers.iter().map(|(sql, answer)| {
             let lines = answer.map(|answer| vec![answer.to_owned()]);
@@ -335,12 +332,12 @@ mod tests {
                 update(old, &[one("mysql-9.7", "b")], absent),
                 "== SELECT 1\n-- mysql-9.7\n  b\n-- mariadb<10.6\n  old\n-- *\n  a\n"
             );
-            // Its own block goes when it answers like the rest.
+            // Its block is removed when it answers like the rest.
             assert_eq!(
                 update(old, &[one("mysql-9.7", "a")], absent),
                 "== SELECT 1\n-- mariadb<10.6\n  old\n-- *\n  a\n"
             );
-            // A range that holds for others too is not its own to change.
+            // A range that applies to other flavours too must not change.
             assert_eq!(
                 update(old, &[one("mariadb-10.5", "b")], absent),
                 "== SELECT 1\n-- mariadb-10.5\n  b\n-- mysql-9.7 mariadb<10.6\n  old\n-- *\n  a\n"
@@ -373,7 +370,7 @@ mod tests {
         };
         let old = text(&[("F", "1"), ("G", "g"), ("F", "2"), ("F", "3")]);
         let keeps = |now: &[(&str, &str)], new: &[&str]| {
-            // What is skipped keeps what is stored.
+            // Skipped statements keep their stored expectation.
             let steps: Vec<(&str, Option<&str>)> = now
                 .iter()
                 .map(|(sql, answer)| (*sql, new.contains(answer).then_some(*answer)))

@@ -1,7 +1,7 @@
-//! Words of the language, which a form writes in capitals.
+//! Keywords, which a form writes in capitals.
 
-/// Words whose case does not matter, and before whose bracket a blank stands.
-/// Names of functions are none of them.
+/// Whether a word is a keyword: its case does not matter, and a blank precedes its
+/// bracket. Names of functions are not keywords.
 pub(super) fn is_keyword(upper: &str) -> bool {
     KEYWORDS.binary_search(&upper).is_ok()
 }

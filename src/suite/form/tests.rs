@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Statements of the same form.
+/// Asserts that these statements have the same form.
 fn same(form: &str, statements: &[&str]) {
     for statement in statements {
         assert_eq!(statement_form(statement), form, "{statement}");

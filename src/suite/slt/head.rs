@@ -1,11 +1,11 @@
-//! The first line of a record, as far as the crate's parser loses something of
-//! it: the text of an error, the names of columns, and words that nobody knows.
+//! The parts of a record's first line that the crate's parser loses: the text of an
+//! error, the names of columns, and unknown words.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Words behind the letters of a `query` line that are no label.
+/// Words after the letters of a `query` line that are not labels.
 const OPTIONS: [&str; 4] = ["nosort", "rowsort", "valuesort", "colnames"];
 /// Options of other engines that have the form of a label.
 const FOREIGN: [&str; 1] = ["round-in-strings"];
@@ -13,19 +13,19 @@ const FOREIGN: [&str; 1] = ["round-in-strings"];
 /// The first line of a record.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
-    /// The line as the crate's parser is to see it.
+    /// The line to pass to the crate's parser.
     pub(super) line: String,
-    /// What stands behind `error`.
+    /// The text after `error`.
     pub(super) error: Option<String>,
-    /// Whether the names of the columns stand above the rows.
+    /// Whether the column names appear above the rows.
     pub(super) has_names: bool,
     /// Whether a command of the system must fail.
     pub(super) must_fail: bool,
-    /// What may follow.
+    /// The form of its body.
     pub(super) body: Body,
 }
 
-/// The lines below the first one of a record.
+/// The lines after the first one of a record.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
     /// None.
@@ -33,7 +33,7 @@ pub(super) enum Body {
     None,
     /// They end at an empty line.
     Lines,
-    /// What stands below `----` has paragraphs and ends at two empty lines.
+    /// The text below `----` has paragraphs and ends at two empty lines.
     Paragraphs,
 }
 
@@ -50,7 +50,7 @@ impl Head {
                 body: Body::Lines,
                 ..Head::default()
             }),
-            // Some files have comments behind conditions.
+            // Some files have comments after conditions.
             "onlyif" | "skipif" => Ok(Head {
                 line: line.split('#').next().unwrap_or(line).to_owned(),
                 ..Head::default()
@@ -143,8 +143,8 @@ fn read_query(line: &str, words: &[&str]) -> Result<Head, String> {
     Ok(head)
 }
 
-/// What stands behind `error` is a text, with any letters; `retry N backoff
-/// TIME` may follow.
+/// `error` is followed by a text of any letters, and optionally by `retry N backoff
+/// TIME`.
 fn read_error(line: &str, record: &str) -> Head {
     static RETRY: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?:^|\s)(retry\s+\S+\s+backoff\s+\S+)\s*$")
@@ -188,8 +188,8 @@ fn unknown(expected: &str, word: Option<&str>) -> String {
     }
 }
 
-/// A label differs from an option that nobody knows by its form, and is none
-/// that is meant for an option.
+/// Whether a word is a label: its form distinguishes it from an unknown or misspelled
+/// option.
 fn is_label(word: &str) -> bool {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     let is_mark = |letter: char| letter.is_ascii_digit() || "-_".contains(letter);

@@ -1,8 +1,8 @@
 //! sqllogictest files, read a record at a time.
 //!
-//! The grammar is the `sqllogictest` crate's. Its parser is given one record at
-//! a time, so that a file of any size needs little memory and every error has
-//! its line, and without what it would lose of the first line ([`head`]).
+//! The grammar is that of the `sqllogictest` crate. Its parser gets one record at a time,
+//! so that a file of any size needs little memory and every error has its line. The
+//! parser does not get the parts of the first line that it would lose ([`head`]).
 
 mod head;
 mod source;
@@ -23,7 +23,7 @@ use super::step::{Action, Step, SystemCommand};
 use crate::compare::{ErrorPattern, ExpectedRows, Letter, LineMode, SortMode};
 use crate::sql_text::{Sql, unescape_bytes};
 
-/// What files may do beside asking servers.
+/// What files may do apart from sending statements.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SltOptions {
     /// Whether `system` may run commands on this machine.
@@ -35,7 +35,7 @@ pub struct SltOptions {
 pub struct SltSteps {
     sources: Sources,
     options: SltOptions,
-    /// Whether no more is read: at the end, or behind what cannot be read.
+    /// Whether reading has ended: at the end, or at an invalid place.
     has_ended: bool,
     sort: SortMode,
     mode: LineMode,
@@ -46,7 +46,7 @@ pub struct SltSteps {
     connection: Option<String>,
 }
 
-/// The crate's parser asks for a type a column; ours are letters.
+/// The crate's parser expects a type per column; here it is any letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct RawLetter(char);
 
@@ -90,7 +90,7 @@ impl SltSteps {
         Ok(None)
     }
 
-    /// Has the crate parse a record.
+    /// Parses a record with the crate.
     fn parse(&self, block: &Block) -> Result<Record<RawLetter>, SuiteError> {
         let Block { head, body } = block;
         if head.body != head::Body::None && body.is_empty() {
@@ -106,7 +106,7 @@ impl SltSteps {
             return Err(self.sources.at(below + 1, expected.to_owned()));
         }
         let records = parser::parse(&format!("{}\n{body}", head.line)).map_err(|error| {
-            // Where something is missing at the end, the crate names the line after it.
+            // If something is missing at the end, the crate names the line after it.
             let below = error.location().line().saturating_sub(1) as usize;
             let below = below.min(body.lines().count());
             self.sources.at(below, error.kind().to_string())
@@ -166,8 +166,8 @@ impl SltSteps {
                 let sql = statement_of(&sql);
                 (Action::Let { sql, variables }, None)
             }
-            // Hashes are recognised where they are expected; what the server
-            // sends is always compared whole. Sub-tests only name what follows.
+            // Hashes are recognised in expected results; server results are always
+            // compared in full. Sub-tests only name what follows.
             _ => return Ok(None),
         };
         let (line, within) = self.sources.place();
@@ -279,7 +279,7 @@ impl Iterator for SltSteps {
             return None;
         }
         let read = self.read();
-        // Nothing after a place that cannot be read is sure.
+        // After an invalid place, the rest cannot be read reliably.
         self.has_ended = !matches!(read, Ok(Some(_)));
         read.transpose()
     }
@@ -323,7 +323,7 @@ fn statement(sql: String, expected: StatementExpect, head: &Head) -> Action {
     }
 }
 
-/// The crate is shown no text behind `error`: it takes it for a pattern alone.
+/// The crate does not get the text after `error`, which it would take for a pattern only.
 fn pattern(raw: ExpectedError, head: &Head) -> ErrorPattern {
     match raw {
         ExpectedError::Multiline(text) => ErrorPattern::Exact(text),

@@ -1,5 +1,5 @@
-//! sqllogictest files as records, cut line by line; files that others include
-//! in their places.
+//! Splits sqllogictest files into records, line by line, and includes other files in
+//! place.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use crate::suite::condition::Conditions;
 use crate::suite::error::SuiteError;
 use crate::suite::lines::Lines;
 
-/// What stands between a statement and what is expected of it.
+/// Separates a statement from its expected result.
 pub(super) const DELIMITER: &str = "----";
 
-/// A record as it stands in a file.
+/// A record in a file.
 #[derive(Debug)]
 pub(super) struct Block {
     /// Its first line.
     pub(super) head: Head,
-    /// The lines below, each with its end, in the text form of bytes.
+    /// The following lines, each with its end, in the text form of bytes.
     pub(super) body: String,
 }
 
-/// A file that is being read, with those that include it.
+/// The file being read, with those that include it.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// The innermost file is the last; files that wait for it stand before it.
+    /// The innermost file is last; files that wait for it are before it.
     stack: Vec<Source>,
 }
 
@@ -37,7 +37,7 @@ struct Source {
     lines: Option<Lines>,
     /// Line of the last record.
     line: usize,
-    /// Where the outermost file includes it, and what holds for all of it.
+    /// Where the outermost file includes it, and the conditions on all of it.
     included: Option<Included>,
 }
 
@@ -64,7 +64,7 @@ impl Sources {
         })
     }
 
-    /// The next record; `None` at the end.
+    /// Reads the next record; `None` at the end.
     ///
     /// # Errors
     /// [`SuiteError`].
@@ -86,8 +86,7 @@ impl Sources {
         Ok(None)
     }
 
-    /// The line in the outermost file, and the place in the file that it
-    /// includes there.
+    /// The line in the outermost file, and the place in the included file.
     pub(super) fn place(&self) -> (usize, Option<String>) {
         let source = self.innermost();
         let Some(included) = &source.included else {
@@ -110,13 +109,13 @@ impl Sources {
         }
     }
 
-    /// What holds for all records of the file.
+    /// The conditions on all records of the file.
     pub(super) fn conditions(&self) -> Option<&Conditions> {
         let included = self.stack.last()?.included.as_ref()?;
         Some(&included.conditions)
     }
 
-    /// What is wrong with the last record, so many lines below its head.
+    /// An error in the last record, at this many lines below its head.
     pub(super) fn at(&self, below: usize, mut message: String) -> SuiteError {
         let source = self.innermost();
         if source.included.is_some() {
@@ -129,10 +128,9 @@ impl Sources {
         }
     }
 
-    /// Reads the files that match a pattern before the file goes on.
+    /// Reads the files that match a pattern before the file continues.
     ///
-    /// # Errors
-    /// [`SuiteError::At`] where none matches, or one is being read.
+    /// # Errors [`SuiteError::At`] if none matches, or one is already being read.
     pub(super) fn include(
         &mut self,
         pattern: &str,
@@ -175,7 +173,7 @@ impl Sources {
         Ok(())
     }
 
-    /// A pattern from the folder of the innermost file on.
+    /// A pattern, resolved from the folder of the innermost file.
     fn whole_pattern(&self, pattern: &str) -> Result<String, String> {
         let folder = self.folder();
         match folder.to_str() {
@@ -218,7 +216,7 @@ impl Sources {
             .expect("a file is open from the first record to the end")
     }
 
-    /// Files that are being read, the innermost first.
+    /// Files being read, the innermost first.
     fn being_read(&self) -> impl Iterator<Item = &Source> {
         self.stack
             .iter()
@@ -226,7 +224,7 @@ impl Sources {
             .filter(|source| source.lines.is_some())
     }
 
-    /// Where the innermost file is included, the nearest first.
+    /// The places that include the innermost file, the nearest first.
     fn chain(&self, by: &str) -> String {
         let places: Vec<String> = self
             .being_read()
@@ -239,7 +237,7 @@ impl Sources {
 
 enum BlockError {
     Read(SuiteError),
-    /// The head is not as it should be.
+    /// The head is invalid.
     Head(String),
 }
 
@@ -249,7 +247,7 @@ impl From<SuiteError> for BlockError {
     }
 }
 
-/// Reads one record; `at` becomes its line.
+/// Reads one record; sets `at` to its line.
 fn next_block(lines: &mut Lines, at: &mut usize) -> Result<Option<Block>, BlockError> {
     loop {
         let Some(line) = next_line(lines)? else {
@@ -287,7 +285,7 @@ fn read_body(lines: &mut Lines, kind: Body) -> Result<String, SuiteError> {
     Ok(body)
 }
 
-/// The next line without its end. One of blanks alone is empty, as it is to the
+/// Reads the next line without its end. A line of blanks counts as empty, as in the
 /// classic runner.
 fn next_line(lines: &mut Lines) -> Result<Option<String>, SuiteError> {
     let is_first = lines.read() == 0;

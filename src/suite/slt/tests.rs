@@ -1,4 +1,4 @@
-//! Files of sqllogictest as steps.
+//! Reads sqllogictest files as steps.
 
 use std::io::Write;
 

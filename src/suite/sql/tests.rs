@@ -166,7 +166,7 @@ fn reading_goes_back_to_the_end_of_a_step() {
         texts.push(text_of(&step.expect("it is read")));
         if texts.len() == 2 {
             let mark = steps.mark();
-            // What was read ahead is read again.
+            // The steps that were read ahead are read again.
             let _ = (steps.next(), steps.next());
             steps.resume(mark, plain).expect("it can");
         }
@@ -182,7 +182,7 @@ fn reading_goes_back_to_the_end_of_a_step() {
     assert_eq!(texts, expected);
 }
 
-/// Files that were written by an earlier reader must fit this one.
+/// Files written by an earlier reader must match this one.
 #[test]
 fn statements_are_those_of_the_stored_expectations() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");

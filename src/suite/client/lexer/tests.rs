@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::sql_text::escape_bytes;
 
-/// Cuts a text that is fed line by line.
+/// Feeds a text line by line and returns the pieces.
 fn cut(text: &[u8], modes: Modes) -> Vec<Piece> {
     let mut lexer = Lexer::default();
     lexer.set_modes(modes);
@@ -39,7 +39,7 @@ fn shown(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the client sends, as it was recorded between it and a server.
+/// The client's statements, as recorded between it and a server.
 #[test]
 fn statements_are_sent_as_the_client_sends_them() {
     let cases: &[(&str, &[&str])] = &[
