@@ -31,7 +31,8 @@ pub enum Replaced {
 /// permissions and, if this user may change it, its owner. Anything other than a plain
 /// file, such as a device, is written to directly.
 ///
-/// # Errors As of the system; the file is then unchanged.
+/// # Errors
+/// As of the system; the file is then unchanged.
 pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
     let path = follow_links(path)?;
     let old = match fs::metadata(&path) {

@@ -78,7 +78,8 @@ pub const DATABASE: NameRule = NameRule {
 impl NameRule {
     /// Checks a name against the rule.
     ///
-    /// # Errors Describes what is expected and what was found.
+    /// # Errors
+    /// Describes what is expected and what was found.
     pub fn check(&self, name: &str) -> Result<(), String> {
         match self.allows(name) {
             true => Ok(()),

@@ -62,7 +62,8 @@ impl Plan {
 
     /// Reduces a matrix to the selection.
     ///
-    /// # Errors [`UnknownChoice`] for the first selection that matches nothing.
+    /// # Errors
+    /// [`UnknownChoice`] for the first selection that matches nothing.
     pub fn new(matrix: &Matrix, selection: &Selection) -> Result<Self, UnknownChoice> {
         let names: Vec<&str> = matrix
             .flavours

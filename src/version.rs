@@ -242,7 +242,8 @@ impl Identity {
     /// MariaDB names itself in the version (and, towards old replicas, prefixes it with
     /// `5.5.5-`); Percona Server names itself only in the comment.
     ///
-    /// # Errors [`VersionError::Version`] if the text does not begin with a version.
+    /// # Errors
+    /// [`VersionError::Version`] if the text does not begin with a version.
     pub fn read(full: &str, comment: &str) -> Result<Self, VersionError> {
         let named = full.to_ascii_lowercase();
         let remark = comment.to_ascii_lowercase();

@@ -364,3 +364,19 @@ fn what_external_servers_cannot_do_is_refused_by_name() {
         assert_eq!(sandbox.run(&words), refused, "{command}");
     }
 }
+
+#[test]
+fn a_matrix_bounds_what_is_done_to_flavours() {
+    let matrix = "flavours = ['mariadb:10.11']\n";
+    let external = "[[flavour]]\nname = 'replica'\nurl = 'mysql://a@127.0.0.1:1'\n";
+    let sandbox = Sandbox::new(&[("m.toml", matrix), ("external.toml", external)]);
+    let other = sandbox.run(&["reset", "mariadb-10.5", "--matrix", "m.toml"]);
+    assert!(
+        other.starts_with("error: no flavour `mariadb-10.5` in `m.toml`"),
+        "{other}"
+    );
+    assert!(other.ends_with("=> 2"), "{other}");
+    let none = sandbox.run(&["reset", "--all", "--matrix", "external.toml"]);
+    assert!(none.contains("names external servers alone"), "{none}");
+    assert!(none.ends_with("=> 1"), "{none}");
+}

@@ -22,6 +22,8 @@ pub(crate) struct FlavourChoice {
     pub(crate) all: bool,
     /// Only those of this nest.
     pub(crate) nest: Option<String>,
+    /// No others than these, where a matrix names them.
+    pub(crate) among: Option<Vec<String>>,
 }
 
 /// Whether to wait for active runs on the nests.
@@ -31,6 +33,13 @@ pub(crate) enum Runs {
     Awaited,
     /// Do not wait: the operation does not affect them.
     LetBe,
+}
+
+impl FlavourChoice {
+    fn has(&self, one: &Located) -> bool {
+        let among = self.among.as_ref();
+        among.is_none_or(|names| names.contains(&one.flavour))
+    }
 }
 
 impl From<UpkeepError> for Failure {
@@ -86,12 +95,18 @@ pub(crate) async fn pick(
     chosen: &FlavourChoice,
 ) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
     if chosen.all {
-        return Ok((find_all(global, chosen.nest.as_deref()).await?, Vec::new()));
+        let mut all = find_all(global, chosen.nest.as_deref()).await?;
+        all.retain(|one| chosen.has(one));
+        if all.is_empty() {
+            return Err(Failure::not_provided("no flavour of the matrix is up"));
+        }
+        return Ok((all, Vec::new()));
     }
     let engine = running(global).await?;
     let names = Names::of(&global.project);
     let all = locate_all(&engine, &names, chosen.nest.as_deref()).await;
-    let all = all.map_err(Failure::not_provided)?;
+    let mut all = all.map_err(Failure::not_provided)?;
+    all.retain(|one| chosen.has(one));
     let mut picked: Vec<Located> = Vec::new();
     let mut unknown = Vec::new();
     for wanted in &chosen.flavours {

@@ -24,18 +24,41 @@ pub(crate) enum Meant<'a> {
     Named(&'a [String]),
 }
 
-/// The nest of a matrix, for a search for flavours of these names or patterns.
-///
-/// # Errors An invalid matrix, or a name that only external servers have.
-pub(crate) fn nest_of_matrix<S: AsRef<str>>(path: &Path, wanted: &[S]) -> Result<String, Failure> {
-    let matrix = load_matrix(path)?;
-    for wanted in wanted {
-        refuse_external(&matrix, wanted.as_ref())?;
-    }
-    Ok(matrix.nest.name)
+/// The nest of a matrix, and the flavours of the matrix that dbmatrix makes in it.
+#[derive(Debug)]
+pub(crate) struct InMatrix {
+    pub(crate) nest: String,
+    pub(crate) flavours: Vec<String>,
 }
 
-fn refuse_external(matrix: &Matrix, wanted: &str) -> Result<(), Failure> {
+/// Reads where flavours of these names or patterns are.
+///
+/// # Errors
+/// A matrix that is not as it should be, a name or pattern that fits none of its
+/// flavours, or one that only external servers have.
+pub(crate) fn find_in_matrix<S: AsRef<str>>(
+    path: &Path,
+    wanted: &[S],
+) -> Result<InMatrix, Failure> {
+    let matrix = load_matrix(path)?;
+    for wanted in wanted {
+        check_wanted(&matrix, wanted.as_ref())?;
+    }
+    let managed = matrix.flavours.iter().filter(|one| one.managed().is_some());
+    let flavours: Vec<String> = managed.map(|one| one.name.clone()).collect();
+    if flavours.is_empty() {
+        return Err(Failure::impossible(format!(
+            "`{}` names external servers alone: dbmatrix does not keep them",
+            path.display()
+        )));
+    }
+    Ok(InMatrix {
+        nest: matrix.nest.name,
+        flavours,
+    })
+}
+
+fn check_wanted(matrix: &Matrix, wanted: &str) -> Result<(), Failure> {
     let pattern = Glob::new(wanted).map(|glob| glob.compile_matcher());
     let is_meant = |one: &&Flavour| {
         let pattern = pattern.as_ref();
@@ -43,6 +66,13 @@ fn refuse_external(matrix: &Matrix, wanted: &str) -> Result<(), Failure> {
     };
     let meant: Vec<&Flavour> = matrix.flavours.iter().filter(is_meant).collect();
     match meant.first() {
+        None => {
+            let there = matrix.flavours.iter().map(|one| one.name.as_str());
+            let (path, hint) = (matrix.path.display(), hint(wanted, there));
+            Err(Failure::misused(format!(
+                "no flavour `{wanted}` in `{path}`; {hint}"
+            )))
+        }
         Some(first) if meant.iter().all(|one| one.external().is_some()) => {
             Err(Failure::impossible(format!(
                 "`{}` is an external server: dbmatrix does not keep it and can only ask it (`run`, `diff`, `exec`, `connect`)",

@@ -14,7 +14,8 @@ pub(crate) fn say(text: impl std::fmt::Display) {
 
 /// Writes to standard output, like [`say`].
 ///
-/// # Errors If nothing more can be written.
+/// # Errors
+/// If nothing more can be written.
 pub(crate) fn write_out(bytes: &[u8]) -> Result<(), Unwritten> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)

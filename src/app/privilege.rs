@@ -19,7 +19,8 @@ const JOIN: &str = ", or join the engine's group";
 /// Returns if this process is root, if a running engine trusts its user, or with a root
 /// helper that sudo started.
 ///
-/// # Errors If sudo is missing or refuses; if the engine does not answer; on systems
+/// # Errors
+/// If sudo is missing or refuses; if the engine does not answer; on systems
 /// without engines.
 pub(crate) async fn ensure_engine_access(global: &Globals) -> Result<(), Failure> {
     match is_root() || has_helper() || is_trusted(global).await? {
@@ -30,7 +31,8 @@ pub(crate) async fn ensure_engine_access(global: &Globals) -> Result<(), Failure
 
 /// Returns if packages can be installed: as root, or with a root helper.
 ///
-/// # Errors If sudo is missing or refuses.
+/// # Errors
+/// If sudo is missing or refuses.
 pub(crate) async fn ensure_package_access(global: &Globals) -> Result<(), Failure> {
     match is_root() || has_helper() {
         true => Ok(()),
@@ -72,7 +74,8 @@ pub(crate) fn words(global: &Globals) -> Vec<OsString> {
 /// Ensures that a route can be set later, when no password can be entered: by the root
 /// helper, or by sudo.
 ///
-/// # Errors If sudo would ask for a password without a terminal.
+/// # Errors
+/// If sudo would ask for a password without a terminal.
 pub(crate) fn authorize_routes() -> Result<(), Failure> {
     if is_root() || has_helper() {
         return Ok(());
@@ -103,7 +106,8 @@ pub(crate) fn authorize_routes() -> Result<(), Failure> {
 /// Returns if this process is root; otherwise sudo runs the doctor in its place, with
 /// these `options` and no others of the user.
 ///
-/// # Errors If sudo is missing.
+/// # Errors
+/// If sudo is missing.
 pub(crate) fn fix_as_root(global: &Globals, options: &[&str]) -> Result<(), Failure> {
     if is_root() {
         return Ok(());

@@ -199,7 +199,8 @@ fn mismatch(expected: &[String], found: &[impl AsRef<str>]) -> Mismatch {
 
 /// Checks that the outcome is an error that the pattern accepts.
 ///
-/// # Errors [`Mismatch`] if it is not an error, or another one.
+/// # Errors
+/// [`Mismatch`] if it is not an error, or another one.
 pub fn check_error(pattern: &ErrorPattern, outcome: &Outcome) -> Result<(), Mismatch> {
     let expected = pattern.describe();
     let Some(refusal) = outcome.refusal() else {

@@ -83,7 +83,8 @@ pub enum FixError {
 impl Fix {
     /// Applies the fix, and returns a line for each change.
     ///
-    /// # Errors [`FixError`]; earlier changes stay.
+    /// # Errors
+    /// [`FixError`]; earlier changes stay.
     pub async fn carry_out(&self) -> Result<Vec<String>, FixError> {
         match self {
             Fix::Route {

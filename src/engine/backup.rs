@@ -62,7 +62,8 @@ impl Engine {
 
     /// Sends a packed container, which the engine then starts to unpack as `name`.
     ///
-    /// # Errors As any request; [`EngineError::Source`] if `packed` is truncated, of
+    /// # Errors
+    /// As any request; [`EngineError::Source`] if `packed` is truncated, of
     /// which the engine keeps nothing.
     pub async fn begin_import(
         &self,
@@ -95,7 +96,8 @@ impl Engine {
 
     /// Waits for the end of an operation.
     ///
-    /// # Errors [`EngineError::Failed`] with the engine's message.
+    /// # Errors
+    /// [`EngineError::Failed`] with the engine's message.
     pub async fn ended(&self, what: &str, operation: &Operation) -> Result<(), EngineError> {
         self.wait(what, operation, LIMIT).await.map(drop)
     }

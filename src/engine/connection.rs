@@ -131,7 +131,8 @@ impl Transport {
 
     /// Sends a request for `path`; returns the reply before its body is read.
     ///
-    /// # Errors [`EngineError::Unreachable`], [`EngineError::CertificateMismatch`],
+    /// # Errors
+    /// [`EngineError::Unreachable`], [`EngineError::CertificateMismatch`],
     /// [`EngineError::Lost`]; [`EngineError::Source`] if the body to send could not be
     /// read.
     pub(super) async fn request(

@@ -112,7 +112,8 @@ impl Engine {
     ///
     /// An exit status other than 0 is not an error here.
     ///
-    /// # Errors As any operation; also if the program does not exist.
+    /// # Errors
+    /// As any operation; also if the program does not exist.
     pub async fn exec(&self, instance: &str, exec: &Exec) -> Result<ExecOutput, EngineError> {
         let what = format!("run `{}` in `{instance}`", shown(&exec.command));
         let path = format!("/1.0/instances/{}/exec", escaped(instance));

@@ -120,7 +120,8 @@ impl Engine {
     /// Opens a file for reading, or reports that the path is a folder. Follows symbolic
     /// links; `None` if nothing exists there.
     ///
-    /// # Errors As any request; if too many links follow each other.
+    /// # Errors
+    /// As any request; if too many links follow each other.
     pub async fn open(&self, instance: &str, path: &str) -> Result<Option<Opened>, EngineError> {
         let what = format!("read `{path}` in `{instance}`");
         let mut at = path.to_owned();
@@ -284,7 +285,8 @@ impl Content {
 
     /// Writes the content to `file`, which is at `path`; returns the number of bytes.
     ///
-    /// # Errors If the engine hangs up, or the local file cannot be written.
+    /// # Errors
+    /// If the engine hangs up, or the local file cannot be written.
     pub async fn write_to(
         mut self,
         file: &mut (impl AsyncWrite + Unpin),

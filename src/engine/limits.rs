@@ -78,7 +78,8 @@ impl Watch {
 
     /// Waits for `work` as long as the engine is alive and there is progress.
     ///
-    /// # Errors [`EngineError::Silent`] if the engine is not alive;
+    /// # Errors
+    /// [`EngineError::Silent`] if the engine is not alive;
     /// [`EngineError::Stuck`].
     pub(super) async fn over<T>(
         &self,

@@ -49,7 +49,8 @@ impl Operation {
 impl Engine {
     /// Waits until `operation` has ended and returns its metadata.
     ///
-    /// # Errors [`EngineError::Failed`] with the engine's message; `TimedOut` after
+    /// # Errors
+    /// [`EngineError::Failed`] with the engine's message; `TimedOut` after
     /// `limit`, after a request to cancel the operation.
     pub(super) async fn wait(
         &self,

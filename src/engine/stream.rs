@@ -180,7 +180,8 @@ enum Sent {
 impl Streams {
     /// Passes bytes both ways until the program ends; forwards incoming orders to it.
     ///
-    /// # Errors [`EngineError::Lost`] and the like if the engine goes before the
+    /// # Errors
+    /// [`EngineError::Lost`] and the like if the engine goes before the
     /// program's end is known; if a local stream cannot be read or written.
     pub async fn pass(
         self,

@@ -120,7 +120,8 @@ impl Engine {
 
     /// A client of an engine on the network. Sends nothing yet.
     ///
-    /// # Errors [`RemoteError`] if the settings are invalid.
+    /// # Errors
+    /// [`RemoteError`] if the settings are invalid.
     pub fn remote(remote: &Remote) -> Result<Self, RemoteError> {
         Ok(Engine {
             way: Arc::new(Transport::to(remote)?),
@@ -164,7 +165,8 @@ impl Engine {
 
     /// Reads the engine's description of itself.
     ///
-    /// # Errors As any request; [`EngineError::Unreachable`] if no daemon listens.
+    /// # Errors
+    /// As any request; [`EngineError::Unreachable`] if no daemon listens.
     pub async fn server_info(&self) -> Result<ServerInfo, EngineError> {
         self.get("ask the engine what it is", "/1.0").await
     }
@@ -176,7 +178,8 @@ impl Engine {
 
     /// Like [`Engine::is_ready`].
     ///
-    /// # Errors [`EngineError::Silent`] and [`EngineError::Stuck`] for one that accepts
+    /// # Errors
+    /// [`EngineError::Silent`] and [`EngineError::Stuck`] for one that accepts
     /// connections and does not answer.
     pub async fn readiness(&self) -> Result<bool, EngineError> {
         let what = "ask whether the engine is ready";

@@ -127,7 +127,8 @@ impl Receiver {
 
     /// Returns a pending event without waiting.
     ///
-    /// # Errors If there is none, now or for ever.
+    /// # Errors
+    /// If there is none, now or for ever.
     pub fn try_recv(&mut self) -> Result<Event, TryRecvError> {
         let event = self.events.try_recv();
         self.note(event.is_ok());

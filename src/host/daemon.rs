@@ -275,7 +275,8 @@ fn wait_for_pid(file: &PathBuf) -> io::Result<i32> {
 /// Stops the daemon that dbmatrix started, if there is one; returns `false` if the
 /// running one is not dbmatrix's to stop.
 ///
-/// # Errors [`DaemonError::Stays`] if it does not end in time.
+/// # Errors
+/// [`DaemonError::Stays`] if it does not end in time.
 pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
     let Some(own) = OwnDaemon::read() else {
         return Ok(false);

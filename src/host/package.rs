@@ -37,7 +37,8 @@ pub enum PackageError {
 
 /// Updates the package lists for the installation of `packages`.
 ///
-/// # Errors With the end of apt's output.
+/// # Errors
+/// With the end of apt's output.
 pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
     if !super::has_program("apt-get") {
         return Err(PackageError::NoApt {
@@ -55,7 +56,8 @@ pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
 /// Installs Debian packages with apt. Ctrl-C does not reach apt, because an interrupted
 /// installation would leave packages broken.
 ///
-/// # Errors With the end of apt's output.
+/// # Errors
+/// With the end of apt's output.
 pub async fn install(packages: &[String]) -> Result<(), PackageError> {
     if packages.is_empty() {
         return Ok(());

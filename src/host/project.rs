@@ -108,7 +108,8 @@ pub enum ProjectError {
 
 /// Starts the engine if necessary.
 ///
-/// # Errors [`ProjectError::NotTrusted`] if this user may not use the socket.
+/// # Errors
+/// [`ProjectError::NotTrusted`] if this user may not use the socket.
 pub async fn running_engine(probe: &EngineProbe) -> Result<Engine, ProjectError> {
     let engine = match probe {
         EngineProbe::Running(engine) => engine.clone(),
@@ -197,7 +198,8 @@ impl EngineProject {
 
     /// Checks that the project belongs to dbmatrix.
     ///
-    /// # Errors [`ProjectError::Foreign`] if it does not.
+    /// # Errors
+    /// [`ProjectError::Foreign`] if it does not.
     pub(crate) async fn check_owner(engine: &Engine, names: &Names) -> Result<(), ProjectError> {
         match engine.project(&names.project).await? {
             Some(found) if found.contains_key(OWNER) => Ok(()),

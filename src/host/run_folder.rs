@@ -30,7 +30,8 @@ pub fn run_folder() -> PathBuf {
 /// Ensures the folder. Root's is shared with the engine's group, whose members are
 /// equivalent to root on this machine anyway.
 ///
-/// # Errors As of the file system; if it belongs to another user.
+/// # Errors
+/// As of the file system; if it belongs to another user.
 pub(crate) fn make_run_folder() -> io::Result<()> {
     let folder = run_folder();
     if !is_root() && has_helper() {

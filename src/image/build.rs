@@ -81,7 +81,8 @@ impl Builder {
 
     /// The image, from the cache or built now (some 30 s and 300 MB of disk).
     ///
-    /// # Errors [`ImageError`]; an incomplete image is never reused.
+    /// # Errors
+    /// [`ImageError`]; an incomplete image is never reused.
     pub async fn ensure(&self, image: &BaseImage) -> Result<SplitImage, ImageError> {
         let key = image.key();
         let lock = self.locks.of(&key);
@@ -121,7 +122,8 @@ impl Builder {
 
     /// Removes all images.
     ///
-    /// # Errors As of the file system; the cache may be absent.
+    /// # Errors
+    /// As of the file system; the cache may be absent.
     pub fn clear(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -32,7 +32,8 @@ pub enum Answer {
 
 /// Checks all archives at once.
 ///
-/// # Errors Why none could be checked.
+/// # Errors
+/// Why none could be checked.
 pub async fn ask_all(all: BTreeSet<Archive>) -> Result<BTreeMap<Archive, Answer>, String> {
     if !Path::new(HELPER).exists() {
         return Err("this machine has no apt to ask".to_owned());

@@ -115,7 +115,8 @@ pub enum ExternalError {
 impl External {
     /// The address of a flavour's server, with everything that a login needs.
     ///
-    /// # Errors [`ExternalError`]; none contains any part of the URL.
+    /// # Errors
+    /// [`ExternalError`]; none contains any part of the URL.
     pub fn endpoint(&self, flavour: &str) -> Result<Endpoint, ExternalError> {
         let authorities = match &self.ca {
             None => Authorities::default(),

@@ -100,7 +100,8 @@ impl Matrix {
 
     /// Reads only the flavours of a text that was checked before.
     ///
-    /// # Errors As of [`Matrix::load`], for the flavours.
+    /// # Errors
+    /// As of [`Matrix::load`], for the flavours.
     pub fn parse_flavours(path: &Path, text: &str) -> Result<Vec<Flavour>, ConfigError> {
         let problems = Problems::default();
         let (table, _) = DeTable::parse_recoverable(text);

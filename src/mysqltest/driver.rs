@@ -29,7 +29,8 @@ pub struct TestDrivers(Arc<Mutex<HashMap<Program, TestDriverContainer>>>);
 impl TestDrivers {
     /// The container with a program.
     ///
-    /// # Errors As of [`TestDriverContainer::ensure`].
+    /// # Errors
+    /// As of [`TestDriverContainer::ensure`].
     pub async fn ensure(
         &self,
         children: &Children,
@@ -57,7 +58,8 @@ pub struct TestDriverContainer {
 impl TestDriverContainer {
     /// Ensures the tool container; installs it the first time.
     ///
-    /// # Errors As of the engine; if the package is not available.
+    /// # Errors
+    /// As of the engine; if the package is not available.
     pub async fn ensure(
         children: &Children,
         program: Program,

@@ -102,7 +102,8 @@ pub struct Selection {
 
 /// Selects tests of the main suite by patterns of their names.
 ///
-/// # Errors As of the engine; if the patterns match none.
+/// # Errors
+/// As of the engine; if the patterns match none.
 pub async fn choose(
     tool: &TestDriverContainer,
     patterns: &[Glob],

@@ -222,7 +222,8 @@ impl<'a> TestServer<'a> {
 
     /// Runs one test in the database `test`, which is empty.
     ///
-    /// # Errors [`BenchError`] if the infrastructure fails; a failing test is not an
+    /// # Errors
+    /// [`BenchError`] if the infrastructure fails; a failing test is not an
     /// error.
     pub async fn run(&self, test: &str, limit: Duration) -> Result<TestEnd, BenchError> {
         let run = TestRun {

@@ -30,7 +30,8 @@ impl Located {
     /// server that ran or was paused; otherwise the server keeps its state. The copy
     /// carries `mark` wherever it goes.
     ///
-    /// # Errors As of the engine; nothing is left behind then.
+    /// # Errors
+    /// As of the engine; nothing is left behind then.
     pub async fn package(
         &self,
         consistency: SnapshotConsistency,

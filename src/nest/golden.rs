@@ -374,7 +374,8 @@ impl Children {
 
 /// Flushes a child's writes to its disk.
 ///
-/// # Errors If the child has no space left.
+/// # Errors
+/// If the child has no space left.
 pub async fn sync(child: &Child) -> Result<(), NestError> {
     let sync = Exec::new("sync", ["--file-system", "/"]).limit(SYNC);
     succeed(&child.engine, &child.name, "write all to disk", &sync).await

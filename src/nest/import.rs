@@ -65,7 +65,8 @@ impl Import {
 
     /// Sends a packed child, and waits until it is unpacked.
     ///
-    /// # Errors As of the engine; if `packed` is truncated.
+    /// # Errors
+    /// As of the engine; if `packed` is truncated.
     pub async fn receive(
         &mut self,
         packed: impl AsyncRead + Send + Sync + 'static,

@@ -62,7 +62,8 @@ impl IncomingContainer {
 
     /// Sends a packed child, and waits until it is unpacked.
     ///
-    /// # Errors As of the engine; if `packed` is truncated.
+    /// # Errors
+    /// As of the engine; if `packed` is truncated.
     pub async fn receive(
         &mut self,
         pool: Option<&str>,

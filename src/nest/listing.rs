@@ -75,7 +75,8 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<ContainerInf
 
 /// The complete nests of a project, or the one of that name; starts them if necessary.
 ///
-/// # Errors As of the engines; [`FindError::NoNest`] if the named nest does not exist.
+/// # Errors
+/// As of the engines; [`FindError::NoNest`] if the named nest does not exist.
 pub async fn wake_nests(
     engine: &Engine,
     names: &Names,

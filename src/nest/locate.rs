@@ -96,7 +96,8 @@ impl Located {
 
 /// All flavours of a project's nests, or of one nest; starts the nests if necessary.
 ///
-/// # Errors As of the engines; [`FindError::NoNest`] if the named nest does not exist.
+/// # Errors
+/// As of the engines; [`FindError::NoNest`] if the named nest does not exist.
 pub async fn locate_all(
     engine: &Engine,
     names: &Names,
@@ -148,7 +149,8 @@ pub async fn locate(
 /// Selects the flavour of a name, which must be unique, or all that match a pattern. With
 /// a `/`, either applies to `NEST/FLAVOUR`.
 ///
-/// # Errors [`FindError`], if there is none or the name is in several nests.
+/// # Errors
+/// [`FindError`], if there is none or the name is in several nests.
 pub fn choose<'a>(all: &'a [Located], wanted: &str) -> Result<Vec<&'a Located>, FindError> {
     let named: Vec<&Located> = all
         .iter()

@@ -72,7 +72,8 @@ impl Located {
     /// Stops its server and keeps its data. A paused one resumes before it shuts down; a
     /// stopped one stays.
     ///
-    /// # Errors As of the engine; if it does not shut down within minutes.
+    /// # Errors
+    /// As of the engine; if it does not shut down within minutes.
     pub async fn stop(&self, ending: StopMode) -> Result<(), UpkeepError> {
         self.mark_used().await?;
         match (self.state(), ending) {

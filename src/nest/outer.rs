@@ -281,7 +281,8 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
 
 /// Removes an incomplete nest, or the incomplete children of a complete one.
 ///
-/// # Errors As of the engines; the nest may be absent.
+/// # Errors
+/// As of the engines; the nest may be absent.
 pub async fn remove_incomplete(engine: &Engine, name: &str, bridge: &str) -> Result<(), NestError> {
     let Some(instance) = engine.instance(name).await? else {
         return Ok(());

@@ -63,7 +63,8 @@ impl Meant<'_> {
 
 /// Removes the container of that name, which may be absent.
 ///
-/// # Errors [`NestError::NotMeant`] if its own keys do not say that it is `meant`; it
+/// # Errors
+/// [`NestError::NotMeant`] if its own keys do not say that it is `meant`; it
 /// then stays unchanged. As of the engine.
 pub(super) async fn remove(engine: &Engine, name: &str, meant: Meant<'_>) -> Result<(), NestError> {
     match engine.instance(name).await? {

@@ -23,7 +23,8 @@ pub(super) fn is_first(instance: &Instance) -> bool {
 /// The notes to update on a nest that an earlier dbmatrix made; empty for one of this
 /// version.
 ///
-/// # Errors [`NestError::OtherSettings`] for one with other inputs; [`NestError::Newer`].
+/// # Errors
+/// [`NestError::OtherSettings`] for one with other inputs; [`NestError::Newer`].
 pub(super) fn brought_up(
     nest: &Instance,
     settings: &NestSettings,

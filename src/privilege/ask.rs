@@ -75,7 +75,8 @@ pub fn ask_now(request: Request) -> Result<bool, PrivilegeError> {
 /// Connects to a socket of an engine: as this user if possible, else through the helper.
 /// Does not wait if the listener's queue is full.
 ///
-/// # Errors As of connect(2); the helper's error.
+/// # Errors
+/// As of connect(2); the helper's error.
 pub fn connect(path: &Path) -> io::Result<Stream> {
     match connect_at_once(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && is_helped() => {
@@ -88,7 +89,8 @@ pub fn connect(path: &Path) -> io::Result<Stream> {
 /// Like [`connect`], but waits if the listener's queue is full: it admits new connections
 /// only after it has accepted some.
 ///
-/// # Errors As of connect(2); the helper's error.
+/// # Errors
+/// As of connect(2); the helper's error.
 pub async fn connect_async(path: &Path) -> io::Result<AsyncStream> {
     const AGAIN: Duration = Duration::from_millis(50);
     loop {

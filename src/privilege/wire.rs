@@ -13,7 +13,8 @@ const LONGEST: usize = 64 * 1024;
 
 /// Sends a message, optionally with a connection.
 ///
-/// # Errors If the other side is gone.
+/// # Errors
+/// If the other side is gone.
 pub fn send(
     mut stream: &Stream,
     message: &impl Serialize,
@@ -30,7 +31,8 @@ pub fn send(
 
 /// Waits for a message; `None` if the other side closed the stream first.
 ///
-/// # Errors If no message of this kind came.
+/// # Errors
+/// If no message of this kind came.
 pub fn receive<T: DeserializeOwned>(stream: &Stream) -> io::Result<Option<(T, Option<Stream>)>> {
     let mut line = Vec::new();
     let mut passed = None;

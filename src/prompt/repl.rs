@@ -95,7 +95,8 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
 
     /// Runs the loop to its end.
     ///
-    /// # Errors If Ctrl-C cannot be received, or nothing can be written.
+    /// # Errors
+    /// If Ctrl-C cannot be received, or nothing can be written.
     pub async fn lead(mut self, source: Source) -> std::io::Result<Ended> {
         let mut interrupts = Signals::listen(&[Signal::Interrupt])?;
         let mut lines = Lines::of(source, Completion::of(self.inquiry.known()));

@@ -27,7 +27,8 @@ pub(super) enum Dump {
 impl Dump {
     /// Opens a file. A compressed one is unpacked into a temporary file.
     ///
-    /// # Errors Human-readable: the file cannot be read, is damaged, or its content does
+    /// # Errors
+    /// Human-readable: the file cannot be read, is damaged, or its content does
     /// not fit on the disk.
     pub(super) async fn open(path: &Path) -> Result<Self, String> {
         let opened = unpack(path).await;

@@ -49,7 +49,8 @@ impl NotReading {
 /// Checks that a text, which may contain several statements, only reads on a server whose
 /// session is in these modes.
 ///
-/// # Errors [`NotReading`] for the first statement that writes or may write.
+/// # Errors
+/// [`NotReading`] for the first statement that writes or may write.
 pub fn check(sql: &[u8], modes: Modes) -> Result<(), NotReading> {
     let text = std::str::from_utf8(sql).map_err(|_| NotReading::unclear("it is not UTF-8"))?;
     for lexing in Lexing::all(text, modes)? {

@@ -86,7 +86,8 @@ impl fmt::Display for ReportSpec {
 /// Opens reporters for the requested reports. Checks that each file is writable, so that
 /// a wrong path ends a run before it begins, and removes those of an earlier run.
 ///
-/// # Errors Human-readable, for the first file that cannot be written.
+/// # Errors
+/// Human-readable, for the first file that cannot be written.
 pub fn open_reports(specs: &[ReportSpec]) -> Result<Vec<Box<dyn Reporter>>, String> {
     let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
     for (at, spec) in specs.iter().enumerate() {

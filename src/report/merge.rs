@@ -79,7 +79,8 @@ struct Start {
 
 /// Reads the events of a `json` report.
 ///
-/// # Errors [`MergeError`] at the first line that is not an event. The last line of an
+/// # Errors
+/// [`MergeError`] at the first line that is not an event. The last line of an
 /// interrupted run may be truncated and is skipped. An event that only a later dbmatrix
 /// knows is [`Event::Unknown`].
 pub fn read_events(path: &Path) -> Result<Vec<Event>, MergeError> {
@@ -132,7 +133,8 @@ pub fn read_events(path: &Path) -> Result<Vec<Event>, MergeError> {
 /// Merges the shards of a run, each given by its file's name and its events. If a shard
 /// is missing or was interrupted, the whole run counts as not provided.
 ///
-/// # Errors If they are not shards of one run.
+/// # Errors
+/// If they are not shards of one run.
 pub fn merge(parts: Vec<(PathBuf, Vec<Event>)>) -> Result<Vec<Event>, MergeError> {
     let mut first: Option<(PathBuf, Start)> = None;
     let mut there = BTreeSet::new();

@@ -13,13 +13,15 @@ pub trait Reporter: Send {
 
     /// Handles one event.
     ///
-    /// # Errors If it cannot continue; it receives no more events then.
+    /// # Errors
+    /// If it cannot continue; it receives no more events then.
     fn on_event(&mut self, event: &Event) -> io::Result<()>;
 
     /// Handles the end of the run with its complete record. Called again if another
     /// reporter fails then, which is part of the record.
     ///
-    /// # Errors If its result is incomplete.
+    /// # Errors
+    /// If its result is incomplete.
     fn finish(&mut self, _run: &RunRecord) -> io::Result<()> {
         Ok(())
     }

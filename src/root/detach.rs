@@ -67,7 +67,8 @@ fn sudo_user() -> Option<u32> {
 /// Starts a detached helper for the process that listens at the abstract name. `words`
 /// are the helper's arguments.
 ///
-/// # Errors [`AttachError`]; the helper's own error if it did not start.
+/// # Errors
+/// [`AttachError`]; the helper's own error if it did not start.
 pub fn leave_behind(words: &[OsString]) -> Result<(), AttachError> {
     let user = sudo_user().ok_or(AttachError::NoUser)?;
     let mut child = start(user, words, Stdio::piped()).map_err(system(START))?;

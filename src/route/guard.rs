@@ -65,7 +65,8 @@ pub enum Reach {
 impl Reach {
     /// Checks that no data goes to another server.
     ///
-    /// # Errors [`GuardError`], which names the actual receiver.
+    /// # Errors
+    /// [`GuardError`], which names the actual receiver.
     pub async fn check(&self, address: SocketAddr) -> Result<(), GuardError> {
         match (self, address) {
             (Reach::Route(guard), SocketAddr::V4(address)) => {
@@ -81,7 +82,8 @@ impl Guard {
     /// Asks the kernel for the route to `address` and returns the source address that it
     /// would use.
     ///
-    /// # Errors [`GuardError::OtherWay`] unless the route leads through the nest.
+    /// # Errors
+    /// [`GuardError::OtherWay`] unless the route leads through the nest.
     pub async fn check(&self, address: Ipv4Addr) -> Result<Ipv4Addr, GuardError> {
         let way = Routes::open()?.lookup(address).await?;
         let Some(way) = way else {

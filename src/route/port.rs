@@ -19,7 +19,8 @@ const PROXY: &str = "forkproxy";
 
 /// Checks that the engine's proxy listens on `address`.
 ///
-/// # Errors [`GuardError::OtherListener`], which names the listener.
+/// # Errors
+/// [`GuardError::OtherListener`], which names the listener.
 pub(super) fn check(address: SocketAddr) -> Result<(), GuardError> {
     let other = |found: String| GuardError::OtherListener { address, found };
     let sockets = fs::read_to_string(SOCKETS).map_err(|error| other(error.to_string()))?;

@@ -26,7 +26,8 @@ impl Change {
 /// The changes, in order, after which packets use `real` and, if it vanishes, go nowhere.
 /// Empty if that is already so, whoever set it up.
 ///
-/// # Errors The route of another program that would have to be removed.
+/// # Errors
+/// The route of another program that would have to be removed.
 pub(super) fn changes(there: &[Entry], real: &Entry) -> Result<Vec<Change>, Entry> {
     let there: Vec<&Entry> = there
         .iter()

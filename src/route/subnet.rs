@@ -22,7 +22,8 @@ pub(super) const WIDEST: u8 = 8;
 /// A private /24 that overlaps none of `taken`. The same `seed` usually gives the same
 /// one.
 ///
-/// # Errors [`RouteError::NoSubnet`] if all are taken.
+/// # Errors
+/// [`RouteError::NoSubnet`] if all are taken.
 pub fn pick_subnet(taken: &[Ipv4Net], seed: &str) -> Result<Ipv4Net, RouteError> {
     let digest = Sha256::digest(seed.as_bytes());
     let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);

@@ -29,7 +29,8 @@ pub struct Routes {
 impl Routes {
     /// Opens the connection; must be called within a tokio runtime.
     ///
-    /// # Errors If the kernel provides no socket.
+    /// # Errors
+    /// If the kernel provides no socket.
     pub fn open() -> Result<Self, RouteError> {
         let (connection, handle, _) =
             rtnetlink::new_connection().map_err(|error| RouteError::Netlink {
@@ -43,7 +44,8 @@ impl Routes {
     /// All networks in the routes of any table and in the addresses of interfaces,
     /// including the default route (`0.0.0.0/0`).
     ///
-    /// # Errors If the kernel does not answer.
+    /// # Errors
+    /// If the kernel does not answer.
     pub async fn taken(&self) -> Result<Vec<Ipv4Net>, RouteError> {
         let routes = self.entries().await?;
         let mut nets: Vec<Ipv4Net> = routes.into_iter().map(|entry| entry.subnet).collect();
@@ -68,7 +70,8 @@ impl Routes {
 
     /// The destinations of dbmatrix's routes, for cleanup.
     ///
-    /// # Errors If the kernel does not answer.
+    /// # Errors
+    /// If the kernel does not answer.
     pub async fn ours(&self) -> Result<Vec<Ipv4Net>, RouteError> {
         let routes = self.entries().await?;
         let ours = routes.into_iter().filter(Entry::is_ours);
@@ -83,7 +86,8 @@ impl Routes {
     /// no privilege if nothing changes; otherwise an unprivileged user needs sudo without
     /// a password.
     ///
-    /// # Errors [`RouteError::NotPermitted`] with the commands to run;
+    /// # Errors
+    /// [`RouteError::NotPermitted`] with the commands to run;
     /// [`RouteError::Foreign`] if another program's route leads there;
     /// [`RouteError::NoInterface`] if `interface` does not exist.
     pub async fn ensure(
@@ -113,7 +117,8 @@ impl Routes {
 
     /// Whether [`Routes::ensure`] would change nothing.
     ///
-    /// # Errors As of [`Routes::ensure`], except for missing privileges.
+    /// # Errors
+    /// As of [`Routes::ensure`], except for missing privileges.
     pub async fn is_set(
         &self,
         subnet: Ipv4Net,
@@ -130,7 +135,8 @@ impl Routes {
     /// The destinations of other programs' routes in the main table, without default
     /// routes.
     ///
-    /// # Errors If the kernel does not answer.
+    /// # Errors
+    /// If the kernel does not answer.
     pub async fn others(&self) -> Result<Vec<ForeignNetwork>, RouteError> {
         let mut others = Vec::new();
         for entry in self.entries().await? {
@@ -170,7 +176,8 @@ impl Routes {
 
     /// Asks the kernel for the route of a packet to `address`; `None` if there is none.
     ///
-    /// # Errors If the kernel does not answer.
+    /// # Errors
+    /// If the kernel does not answer.
     pub async fn lookup(&self, address: Ipv4Addr) -> Result<Option<RouteLookup>, RouteError> {
         let question = RouteMessageBuilder::<Ipv4Addr>::new()
             .destination_prefix(address, 32)

@@ -159,7 +159,8 @@ impl Environment {
 impl Environment {
     /// Reopens the environment of a finished run for its keeper; starts nothing.
     ///
-    /// # Errors [`EnvironmentError::Gone`] if the nest or its engine no longer exists.
+    /// # Errors
+    /// [`EnvironmentError::Gone`] if the nest or its engine no longer exists.
     pub(super) async fn reopen(
         engine: &EngineChoice,
         project: &str,

@@ -74,7 +74,8 @@ pub enum KeepError {
 impl Handover {
     /// Starts a keeper with these argument `words` and hands it the lock.
     ///
-    /// # Errors As of the system; the caller then still holds the lock.
+    /// # Errors
+    /// As of the system; the caller then still holds the lock.
     pub fn start(&self, lock: &Lock, words: &[std::ffi::OsString]) -> io::Result<()> {
         let work = serde_json::to_vec(self)?;
         let file = lock.duplicate()?;

@@ -167,7 +167,8 @@ impl Lock {
 
     /// Duplicates the locked file for a keeper that will hold it too.
     ///
-    /// # Errors As of the file system; if the root helper holds the lock.
+    /// # Errors
+    /// As of the file system; if the root helper holds the lock.
     pub(super) fn duplicate(&self) -> io::Result<File> {
         match &self.0 {
             Held::Here { file, .. } => file.try_clone(),

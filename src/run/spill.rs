@@ -127,7 +127,8 @@ impl<T: MemorySize + Serialize + DeserializeOwned> SpillQueue<T> {
 
     /// Appends an item.
     ///
-    /// # Errors If it fits neither in memory nor in the file.
+    /// # Errors
+    /// If it fits neither in memory nor in the file.
     pub(super) fn push(&mut self, item: T) -> io::Result<()> {
         let size = item.size();
         let all_in_memory = self.blocks.is_empty() && self.tail.is_empty();
@@ -145,7 +146,8 @@ impl<T: MemorySize + Serialize + DeserializeOwned> SpillQueue<T> {
 
     /// Writes the pending items, because no more will follow soon.
     ///
-    /// # Errors If the file cannot be written.
+    /// # Errors
+    /// If the file cannot be written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if self.tail.is_empty() {
             return Ok(());
@@ -158,7 +160,8 @@ impl<T: MemorySize + Serialize + DeserializeOwned> SpillQueue<T> {
 
     /// Takes the first item.
     ///
-    /// # Errors If the file cannot be read.
+    /// # Errors
+    /// If the file cannot be read.
     pub(super) fn pop(&mut self) -> io::Result<Option<T>> {
         if self.items.is_empty() {
             let block = match self.blocks.pop_front() {

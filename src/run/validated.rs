@@ -64,7 +64,8 @@ pub enum PrepareError {
 impl ValidatedPlan {
     /// Reads known divergences and checks stored expectations.
     ///
-    /// # Errors [`PrepareError`] for the first invalid file.
+    /// # Errors
+    /// [`PrepareError`] for the first invalid file.
     pub fn check(plan: &Plan, options: RunOptions) -> Result<Self, PrepareError> {
         let mut known = HashMap::new();
         let mut known_tests = HashMap::new();

@@ -38,7 +38,8 @@ impl Variables {
 
     /// Binds the values of the only row to names.
     ///
-    /// # Errors Describes the result that is not one row of this many values.
+    /// # Errors
+    /// Describes the result that is not one row of this many values.
     pub(super) fn bind(&mut self, names: &[String], outcome: &Outcome) -> Result<(), String> {
         let row = only_row(names, outcome)?;
         for (name, value) in names.iter().zip(row.rows.values()) {
@@ -50,7 +51,8 @@ impl Variables {
 
     /// Replaces `$NAME`, `${NAME}` and `${NAME:default}` in a statement.
     ///
-    /// # Errors Describes what cannot be replaced.
+    /// # Errors
+    /// Describes what cannot be replaced.
     pub(super) fn replace_in_statement(&self, sql: &Sql) -> Result<Sql, String> {
         let replaced = subst::substitute_bytes(sql.bytes(), self);
         replaced.map(Sql::from).map_err(|error| error.to_string())
@@ -115,7 +117,8 @@ impl<'a> subst::VariableMap<'a> for Variables {
 
 /// Returns the only row of an outcome, with as many values as there are names.
 ///
-/// # Errors Describes the result that came instead.
+/// # Errors
+/// Describes the result that came instead.
 pub(super) fn only_row<'a>(names: &[String], outcome: &'a Outcome) -> Result<&'a RowSet, String> {
     let Some(set) = outcome.rows() else {
         return Err("no rows".to_owned());

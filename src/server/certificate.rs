@@ -26,7 +26,8 @@ struct Files {
 /// certificate, as stored in its container. A server without TLS is always reached in
 /// plain text.
 ///
-/// # Errors [`ServerError::Certificate`] if the server presents another one; as of the
+/// # Errors
+/// [`ServerError::Certificate`] if the server presents another one; as of the
 /// session and the engine.
 pub async fn pin(server: &Server, child: &Child) -> Result<TlsPolicy, ServerError> {
     let files = files(server).await.map_err(ServerError::Session)?;

@@ -18,7 +18,8 @@ chmod 0640 "$INIT_FILE"
 
 /// Writes the server's settings and the routed user's statements.
 ///
-/// # Errors As of the engine; a server that does not know a setting fails at its start.
+/// # Errors
+/// As of the engine; a server that does not know a setting fails at its start.
 pub async fn configure(
     child: &Child,
     spec: &ServerSpec,
@@ -61,7 +62,8 @@ pub async fn configure(
 /// Grants access to a stopped server that was set up elsewhere: it creates the users at
 /// its next start.
 ///
-/// # Errors As of the engine.
+/// # Errors
+/// As of the engine.
 pub async fn grant_access(
     child: &Child,
     identity: &Identity,

@@ -54,7 +54,8 @@ gpg --batch --no-options --homedir "$(mktemp -d)" --show-keys --with-colons "$KE
 /// Installs the server without starting it, with the exact packages of a lock if there is
 /// one. Returns the packages that this added.
 ///
-/// # Errors [`ServerError::Unreachable`] if a repository does not answer,
+/// # Errors
+/// [`ServerError::Unreachable`] if a repository does not answer,
 /// [`ServerError::Signature`] if another key signed it, [`ServerError::Locked`] if it
 /// lacks what the lock requires.
 pub async fn install(
@@ -195,7 +196,8 @@ pub(super) async fn install_locked(
 
 /// Installs Debian packages of the image's own mirror.
 ///
-/// # Errors As of [`install`].
+/// # Errors
+/// As of [`install`].
 pub async fn install_debian_packages(child: &Child, names: &[String]) -> Result<(), ServerError> {
     update(child, "").await?;
     install_debs(child, names, &[]).await

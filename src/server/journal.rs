@@ -159,7 +159,8 @@ impl Log {
 
     /// What was added since the last read. Waits some seconds for something.
     ///
-    /// # Errors As of the engine; if the child does not run.
+    /// # Errors
+    /// As of the engine; if the child does not run.
     pub async fn more(&mut self) -> Result<String, ServerError> {
         let read = match &self.source {
             LogSource::Journal(unit) => Exec::script(MORE_OF_JOURNAL)

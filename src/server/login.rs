@@ -127,7 +127,8 @@ pub struct Login<'a> {
 
 /// Logs in as the routed user, with retries, and reads the server's identity.
 ///
-/// # Errors [`ServerError::Login`] with the last reason; also as of the engine, if it
+/// # Errors
+/// [`ServerError::Login`] with the last reason; also as of the engine, if it
 /// creates a proxy.
 pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     let endpoint = login.nest.endpoint(login.child.address, PORT).await?;

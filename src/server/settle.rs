@@ -81,7 +81,8 @@ const RELAXED: &str = "Environment=LD_PRELOAD=libeatmydata.so\n";
 
 /// Removes what would slow down the server's next starts.
 ///
-/// # Errors As of the engine; if `durability = "relaxed"` is not available.
+/// # Errors
+/// As of the engine; if `durability = "relaxed"` is not available.
 pub async fn settle(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> {
     let engine = &child.engine;
     let service = spec.installation.service();
@@ -119,7 +120,8 @@ exit 1
 
 /// The systemd unit of a child's server.
 ///
-/// # Errors As of the engine; if the child is not a copy of a golden one.
+/// # Errors
+/// As of the engine; if the child is not a copy of a golden one.
 pub(super) async fn unit_of(child: &Child) -> Result<String, ServerError> {
     let output = succeed(child, "find the server's unit", Exec::script(UNIT_OF)).await?;
     Ok(output.stdout.trim().to_owned())

@@ -58,7 +58,8 @@ pub async fn start(child: &Child, spec: &ServerSpec) -> Result<(), ServerError> 
 /// Waits for `login` to a server that its container starts, but only until the service
 /// has failed.
 ///
-/// # Errors That of the login, with the end of the service's log if it has failed.
+/// # Errors
+/// That of the login, with the end of the service's log if it has failed.
 pub async fn started<T>(
     child: &Child,
     spec: &ServerSpec,

@@ -56,7 +56,8 @@ pub struct Authorities(pub Option<Arc<[u8]>>);
 impl Authorities {
     /// Reads a file with at least one certificate.
     ///
-    /// # Errors A human-readable problem.
+    /// # Errors
+    /// A human-readable problem.
     pub fn load(path: &PathBuf) -> Result<Self, String> {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject;

@@ -164,7 +164,8 @@ impl Session {
 
     /// Runs one statement, byte for byte.
     ///
-    /// # Errors [`SessionError::Lost`]; a statement that the server rejects is an
+    /// # Errors
+    /// [`SessionError::Lost`]; a statement that the server rejects is an
     /// [`Outcome`]. [`SessionError::NotSent`] if only reading statements are allowed.
     pub async fn run(&mut self, sql: impl AsRef<[u8]>) -> Result<Outcome, SessionError> {
         if let Some(modes) = self.only_reads {
@@ -212,7 +213,8 @@ impl Session {
 
     /// Runs a query and returns the columns of its first row as text.
     ///
-    /// # Errors [`SessionError::Unexpected`] if there is no row or the server rejects the
+    /// # Errors
+    /// [`SessionError::Unexpected`] if there is no row or the server rejects the
     /// query.
     pub async fn first_row(&mut self, sql: &str) -> Result<Vec<Option<String>>, SessionError> {
         let outcome = self.run(sql).await?;

@@ -38,7 +38,8 @@ pub(super) fn watch_handshakes() {
 /// Runs `connecting`, in which only the server with this certificate (PEM) passes a TLS
 /// handshake.
 ///
-/// # Errors If the text is not a certificate.
+/// # Errors
+/// If the text is not a certificate.
 pub(super) async fn with_server_of<T>(
     certificate: &str,
     connecting: impl Future<Output = T>,

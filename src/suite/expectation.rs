@@ -83,7 +83,8 @@ impl Entry {
 impl Expectation {
     /// Reads the file; `None` if it does not exist.
     ///
-    /// # Errors [`SuiteError::At`] at the first invalid line.
+    /// # Errors
+    /// [`SuiteError::At`] at the first invalid line.
     pub fn load(path: &Path) -> Result<Option<Self>, SuiteError> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(path, &text).map(Some),
@@ -143,7 +144,8 @@ impl Expectation {
 
     /// The expectation of the statement at `ordinal` (from 0).
     ///
-    /// # Errors A human-readable reason why there is no expectation.
+    /// # Errors
+    /// A human-readable reason why there is no expectation.
     pub fn lines(
         &self,
         ordinal: usize,

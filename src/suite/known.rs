@@ -90,7 +90,8 @@ pub fn one_line(statement: &str) -> String {
 impl KnownDivergences {
     /// Reads the file beside `file`; a missing file counts as empty.
     ///
-    /// # Errors [`ConfigError`] with all problems, each at its line. A `reason` may be
+    /// # Errors
+    /// [`ConfigError`] with all problems, each at its line. A `reason` may be
     /// empty during proposals (`--update`), but not when entries are applied.
     pub fn load(file: &Path, proposing: bool) -> Result<Self, ConfigError> {
         let path = known_path(file);

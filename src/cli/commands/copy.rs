@@ -4,23 +4,18 @@ use indicatif::{MultiProgress, ProgressBar};
 
 use crate::app::for_each_flavour::{Runs, each};
 use crate::app::remotes::RemoteEngine;
-use crate::app::{Failure, FlavourChoice, Globals, eprintln, privilege, remotes, transfer};
+use crate::app::{Failure, Globals, eprintln, privilege, remotes, transfer};
 use crate::cli::args::CopyArgs;
+use crate::cli::commands::choose_within;
 use crate::cli::commands::export::{consistency, packed};
-use crate::cli::commands::nest_of;
 use crate::event::Verdict;
 use crate::nest::{ExportSession, IncomingContainer, Located};
 
 /// Copies flavours to another engine.
 pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, Failure> {
-    let nest = nest_of(&args.within, &[&args.flavour])?;
+    let chosen = choose_within(&args.within, std::slice::from_ref(&args.flavour), false)?;
     privilege::ensure_engine_access(global).await?;
     let elsewhere = remotes::find(&args.to).await?;
-    let chosen = FlavourChoice {
-        flavours: vec![args.flavour.clone()],
-        all: false,
-        nest,
-    };
     let bars = MultiProgress::new();
     let deliver = async |one: &Located| {
         let usual = || one.flavour.replace('.', "-");

@@ -13,9 +13,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::for_each_flavour::{Runs, each};
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
-use crate::app::{Failure, FlavourChoice, Globals, eprintln, transfer};
+use crate::app::{Failure, Globals, eprintln, transfer};
 use crate::cli::args::ExportArgs;
-use crate::cli::commands::nest_of;
+use crate::cli::commands::choose_within;
 use crate::cli::commands::snapshot::go_on;
 use crate::engine::EngineError;
 use crate::event::Verdict;
@@ -57,11 +57,7 @@ pub(crate) async fn export(global: &Globals, args: &ExportArgs) -> Result<Verdic
     let (flavours, to) = args.split()?;
     let several = args.all || flavours.len() > 1;
     let target = Target::of(to, several, args.force);
-    let chosen = FlavourChoice {
-        nest: nest_of(&args.within, flavours)?,
-        flavours: flavours.to_vec(),
-        all: args.all,
-    };
+    let chosen = choose_within(&args.within, flavours, args.all)?;
     let bars = MultiProgress::new();
     let export = async |one: &Located| {
         let file = target.file(one)?;

@@ -26,7 +26,7 @@ pub(crate) mod snapshot;
 pub(crate) mod url;
 
 use super::args::{Args, Chosen, Command, InstanceCommand, Within};
-use crate::app::matrix_flavours::nest_of_matrix;
+use crate::app::matrix_flavours::find_in_matrix;
 use crate::app::{Failure, FlavourChoice, Globals, deprecated};
 use crate::event::Verdict;
 
@@ -89,15 +89,33 @@ async fn execute_on_instance(global: &Globals, command: &InstanceCommand) -> Res
 /// nests. Rejects names of external servers.
 fn nest_of<S: AsRef<str>>(within: &Within, wanted: &[S]) -> Result<Option<String>, Failure> {
     match &within.matrix {
-        Some(path) => nest_of_matrix(path, wanted).map(Some),
+        Some(path) => Ok(Some(find_in_matrix(path, wanted)?.nest)),
         None => Ok(within.nest.clone()),
     }
 }
 
 fn choice(chosen: &Chosen) -> Result<FlavourChoice, Failure> {
+    choose_within(&chosen.within, &chosen.flavours, chosen.all)
+}
+
+/// Flavours of these names or patterns, or all, of those that there are within.
+fn choose_within(
+    within: &Within,
+    flavours: &[String],
+    all: bool,
+) -> Result<FlavourChoice, Failure> {
+    let found = match &within.matrix {
+        Some(path) => Some(find_in_matrix(path, flavours)?),
+        None => None,
+    };
+    let (nest, among) = match found {
+        Some(found) => (Some(found.nest), Some(found.flavours)),
+        None => (within.nest.clone(), None),
+    };
     Ok(FlavourChoice {
-        nest: nest_of(&chosen.within, &chosen.flavours)?,
-        flavours: chosen.flavours.clone(),
-        all: chosen.all,
+        flavours: flavours.to_vec(),
+        all,
+        nest,
+        among,
     })
 }

@@ -41,7 +41,8 @@ fn helper_words(global: &Globals, name: &str) -> Vec<OsString> {
 /// process that replaces this one. Commands that inspect the whole machine, and the
 /// helper itself, stay root.
 ///
-/// # Errors If this process cannot become that user.
+/// # Errors
+/// If this process cannot become that user.
 pub(crate) fn become_caller(args: &Args) -> Result<(), Failure> {
     if let Some(name) = &args.helper {
         return accept_helper(name).map_err(Failure::not_provided);

@@ -48,7 +48,8 @@ impl Expectation {
     /// apply to none of these flavours stay too. If flavours are absent, everything that
     /// applies to them stays.
     ///
-    /// # Errors [`UnlikeStatements`] if flavours ran different statements.
+    /// # Errors
+    /// [`UnlikeStatements`] if flavours ran different statements.
     pub fn updated(
         &self,
         recorded: &[(Facts, Recorded)],

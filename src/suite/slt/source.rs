@@ -130,7 +130,8 @@ impl Sources {
 
     /// Reads the files that match a pattern before the file continues.
     ///
-    /// # Errors [`SuiteError::At`] if none matches, or one is already being read.
+    /// # Errors
+    /// [`SuiteError::At`] if none matches, or one is already being read.
     pub(super) fn include(
         &mut self,
         pattern: &str,
