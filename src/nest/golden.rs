@@ -82,7 +82,7 @@ impl Children {
         let children = self.nest.engine.instances().await?;
         let is_former = |child: &Instance| {
             is_golden(child)
-                && schema::is_first(child)
+                && schema::has_former_key(child)
                 && child.config.get(key::SERVER) == Some(&spec.server)
         };
         Ok(children.iter().any(is_former))
@@ -201,7 +201,7 @@ impl Children {
                 key: found.config.get(key::KEY).cloned().unwrap_or_default(),
                 ..spec.clone()
             };
-            schema::is_first(found)
+            schema::has_former_key(found)
                 && found.config.get(key::SERVER) == Some(&spec.server)
                 && Meant::FlavoursOwn.is(found)
                 && fits(found, &same)

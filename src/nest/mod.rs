@@ -47,6 +47,7 @@ pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_incompl
 pub(crate) use packed::index as read_index;
 pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
+pub use schema::TEMPLATE_VERSION;
 pub use snapshot::SnapshotConsistency;
 pub(crate) use socket::socket_of;
 pub use status::{Inner, NestStatus, inspect};
@@ -60,6 +61,8 @@ mod key {
     pub(super) const STAGE: &str = "user.dbmatrix.stage";
     /// Version of these keys.
     pub(super) const SCHEMA: &str = "user.dbmatrix.schema";
+    /// Version of how the keys of children are derived.
+    pub(super) const TEMPLATE_VERSION: &str = "user.dbmatrix.template-version";
     /// Digest of all inputs; a container with another one is replaced.
     pub(super) const KEY: &str = "user.dbmatrix.key";
     /// The fixed IPv4 address.

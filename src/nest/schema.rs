@@ -10,13 +10,29 @@ use crate::image::{BaseImage, ImageOrigin};
 /// what a newer one writes; containers without a number have version 1.
 const SCHEMA: u32 = 2;
 
-/// The schema key of every new container.
+/// Version of the keys of golden children and their copies. Increased whenever golden
+/// children are made in a way that differs in more than the user's own settings, scripts
+/// of dbmatrix included, so that what an older dbmatrix made is recognised as that.
+/// Containers without a number are older than 6.
+pub const TEMPLATE_VERSION: u32 = 6;
+
+/// The notes of every new container about its version.
 pub(super) fn noted() -> Config {
-    config([(key::SCHEMA, &SCHEMA.to_string())])
+    config([
+        (key::SCHEMA, &SCHEMA.to_string()),
+        (key::TEMPLATE_VERSION, &TEMPLATE_VERSION.to_string()),
+    ])
+}
+
+/// Whether an older dbmatrix derived the key of a child.
+pub(super) fn has_former_key(child: &Instance) -> bool {
+    let noted = child.config.get(key::TEMPLATE_VERSION);
+    let version = noted.and_then(|number| number.parse::<u32>().ok());
+    version.is_none_or(|version| version < TEMPLATE_VERSION)
 }
 
 /// Whether a container was made before keys were derived from digests.
-pub(super) fn is_first(instance: &Instance) -> bool {
+fn is_first(instance: &Instance) -> bool {
     !instance.config.contains_key(key::SCHEMA)
 }
 
@@ -141,7 +157,11 @@ mod tests {
         let wanted = settings_key(&settings, true);
         assert_eq!(
             renewed,
-            config([(key::KEY, wanted.as_str()), (key::SCHEMA, "2")])
+            config([
+                (key::KEY, wanted.as_str()),
+                (key::SCHEMA, "2"),
+                (key::TEMPLATE_VERSION, "6")
+            ])
         );
         let mut now = former.clone();
         now.config.extend(renewed);
@@ -154,6 +174,16 @@ mod tests {
             let refused = brought_up(&other, &settings, noted);
             assert!(matches!(refused, Err(NestError::OtherSettings { .. })));
         }
+    }
+
+    #[test]
+    fn a_child_says_whether_its_key_is_still_derived_so() {
+        assert!(has_former_key(&nest(&[])));
+        assert!(has_former_key(&nest(&[(key::SCHEMA, "2")])));
+        assert!(has_former_key(&nest(&[(key::TEMPLATE_VERSION, "5")])));
+        let mut now = nest(&[]);
+        now.config.extend(noted());
+        assert!(!has_former_key(&now));
     }
 
     #[test]

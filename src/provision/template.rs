@@ -4,10 +4,7 @@ use super::provisioner::lines_of;
 use super::step::{Step, groups};
 use crate::digest::Digest;
 use crate::matrix::Managed;
-
-/// Increased whenever golden children are made in a way that differs in more than the
-/// texts of scripts and settings, or when the inputs of the digest change.
-const VERSION: u32 = 6;
+use crate::nest::TEMPLATE_VERSION;
 
 /// One of the golden children that lead to a flavour's own, which is the last.
 pub(super) struct Template {
@@ -21,7 +18,7 @@ pub(super) struct Template {
 /// inputs: the image, then each step with the key of what it is applied to. Flavours with
 /// the same first steps have the same keys up to that point.
 pub(super) fn templates(managed: &Managed) -> Vec<Template> {
-    let mut digest = Digest::new("template", VERSION);
+    let mut digest = Digest::new("template", TEMPLATE_VERSION);
     digest.text("image", &managed.image.title());
     if let Some(locked) = &managed.locked {
         digest.text("packages", &lines_of(&locked.packages));
@@ -30,7 +27,7 @@ pub(super) fn templates(managed: &Managed) -> Vec<Template> {
     let mut templates = Vec::new();
     for steps in groups(managed) {
         for step in steps {
-            let mut digest = Digest::new("step", VERSION);
+            let mut digest = Digest::new("step", TEMPLATE_VERSION);
             digest.text("on", &key);
             step.digest(managed, &mut digest);
             key = digest.key();

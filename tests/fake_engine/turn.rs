@@ -328,3 +328,53 @@ async fn what_has_the_name_of_a_golden_child_stays() {
     );
     assert_eq!(fake.record("golden--k", "flavour"), "mine");
 }
+
+/// A server with data, as `up` of a dbmatrix with these notes left it.
+fn left(fake: &Stateful, server: &str, notes: &[(&str, &str)]) {
+    let mut own = vec![
+        ("flavour", "mysql-9.7"),
+        ("server", server),
+        ("key", "of an earlier dbmatrix"),
+        ("client", "10.99.0.1"),
+        ("address", "10.99.1.20"),
+    ];
+    own.extend(notes);
+    fake.put(MYSQL, "Running", &own);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_existing_server_of_any_earlier_dbmatrix_is_kept() {
+    for notes in [
+        &[][..],
+        &[("schema", "2")],
+        &[("schema", "2"), ("template-version", "5")],
+    ] {
+        let fake = Stateful::start();
+        left(&fake, "mysql:9.7", notes);
+        let (children, spec) = (children(&fake).await, spec(MYSQL, "k"));
+        assert!(
+            children.take_over(&spec).await.expect("a look"),
+            "{notes:?}"
+        );
+        let claimed = children.claim_existing(&spec).await.expect("a look");
+        assert_eq!(claimed.expect("the server as it was left").name, MYSQL);
+        assert!(!children.take_over(&spec).await.expect("a look"), "once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_existing_server_that_is_something_else_is_not_kept() {
+    for (server, notes) in [
+        ("mysql:8.4", &[][..]),
+        // Its settings were changed since.
+        ("mysql:9.7", &[("schema", "2"), ("template-version", "6")]),
+    ] {
+        let fake = Stateful::start();
+        left(&fake, server, notes);
+        let (children, spec) = (children(&fake).await, spec(MYSQL, "k"));
+        assert!(
+            !children.take_over(&spec).await.expect("a look"),
+            "{server}"
+        );
+    }
+}
