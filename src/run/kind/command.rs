@@ -26,12 +26,14 @@ const TAIL: usize = 30;
 
 /// A suite that is a command.
 pub(super) struct CommandKind {
-    spec: CommandSpec,
+    spec: Arc<CommandSpec>,
 }
 
 impl CommandKind {
-    pub(super) fn new(spec: &CommandSpec) -> Self {
-        CommandKind { spec: spec.clone() }
+    pub(super) fn new(spec: &Arc<CommandSpec>) -> Self {
+        CommandKind {
+            spec: Arc::clone(spec),
+        }
     }
 }
 

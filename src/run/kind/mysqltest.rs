@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -31,12 +31,14 @@ const WHOLE: &str = "main";
 
 /// A suite of the servers' own tests.
 pub(super) struct MysqltestKind {
-    spec: MysqltestSpec,
+    spec: Arc<MysqltestSpec>,
 }
 
 impl MysqltestKind {
-    pub(super) fn new(spec: &MysqltestSpec) -> Self {
-        MysqltestKind { spec: spec.clone() }
+    pub(super) fn new(spec: &Arc<MysqltestSpec>) -> Self {
+        MysqltestKind {
+            spec: Arc::clone(spec),
+        }
     }
 }
 
