@@ -1,7 +1,7 @@
 //! Turns the definition of a flavour into a running server.
 //!
-//! Steps make a template, the golden child; every run starts from a copy of it. [`step`]
-//! holds the steps, [`template`] the key of their result, and [`provisioner`] the
+//! Steps make a template, the golden child; every run starts from a copy of it. `step`
+//! holds the steps, `template` the key of their result, and `provisioner` the
 //! handling of a flavour's containers.
 
 mod building;
