@@ -26,13 +26,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dbmatrix::event::{CaseResult, Event, Sender};
-use dbmatrix::matrix::Matrix;
-use dbmatrix::plan::{Plan, Selection};
-use dbmatrix::run::{RunOptions, ValidatedPlan, run_files_on};
-use dbmatrix::session::{Connect, Secret, Target, TlsPolicy};
-use dbmatrix::suite::Facts;
-use dbmatrix::version::Identity;
+use dbmatrix_flavours::matrix::Matrix;
+use dbmatrix_flavours::plan::{Plan, Selection};
+use dbmatrix_report::event::{CaseResult, Event, Sender};
+use dbmatrix_run::{RunOptions, ValidatedPlan, run_files_on};
+use dbmatrix_sql::session::{Connect, Secret, Target, TlsPolicy};
+use dbmatrix_sql::suite::Facts;
+use dbmatrix_sql::version::Identity;
 
 use statements::{identify, write_statements};
 

@@ -1,45 +1,23 @@
 //! dbmatrix: does it hold on every version?
 //!
-//! The modules, top to bottom; each may use those below it, never those above
-//! (`tests/architecture.rs` checks it, `docs/architecture.md` shows it): `cli`, `app`,
-//! `prompt`, `report`, `doctor`, `root`, `run`, `event`, `plan`, `matrix`, `mysqltest`,
-//! `suite`, `compare`, `server`, `nest`, `host`, `route`, `image`, `catalogue`, `engine`,
-//! `privilege`, `session`, `read_only`, `outcome`, `sql_text`, `config`, `shard`, `file`,
-//! `digest`, `name_rule`, `version`, `platform`.
+//! The command line and what is near it: `cli`, `app`, `doctor`, `prompt`, `root`. The
+//! crates below do the work; from top to bottom:
+//!
+//! - `dbmatrix-run`: a run, flavours side by side
+//! - `dbmatrix-flavours`: the matrix, and how its servers come about
+//! - `dbmatrix-report`: events and their readers
+//! - `dbmatrix-containers`: the machine's engine, images, routes, nests
+//! - `dbmatrix-sql`: suites, sessions, comparison
+//! - `dbmatrix-engine`: a REST client for Incus and LXD
+//! - `dbmatrix-config`, `dbmatrix-platform`: TOML; differences between operating systems
+//!
+//! A module may use those below it, never those above (`tests/architecture.rs` checks it,
+//! `docs/architecture.md` shows it).
 
 mod app;
-pub mod catalogue;
 pub mod cli;
-pub mod compare;
-pub mod config;
-pub mod digest;
 pub mod doctor;
-pub mod engine;
-pub mod event;
-pub mod file;
 #[doc(hidden)]
 pub mod fuzz;
-pub mod host;
-pub mod image;
-pub mod matrix;
-pub mod mysqltest;
-pub mod name;
-pub mod name_rule;
-pub mod nest;
-pub mod outcome;
-pub mod plan;
-mod platform;
-pub mod privilege;
 pub mod prompt;
-pub mod provision;
-pub mod read_only;
-pub mod report;
 pub mod root;
-pub mod route;
-pub mod run;
-pub mod server;
-pub mod session;
-pub mod shard;
-pub mod sql_text;
-pub mod suite;
-pub mod version;

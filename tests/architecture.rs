@@ -1,7 +1,7 @@
-//! The modules of `src/` use those below them and never those above; the drawing in
+//! The modules of all crates use those below them and never those above; the drawing in
 //! `docs/architecture.md` shows them as they are.
 //!
-//! Reads `crate::…` in the sources. What tests use does not matter.
+//! Reads `crate::…` and `dbmatrix_…::…` in the sources. What tests use does not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,19 +40,65 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The modules of the crate that a source names.
-fn named(code: &str) -> BTreeSet<String> {
-    let one = Regex::new(r"\bcrate::(?:\{([^;]*?)\};|([a-z_]+))").expect("a pattern");
-    let first = Regex::new(r"(?:^|,)\s*([a-z_]+)").expect("a pattern");
+/// A crate of the workspace, and those of its modules that have a name of their own in
+/// the drawing: the public ones. What else it has goes by the name of the crate.
+struct Crate {
+    name: String,
+    folder: PathBuf,
+    modules: BTreeSet<String>,
+}
+
+impl Crate {
+    fn read(name: &str, folder: PathBuf) -> Self {
+        let public = Regex::new(r"(?m)^pub mod ([a-z_]+);").expect("a pattern");
+        let text = std::fs::read_to_string(folder.join("lib.rs")).expect("a library");
+        let modules = public.captures_iter(&text).map(|name| name[1].to_owned());
+        Crate {
+            name: name.to_owned(),
+            modules: modules.collect(),
+            folder,
+        }
+    }
+
+    /// The module of the drawing to which a name in this crate belongs.
+    fn module(&self, name: &str) -> String {
+        match self.modules.contains(name) {
+            true => name.to_owned(),
+            false => self.name.clone(),
+        }
+    }
+}
+
+/// The program, whose modules are all drawn, and the crates below it.
+fn crates() -> Vec<Crate> {
+    let mut program = Crate::read("dbmatrix", root().join("src"));
+    program.modules.insert("app".to_owned());
+    let folders = std::fs::read_dir(root().join("crates")).expect("crates");
+    let mut crates = vec![program];
+    for folder in folders.flatten() {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        crates.push(Crate::read(&name, folder.path().join("src")));
+    }
+    crates
+}
+
+/// The modules that a source of a crate names, by their crates: `crate` is its own.
+fn named(code: &str) -> BTreeSet<(String, String)> {
+    let one = Regex::new(r"\b(?:(crate)|dbmatrix_([a-z]+))::(?:\{([^;]*?)\};|([A-Za-z_]+))");
+    let one = one.expect("a pattern");
+    let first = Regex::new(r"(?:^|,)\s*([A-Za-z_]+)").expect("a pattern");
     let mut found = BTreeSet::new();
     for names in one.captures_iter(code) {
-        match (names.get(1), names.get(2)) {
+        let owner = names.get(1).or(names.get(2)).expect("a crate").as_str();
+        let mut add = |name: &str| found.insert((owner.to_owned(), name.to_owned()));
+        match (names.get(3), names.get(4)) {
             (Some(several), _) => {
-                let several = several.as_str();
-                found.extend(first.captures_iter(several).map(|name| name[1].to_owned()));
+                for name in first.captures_iter(several.as_str()) {
+                    add(&name[1]);
+                }
             }
             (None, Some(name)) => {
-                found.insert(name.as_str().to_owned());
+                add(name.as_str());
             }
             (None, None) => {}
         }
@@ -61,31 +107,32 @@ fn named(code: &str) -> BTreeSet<String> {
 }
 
 fn imports() -> Imports {
-    let src = root().join("src");
+    let crates = crates();
+    let by_name = |name: &str| crates.iter().find(|one| one.name == name);
     let mut imports = Imports::new();
-    for path in sources(&src) {
-        let below = path
-            .strip_prefix(&src)
-            .expect("a file of src")
-            .with_extension("");
-        let is_tests = below.ends_with("tests") || below.ends_with("test_fixtures");
-        let module = below
-            .iter()
-            .next()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        if is_tests || module == "lib" || module == "main" {
-            continue;
+    for own in &crates {
+        for path in sources(&own.folder) {
+            let below = path
+                .strip_prefix(&own.folder)
+                .expect("a file of the crate")
+                .with_extension("");
+            let is_tests = below.ends_with("tests") || below.ends_with("test_fixtures");
+            let first = below.iter().next().expect("a name").to_string_lossy();
+            if is_tests || first == "lib" || first == "main" {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source");
+            let module = own.module(&first);
+            let used = imports.entry(module.clone()).or_default();
+            for (owner, name) in named(&code(&text)) {
+                let owner = match owner.as_str() {
+                    "crate" => own,
+                    other => by_name(other).expect("a crate of the workspace"),
+                };
+                used.insert(owner.module(&name));
+            }
+            used.remove(&module);
         }
-        let text = std::fs::read_to_string(&path).expect("a source");
-        let used = imports.entry(module.clone()).or_default();
-        used.extend(named(&code(&text)));
-        used.remove(&module);
-    }
-    let modules: BTreeSet<String> = imports.keys().cloned().collect();
-    for used in imports.values_mut() {
-        used.retain(|name| modules.contains(name));
     }
     imports
 }
@@ -175,16 +222,17 @@ fn only_platform_and_route_name_what_one_system_has() {
         r"\b(std::os|rustix|tokio::signal|rtnetlink)::|\bUnix(Stream|Listener)\b|cfg\((not\()?(unix|windows|target_os)",
     );
     let systems = systems.expect("a pattern");
-    let src = root().join("src");
     let mut found = Vec::new();
-    for path in sources(&src) {
-        let below = path.strip_prefix(&src).expect("a file of src");
-        if below.starts_with("platform") || below.starts_with("route") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).expect("a source");
-        for line in code(&text).lines().filter(|line| systems.is_match(line)) {
-            found.push(format!("{}: {}", below.display(), line.trim()));
+    for own in crates() {
+        for path in sources(&own.folder) {
+            let below = path.strip_prefix(root()).expect("a file of ours");
+            if own.name == "platform" || below.starts_with("crates/containers/src/route") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source");
+            for line in code(&text).lines().filter(|line| systems.is_match(line)) {
+                found.push(format!("{}: {}", below.display(), line.trim()));
+            }
         }
     }
     assert!(found.is_empty(), "not in `platform`:\n{}", found.join("\n"));
@@ -192,10 +240,17 @@ fn only_platform_and_route_name_what_one_system_has() {
 
 #[test]
 fn names_are_found_in_all_forms_of_imports() {
-    let text =
-        code("use crate::a::B;\nuse crate::{c::D, e};\n/// crate::x\nfn f() { crate::g::h() }\n");
-    let found: Vec<String> = named(&text).into_iter().collect();
-    assert_eq!(found, ["a", "c", "e", "g"]);
+    let text = code(
+        "use crate::a::B;\nuse dbmatrix_x::{c::D, e, F};\n/// crate::x\nfn f() { crate::g::h() }\n",
+    );
+    let found = named(&text);
+    let found: Vec<_> = found
+        .iter()
+        .map(|(owner, name)| (&**owner, &**name))
+        .collect();
+    let ours = [("crate", "a"), ("crate", "g")];
+    assert_eq!(found[..2], ours);
+    assert_eq!(found[2..], [("x", "F"), ("x", "c"), ("x", "e")]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use dbmatrix::privilege::{Answer, Greeting, Request, receive, send};
+use dbmatrix_engine::privilege::{Answer, Greeting, Request, receive, send};
 
 /// The user who owns nothing (Debian policy, 9.2.1).
 const NOBODY: &str = "65534";

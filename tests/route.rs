@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use dbmatrix::route::{Guard, GuardError, RouteError, RouteLookup, Routes};
+use dbmatrix_containers::route::{Guard, GuardError, RouteError, RouteLookup, Routes};
 use futures_util::TryStreamExt;
 use futures_util::future::LocalBoxFuture;
 use ipnet::Ipv4Net;

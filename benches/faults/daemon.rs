@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbmatrix::host::{DaemonRecord, daemon_record};
+use dbmatrix_containers::host::{DaemonRecord, daemon_record};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Result;

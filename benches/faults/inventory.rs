@@ -67,7 +67,7 @@ impl Inventory {
     fn add_routes(&mut self) -> Result<()> {
         let output = Command::new("ip").args(["-oneline", "route"]).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let bridge = dbmatrix::host::Names::of(PROJECT).bridge;
+        let bridge = dbmatrix_containers::host::Names::of(PROJECT).bridge;
         let device = format!("dev {bridge} ");
         for line in text.lines().filter(|line| line.contains(&device)) {
             let kind = match line.contains(" via ") {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use dbmatrix::session::{Connect, Target};
+use dbmatrix_sql::session::{Connect, Target};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 

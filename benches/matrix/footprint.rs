@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dbmatrix::nest::disk_usage;
+use dbmatrix_containers::nest::disk_usage;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
 
@@ -177,7 +177,10 @@ async fn start_up(place: &Place) -> Result<Vec<f64>> {
 
 /// Of a flavour's two containers, that of the run; the other one is only copied.
 fn of_flavour(sizes: &std::collections::BTreeMap<String, u64>, service: &Service) -> Option<u64> {
-    let twin = dbmatrix::name::copy(&service.container, dbmatrix::name::Copy::Second);
+    let twin = dbmatrix_containers::name::copy(
+        &service.container,
+        dbmatrix_containers::name::Copy::Second,
+    );
     let both = [&service.container, &twin].map(|name| sizes.get(name).copied());
     both.into_iter().flatten().max()
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dbmatrix::matrix::Matrix;
+use dbmatrix_flavours::matrix::Matrix;
 
 use crate::Result;
 use crate::place::Place;
@@ -81,7 +81,9 @@ pub(crate) fn services(matrix: &Path) -> Result<Vec<Service>> {
         Some(Service {
             flavour: flavour.name.clone(),
             container: flavour.container(),
-            golden: dbmatrix::name::golden(&dbmatrix::provision::template_key(managed)),
+            golden: dbmatrix_containers::name::golden(&dbmatrix_flavours::provision::template_key(
+                managed,
+            )),
             unit: managed.spec.installation.service().to_owned(),
         })
     });

@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dbmatrix::engine::{Engine, Exec, Power};
-use dbmatrix::event::Event;
-use dbmatrix::host::{EngineChoice, Names, detect_engine, refresh_lists, running_engine};
-use dbmatrix::nest::{Located, locate};
-use dbmatrix::run::wait_for_keepers;
-use dbmatrix::session::Target;
+use dbmatrix_containers::host::{
+    EngineChoice, Names, detect_engine, refresh_lists, running_engine,
+};
+use dbmatrix_containers::nest::{Located, locate};
+use dbmatrix_engine::{Engine, Exec, Power};
+use dbmatrix_report::event::Event;
+use dbmatrix_run::wait_for_keepers;
+use dbmatrix_sql::session::Target;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +64,7 @@ impl Place {
             .args(["--mount", "--propagation", "private", "sh", "-euc", SCRIPT])
             .arg(cache)
             .arg(PROGRAM)
-            .env("CACHE", dbmatrix::image::cache_folder());
+            .env("CACHE", dbmatrix_containers::image::cache_folder());
         in_project(command, arguments)
     }
 
@@ -203,5 +205,5 @@ pub(crate) async fn check_machine(yes: bool) -> Result<()> {
         return Err(format!("it needs the packages {names}: `--yes` installs them").into());
     }
     refresh_lists(&missing).await?;
-    Ok(dbmatrix::host::install(&missing).await?)
+    Ok(dbmatrix_containers::host::install(&missing).await?)
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dbmatrix::session::Target;
-use dbmatrix::suite::Facts;
+use dbmatrix_sql::session::Target;
+use dbmatrix_sql::suite::Facts;
 
 use crate::Result;
 use crate::args::Args;

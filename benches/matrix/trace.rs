@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbmatrix::event::{Event, Phase};
+use dbmatrix_report::event::{Event, Phase};
 
 use crate::Result;
 use crate::process::Ended;

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use dbmatrix::session::Connect;
-use dbmatrix::suite::{Facts, FileKind, SltOptions, SltSteps, SqlSteps, Step, SuiteError};
-use dbmatrix::version::Identity;
+use dbmatrix_sql::session::Connect;
+use dbmatrix_sql::suite::{Facts, FileKind, SltOptions, SltSteps, SqlSteps, Step, SuiteError};
+use dbmatrix_sql::version::Identity;
 
 /// Asks a server what it is.
 pub(crate) async fn identify(server: &impl Connect) -> Result<Identity, Box<dyn Error>> {

@@ -3,15 +3,16 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
+use dbmatrix_containers::nest::{Access, Nest};
+use dbmatrix_flavours::catalogue;
+use dbmatrix_flavours::matrix::Matrix;
+use dbmatrix_flavours::plan::Selection;
+use dbmatrix_report::event::Verdict;
+
 use crate::app::connect_flavour::flavours_awake;
 use crate::app::task::{Task, provide};
 use crate::app::{Failure, Globals, task};
-use crate::catalogue;
-use crate::event::Verdict;
-use crate::host::{EngineProbe, Names, detect_engine};
-use crate::matrix::Matrix;
-use crate::nest::{Access, Nest};
-use crate::plan::Selection;
 
 /// The nest of flavours that belong to no matrix.
 pub(crate) const NEST: &str = "ad-hoc";

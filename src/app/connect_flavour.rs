@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
+use dbmatrix_containers::nest::{
+    Child, ContainerKind, Located, Nest, labels, list_all, locate, locate_all,
+};
+use dbmatrix_engine::Engine;
+use dbmatrix_flavours::server::{Login, Server, log_in, started_again};
+use dbmatrix_run::wait_for_keepers;
 use futures_util::future::try_join_all;
 
 use crate::app::{Failure, Globals, privilege};
-use crate::engine::Engine;
-use crate::host::{EngineProbe, Names, detect_engine};
-use crate::nest::{Child, ContainerKind, Located, Nest, labels, list_all, locate, locate_all};
-use crate::run::wait_for_keepers;
-use crate::server::{Login, Server, log_in, started_again};
 
 /// A flavour with an established login.
 pub(crate) struct Reached {

@@ -1,6 +1,6 @@
 //! Deprecated names, which this release still accepts with a warning.
 
-use crate::config::renamed;
+use dbmatrix_config::renamed;
 
 /// Reports on standard error that something has a new name.
 pub(crate) fn note(old: &str, new: &str) {

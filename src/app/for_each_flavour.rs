@@ -1,17 +1,17 @@
 //! Applies an operation to several flavours concurrently: a line reports each result, an
 //! error names its flavour, and the others continue.
 
+use dbmatrix_containers::host::Names;
+use dbmatrix_containers::name::nest_lock;
+use dbmatrix_containers::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
+use dbmatrix_report::event::{Sender, Verdict};
+use dbmatrix_report::{Progress, drive};
+use dbmatrix_run::Lock;
 use futures_util::future::join_all;
 
 use crate::app::connect_flavour::{ensure_routes, find_all, log_in_to, running};
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::{Failure, Globals, privilege, say};
-use crate::event::{Sender, Verdict};
-use crate::host::Names;
-use crate::name::nest_lock;
-use crate::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
-use crate::report::{Progress, drive};
-use crate::run::Lock;
 
 /// The selection of flavours.
 #[derive(Debug, Clone, Default)]

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 
+use dbmatrix_containers::name::nest_lock;
+use dbmatrix_engine::privilege::has_helper;
+use dbmatrix_flavours::matrix::{After, Flavour};
+use dbmatrix_run::{HandedFlavour, Handover, Lock};
+
 use crate::app::Globals;
 use crate::app::privilege::words;
 use crate::app::task::Task;
-use crate::matrix::{After, Flavour};
-use crate::name::nest_lock;
-use crate::privilege::has_helper;
-use crate::run::{HandedFlavour, Handover, Lock};
 
 /// Starts a keeper for the remaining work; returns whether it started. With a root helper
 /// there is none, because the helper ends with the command that it serves.

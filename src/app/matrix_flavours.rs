@@ -3,17 +3,17 @@
 
 use std::path::Path;
 
+use dbmatrix_config::hint;
+use dbmatrix_containers::nest::Located;
+use dbmatrix_flavours::matrix::{Flavour, Matrix};
+use dbmatrix_flavours::server::log_in_to_external;
+use dbmatrix_sql::session::Endpoint;
 use futures_util::future::try_join_all;
 use globset::Glob;
 
 use super::connect_flavour::{Reached, find, find_all, reach_all};
 use super::task::load_matrix;
 use super::{Failure, Globals, privilege};
-use crate::config::hint;
-use crate::matrix::{Flavour, Matrix};
-use crate::nest::Located;
-use crate::server::log_in_to_external;
-use crate::session::Endpoint;
 
 /// The selection of flavours.
 #[derive(Debug, Clone, Copy)]

@@ -30,8 +30,8 @@ pub(crate) mod vacancy;
 pub(crate) use for_each_flavour::FlavourChoice;
 pub(crate) use output::{Unwritten, say, unsaid, write_out};
 
-use crate::event::Verdict;
-use crate::host::EngineChoice;
+use dbmatrix_containers::host::EngineChoice;
+use dbmatrix_report::event::Verdict;
 
 /// The default engine project, which holds everything.
 pub(crate) const USUAL_PROJECT: &str = "dbmatrix";

@@ -6,12 +6,13 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::{Command as Process, Stdio};
 
+use dbmatrix_containers::host::{EngineProbe, detect_engine};
+use dbmatrix_engine::EngineError;
+use dbmatrix_engine::privilege::{has_helper, is_root, start_helper};
+use dbmatrix_platform::machine::ensure_linux;
+use dbmatrix_platform::process;
+
 use crate::app::{Failure, Globals};
-use crate::engine::EngineError;
-use crate::host::{EngineProbe, detect_engine};
-use crate::platform::machine::ensure_linux;
-use crate::platform::process;
-use crate::privilege::{has_helper, is_root, start_helper};
 
 /// Without an engine on the machine, root is required.
 const JOIN: &str = ", or join the engine's group";

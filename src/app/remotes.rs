@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dbmatrix_config::nearest;
+use dbmatrix_engine::{Engine, Remote};
 use serde::Deserialize;
 
 use crate::app::Failure;
-use crate::config::nearest;
-use crate::engine::{Engine, Remote};
 
 /// An entry of the file. Paths are relative to it.
 #[derive(Debug, Clone, Deserialize)]

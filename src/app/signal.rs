@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 
-use crate::event::Verdict;
-use crate::platform::Signal;
-use crate::platform::signal::Signals;
+use dbmatrix_platform::Signal;
+use dbmatrix_platform::signal::Signals;
+use dbmatrix_report::event::Verdict;
 
 /// How long the last messages may take, since their reader may be gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(1);

@@ -4,31 +4,31 @@ use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime};
 
+use dbmatrix_config::hint;
+use dbmatrix_containers::host::{EngineProbe, Names, Storage, detect_engine};
+use dbmatrix_containers::image::ImageOrigin;
+use dbmatrix_containers::nest::{self, Access, Nest};
+use dbmatrix_engine::Engine;
+use dbmatrix_engine::privilege::is_root;
+use dbmatrix_flavours::matrix::{Flavour, Matrix, NestSpec};
+use dbmatrix_flavours::plan::{Plan, Selection};
+use dbmatrix_flavours::provision::StartFrom;
+use dbmatrix_report::event::{Event, Receiver, SCHEMA, Sender, Verdict};
+use dbmatrix_report::shard::Shard;
+use dbmatrix_report::{
+    Colour, Detail, Differences, Progress, ReportSpec, Reporter, ReporterSet, RunRecord, Summary,
+    Timings, drive, open_reports,
+};
+use dbmatrix_run::{
+    After, Environment, EnvironmentOptions, PrepareError, RunOptions, StopPatience, ValidatedPlan,
+    drop_own_databases, run as run_plan, teardown,
+};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::app::keeper::hand_over;
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::{Failure, Globals, USUAL_PROJECT, consent, deprecated, privilege, say};
-use crate::config::hint;
-use crate::engine::Engine;
-use crate::event::{Event, Receiver, SCHEMA, Sender, Verdict};
-use crate::host::{EngineProbe, Names, Storage, detect_engine};
-use crate::image::ImageOrigin;
-use crate::matrix::{Flavour, Matrix, NestSpec};
-use crate::nest::{self, Access, Nest};
-use crate::plan::{Plan, Selection};
-use crate::privilege::is_root;
-use crate::provision::StartFrom;
-use crate::report::{
-    Colour, Detail, Differences, Progress, ReportSpec, Reporter, ReporterSet, RunRecord, Summary,
-    Timings, drive, open_reports,
-};
-use crate::run::{
-    After, Environment, EnvironmentOptions, PrepareError, RunOptions, StopPatience, ValidatedPlan,
-    drop_own_databases, run as run_plan, teardown,
-};
-use crate::shard::Shard;
 
 /// How long reporters may take for their unwritten output after a run is interrupted.
 const UNREAD: Duration = Duration::from_secs(3);

@@ -1,10 +1,10 @@
 //! Detects runs in which nothing can run, before anything is provided for them.
 
+use dbmatrix_flavours::plan::{Plan, Selection, SuiteRun};
+use dbmatrix_run::{NoTests, foresee_vacancy};
 use globset::Glob;
 
 use crate::app::Failure;
-use crate::plan::{Plan, Selection, SuiteRun};
-use crate::run::{NoTests, foresee_vacancy};
 
 /// Rejects a plan in which nothing can run. `whole` is the plan with all shards of the
 /// run.

@@ -7,9 +7,9 @@ use clap::{CommandFactory, Parser};
 
 use args::Args;
 use commands::{completions, execute, root_helper};
+use dbmatrix_report::event::Verdict;
 
 use crate::app::{eprintln, unsaid};
-use crate::event::Verdict;
 
 /// All commands with their options, for tests.
 #[doc(hidden)]

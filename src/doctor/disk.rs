@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use bytesize::ByteSize;
+use dbmatrix_containers::host::{OWNER, free_disk};
+use dbmatrix_containers::image::cache_folder;
+use dbmatrix_engine::Space;
 
 use super::Finding;
 use super::snapshot::HostSnapshot;
-use crate::engine::Space;
-use crate::host::{OWNER, free_disk};
-use crate::image::cache_folder;
 
 const GIB: u64 = 1 << 30;
 /// A nest with five flavours takes some 6 GiB, its images 1 GiB.

@@ -3,11 +3,14 @@
 
 use std::path::Path;
 
+use dbmatrix_containers::host::{
+    DaemonRecord, EngineKind, EngineProbe, daemon_record, has_program, has_systemd,
+};
+use dbmatrix_engine::{EngineError, ServerInfo};
+use dbmatrix_platform::file;
+
 use super::Finding;
 use super::snapshot::HostSnapshot;
-use crate::engine::{EngineError, ServerInfo};
-use crate::host::{DaemonRecord, EngineKind, EngineProbe, daemon_record, has_program, has_systemd};
-use crate::platform::file;
 
 /// The oldest versions that dbmatrix was tested with.
 const TRIED: [(&str, u32, &str); 2] = [("lxd", 5, "LXD 5.0"), ("incus", 6, "Incus 6.0")];

@@ -5,16 +5,16 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use dbmatrix_containers::host::{Names, forget_dead_daemon};
+use dbmatrix_containers::name::{lock_of_socket, nest_lock};
+use dbmatrix_containers::nest::{NestError, remove_incomplete};
+use dbmatrix_containers::route::{RouteError, Routes};
+use dbmatrix_engine::Engine;
+use dbmatrix_platform::socket::Stream;
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
-use crate::engine::Engine;
-use crate::host::{Names, forget_dead_daemon};
-use crate::name::{lock_of_socket, nest_lock};
-use crate::nest::{NestError, remove_incomplete};
-use crate::platform::socket::Stream;
-use crate::route::{RouteError, Routes};
-use crate::run::{Lock, LockError};
+use dbmatrix_run::{Lock, LockError};
 
 /// A fix that needs no further confirmation: it loses nothing that cannot be recreated,
 /// and affects only dbmatrix's own objects.

@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::Path;
 
+use dbmatrix_platform::{file, user};
+
 use super::Finding;
-use crate::platform::{file, user};
 
 const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
 /// Instances that systemd uses in a child, measured with versions 247 to 257.

@@ -4,16 +4,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dbmatrix_containers::host::{DaemonRecord, daemon_record};
+use dbmatrix_containers::image::{Builder, cache_folder};
+use dbmatrix_containers::name::nest_lock;
+use dbmatrix_containers::nest::{Inner, NestStatus};
+use dbmatrix_run::Lock;
 use ipnet::Ipv4Net;
 
 use super::fix::is_stale;
 use super::snapshot::{HostSnapshot, Nests};
 use super::{Finding, Fix};
-use crate::host::{DaemonRecord, daemon_record};
-use crate::image::{Builder, cache_folder};
-use crate::name::nest_lock;
-use crate::nest::{Inner, NestStatus};
-use crate::run::Lock;
 
 /// Folders of engines, where a pool's file is `disks/POOL.img`.
 const DISKS: [&str; 3] = [

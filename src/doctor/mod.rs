@@ -25,7 +25,7 @@ pub(crate) use firewall::{read_iptables, read_nft};
 pub use fix::{Fix, FixError};
 pub(crate) use ruleset::{Packet, Ruleset};
 
-use crate::host::{EngineChoice, Names};
+use dbmatrix_containers::host::{EngineChoice, Names};
 use snapshot::HostSnapshot;
 
 /// The extent of the checks.

@@ -3,13 +3,14 @@
 
 use std::fs;
 
-use super::snapshot::HostSnapshot;
-use super::subordinate::{NEEDED, is_mapped, of_root};
-use super::{Finding, inotify};
-use crate::host::{
+use dbmatrix_containers::host::{
     Cgroups, DaemonRecord, EngineProbe, Limits, cgroups, daemon_record, has_systemd,
     unenforced_limits,
 };
+
+use super::snapshot::HostSnapshot;
+use super::subordinate::{NEEDED, is_mapped, of_root};
+use super::{Finding, inotify};
 
 pub(super) fn look(host: &HostSnapshot) -> Vec<Finding> {
     vec![

@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use dbmatrix_containers::host::{OWNER, program};
+use dbmatrix_containers::route::Routes;
 use ipnet::Ipv4Net;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -13,8 +15,6 @@ use super::firewall::{read_iptables, read_nft};
 use super::ruleset::{Packet, PacketVerdict, Ruleset};
 use super::snapshot::HostSnapshot;
 use super::{Finding, Fix, State};
-use crate::host::{OWNER, program};
-use crate::route::Routes;
 
 const LIMIT: Duration = Duration::from_secs(5);
 /// A documentation address (RFC 5737), to ask the kernel for the default route.

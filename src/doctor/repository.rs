@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use dbmatrix_containers::image::{Answer, Archive, archives, ask_all, machine_checks_dates};
+use dbmatrix_flavours::catalogue::{SourceKind, servers};
+
 use super::{Finding, State};
-use crate::catalogue::{SourceKind, servers};
-use crate::image::{Answer, Archive, archives, ask_all, machine_checks_dates};
 
 /// The suite of nests.
 const NEST: &str = "trixie";

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use futures_util::future::join_all;
 use ipnet::Ipv4Net;
 
-use crate::engine::{Engine, EngineError, ServerInfo};
-use crate::host::{
+use dbmatrix_containers::host::{
     EngineChoice, EngineKind, EngineProbe, Names, detect_engine, run_folder, sockets,
 };
-use crate::nest::{NestStatus, inspect};
-use crate::platform::{file, user};
-use crate::route::Routes;
+use dbmatrix_containers::nest::{NestStatus, inspect};
+use dbmatrix_containers::route::Routes;
+use dbmatrix_engine::{Engine, EngineError, ServerInfo};
+use dbmatrix_platform::{file, user};
 
 /// The state of this machine at one moment.
 pub(super) struct HostSnapshot {

@@ -1,12 +1,12 @@
 //! Checks access to nests' children: routes, the kernel's answers about them, and
 //! networks that share their addresses.
 
+use dbmatrix_containers::nest::{Access, NestStatus};
+use dbmatrix_containers::route::{ForeignNetwork, Guard, Routes, overlap};
 use ipnet::Ipv4Net;
 
 use super::snapshot::{HostSnapshot, Nests};
 use super::{Finding, Fix};
-use crate::nest::{Access, NestStatus};
-use crate::route::{ForeignNetwork, Guard, Routes, overlap};
 
 pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
     let routes = match Routes::open() {

@@ -4,21 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use dbmatrix_config::{ConfigError, Problems};
+use dbmatrix_containers::nest::{Manifest, read_index};
+use dbmatrix_flavours::matrix::{Matrix, MatrixLock};
+use dbmatrix_report::event::Event;
+use dbmatrix_report::read_events;
+use dbmatrix_sql::sql_text::{escape_bytes, unescape_bytes};
+use dbmatrix_sql::suite::{
+    Condition, Expectation, Facts, KnownDivergences, Lexer, Modes, Piece, SltOptions, SltSteps,
+    SqlSteps, Step, SuiteError,
+};
+use dbmatrix_sql::version::{Family, Identity, Version};
 use tempfile::TempDir;
 
 use super::{Promise, check, count_lines, text};
 use crate::app::remotes;
-use crate::config::{ConfigError, Problems};
-use crate::event::Event;
-use crate::matrix::{Matrix, MatrixLock};
-use crate::nest::{Manifest, read_index};
-use crate::report::read_events;
-use crate::sql_text::{escape_bytes, unescape_bytes};
-use crate::suite::{
-    Condition, Expectation, Facts, KnownDivergences, Lexer, Modes, Piece, SltOptions, SltSteps,
-    SqlSteps, Step, SuiteError,
-};
-use crate::version::{Family, Identity, Version};
 
 /// The folder of files for readers; in memory if the machine supports that.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {

@@ -1,16 +1,16 @@
 //! Output of engines, servers and the machine's programs.
 
 use bytes::Bytes;
+use dbmatrix_containers::image::{read_deb822, read_sources};
+use dbmatrix_containers::nest::{Memory, read_disk_usage};
+use dbmatrix_engine::{
+    Image, Instance, InstanceState, Reply, ServerInfo, Snapshot, read_reply, typed,
+};
+use dbmatrix_flavours::mysqltest::{Listing, failure, skip_reason};
+use dbmatrix_flavours::server::{split_journal, time_of_cursor};
 
 use super::{Promise, check, text};
 use crate::doctor::{Packet, Ruleset, read_iptables, read_nft};
-use crate::engine::{
-    Image, Instance, InstanceState, Reply, ServerInfo, Snapshot, read_reply, typed,
-};
-use crate::image::{read_deb822, read_sources};
-use crate::mysqltest::{Listing, failure, skip_reason};
-use crate::nest::{Memory, read_disk_usage};
-use crate::server::{split_journal, time_of_cursor};
 
 /// An engine's reply, parsed as each possible object.
 pub fn engine(input: &[u8]) -> Promise {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use crate::outcome::{Column, Outcome, RowSet, Value};
+use dbmatrix_sql::outcome::{Column, Outcome, RowSet, Value};
 
 /// With fewer letters per column, a table is unreadable.
 const NARROW: u16 = 8;
@@ -380,8 +380,9 @@ pub(super) fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dbmatrix_sql::outcome::Rows;
+
     use super::*;
-    use crate::outcome::Rows;
 
     fn rows(columns: &[(&str, &str)], values: &[Value<'_>]) -> Outcome {
         let mut rows = Rows::new(columns.len());

@@ -1,8 +1,9 @@
 //! Splits typed lines into actions.
 
+use dbmatrix_sql::sql_text::Sql;
+use dbmatrix_sql::suite::{self, Lexer, Piece, Statement};
+
 use super::command::Command;
-use crate::sql_text::Sql;
-use crate::suite::{self, Lexer, Piece, Statement};
 
 /// An action.
 #[derive(Debug, PartialEq, Eq)]

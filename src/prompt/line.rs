@@ -4,13 +4,13 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
+use dbmatrix_platform::file::open_with_mode;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::complete::Completion;
-use crate::platform::file::open_with_mode;
 
 /// Entries of the history that are kept.
 const KEPT: usize = 2000;

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use dbmatrix_sql::compare::{Agreement, CompareOptions, Kinds, NormalizedResult, Rules, split};
+use dbmatrix_sql::outcome::{Column, Outcome, RowSet, Rows};
+use dbmatrix_sql::sql_text::Sql;
+use dbmatrix_sql::suite::asks_for_order;
+
 use super::format::{Format, View, json_rows, quoted, summary};
 use super::session::Reply;
-use crate::compare::{Agreement, CompareOptions, Kinds, NormalizedResult, Rules, split};
-use crate::outcome::{Column, Outcome, RowSet, Rows};
-use crate::sql_text::Sql;
-use crate::suite::asks_for_order;
 
 /// The answers to one statement, with the names of their servers.
 pub(super) struct Gathered<'a> {
@@ -185,8 +186,9 @@ fn with_names(rows: &RowSet, names: &str) -> RowSet {
 
 #[cfg(test)]
 mod tests {
+    use dbmatrix_sql::outcome::SqlError;
+
     use super::*;
-    use crate::outcome::SqlError;
 
     fn reply(outcome: Outcome) -> Reply {
         Reply {

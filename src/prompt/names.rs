@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::outcome::Row;
-use crate::session::{Connect, Session, SessionError};
+use dbmatrix_sql::outcome::Row;
+use dbmatrix_sql::session::{Connect, Session, SessionError};
 
 /// How long servers may take to return their names.
 const PATIENCE: Duration = Duration::from_secs(20);

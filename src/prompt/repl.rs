@@ -3,6 +3,11 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
+use dbmatrix_platform::Signal;
+use dbmatrix_platform::signal::Signals;
+use dbmatrix_sql::session::{Connect, SessionError};
+use dbmatrix_sql::sql_text::escape_bytes;
+use dbmatrix_sql::suite::Statement;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
@@ -15,11 +20,6 @@ use super::merge::Gathered;
 use super::names::{Inquiry, changes_names};
 use super::session::{Presses, ReplSession, Reply};
 use super::status;
-use crate::platform::Signal;
-use crate::platform::signal::Signals;
-use crate::session::{Connect, SessionError};
-use crate::sql_text::escape_bytes;
-use crate::suite::Statement;
 
 /// How deep files may include files (`\.`).
 const DEEPEST: usize = 8;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::outcome::{Outcome, SqlError, Warning};
-use crate::session::{Connect, LocalFolder, Session, SessionError, Tenancy};
-use crate::sql_text::Sql;
+use dbmatrix_sql::outcome::{Outcome, SqlError, Warning};
+use dbmatrix_sql::session::{Connect, LocalFolder, Session, SessionError, Tenancy};
+use dbmatrix_sql::sql_text::Sql;
 
 /// Time limit of a request to end a statement.
 const KILLING: Duration = Duration::from_secs(5);

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use dbmatrix_sql::outcome::{Outcome, Row};
+use dbmatrix_sql::session::{Connect, SessionError};
+
 use super::session::{Presses, ReplSession};
-use crate::outcome::{Outcome, Row};
-use crate::session::{Connect, SessionError};
 
 /// The query about the session.
 const SESSION: &str = "SELECT CONNECTION_ID(), DATABASE(), CURRENT_USER(), USER(), @@version, \

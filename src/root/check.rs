@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use dbmatrix_containers::host::{
+    EngineChoice, EngineProbe, Names, detect_engine, is_installable, run_folder, sockets,
+};
+use dbmatrix_containers::name::{ENGINE_LOCK, project_lock};
+use dbmatrix_containers::nest::{Nest, existing_nests, socket_of};
+use dbmatrix_engine::Engine;
+use dbmatrix_platform::file;
 use ipnet::Ipv4Net;
 
 use super::Scope;
-use crate::engine::Engine;
-use crate::host::{
-    EngineChoice, EngineProbe, Names, detect_engine, is_installable, run_folder, sockets,
-};
-use crate::name::{ENGINE_LOCK, project_lock};
-use crate::nest::{Nest, existing_nests, socket_of};
-use crate::platform::file;
 
 /// The name of Incus's and LXD's socket.
 const ENGINES: &str = "unix.socket";

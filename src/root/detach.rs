@@ -12,9 +12,9 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::platform::process;
-use crate::platform::socket::{Stream, abstract_address, peer};
-use crate::privilege::{WAIT, is_root};
+use dbmatrix_engine::privilege::{WAIT, is_root};
+use dbmatrix_platform::process;
+use dbmatrix_platform::socket::{Stream, abstract_address, peer};
 
 /// A helper's search path for programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

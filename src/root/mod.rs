@@ -23,7 +23,7 @@ mod verb;
 pub use detach::{AttachError, attach, become_sudo_user, leave_behind};
 pub use serve::serve;
 
-use crate::host::EngineChoice;
+use dbmatrix_containers::host::EngineChoice;
 
 /// The scope of a helper, fixed when it starts.
 #[derive(Debug, Clone)]

@@ -5,14 +5,14 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dbmatrix_engine::privilege::{Answer, Greeting, Request, abstract_name, receive, send};
+use dbmatrix_platform::socket::{Listener, Peer, Stream, abstract_address, peer};
+use dbmatrix_run::Lock;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, WeakSender, channel};
 
 use super::Scope;
 use super::verb::carry_out;
-use crate::platform::socket::{Listener, Peer, Stream, abstract_address, peer};
-use crate::privilege::{Answer, Greeting, Request, abstract_name, receive, send};
-use crate::run::Lock;
 
 /// How long a client may take to send its request.
 const QUESTION: Duration = Duration::from_secs(10);

@@ -4,6 +4,16 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use dbmatrix_containers::host::{
+    EngineProbe, EngineProject, Names, detect_engine, install, make_run_folder, refresh_lists,
+    run_folder, running_engine, stop_own_daemon,
+};
+use dbmatrix_containers::nest::Nest;
+use dbmatrix_containers::route::Routes;
+use dbmatrix_engine::Engine;
+use dbmatrix_engine::privilege::{Answer, Request};
+use dbmatrix_platform::socket::{AsyncStream, Stream};
+use dbmatrix_run::Lock;
 use ipnet::Ipv4Net;
 
 use super::Scope;
@@ -12,16 +22,6 @@ use super::check::{
     check_socket_name,
 };
 use super::serve::Service;
-use crate::engine::Engine;
-use crate::host::{
-    EngineProbe, EngineProject, Names, detect_engine, install, make_run_folder, refresh_lists,
-    run_folder, running_engine, stop_own_daemon,
-};
-use crate::nest::Nest;
-use crate::platform::socket::{AsyncStream, Stream};
-use crate::privilege::{Answer, Request};
-use crate::route::Routes;
-use crate::run::Lock;
 
 /// The answer, with an optional connection; errors are human-readable.
 type Done = Result<(Answer, Option<Stream>), String>;

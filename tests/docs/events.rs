@@ -1,17 +1,17 @@
 //! The schema of events names every event and every field.
 
-use dbmatrix::event::SCHEMA;
+use dbmatrix_report::event::SCHEMA;
 use regex::Regex;
 
 use crate::{read, root};
 
 /// Sources whose public data is written to `json` reports.
 const SOURCES: [&str; 5] = [
-    "src/event/mod.rs",
-    "src/event/case.rs",
-    "src/event/difference.rs",
-    "src/event/facts.rs",
-    "src/server/packages.rs",
+    "crates/report/src/event/mod.rs",
+    "crates/report/src/event/case.rs",
+    "crates/report/src/event/difference.rs",
+    "crates/report/src/event/facts.rs",
+    "crates/sql/src/package.rs",
 ];
 
 /// `FlavourReady` as `flavour-ready`.

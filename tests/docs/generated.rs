@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dbmatrix::matrix::reference;
+use dbmatrix_flavours::matrix::reference;
 
 use crate::{read, root};
 

@@ -40,6 +40,7 @@ fn headings_of_troubleshooting_are_messages_of_the_program() {
     let (_, prose) = parts(&path, &read(&path));
     let sources: String = crate::files("src", &[".rs"])
         .iter()
+        .chain(&crate::files("crates", &[".rs"]))
         .map(|file| without_breaks(&read(file)))
         .collect();
     // Words of the system and of the engines.

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use dbmatrix::matrix::Matrix;
-use dbmatrix::suite::KnownDivergences;
+use dbmatrix_flavours::matrix::Matrix;
+use dbmatrix_sql::suite::KnownDivergences;
 use regex::Regex;
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@
 //! sent to a server whose session is free to write; what it then counts as run
 //! must be nothing that writes.
 
-use dbmatrix::read_only::{Modes, check as only_reads};
-use dbmatrix::session::{
+use dbmatrix_sql::read_only::{Modes, check as only_reads};
+use dbmatrix_sql::session::{
     Authorities, Connect, Endpoint, ServerUrl, Session, SessionError, Tenancy, TlsMode,
 };
 use rand::rngs::StdRng;

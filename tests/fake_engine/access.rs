@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use dbmatrix::nest::{Access, Nest};
+use dbmatrix_containers::nest::{Access, Nest};
 use futures_util::future::try_join_all;
 
 use super::nested::{nest, unswept};
@@ -100,7 +100,7 @@ async fn a_noted_proxy_on_whose_port_somebody_else_listens_is_made_anew() {
     let _stranger = std::net::TcpListener::bind(port).expect("no real proxy holds it");
     // Another process reads the devices.
     let next = Nest {
-        proxies: dbmatrix::nest::Proxies::read(&there),
+        proxies: dbmatrix_containers::nest::Proxies::read(&there),
         ..nest.clone()
     };
     let found = next.endpoint(FIRST, 3306).await.expect("a proxy");

@@ -1,8 +1,8 @@
 //! Children of any kind when an engine misbehaves: swept, stopped, made anew.
 
-use dbmatrix::nest::{Purpose, Stage, StopPatience, sync};
+use dbmatrix_containers::nest::{Purpose, Stage, StopPatience, sync};
 
-use dbmatrix::session::TlsPolicy;
+use dbmatrix_sql::session::TlsPolicy;
 
 use super::nested::{MARIADB, MYSQL, access, children, nest, renewed, spec, unswept};
 use super::state::Stateful;

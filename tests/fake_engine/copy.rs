@@ -1,8 +1,8 @@
 //! Copies of golden children when an engine misbehaves: what is there afterwards,
 //! and that the next run goes on from it.
 
-use dbmatrix::engine::EngineError;
-use dbmatrix::nest::{NestError, Purpose};
+use dbmatrix_containers::nest::{NestError, Purpose};
+use dbmatrix_engine::EngineError;
 
 use super::nested::{MYSQL, access, children, golden, renewed, spec};
 use super::state::Stateful;

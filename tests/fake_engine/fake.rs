@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use dbmatrix::engine::Engine;
+use dbmatrix_engine::Engine;
 
 use super::http::{Answer, listen};
 

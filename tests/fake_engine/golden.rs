@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use dbmatrix::nest::Purpose;
+use dbmatrix_containers::nest::Purpose;
 
 use super::nested::{MARIADB, MYSQL, children, golden, keep, nest, renewed, spec, unswept};
 use super::state::Stateful;

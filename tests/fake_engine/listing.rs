@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use dbmatrix::engine::config;
-use dbmatrix::host::Names;
-use dbmatrix::nest::{FindError, Located, list_all, locate, remove_incomplete, wake_nests};
+use dbmatrix_containers::host::Names;
+use dbmatrix_containers::nest::{
+    FindError, Located, list_all, locate, remove_incomplete, wake_nests,
+};
+use dbmatrix_engine::config;
 
 use super::state::Stateful;
 use super::trouble::{NOT_DONE, Trouble};
@@ -42,7 +44,7 @@ fn put_server(inner: &Stateful, container: &str, status: &'static str, flavour: 
 
 async fn listed(host: &Stateful) -> Vec<String> {
     let rows = list_all(&host.engine(), PROJECT).await.expect("a list");
-    let row = |row: dbmatrix::nest::ContainerInfo| {
+    let row = |row: dbmatrix_containers::nest::ContainerInfo| {
         format!(
             "{}/{}: {:?}, {}",
             row.nest,

@@ -25,7 +25,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use dbmatrix::engine::{Engine, EngineError, Exec, FileMode, ImageSource, NewInstance, Power};
+use dbmatrix_engine::{Engine, EngineError, Exec, FileMode, ImageSource, NewInstance, Power};
 use serde_json::{Value, json};
 
 use fake::Fake;
@@ -220,7 +220,7 @@ fn run(fake: &Fake) -> Option<Output> {
         .stdin(Stdio::null())
         .output();
     for lock in ["dbmatrix-fake.lock", "dbmatrix-fake-m.lock"] {
-        let _ = std::fs::remove_file(dbmatrix::host::run_folder().join(lock));
+        let _ = std::fs::remove_file(dbmatrix_containers::host::run_folder().join(lock));
     }
     Some(output.expect("the program runs"))
 }
@@ -319,7 +319,7 @@ fn cut(method: &str, path: &str, so_far: &[String]) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doctor_tells_what_is_incomplete_and_removes_it_when_asked() {
     use dbmatrix::doctor::{Fix, Reach, State, look};
-    use dbmatrix::host::{EngineChoice, Names};
+    use dbmatrix_containers::host::{EngineChoice, Names};
     let fake = Fake::start(cut);
     let choice = EngineChoice::Socket(fake.socket.clone());
     let findings = look(&choice, &Names::of("dbmatrix-cut"), Reach::Machine).await;
@@ -365,7 +365,7 @@ async fn an_empty_list_is_json_all_the_same() {
 /// A nest of ours that runs, and one that is stopped, without engines in them.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_runs_is_asked_for_its_state() {
-    use dbmatrix::nest::{list_all, measure};
+    use dbmatrix_containers::nest::{list_all, measure};
     let fake = Fake::start(|method, path, _| {
         let nest = |name: &str, status: &str, stage: &str| {
             json!({

@@ -4,12 +4,12 @@
 use std::io::{self, Cursor};
 use std::net::Ipv4Addr;
 
-use dbmatrix::engine::EngineError;
-use dbmatrix::host::Names;
-use dbmatrix::nest::{
+use dbmatrix_containers::host::Names;
+use dbmatrix_containers::nest::{
     ExportSession, Import, IncomingContainer, Located, NestError, Pruning, SnapshotConsistency,
     UpkeepError, locate, prune,
 };
+use dbmatrix_engine::EngineError;
 use tokio::io::AsyncReadExt;
 
 use super::listing::{PROJECT, machine};

@@ -2,13 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use dbmatrix::engine::Engine;
-use dbmatrix::image::{Builder, ImageOrigin, ImageStore};
-use dbmatrix::nest::{
+use dbmatrix_containers::image::{Builder, ImageOrigin, ImageStore};
+use dbmatrix_containers::nest::{
     Access, Child, ChildAccess, ChildFile, ChildSpec, Children, Golden, Nest, NestError, Proxies,
     Purpose,
 };
-use dbmatrix::session::{Secret, TlsPolicy};
+use dbmatrix_engine::Engine;
+use dbmatrix_sql::session::{Secret, TlsPolicy};
 
 use super::state::Stateful;
 

@@ -3,11 +3,11 @@
 
 use std::process::{Command, Output, Stdio};
 
-use dbmatrix::engine::config;
-use dbmatrix::host::run_folder;
-use dbmatrix::matrix::Matrix;
-use dbmatrix::nest::{NestError, Pruned, Pruning, prune};
-use dbmatrix::provision::template_key;
+use dbmatrix_containers::host::run_folder;
+use dbmatrix_containers::nest::{NestError, Pruned, Pruning, prune};
+use dbmatrix_engine::config;
+use dbmatrix_flavours::matrix::Matrix;
+use dbmatrix_flavours::provision::template_key;
 
 use super::nested::nest;
 use super::state::Stateful;

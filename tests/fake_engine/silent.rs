@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use dbmatrix::doctor::{Reach, State, look};
-use dbmatrix::engine::{Engine, EngineError, Limits};
-use dbmatrix::host::{EngineChoice, Names};
-use dbmatrix::nest::{FindError, Inner, NestError, inspect, wake_nests};
+use dbmatrix_containers::host::{EngineChoice, Names};
+use dbmatrix_containers::nest::{FindError, Inner, NestError, inspect, wake_nests};
+use dbmatrix_engine::{Engine, EngineError, Limits};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
 use serde_json::json;
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use dbmatrix::engine::{Config, Devices, Engine};
+use dbmatrix_engine::{Config, Devices, Engine};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

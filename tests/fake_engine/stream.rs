@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use dbmatrix::engine::{EngineError, Exec, Size, StreamEnd};
+use dbmatrix_engine::{EngineError, Exec, Size, StreamEnd};
 use serde_json::json;
 use tokio::io::{duplex, empty, sink};
 use tokio::sync::mpsc::channel;

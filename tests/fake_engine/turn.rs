@@ -1,7 +1,7 @@
 //! The two containers of a flavour when an engine misbehaves: which one is its
 //! own, and that no third is left.
 
-use dbmatrix::nest::{Children, NestError, Purpose};
+use dbmatrix_containers::nest::{Children, NestError, Purpose};
 
 use super::nested::{MYSQL, children, golden, renewed, spec};
 use super::state::Stateful;
@@ -112,7 +112,7 @@ async fn a_run_takes_no_copy_ahead_that_somebody_has_started() {
     let fake = Stateful::start();
     after_a_run(&fake).await;
     let engine = fake.engine();
-    let started = engine.power(TWIN_NAME, dbmatrix::engine::Power::Start);
+    let started = engine.power(TWIN_NAME, dbmatrix_engine::Power::Start);
     started.await.expect("a start");
     renewed(&children(&fake).await, &spec(MYSQL, "k"), Purpose::Now).await;
     assert_eq!(fake.heard(COPY_TWIN), 2);

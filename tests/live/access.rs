@@ -4,8 +4,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-use dbmatrix::engine::Power;
-use dbmatrix::host::{EngineChoice, sockets};
+use dbmatrix_containers::host::{EngineChoice, sockets};
+use dbmatrix_engine::Power;
 
 use super::Outcome;
 use super::chain::{block_on, find};

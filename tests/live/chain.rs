@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use dbmatrix::engine::{Engine, Exec, Power};
-use dbmatrix::host::{EngineChoice, EngineProbe, Names, detect_engine};
-use dbmatrix::nest::{Located, locate};
-use dbmatrix::route::{GuardError, Routes};
-use dbmatrix::server::{Login, log_in};
+use dbmatrix_containers::host::{EngineChoice, EngineProbe, Names, detect_engine};
+use dbmatrix_containers::nest::{Located, locate};
+use dbmatrix_containers::route::{GuardError, Routes};
+use dbmatrix_engine::{Engine, Exec, Power};
+use dbmatrix_flavours::server::{Login, log_in};
 
 use super::Outcome;
 use super::sandbox::{MATRIX, PROJECT, Sandbox, check, text};

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use dbmatrix::engine::Exec;
+use dbmatrix_engine::Exec;
 
 use super::Outcome;
 use super::chain::{block_on, find};

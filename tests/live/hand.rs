@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dbmatrix::engine::Exec;
+use dbmatrix_engine::Exec;
 use libtest_mimic::Failed;
 use rustix::process::Signal;
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use dbmatrix::host::{DaemonRecord, daemon_record};
+use dbmatrix_containers::host::{DaemonRecord, daemon_record};
 use rustix::process::{Pid, Signal};
 
 use super::Outcome;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use dbmatrix::engine::{Engine, Exec, FileMode};
-use dbmatrix::host::{EngineChoice, EngineProbe, detect_engine};
-use dbmatrix::nest::list_all;
+use dbmatrix_containers::host::{EngineChoice, EngineProbe, detect_engine};
+use dbmatrix_containers::nest::list_all;
+use dbmatrix_engine::{Engine, Exec, FileMode};
 use libtest_mimic::Failed;
 use rustix::process::Signal;
 

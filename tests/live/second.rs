@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dbmatrix::engine::Engine;
+use dbmatrix_engine::Engine;
 use libtest_mimic::Failed;
 use rustix::process::{Pid, Signal, kill_process};
 

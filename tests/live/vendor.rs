@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dbmatrix::engine::Exec;
+use dbmatrix_engine::Exec;
 
 use super::Outcome;
 use super::chain::{block_on, find};

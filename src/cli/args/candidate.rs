@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
+use dbmatrix_containers::nest::labels;
 
 use crate::app::Globals;
 use crate::app::connect_flavour::flavours_awake;
-use crate::nest::labels;
 
 /// A person waits with a finger on a key.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap_complete::engine::ArgValueCandidates;
+use dbmatrix_containers::nest::Access;
 
 use super::candidate::flavours;
 use super::value::access;
-use crate::nest::Access;
 use crate::prompt::Format;
 
 /// Options of `connect`.

@@ -26,10 +26,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
+use dbmatrix_containers::host::EngineChoice;
 use value::project_name;
 
 use crate::app::{Globals, USUAL_PROJECT};
-use crate::host::EngineChoice;
 use candidate::flavours;
 
 /// Does it hold on every version? Runs SQL suites side by side on MySQL,

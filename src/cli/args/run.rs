@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use dbmatrix_flavours::matrix::After;
+use dbmatrix_flavours::plan::Selection;
+use dbmatrix_report::ReportSpec;
+use dbmatrix_report::shard::Shard;
+use dbmatrix_run::NoTests;
 
 use super::value::after;
-use crate::matrix::After;
-use crate::plan::Selection;
-use crate::report::ReportSpec;
-use crate::run::NoTests;
-use crate::shard::Shard;
 
 /// Options of `run`.
 #[derive(Debug, clap::Args)]

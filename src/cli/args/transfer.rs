@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap_complete::engine::ArgValueCandidates;
+use dbmatrix_containers::nest::Access;
 
 use super::candidate::flavours;
 use super::instance::Within;
 use super::value::{access, container_name, flavour_name};
-use crate::nest::Access;
 
 /// The nest of flavours that came in files, where no other one is named.
 const NEST: &str = "imported";

@@ -1,9 +1,10 @@
 //! Values of options that are words or names.
 
+use dbmatrix_containers::nest::Access;
+use dbmatrix_flavours::matrix::After;
+use dbmatrix_flavours::name_rule::{CONTAINER, DATABASE, FLAVOUR, NameRule, PROJECT, SNAPSHOT};
+
 use crate::app::deprecated;
-use crate::matrix::After;
-use crate::name_rule::{CONTAINER, DATABASE, FLAVOUR, NameRule, PROJECT, SNAPSHOT};
-use crate::nest::Access;
 
 /// How servers are reached, by its word.
 pub(crate) fn access(text: &str) -> Result<Access, String> {

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::{Table, presets};
+use dbmatrix_containers::image::{Answer, Archive, archives, ask_all};
+use dbmatrix_flavours::catalogue::{Recipe, Server, SourceKind, servers};
+use dbmatrix_report::event::Verdict;
 use serde::Serialize;
 
 use crate::app::{Failure, eprintln, say};
-use crate::catalogue::{Recipe, Server, SourceKind, servers};
 use crate::cli::args::{CatalogueArgs, Format, json};
-use crate::event::Verdict;
-use crate::image::{Answer, Archive, archives, ask_all};
 
 /// A server's source in JSON; its names are stable.
 #[derive(Debug, Serialize)]

@@ -6,10 +6,10 @@
 use clap::CommandFactory;
 use clap_complete::CompleteEnv;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use dbmatrix_report::event::Verdict;
 
 use crate::app::{Failure, say};
 use crate::cli::args::{Args, CompletionsArgs, ManArgs, Shell};
-use crate::event::Verdict;
 
 /// Set by a shell that requests completions.
 const VARIABLE: &str = "DBMATRIX_COMPLETE";

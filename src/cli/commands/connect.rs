@@ -4,20 +4,20 @@ use std::io::{BufReader, Cursor, IsTerminal, Write};
 use std::path::PathBuf;
 
 use console::Term;
+use dbmatrix_containers::nest::Located;
+use dbmatrix_flavours::server::Server;
+use dbmatrix_platform::Signal;
+use dbmatrix_platform::file::MemoryFile;
+use dbmatrix_platform::signal::Signals;
+use dbmatrix_report::event::Verdict;
+use dbmatrix_sql::session::{Connect, Tenancy};
 
 use crate::app::ad_hoc::{bring_up, is_server};
 use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
 use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{Client, ConnectArgs};
-use crate::event::Verdict;
-use crate::nest::Located;
-use crate::platform::Signal;
-use crate::platform::file::MemoryFile;
-use crate::platform::signal::Signals;
 use crate::prompt::{Ended, Format, InputMode, Repl, ReplSession, Source, View};
-use crate::server::Server;
-use crate::session::{Connect, Tenancy};
 
 /// Opens a prompt on one flavour or several, or runs statements.
 pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verdict, Failure> {

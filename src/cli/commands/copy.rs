@@ -1,5 +1,7 @@
 //! `dbmatrix copy`.
 
+use dbmatrix_containers::nest::{ExportSession, IncomingContainer, Located};
+use dbmatrix_report::event::Verdict;
 use indicatif::{MultiProgress, ProgressBar};
 
 use crate::app::for_each_flavour::{Runs, each};
@@ -8,8 +10,6 @@ use crate::app::{Failure, Globals, eprintln, privilege, remotes, transfer};
 use crate::cli::args::CopyArgs;
 use crate::cli::commands::choose_within;
 use crate::cli::commands::export::{consistency, packed};
-use crate::event::Verdict;
-use crate::nest::{ExportSession, IncomingContainer, Located};
 
 /// Copies flavours to another engine.
 pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, Failure> {

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use dbmatrix_containers::nest::Located;
+use dbmatrix_engine::{Content, FileMode, Opened};
+use dbmatrix_platform::file;
+use dbmatrix_report::event::Verdict;
+
 use crate::app::connect_flavour::find;
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{CpArgs, Side};
 use crate::cli::commands::nest_of;
-use crate::engine::{Content, FileMode, Opened};
-use crate::event::Verdict;
-use crate::nest::Located;
-use crate::platform::file;
 
 /// Copies a file.
 pub(crate) async fn cp(global: &Globals, args: &CpArgs) -> Result<Verdict, Failure> {

@@ -4,15 +4,16 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dbmatrix_flavours::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
+use dbmatrix_report::event::Verdict;
+use dbmatrix_report::{Differences, Listed, OnlyFile};
+use dbmatrix_run::{RunOptions, foresee_vacancy};
+use dbmatrix_sql::suite::FileKind;
+
 use crate::app::task::{Task, load_matrix, plan, prepare, provide};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::DiffArgs;
 use crate::cli::commands::run::listed_differences;
-use crate::event::Verdict;
-use crate::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
-use crate::report::{Differences, Listed, OnlyFile};
-use crate::run::{RunOptions, foresee_vacancy};
-use crate::suite::FileKind;
 
 /// Runs statements on all flavours and reports where they differ.
 pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, Failure> {

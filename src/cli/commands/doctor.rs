@@ -3,14 +3,14 @@
 use std::io::IsTerminal;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use dbmatrix_containers::host::Names;
+use dbmatrix_report::Colour;
+use dbmatrix_report::event::Verdict;
 use serde::Serialize;
 
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{DoctorArgs, Format, json};
 use crate::doctor::{Finding, Reach, State, look};
-use crate::event::Verdict;
-use crate::host::Names;
-use crate::report::Colour;
 
 /// Checks the machine; with `--fix` applies the safe fixes.
 pub(crate) async fn doctor(global: &Globals, args: &DoctorArgs) -> Result<Verdict, Failure> {

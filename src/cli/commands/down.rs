@@ -2,23 +2,24 @@
 
 use std::path::Path;
 
+use dbmatrix_config::hint;
+use dbmatrix_containers::host::{
+    DaemonRecord, EngineProbe, EngineProject, Names, daemon_record, detect_engine, is_usual,
+    run_folder, stop_own_daemon,
+};
+use dbmatrix_containers::image::{Builder, cache_folder};
+use dbmatrix_containers::name::{nest_lock, project_lock};
+use dbmatrix_containers::nest::{destroy_nest, existing_nests, subnet_of};
+use dbmatrix_containers::route::Routes;
+use dbmatrix_engine::privilege::{Request, ask_now, has_helper, is_root};
+use dbmatrix_engine::{Engine, Instance};
+use dbmatrix_report::event::{Sender, Verdict};
+use dbmatrix_report::{Progress, drive};
+use dbmatrix_run::{Lock, start_engine, take_left};
+
 use crate::app::task::load_matrix;
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::DownArgs;
-use crate::config::hint;
-use crate::engine::{Engine, Instance};
-use crate::event::{Sender, Verdict};
-use crate::host::{
-    DaemonRecord, EngineKind, EngineProbe, EngineProject, Names, daemon_record, detect_engine,
-    is_usual, run_folder, stop_own_daemon,
-};
-use crate::image::{Builder, cache_folder};
-use crate::name::{nest_lock, project_lock};
-use crate::nest::{destroy_nest, existing_nests, subnet_of};
-use crate::privilege::{Request, ask_now, has_helper, is_root};
-use crate::report::{Progress, drive};
-use crate::route::Routes;
-use crate::run::{Lock, start_engine, take_left};
 
 /// Removes one nest, or everything that dbmatrix keeps.
 pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, Failure> {
@@ -241,21 +242,4 @@ async fn remove_routes() -> Result<(), Failure> {
         routes.remove(subnet).await.map_err(Failure::not_provided)?;
     }
     Ok(())
-}
-
-impl std::fmt::Display for EngineProbe {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let named = |kind: &EngineKind| kind.title();
-        match self {
-            EngineProbe::Running(engine) => {
-                write!(f, "an engine answers on `{}`", engine.socket().display())
-            }
-            EngineProbe::Installed(kind) => {
-                write!(f, "{} is installed and does not run", named(kind))
-            }
-            EngineProbe::Absent(kind) => {
-                write!(f, "no engine is installed; {} can be", named(kind))
-            }
-        }
-    }
 }

@@ -1,11 +1,12 @@
 //! `dbmatrix env`.
 
+use dbmatrix_report::event::Verdict;
+use dbmatrix_run::environment;
+
 use crate::app::connect_flavour::reach;
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::UrlArgs;
 use crate::cli::commands::nest_of;
-use crate::event::Verdict;
-use crate::run::environment;
 
 /// Prints shell exports for a flavour.
 pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Failure> {

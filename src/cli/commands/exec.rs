@@ -3,6 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use dbmatrix_flavours::server::{Server, certificate_authority};
+use dbmatrix_platform::{file, process};
+use dbmatrix_report::event::Verdict;
+use dbmatrix_report::visible;
+use dbmatrix_run::{CommandEnd, Invocation, Output, drop_own_databases_on, run_command};
+use dbmatrix_sql::session::{Connect, Tenancy};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -11,12 +17,6 @@ use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::signal::asked_to_end;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::ExecArgs;
-use crate::event::Verdict;
-use crate::platform::{file, process};
-use crate::report::visible;
-use crate::run::{CommandEnd, Invocation, Output, drop_own_databases_on, run_command};
-use crate::server::{Server, certificate_authority};
-use crate::session::{Connect, Tenancy};
 
 /// Runs a command against one flavour, or against several concurrently.
 pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failure> {

@@ -6,6 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
+use dbmatrix_containers::nest::{ExportSession, Located, SnapshotConsistency, compressed};
+use dbmatrix_engine::EngineError;
+use dbmatrix_report::event::Verdict;
 use indicatif::{MultiProgress, ProgressBar};
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncWriteExt, BufWriter};
@@ -17,9 +20,6 @@ use crate::app::{Failure, Globals, eprintln, transfer};
 use crate::cli::args::ExportArgs;
 use crate::cli::commands::choose_within;
 use crate::cli::commands::snapshot::go_on;
-use crate::engine::EngineError;
-use crate::event::Verdict;
-use crate::nest::{ExportSession, Located, SnapshotConsistency, compressed};
 
 /// Extension of the files in a folder.
 const ENDING: &str = ".tar.zst";

@@ -6,6 +6,17 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
+use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
+use dbmatrix_containers::nest::{
+    Import, Manifest, Nest, NestError, Unpacked, unpacked, wake_nests,
+};
+use dbmatrix_engine::EngineError;
+use dbmatrix_flavours::matrix::NestSpec;
+use dbmatrix_flavours::name_rule::FLAVOUR;
+use dbmatrix_flavours::server::{RoutedUser, Server, grant_access};
+use dbmatrix_report::event::{Sender, Verdict};
+use dbmatrix_report::{Progress, drive};
+use dbmatrix_run::{Environment, EnvironmentOptions, Lock, start_engine};
 use indicatif::ProgressBar;
 use tokio::fs::File;
 use tokio::io::BufReader;
@@ -15,15 +26,6 @@ use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::task::{authorize_route, clean_up};
 use crate::app::{Failure, Globals, consent, eprintln, privilege, say, transfer};
 use crate::cli::args::ImportArgs;
-use crate::engine::EngineError;
-use crate::event::{Sender, Verdict};
-use crate::host::{EngineProbe, Names, detect_engine};
-use crate::matrix::NestSpec;
-use crate::name_rule::FLAVOUR;
-use crate::nest::{Import, Manifest, Nest, NestError, Unpacked, unpacked, wake_nests};
-use crate::report::{Progress, drive};
-use crate::run::{Environment, EnvironmentOptions, Lock, start_engine};
-use crate::server::{RoutedUser, Server, grant_access};
 
 /// Bytes of a file read at once.
 const CHUNK: usize = 256 * 1024;

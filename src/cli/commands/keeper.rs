@@ -1,8 +1,9 @@
 //! `dbmatrix keeper`, which only a run starts.
 
+use dbmatrix_report::event::Verdict;
+use dbmatrix_run::Handover;
+
 use crate::app::{Failure, Globals};
-use crate::event::Verdict;
-use crate::run::Handover;
 
 /// Does the work that a run has handed over.
 pub(crate) async fn keeper(global: &Globals) -> Result<Verdict, Failure> {

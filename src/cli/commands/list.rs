@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, SystemTime};
 
+use dbmatrix_containers::host::{EngineProbe, detect_engine};
+use dbmatrix_containers::nest::{ContainerInfo, ContainerKind, disk_usage, list_all, measure};
+use dbmatrix_engine::Engine;
+use dbmatrix_report::event::Verdict;
+use dbmatrix_run::wait_for_keepers;
 use tokio::task::JoinHandle;
 
 use crate::app::signal::{asked_to_end, end_soon_when_asked};
 use crate::app::task::load_matrix;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{Format, ListArgs};
-use crate::engine::Engine;
-use crate::event::Verdict;
-use crate::host::{EngineProbe, detect_engine};
-use crate::nest::{ContainerInfo, ContainerKind, disk_usage, list_all, measure};
-use crate::run::wait_for_keepers;
 
 /// Refresh interval.
 const EVERY: Duration = Duration::from_secs(2);

@@ -1,15 +1,16 @@
 //! `dbmatrix lock`.
 
+use dbmatrix_config::ConfigError;
+use dbmatrix_flavours::matrix::{Matrix, MatrixLock, Source};
+use dbmatrix_flavours::plan::Plan;
+use dbmatrix_flavours::provision::StartFrom;
+use dbmatrix_platform::whole_file::{Replaced, replace_file};
+use dbmatrix_report::event::Verdict;
+use dbmatrix_run::RunOptions;
+
 use crate::app::task::{Task, load_matrix, plan, prepare, provide_for};
 use crate::app::{Failure, Globals, eprintln, say};
 use crate::cli::args::LockArgs;
-use crate::config::ConfigError;
-use crate::event::Verdict;
-use crate::file::{Replaced, replace_file};
-use crate::matrix::{Matrix, MatrixLock, Source};
-use crate::plan::Plan;
-use crate::provision::StartFrom;
-use crate::run::RunOptions;
 
 /// Brings the flavours up and writes down their exact versions.
 pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, Failure> {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use dbmatrix_containers::nest::{ContainerState, Located};
+use dbmatrix_flavours::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
+use dbmatrix_report::event::Verdict;
+
 use crate::app::connect_flavour::find;
 use crate::app::signal::{asked_to_end, end_soon_when_asked};
 use crate::app::{Failure, Globals, Unwritten, privilege, write_out};
 use crate::cli::args::LogsArgs;
 use crate::cli::commands::nest_of;
-use crate::event::Verdict;
-use crate::nest::{ContainerState, Located};
-use crate::server::{Log, LogSource, ServerError, install_log, logs as logs_of};
 
 /// The default number of lines of each log.
 const LINES: usize = 100;

@@ -25,10 +25,11 @@ pub(crate) mod shell;
 pub(crate) mod snapshot;
 pub(crate) mod url;
 
+use dbmatrix_report::event::Verdict;
+
 use super::args::{Args, Chosen, Command, InstanceCommand, Within};
 use crate::app::matrix_flavours::find_in_matrix;
 use crate::app::{Failure, FlavourChoice, Globals, deprecated};
-use crate::event::Verdict;
 
 /// Runs the requested command; returns the exit status.
 pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {

@@ -1,12 +1,13 @@
 //! `dbmatrix start`, `stop`, `pause`, `resume`, `restart` and `reset`.
 
+use dbmatrix_containers::nest::{ContainerState, Located, StopMode};
+use dbmatrix_flavours::server::{ACCESS_FILE, repair};
+use dbmatrix_report::event::Verdict;
+
 use crate::app::for_each_flavour::{Runs, each, ready};
 use crate::app::{Failure, Globals};
 use crate::cli::args::{Chosen, ResetArgs, StopArgs};
 use crate::cli::commands::choice;
-use crate::event::Verdict;
-use crate::nest::{ContainerState, Located, StopMode};
-use crate::server::{ACCESS_FILE, repair};
 
 /// Starts flavours, and resumes paused ones.
 pub(crate) async fn start(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {

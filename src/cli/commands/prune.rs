@@ -1,19 +1,19 @@
 //! `dbmatrix prune`.
 
 use bytesize::ByteSize;
+use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
+use dbmatrix_containers::name::nest_lock;
+use dbmatrix_containers::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
+use dbmatrix_engine::Engine;
+use dbmatrix_flavours::matrix::Flavour;
+use dbmatrix_flavours::provision::template_keys;
+use dbmatrix_report::event::{Sender, Verdict};
+use dbmatrix_report::{Progress, drive};
+use dbmatrix_run::Lock;
 
 use crate::app::task::load_matrix;
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::PruneArgs;
-use crate::engine::Engine;
-use crate::event::{Sender, Verdict};
-use crate::host::{EngineProbe, Names, detect_engine};
-use crate::matrix::Flavour;
-use crate::name::nest_lock;
-use crate::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
-use crate::provision::template_keys;
-use crate::report::{Progress, drive};
-use crate::run::Lock;
 
 /// Removes everything unused from all nests.
 pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict, Failure> {

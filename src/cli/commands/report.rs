@@ -1,13 +1,14 @@
 //! `dbmatrix report`.
 
+use dbmatrix_report::event::{Sender, Verdict};
+use dbmatrix_report::{
+    Colour, Detail, Differences, ReporterSet, Summary, drive, merge, open_reports, read_events,
+};
+
 use crate::app::task::stdout_width;
 use crate::app::{Failure, Globals, say};
 use crate::cli::args::{MergeArgs, ReportCommand};
 use crate::cli::commands::run::listed_differences;
-use crate::event::{Sender, Verdict};
-use crate::report::{
-    Colour, Detail, Differences, ReporterSet, Summary, drive, merge, open_reports, read_events,
-};
 
 pub(crate) async fn report(global: &Globals, command: &ReportCommand) -> Result<Verdict, Failure> {
     match command {

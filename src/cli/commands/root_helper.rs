@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 
+use dbmatrix_engine::privilege::{abstract_name, accept_helper};
+use dbmatrix_report::event::Verdict;
+
 use crate::app::privilege::words;
 use crate::app::{Failure, Globals};
 use crate::cli::args::{Args, Command, RootHelperArgs};
-use crate::event::Verdict;
-use crate::privilege::{abstract_name, accept_helper};
 use crate::root::{Scope, attach, become_sudo_user, leave_behind, serve};
 
 /// The option of a process that has dropped to its caller's user.

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
+use dbmatrix_flavours::plan::{Selection, Times};
+use dbmatrix_flavours::provision::StartFrom;
+use dbmatrix_report::event::{Event, Verdict};
+use dbmatrix_report::{Differences, Listed, ReportKind, ReportSpec, read_events, skipped};
+use dbmatrix_run::RunOptions;
+
 use crate::app::task::{Task, bring_up, load_matrix, prepare, provide};
 use crate::app::vacancy::{refuse_vacancy, warn_of_vain_choices};
 use crate::app::{Failure, Globals, deprecated, eprintln, task};
 use crate::cli::args::{RunArgs, UpArgs};
 use crate::cli::commands::lock::insist;
-use crate::event::{Event, Verdict};
-use crate::plan::{Selection, Times};
-use crate::provision::StartFrom;
-use crate::report::{Differences, Listed, ReportKind, ReportSpec, read_events, skipped};
-use crate::run::RunOptions;
 
 /// Runs the suites.
 pub(crate) async fn run(global: &Globals, args: &RunArgs) -> Result<Verdict, Failure> {

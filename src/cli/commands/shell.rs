@@ -4,6 +4,11 @@ mod tty;
 
 use std::time::Duration;
 
+use dbmatrix_containers::nest::{ContainerState, Located};
+use dbmatrix_engine::{EngineError, Exec, Order, StreamEnd};
+use dbmatrix_platform::Signal;
+use dbmatrix_platform::signal::Signals;
+use dbmatrix_report::event::Verdict;
 use tokio::io::{stderr, stdin, stdout};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -12,11 +17,6 @@ use crate::app::connect_flavour::find;
 use crate::app::{Failure, Globals, eprintln, privilege};
 use crate::cli::args::ShellArgs;
 use crate::cli::commands::nest_of;
-use crate::engine::{EngineError, Exec, Order, StreamEnd};
-use crate::event::Verdict;
-use crate::nest::{ContainerState, Located};
-use crate::platform::Signal;
-use crate::platform::signal::Signals;
 use tty::Raw;
 
 /// Runs the command, or else the best available shell, in the home folder. Replaces a

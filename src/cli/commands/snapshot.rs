@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use dbmatrix_containers::nest::{ContainerState, Located, SnapshotConsistency};
+use dbmatrix_engine::Snapshot;
+use dbmatrix_report::event::Verdict;
 use serde::Serialize;
 
 use crate::app::for_each_flavour::{Runs, each, pick, ready};
@@ -9,9 +12,6 @@ use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{Chosen, Format, RestoreArgs, SnapshotArgs, json};
 use crate::cli::commands::choice;
 use crate::cli::commands::power::after;
-use crate::engine::Snapshot;
-use crate::event::Verdict;
-use crate::nest::{ContainerState, Located, SnapshotConsistency};
 
 /// Takes, lists or removes snapshots.
 pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Verdict, Failure> {

@@ -1,11 +1,12 @@
 //! `dbmatrix url`.
 
+use dbmatrix_report::event::Verdict;
+use dbmatrix_run::database_url;
+
 use crate::app::connect_flavour::reach;
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::UrlArgs;
 use crate::cli::commands::nest_of;
-use crate::event::Verdict;
-use crate::run::database_url;
 
 /// Prints a flavour's URL, for frameworks.
 pub(crate) async fn url(global: &Globals, args: &UrlArgs) -> Result<Verdict, Failure> {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use dbmatrix::engine::{Exec, FileMode};
-use dbmatrix::nest::Located;
+use dbmatrix_containers::nest::Located;
+use dbmatrix_engine::{Exec, FileMode};
 
 use super::{Outcome, pull, script_in};
 use crate::sandbox::text;

@@ -14,8 +14,8 @@ mod script;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use dbmatrix::engine::{Exec, FileMode, Opened};
-use dbmatrix::nest::Located;
+use dbmatrix_containers::nest::Located;
+use dbmatrix_engine::{Exec, FileMode, Opened};
 use libtest_mimic::Failed;
 
 use self::log::{Asked, asked_by_database};

@@ -4,12 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use bytesize::ByteSize;
 use comfy_table::{CellAlignment, Table, presets};
+use dbmatrix_containers::nest::{ContainerInfo, ContainerKind};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Sizes;
 use crate::cli::args::json as json_of;
-use crate::nest::{ContainerInfo, ContainerKind};
 
 /// The version of a row in JSON. Version 2 renamed the type `ahead` of version 1 to
 /// `standby`, and the states `frozen` and `half-made` to `paused` and `incomplete`.

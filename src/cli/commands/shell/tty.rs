@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal, Write, stdin, stdout};
 
-use crate::engine::Size;
-use crate::platform::terminal::{self, RawMode};
+use dbmatrix_engine::Size;
+use dbmatrix_platform::terminal::{self, RawMode};
 
 /// Resets what a program at the terminal may have set and not reset: another screen,
 /// bracketed paste, mouse, colours, a hidden cursor.

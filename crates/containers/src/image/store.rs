@@ -1,0 +1,106 @@
+//! Images in an engine: found by key, or else built and imported once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dbmatrix_engine::{Engine, EngineError, ImageSource};
+use thiserror::Error;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::build::{BaseImage, Builder};
+use super::error::ImageError;
+
+/// Property of an imported image that holds the key of its inputs.
+const KEY: &str = "dbmatrix.key";
+
+/// Where a container's image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageOrigin {
+    /// Built here from a Debian mirror.
+    Built(BaseImage),
+    /// Fetched by the engine from an image server.
+    Server {
+        /// The server's address.
+        server: String,
+        /// Its alias, such as `debian/12`.
+        alias: String,
+    },
+}
+
+impl ImageOrigin {
+    /// A human-readable title that identifies it: its name, and the key of its inputs or
+    /// the server that it comes from.
+    pub fn title(&self) -> String {
+        match self {
+            ImageOrigin::Built(image) => format!("{} ({})", image.name(), image.key()),
+            ImageOrigin::Server { server, alias } => format!("{alias} of {server}"),
+        }
+    }
+}
+
+/// Why an image is not available.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// It could not be built.
+    #[error(transparent)]
+    Build(#[from] ImageError),
+    /// It could not be looked up or imported.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The images of one engine. Many tasks may request the same one at once.
+#[derive(Debug, Clone)]
+pub struct ImageStore {
+    engine: Engine,
+    builder: Builder,
+    locks: KeyedLocks,
+}
+
+impl ImageStore {
+    /// A store in `engine` that builds with `builder`.
+    pub fn new(engine: Engine, builder: Builder) -> Self {
+        ImageStore {
+            engine,
+            builder,
+            locks: KeyedLocks::default(),
+        }
+    }
+
+    /// The image, in the form that a new container refers to.
+    pub async fn provide(&self, origin: &ImageOrigin) -> Result<ImageSource, StoreError> {
+        let image = match origin {
+            ImageOrigin::Built(image) => image,
+            ImageOrigin::Server { server, alias } => {
+                return Ok(ImageSource::Remote {
+                    server: server.clone(),
+                    alias: alias.clone(),
+                });
+            }
+        };
+        let key = image.key();
+        let lock = self.locks.of(&key);
+        let _held = lock.lock().await;
+        let has_key = |found: &dbmatrix_engine::Image| found.properties.get(KEY) == Some(&key);
+        let found = self.engine.images().await?.into_iter().find(has_key);
+        let fingerprint = match found {
+            Some(found) => found.fingerprint,
+            None => {
+                let built = self.builder.ensure(image).await?;
+                self.engine.import_image(&built).await?
+            }
+        };
+        Ok(ImageSource::Fingerprint(fingerprint))
+    }
+}
+
+/// One lock per key, created on first use.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyedLocks(Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>);
+
+impl KeyedLocks {
+    pub(crate) fn of(&self, key: &str) -> Arc<AsyncMutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(key.to_owned()).or_default())
+    }
+}

@@ -1,0 +1,40 @@
+//! The nest in which servers are made.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use dbmatrix_containers::nest::{Children, Nest};
+use dbmatrix_sql::session::Secret;
+use tokio::sync::Semaphore;
+
+use crate::server::RoutedUser;
+
+/// A nest that is up, with all resources of its flavours.
+#[derive(Debug, Clone)]
+pub struct NestContext {
+    /// The nest.
+    pub nest: Nest,
+    /// Its children.
+    pub children: Children,
+    /// The address from which servers see their user connect.
+    pub source: Ipv4Addr,
+    /// Whether every flavour is required.
+    pub strict: bool,
+    /// Permits to install a server: one per processor.
+    pub installing: Arc<Semaphore>,
+}
+
+impl NestContext {
+    /// The routed user of a flavour's server.
+    pub fn user_of(&self, flavour: &str) -> RoutedUser {
+        self.user_with(self.nest.password_of(flavour))
+    }
+
+    /// The routed user, with a password.
+    pub fn user_with(&self, password: Secret) -> RoutedUser {
+        RoutedUser {
+            address: self.source,
+            password,
+        }
+    }
+}

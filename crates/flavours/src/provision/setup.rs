@@ -1,0 +1,167 @@
+//! The user's own files of statements, run once: every copy of the golden child contains
+//! their results.
+
+use std::path::Path;
+
+use dbmatrix_containers::digest::Digest;
+use dbmatrix_report::event::Phase;
+use dbmatrix_sql::outcome::Outcome;
+use dbmatrix_sql::session::{Connect, LocalFolder, Session};
+use dbmatrix_sql::sql_text::Sql;
+use dbmatrix_sql::suite::{Action, Facts, SqlSteps, Step as Statement};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
+use super::dump::Dump;
+use super::error::{ProvisionError, SetupError};
+use super::step::Step;
+use crate::matrix::Managed;
+use crate::server::{Server, started};
+
+/// Size up to which a file is read in full to detect changes.
+const READ_WHOLE: u64 = 8 << 20;
+/// Letters of a statement that an error shows.
+const SHOWN: usize = 200;
+
+/// Runs the files of `setup`.
+pub(super) struct Setup;
+
+impl Step for Setup {
+    fn digest(&self, managed: &Managed, digest: &mut Digest) {
+        digest.number("setup", 1);
+        for path in &managed.setup {
+            add_file(digest, path);
+        }
+    }
+
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async {
+            let Building {
+                context,
+                managed,
+                child,
+                ..
+            } = *building;
+            building.phase(Phase::LoggingIn);
+            let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
+            let server = started(child, &managed.spec, login).await?;
+            building.phase(Phase::SettingUp);
+            for path in &managed.setup {
+                run_file(&server, path).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// Adds a file by its content. Reading a large file would take longer than a start from
+/// the golden child, so its path, size and modification time replace the content.
+fn add_file(digest: &mut Digest, path: &Path) {
+    let found = std::fs::metadata(path);
+    let is_small = found.as_ref().is_ok_and(|found| found.len() <= READ_WHOLE);
+    match is_small.then(|| std::fs::read(path)) {
+        Some(Ok(bytes)) => digest.data("content", &bytes),
+        _ => digest.file("file", path),
+    };
+}
+
+/// Runs all statements of a file in a separate session, up to the first that fails.
+async fn run_file(server: &Server, path: &Path) -> Result<(), SetupError> {
+    let unreadable = |reason: String| SetupError::Read {
+        file: path.to_owned(),
+        reason,
+    };
+    let dump = Dump::open(path).await.map_err(unreadable)?;
+    let mut steps = SqlSteps::open(dump.path()).map_err(|error| unreadable(error.to_string()))?;
+    let folder = LocalFolder::beside(path);
+    let facts = Facts {
+        // The files belong to the server: flavours with the same setup share it.
+        flavour: String::new(),
+        family: server.identity.family,
+        version: server.identity.version,
+        labels: Vec::new(),
+    };
+    let mut session = connect(server, None, &folder, path).await?;
+    loop {
+        steps.set_modes(facts.modes(session.no_backslash_escapes()));
+        let Some(step) = steps.next() else {
+            break;
+        };
+        let step = step.map_err(|error| unreadable(error.to_string()))?;
+        if !step.conditions.hold(&facts) {
+            continue;
+        }
+        match &step.action {
+            Action::Halt => break,
+            Action::Sleep(duration) => tokio::time::sleep(*duration).await,
+            Action::ResetConnection => {
+                let reset = session.reset().await;
+                reset.map_err(|error| failed(path, &step, error.to_string()))?;
+            }
+            Action::Connect { database } => {
+                let database = database.as_ref().map(|name| String::from_utf8_lossy(name));
+                session = connect(server, database.as_deref(), &folder, path).await?;
+            }
+            Action::System(_) => {
+                let reason = "a setup runs statements alone, no commands of this machine";
+                return Err(failed(path, &step, reason.to_owned()));
+            }
+            action => {
+                let Some(sql) = action.sql() else { continue };
+                match session.run(sql.bytes()).await {
+                    Ok(outcome) => check(path, &step, &outcome)?,
+                    Err(error) => return Err(failed(path, &step, error.to_string())),
+                }
+            }
+        }
+    }
+    session.close().await;
+    Ok(())
+}
+
+async fn connect(
+    server: &Server,
+    database: Option<&str>,
+    folder: &LocalFolder,
+    path: &Path,
+) -> Result<Session, SetupError> {
+    let session = server.connect(database).await;
+    let mut session = session.map_err(|error| SetupError::Read {
+        file: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    session.allow_local_files(folder.clone());
+    Ok(session)
+}
+
+fn check(path: &Path, step: &Statement, outcome: &Outcome) -> Result<(), SetupError> {
+    match outcome {
+        Outcome::Refused(error) => Err(failed(path, step, error.to_string())),
+        Outcome::MultiResult(parts) => parts.iter().try_for_each(|part| check(path, step, part)),
+        Outcome::Rows(_) | Outcome::Completed { .. } => Ok(()),
+    }
+}
+
+fn failed(path: &Path, step: &Statement, reason: String) -> SetupError {
+    let place = match &step.within {
+        Some(within) => format!("{} ({within})", step.line),
+        None => step.line.to_string(),
+    };
+    let sql = step.action.sql().map(Sql::text).unwrap_or_default();
+    let mut statement = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = statement.char_indices().nth(SHOWN) {
+        statement.truncate(end);
+        statement.push('…');
+    }
+    SetupError::Statement {
+        file: path.to_owned(),
+        place,
+        statement,
+        reason,
+    }
+}

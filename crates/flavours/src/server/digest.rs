@@ -1,0 +1,105 @@
+//! The parts of a server's specification that distinguish golden children. All fields are
+//! named here, so that a new one is not forgotten.
+
+use dbmatrix_containers::digest::{Digest, Digestible};
+
+use super::spec::{
+    Durability, Installation, KeySource, MemoryProfile, Packages, Repository, ServerSpec, Tarball,
+    TarballSource,
+};
+
+impl ServerSpec {
+    /// Adds what distinguishes installations.
+    pub(crate) fn digest_installation(&self, digest: &mut Digest) {
+        let ServerSpec {
+            family,
+            version,
+            installation,
+            // They are applied later.
+            settings: _,
+            memory_profile: _,
+            durability: _,
+        } = self;
+        digest
+            .text("family", &family.to_string())
+            // An exact version is pinned.
+            .text("version", &version.to_string())
+            .part("installation", installation);
+    }
+
+    /// Adds what distinguishes settings.
+    pub(crate) fn digest_configuration(&self, digest: &mut Digest) {
+        let settings = self.settings.iter().flat_map(|(name, value)| [name, value]);
+        digest
+            .texts("settings", settings)
+            .flag("small", self.memory_profile == MemoryProfile::Small);
+    }
+
+    /// Adds what distinguishes starts.
+    pub(crate) fn digest_durability(&self, digest: &mut Digest) {
+        digest.flag("relaxed", self.durability == Durability::Relaxed);
+    }
+}
+
+impl Digestible for Installation {
+    fn digest(&self, digest: &mut Digest) {
+        match self {
+            Installation::Packages(packages) => digest.part("packages", packages),
+            Installation::Tarball(tarball) => digest.part("tarball", tarball),
+        };
+    }
+}
+
+impl Digestible for Packages {
+    fn digest(&self, digest: &mut Digest) {
+        let Packages {
+            names,
+            repository,
+            service,
+            settings_folder,
+            debconf,
+        } = self;
+        digest
+            .texts("names", names)
+            .text("service", service)
+            .text("settings-folder", settings_folder)
+            .texts("debconf", debconf);
+        if let Some(repository) = repository {
+            digest.part("repository", repository);
+        }
+    }
+}
+
+impl Digestible for Repository {
+    fn digest(&self, digest: &mut Digest) {
+        let Repository {
+            urls,
+            suite,
+            components,
+            key,
+            fingerprints,
+        } = self;
+        digest
+            .texts("urls", urls)
+            .text("suite", suite)
+            .texts("components", components)
+            .texts("fingerprints", fingerprints);
+        match key {
+            KeySource::Url(url) => digest.text("key-url", url),
+            KeySource::File(path) => digest.file("key-file", path),
+        };
+    }
+}
+
+impl Digestible for Tarball {
+    fn digest(&self, digest: &mut Digest) {
+        let Tarball { source, packages } = self;
+        digest.texts("packages", packages);
+        match source {
+            TarballSource::Url { url, sha256 } => digest.text("url", url).text("sha256", sha256),
+            TarballSource::File { path, sha256 } => digest
+                .file("file", path)
+                .optional("sha256", sha256.as_deref()),
+        };
+    }
+}

@@ -1,0 +1,118 @@
+//! Why a server was not provided.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use dbmatrix_engine::EngineError;
+use dbmatrix_sql::session::SessionError;
+use dbmatrix_sql::version::{Family, Version};
+
+/// Why a server is not available.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// A request to the inner engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A session with the server.
+    #[error(transparent)]
+    Session(SessionError),
+    /// A step in the child failed.
+    #[error("could not {step}:\n{output}")]
+    Step {
+        /// The attempted operation.
+        step: &'static str,
+        /// The end of its output.
+        output: String,
+    },
+    /// The repository does not answer.
+    #[error("repository `{url}` is not reached from here: {reason}")]
+    Unreachable {
+        /// The repository or the key's address.
+        url: String,
+        /// apt's error.
+        reason: String,
+    },
+    /// The repository's signature does not match the key.
+    #[error(
+        "repository `{url}` is not signed by the key that the matrix or the catalogue names: {reason}"
+    )]
+    Signature {
+        /// The repository.
+        url: String,
+        /// apt's error.
+        reason: String,
+    },
+    /// The key has another fingerprint.
+    #[error(
+        "signing key of `{url}`: expected fingerprint {expected}, found {found}; if the vendor has changed its key, set `repository.fingerprint`"
+    )]
+    Fingerprint {
+        /// The repository.
+        url: String,
+        /// The expected fingerprints.
+        expected: String,
+        /// The fingerprints in the key file.
+        found: String,
+    },
+    /// It does not match the lock file.
+    #[error("not as it is locked: {reason}; `dbmatrix lock` writes down what there is now")]
+    Locked {
+        /// The difference.
+        reason: String,
+    },
+    /// A file of this machine.
+    #[error("could not read `{}`: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The tarball has another checksum.
+    #[error("tarball `{}`: expected sha256 {expected}, found {found}", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The checksum in the matrix.
+        expected: String,
+        /// The file's checksum.
+        found: String,
+    },
+    /// The server did not start, or ended after its start.
+    #[error("service `{service}` did not start; its log ends so:\n{log}")]
+    NotStarted {
+        /// The unit.
+        service: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// No login succeeded.
+    #[error("the routed user could not log in at {address}: {source}")]
+    Login {
+        /// The server's address.
+        address: std::net::SocketAddr,
+        /// The last error.
+        source: SessionError,
+    },
+    /// The server's certificate is not known.
+    #[error("the server's certificate cannot be pinned: {reason}")]
+    Certificate {
+        /// The reason.
+        reason: String,
+    },
+    /// The server is not the one that the matrix specifies.
+    #[error(
+        "expected {expected_family} {expected_version}, found {found_family} {found}; correct `server` in the matrix file, or choose another `source`"
+    )]
+    Identity {
+        /// As the matrix says.
+        expected_family: Family,
+        /// As the matrix says.
+        expected_version: Version,
+        /// As reported by the server.
+        found_family: Family,
+        /// As reported by the server.
+        found: String,
+    },
+}

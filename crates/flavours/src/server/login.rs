@@ -1,0 +1,225 @@
+//! Logs in to a server. Ready means: the routed user has logged in from the host and
+//! received an answer.
+
+use std::time::Duration;
+
+use dbmatrix_containers::nest::{Child, Nest};
+use dbmatrix_containers::route::Reach;
+use dbmatrix_sql::session::{
+    Address, Connect, Endpoint, Secret, Session, SessionError, Target, Tenancy, TlsPolicy,
+};
+use dbmatrix_sql::version::Identity;
+use tokio::time::{Instant, sleep};
+
+use super::ServerError;
+use super::facts::{Defaults, QUESTION};
+use super::spec::{RoutedUser, ServerSpec};
+
+const PORT: u16 = 3306;
+/// Retry interval for a server that is starting.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// A server that accepts logins.
+#[derive(Debug, Clone)]
+pub struct Server {
+    way: Way,
+    /// Its identity as it reports it.
+    pub identity: Identity,
+    /// Its defaults as it reports them.
+    pub defaults: Defaults,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone)]
+enum Way {
+    /// In a nest, by a route or proxy that leads only there.
+    Nest { target: Target, reach: Reach },
+    /// At the address in the matrix.
+    External(Box<Endpoint>),
+}
+
+/// Checks before each connection that it leads to the nest: an address that is not routed
+/// there, or a port that is not the proxy's, belongs to another server.
+#[derive(Debug, Clone)]
+struct Guarded<'a> {
+    target: &'a Target,
+    reach: &'a Reach,
+}
+
+impl Connect for Guarded<'_> {
+    async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
+        let checked = self.reach.check(self.target.address).await;
+        checked.map_err(|error| SessionError::NotRouted(error.to_string()))?;
+        self.target.connect(database).await
+    }
+}
+
+impl Connect for Server {
+    async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
+        match &self.way {
+            Way::Nest { target, reach } => Guarded { target, reach }.connect(database).await,
+            Way::External(endpoint) => endpoint.connect(database).await,
+        }
+    }
+
+    fn tenancy(&self) -> Tenancy {
+        match &self.way {
+            Way::Nest { .. } => Tenancy::Owner,
+            Way::External(endpoint) => endpoint.tenancy(),
+        }
+    }
+}
+
+impl Server {
+    /// An external server.
+    pub(super) fn external(endpoint: Endpoint, identity: Identity, defaults: Defaults) -> Self {
+        Server {
+            way: Way::External(Box::new(endpoint)),
+            identity,
+            defaults,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Address {
+        match &self.way {
+            Way::Nest { target, .. } => target.address.into(),
+            Way::External(endpoint) => endpoint.url.address.clone(),
+        }
+    }
+
+    /// The same server with another TLS policy.
+    pub(super) fn protected(&self, tls: TlsPolicy) -> Self {
+        let mut other = self.clone();
+        if let Way::Nest { target, .. } = &mut other.way {
+            target.tls = tls;
+        }
+        other
+    }
+
+    /// The name of the routed user.
+    pub fn user(&self) -> &str {
+        match &self.way {
+            Way::Nest { target, .. } => &target.user,
+            Way::External(endpoint) => &endpoint.url.user,
+        }
+    }
+
+    /// The user's password, for programs that log in themselves.
+    pub fn password(&self) -> &Secret {
+        match &self.way {
+            Way::Nest { target, .. } => &target.password,
+            Way::External(endpoint) => &endpoint.url.password,
+        }
+    }
+}
+
+/// The parameters of a login.
+#[derive(Debug, Clone, Copy)]
+pub struct Login<'a> {
+    /// The server's child.
+    pub child: &'a Child,
+    /// The child's nest.
+    pub nest: &'a Nest,
+    /// How long the login is tried.
+    pub limit: Duration,
+}
+
+/// Logs in as the routed user, with retries, and reads the server's identity.
+///
+/// # Errors
+/// [`ServerError::Login`] with the last reason; also as of the engine, if it
+/// creates a proxy.
+pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
+    let endpoint = login.nest.endpoint(login.child.address, PORT).await?;
+    let credentials = &login.child.credentials;
+    let target = Target {
+        address: endpoint.address,
+        user: RoutedUser::NAME.to_owned(),
+        password: credentials.password.clone(),
+        tls: credentials.tls.clone(),
+    };
+    let guarded = Guarded {
+        target: &target,
+        reach: &endpoint.reach,
+    };
+    let deadline = Instant::now() + login.limit;
+    let (identity, defaults) = loop {
+        match ask(&guarded).await {
+            Ok(answers) => break answers,
+            Err(source) if !is_worth_waiting(&source) || Instant::now() > deadline => {
+                return Err(ServerError::Login {
+                    address: target.address,
+                    source,
+                });
+            }
+            Err(_) => sleep(AGAIN).await,
+        }
+    };
+    Ok(Server {
+        way: Way::Nest {
+            target,
+            reach: endpoint.reach,
+        },
+        identity,
+        defaults,
+    })
+}
+
+/// Checks that a server is the requested one.
+///
+/// # Errors
+/// [`ServerError::Identity`], which names both.
+pub fn check_identity(server: &Server, spec: &ServerSpec) -> Result<(), ServerError> {
+    let identity = &server.identity;
+    if identity.family == spec.family && spec.version.is_prefix_of(identity.version) {
+        return Ok(());
+    }
+    Err(ServerError::Identity {
+        expected_family: spec.family,
+        expected_version: spec.version,
+        found_family: identity.family,
+        found: identity.full.clone(),
+    })
+}
+
+/// Checks that a server is exactly the one that a lock names.
+///
+/// # Errors
+/// [`ServerError::Locked`], which names both.
+pub fn check_locked(server: &Server, expected: &str) -> Result<(), ServerError> {
+    let found = &server.identity.full;
+    if found == expected {
+        return Ok(());
+    }
+    Err(ServerError::Locked {
+        reason: format!("expected a server `{expected}`; found `{found}`"),
+    })
+}
+
+/// A starting server refuses connections, so a retry helps. A wrong password or a missing
+/// route does not change.
+fn is_worth_waiting(error: &SessionError) -> bool {
+    matches!(error, SessionError::Connect { .. } | SessionError::Lost(_))
+}
+
+async fn ask(connect: &impl Connect) -> Result<(Identity, Defaults), SessionError> {
+    let mut session = connect.connect(None).await?;
+    let row = session.first_row(QUESTION).await;
+    session.close().await;
+    let mut texts = row?.into_iter().map(Option::unwrap_or_default);
+    let mut text = || texts.next().unwrap_or_default();
+    let identity = Identity::read(&text(), &text());
+    let defaults = Defaults {
+        sql_mode: text(),
+        collation: text(),
+        auth_plugin: text(),
+    };
+    match identity {
+        Ok(identity) => Ok((identity, defaults)),
+        Err(error) => Err(SessionError::Unexpected {
+            expected: "a version",
+            found: error.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,57 @@
+//! The database server in a child: installation, configuration, start and login.
+//!
+//! Each step is a separate function, so that callers can report the current one. Knows
+//! packages and settings; knows no suite.
+
+mod certificate;
+mod configure;
+mod digest;
+mod error;
+mod external;
+mod facts;
+mod install;
+mod journal;
+mod login;
+mod memory_profile;
+mod packages;
+pub(crate) mod recipe;
+mod settle;
+mod source;
+mod spec;
+mod start;
+mod tarball;
+mod tls;
+mod transcript;
+
+pub use certificate::{certificate_authority, pin};
+pub use configure::{ACCESS_FILE, access_of, configure, grant_access};
+pub use error::ServerError;
+pub use external::log_in_to_external;
+pub use facts::Defaults;
+pub use install::{install, install_debian_packages};
+pub use journal::{Log, LogSource, logs};
+pub use journal::{split as split_journal, time_of as time_of_cursor};
+pub use login::{Login, Server, check_identity, check_locked, log_in};
+pub use settle::settle;
+pub use source::{Ask, check_source};
+pub use spec::{
+    Durability, Installation, KeySource, MemoryProfile, Packages, Repository, RoutedUser,
+    ServerSpec, Tarball, TarballSource,
+};
+pub use start::{repair, start, started, started_again};
+pub use transcript::install_log;
+
+use dbmatrix_containers::nest::Child;
+use dbmatrix_engine::{Exec, ExecOutput};
+
+/// Runs a step in the child; an exit status other than 0 is an error.
+async fn succeed(child: &Child, step: &'static str, exec: Exec) -> Result<ExecOutput, ServerError> {
+    let output = child.engine.exec(&child.name, &exec).await?;
+    if output.success() {
+        return Ok(output);
+    }
+    Err(ServerError::Step {
+        step,
+        output: output.tail(15),
+    })
+}

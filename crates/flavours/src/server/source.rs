@@ -1,0 +1,226 @@
+//! Checks whether the repository of a server is reachable, before a container is created
+//! for it.
+//!
+//! The nest checks, since its children use the same path. A negative answer is cached for
+//! some minutes, for flavours that are not required: otherwise an unreachable repository
+//! would cost every run seconds.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use dbmatrix_containers::image::fetch_failure;
+use dbmatrix_containers::nest::Nest;
+use dbmatrix_engine::Exec;
+use serde::{Deserialize, Serialize};
+
+use super::ServerError;
+use super::spec::{Installation, Repository, ServerSpec};
+
+/// How long an answer is cached.
+const KEPT: Duration = Duration::from_secs(600);
+/// Time limit of the check.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Fetches a release file and discards it. A server that answers at all is reachable,
+/// whatever it says: apt then reports the problem in the flavour's own container.
+const LOOK: &str = r#"
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+LC_ALL=C RES_OPTIONS='timeout:1 attempts:3' /usr/lib/apt/apt-helper \
+    -o Acquire::Retries=0 -o Acquire::http::Timeout=5 -o Acquire::https::Timeout=5 \
+    download-file "$URL" "$folder/file" 2>&1 || echo "unreached"
+"#;
+
+/// Which answers are acceptable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// A recent one.
+    Lately,
+    /// A new one.
+    Now,
+}
+
+/// Checks that the repository of a server is reachable from a nest.
+///
+/// # Errors
+/// [`ServerError::Unreachable`], which names it; also as of the engine.
+pub async fn check_source(nest: &Nest, spec: &ServerSpec, ask: Ask) -> Result<(), ServerError> {
+    let Installation::Packages(packages) = &spec.installation else {
+        return Ok(());
+    };
+    let Some(repository) = &packages.repository else {
+        return Ok(());
+    };
+    if ask == Ask::Lately
+        && let Some(unreached) = Kept::read(nest).await?.find(repository, SystemTime::now())
+    {
+        return Err(unreached);
+    }
+    for url in &repository.urls {
+        if let Some(reason) = look(nest, &release_file(url, &repository.suite)).await? {
+            let mut kept = Kept::read(nest).await?;
+            kept.note(url, &reason, SystemTime::now());
+            let noted = serde_json::to_string(&kept).unwrap_or_default();
+            nest.note_unreached(&noted).await?;
+            return Err(ServerError::Unreachable {
+                url: url.clone(),
+                reason,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The URL of a repository's release file; a suite that ends in `/` is a path
+/// (sources.list(5)).
+fn release_file(url: &str, suite: &str) -> String {
+    let url = url.trim_end_matches('/');
+    match suite.strip_suffix('/') {
+        Some(path) => format!("{url}/{path}/InRelease"),
+        None => format!("{url}/dists/{suite}/InRelease"),
+    }
+}
+
+/// Why an address does not answer; `None` if it does.
+async fn look(nest: &Nest, url: &str) -> Result<Option<String>, ServerError> {
+    let exec = Exec::script(LOOK).env("URL", url).limit(LIMIT);
+    let output = nest.host.exec(&nest.name, &exec).await?;
+    Ok(unreached(&output.stdout, url))
+}
+
+/// apt's message about a host that does not answer.
+fn unreached(output: &str, url: &str) -> Option<String> {
+    let failed = output.lines().any(|line| line == "unreached");
+    let reason = fetch_failure(output, url);
+    // `404  Not Found` is an answer.
+    let is_answer = reason
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.len() == 3 && word.chars().all(|letter| letter.is_ascii_digit()));
+    (failed && !is_answer).then_some(reason)
+}
+
+/// Cached answers by address, which are stored with the nest.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept(BTreeMap<String, Entry>);
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    /// Seconds since 1970.
+    at: u64,
+    reason: String,
+}
+
+impl Kept {
+    async fn read(nest: &Nest) -> Result<Self, ServerError> {
+        let noted = nest.unreached().await?;
+        Ok(serde_json::from_str(&noted).unwrap_or_default())
+    }
+
+    /// A repository that is known to be unreachable.
+    fn find(&self, repository: &Repository, now: SystemTime) -> Option<ServerError> {
+        repository.urls.iter().find_map(|url| {
+            let entry = self.0.get(url)?;
+            let age = age(entry, now).filter(|age| *age < KEPT)?;
+            let left = KEPT.saturating_sub(age);
+            Some(ServerError::Unreachable {
+                url: url.clone(),
+                reason: format!(
+                    "{} (found out {} ago; dbmatrix looks again in {}, or at once with `--strict`)",
+                    entry.reason,
+                    rough(age),
+                    rough(left)
+                ),
+            })
+        })
+    }
+
+    fn note(&mut self, url: &str, reason: &str, now: SystemTime) {
+        self.0
+            .retain(|_, entry| age(entry, now).is_some_and(|age| age < KEPT));
+        let at = now.duration_since(SystemTime::UNIX_EPOCH);
+        let entry = Entry {
+            at: at.unwrap_or_default().as_secs(),
+            reason: reason.to_owned(),
+        };
+        self.0.insert(url.to_owned(), entry);
+    }
+}
+
+fn age(entry: &Entry, now: SystemTime) -> Option<Duration> {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(entry.at);
+    now.duration_since(at).ok()
+}
+
+/// A time in whole minutes, or in seconds below one.
+fn rough(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::KeySource;
+
+    fn repository(url: &str, suite: &str) -> Repository {
+        Repository {
+            urls: vec![url.to_owned()],
+            suite: suite.to_owned(),
+            components: Vec::new(),
+            key: KeySource::Url(String::new()),
+            fingerprints: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_release_file_is_below_the_suite() {
+        assert_eq!(
+            release_file("http://a.test/apt/", "bookworm"),
+            "http://a.test/apt/dists/bookworm/InRelease"
+        );
+        assert_eq!(
+            release_file("http://a.test", "./"),
+            "http://a.test/./InRelease"
+        );
+    }
+
+    #[test]
+    fn a_host_that_answers_is_reached_whatever_it_says() {
+        let url = "http://a.test/dists/x/InRelease";
+        let failed = |why: &str| format!("E: Failed to fetch {url}  {why}\nunreached\n");
+        let gone = failed("Could not resolve 'a.test'");
+        assert_eq!(
+            unreached(&gone, url).as_deref(),
+            Some("Could not resolve 'a.test'")
+        );
+        assert_eq!(
+            unreached(&failed("404  Not Found [IP: 192.0.2.1 80]"), url),
+            None
+        );
+        assert_eq!(unreached("", url), None);
+    }
+
+    #[test]
+    fn an_answer_is_kept_for_some_minutes() {
+        let mut kept = Kept::default();
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        kept.note("http://a.test", "no route", then);
+        let (here, other) = (
+            repository("http://a.test", "x"),
+            repository("http://b.test", "x"),
+        );
+        let told = kept
+            .find(&here, then + Duration::from_secs(125))
+            .expect("an answer");
+        insta::assert_snapshot!(told, @"repository `http://a.test` is not reached from here: no route (found out 2 min ago; dbmatrix looks again in 7 min, or at once with `--strict`)");
+        assert!(kept.find(&other, then).is_none());
+        assert!(kept.find(&here, then + KEPT).is_none());
+        // A clock that was set back.
+        assert!(kept.find(&here, then - Duration::from_secs(1)).is_none());
+        kept.note("http://b.test", "no route", then + KEPT);
+        assert_eq!(kept.0.len(), 1);
+    }
+}

@@ -1,0 +1,202 @@
+//! The specification of a server: what to install and how to configure it.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use dbmatrix_sql::session::Secret;
+use dbmatrix_sql::version::{Family, Version};
+
+/// A server as a flavour specifies it.
+#[derive(Debug, Clone)]
+pub struct ServerSpec {
+    /// Checked after the start.
+    pub family: Family,
+    /// Checked after the start, as a prefix.
+    pub version: Version,
+    /// Its source.
+    pub installation: Installation,
+    /// Names and values of the `[mysqld]` section.
+    pub settings: Vec<(String, String)>,
+    /// How much memory it takes.
+    pub memory_profile: MemoryProfile,
+    /// Whether it waits for its writes.
+    pub durability: Durability,
+}
+
+impl ServerSpec {
+    /// Whether the settings contain this name; `-` and `_` are the same.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        let plain = |name: &str| name.replace('_', "-");
+        self.settings
+            .iter()
+            .any(|(set, _)| plain(set) == plain(name))
+    }
+}
+
+/// How much memory a server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MemoryProfile {
+    /// Buffers and instrumentation sized for tests.
+    #[default]
+    Small,
+    /// The package's own sizes.
+    Default,
+}
+
+/// Whether a server waits for its writes to reach the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// As its settings say.
+    #[default]
+    Strict,
+    /// Never: a power failure of the machine loses data.
+    Relaxed,
+}
+
+/// The source of a server.
+#[derive(Debug, Clone)]
+pub enum Installation {
+    /// Debian packages.
+    Packages(Packages),
+    /// A vendor's binary tarball.
+    Tarball(Tarball),
+}
+
+/// A server as Debian packages.
+#[derive(Debug, Clone)]
+pub struct Packages {
+    /// Their names.
+    pub names: Vec<String>,
+    /// A repository other than the image's own.
+    pub repository: Option<Repository>,
+    /// The systemd unit.
+    pub service: String,
+    /// The folder whose files are read after the package's own.
+    pub settings_folder: String,
+    /// Debconf answers, a line each (debconf-set-selections(1)).
+    pub debconf: Vec<String>,
+}
+
+/// An apt repository with its key.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    /// Its addresses; messages name the first.
+    pub urls: Vec<String>,
+    /// Its suite; one that ends in `/` is a flat repository.
+    pub suite: String,
+    /// Its components.
+    pub components: Vec<String>,
+    /// Its signing key.
+    pub key: KeySource,
+    /// Full fingerprints of the keys that the key file may contain; empty allows any.
+    pub fingerprints: Vec<String>,
+}
+
+impl Repository {
+    /// The address that messages name.
+    pub fn url(&self) -> &str {
+        self.urls.first().map_or("", String::as_str)
+    }
+}
+
+/// The location of a signing key.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// Fetched in the child.
+    Url(String),
+    /// A file of this machine.
+    File(PathBuf),
+}
+
+/// A server as a tarball.
+#[derive(Debug, Clone)]
+pub struct Tarball {
+    /// Where it is.
+    pub source: TarballSource,
+    /// Debian packages that it needs in addition.
+    pub packages: Vec<String>,
+}
+
+/// The location of a tarball.
+#[derive(Debug, Clone)]
+pub enum TarballSource {
+    /// Fetched in the child.
+    Url {
+        /// Its address.
+        url: String,
+        /// Of the whole file, in hexadecimal.
+        sha256: String,
+    },
+    /// A file of this machine.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Of the whole file, in hexadecimal, if it is checked.
+        sha256: Option<String>,
+    },
+}
+
+impl Installation {
+    /// The source, if it is not the image's own mirror.
+    pub fn origin(&self) -> Option<String> {
+        match self {
+            Installation::Packages(packages) => {
+                let repository = packages.repository.as_ref()?;
+                Some(format!("{} {}", repository.url(), repository.suite))
+            }
+            Installation::Tarball(tarball) => Some(match &tarball.source {
+                TarballSource::Url { url, sha256 } => format!("{url} sha256:{sha256}"),
+                TarballSource::File { path, sha256 } => match sha256 {
+                    Some(sha256) => format!("{} sha256:{sha256}", path.display()),
+                    None => path.display().to_string(),
+                },
+            }),
+        }
+    }
+
+    /// The systemd unit of the server.
+    pub fn service(&self) -> &str {
+        match self {
+            Installation::Packages(packages) => &packages.service,
+            Installation::Tarball(_) => super::tarball::SERVICE,
+        }
+    }
+}
+
+/// The user who connects from the host.
+#[derive(Debug, Clone)]
+pub struct RoutedUser {
+    /// The source address that the kernel uses towards the children.
+    pub address: Ipv4Addr,
+    /// Its password.
+    pub password: Secret,
+}
+
+impl RoutedUser {
+    /// Its name.
+    pub const NAME: &'static str = "root";
+
+    /// Statements that create it, one a line as `init-file` requires. Each start of the
+    /// server runs them, so they can be repeated.
+    ///
+    /// MySQL supports `CREATE USER IF NOT EXISTS` since 5.7.8 and no `GRANT … IDENTIFIED
+    /// BY` since 8.0.11; MariaDB supports the former since 10.1.3.
+    pub(super) fn statements(&self, family: Family, version: Version) -> String {
+        let user = format!("'{}'@'{}'", Self::NAME, self.address);
+        let password = self.password.reveal();
+        let old = match family {
+            Family::Mariadb => version < Version::release(10, 2),
+            _ => version < Version::release(5, 7),
+        };
+        if old {
+            return format!(
+                "GRANT ALL PRIVILEGES ON *.* TO {user} IDENTIFIED BY '{password}' WITH GRANT OPTION;\n"
+            );
+        }
+        format!(
+            "CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{password}';\n\
+             ALTER USER {user} IDENTIFIED BY '{password}';\n\
+             GRANT ALL PRIVILEGES ON *.* TO {user} WITH GRANT OPTION;\n"
+        )
+    }
+}

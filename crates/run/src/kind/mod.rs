@@ -1,0 +1,125 @@
+//! Kinds of suites, as a run sees them. A new kind needs a file in this folder, its keys
+//! in `matrix`, and a line in [`kind_of`].
+
+mod command;
+mod files;
+mod known_failures;
+mod mysqltest;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+pub(super) use files::run_files;
+
+use command::CommandKind;
+use dbmatrix_flavours::matrix::{Isolation, SuiteKind, SuiteSpec};
+use dbmatrix_flavours::plan::SuiteRun;
+use dbmatrix_sql::session::Tenancy;
+use files::FilesKind;
+use mysqltest::MysqltestKind;
+
+use super::context::RunContext;
+use super::deployment::{Servers, Site};
+use super::expectations::Answers;
+use super::flavour_facts::FlavourFacts;
+use super::scheduler::{Job, Partitioning};
+
+/// What a run needs from every kind of suite.
+pub(super) trait Kind: Send + Sync {
+    /// How the suite is divided into jobs on one flavour.
+    fn partitioning(&self) -> Partitioning;
+
+    /// The cases of a job by their names in reports, as far as they are known before it
+    /// runs.
+    fn cases(&self, job: Job) -> Vec<PathBuf>;
+
+    /// Why the suite must not run on an external server with this tenancy.
+    fn refusal(&self, tenancy: Tenancy) -> Option<&'static str>;
+
+    /// Runs a job and reports its cases. Returns what they record if expectations are
+    /// written.
+    fn run_job(self: Box<Self>, run: JobRun) -> BoxFuture<'static, Vec<Answers>>;
+}
+
+/// A running job and its resources.
+pub(super) struct JobRun<P = Servers> {
+    pub(super) job: Job,
+    pub(super) suite_run: SuiteRun,
+    pub(super) facts: Arc<FlavourFacts>,
+    pub(super) context: RunContext,
+    /// When the suite's time is over, and its time limit.
+    pub(super) deadline: Option<(Instant, Duration)>,
+    /// The servers of the flavour, or of the suite alone.
+    pub(super) servers: Arc<P>,
+    /// Present if dbmatrix made the server; external servers have none.
+    pub(super) site: Option<Site>,
+}
+
+/// The kind of a suite.
+pub(super) fn kind_of(suite: &SuiteSpec) -> Box<dyn Kind> {
+    match &suite.kind {
+        SuiteKind::Files(files) => Box::new(FilesKind::new(files, suite.isolation)),
+        SuiteKind::Command(spec) => Box::new(CommandKind::new(spec)),
+        SuiteKind::Mysqltest(spec) => Box::new(MysqltestKind::new(spec)),
+    }
+}
+
+/// Why a whole suite must not run on a server that dbmatrix did not make.
+pub(super) fn refusal(suite: &SuiteSpec, tenancy: Tenancy) -> Option<String> {
+    if tenancy == Tenancy::Owner {
+        return None;
+    }
+    let why = match suite.isolation {
+        Isolation::Clone => Some("external: `isolation = \"clone\"` needs a copy of the server"),
+        Isolation::Database => kind_of(suite).refusal(tenancy),
+    };
+    why.map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use dbmatrix_flavours::matrix::Matrix;
+
+    use super::*;
+
+    #[test]
+    fn suites_that_an_external_server_cannot_run_are_refused_by_their_reason() {
+        let text = "\
+[[flavour]]
+name = 'a'
+url = 'env:A'
+[[suite]]
+name = 'files'
+files = ['sql/types.slt']
+[[suite]]
+name = 'copy'
+files = ['sql/types.slt']
+isolation = 'clone'
+[[suite]]
+name = 'command'
+command = ['true']
+[[suite]]
+name = 'own'
+mysqltest = 'mariadb'
+tests = ['main.*']
+";
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../m.toml"));
+        let matrix = Matrix::parse(path, text).map_err(|error| error.lines());
+        let suites = matrix.expect("a matrix").suites;
+        let refused = |tenancy| {
+            let all = suites
+                .iter()
+                .filter(|suite| refusal(suite, tenancy).is_some());
+            all.map(|suite| suite.name.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(Tenancy::Owner), [""; 0]);
+        assert_eq!(refused(Tenancy::Guest), ["copy", "own"]);
+        assert_eq!(refused(Tenancy::Reader), ["copy", "command", "own"]);
+    }
+}

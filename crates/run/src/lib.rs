@@ -1,0 +1,104 @@
+//! A run: the environment, flavours side by side, the suites on each.
+//!
+//! Emits events and prints nothing. Knows the order of work and the response to failures:
+//! one flavour never stops another.
+
+mod allowed;
+mod case;
+mod cleanup;
+mod command;
+mod comparison;
+mod context;
+mod database;
+mod deployment;
+mod environment;
+mod evaluate;
+mod expectations;
+mod external;
+mod fail_fast;
+mod flavour_facts;
+mod guest_databases;
+mod keeper;
+mod kind;
+mod lock;
+mod managed;
+mod pool;
+mod prefetch;
+mod proposal;
+mod recorder;
+mod retries;
+mod scheduler;
+mod sessions;
+mod side_by_side;
+mod spill;
+mod supply;
+mod system;
+mod teardown;
+mod thread;
+mod vacancy;
+mod validated;
+mod variables;
+mod work;
+
+pub use command::{
+    CommandEnd, CommandError, CommandRun, Invocation, Output, database_url, environment,
+    run_command,
+};
+pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
+pub use external::{drop_own_databases, drop_own_databases_on};
+pub use keeper::{HandedFlavour, Handover, KeepError, take_left, wait_for_keepers};
+pub use lock::{Holder, Lock, LockError};
+pub use teardown::{After, StopPatience, teardown};
+pub use vacancy::{NoTests, foresee_vacancy};
+pub use validated::{PrepareError, RunOptions, ValidatedPlan};
+pub use work::run_files_on;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dbmatrix_report::event::Sender;
+use deployment::{Deployment, Providers};
+use expectations::write_expectations;
+use side_by_side::run_flavours;
+use work::Work;
+
+use dbmatrix_flavours::matrix::Flavour;
+use dbmatrix_flavours::plan::Plan;
+
+/// Provides all flavours of the plan and runs their suites, side by side. Only flavours
+/// whose servers dbmatrix makes need the environment. Progress and failures are reported
+/// as events.
+pub async fn run(
+    environment: Option<&Environment>,
+    plan: &Plan,
+    prepared: &ValidatedPlan,
+    events: &Sender,
+) {
+    let options = &prepared.options;
+    let providers = Providers::new(environment, options.freshness, events);
+    let context = prepared.join(plan, events);
+    let jobs = work::jobs(options.jobs, plan.flavours.len());
+    let provide = |flavour: Flavour| {
+        let providers = providers.clone();
+        async move { providers.provide(&flavour).await }
+    };
+    let plan = Arc::new(plan.clone());
+    let work = {
+        let (plan, context) = (Arc::clone(&plan), context.clone());
+        move |_: Flavour, deployment: Deployment| {
+            let work = Work::new(deployment, &plan, context.clone());
+            async move { Arc::new(work).run(jobs).await }
+        }
+    };
+    let answers = run_flavours(&plan.flavours, &context, provide, work).await;
+    let cut = context.cut.load(Ordering::Relaxed);
+    if cut > 0 {
+        events.warn(format!(
+            "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
+        ));
+    }
+    context
+        .activity
+        .tell_vacancies(&plan, options.no_tests, events);
+    write_expectations(answers, &plan, events);
+}

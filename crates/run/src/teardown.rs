@@ -1,0 +1,62 @@
+//! Handles a run's servers when it is over.
+
+pub use dbmatrix_containers::nest::StopPatience;
+pub use dbmatrix_flavours::matrix::After;
+use dbmatrix_flavours::matrix::{Flavour, Managed};
+use dbmatrix_flavours::provision::{ProvisionError, Provisioner};
+use dbmatrix_report::event::Sender;
+use futures_util::future::join_all;
+
+use super::environment::Environment;
+
+/// Applies to each server of a run what the matrix says about it. Returns human-readable
+/// failures.
+pub async fn teardown(
+    environment: &Environment,
+    flavours: &[Flavour],
+    patience: StopPatience,
+    after: impl Fn(&Flavour) -> After,
+) -> Vec<String> {
+    let managed = flavours
+        .iter()
+        .filter_map(|flavour| Some((flavour, flavour.managed()?)));
+    let each = managed.map(|(flavour, managed)| {
+        let rest = rest(environment, flavour, managed, after(flavour), patience);
+        async {
+            let reason = rest.await.err()?;
+            Some(format!("{}: {reason}", flavour.name))
+        }
+    });
+    join_all(each).await.into_iter().flatten().collect()
+}
+
+async fn rest(
+    environment: &Environment,
+    flavour: &Flavour,
+    managed: &Managed,
+    after: After,
+    patience: StopPatience,
+) -> Result<(), ProvisionError> {
+    let (children, first) = (&environment.context.children, flavour.container());
+    let current = children.current(&first);
+    // No receiver is left.
+    let (events, _) = Sender::channel();
+    let provisioner = Provisioner::new(&environment.context, flavour, managed, &events);
+    let stop = async { Ok(children.stop(&current, patience).await?) };
+    match (after, patience) {
+        (After::Keep, StopPatience::None) => Ok(children.remove_inactive(&first).await?),
+        (After::Keep, StopPatience::Some) => provisioner.prepare_standby().await,
+        (After::Stop, StopPatience::None) => {
+            let remove = async { Ok(children.remove_inactive(&first).await?) };
+            tokio::try_join!(stop, remove).map(drop)
+        }
+        (After::Stop, StopPatience::Some) => {
+            tokio::try_join!(stop, provisioner.prepare_standby()).map(drop)
+        }
+        (After::Delete, _) => {
+            children.remove(&current).await?;
+            Ok(children.remove_other(&first).await?)
+        }
+        (After::Pause, _) => provisioner.pause_fresh().await,
+    }
+}
