@@ -33,7 +33,7 @@ fn all_problems_of_a_matrix_are_shown_with_their_places() {
     let bad = "[nest]\nmemroy = '4GiB'\n\n[[flavour]]\nserver = 'mysql:9.x'\n";
     let sandbox = Sandbox::new(&[("bad.toml", bad)]);
     insta::assert_snapshot!(sandbox.run(&["run", "bad.toml"]), @r"
-    error: matrix file `bad.toml` has 2 problem(s)
+    error: matrix file `bad.toml` has 2 problems
     unknown key `memroy`; did you mean `memory`?
      --> bad.toml:2:1
       |
@@ -56,7 +56,7 @@ fn all_problems_of_a_matrix_are_shown_with_their_places() {
 fn a_syntax_error_is_shown_with_its_place() {
     let sandbox = Sandbox::new(&[("bad.toml", "flavours = ['mysql:9.7'\n")]);
     insta::assert_snapshot!(sandbox.run(&["up", "bad.toml"]), @r"
-    error: matrix file `bad.toml` has 1 problem(s)
+    error: matrix file `bad.toml` has a problem
     unclosed array, expected `]`
      --> bad.toml:1:24
       |

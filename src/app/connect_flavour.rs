@@ -1,5 +1,6 @@
 //! Connects to a flavour that is up.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
@@ -10,6 +11,7 @@ use dbmatrix_engine::Engine;
 use dbmatrix_flavours::server::{Login, Server, log_in, started_again};
 use dbmatrix_run::wait_for_keepers;
 use futures_util::future::try_join_all;
+use tokio::time::timeout;
 
 use crate::app::{Failure, Globals, privilege};
 
@@ -26,6 +28,8 @@ pub(crate) struct Reached {
 
 /// How long a server may take until it accepts logins.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How long a command may wait without a word.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Starts a flavour if necessary, and logs in to it.
 pub(crate) async fn reach(
@@ -56,11 +60,20 @@ pub(crate) async fn find(
     located.map_err(Failure::not_provided)
 }
 
+/// Waits for the keepers of a project's nests, and says so if it takes long.
+pub(crate) async fn await_keepers(project: &str) {
+    let mut ended = pin!(wait_for_keepers(project));
+    if timeout(SILENCE, &mut ended).await.is_err() {
+        eprintln!("waiting until the run before has put its servers away");
+        ended.await;
+    }
+}
+
 /// The engine, if it runs: only then can a flavour be up.
 pub(crate) async fn running(global: &Globals) -> Result<Engine, Failure> {
     match detect_engine(&global.engine).await {
         EngineProbe::Running(engine) => {
-            wait_for_keepers(&global.project).await;
+            await_keepers(&global.project).await;
             Ok(engine)
         }
         found @ (EngineProbe::Installed(_) | EngineProbe::Absent(_)) => Err(Failure::not_provided(

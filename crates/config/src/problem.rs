@@ -27,7 +27,7 @@ pub enum ConfigError {
         near: String,
     },
     /// The file has problems.
-    #[error("{what} `{}` has {} problem(s)", path.display(), problems.len())]
+    #[error("{what} `{}` has {}", path.display(), counted(problems.len()))]
     Problems {
         /// The file's kind, human-readable.
         what: &'static str,
@@ -36,6 +36,13 @@ pub enum ConfigError {
         /// The problems, in the order of the file.
         problems: Vec<Problem>,
     },
+}
+
+fn counted(problems: usize) -> String {
+    match problems {
+        1 => "a problem".to_owned(),
+        several => format!("{several} problems"),
+    }
 }
 
 /// One problem.
@@ -227,7 +234,7 @@ mod tests {
     fn shows_a_problem_with_the_lines_beside_it() {
         let text = "a = 1\nb = 2\nc = \"ü\"\nd = 4\ne = 5\n";
         insta::assert_snapshot!(render(text, 16..20), @r#"
-        file `a.toml` has 1 problem(s)
+        file `a.toml` has a problem
         it is wrong
          --> a.toml:3:5
           |

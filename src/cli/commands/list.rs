@@ -10,9 +10,9 @@ use dbmatrix_containers::host::{EngineProbe, detect_engine};
 use dbmatrix_containers::nest::{ContainerInfo, ContainerKind, disk_usage, list_all, measure};
 use dbmatrix_engine::Engine;
 use dbmatrix_report::event::Verdict;
-use dbmatrix_run::wait_for_keepers;
 use tokio::task::JoinHandle;
 
+use crate::app::connect_flavour::await_keepers;
 use crate::app::signal::{asked_to_end, end_soon_when_asked};
 use crate::app::task::load_matrix;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
@@ -97,7 +97,7 @@ impl Looker<'_> {
             return Ok(Seen::Nothing(format!("{found}: nothing is up")));
         };
         if haste == Haste::Whole {
-            wait_for_keepers(&self.global.project).await;
+            await_keepers(&self.global.project).await;
         }
         let rows = list_all(engine, &self.global.project).await;
         let mut rows = rows.map_err(Failure::not_provided)?;
