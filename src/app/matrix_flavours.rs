@@ -92,19 +92,33 @@ pub(crate) async fn reach_flavours(
 ) -> Result<Vec<Reached>, Failure> {
     let matrix = load_matrix(path)?;
     let flavours = chosen(&matrix, meant)?;
-    let mut endpoints = Vec::new();
+    let mut external = Vec::new();
     for flavour in &flavours {
-        if let Some(external) = flavour.external() {
-            let endpoint = external.endpoint(&flavour.name);
-            endpoints.push((flavour.name.clone(), endpoint.map_err(Failure::misused)?));
+        if let Some(server) = flavour.external() {
+            let endpoint = server.endpoint(&flavour.name).map_err(Failure::misused);
+            external.push((*flavour, endpoint));
         }
     }
+    let external = external.into_iter().map(async |(flavour, endpoint)| {
+        let reached = match endpoint {
+            Ok(endpoint) => reach(&flavour.name, endpoint).await,
+            Err(failure) => Err(failure),
+        };
+        match reached {
+            Err(failure) if !flavour.required && matches!(meant, Meant::All) => {
+                let why = failure.message;
+                eprintln!("warning: not required, and left out: {why}");
+                Ok(None)
+            }
+            reached => reached.map(Some),
+        }
+    });
     let located = locate(global, &matrix, &flavours, meant).await?;
-    let (mut reached, external) = tokio::try_join!(
-        reach_all(&located),
-        try_join_all(endpoints.into_iter().map(reach))
-    )?;
-    reached.extend(external);
+    let (mut reached, external) = tokio::try_join!(reach_all(&located), try_join_all(external))?;
+    reached.extend(external.into_iter().flatten());
+    if reached.is_empty() {
+        return Err(Failure::not_provided("no flavour was reached"));
+    }
     let order = |one: &Reached| {
         flavours
             .iter()
@@ -172,12 +186,12 @@ async fn locate(
     Ok(located)
 }
 
-async fn reach((name, endpoint): (String, Endpoint)) -> Result<Reached, Failure> {
+async fn reach(name: &str, endpoint: Endpoint) -> Result<Reached, Failure> {
     let server = log_in_to_external(endpoint).await;
     let server = server.map_err(|error| Failure::not_provided(format!("{name}: {error}")))?;
     Ok(Reached {
-        flavour: name.clone(),
-        label: name,
+        flavour: name.to_owned(),
+        label: name.to_owned(),
         server,
         located: None,
     })

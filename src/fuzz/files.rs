@@ -186,7 +186,7 @@ pub fn divergences(input: &[u8]) -> Promise {
     };
     for proposing in [false, true] {
         match KnownDivergences::parse(PathBuf::from("x.toml"), text, proposing) {
-            Ok(known) => drop(known.about("SELECT 1", 1)),
+            Ok(known) => drop(known.matching("SELECT 1", 1)),
             Err(error) => config_error(&error, input)?,
         }
     }

@@ -98,7 +98,7 @@ fn item_of(piece: Piece) -> Option<Item> {
             line,
             sql: Sql::in_place_of(sql, &text),
             vertical: false,
-            remarks: Vec::new(),
+            leading_comments: Vec::new(),
         })
     };
     Some(match command {

@@ -219,7 +219,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                     line: 1,
                     sql: format!("USE `{}`", name.replace('`', "``")).into(),
                     vertical: false,
-                    remarks: Vec::new(),
+                    leading_comments: Vec::new(),
                 };
                 return self.run(&statement, interrupts).await;
             }

@@ -47,6 +47,21 @@ pub(crate) fn connect(sandbox: &Sandbox) -> Outcome {
     connect(&["--all", "-e", "SELECT 7"])?
         .expect(0)?
         .says("7")?;
+    let dead = "[[flavour]]\nname = 'dead'\nurl = 'mysql://app@127.0.0.1:1/'\n";
+    let mixed = |required: bool| format!("{MATRIX}{dead}required = {required}\n");
+    let mixed = sandbox
+        .project(&[("o.toml", &mixed(false)), ("r.toml", &mixed(true))])
+        .with("REPLICA_URL", &sandbox.mariadb()?.url("app", "shop"))
+        .with("STAGING_URL", &sandbox.mariadb()?.url("app", ""));
+    mixed
+        .run(&["connect", "--matrix", "o.toml", "--all", "-e", "SELECT 7"])?
+        .expect(0)?
+        .says("warning: not required, and left out: dead: ")?
+        .says("7")?;
+    mixed
+        .run(&["connect", "--matrix", "r.toml", "--all", "-e", "SELECT 7"])?
+        .expect(3)?
+        .says("dead: ")?;
     connect(&["staging", "-D", "shop", "-e", "SELECT COUNT(*) FROM orders"])?
         .expect(0)?
         .says("3\n")?;

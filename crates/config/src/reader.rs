@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 use toml::value::Date;
 
 use super::Problems;
@@ -35,6 +35,12 @@ thread_local! {
 #[cfg(feature = "asked-keys")]
 pub fn take_asked_keys() -> AskedKeys {
     ASKED.take()
+}
+
+/// Values of one server setting, each with the name that the file gives it.
+pub struct SettingValues {
+    pub setting: String,
+    pub values: Vec<(Option<String>, String)>,
 }
 
 /// A value with its place.
@@ -249,21 +255,70 @@ impl<'a> TableReader<'a> {
         };
         let mut settings = Vec::new();
         for (name, value) in table.table {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            if name.get_ref().is_empty() || !name.get_ref().chars().all(plain) {
-                let found = name.get_ref();
-                self.problem(
-                    name.span(),
-                    format!("expected the name of a server setting; found `{found}`"),
-                );
-                continue;
-            }
-            let expected = "a string without line ends, a number or `true`/`false`";
-            if let Some(text) = self.one(value, expected, |value| setting(name.get_ref(), value)) {
-                settings.push((name.get_ref().to_string(), text.value));
+            if self.is_setting(name)
+                && let Some(text) = self.setting(name.get_ref(), value)
+            {
+                settings.push((name.get_ref().to_string(), text));
             }
         }
         settings
+    }
+
+    /// All keys with several values each: a list, or a table that names them.
+    pub fn setting_values(&self, key: &'static str) -> Vec<SettingValues> {
+        let Some(table) = self.table(key) else {
+            return Vec::new();
+        };
+        let mut settings = Vec::new();
+        for (name, value) in table.table {
+            if !self.is_setting(name) {
+                continue;
+            }
+            let setting = name.get_ref();
+            let read = |label: Option<String>, value| Some((label, self.setting(setting, value)?));
+            let values: Vec<_> = match value.get_ref() {
+                DeValue::Array(list) if !list.is_empty() => {
+                    list.iter().filter_map(|value| read(None, value)).collect()
+                }
+                DeValue::Table(named) if !named.is_empty() => named
+                    .iter()
+                    .filter_map(|(label, value)| read(Some(label.get_ref().to_string()), value))
+                    .collect(),
+                other => {
+                    let found = match other {
+                        DeValue::Array(_) | DeValue::Table(_) => "none".to_owned(),
+                        other => described(other),
+                    };
+                    let expected = "a list of values, or a table that names them";
+                    self.problem(value.span(), format!("expected {expected}; found {found}"));
+                    continue;
+                }
+            };
+            settings.push(SettingValues {
+                setting: setting.to_string(),
+                values,
+            });
+        }
+        settings
+    }
+
+    fn is_setting(&self, name: &Spanned<DeString<'_>>) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let found = name.get_ref();
+        let is_plain = !found.is_empty() && found.chars().all(plain);
+        if !is_plain {
+            self.problem(
+                name.span(),
+                format!("expected the name of a server setting; found `{found}`"),
+            );
+        }
+        is_plain
+    }
+
+    fn setting(&self, name: &str, value: &'a Spanned<DeValue<'a>>) -> Option<String> {
+        let expected = "a string without line ends, a number or `true`/`false`";
+        let text = self.one(value, expected, |value| setting(name, value));
+        text.map(|text| text.value)
     }
 
     /// Reports every unknown key.

@@ -282,7 +282,7 @@ impl State {
         };
         let entries = match self.about.known.entries.is_empty() {
             true => Vec::new(),
-            false => (self.about.known).about(&one_line(&step.statement), step.nth),
+            false => (self.about.known).matching(&one_line(&step.statement), step.nth),
         };
         self.note_entries(&entries, step, &here, &there, options);
         let found = split(&answers, options);
@@ -306,9 +306,9 @@ impl State {
         }
     }
 
-    fn covers(&self, entry: usize, member: usize) -> bool {
+    fn applies_to(&self, entry: usize, member: usize) -> bool {
         let facts = self.flavours[member].facts.as_ref();
-        facts.is_some_and(|facts| self.about.known.entries[entry].covers(facts))
+        facts.is_some_and(|facts| self.about.known.entries[entry].applies_to(facts))
     }
 
     /// Notes on which flavours the entries about a step hold: those that failed as the
@@ -325,7 +325,7 @@ impl State {
             self.met[entry] = true;
             let kinds = self.about.known.entries[entry].kinds;
             let (covered, others): (Vec<usize>, Vec<usize>) =
-                (0..here.len()).partition(|at| self.covers(entry, here[*at]));
+                (0..here.len()).partition(|at| self.applies_to(entry, here[*at]));
             for at in covered {
                 let differs = |other: &usize| {
                     let found = difference(&there[at].answer, &there[*other].answer, options);
@@ -421,7 +421,7 @@ impl State {
                 }
                 let mut open = difference(answers[a], answers[b], options).and(options.counted);
                 for &entry in entries.iter().filter(valid) {
-                    let apart = self.covers(entry, here[a]) != self.covers(entry, here[b]);
+                    let apart = self.applies_to(entry, here[a]) != self.applies_to(entry, here[b]);
                     let kinds = self.about.known.entries[entry].kinds;
                     if apart && !open.and(kinds).is_empty() {
                         open = open.without(kinds);

@@ -212,11 +212,11 @@ impl<'a> CaseRecorder<'a> {
         if self.case.known.entries.is_empty() {
             return Vec::new();
         }
-        let mut about = self.case.known.about(&one_line(&sql.text()), nth);
+        let mut about = self.case.known.matching(&one_line(&sql.text()), nth);
         about.retain(|entry| {
             let entry = &self.case.known.entries[*entry];
             let is_valid = entry.expired.is_none() && entry.kinds.contains(kind);
-            is_valid && entry.covers(&self.case.facts)
+            is_valid && entry.applies_to(&self.case.facts)
         });
         about
     }

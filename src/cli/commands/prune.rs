@@ -1,11 +1,13 @@
 //! `dbmatrix prune`.
 
+use std::path::Path;
+
 use bytesize::ByteSize;
 use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
 use dbmatrix_containers::name::nest_lock;
 use dbmatrix_containers::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
 use dbmatrix_engine::Engine;
-use dbmatrix_flavours::matrix::Flavour;
+use dbmatrix_flavours::matrix::MatrixLock;
 use dbmatrix_flavours::provision::template_keys;
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
@@ -19,9 +21,7 @@ use crate::cli::args::PruneArgs;
 pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict, Failure> {
     let mut wanted = Vec::new();
     for path in &args.keep {
-        let flavours = load_matrix(path)?.flavours;
-        let managed = flavours.iter().filter_map(Flavour::managed);
-        wanted.extend(managed.flat_map(template_keys));
+        wanted.extend(keys_of_matrix(path)?);
     }
     privilege::ensure_engine_access(global).await?;
     let found = detect_engine(&global.engine).await;
@@ -40,6 +40,31 @@ pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict,
     let _ = reporter.await;
     tell(&pruned?, pruning);
     Ok(Verdict::Passed)
+}
+
+/// The keys of the golden children that a matrix needs, without and with the versions of
+/// the lock beside it.
+fn keys_of_matrix(path: &Path) -> Result<Vec<String>, Failure> {
+    let matrix = load_matrix(path)?;
+    let lock = MatrixLock::path_of(&matrix.path);
+    let lock = match lock.exists() {
+        true => MatrixLock::load(&lock),
+        false => Ok(MatrixLock::default()),
+    };
+    let lock = lock.map_err(|error| Failure::misused(error.lines().join("\n")))?;
+    let mut keys = Vec::new();
+    for flavour in &matrix.flavours {
+        let Some(managed) = flavour.managed() else {
+            continue;
+        };
+        keys.extend(template_keys(managed));
+        if let Some(locked) = lock.get(&flavour.name) {
+            let mut managed = managed.clone();
+            managed.locked = Some(locked.clone());
+            keys.extend(template_keys(&managed));
+        }
+    }
+    Ok(keys)
 }
 
 async fn prune_all(
@@ -80,4 +105,26 @@ fn tell(pruned: &[Pruned], pruning: Pruning) {
     }
     let all: u64 = pruned.iter().filter_map(|one| one.disk).sum();
     say(format_args!("{} in all, and images", size(all)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_children_of_a_lock_are_needed_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("m.toml");
+        let text = "[[flavour]]\nserver = \"mariadb:10.11\"\nname = \"a\"\n";
+        std::fs::write(&path, text).expect("a matrix");
+        let plain = keys_of_matrix(&path).expect("keys");
+        let mut lock = MatrixLock::default();
+        let package = "mariadb-server=1:10.11.6-1".parse().expect("a package");
+        lock.set("a", "mariadb:10.11".to_owned(), vec![package]);
+        std::fs::write(MatrixLock::path_of(&path), lock.to_text()).expect("a lock");
+        let both = keys_of_matrix(&path).expect("keys");
+        assert_eq!(both[..plain.len()], plain);
+        assert_eq!(both.len(), 2 * plain.len());
+        assert_ne!(both[plain.len()..], plain);
+    }
 }

@@ -13,7 +13,7 @@ use dbmatrix_sql::session::{Authorities, Endpoint, ServerUrl, Tenancy, TlsMode, 
 /// Keys for external servers only.
 pub(super) const KEYS: [&str; 3] = ["tls", "ca", "permissions"];
 /// Keys for servers that dbmatrix makes only.
-pub(super) const MANAGED_KEYS: [&str; 14] = [
+pub(super) const MANAGED_KEYS: [&str; 15] = [
     "server",
     "source",
     "service",
@@ -24,6 +24,7 @@ pub(super) const MANAGED_KEYS: [&str; 14] = [
     "footprint",
     "durability",
     "setup",
+    "vary",
     "packages",
     "debconf",
     "repository",

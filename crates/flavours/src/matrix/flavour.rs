@@ -10,6 +10,7 @@ use super::defaults::Defaults;
 use super::external::{self, External};
 use super::image;
 use super::locked::Locked;
+use super::vary;
 use crate::catalogue::{self, Recipe, ServerRequest, SourceKind};
 use crate::name_rule::{FLAVOUR, NameRule};
 use crate::server::{
@@ -52,6 +53,8 @@ pub struct Managed {
     pub spec: ServerSpec,
     /// Files of statements that run once, in order.
     pub setup: Vec<PathBuf>,
+    /// Whether its installation is kept for other flavours with other settings.
+    pub shares_installation: bool,
     /// The exact versions, if a run requires those of a lock.
     pub locked: Option<Locked>,
 }
@@ -123,8 +126,20 @@ pub(super) fn read_all(
             }
             (Some(server), None) => {
                 external::refuse_keys(&table);
-                let found = reading.flavour(server, name);
-                flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
+                let variants = vary::read(&table);
+                let found = reading.flavour(server, name).into_iter();
+                for flavour in found.flat_map(|found| vary::expand(found, &variants)) {
+                    let name = flavour.name.clone();
+                    let span = span.clone();
+                    let name = Placed {
+                        value: name,
+                        span: span.clone(),
+                    };
+                    if !variants.is_empty() {
+                        check_name(&table, FLAVOUR, &name);
+                    }
+                    flavours.push((Placed { value: (), span }, flavour));
+                }
             }
             (None, None) if !table.has("server") && !table.has("url") => {
                 table.problem(
@@ -206,6 +221,7 @@ impl Reading<'_, '_> {
                 durability: defaults.durability,
             },
             setup: defaults.setup,
+            shares_installation: false,
             locked: None,
         };
         Some(Flavour {
@@ -252,6 +268,7 @@ impl Reading<'_, '_> {
             "memory-profile",
             "durability",
             "setup",
+            "vary",
             "packages",
             "debconf",
             "repository",

@@ -13,6 +13,7 @@ mod pattern;
 pub mod reference;
 mod run;
 mod suite;
+mod vary;
 
 pub use external::{External, ExternalError, Permissions, UrlSource};
 pub use flavour::{Flavour, Managed, Source};
@@ -23,11 +24,10 @@ pub use suite::{CommandSpec, Expect, FilesSpec, Isolation, MysqltestSpec, SuiteK
 
 use std::path::{Path, PathBuf};
 
+use dbmatrix_config::{ConfigError, Deprecations, Problems, TableReader, read};
 use toml::de::DeTable;
 
 use defaults::SetupFiles;
-
-use dbmatrix_config::{ConfigError, Deprecations, Problems, TableReader, read};
 
 /// The file's kind in messages.
 const WHAT: &str = "matrix file";
@@ -287,6 +287,79 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
             repository.fingerprints.is_empty(),
             "another key has other fingerprints"
         );
+    }
+
+    #[test]
+    fn a_flavour_varies_in_all_combinations_of_its_settings() {
+        let text = "\
+[[flavour]]
+server = 'mysql:9.7'
+settings = { sql-mode = 'ANSI', max_connections = 50 }
+required = false
+vary = { sql_mode = { strict = 'STRICT_ALL_TABLES', none = '' }, character-set-server = ['utf8mb4', 'latin1'] }
+";
+        let flavours = parse(text).expect("a matrix").flavours;
+        let names: Vec<&str> = flavours.iter().map(|one| one.name.as_str()).collect();
+        let expected = [
+            "mysql-9.7-utf8mb4-none",
+            "mysql-9.7-utf8mb4-strict",
+            "mysql-9.7-latin1-none",
+            "mysql-9.7-latin1-strict",
+        ];
+        assert_eq!(names, expected);
+        assert!(flavours.iter().all(|flavour| !flavour.required));
+        let last = flavours[3].managed().expect("ours");
+        let settings = last.spec.settings.iter();
+        let settings: Vec<String> = settings
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let expected = [
+            "max_connections=50",
+            "character-set-server=latin1",
+            "sql_mode=STRICT_ALL_TABLES",
+        ];
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn what_cannot_vary_is_a_problem() {
+        let told_of = |vary: &str| {
+            told(&format!(
+                "[[flavour]]\nserver = 'mysql:9.7'\nvary = {vary}\n"
+            ))
+        };
+        let long = format!("{{ a = ['{}'] }}", "x".repeat(40));
+        let many = "{ a = [1, 2, 3, 4, 5], b = [1, 2, 3, 4, 5], c = [1, 2, 3] }";
+        for (vary, message) in [
+            (
+                many,
+                "`vary` makes 75 flavours of one; at most 64 are possible",
+            ),
+            (
+                "{ a = [] }",
+                "expected a list of values, or a table that names them; found none",
+            ),
+            (
+                "{ a = 1 }",
+                "expected a list of values, or a table that names them; found an integer",
+            ),
+            (
+                "{ a = [[1]] }",
+                "expected a string without line ends, a number or `true`/`false`; found a list",
+            ),
+            ("{ a = ['x', 'x'] }", "the name `mysql-9.7-x` is used twice"),
+            (
+                "{ a = { \"b c\" = 1 } }",
+                "expected a name of at most 45 letters",
+            ),
+            (&long, "expected a name of at most 45 letters"),
+            ("['a']", "expected a table; found a list"),
+        ] {
+            let told = told_of(vary);
+            assert!(told[0].contains(message), "{vary}: {told:?}");
+        }
+        let url = "[[flavour]]\nname = 'a'\nurl = 'env:A'\nvary = { a = [1] }\n";
+        assert!(told(url)[0].contains("`vary`"), "{:?}", told(url));
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub enum Takes {
     Words(&'static [&'static str], &'static [&'static str]),
     /// A table of server settings or variables: texts, numbers and flags by name.
     Settings,
+    /// A table of server settings with several values each.
+    SettingValues,
     /// The table with that path.
     Table(&'static str),
     /// A list of tables with that path.
@@ -90,7 +92,7 @@ impl Takes {
             Takes::Number => "number from 0".to_owned(),
             Takes::Texts => "list of texts".to_owned(),
             Takes::Words(words, _) => format!("list of {}", quoted(words)),
-            Takes::Settings => "table".to_owned(),
+            Takes::Settings | Takes::SettingValues => "table".to_owned(),
             Takes::Table(path) => format!("[table](#{})", anchor(path)),
             Takes::Tables(path) => format!("[list of tables](#{})", anchor(path)),
         }
@@ -116,6 +118,16 @@ impl Takes {
                 "type": "object",
                 "additionalProperties": { "type": ["string", "number", "boolean"] },
             }),
+            Takes::SettingValues => {
+                let value = json!({ "type": ["string", "number", "boolean"] });
+                json!({
+                    "type": "object",
+                    "additionalProperties": { "anyOf": [
+                        { "type": "array", "items": value, "minItems": 1 },
+                        { "type": "object", "additionalProperties": value, "minProperties": 1 },
+                    ] },
+                })
+            }
             Takes::Table(path) => json!({ "$ref": format!("#/$defs/{path}") }),
             Takes::Tables(path) => {
                 json!({ "type": "array", "items": { "$ref": format!("#/$defs/{path}") } })

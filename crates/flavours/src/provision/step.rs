@@ -28,7 +28,10 @@ pub(super) trait Step: Send + Sync {
 /// The steps of a flavour, in order. The result of each group is kept as a golden child,
 /// so that flavours with the same first groups share them.
 pub(super) fn groups(managed: &Managed) -> Vec<&'static [&'static dyn Step]> {
-    let mut groups: Vec<&[&dyn Step]> = vec![&[&Install, &Configure, &Initialize, &Settle]];
+    let mut groups: Vec<&[&dyn Step]> = match managed.shares_installation {
+        true => vec![&[&Install], &[&Configure, &Initialize, &Settle]],
+        false => vec![&[&Install, &Configure, &Initialize, &Settle]],
+    };
     if !managed.setup.is_empty() {
         groups.push(&[&Setup]);
     }

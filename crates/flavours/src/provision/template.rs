@@ -124,4 +124,19 @@ mod tests {
         let different: HashSet<&String> = all.iter().filter_map(|keys| keys.last()).collect();
         assert_eq!(different.len(), 4);
     }
+
+    #[test]
+    fn variants_share_the_golden_child_of_their_installation() {
+        let all = all_keys(&[
+            "vary = { sql_mode = ['ANSI', ''] }",
+            "settings = { sql_mode = 'ANSI' }",
+        ]);
+        let [ansi, none, plain] = all.as_slice() else {
+            panic!("{all:?}");
+        };
+        assert_eq!((ansi.len(), none.len(), plain.len()), (2, 2, 1));
+        assert_eq!(ansi[0], none[0], "the installation is shared");
+        assert_ne!(ansi[1], none[1]);
+        assert_eq!(ansi[1], plain[0], "how it came about does not count");
+    }
 }

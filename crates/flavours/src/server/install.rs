@@ -10,7 +10,7 @@ use dbmatrix_sql::version::Version;
 
 use super::packages::installed;
 use super::spec::{Installation, KeySource, Packages, Repository, ServerSpec};
-use super::transcript::{self, TOLD};
+use super::transcript::{self, ERROR_TAIL_LINES};
 use super::{ServerError, succeed, tarball};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(1200);
@@ -147,7 +147,7 @@ async fn pin(child: &Child, version: Version) -> Result<(), ServerError> {
 /// Reads the package lists, including those of the image's own mirror.
 pub(super) async fn update(child: &Child, url: &str) -> Result<(), ServerError> {
     // The cause may be at the start of the output.
-    let update = transcript::kept("read the package lists", UPDATE, 500).limit(LIMIT);
+    let update = transcript::logged_script("read the package lists", UPDATE, 500).limit(LIMIT);
     let output = child.engine.exec(&child.name, &update).await?;
     if output.success() {
         return Ok(());
@@ -161,7 +161,7 @@ pub(super) async fn install_debs(
     debconf: &[String],
 ) -> Result<(), ServerError> {
     let step = format!("install {}", names.join(" "));
-    let install = transcript::kept(&step, INSTALL, TOLD)
+    let install = transcript::logged_script(&step, INSTALL, ERROR_TAIL_LINES)
         .env("PACKAGES", &names.join(" "))
         .env("CACHE", PACKAGE_CACHE)
         .env("HOSTNAME", &child.name)

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::install::{LIMIT, install_debs, install_locked, update};
 use super::spec::{ServerSpec, Tarball, TarballSource};
-use super::transcript::{TOLD, kept};
+use super::transcript::{ERROR_TAIL_LINES, logged_script};
 use super::{ServerError, succeed};
 
 /// The unit that runs a server from a tarball.
@@ -100,10 +100,10 @@ pub(super) async fn install(
     }
     engine.push_folder(&child.name, "/opt/dbmatrix").await?;
     bring(child, &archive.source).await?;
-    let unpack = kept("unpack the tarball", UNPACK, TOLD);
+    let unpack = logged_script("unpack the tarball", UNPACK, ERROR_TAIL_LINES);
     let unpack = unpack.env("ARCHIVE", ARCHIVE).limit(LIMIT);
     succeed(child, "unpack the tarball", unpack).await?;
-    let initialise = kept("initialise the data folder", INITIALISE, TOLD)
+    let initialise = logged_script("initialise the data folder", INITIALISE, ERROR_TAIL_LINES)
         .env("FAMILY", spec.family.as_str())
         .limit(LIMIT);
     succeed(child, "initialise the data folder", initialise).await?;
@@ -135,7 +135,7 @@ pub(super) async fn base_settings(child: &Child) -> Result<String, ServerError> 
 async fn bring(child: &Child, source: &TarballSource) -> Result<(), ServerError> {
     match source {
         TarballSource::Url { url, sha256 } => {
-            let fetch = kept(&format!("download {url}"), FETCH, TOLD)
+            let fetch = logged_script(&format!("download {url}"), FETCH, ERROR_TAIL_LINES)
                 .env("URL", url)
                 .env("SHA256", sha256)
                 .env("ARCHIVE", ARCHIVE)

@@ -28,15 +28,15 @@ exec 3>&1 >> "$LOG" 2>&1
 trap tell EXIT
 "#;
 
-/// How many lines of a failed script are reported.
-pub(super) const TOLD: usize = 12;
+/// How many of the last lines of a failed script dbmatrix reports.
+pub(super) const ERROR_TAIL_LINES: usize = 12;
 
-/// A script whose output is kept, under the heading of its step.
-pub(super) fn kept(step: &str, script: &str, told: usize) -> Exec {
+/// A script whose output is logged, under the heading of its step.
+pub(super) fn logged_script(step: &str, script: &str, tail_lines: usize) -> Exec {
     Exec::script(&[BEGIN, script].concat())
         .env("LOG", FILE)
         .env("STEP", step)
-        .env("TOLD", &told.to_string())
+        .env("TOLD", &tail_lines.to_string())
 }
 
 /// The texts by which output is kept.

@@ -41,9 +41,9 @@ impl KnownFailures {
         }
         let kind = result.failures.first().and_then(|failure| failure.kind);
         let mut is_known = false;
-        for place in self.known.about(test, 1) {
+        for place in self.known.matching(test, 1) {
             let entry = &self.known.entries[place];
-            if !entry.covers(&self.facts) {
+            if !entry.applies_to(&self.facts) {
                 continue;
             }
             let holds = kind.is_some_and(|kind| entry.kinds.contains(kind));

@@ -38,13 +38,13 @@ const HEAD: &str = "# What servers answer to ";
 pub struct Expectation {
     entries: Vec<Entry>,
     /// The user's comments after the last entry.
-    remarks: Vec<String>,
+    comments: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     /// The user's comments before it.
-    remarks: Vec<String>,
+    comments: Vec<String>,
     statement: String,
     blocks: Vec<Block>,
 }
@@ -52,7 +52,7 @@ struct Entry {
 #[derive(Debug, Clone)]
 struct Block {
     /// The user's comments before it.
-    remarks: Vec<String>,
+    comments: Vec<String>,
     conditions: Vec<Condition>,
     lines: Vec<String>,
 }
@@ -98,7 +98,7 @@ impl Expectation {
 
     pub fn parse(path: &Path, text: &str) -> Result<Self, SuiteError> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut remarks = Vec::new();
+        let mut comments = Vec::new();
         for (at, line) in text.lines().enumerate() {
             let wrong = |message: &str| SuiteError::At {
                 path: path.to_owned(),
@@ -107,7 +107,7 @@ impl Expectation {
             };
             if let Some(statement) = line.strip_prefix("== ") {
                 entries.push(Entry {
-                    remarks: std::mem::take(&mut remarks),
+                    comments: std::mem::take(&mut comments),
                     statement: statement.to_owned(),
                     blocks: Vec::new(),
                 });
@@ -120,7 +120,7 @@ impl Expectation {
                 let entry =
                     entry.ok_or_else(|| wrong("expected `== STATEMENT` before the first `--`"))?;
                 entry.blocks.push(Block {
-                    remarks: std::mem::take(&mut remarks),
+                    comments: std::mem::take(&mut comments),
                     conditions,
                     lines: Vec::new(),
                 });
@@ -131,15 +131,15 @@ impl Expectation {
                 block.lines.push(content.to_owned());
             } else if line.starts_with('#') {
                 if !(at == 0 && line.starts_with(HEAD)) {
-                    remarks.push(line.to_owned());
+                    comments.push(line.to_owned());
                 }
             } else if !line.is_empty() {
                 return Err(wrong(
-                    "expected `== STATEMENT`, `-- FLAVOURS`, an indented outcome or `# a remark`",
+                    "expected `== STATEMENT`, `-- FLAVOURS`, an indented outcome or `# a comment`",
                 ));
             }
         }
-        Ok(Expectation { entries, remarks })
+        Ok(Expectation { entries, comments })
     }
 
     /// The expectation of the statement at `ordinal` (from 0).
@@ -183,10 +183,10 @@ impl Expectation {
         };
         for entry in &self.entries {
             push("");
-            entry.remarks.iter().for_each(|remark| push(remark));
+            entry.comments.iter().for_each(|comment| push(comment));
             push(&format!("== {}", entry.statement));
             for block in &entry.blocks {
-                block.remarks.iter().for_each(|remark| push(remark));
+                block.comments.iter().for_each(|comment| push(comment));
                 let conditions: Vec<&str> =
                     block.conditions.iter().map(Condition::as_str).collect();
                 push(&format!("-- {}", conditions.join(" ")));
@@ -196,9 +196,9 @@ impl Expectation {
                     .for_each(|line| push(&format!("  {line}")));
             }
         }
-        if !self.remarks.is_empty() {
+        if !self.comments.is_empty() {
             push("");
-            self.remarks.iter().for_each(|remark| push(remark));
+            self.comments.iter().for_each(|comment| push(comment));
         }
         text
     }

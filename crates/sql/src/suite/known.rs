@@ -65,7 +65,7 @@ pub struct KnownDivergence {
 
 impl KnownDivergence {
     /// Whether it applies to a flavour.
-    pub fn covers(&self, facts: &Facts) -> bool {
+    pub fn applies_to(&self, facts: &Facts) -> bool {
         self.flavours.iter().any(|condition| condition.holds(facts))
     }
 
@@ -132,7 +132,7 @@ impl KnownDivergences {
     }
 
     /// Indexes of the entries for the `nth` step with this statement.
-    pub fn about(&self, statement: &str, nth: usize) -> Vec<usize> {
+    pub fn matching(&self, statement: &str, nth: usize) -> Vec<usize> {
         let all = self.entries.iter().enumerate();
         all.filter(|(_, entry)| entry.is_about(statement, nth))
             .map(|(at, _)| at)
@@ -295,11 +295,11 @@ expires = 2999-12-31
         let known = parse(text).expect("a file");
         let entry = &known.entries[0];
         assert_eq!((entry.line, entry.expired.as_deref()), (1, None));
-        assert_eq!(known.about("SELECT 1", 2), [0]);
-        assert!(known.about("SELECT 1", 1).is_empty());
-        assert!(entry.covers(&facts("mariadb-10.5", Family::Mariadb, "10.5.29")));
-        assert!(entry.covers(&facts("mysql-5.6", Family::Mysql, "5.6.24")));
-        assert!(!entry.covers(&facts("mariadb-11.8", Family::Mariadb, "11.8.9")));
+        assert_eq!(known.matching("SELECT 1", 2), [0]);
+        assert!(known.matching("SELECT 1", 1).is_empty());
+        assert!(entry.applies_to(&facts("mariadb-10.5", Family::Mariadb, "10.5.29")));
+        assert!(entry.applies_to(&facts("mysql-5.6", Family::Mysql, "5.6.24")));
+        assert!(!entry.applies_to(&facts("mariadb-11.8", Family::Mariadb, "11.8.9")));
         assert!(entry.kinds.contains(Kind::Order));
     }
 
@@ -355,6 +355,6 @@ expires = 'soon'
         assert!(told(&text)[0].contains("expected a reason"));
         let path = PathBuf::from("x");
         let known = KnownDivergences::parse(path, &text, true).expect("a proposal");
-        assert_eq!(known.about("SELECT \"a\\b\" FROM t", 2), [0]);
+        assert_eq!(known.matching("SELECT \"a\\b\" FROM t", 2), [0]);
     }
 }

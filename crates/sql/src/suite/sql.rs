@@ -146,7 +146,7 @@ impl SqlSteps {
             line,
             sql: Sql::in_place_of(sql, &text),
             vertical: false,
-            remarks: self.lexer.take_remarks(),
+            leading_comments: self.lexer.take_leading_comments(),
         };
         self.step(statement).map(Some)
     }
@@ -158,8 +158,11 @@ impl SqlSteps {
         text: &[u8],
         command: Command,
     ) -> Result<Option<Step>, SuiteError> {
-        let remarks = self.lexer.take_remarks();
-        if let Some((at, _)) = remarks.iter().find(|(_, remark)| label(remark).is_some()) {
+        let leading_comments = self.lexer.take_leading_comments();
+        if let Some((at, _)) = leading_comments
+            .iter()
+            .find(|(_, comment)| label(comment).is_some())
+        {
             let found = escape_bytes(text);
             let message = format!(
                 "expected a statement behind the condition; found the client's command `{found}`, which no condition holds for"
@@ -245,8 +248,8 @@ impl SqlSteps {
 
     fn step(&mut self, statement: Statement) -> Result<Step, SuiteError> {
         let mut conditions = Conditions::default();
-        for (line, remark) in &statement.remarks {
-            let Some((word, label)) = label(remark) else {
+        for (line, comment) in &statement.leading_comments {
+            let Some((word, label)) = label(comment) else {
                 continue;
             };
             let condition = self.conditions.read(label);
@@ -289,8 +292,8 @@ impl SqlSteps {
 }
 
 /// The word and the label of a condition, if a comment line contains one.
-fn label(remark: &str) -> Option<(&str, &str)> {
-    let (word, rest) = remark.split_once(char::is_whitespace)?;
+fn label(comment: &str) -> Option<(&str, &str)> {
+    let (word, rest) = comment.split_once(char::is_whitespace)?;
     let label = rest.split('#').next().unwrap_or(rest).trim();
     (word == "onlyif" || word == "skipif").then_some((word, label))
 }

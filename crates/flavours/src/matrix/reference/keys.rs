@@ -1,7 +1,7 @@
 //! Every key of a matrix file, in the order of the reference.
 
 use super::Takes::{
-    Count, Flag, Matching, Number, Settings, Table, Tables, Text, Texts, Word, Words,
+    Count, Flag, Matching, Number, SettingValues, Settings, Table, Tables, Text, Texts, Word, Words,
 };
 use super::{Key, Section, Takes};
 
@@ -261,6 +261,12 @@ const FLAVOUR: Section = Section {
             Texts,
             "that of `[defaults]`",
             "as in `[defaults]`, in its place",
+        ),
+        key(
+            "vary",
+            SettingValues,
+            "none",
+            "server settings with several values each, a list or a table that names them: one flavour for each combination, at most 64, all of one installation",
         ),
         FOOTPRINT,
         key(

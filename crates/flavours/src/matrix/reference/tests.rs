@@ -103,7 +103,7 @@ fn readers_take_what_the_reference_says() {
             Takes::Count => "expected a whole number from 1",
             Takes::Number => "expected a number",
             Takes::Texts => "expected a list of strings",
-            Takes::Settings | Takes::Table(_) => "expected a table",
+            Takes::Settings | Takes::SettingValues | Takes::Table(_) => "expected a table",
             Takes::Tables(_) => "expected a list of tables",
             Takes::Text => "expected a string",
             Takes::Matching(_) => "expected a ",

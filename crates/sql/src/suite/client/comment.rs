@@ -46,7 +46,7 @@ impl Remark<'_> {
 pub(super) fn leading(text: &[u8]) -> (usize, Vec<Remark<'_>>) {
     let mut at = 0;
     let mut line = 0;
-    let mut remarks = Vec::new();
+    let mut found = Vec::new();
     loop {
         let rest = &text[at..];
         let length = if rest.first().is_some_and(|byte| is_space(*byte)) {
@@ -54,12 +54,12 @@ pub(super) fn leading(text: &[u8]) -> (usize, Vec<Remark<'_>>) {
         } else if is_line_comment(rest) {
             let end = find(rest, b"\n").unwrap_or(rest.len());
             let words = rest[..end].strip_prefix(b"--").unwrap_or_default();
-            remarks.push(Remark { line, text: words });
+            found.push(Remark { line, text: words });
             end
         } else if rest.starts_with(b"/*") && !is_code_comment(rest) {
             find(&rest[2..], b"*/").map_or(rest.len(), |end| end + 4)
         } else {
-            return (at, remarks);
+            return (at, found);
         };
         line += rest[..length].iter().filter(|byte| **byte == b'\n').count();
         at += length;
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn comments_before_a_statement_are_found_with_their_lines() {
         let text = b" \n-- onlyif mysql\n/* a\n*/ # b\n/*! SELECT 1 */";
-        let (length, remarks) = leading(text);
+        let (length, found) = leading(text);
         assert_eq!(&text[length..], b"/*! SELECT 1 */");
-        let lines: Vec<_> = remarks.iter().map(|one| (one.line, one.text)).collect();
+        let lines: Vec<_> = found.iter().map(|one| (one.line, one.text)).collect();
         assert_eq!(lines, [(1, &b" onlyif mysql"[..]), (3, b"")]);
         assert_eq!(leading(b"--x").0, 0);
         assert_eq!(leading(b"/* open").0, 7);

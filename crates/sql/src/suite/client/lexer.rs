@@ -25,7 +25,7 @@ pub struct Lexer {
     /// Positions where the buffer got a blank after a comment that the text does not
     /// contain.
     padding: Vec<usize>,
-    remarks: Vec<(usize, String)>,
+    leading_comments: Vec<(usize, String)>,
     place: Place,
 }
 
@@ -38,7 +38,7 @@ impl Default for Lexer {
             buffer: Vec::new(),
             begun: 1,
             padding: Vec::new(),
-            remarks: Vec::new(),
+            leading_comments: Vec::new(),
             place: Place::default(),
         }
     }
@@ -74,7 +74,7 @@ impl Lexer {
     /// Discards the statement so far.
     pub fn clear(&mut self) {
         self.clear_buffer();
-        self.remarks.clear();
+        self.leading_comments.clear();
         self.place = Place {
             number: self.place.number,
             ..Place::default()
@@ -82,8 +82,8 @@ impl Lexer {
     }
 
     /// Takes the comment lines since the last statement.
-    pub(in crate::suite) fn take_remarks(&mut self) -> Vec<(usize, String)> {
-        std::mem::take(&mut self.remarks)
+    pub(in crate::suite) fn take_leading_comments(&mut self) -> Vec<(usize, String)> {
+        std::mem::take(&mut self.leading_comments)
     }
 
     /// Begins another file in the middle of this one; returns the current place.
@@ -463,8 +463,8 @@ impl Lexer {
     fn note_remarks(&mut self, length: usize) -> usize {
         let (start, found) = leading(&self.buffer[..length]);
         let begun = self.begun;
-        self.remarks
-            .extend(found.iter().filter_map(|remark| remark.kept(begun)));
+        self.leading_comments
+            .extend(found.iter().filter_map(|comment| comment.kept(begun)));
         start
     }
 
@@ -478,12 +478,12 @@ impl Lexer {
         }
         let passed = self.buffer[..start].iter();
         let line = self.begun + passed.filter(|byte| **byte == b'\n').count();
-        let remarks = self.take_remarks();
+        let leading_comments = self.take_leading_comments();
         // The comment after a statement also precedes the next one.
         let (_, behind) = leading(self.buffer.get(end..).unwrap_or_default());
         let number = self.place.number;
-        self.remarks
-            .extend(behind.iter().filter_map(|remark| remark.kept(number)));
+        self.leading_comments
+            .extend(behind.iter().filter_map(|comment| comment.kept(number)));
         self.buffer.truncate(sent);
         let padding = self.padding.iter().filter(|at| (start..end).contains(*at));
         let padding: Vec<usize> = padding.copied().collect();
@@ -492,7 +492,7 @@ impl Lexer {
             line,
             sql: Sql::within_comments(bytes, start..end, &padding),
             vertical,
-            remarks,
+            leading_comments,
         }))
     }
 }

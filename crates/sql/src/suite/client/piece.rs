@@ -13,7 +13,7 @@ pub struct Statement {
     /// Whether `\G` ended it, so that its rows appear as a line per column.
     pub vertical: bool,
     /// Comment lines (`-- …`) before it, without the dashes.
-    pub remarks: Vec<(usize, String)>,
+    pub leading_comments: Vec<(usize, String)>,
 }
 
 /// A piece of the lines.

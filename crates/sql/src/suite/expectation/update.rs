@@ -67,7 +67,7 @@ impl Expectation {
         });
         Ok(Expectation {
             entries: entries.collect(),
-            remarks: self.remarks.clone(),
+            comments: self.comments.clone(),
         })
     }
 
@@ -195,7 +195,7 @@ fn insert_answer(entry: &mut Entry, answer: &Answer<'_>) {
         entry.blocks[at].conditions.pop();
     }
     let block = Block {
-        remarks: Vec::new(),
+        comments: Vec::new(),
         conditions: vec![name],
         lines: (*lines).clone(),
     };
@@ -235,12 +235,12 @@ fn regroup(
         !block.is_default() && !answers.iter().any(|(facts, _)| block.holds(facts))
     });
     let written = groups.into_iter().map(|(names, lines)| Block {
-        remarks: Vec::new(),
+        comments: Vec::new(),
         conditions: names.iter().filter_map(|name| name.parse().ok()).collect(),
         lines: lines.clone(),
     });
     Entry {
-        remarks: old.map_or_else(Vec::new, |entry| entry.remarks.clone()),
+        comments: old.map_or_else(Vec::new, |entry| entry.comments.clone()),
         statement,
         blocks: kept.cloned().chain(written).collect(),
     }

@@ -226,14 +226,14 @@ fn what_is_shown_begins_and_ends_with_the_statement() {
     assert_eq!(shown(text), ["SELECT 1 /* a */+1", "SELECT\n2"]);
     let found = statements(text.as_bytes(), Modes::default());
     assert_eq!((found[0].line, found[1].line), (4, 7));
-    let remark = |line, text: &str| (line, text.to_owned());
+    let comment = |line, text: &str| (line, text.to_owned());
     assert_eq!(
-        found[0].remarks,
-        [remark(1, "title"), remark(3, "onlyif mysql")]
+        found[0].leading_comments,
+        [comment(1, "title"), comment(3, "onlyif mysql")]
     );
-    assert_eq!(found[1].remarks, [remark(4, "tail")]);
+    assert_eq!(found[1].leading_comments, [comment(4, "tail")]);
     let found = statements(b"DELIMITER //\n-- a\nSELECT\n 1//", Modes::default());
-    assert_eq!((found[0].line, found[0].remarks.len()), (3, 1));
+    assert_eq!((found[0].line, found[0].leading_comments.len()), (3, 1));
 }
 
 #[test]
