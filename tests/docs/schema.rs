@@ -35,6 +35,12 @@ fn problems(value: &Value, schema: &Value, whole: &Value, at: &str) -> Vec<Strin
             },
             "enum" => list().contains(value),
             "minimum" => value.as_f64() >= wanted.as_f64(),
+            "minItems" | "minProperties" => {
+                let least = usize::try_from(wanted.as_u64().expect("a number")).expect("a few");
+                let (list, table) = (value.as_array(), value.as_object());
+                list.is_none_or(|list| list.len() >= least)
+                    && table.is_none_or(|table| table.len() >= least)
+            }
             "pattern" => {
                 let pattern = Regex::new(wanted.as_str().expect("a pattern"));
                 let pattern = pattern.expect("a pattern");

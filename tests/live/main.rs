@@ -179,6 +179,7 @@ fn main() {
             chain::wrong_version,
         ),
         ("a_vendors_signed_repository", ONE, vendor::repository),
+        ("a_flavour_varies_in_its_settings", ONE, setup::varied),
         (
             "interrupted_while_a_server_is_installed",
             ONE,

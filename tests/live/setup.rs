@@ -1,4 +1,5 @@
-//! Statements that are run once, before the first run.
+//! Servers that are set up: statements that run once before the first run, and settings
+//! that vary.
 
 use std::process::Command;
 
@@ -56,5 +57,36 @@ pub(crate) fn once(sandbox: &Sandbox) -> Outcome {
     check(
         !twice.stderr.contains("installing"),
         "the server is installed once more",
+    )
+}
+
+/// A flavour that varies is one for each value, and its server is installed once.
+pub(crate) fn varied(sandbox: &Sandbox) -> Outcome {
+    sandbox.file(
+        "charset.slt",
+        "onlyif mariadb-10.11-latin1\nquery TT\n\
+         SELECT @@character_set_server, @@collation_server\n----\nlatin1 latin1_swedish_ci\n\n\
+         onlyif mariadb-10.11-utf8mb4\nquery T\nSELECT @@character_set_server\n----\nutf8mb4\n",
+    );
+    let run = |values: &str| {
+        let text = format!(
+            "[[flavour]]\nserver = \"mariadb:10.11\"\n\
+             vary = {{ character-set-server = [{values}] }}\n\
+             [[suite]]\nname = \"charset\"\nfiles = [\"charset.slt\"]\n"
+        );
+        let matrix = sandbox.matrix("varied.toml", &text);
+        sandbox.run(&["run", matrix.to_str().expect("a plain path")])
+    };
+    let two = run("\"utf8mb4\", \"latin1\"").expect(0)?;
+    let installed = two.stderr.matches(": installing").count();
+    // None where an earlier run of this case has left its golden child.
+    check(
+        installed <= 1,
+        format!("the server is installed {installed} times"),
+    )?;
+    let other = run("\"latin1\", \"utf8mb3\"").expect(0)?;
+    check(
+        !other.stderr.contains(": installing"),
+        "the server is installed once more for another value",
     )
 }

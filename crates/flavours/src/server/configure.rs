@@ -17,6 +17,12 @@ chown root:mysql "$INIT_FILE"
 chmod 0640 "$INIT_FILE"
 "#;
 
+/// Debian's packages set a collation, which refuses every other character set at the start.
+const FOLLOW_CHARACTER_SET: &str = r#"
+find /etc/mysql/ -type f -name '*.cnf' -exec \
+    sed -i -E 's/^[[:space:]]*collation[-_]server/# dbmatrix: &/' {} +
+"#;
+
 /// Writes the server's settings and the routed user's statements.
 ///
 /// # Errors
@@ -52,12 +58,21 @@ pub async fn configure(
             tarball::base_settings(child).await?,
         ),
     };
+    if follows_character_set(spec) {
+        let step = "let the collation follow the character set";
+        succeed(child, step, Exec::script(FOLLOW_CHARACTER_SET)).await?;
+    }
     let tls = tls::ensure(child, spec).await?;
     let text = settings_file(&base, spec, tls);
     engine
         .push(&child.name, &path, FileMode::Public, &text)
         .await?;
     Ok(())
+}
+
+/// Whether the server is to take the usual collation of the character set that is set.
+fn follows_character_set(spec: &ServerSpec) -> bool {
+    spec.sets("character-set-server") && !spec.sets("collation-server")
 }
 
 /// Grants access to a stopped server that was set up elsewhere: it creates the users at
@@ -100,12 +115,16 @@ pub(super) fn recipe(spec: &ServerSpec) -> String {
         address: std::net::Ipv4Addr::UNSPECIFIED,
         password: Secret::new(""),
     };
-    [
+    let mut recipe = [
         PROTECT.to_owned(),
         settings_file("", spec, ""),
         nobody.statements(spec.family, spec.version),
     ]
-    .concat()
+    .concat();
+    if follows_character_set(spec) {
+        recipe.push_str(FOLLOW_CHARACTER_SET);
+    }
+    recipe
 }
 
 /// Every copy of a golden child has another address, so the server listens on all
