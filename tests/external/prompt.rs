@@ -49,10 +49,11 @@ pub(crate) fn connect(sandbox: &Sandbox) -> Outcome {
         .says("7")?;
     let dead = "[[flavour]]\nname = 'dead'\nurl = 'mysql://app@127.0.0.1:1/'\n";
     let mixed = |required: bool| format!("{MATRIX}{dead}required = {required}\n");
+    let url = sandbox.mariadb()?.url("app", "shop");
     let mixed = sandbox
         .project(&[("o.toml", &mixed(false)), ("r.toml", &mixed(true))])
-        .with("REPLICA_URL", &sandbox.mariadb()?.url("app", "shop"))
-        .with("STAGING_URL", &sandbox.mariadb()?.url("app", ""));
+        .with("REPLICA_URL", &url)
+        .with("STAGING_URL", &url);
     mixed
         .run(&["connect", "--matrix", "o.toml", "--all", "-e", "SELECT 7"])?
         .expect(0)?
