@@ -129,15 +129,12 @@ pub(super) fn read_all(
                 let variants = vary::read(&table);
                 let found = reading.flavour(server, name).into_iter();
                 for flavour in found.flat_map(|found| vary::expand(found, &variants)) {
-                    let name = flavour.name.clone();
-                    let span = span.clone();
-                    let name = Placed {
-                        value: name,
-                        span: span.clone(),
-                    };
+                    let (value, span) = (flavour.name.clone(), span.clone());
+                    let name = Placed { value, span };
                     if !variants.is_empty() {
                         check_name(&table, FLAVOUR, &name);
                     }
+                    let span = name.span;
                     flavours.push((Placed { value: (), span }, flavour));
                 }
             }
