@@ -21,12 +21,20 @@ const SUDO: &str = "#!/bin/sh\necho \"$*\" > \"$TOLD\"\necho 'sudo: no such luck
 
 struct Sandbox(tempfile::TempDir);
 
+/// Copies a program so that all may run it. A process of its own does so: Linux refuses to run a
+/// file that is open for writing, and what another test has just started inherits our files.
+fn install(program: impl AsRef<Path>, to: &Path) {
+    let mut command = Command::new("install");
+    command.args(["-m", "755"]).arg(program.as_ref()).arg(to);
+    assert!(command.status().expect("install").success());
+}
+
 impl Sandbox {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("open");
-        fs::copy(env!("CARGO_BIN_EXE_dbmatrix"), path("dbmatrix")).expect("the program");
+        install(env!("CARGO_BIN_EXE_dbmatrix"), &path("dbmatrix"));
         fs::create_dir(path("bin")).expect("a folder");
         fs::create_dir(path("home")).expect("a folder");
         fs::set_permissions(path("home"), Permissions::from_mode(0o777)).expect("open");
@@ -34,9 +42,9 @@ impl Sandbox {
     }
 
     fn sudo(self, script: &str) -> Self {
-        let path = self.0.path().join("bin/sudo");
-        fs::write(&path, script).expect("a program");
-        fs::set_permissions(path, Permissions::from_mode(0o755)).expect("open");
+        let text = self.0.path().join("sudo.sh");
+        fs::write(&text, script).expect("a script");
+        install(text, &self.0.path().join("bin/sudo"));
         self
     }
 

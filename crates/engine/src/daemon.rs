@@ -249,6 +249,7 @@ fn listener(socket: &Path) -> Option<Process> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
     use std::path::PathBuf;
     use std::process::{Child, Command};
 
@@ -256,10 +257,11 @@ mod tests {
 
     use super::*;
 
-    /// Runs `sleep` under another name.
+    /// Runs `sleep` under another name. Linux refuses to run a file that is open for writing, and
+    /// a copy may be: what another thread has just started inherits its files.
     fn sleeping(folder: &Path, name: &str) -> Child {
         let program = folder.join(name);
-        fs::copy("/bin/sleep", &program).expect("a program");
+        symlink("/bin/sleep", &program).expect("a program");
         let mut command = Command::new(program);
         command.args(["--", "60"]).spawn().expect("it starts")
     }
