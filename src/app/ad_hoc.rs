@@ -83,13 +83,13 @@ fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
     );
     for name in servers {
         let wanted = catalogue::find(name).map_err(Failure::misused)?;
-        let Some(server) = wanted.server else {
-            let known = catalogue::known(wanted.family, name);
+        if wanted.recipes().is_empty() {
+            let there = catalogue::alternatives(&wanted, name);
             return Err(Failure::misused(format!(
-                "the catalogue has no `{name}`; {known}; a matrix can name others"
+                "the catalogue has no `{name}`; {there}; a matrix can name others"
             )));
-        };
-        let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", server.name());
+        }
+        let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", wanted.name());
     }
     Matrix::parse(Path::new(NEST), &text).map_err(|error| Failure::misused(error.render(false)))
 }
@@ -100,9 +100,11 @@ mod tests {
 
     #[test]
     fn servers_of_the_catalogue_make_a_matrix() {
-        let matrix = matrix_of(&["mysql:lts", "mariadb:10.5"]).expect("a matrix");
+        let servers = ["mysql:lts", "mariadb:10.5", "mysql:8.0.36"];
+        let matrix = matrix_of(&servers).expect("a matrix");
         let names = matrix.flavours.iter().map(|flavour| flavour.name.as_str());
-        assert_eq!(names.collect::<Vec<_>>(), ["mysql-9.7", "mariadb-10.5"]);
+        let expected = ["mysql-9.7", "mariadb-10.5", "mysql-8.0.36"];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
         assert_eq!(matrix.nest.name, NEST);
     }
 
@@ -111,7 +113,10 @@ mod tests {
         let told = matrix_of(&["mysql:4.1"])
             .expect_err("there is none")
             .message;
-        assert!(told.contains("there is `mysql:26.7`"), "{told}");
+        assert!(
+            told.contains("the nearest that it has is `mysql:5.5`"),
+            "{told}"
+        );
         assert!(is_server("mysql:4.1") && !is_server("mysql-4.1"));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use dbmatrix_containers::image::{Answer, Archive, archives, ask_all, machine_checks_dates};
-use dbmatrix_flavours::catalogue::{SourceKind, servers};
+use dbmatrix_flavours::catalogue::{Recipe, Series, SourceKind, series};
 
 use super::{Finding, State};
 
@@ -24,34 +24,42 @@ pub(super) async fn look() -> Vec<Finding> {
         }
     };
     let mut findings = vec![mirror(&mirrors, &answers)];
-    findings.extend(
-        by_host(&vendors)
-            .iter()
-            .map(|of_host| vendor(of_host, &answers)),
-    );
+    findings.extend(vendors.iter().map(|one| vendor(one, &answers)));
     findings
+}
+
+/// The preferred sources of all series.
+fn sources() -> impl Iterator<Item = Recipe> {
+    let first = |series: &'static Series| series.request().recipes().into_iter().next();
+    series().iter().filter_map(first)
 }
 
 /// Archives of the nest and of all flavours from Debian.
 fn mirrors() -> BTreeSet<Archive> {
-    let sources = servers().iter().flat_map(|server| &server.source);
-    let suites = sources
+    let suites = sources()
         .filter(|source| source.source == SourceKind::Debian)
-        .filter_map(|source| source.image.strip_prefix("debian:"));
-    suites.chain([NEST]).flat_map(archives).collect()
+        .filter_map(|source| source.image.strip_prefix("debian:").map(str::to_owned));
+    let suites: Vec<String> = suites.chain([NEST.to_owned()]).collect();
+    suites.iter().flat_map(|suite| archives(suite)).collect()
 }
 
-/// Archives of all vendors in the catalogue.
+/// One archive of each vendor's host: `dbmatrix catalogue --reached` asks for each.
 fn vendors() -> BTreeSet<Archive> {
-    let sources = servers().iter().flat_map(|server| &server.source);
-    let repositories = sources.filter_map(|source| source.repository.as_ref());
+    let repositories = sources().filter_map(|source| source.repository);
     let each = repositories.flat_map(|repository| {
-        repository.urls.iter().map(|url| Archive {
-            url: url.clone(),
-            suite: repository.suite.clone(),
-        })
+        let suite = repository.suite;
+        let archive = move |url| Archive {
+            url,
+            suite: suite.clone(),
+        };
+        repository.urls.into_iter().map(archive)
     });
-    each.collect()
+    let mut of_hosts = BTreeMap::new();
+    for archive in each {
+        let name = host(&archive.url).to_owned();
+        of_hosts.entry(name).or_insert(archive);
+    }
+    of_hosts.into_values().collect()
 }
 
 /// Checks the package mirror: without the nest's suite, nothing new can be made; without
@@ -106,55 +114,20 @@ fn mirror(mirrors: &BTreeSet<Archive>, answers: &BTreeMap<Archive, Answer>) -> F
     }
 }
 
-/// A vendor's repositories, by their host.
-fn by_host(vendors: &BTreeSet<Archive>) -> Vec<Vec<&Archive>> {
-    let mut hosts: BTreeMap<&str, Vec<&Archive>> = BTreeMap::new();
-    for archive in vendors {
-        hosts.entry(host(&archive.url)).or_default().push(archive);
-    }
-    hosts.into_values().collect()
-}
-
 fn host(url: &str) -> &str {
     url.split('/').nth(2).unwrap_or(url)
 }
 
 /// Checks a vendor: without it, only the flavours that it alone provides are not
 /// available.
-fn vendor(archives: &[&Archive], answers: &BTreeMap<Archive, Answer>) -> Finding {
+fn vendor(archive: &Archive, answers: &BTreeMap<Archive, Answer>) -> Finding {
     const AT: &str = "vendor";
-    let name = archives.first().map_or("", |archive| host(&archive.url));
-    let unreached: Vec<(&str, &str)> = archives
-        .iter()
-        .filter_map(|archive| match answers.get(archive) {
-            Some(Answer::Unreached(why)) => Some((archive.url.as_str(), why.as_str())),
-            _ => None,
-        })
-        .collect();
-    let remedy = "flavours from there are unavailable: leave them `required = false`, or give `repository` or `tarball`";
-    match unreached.as_slice() {
-        [] => Finding::ok(
-            AT,
-            format!("{name}: {} reached", repositories(archives.len())),
+    let name = host(&archive.url);
+    match answers.get(archive) {
+        Some(Answer::Unreached(why)) => Finding::note(AT, format!("{name}: not reached ({why})")).remedy(
+            "flavours from there are unavailable: leave them `required = false`, or give a `[[mirror]]`, `repository` or `tarball`",
         ),
-        [(_, why), ..] if unreached.len() == archives.len() => {
-            Finding::note(AT, format!("{name}: not reached ({why})")).remedy(remedy)
-        }
-        some => {
-            let some: Vec<String> = some
-                .iter()
-                .map(|(url, why)| format!("{url} ({why})"))
-                .collect();
-            let found = format!("{name}: not reached: {}", some.join("; "));
-            Finding::note(AT, found).remedy(remedy)
-        }
-    }
-}
-
-fn repositories(number: usize) -> String {
-    match number {
-        1 => "its repository".to_owned(),
-        more => format!("its {more} repositories"),
+        _ => Finding::ok(AT, format!("{name}: reached")),
     }
 }
 
@@ -184,17 +157,19 @@ mod tests {
         let found = mirror(&BTreeSet::from([one.clone()]), &answers);
         assert_eq!(found.state, State::Problem);
         assert!(found.found.contains("no route"), "{}", found.found);
-        assert_eq!(vendor(&[&one], &answers).state, State::Note);
+        assert_eq!(vendor(&one, &answers).state, State::Note);
     }
 
     #[test]
     fn vendors_are_told_by_their_host() {
         let vendors = vendors();
-        let hosts = by_host(&vendors);
-        let names: Vec<&str> = hosts.iter().map(|of_host| host(&of_host[0].url)).collect();
-        assert_eq!(
-            names,
-            ["deb.mariadb.org", "repo.mysql.com", "repo.percona.com"]
-        );
+        let names: Vec<&str> = vendors.iter().map(|one| host(&one.url)).collect();
+        let expected = [
+            "archive.mariadb.org",
+            "deb.mariadb.org",
+            "repo.mysql.com",
+            "repo.percona.com",
+        ];
+        assert_eq!(names, expected);
     }
 }

@@ -154,6 +154,14 @@ impl Version {
         self.len == 3
     }
 
+    /// Its first two numbers, or what it has of them.
+    pub fn series(self) -> Self {
+        Version {
+            parts: [self.parts[0], self.parts[1], 0],
+            len: self.len.min(2),
+        }
+    }
+
     /// Whether `other` begins with all the numbers of `self`: `9.7` is a prefix of
     /// `9.7.4` and not of `9.70`.
     pub fn is_prefix_of(self, other: Version) -> bool {

@@ -173,13 +173,19 @@ Exit status: 0 no problem (or none that is left by --fix); 1 problems.")]
     Doctor(DoctorArgs),
     /// Show which servers are available, and from where
     #[command(after_help = "\
-REACHED says whether this machine gets there: apt is asked for each release file.
-A name of SERVER or ALSO can stand in a matrix and after `connect`. As JSON it is
-an array of objects with the names schema (1), server, aliases, end_of_life, source,
-image, reached and reason.
+Without a name it shows all series; with one, each release that fits. Any of them
+can stand in a matrix and after `connect`: a series means its newest release. With
+--reached apt is asked for a small file of each source; otherwise nothing is sent.
+
+As JSON it is an array of objects, one for each source, the preferred one first, with
+the names schema (1), server, aliases, released, end_of_life, newest, source, image,
+url, architectures, reached and reason.
 
 Examples:
   dbmatrix catalogue
+  dbmatrix catalogue mysql:8.0
+  dbmatrix catalogue 'mariadb:10.*' --format json
+  dbmatrix catalogue percona:8.4 --reached
   dbmatrix connect mysql:lts")]
     Catalogue(CatalogueArgs),
     /// Open a prompt on a flavour, or on several at once

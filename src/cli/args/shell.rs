@@ -29,8 +29,17 @@ pub(crate) struct ManArgs {
 /// Options of `catalogue`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CatalogueArgs {
-    /// Do not ask whether this machine reaches where they are
+    /// Show each release of a family, a series or a pattern: `mysql`, `mysql:8.4`,
+    /// `mariadb:10.*`; without one, all series
+    #[arg(value_name = "SERVER")]
+    pub(crate) servers: Vec<String>,
+
+    /// Ask whether this machine reaches each of them
     #[arg(long)]
+    pub(crate) reached: bool,
+
+    /// Formerly: do not ask
+    #[arg(long, hide = true, conflicts_with = "reached")]
     pub(crate) offline: bool,
 
     #[command(flatten)]

@@ -23,6 +23,13 @@ pub struct Archive {
     pub suite: String,
 }
 
+impl Archive {
+    /// The address of its release file.
+    pub fn release_file(&self) -> String {
+        format!("{}/dists/{}/InRelease", self.url, self.suite)
+    }
+}
+
 /// The archives for an image of `suite`, unless the matrix names another mirror; empty if
 /// only the builder knows them.
 pub fn archives(suite: &str) -> Vec<Archive> {

@@ -8,49 +8,68 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::Archive;
 
 const HELPER: &str = "/usr/lib/apt/apt-helper";
-/// All archives are checked at once.
+/// Time limit of one check.
 const LIMIT: Duration = Duration::from_secs(6);
+/// How many checks run at once.
+const AT_ONCE: usize = 32;
 
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Its release file exists and is valid until then.
+    /// The file exists.
     Reached {
-        /// If the file says so.
+        /// How long it is valid, if it says so.
         until: Option<SystemTime>,
     },
     /// The reason.
     Unreached(String),
 }
 
-/// Checks all archives at once.
+/// Checks archives by their release files, many at once.
 ///
 /// # Errors
 /// Why none could be checked.
 pub async fn ask_all(all: BTreeSet<Archive>) -> Result<BTreeMap<Archive, Answer>, String> {
+    let files = all.iter().map(Archive::release_file).collect();
+    let mut answers = ask_for_files(files).await?;
+    let answer = |archive: Archive| {
+        let answer = answers.remove(&archive.release_file())?;
+        Some((archive, answer))
+    };
+    Ok(all.into_iter().filter_map(answer).collect())
+}
+
+/// Checks small files by their addresses, many at once. Only release files of archives say
+/// until when they are valid.
+///
+/// # Errors
+/// Why none could be checked.
+pub async fn ask_for_files(urls: BTreeSet<String>) -> Result<BTreeMap<String, Answer>, String> {
     if !Path::new(HELPER).exists() {
         return Err("this machine has no apt to ask".to_owned());
     }
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let asked = all.into_iter().enumerate().map(|(at, archive)| {
+    let asked = urls.into_iter().enumerate().map(|(at, url)| {
         let file = folder.path().join(at.to_string());
         async move {
-            let answer = ask(&archive, &file).await;
-            (archive, answer)
+            let answer = ask(&url, &file).await;
+            (url, answer)
         }
     });
-    Ok(join_all(asked).await.into_iter().collect())
+    Ok(stream::iter(asked)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await)
 }
 
-async fn ask(archive: &Archive, file: &Path) -> Answer {
-    let url = format!("{}/dists/{}/InRelease", archive.url, archive.suite);
+async fn ask(url: &str, file: &Path) -> Answer {
     let mut command = Command::new(HELPER);
     command
         .args(["-o", "Acquire::Retries=0"])
@@ -60,7 +79,7 @@ async fn ask(archive: &Archive, file: &Path) -> Answer {
             "-o",
             "Acquire::https::Timeout=5",
         ])
-        .args(["download-file", &url])
+        .args(["download-file", url])
         .arg(file)
         .env("LC_ALL", "C")
         // A name server may drop some of many concurrent questions; by default the
@@ -75,7 +94,7 @@ async fn ask(archive: &Archive, file: &Path) -> Answer {
     };
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        return Answer::Unreached(fetch_failure(&errors, &url));
+        return Answer::Unreached(fetch_failure(&errors, url));
     }
     let text = std::fs::read(file).unwrap_or_default();
     Answer::Reached {

@@ -8,19 +8,12 @@ use dbmatrix_containers::name;
 
 use super::defaults::Defaults;
 use super::external::{self, External};
-use super::image;
 use super::locked::Locked;
+use super::mirror::Mirror;
 use super::vary;
-use crate::catalogue::{self, Recipe, ServerRequest, SourceKind};
+use crate::catalogue;
 use crate::name_rule::{FLAVOUR, NameRule};
-use crate::server::{
-    Installation, KeySource, Packages, Repository, ServerSpec, Tarball, TarballSource,
-};
-
-/// The image of a child whose server comes from a tarball.
-const TARBALL_IMAGE: &str = "debian:bookworm";
-/// What the vendors' tarballs need in addition to the C library.
-const TARBALL_PACKAGES: [&str; 3] = ["libaio1", "libnuma1", "libncurses6"];
+use crate::server::ServerSpec;
 
 /// A flavour of a matrix.
 #[derive(Debug, Clone)]
@@ -86,6 +79,7 @@ pub(super) fn read_all(
     top: &TableReader<'_>,
     folder: &Path,
     images: &[BaseImage],
+    mirrors: &[Mirror],
     defaults: &Defaults,
 ) -> Vec<Flavour> {
     let mut flavours: Vec<(Placed<()>, Flavour)> = Vec::new();
@@ -102,6 +96,7 @@ pub(super) fn read_all(
             report: top,
             folder,
             images,
+            mirrors,
             defaults,
         };
         flavours.extend(
@@ -115,6 +110,7 @@ pub(super) fn read_all(
             report: &table,
             folder,
             images,
+            mirrors,
             defaults,
         };
         let name = table.text("name");
@@ -172,12 +168,13 @@ pub(super) fn check_name(table: &TableReader<'_>, rule: NameRule, name: &Placed<
 }
 
 /// One flavour being read.
-struct Reading<'r, 'a> {
-    table: &'r TableReader<'a>,
+pub(super) struct Reading<'r, 'a> {
+    pub(super) table: &'r TableReader<'a>,
     /// The table for reports: the short form has no table of its own.
-    report: &'r TableReader<'a>,
-    folder: &'r Path,
-    images: &'r [BaseImage],
+    pub(super) report: &'r TableReader<'a>,
+    pub(super) folder: &'r Path,
+    pub(super) images: &'r [BaseImage],
+    pub(super) mirrors: &'r [Mirror],
     defaults: &'r Defaults,
 }
 
@@ -273,230 +270,5 @@ impl Reading<'_, '_> {
         ] {
             self.table.know(key);
         }
-    }
-
-    fn source(&self) -> Result<Option<(SourceKind, std::ops::Range<usize>)>, ()> {
-        let Some(text) = self.table.text("source") else {
-            let given = self
-                .table
-                .has("tarball")
-                .then(|| (SourceKind::Tarball, self.table.span()));
-            return Ok(given);
-        };
-        let found = SourceKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text.value);
-        match found {
-            Some(kind) => Ok(Some((kind, text.span))),
-            None => {
-                let found = text.value;
-                self.report.problem(
-                    text.span,
-                    format!("expected `debian`, `vendor` or `tarball`; found `{found}`"),
-                );
-                Err(())
-            }
-        }
-    }
-
-    fn installation(
-        &self,
-        wanted: &ServerRequest,
-        server: &Placed<String>,
-    ) -> Option<(ImageOrigin, Installation)> {
-        let source = self.source().ok()?;
-        if let Some((SourceKind::Tarball, span)) = source {
-            return self.tarball(span);
-        }
-        let recipes = wanted.server.map_or(&[][..], |server| &server.source);
-        let recipe = match &source {
-            Some((kind, _)) => recipes.iter().find(|recipe| recipe.source == *kind),
-            None => recipes.first(),
-        };
-        let whole = self.table.has("packages") && self.table.has("image");
-        if recipe.is_none() && !whole {
-            self.no_recipe(recipes, source, wanted, server);
-            return None;
-        }
-        self.packages(recipe, wanted)
-    }
-
-    fn no_recipe(
-        &self,
-        recipes: &[Recipe],
-        source: Option<(SourceKind, std::ops::Range<usize>)>,
-        wanted: &ServerRequest,
-        server: &Placed<String>,
-    ) {
-        let has: Vec<String> = recipes
-            .iter()
-            .map(|recipe| format!("`{}`", recipe.source.as_str()))
-            .collect();
-        match source {
-            Some((kind, span)) if !has.is_empty() => self.report.problem(
-                span,
-                format!(
-                    "the catalogue has `{}` not from `{}`; it has it from {}",
-                    server.value,
-                    kind.as_str(),
-                    has.join(", ")
-                ),
-            ),
-            _ => self.report.problem(
-                server.span.clone(),
-                format!(
-                    "the catalogue has no `{}`; {}; or give a `tarball`, or `image` and `packages`",
-                    server.value,
-                    catalogue::known(wanted.family, &server.value)
-                ),
-            ),
-        }
-    }
-
-    fn packages(
-        &self,
-        recipe: Option<&Recipe>,
-        wanted: &ServerRequest,
-    ) -> Option<(ImageOrigin, Installation)> {
-        let is_mariadb = wanted.family == dbmatrix_sql::version::Family::Mariadb;
-        let (service, folder) = if is_mariadb {
-            ("mariadb", "/etc/mysql/mariadb.conf.d")
-        } else {
-            ("mysql", "/etc/mysql/mysql.conf.d")
-        };
-        let text = |key: &'static str, recipe: Option<&String>, usual: &str| {
-            let given = self.table.text(key).map(|text| text.value);
-            given
-                .or(recipe.cloned())
-                .unwrap_or_else(|| usual.to_owned())
-        };
-        let list = |key: &'static str, recipe: Option<&Vec<String>>| {
-            let given = self.table.texts(key);
-            let given = given.map(|list| list.value.into_iter().map(|item| item.value).collect());
-            given.or(recipe.cloned()).unwrap_or_default()
-        };
-        let (image, image_name) = self.image(recipe.map_or("", |recipe| &recipe.image))?;
-        let repository = self.repository(recipe, &image_name);
-        let packages = Packages {
-            names: list("packages", recipe.map(|recipe| &recipe.packages)),
-            repository,
-            service: text("service", recipe.map(|recipe| &recipe.service), service),
-            settings_folder: text(
-                "settings-folder",
-                recipe.map(|recipe| &recipe.settings_folder),
-                folder,
-            ),
-            debconf: list("debconf", recipe.map(|recipe| &recipe.debconf)),
-        };
-        Some((image, Installation::Packages(packages)))
-    }
-
-    fn image(&self, usual: &str) -> Option<(ImageOrigin, String)> {
-        let name = self.table.text("image").unwrap_or_else(|| Placed {
-            value: usual.to_owned(),
-            span: self.table.span(),
-        });
-        let text = name.value.clone();
-        image::resolve(self.report, name, self.images).map(|image| (image, text))
-    }
-
-    /// The recipe's repository, with overrides from the file. With another key, the
-    /// catalogue's fingerprints do not apply.
-    fn repository(&self, recipe: Option<&Recipe>, image: &str) -> Option<Repository> {
-        let known = recipe.and_then(|recipe| recipe.repository.as_ref());
-        let Some(table) = self.table.table("repository") else {
-            return known.map(|known| Repository {
-                urls: known.urls.clone(),
-                suite: known.suite.clone(),
-                components: known.components.clone(),
-                key: KeySource::Url(known.key.clone()),
-                fingerprints: known.fingerprints.clone(),
-            });
-        };
-        let text = |key: &'static str| table.text(key).map(|text| text.value);
-        let urls = text("url")
-            .map(|url| vec![url])
-            .or(known.map(|known| known.urls.clone()));
-        let suite = text("suite").or(known.map(|known| known.suite.clone()));
-        let suite = suite.or_else(|| image::debian_suite(image).map(str::to_owned));
-        let components = table
-            .texts("components")
-            .map(|list| list.value.into_iter().map(|item| item.value).collect());
-        let components = components.or(known.map(|known| known.components.clone()));
-        let key = text("key");
-        let own_key = key.is_some();
-        let key = key.or(known.map(|known| known.key.clone()));
-        let prints = table
-            .texts("fingerprints")
-            .map(|list| list.value.into_iter().map(|item| item.value).collect());
-        table.finish();
-        let (Some(urls), Some(suite), Some(key)) = (urls, suite, key) else {
-            table.problem(
-                table.span(),
-                "expected a `repository` with `url`, `suite` and `key`",
-            );
-            return None;
-        };
-        Some(Repository {
-            urls,
-            suite,
-            components: components.unwrap_or_else(|| vec!["main".to_owned()]),
-            key: if key.contains("://") {
-                KeySource::Url(key)
-            } else {
-                KeySource::File(self.folder.join(key))
-            },
-            fingerprints: match prints {
-                Some(prints) => prints,
-                None if own_key => Vec::new(),
-                None => known
-                    .map(|known| known.fingerprints.clone())
-                    .unwrap_or_default(),
-            },
-        })
-    }
-
-    fn tarball(&self, span: std::ops::Range<usize>) -> Option<(ImageOrigin, Installation)> {
-        let Some(table) = self.table.table("tarball") else {
-            let expected =
-                "expected `tarball = { url = …, sha256 = … }` or `tarball = { path = … }`";
-            self.report.problem(span, expected);
-            return None;
-        };
-        let url = table.text("url");
-        let path = table.text("path");
-        let sha256 = table.text("sha256").and_then(|text| {
-            let good = text.value.len() == 64 && text.value.chars().all(|c| c.is_ascii_hexdigit());
-            if !good {
-                table.problem(text.span, "expected a SHA-256 sum of 64 hexadecimal digits");
-            }
-            good.then_some(text.value)
-        });
-        table.finish();
-        let source = match (url, path, sha256) {
-            (Some(url), None, Some(sha256)) => TarballSource::Url {
-                url: url.value,
-                sha256,
-            },
-            (None, Some(path), sha256) => TarballSource::File {
-                path: self.folder.join(path.value),
-                sha256,
-            },
-            (Some(url), None, None) => {
-                table.problem(url.span, "expected a `sha256` beside the `url`");
-                return None;
-            }
-            _ => {
-                table.problem(table.span(), "expected either `url` or `path`");
-                return None;
-            }
-        };
-        let packages = self.table.texts("packages");
-        let packages = match packages {
-            Some(list) => list.value.into_iter().map(|item| item.value).collect(),
-            None => TARBALL_PACKAGES.map(str::to_owned).to_vec(),
-        };
-        let (image, _) = self.image(TARBALL_IMAGE)?;
-        Some((image, Installation::Tarball(Tarball { source, packages })))
     }
 }

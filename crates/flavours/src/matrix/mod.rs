@@ -7,7 +7,9 @@ mod defaults;
 mod external;
 mod flavour;
 mod image;
+mod installation;
 mod locked;
+mod mirror;
 mod nest;
 mod pattern;
 pub mod reference;
@@ -73,9 +75,10 @@ impl Matrix {
         let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
         let folder = folder_of(path);
         let images = image::read_all(&top);
+        let mirrors = mirror::read_all(&top, folder);
         let nest = nest::read(&top, path, &images);
         let defaults = defaults::read(&top, folder, SetupFiles::Required);
-        let flavours = flavour::read_all(&top, folder, &images, &defaults);
+        let flavours = flavour::read_all(&top, folder, &images, &mirrors, &defaults);
         let run = run::read(&top);
         let suites = suite::read_all(&top, folder, &flavours, &images);
         top.finish();
@@ -108,8 +111,9 @@ impl Matrix {
         let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
         let images = image::read_all(&top);
         let folder = folder_of(path);
+        let mirrors = mirror::read_all(&top, folder);
         let defaults = defaults::read(&top, folder, SetupFiles::Optional);
-        let flavours = flavour::read_all(&top, folder, &images, &defaults);
+        let flavours = flavour::read_all(&top, folder, &images, &mirrors, &defaults);
         problems.into_result(WHAT, path, &external::masked(text))?;
         Ok(flavours)
     }
@@ -227,7 +231,7 @@ server = 'mariadb:11.8'
         m.toml:3: expected a whole number from 1; found a string
         m.toml:6: expected a version such as `8.4` or `10.11.18`; found `9.x`
         m.toml:7: expected `true` or `false`; found an integer
-        m.toml:11: the catalogue has `percona:8.4` not from `debian`; it has it from `vendor`
+        m.toml:11: the catalogue has `percona:8.4` not from `debian`; it has it from `vendor`, `tarball`
         m.toml:14: expected a name of at most 45 letters, digits, hyphens and dots that begins with a letter; found `under_score`
         ");
     }

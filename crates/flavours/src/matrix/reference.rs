@@ -6,6 +6,7 @@
 //! know the paths of documentation files.
 
 mod keys;
+mod server_keys;
 
 pub use keys::SECTIONS;
 

@@ -3,9 +3,10 @@
 
 use dbmatrix_containers::digest::{Digest, Digestible};
 
+use super::checksum::Checksum;
 use super::spec::{
-    Durability, Installation, KeySource, MemoryProfile, Packages, Repository, ServerSpec, Tarball,
-    TarballSource,
+    Durability, Installation, KeySource, MemoryProfile, Packages, Proof, Repository, ServerSpec,
+    Tarball, TarballSource,
 };
 
 impl ServerSpec {
@@ -54,6 +55,7 @@ impl Digestible for Packages {
     fn digest(&self, digest: &mut Digest) {
         let Packages {
             names,
+            pin,
             repository,
             service,
             settings_folder,
@@ -64,6 +66,9 @@ impl Digestible for Packages {
             .text("service", service)
             .text("settings-folder", settings_folder)
             .texts("debconf", debconf);
+        if let Some(pin) = pin {
+            digest.text("pin", pin);
+        }
         if let Some(repository) = repository {
             digest.part("repository", repository);
         }
@@ -84,11 +89,15 @@ impl Digestible for Repository {
             .text("suite", suite)
             .texts("components", components)
             .texts("fingerprints", fingerprints);
-        match key {
-            KeySource::Url(url) => digest.text("key-url", url),
-            KeySource::File(path) => digest.file("key-file", path),
-        };
+        digest_key(key, digest);
     }
+}
+
+fn digest_key(key: &KeySource, digest: &mut Digest) {
+    match key {
+        KeySource::Url(url) => digest.text("key-url", url),
+        KeySource::File(path) => digest.file("key-file", path),
+    };
 }
 
 impl Digestible for Tarball {
@@ -96,10 +105,30 @@ impl Digestible for Tarball {
         let Tarball { source, packages } = self;
         digest.texts("packages", packages);
         match source {
-            TarballSource::Url { url, sha256 } => digest.text("url", url).text("sha256", sha256),
-            TarballSource::File { path, sha256 } => digest
-                .file("file", path)
-                .optional("sha256", sha256.as_deref()),
+            TarballSource::Url { urls, proof } => {
+                match urls.as_slice() {
+                    [url] => digest.text("url", url),
+                    urls => digest.texts("urls", urls),
+                };
+                match proof {
+                    Proof::Checksum(Checksum { algorithm, hex }) => {
+                        digest.text(algorithm.as_str(), hex);
+                    }
+                    Proof::Signature { key, fingerprints } => {
+                        digest.texts("fingerprints", fingerprints);
+                        digest_key(key, digest);
+                    }
+                }
+            }
+            TarballSource::File { path, checksum } => {
+                digest.file("file", path);
+                match checksum {
+                    None => digest.optional("sha256", None),
+                    Some(Checksum { algorithm, hex }) => {
+                        digest.optional(algorithm.as_str(), Some(hex))
+                    }
+                };
+            }
         };
     }
 }

@@ -70,14 +70,30 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// The tarball has another checksum.
-    #[error("tarball `{}`: expected sha256 {expected}, found {found}", path.display())]
+    #[error("tarball `{name}`: expected {algorithm} {expected}, found {found}")]
     Checksum {
-        /// The file.
-        path: PathBuf,
-        /// The checksum in the matrix.
+        /// The file or its address.
+        name: String,
+        /// How the checksum is computed.
+        algorithm: &'static str,
+        /// The checksum in the matrix or the catalogue.
         expected: String,
         /// The file's checksum.
         found: String,
+    },
+    /// The tarball is not signed as it should be.
+    #[error("tarball `{url}` is not signed by its vendor: {reason}")]
+    TarballSignature {
+        /// Its address.
+        url: String,
+        /// What is wrong with the signature.
+        reason: String,
+    },
+    /// No address has the tarball.
+    #[error("the tarball is not reached from here:\n{reasons}")]
+    NowhereFound {
+        /// Each address, and why it does not have it.
+        reasons: String,
     },
     /// The server did not start, or ended after its start.
     #[error("service `{service}` did not start; its log ends so:\n{log}")]

@@ -4,17 +4,16 @@
 use std::time::Duration;
 
 use dbmatrix_containers::nest::{Child, PACKAGE_CACHE};
-use dbmatrix_engine::{Exec, ExecOutput, FileMode};
+use dbmatrix_engine::{ExecOutput, FileMode};
 use dbmatrix_sql::package::PackageVersion;
 use dbmatrix_sql::version::Version;
 
 use super::packages::installed;
-use super::spec::{Installation, KeySource, Packages, Repository, ServerSpec};
+use super::spec::{Installation, Packages, Repository, ServerSpec};
 use super::transcript::{self, ERROR_TAIL_LINES};
-use super::{ServerError, succeed, tarball};
+use super::{ServerError, key, succeed, tarball};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(1200);
-const KEYS: &str = "/etc/apt/keyrings";
 const SOURCES: &str = "/etc/apt/sources.list.d/dbmatrix.sources";
 
 /// Reads the package lists. An unreachable repository is an error here, while apt alone
@@ -45,12 +44,6 @@ for file in "$archives"/*.deb; do
     fi
 done
 rm -f "$archives"/*.deb
-"#;
-
-/// Prints the fingerprints of the primary keys in a key file.
-const FINGERPRINTS: &str = r#"
-gpg --batch --no-options --homedir "$(mktemp -d)" --show-keys --with-colons "$KEY" |
-    awk -F: '$1 == "pub" { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }'
 "#;
 
 /// Installs the server without starting it, with the exact packages of a lock if there is
@@ -110,30 +103,26 @@ async fn install_packages(
     locked: Option<&[PackageVersion]>,
 ) -> Result<(), ServerError> {
     if let Some(repository) = &packages.repository {
-        if !repository.fingerprints.is_empty() {
-            update(child, "").await?;
-            install_debs(child, &["gpg".to_owned()], &[]).await?;
-        }
         add_repository(child, repository).await?;
     }
     let url = packages.repository.as_ref().map_or("", Repository::url);
     update(child, url).await?;
-    pin(child, version).await?;
+    match &packages.pin {
+        Some(release) => pin(child, release).await?,
+        None if version.is_exact() => pin(child, &version.to_string()).await?,
+        None => {}
+    }
     match locked {
         Some(locked) => install_locked(child, locked, &packages.debconf).await,
         None => install_debs(child, &packages.names, &packages.debconf).await,
     }
 }
 
-/// Pins packages to a version of three numbers, if the matrix names one
-/// (apt_preferences(5)). MariaDB's own packages have the epoch 1.
-async fn pin(child: &Child, version: Version) -> Result<(), ServerError> {
-    if !version.is_exact() {
-        return Ok(());
-    }
+/// Pins packages to a release (apt_preferences(5)). MariaDB's own packages have the epoch 1.
+async fn pin(child: &Child, release: &str) -> Result<(), ServerError> {
     let stanza =
         |pattern: String| format!("Package: *\nPin: version {pattern}\nPin-Priority: 1001\n\n");
-    let text = [format!("{version}[-+]*"), format!("1:{version}[-+]*")]
+    let text = [format!("{release}[-+]*"), format!("1:{release}[-+]*")]
         .map(stanza)
         .concat();
     let path = "/etc/apt/preferences.d/dbmatrix";
@@ -206,11 +195,10 @@ pub async fn install_debian_packages(child: &Child, names: &[String]) -> Result<
 }
 
 async fn add_repository(child: &Child, repository: &Repository) -> Result<(), ServerError> {
-    let engine = &child.engine;
-    engine.push_folder(&child.name, KEYS).await?;
-    let key = fetch_key(child, repository).await?;
+    let key = key::fetch(child, &repository.key).await?;
     if !repository.fingerprints.is_empty() {
-        check_fingerprints(child, repository, &key).await?;
+        key::install_gpg(child).await?;
+        key::check_fingerprints(child, repository, &key).await?;
     }
     let components = if repository.suite.ends_with('/') {
         String::new()
@@ -222,84 +210,11 @@ async fn add_repository(child: &Child, repository: &Repository) -> Result<(), Se
         repository.urls.join(" "),
         repository.suite
     );
-    engine
+    child
+        .engine
         .push(&child.name, SOURCES, FileMode::Public, &text)
         .await?;
     Ok(())
-}
-
-/// Copies the key into the child; apt recognises an armoured key by its extension.
-async fn fetch_key(child: &Child, repository: &Repository) -> Result<String, ServerError> {
-    const FETCH: &str = r#"
-        /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=30 \
-            -o Acquire::https::Timeout=30 download-file "$URL" "$KEYS/fetched"
-    "#;
-    const NAME: &str = r#"
-        if head -c 27 "$KEYS/fetched" | grep -q 'BEGIN PGP'; then end=asc; else end=gpg; fi
-        mv "$KEYS/fetched" "$KEYS/dbmatrix.$end"
-        chmod 0644 "$KEYS/dbmatrix.$end"
-        echo "$KEYS/dbmatrix.$end"
-    "#;
-    match &repository.key {
-        KeySource::Url(url) => {
-            let fetch = Exec::script(FETCH)
-                .env("URL", url)
-                .env("KEYS", KEYS)
-                .limit(LIMIT);
-            let output = child.engine.exec(&child.name, &fetch).await?;
-            if !output.success() {
-                return Err(ServerError::Unreachable {
-                    url: url.clone(),
-                    reason: first_complaint(&output),
-                });
-            }
-        }
-        KeySource::File(path) => {
-            let target = format!("{KEYS}/fetched");
-            child
-                .engine
-                .push_file(&child.name, &target, FileMode::Public, path)
-                .await?;
-        }
-    }
-    let named = succeed(
-        child,
-        "store the signing key",
-        Exec::script(NAME).env("KEYS", KEYS),
-    )
-    .await?;
-    Ok(named.stdout.trim().to_owned())
-}
-
-async fn check_fingerprints(
-    child: &Child,
-    repository: &Repository,
-    key: &str,
-) -> Result<(), ServerError> {
-    let read = Exec::script(FINGERPRINTS).env("KEY", key);
-    let output = succeed(child, "read the signing key", read).await?;
-    let plain = |text: &str| text.replace(' ', "").to_uppercase();
-    let allowed: Vec<String> = repository
-        .fingerprints
-        .iter()
-        .map(|text| plain(text))
-        .collect();
-    let found: Vec<&str> = output.stdout.split_whitespace().collect();
-    let all_known = found
-        .iter()
-        .all(|print| allowed.iter().any(|known| known == print));
-    if all_known && !found.is_empty() {
-        return Ok(());
-    }
-    Err(ServerError::Fingerprint {
-        url: repository.url().to_owned(),
-        expected: allowed.join(" or "),
-        found: if found.is_empty() {
-            "none".to_owned()
-        } else {
-            found.join(", ")
-        },
-    })
 }
 
 /// Distinguishes an unreachable archive from one with a wrong signature.
@@ -358,7 +273,7 @@ fn named(url: &str) -> String {
 }
 
 /// apt's first error, which names the cause; later ones follow from it.
-fn first_complaint(output: &ExecOutput) -> String {
+pub(super) fn first_complaint(output: &ExecOutput) -> String {
     let lines = || {
         output
             .stderr

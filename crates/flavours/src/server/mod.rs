@@ -4,13 +4,16 @@
 //! packages and settings; knows no suite.
 
 mod certificate;
+mod checksum;
 mod configure;
 mod digest;
 mod error;
 mod external;
 mod facts;
+mod fetch;
 mod install;
 mod journal;
+mod key;
 mod login;
 mod memory_profile;
 mod packages;
@@ -24,6 +27,7 @@ mod tls;
 mod transcript;
 
 pub use certificate::{certificate_authority, pin};
+pub use checksum::{Algorithm, Checksum};
 pub use configure::{ACCESS_FILE, access_of, configure, grant_access};
 pub use error::ServerError;
 pub use external::log_in_to_external;
@@ -35,7 +39,7 @@ pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use settle::settle;
 pub use source::{Ask, check_source};
 pub use spec::{
-    Durability, Installation, KeySource, MemoryProfile, Packages, Repository, RoutedUser,
+    Durability, Installation, KeySource, MemoryProfile, Packages, Proof, Repository, RoutedUser,
     ServerSpec, Tarball, TarballSource,
 };
 pub use start::{repair, start, started, started_again};

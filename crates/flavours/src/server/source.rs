@@ -1,4 +1,4 @@
-//! Checks whether the repository of a server is reachable, before a container is created
+//! Checks whether the source of a server is reachable, before a container is created
 //! for it.
 //!
 //! The nest checks, since its children use the same path. A negative answer is cached for
@@ -14,7 +14,7 @@ use dbmatrix_engine::Exec;
 use serde::{Deserialize, Serialize};
 
 use super::ServerError;
-use super::spec::{Installation, Repository, ServerSpec};
+use super::spec::{Installation, ServerSpec, TarballSource};
 
 /// How long an answer is cached.
 const KEPT: Duration = Duration::from_secs(600);
@@ -40,35 +40,75 @@ pub enum Ask {
     Now,
 }
 
-/// Checks that the repository of a server is reachable from a nest.
+/// Checks that the source of a server is reachable from a nest.
 ///
 /// # Errors
 /// [`ServerError::Unreachable`], which names it; also as of the engine.
 pub async fn check_source(nest: &Nest, spec: &ServerSpec, ask: Ask) -> Result<(), ServerError> {
-    let Installation::Packages(packages) = &spec.installation else {
+    let probes = probes(&spec.installation);
+    if probes.is_empty() {
         return Ok(());
-    };
-    let Some(repository) = &packages.repository else {
-        return Ok(());
-    };
+    }
     if ask == Ask::Lately
-        && let Some(unreached) = Kept::read(nest).await?.find(repository, SystemTime::now())
+        && let Some(unreached) = Kept::read(nest).await?.find(&probes, SystemTime::now())
     {
         return Err(unreached);
     }
-    for url in &repository.urls {
-        if let Some(reason) = look(nest, &release_file(url, &repository.suite)).await? {
+    for Probe { source, file } in &probes {
+        if let Some(reason) = look(nest, file).await? {
             let mut kept = Kept::read(nest).await?;
-            kept.note(url, &reason, SystemTime::now());
+            kept.note(source, &reason, SystemTime::now());
             let noted = serde_json::to_string(&kept).unwrap_or_default();
             nest.note_unreached(&noted).await?;
             return Err(ServerError::Unreachable {
-                url: url.clone(),
+                url: source.clone(),
                 reason,
             });
         }
     }
     Ok(())
+}
+
+/// A small file whose address shows whether a source is reached.
+struct Probe {
+    /// The source, by which the answer is cached.
+    source: String,
+    file: String,
+}
+
+/// What to ask for; empty if the installation needs only the image's mirror or local files.
+fn probes(installation: &Installation) -> Vec<Probe> {
+    match installation {
+        Installation::Packages(packages) => {
+            let repository = packages.repository.iter();
+            let each = repository.flat_map(|repository| {
+                repository.urls.iter().map(|url| Probe {
+                    source: url.clone(),
+                    file: release_file(url, &repository.suite),
+                })
+            });
+            each.collect()
+        }
+        Installation::Tarball(tarball) => match &tarball.source {
+            // Other addresses of a tarball are of the same host. A vendor that has no
+            // signature there still answers.
+            TarballSource::Url { urls, .. } => {
+                let first = urls.first().into_iter();
+                let probe = first.map(|url| Probe {
+                    source: host_of(url),
+                    file: format!("{url}.asc"),
+                });
+                probe.collect()
+            }
+            TarballSource::File { .. } => Vec::new(),
+        },
+    }
+}
+
+/// The scheme and the host of an address.
+fn host_of(url: &str) -> String {
+    let parts: Vec<&str> = url.splitn(4, '/').take(3).collect();
+    parts.join("/")
 }
 
 /// The URL of a repository's release file; a suite that ends in `/` is a path
@@ -117,9 +157,9 @@ impl Kept {
         Ok(serde_json::from_str(&noted).unwrap_or_default())
     }
 
-    /// A repository that is known to be unreachable.
-    fn find(&self, repository: &Repository, now: SystemTime) -> Option<ServerError> {
-        repository.urls.iter().find_map(|url| {
+    /// A source that is known to be unreachable.
+    fn find(&self, probes: &[Probe], now: SystemTime) -> Option<ServerError> {
+        probes.iter().find_map(|Probe { source: url, .. }| {
             let entry = self.0.get(url)?;
             let age = age(entry, now).filter(|age| *age < KEPT)?;
             let left = KEPT.saturating_sub(age);
@@ -163,16 +203,32 @@ fn rough(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::KeySource;
+    use crate::server::{Algorithm, Checksum, Proof, Tarball};
 
-    fn repository(url: &str, suite: &str) -> Repository {
-        Repository {
-            urls: vec![url.to_owned()],
-            suite: suite.to_owned(),
-            components: Vec::new(),
-            key: KeySource::Url(String::new()),
-            fingerprints: Vec::new(),
-        }
+    fn probe(source: &str) -> Vec<Probe> {
+        vec![Probe {
+            source: source.to_owned(),
+            file: String::new(),
+        }]
+    }
+
+    #[test]
+    fn a_tarball_is_asked_for_by_its_signature() {
+        let checksum = Checksum::new(Algorithm::Md5, &"0".repeat(32)).expect("a checksum");
+        let urls = ["https://a.test/old/x.tar.xz", "https://a.test/new/x.tar.xz"];
+        let installation = Installation::Tarball(Tarball {
+            source: TarballSource::Url {
+                urls: urls.map(str::to_owned).to_vec(),
+                proof: Proof::Checksum(checksum),
+            },
+            packages: Vec::new(),
+        });
+        let probes = probes(&installation);
+        let [probe] = probes.as_slice() else {
+            panic!("one probe");
+        };
+        assert_eq!(probe.source, "https://a.test");
+        assert_eq!(probe.file, "https://a.test/old/x.tar.xz.asc");
     }
 
     #[test]
@@ -208,10 +264,7 @@ mod tests {
         let mut kept = Kept::default();
         let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         kept.note("http://a.test", "no route", then);
-        let (here, other) = (
-            repository("http://a.test", "x"),
-            repository("http://b.test", "x"),
-        );
+        let (here, other) = (probe("http://a.test"), probe("http://b.test"));
         let told = kept
             .find(&here, then + Duration::from_secs(125))
             .expect("an answer");

@@ -1,10 +1,13 @@
 //! The specification of a server: what to install and how to configure it.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::{Family, Version};
+
+use super::checksum::Checksum;
 
 /// A server as a flavour specifies it.
 #[derive(Debug, Clone)]
@@ -67,6 +70,9 @@ pub enum Installation {
 pub struct Packages {
     /// Their names.
     pub names: Vec<String>,
+    /// The beginning of the only version to install, such as `8.0.36-28`, where it is more
+    /// than the server's version says.
+    pub pin: Option<String>,
     /// A repository other than the image's own.
     pub repository: Option<Repository>,
     /// The systemd unit.
@@ -122,18 +128,53 @@ pub struct Tarball {
 pub enum TarballSource {
     /// Fetched in the child.
     Url {
-        /// Its address.
-        url: String,
-        /// Of the whole file, in hexadecimal.
-        sha256: String,
+        /// Where it may be, the likeliest address first.
+        urls: Vec<String>,
+        /// How dbmatrix knows that it is the vendor's.
+        proof: Proof,
     },
     /// A file of this machine.
     File {
         /// Its path.
         path: PathBuf,
-        /// Of the whole file, in hexadecimal, if it is checked.
-        sha256: Option<String>,
+        /// Of the whole file, if it is checked.
+        checksum: Option<Checksum>,
     },
+}
+
+impl TarballSource {
+    /// The name that messages use.
+    pub fn name(&self) -> String {
+        match self {
+            TarballSource::Url { urls, .. } => urls.first().cloned().unwrap_or_default(),
+            TarballSource::File { path, .. } => path.display().to_string(),
+        }
+    }
+}
+
+/// How dbmatrix verifies a file that it fetches.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// By its checksum.
+    Checksum(Checksum),
+    /// By the detached signature beside it, whose name ends in `.asc`.
+    Signature {
+        /// The key that the signature is checked with.
+        key: KeySource,
+        /// Full fingerprints of the primary keys that may sign; not empty.
+        fingerprints: Vec<String>,
+    },
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Proof::Checksum(checksum) => checksum.fmt(f),
+            Proof::Signature { fingerprints, .. } => {
+                write!(f, "signed by {}", fingerprints.join(" or "))
+            }
+        }
+    }
 }
 
 impl Installation {
@@ -144,13 +185,16 @@ impl Installation {
                 let repository = packages.repository.as_ref()?;
                 Some(format!("{} {}", repository.url(), repository.suite))
             }
-            Installation::Tarball(tarball) => Some(match &tarball.source {
-                TarballSource::Url { url, sha256 } => format!("{url} sha256:{sha256}"),
-                TarballSource::File { path, sha256 } => match sha256 {
-                    Some(sha256) => format!("{} sha256:{sha256}", path.display()),
-                    None => path.display().to_string(),
-                },
-            }),
+            Installation::Tarball(tarball) => {
+                let name = tarball.source.name();
+                let proof = match &tarball.source {
+                    TarballSource::Url { proof, .. } => Some(proof.to_string()),
+                    TarballSource::File { checksum, .. } => {
+                        checksum.as_ref().map(Checksum::to_string)
+                    }
+                };
+                Some(proof.map_or(name.clone(), |proof| format!("{name} {proof}")))
+            }
         }
     }
 

@@ -1,27 +1,19 @@
 //! Installs a server from a vendor's binary tarball.
 
-use std::path::{Path, PathBuf};
-
 use dbmatrix_containers::nest::Child;
 use dbmatrix_engine::{Exec, FileMode};
 use dbmatrix_sql::package::PackageVersion;
-use sha2::{Digest, Sha256};
 
 use super::install::{LIMIT, install_debs, install_locked, update};
-use super::spec::{ServerSpec, Tarball, TarballSource};
+use super::spec::{ServerSpec, Tarball};
 use super::transcript::{ERROR_TAIL_LINES, logged_script};
-use super::{ServerError, succeed};
+use super::{ServerError, fetch, succeed};
 
 /// The unit that runs a server from a tarball.
 pub(super) const SERVICE: &str = "dbmatrix-server";
 /// Its only settings file.
 pub(super) const SETTINGS: &str = "/etc/mysql/dbmatrix.cnf";
 const ARCHIVE: &str = "/opt/dbmatrix/archive";
-
-const FETCH: &str = r#"
-/usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=60 \
-    -o Acquire::https::Timeout=60 download-file "$URL" "$ARCHIVE" "SHA256:$SHA256"
-"#;
 
 /// Unpacks the tarball, and notes where the server program is and which folder is its
 /// base: the parent of `bin`, or the program's own folder.
@@ -83,7 +75,7 @@ TimeoutStopSec=60
 WantedBy=multi-user.target
 ";
 
-/// Copies the tarball into the child, unpacks it and fills a data folder.
+/// Brings the tarball into the child, unpacks it and fills a data folder.
 pub(super) async fn install(
     child: &Child,
     spec: &ServerSpec,
@@ -91,15 +83,17 @@ pub(super) async fn install(
     locked: Option<&[PackageVersion]>,
 ) -> Result<(), ServerError> {
     let engine = &child.engine;
-    if !archive.packages.is_empty() {
+    engine.push_folder(&child.name, "/opt/dbmatrix").await?;
+    fetch::fetch(child, &archive.source, ARCHIVE).await?;
+    let mut packages = archive.packages.clone();
+    packages.extend(unpacker(child).await?);
+    if !packages.is_empty() {
         update(child, "").await?;
         match locked {
             Some(locked) => install_locked(child, locked, &[]).await?,
-            None => install_debs(child, &archive.packages, &[]).await?,
+            None => install_debs(child, &packages, &[]).await?,
         }
     }
-    engine.push_folder(&child.name, "/opt/dbmatrix").await?;
-    bring(child, &archive.source).await?;
     let unpack = logged_script("unpack the tarball", UNPACK, ERROR_TAIL_LINES);
     let unpack = unpack.env("ARCHIVE", ARCHIVE).limit(LIMIT);
     succeed(child, "unpack the tarball", unpack).await?;
@@ -116,6 +110,22 @@ pub(super) async fn install(
     Ok(())
 }
 
+/// The package that tar needs to unpack the archive, if it is not in every image.
+async fn unpacker(child: &Child) -> Result<Option<String>, ServerError> {
+    const HEAD: &str = r#"head -c 6 "$ARCHIVE" | od -A n -t x1"#;
+    let head = Exec::script(HEAD).env("ARCHIVE", ARCHIVE);
+    let output = succeed(child, "read the tarball", head).await?;
+    let head = output.stdout.split_whitespace().collect::<String>();
+    // The file formats' own specifications give their first bytes.
+    let package = match head.as_str() {
+        "fd377a585a00" => Some("xz-utils"),
+        other if other.starts_with("28b52ffd") => Some("zstd"),
+        other if other.starts_with("425a68") => Some("bzip2"),
+        _ => None,
+    };
+    Ok(package.map(str::to_owned))
+}
+
 /// The texts by which a tarball is installed.
 pub(super) fn recipe() -> String {
     [UNPACK, INITIALISE, UNIT].concat()
@@ -130,86 +140,4 @@ pub(super) async fn base_settings(child: &Child) -> Result<String, ServerError> 
          pid-file = /run/mysqld/mysqld.pid\nlog-error = /var/log/mysql/error.log\n",
         base.stdout.trim()
     ))
-}
-
-async fn bring(child: &Child, source: &TarballSource) -> Result<(), ServerError> {
-    match source {
-        TarballSource::Url { url, sha256 } => {
-            let fetch = logged_script(&format!("download {url}"), FETCH, ERROR_TAIL_LINES)
-                .env("URL", url)
-                .env("SHA256", sha256)
-                .env("ARCHIVE", ARCHIVE)
-                .limit(LIMIT);
-            let output = child.engine.exec(&child.name, &fetch).await?;
-            if !output.success() {
-                return Err(ServerError::Unreachable {
-                    url: url.clone(),
-                    reason: output.tail(3),
-                });
-            }
-        }
-        TarballSource::File { path, sha256 } => {
-            if let Some(expected) = sha256 {
-                check(path, expected).await?;
-            }
-            child
-                .engine
-                .push_file(&child.name, ARCHIVE, FileMode::Public, path)
-                .await?;
-        }
-    }
-    Ok(())
-}
-
-async fn check(path: &Path, expected: &str) -> Result<(), ServerError> {
-    let file = path.to_owned();
-    let digest = tokio::task::spawn_blocking(move || digest(&file)).await;
-    let found = digest
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(|source| ServerError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-    if found.eq_ignore_ascii_case(expected) {
-        return Ok(());
-    }
-    Err(ServerError::Checksum {
-        path: path.to_owned(),
-        expected: expected.to_owned(),
-        found,
-    })
-}
-
-/// SHA-256 of a file, in hexadecimal.
-fn digest(path: &PathBuf) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut digest = Sha256::new();
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        match std::io::Read::read(&mut file, &mut chunk)? {
-            0 => break,
-            count => digest.update(&chunk[..count]),
-        }
-    }
-    Ok(digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn another_file_than_the_matrix_names_is_refused() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("x.tar");
-        std::fs::write(&path, "abc").expect("a file");
-        let right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert!(check(&path, right).await.is_ok());
-        let refused = check(&path, &right.replace('b', "c")).await;
-        assert!(matches!(refused, Err(ServerError::Checksum { .. })));
-    }
 }

@@ -1,22 +1,27 @@
 //! Every key of a matrix file, in the order of the reference.
 
 use super::Takes::{
-    Count, Flag, Matching, Number, SettingValues, Settings, Table, Tables, Text, Texts, Word, Words,
+    Count, Flag, Matching, Number, Settings, Table, Tables, Text, Texts, Word, Words,
 };
+use super::server_keys::{FLAVOUR, IMAGE, MIRROR, REPOSITORY, TARBALL};
 use super::{Key, Section, Takes};
 
 /// All tables of a matrix file, the top first.
 pub const SECTIONS: &[Section] = &[
-    TOP, NEST, RUN, DEFAULTS, IMAGE, FLAVOUR, REPOSITORY, TARBALL, SUITE, REPLACE,
+    TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, REPOSITORY, TARBALL, SUITE, REPLACE,
 ];
 
-const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");
-const SERVER: Takes = Matching("^[a-z]+:.+$");
-const IMAGES: Takes = Matching("^(debian:[a-z0-9-]+|images:.+)$");
+pub(super) const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");
+pub(super) const IMAGES: Takes = Matching("^(debian:[a-z0-9-]+|images:.+)$");
 const SIZE: Takes = Matching("^[0-9.]+ *[A-Za-z]*$");
 const TIME: Takes = Matching("^[0-9]+ *[a-zµ]+( *[0-9]+ *[a-zµ]+)*$");
 
-const fn key(name: &'static str, takes: Takes, default: &'static str, about: &'static str) -> Key {
+pub(super) const fn key(
+    name: &'static str,
+    takes: Takes,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
     Key {
         name,
         takes,
@@ -27,7 +32,7 @@ const fn key(name: &'static str, takes: Takes, default: &'static str, about: &'s
 }
 
 /// A required key.
-const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key {
+pub(super) const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key {
     key(name, takes, "", about)
 }
 
@@ -38,8 +43,8 @@ const fn renamed(name: &'static str, now: &'static str, takes: Takes) -> Key {
     }
 }
 
-const PROFILES: Takes = Word(&["small", "default"], &["stock"]);
-const DURABILITIES: Takes = Word(&["strict", "relaxed"], &[]);
+pub(super) const PROFILES: Takes = Word(&["small", "default"], &["stock"]);
+pub(super) const DURABILITIES: Takes = Word(&["strict", "relaxed"], &[]);
 const KINDS: Takes = Words(
     &[
         "success",
@@ -75,6 +80,12 @@ const TOP: Section = Section {
             "how servers are set, unless a flavour says otherwise",
         ),
         key("image", Tables("image"), "none", "settings of base images"),
+        key(
+            "mirror",
+            Tables("mirror"),
+            "none",
+            "copies of vendors' servers",
+        ),
         key("flavour", Tables("flavour"), "none", "servers"),
         key("suite", Tables("suite"), "none", "what to run"),
     ],
@@ -183,220 +194,13 @@ const SETUP: Key = key(
     "`[]`",
     "files of statements, or patterns of them, that are run once: every run starts from a copy of what they made; `.sql`, also compressed by gzip, zstd or xz",
 );
-const FOOTPRINT: Key = renamed("footprint", "memory-profile", PROFILES);
+pub(super) const FOOTPRINT: Key = renamed("footprint", "memory-profile", PROFILES);
 
 const DEFAULTS: Section = Section {
     path: "defaults",
     title: "[defaults]",
     about: "How every server is set, unless its flavour says otherwise.",
     keys: &[SETTINGS, MEMORY_PROFILE, DURABILITY, SETUP, FOOTPRINT],
-    any_of: &[],
-};
-
-const IMAGE: Section = Section {
-    path: "image",
-    title: "[[image]]",
-    about: "Settings of a base image that dbmatrix builds with mmdebstrap.",
-    keys: &[
-        required(
-            "name",
-            Matching("^debian:[a-z0-9-]+$"),
-            "`\"debian:SUITE\"`, such as `\"debian:sid\"`",
-        ),
-        key(
-            "mirror",
-            Text,
-            "the machine's own",
-            "address of a Debian archive",
-        ),
-        key(
-            "check-valid-until",
-            Flag,
-            "as apt on this machine",
-            "`false` for a frozen or archived mirror; apt still checks signatures",
-        ),
-        key("packages", Texts, "none", "more packages for the image"),
-    ],
-    any_of: &[],
-};
-
-const FLAVOUR: Section = Section {
-    path: "flavour",
-    title: "[[flavour]]",
-    about: "A server, and how dbmatrix installs it. After the start dbmatrix asks the server for its family and version; another one than the matrix names is an error. `dbmatrix catalogue` lists the servers that need nothing but `server`.",
-    keys: &[
-        key(
-            "server",
-            SERVER,
-            "none",
-            "`\"family:version\"`, which dbmatrix installs; this or `url` must be there; `mysql:lts`, `mysql:innovation`, `mariadb:lts` and the like work too; `mysql:8.4.6` pins a release",
-        ),
-        key(
-            "name",
-            NAME,
-            "`family-version`",
-            "its name on the command line and in conditions; at most 45 letters, digits, hyphens and dots, a letter first",
-        ),
-        key("required", Flag, "`true`", "whether a run fails without it"),
-        key(
-            "settings",
-            Settings,
-            "those of `[defaults]`",
-            "server settings, added to those of `[defaults]`",
-        ),
-        key(
-            "memory-profile",
-            PROFILES,
-            "that of `[defaults]`",
-            "as in `[defaults]`",
-        ),
-        key(
-            "durability",
-            DURABILITIES,
-            "that of `[defaults]`",
-            "as in `[defaults]`",
-        ),
-        key(
-            "setup",
-            Texts,
-            "that of `[defaults]`",
-            "as in `[defaults]`, in its place",
-        ),
-        key(
-            "vary",
-            SettingValues,
-            "none",
-            "server settings with several values each, a list or a table that names them: one flavour for each combination, at most 64, all of one installation",
-        ),
-        FOOTPRINT,
-        key(
-            "source",
-            Word(&["debian", "vendor", "tarball"], &[]),
-            "the catalogue's first",
-            "where the server comes from",
-        ),
-        key(
-            "image",
-            IMAGES,
-            "the catalogue's",
-            "`\"debian:SUITE\"`, or `\"images:ALIAS\"` from an image server",
-        ),
-        key("packages", Texts, "the catalogue's", "what to install"),
-        key(
-            "service",
-            Text,
-            "the catalogue's",
-            "the server's systemd unit",
-        ),
-        key(
-            "settings-folder",
-            Text,
-            "the catalogue's",
-            "the folder in which the server reads settings",
-        ),
-        key(
-            "debconf",
-            Texts,
-            "the catalogue's",
-            "answers to the packages' questions, as `debconf-set-selections` takes them",
-        ),
-        key(
-            "repository",
-            Table("flavour.repository"),
-            "the catalogue's",
-            "an apt repository",
-        ),
-        key(
-            "tarball",
-            Table("flavour.tarball"),
-            "none",
-            "a binary tarball in place of packages",
-        ),
-        key(
-            "url",
-            Text,
-            "none",
-            "in place of `server`: a server that somebody else keeps, as `\"env:VARIABLE\"`, `\"file:PATH\"` or a URL; see [external servers](external-servers.md)",
-        ),
-        key(
-            "tls",
-            Word(
-                &[
-                    "disabled",
-                    "preferred",
-                    "required",
-                    "verify-ca",
-                    "verify-identity",
-                ],
-                &[],
-            ),
-            "`\"preferred\"`",
-            "with `url`: how the connection is protected",
-        ),
-        key(
-            "ca",
-            Text,
-            "public authorities",
-            "with `url`: a PEM file with the certificate authorities that vouch for the server",
-        ),
-        key(
-            "permissions",
-            Word(&["read-only", "own-databases"], &[]),
-            "`\"read-only\"`",
-            "with `url`: whether only statements that read are sent, or suites run in databases of their own",
-        ),
-    ],
-    any_of: &["server", "url"],
-};
-
-const REPOSITORY: Section = Section {
-    path: "flavour.repository",
-    title: "repository of [[flavour]]",
-    about: "An apt repository. A key that is absent is the catalogue's, where the catalogue has one.",
-    keys: &[
-        key("url", Text, "the catalogue's", "address of the repository"),
-        key(
-            "suite",
-            Text,
-            "the catalogue's, else the image's",
-            "its suite",
-        ),
-        key(
-            "components",
-            Texts,
-            "the catalogue's, else `[\"main\"]`",
-            "its components",
-        ),
-        key(
-            "key",
-            Text,
-            "the catalogue's",
-            "the signing key: an address or a file",
-        ),
-        key(
-            "fingerprints",
-            Texts,
-            "the catalogue's, for its own key",
-            "which keys may sign",
-        ),
-    ],
-    any_of: &[],
-};
-
-const TARBALL: Section = Section {
-    path: "flavour.tarball",
-    title: "tarball of [[flavour]]",
-    about: "A binary tarball: either `path`, or `url` with `sha256`.",
-    keys: &[
-        key("path", Text, "none", "a file"),
-        key("url", Text, "none", "an address"),
-        key(
-            "sha256",
-            Matching("^[0-9A-Fa-f]{64}$"),
-            "none",
-            "its SHA-256; dbmatrix checks it wherever it is given",
-        ),
-    ],
     any_of: &[],
 };
 

@@ -19,6 +19,9 @@ flavours = ['mysql:9.7']
 [defaults]
 [[image]]
 name = 'debian:sid'
+[[mirror]]
+of = 'https://archive.mariadb.org'
+url = 'http://repo.test/mariadb'
 [[flavour]]
 name = 'packaged'
 server = 'mariadb:11.8'

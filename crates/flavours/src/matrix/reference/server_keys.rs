@@ -1,0 +1,266 @@
+//! Keys of a matrix file about servers and where they come from.
+
+use super::Takes::{Flag, Matching, SettingValues, Settings, Table, Text, Texts, Word};
+use super::keys::{DURABILITIES, FOOTPRINT, IMAGES, NAME, PROFILES, key, required};
+use super::{Section, Takes};
+
+const SERVER: Takes = Matching("^[a-z]+:.+$");
+const ADDRESS: Takes = Matching("^[a-z]+://.+$");
+
+pub(super) const IMAGE: Section = Section {
+    path: "image",
+    title: "[[image]]",
+    about: "Settings of a base image that dbmatrix builds with mmdebstrap.",
+    keys: &[
+        required(
+            "name",
+            Matching("^debian:[a-z0-9-]+$"),
+            "`\"debian:SUITE\"`, such as `\"debian:sid\"`",
+        ),
+        key(
+            "mirror",
+            Text,
+            "the machine's own",
+            "address of a Debian archive",
+        ),
+        key(
+            "check-valid-until",
+            Flag,
+            "as apt on this machine",
+            "`false` for a frozen or archived mirror; apt still checks signatures",
+        ),
+        key("packages", Texts, "none", "more packages for the image"),
+    ],
+    any_of: &[],
+};
+
+pub(super) const MIRROR: Section = Section {
+    path: "mirror",
+    title: "[[mirror]]",
+    about: "A copy of a vendor's server. Whatever dbmatrix would fetch from addresses that begin with `of`, it fetches from the copy; the vendor's signatures and checksums are checked as ever.",
+    keys: &[
+        required(
+            "of",
+            ADDRESS,
+            "the beginning of the vendor's addresses, such as `https://archive.mariadb.org`",
+        ),
+        required("url", ADDRESS, "the beginning of the copy's addresses"),
+        key(
+            "key",
+            Text,
+            "the vendor's",
+            "the key that signs the copy, if it is not the vendor's: an address or a file",
+        ),
+        key(
+            "fingerprints",
+            Texts,
+            "the vendor's",
+            "which keys may sign the copy; with `key`",
+        ),
+    ],
+    any_of: &[],
+};
+
+pub(super) const FLAVOUR: Section = Section {
+    path: "flavour",
+    title: "[[flavour]]",
+    about: "A server, and how dbmatrix installs it. After the start dbmatrix asks the server for its family and version; another one than the matrix names is an error. `dbmatrix catalogue` lists the servers that need nothing but `server`.",
+    keys: &[
+        key(
+            "server",
+            SERVER,
+            "none",
+            "`\"family:version\"`, which dbmatrix installs; this or `url` must be there; `mysql:lts`, `mysql:innovation`, `mariadb:lts` and the like work too; `mysql:8.4.6` pins a release",
+        ),
+        key(
+            "name",
+            NAME,
+            "`family-version`",
+            "its name on the command line and in conditions; at most 45 letters, digits, hyphens and dots, a letter first",
+        ),
+        key("required", Flag, "`true`", "whether a run fails without it"),
+        key(
+            "settings",
+            Settings,
+            "those of `[defaults]`",
+            "server settings, added to those of `[defaults]`",
+        ),
+        key(
+            "memory-profile",
+            PROFILES,
+            "that of `[defaults]`",
+            "as in `[defaults]`",
+        ),
+        key(
+            "durability",
+            DURABILITIES,
+            "that of `[defaults]`",
+            "as in `[defaults]`",
+        ),
+        key(
+            "setup",
+            Texts,
+            "that of `[defaults]`",
+            "as in `[defaults]`, in its place",
+        ),
+        key(
+            "vary",
+            SettingValues,
+            "none",
+            "server settings with several values each, a list or a table that names them: one flavour for each combination, at most 64, all of one installation",
+        ),
+        FOOTPRINT,
+        key(
+            "source",
+            Word(&["debian", "vendor", "tarball"], &[]),
+            "the catalogue's first",
+            "where the server comes from",
+        ),
+        key(
+            "image",
+            IMAGES,
+            "the catalogue's",
+            "`\"debian:SUITE\"`, or `\"images:ALIAS\"` from an image server",
+        ),
+        key("packages", Texts, "the catalogue's", "what to install"),
+        key(
+            "service",
+            Text,
+            "the catalogue's",
+            "the server's systemd unit",
+        ),
+        key(
+            "settings-folder",
+            Text,
+            "the catalogue's",
+            "the folder in which the server reads settings",
+        ),
+        key(
+            "debconf",
+            Texts,
+            "the catalogue's",
+            "answers to the packages' questions, as `debconf-set-selections` takes them",
+        ),
+        key(
+            "repository",
+            Table("flavour.repository"),
+            "the catalogue's",
+            "an apt repository",
+        ),
+        key(
+            "tarball",
+            Table("flavour.tarball"),
+            "none",
+            "a binary tarball in place of packages",
+        ),
+        key(
+            "url",
+            Text,
+            "none",
+            "in place of `server`: a server that somebody else keeps, as `\"env:VARIABLE\"`, `\"file:PATH\"` or a URL; see [external servers](external-servers.md)",
+        ),
+        key(
+            "tls",
+            Word(
+                &[
+                    "disabled",
+                    "preferred",
+                    "required",
+                    "verify-ca",
+                    "verify-identity",
+                ],
+                &[],
+            ),
+            "`\"preferred\"`",
+            "with `url`: how the connection is protected",
+        ),
+        key(
+            "ca",
+            Text,
+            "public authorities",
+            "with `url`: a PEM file with the certificate authorities that vouch for the server",
+        ),
+        key(
+            "permissions",
+            Word(&["read-only", "own-databases"], &[]),
+            "`\"read-only\"`",
+            "with `url`: whether only statements that read are sent, or suites run in databases of their own",
+        ),
+    ],
+    any_of: &["server", "url"],
+};
+
+pub(super) const REPOSITORY: Section = Section {
+    path: "flavour.repository",
+    title: "repository of [[flavour]]",
+    about: "An apt repository. A key that is absent is the catalogue's, where the catalogue has one.",
+    keys: &[
+        key("url", Text, "the catalogue's", "address of the repository"),
+        key(
+            "suite",
+            Text,
+            "the catalogue's, else the image's",
+            "its suite",
+        ),
+        key(
+            "components",
+            Texts,
+            "the catalogue's, else `[\"main\"]`",
+            "its components",
+        ),
+        key(
+            "key",
+            Text,
+            "the catalogue's",
+            "the signing key: an address or a file",
+        ),
+        key(
+            "fingerprints",
+            Texts,
+            "the catalogue's, for its own key",
+            "which keys may sign",
+        ),
+    ],
+    any_of: &[],
+};
+
+pub(super) const TARBALL: Section = Section {
+    path: "flavour.tarball",
+    title: "tarball of [[flavour]]",
+    about: "A binary tarball: either `path`, or `url` with a checksum, or `url` with the `key` of the detached signature beside it (`URL.asc`).",
+    keys: &[
+        key("path", Text, "none", "a file"),
+        key("url", Text, "none", "an address"),
+        key(
+            "sha256",
+            Matching("^[0-9A-Fa-f]{64}$"),
+            "none",
+            "its SHA-256; dbmatrix checks it wherever it is given",
+        ),
+        key(
+            "sha512",
+            Matching("^[0-9A-Fa-f]{128}$"),
+            "none",
+            "its SHA-512, likewise",
+        ),
+        key(
+            "md5",
+            Matching("^[0-9A-Fa-f]{32}$"),
+            "none",
+            "its MD5, likewise: it shows that the file is whole, not that nobody forged it",
+        ),
+        key(
+            "key",
+            Text,
+            "none",
+            "the key that signs it: an address or a file",
+        ),
+        key(
+            "fingerprints",
+            Texts,
+            "none",
+            "the primary keys that may sign, by their full fingerprints; with `key`",
+        ),
+    ],
+    any_of: &[],
+};
