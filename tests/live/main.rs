@@ -24,6 +24,7 @@ mod moved;
 mod mysqltest;
 mod privilege;
 mod prompt;
+mod releases;
 mod report;
 mod sandbox;
 mod second;
@@ -179,6 +180,7 @@ fn main() {
             chain::wrong_version,
         ),
         ("a_vendors_signed_repository", ONE, vendor::repository),
+        ("releases_of_a_mirror", ONE, releases::mirrored),
         ("a_flavour_varies_in_its_settings", ONE, setup::varied),
         (
             "interrupted_while_a_server_is_installed",

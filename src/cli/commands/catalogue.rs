@@ -33,6 +33,9 @@ struct Row {
     reached: Option<bool>,
     /// Why it cannot.
     reason: Option<String>,
+    /// The source in tables.
+    #[serde(skip)]
+    shown_source: &'static str,
     #[serde(skip)]
     probes: Vec<Probe>,
 }
@@ -112,6 +115,10 @@ impl Row {
             architectures: architectures.map(|one| one.as_str()).collect(),
             reached: None,
             reason: None,
+            shown_source: match recipe.only_if_missing {
+                true => "debian or vendor",
+                false => recipe.source.as_str(),
+            },
             probes: probes(recipe),
         }
     }
@@ -178,6 +185,8 @@ fn probes(recipe: &Recipe) -> Vec<Probe> {
     files.chain(signatures).collect()
 }
 
+/// One line for each kind of source and image: of several that differ by architecture, the
+/// first that is for this machine.
 fn table_of_series(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
@@ -191,8 +200,13 @@ fn table_of_series(rows: &[Row]) -> Table {
     ];
     header.extend(reached_header(rows));
     table.set_header(header);
-    for (at, row) in rows.iter().enumerate() {
-        let is_first = at == 0 || rows[at - 1].server != row.server;
+    let is_alike = |one: &Row, next: &Row| {
+        (&one.server, one.source, &one.image) == (&next.server, next.source, &next.image)
+    };
+    let mut before = "";
+    for alike in rows.chunk_by(is_alike) {
+        let Some(row) = usual(alike) else { continue };
+        let is_first = before != row.server;
         let first = |text: String| if is_first { text } else { String::new() };
         let mut cells = vec![
             first(row.server.clone()),
@@ -204,8 +218,15 @@ fn table_of_series(rows: &[Row]) -> Table {
         ];
         cells.extend(reached_header(rows).map(|_| reached(row)));
         table.add_row(cells);
+        before = &row.server;
     }
     table
+}
+
+/// The preferred source for this machine, or the first at all.
+fn usual(rows: &[Row]) -> Option<&Row> {
+    let here = rows.iter().find(|row| row.is_for_this_machine());
+    here.or(rows.first())
 }
 
 /// One line for each release, with the source that is used where a matrix names none.
@@ -223,15 +244,14 @@ fn table_of_releases(rows: &[Row]) -> Table {
     header.extend(reached_header(rows));
     table.set_header(header);
     for of_release in rows.chunk_by(|one, next| one.server == next.server) {
-        let usual = of_release.iter().find(|row| row.is_for_this_machine());
-        let Some(row) = usual.or(of_release.first()) else {
+        let Some(row) = usual(of_release) else {
             continue;
         };
         let mut cells = vec![
             row.server.clone(),
             row.released.clone().unwrap_or_default(),
             row.end_of_life.clone().unwrap_or_default(),
-            row.source.to_owned(),
+            row.shown_source.to_owned(),
             row.image.clone(),
             row.architectures.join(", "),
         ];

@@ -98,7 +98,12 @@ mod tests {
 
     #[test]
     fn what_fits_nothing_is_told_with_what_is_near() {
-        let told = |text: &str| choose(text).map(|found| found.len()).expect_err("nothing").to_string();
+        let told = |text: &str| {
+            choose(text)
+                .map(|found| found.len())
+                .expect_err("nothing")
+                .to_string()
+        };
         insta::assert_snapshot!(told("mysql:8.0.4"), @"the catalogue has no `mysql:8.0.4`; the nearest that it has is `mysql:8.0.11`");
         insta::assert_snapshot!(told("mysql:9.x"), @"expected a version such as `8.4` or `10.11.18`; found `9.x`");
         insta::assert_snapshot!(told("maridb*"), @"the catalogue has no `maridb*`; a pattern such as `mariadb:10.*` begins with one of `mysql`, `mariadb`, `percona`");

@@ -171,7 +171,6 @@ impl ServerRequest {
                 family: self.family,
                 version: release.version,
                 build: release.build.clone(),
-                debian: release.debian.clone(),
                 wants: match self.version.is_exact() {
                     true => Wants::Exact,
                     false => Wants::Series,
@@ -181,7 +180,6 @@ impl ServerRequest {
                 family: self.family,
                 version: self.version,
                 build: self.build.clone(),
-                debian: Vec::new(),
                 wants: Wants::Newer,
             },
             None => return Vec::new(),
@@ -316,16 +314,31 @@ mod tests {
         https://downloads.percona.com/downloads/Percona-Server-5.7/Percona-Server-5.7.44-48/binary/tarball/Percona-Server-5.7.44-48-Linux.x86_64.glibc2.17-minimal.tar.gz
         https://repo.percona.com/ps-84-lts/apt
         ");
-        // Debian carries these.
-        for name in [
-            "mysql:9.7",
-            "mysql:9.7.4",
-            "mariadb:10.11",
-            "mariadb:10.11.18",
-        ] {
-            assert_eq!(first(name).source, SourceKind::Debian, "{name}");
+        assert_eq!(first("mariadb:11.4.6").source, SourceKind::Vendor);
+    }
+
+    #[test]
+    fn debian_comes_first_where_it_may_have_a_release() {
+        for name in ["mysql:9.7", "mysql:9.7.99", "mariadb:10.11"] {
+            let recipe = first(name);
+            assert_eq!(recipe.source, SourceKind::Debian, "{name}");
+            assert_eq!(recipe.url(), None, "{name}");
         }
-        assert_eq!(first("mariadb:10.11.6").source, SourceKind::Vendor);
+        // Debian has one of these now, and the vendor all of them.
+        for name in ["mariadb:10.11.6", "mariadb:10.11.99", "mariadb:11.8.5"] {
+            let recipe = first(name);
+            assert_eq!(recipe.source, SourceKind::Debian, "{name}");
+            assert!(recipe.only_if_missing, "{name}");
+        }
+        // The vendor has these for other images alone.
+        for name in ["mariadb:10.11.3", "mysql:9.7.1"] {
+            assert_ne!(first(name).source, SourceKind::Debian, "{name}");
+            let mut all = request(name).recipes().into_iter();
+            assert!(
+                all.any(|recipe| recipe.source == SourceKind::Debian),
+                "{name}"
+            );
+        }
     }
 
     #[test]
@@ -336,11 +349,8 @@ mod tests {
         assert_eq!(first("percona:8.0.46-99").source, SourceKind::Vendor);
         assert!(request("percona:8.0.36-27").recipes().is_empty());
         let newer = first("mariadb:11.4.99");
-        assert!(
-            newer
-                .url()
-                .is_some_and(|url| url.contains("deb.mariadb.org"))
-        );
+        let url = newer.url().unwrap_or_default();
+        assert!(url.ends_with("/mariadb-11.4.99/repo/debian"), "{url}");
     }
 
     #[test]

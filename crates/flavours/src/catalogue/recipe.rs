@@ -89,6 +89,8 @@ pub struct Recipe {
     pub debconf: Vec<String>,
     /// The repository, for a vendor's packages.
     pub repository: Option<RepositoryRecipe>,
+    /// Whether the repository is used only if the image's own mirror lacks the release.
+    pub only_if_missing: bool,
     /// The tarball, if it is one.
     pub tarball: Option<TarballRecipe>,
 }

@@ -18,8 +18,6 @@ pub struct Release {
     pub build: Option<String>,
     /// When it was published, `YYYY-MM-DD`, if that is known.
     pub date: Option<String>,
-    /// Suites of Debian that carried it when the list was written.
-    pub debian: Vec<String>,
 }
 
 impl Release {
@@ -38,7 +36,7 @@ impl Release {
 
     fn read(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.split(',').collect();
-        let [family, number, date, debian] = fields.as_slice() else {
+        let [family, number, date] = fields.as_slice() else {
             return None;
         };
         let (version, build) = split_number(number);
@@ -50,7 +48,6 @@ impl Release {
                 .filter(|version: &Version| version.is_exact())?,
             build: build.map(str::to_owned),
             date: (!date.is_empty()).then(|| (*date).to_owned()),
-            debian: debian.split_whitespace().map(str::to_owned).collect(),
         })
     }
 }
@@ -93,7 +90,7 @@ mod tests {
     #[test]
     fn every_line_is_a_release_and_in_order() {
         let lines: Vec<&str> = RELEASES.lines().collect();
-        assert_eq!(lines[0], "family,release,date,debian");
+        assert_eq!(lines[0], "family,release,date");
         for line in &lines[1..] {
             let release = Release::read(line).unwrap_or_else(|| panic!("{line}"));
             if let Some(date) = &release.date {

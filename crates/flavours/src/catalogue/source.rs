@@ -21,8 +21,6 @@ pub(super) struct Target {
     pub(super) family: Family,
     pub(super) version: Version,
     pub(super) build: Option<String>,
-    /// Suites of Debian that carry it.
-    pub(super) debian: Vec<String>,
     pub(super) wants: Wants,
 }
 
@@ -96,25 +94,44 @@ fn checksum_of(file: &str) -> Option<&'static str> {
 
 /// The ways to install a release on any architecture, the preferred one first.
 pub(super) fn recipes(target: &Target) -> Vec<Recipe> {
-    let sources = file().source.iter();
-    let fitting = sources.filter(|source| source.has(target));
-    fitting.filter_map(|source| source.recipe(target)).collect()
+    let of_release = file().source.iter().filter(|source| source.covers(target));
+    let (debian, vendors): (Vec<&Source>, Vec<&Source>) =
+        of_release.partition(|source| source.kind == SourceKind::Debian);
+    let is_series = target.wants == Wants::Series;
+    let vendors = vendors
+        .into_iter()
+        .filter(|source| is_series || !source.only_newest);
+    let mut recipes: Vec<Recipe> = vendors.filter_map(|source| source.recipe(target)).collect();
+    for source in debian {
+        let Some(recipe) = source.recipe(target) else {
+            continue;
+        };
+        // A suite of Debian has one release of a series at a time; which one, only apt knows.
+        let vendor = recipes
+            .iter()
+            .find(|other| !is_series && other.image == recipe.image && other.repository.is_some());
+        match vendor {
+            Some(vendor) => {
+                let either = Recipe {
+                    repository: vendor.repository.clone(),
+                    only_if_missing: true,
+                    ..recipe
+                };
+                recipes.insert(0, either);
+            }
+            None if target.wants == Wants::Exact => recipes.push(recipe),
+            None => recipes.insert(0, recipe),
+        }
+    }
+    recipes
 }
 
 impl Source {
-    fn has(&self, target: &Target) -> bool {
+    fn covers(&self, target: &Target) -> bool {
         let version = target.version;
         let is_between =
             self.from <= version && (version <= self.to || self.to.is_prefix_of(version));
-        let has_it = match (self.kind, target.wants) {
-            (SourceKind::Debian, Wants::Exact) => {
-                let suite = self.image.strip_prefix("debian:");
-                suite.is_some_and(|suite| target.debian.iter().any(|carries| carries == suite))
-            }
-            (_, Wants::Exact) => !self.only_newest,
-            (_, Wants::Series | Wants::Newer) => true,
-        };
-        self.family == target.family && is_between && has_it
+        self.family == target.family && is_between
     }
 
     /// `None` if an address needs a number that the release does not have, or if nothing
@@ -142,6 +159,7 @@ impl Source {
             settings_folder: self.settings_folder.clone().unwrap_or_default(),
             debconf: self.debconf.clone(),
             repository: None,
+            only_if_missing: false,
             tarball: None,
         };
         match self.kind {

@@ -86,6 +86,15 @@ impl Reading<'_, '_> {
                 None
             }
             Some(recipe) if recipe.tarball.is_some() => self.tarball(recipe),
+            // Who names Debian wants nothing of a vendor.
+            Some(recipe) if recipe.only_if_missing && source.is_some() => {
+                let recipe = Recipe {
+                    repository: None,
+                    only_if_missing: false,
+                    ..recipe.clone()
+                };
+                self.packages(Some(&recipe), wanted)
+            }
             recipe => self.packages(recipe, wanted),
         }
     }
@@ -163,6 +172,8 @@ impl Reading<'_, '_> {
         let packages = Packages {
             names: self.list("packages", recipe.map(|recipe| &recipe.packages)),
             pin: wanted.pin(),
+            only_if_missing: repository.is_some()
+                && recipe.is_some_and(|recipe| recipe.only_if_missing),
             repository,
             service: text("service", recipe.map(|recipe| &recipe.service), service),
             settings_folder: text(

@@ -57,6 +57,7 @@ impl Digestible for Packages {
             names,
             pin,
             repository,
+            only_if_missing,
             service,
             settings_folder,
             debconf,
@@ -71,6 +72,9 @@ impl Digestible for Packages {
         }
         if let Some(repository) = repository {
             digest.part("repository", repository);
+        }
+        if *only_if_missing {
+            digest.flag("only-if-missing", true);
         }
     }
 }

@@ -23,7 +23,7 @@ const SUM: &str = r#"
 /// Brings a tarball to a path in the child.
 ///
 /// # Errors
-/// [`ServerError::Unreachable`] if no address has it, [`ServerError::Checksum`] and
+/// [`ServerError::NowhereFound`] if no address has it, [`ServerError::Checksum`] and
 /// [`ServerError::TarballSignature`] if it is another file than it should be.
 pub(super) async fn fetch(
     child: &Child,
@@ -66,15 +66,8 @@ async fn download_any<'u>(
             Err(reason) => reasons.push(format!("{url}: {reason}")),
         }
     }
-    let first = urls.first().cloned().unwrap_or_default();
-    Err(match reasons.as_slice() {
-        [only] => ServerError::Unreachable {
-            reason: only[first.len() + 2..].to_owned(),
-            url: first,
-        },
-        _ => ServerError::NowhereFound {
-            reasons: reasons.join("\n"),
-        },
+    Err(ServerError::NowhereFound {
+        reasons: reasons.join("\n"),
     })
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use dbmatrix_containers::nest::{Child, PACKAGE_CACHE};
-use dbmatrix_engine::{ExecOutput, FileMode};
+use dbmatrix_engine::{Exec, ExecOutput, FileMode};
 use dbmatrix_sql::package::PackageVersion;
 use dbmatrix_sql::version::Version;
 
@@ -102,15 +102,26 @@ async fn install_packages(
     version: Version,
     locked: Option<&[PackageVersion]>,
 ) -> Result<(), ServerError> {
-    if let Some(repository) = &packages.repository {
+    let pinned = match &packages.pin {
+        Some(release) => Some(release.clone()),
+        None => version.is_exact().then(|| version.to_string()),
+    };
+    if let Some(release) = &pinned {
+        pin(child, release).await?;
+    }
+    let mut repository = packages.repository.as_ref();
+    if packages.only_if_missing {
+        update(child, "").await?;
+        let release = pinned.as_deref().unwrap_or_default();
+        if has_release(child, &packages.names, release).await? {
+            repository = None;
+        }
+    }
+    if let Some(repository) = repository {
         add_repository(child, repository).await?;
     }
-    let url = packages.repository.as_ref().map_or("", Repository::url);
-    update(child, url).await?;
-    match &packages.pin {
-        Some(release) => pin(child, release).await?,
-        None if version.is_exact() => pin(child, &version.to_string()).await?,
-        None => {}
+    if repository.is_some() || !packages.only_if_missing {
+        update(child, repository.map_or("", Repository::url)).await?;
     }
     match locked {
         Some(locked) => install_locked(child, locked, &packages.debconf).await,
@@ -131,6 +142,21 @@ async fn pin(child: &Child, release: &str) -> Result<(), ServerError> {
         .push(&child.name, path, FileMode::Public, &text)
         .await?;
     Ok(())
+}
+
+/// Whether the package lists have a release of all these packages.
+async fn has_release(child: &Child, names: &[String], release: &str) -> Result<bool, ServerError> {
+    const FIND: &str = r#"
+        for package in $PACKAGES; do
+            apt-cache madison "$package" | awk -F '|' '{ gsub(" ", "", $2); print $2 }' |
+                grep --quiet --extended-regexp "^(1:)?$RELEASE[-+]" || { echo missing; exit; }
+        done
+    "#;
+    let find = Exec::script(FIND)
+        .env("PACKAGES", &names.join(" "))
+        .env("RELEASE", &release.replace('.', "[.]"));
+    let output = succeed(child, "look for the release", find).await?;
+    Ok(output.stdout.trim().is_empty())
 }
 
 /// Reads the package lists, including those of the image's own mirror.

@@ -79,6 +79,8 @@ struct Probe {
 /// What to ask for; empty if the installation needs only the image's mirror or local files.
 fn probes(installation: &Installation) -> Vec<Probe> {
     match installation {
+        // Whether the repository is needed shows only in the child.
+        Installation::Packages(packages) if packages.only_if_missing => Vec::new(),
         Installation::Packages(packages) => {
             let repository = packages.repository.iter();
             let each = repository.flat_map(|repository| {

