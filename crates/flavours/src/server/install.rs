@@ -129,19 +129,27 @@ async fn install_packages(
     }
 }
 
-/// Pins packages to a release (apt_preferences(5)). MariaDB's own packages have the epoch 1.
+/// Pins packages to a release.
 async fn pin(child: &Child, release: &str) -> Result<(), ServerError> {
-    let stanza =
-        |pattern: String| format!("Package: *\nPin: version {pattern}\nPin-Priority: 1001\n\n");
-    let text = [format!("{release}[-+]*"), format!("1:{release}[-+]*")]
-        .map(stanza)
-        .concat();
+    let text = preferences(release);
     let path = "/etc/apt/preferences.d/dbmatrix";
     child
         .engine
         .push(&child.name, path, FileMode::Public, &text)
         .await?;
     Ok(())
+}
+
+/// Preferences for a release (apt_preferences(5)). A version is pinned by its beginning
+/// alone; what follows the release begins with `-` or `+`. MariaDB's own packages have the
+/// epoch 1. A pin of the package `*` would be one of an archive, which has no version.
+fn preferences(release: &str) -> String {
+    let beginnings = ["", "1:"].map(|epoch| ["-", "+"].map(|after| (epoch, after)));
+    let stanza = |(epoch, after): (&str, &str)| {
+        format!("Package: ?*\nPin: version {epoch}{release}{after}*\nPin-Priority: 1001\n")
+    };
+    let stanzas: Vec<String> = beginnings.into_iter().flatten().map(stanza).collect();
+    stanzas.join("\n")
 }
 
 /// Whether the package lists have a release of all these packages.
@@ -323,6 +331,27 @@ mod tests {
             stderr: text.to_owned(),
         };
         read_apt_error("http://repo.test/apt", &output)
+    }
+
+    #[test]
+    fn a_release_is_pinned_by_the_beginnings_of_its_versions() {
+        insta::assert_snapshot!(preferences("10.11.6"), @r"
+        Package: ?*
+        Pin: version 10.11.6-*
+        Pin-Priority: 1001
+
+        Package: ?*
+        Pin: version 10.11.6+*
+        Pin-Priority: 1001
+
+        Package: ?*
+        Pin: version 1:10.11.6-*
+        Pin-Priority: 1001
+
+        Package: ?*
+        Pin: version 1:10.11.6+*
+        Pin-Priority: 1001
+        ");
     }
 
     #[test]
