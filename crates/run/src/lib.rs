@@ -97,8 +97,6 @@ pub async fn run(
             "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
         ));
     }
-    context
-        .activity
-        .tell_vacancies(&plan, options.no_tests, events);
+    context.activity.tell_vacancies(&plan, options, events);
     write_expectations(answers, &plan, events);
 }

@@ -196,6 +196,6 @@ pub async fn run_files_on<S: Connect + 'static>(
     let answers = work_through(work.scheduler(jobs), run, lost).await;
     work.context
         .activity
-        .tell_vacancies(&plan, prepared.options.no_tests, events);
+        .tell_vacancies(&plan, &prepared.options, events);
     write_expectations(answers.into_iter().flatten().collect(), &plan, events);
 }
