@@ -127,6 +127,42 @@ async fn a_flavour_that_is_held_goes_on_and_is_not_fresh_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_stopped_is_neither_paused_nor_resumed() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Stopped", "mysql-9.7");
+    let stopped = locate(&host.engine(), &Names::of(PROJECT), "mysql-9.7", None).await;
+    let stopped = stopped.expect("a flavour");
+    let paused = stopped.pause().await.expect_err("nothing to pause");
+    let resumed = stopped.resume().await.expect_err("nothing to resume");
+    assert!(paused.is_refusal() && resumed.is_refusal());
+    assert_eq!(
+        paused.to_string(),
+        "it is stopped: there is nothing to pause; `dbmatrix start mysql-9.7` starts it"
+    );
+    assert!(
+        resumed.to_string().contains("nothing to resume"),
+        "{resumed}"
+    );
+    assert_eq!(host.changes() + inner.changes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_is_paused_and_what_is_paused_is_resumed() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    for state in ["frozen", "frozen", "running", "running"] {
+        let found = locate(&host.engine(), &Names::of(PROJECT), "mysql-9.7", None).await;
+        let found = found.expect("a flavour");
+        // The second one of each has nothing to do.
+        match state {
+            "frozen" => found.pause().await.expect("it is paused"),
+            _ => found.resume().await.expect("it is resumed"),
+        }
+        assert_eq!(inner.there(), [format!("mysql-9-7: {state}")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_servers_of_a_flavour_the_later_one_is_found() {
     let (host, inner) = machine();
     put_server(&inner, "mysql-9-7--twin", "Running", "mysql-9.7");

@@ -125,8 +125,12 @@ pub(crate) fn power(sandbox: &Sandbox) -> Outcome {
     sandbox.run(&["stop", KEPT]).expect(0)?.says("already")?;
     sandbox
         .run(&["resume", KEPT])
-        .expect(0)?
+        .expect(1)?
         .says("dbmatrix start kept")?;
+    sandbox
+        .run(&["pause", KEPT])
+        .expect(1)?
+        .says("nothing to pause")?;
     sandbox
         .run(&["start", KEPT])
         .expect(0)?

@@ -11,11 +11,15 @@ use crate::cli::commands::choice;
 
 /// Starts flavours, and resumes paused ones.
 pub(crate) async fn start(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
-    each(global, choice(chosen)?, Runs::LetBe, go_on).await
+    let start = async |one: &Located| {
+        one.start().await.map_err(Failure::not_provided)?;
+        await_login(one).await
+    };
+    each(global, choice(chosen)?, Runs::LetBe, start).await
 }
 
-async fn go_on(one: &Located) -> Result<String, Failure> {
-    one.start().await.map_err(Failure::not_provided)?;
+/// Waits until a server that was just started or resumed accepts logins.
+async fn await_login(one: &Located) -> Result<String, Failure> {
     // A container may run although its server has ended.
     let revived = match one.state() {
         ContainerState::Running => repair(&one.child).await.map_err(Failure::not_provided)?,
@@ -50,9 +54,8 @@ pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
     let pause = async |one: &Located| {
         one.pause().await?;
         Ok(match one.state() {
-            ContainerState::Running => "paused".to_owned(),
             ContainerState::Paused => "is paused already".to_owned(),
-            ContainerState::Stopped => "is stopped: there is nothing to pause".to_owned(),
+            ContainerState::Running | ContainerState::Stopped => "paused".to_owned(),
         })
     };
     each(global, choice(chosen)?, Runs::Awaited, pause).await
@@ -60,14 +63,9 @@ pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
 
 /// Resumes paused flavours.
 pub(crate) async fn resume(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
-    let resume = async |one: &Located| match one.state() {
-        ContainerState::Stopped => {
-            let name = &one.flavour;
-            Ok(format!(
-                "is stopped, not paused; `dbmatrix start {name}` starts it"
-            ))
-        }
-        ContainerState::Running | ContainerState::Paused => go_on(one).await,
+    let resume = async |one: &Located| {
+        one.resume().await?;
+        await_login(one).await
     };
     each(global, choice(chosen)?, Runs::LetBe, resume).await
 }

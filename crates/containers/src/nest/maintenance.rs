@@ -55,6 +55,14 @@ pub enum UpkeepError {
         /// The name.
         name: String,
     },
+    /// It is stopped, and only a server with processes can be paused or resumed.
+    #[error("it is stopped: there is nothing to {operation}; `dbmatrix start {flavour}` starts it")]
+    Stopped {
+        /// `pause` or `resume`.
+        operation: &'static str,
+        /// The flavour's name.
+        flavour: String,
+    },
 }
 
 impl UpkeepError {
@@ -91,14 +99,33 @@ impl Located {
         shut_down(&self.child.engine, &self.child.name).await
     }
 
-    /// Pauses it if it runs.
+    /// Pauses it; a paused one stays so.
     ///
     /// # Errors
-    /// As of the engine.
+    /// [`UpkeepError::Stopped`]; as of the engine.
     pub async fn pause(&self) -> Result<(), UpkeepError> {
         match self.look_again().await? {
             Some(ContainerState::Running) => Ok(self.power(Power::Pause).await?),
-            Some(ContainerState::Paused | ContainerState::Stopped) | None => Ok(()),
+            Some(ContainerState::Paused) => Ok(()),
+            Some(ContainerState::Stopped) | None => Err(self.stopped("pause")),
+        }
+    }
+
+    /// Resumes it if it is paused; a running one continues.
+    ///
+    /// # Errors
+    /// [`UpkeepError::Stopped`]; as of the engine.
+    pub async fn resume(&self) -> Result<(), UpkeepError> {
+        match self.state() {
+            ContainerState::Running | ContainerState::Paused => Ok(self.start().await?),
+            ContainerState::Stopped => Err(self.stopped("resume")),
+        }
+    }
+
+    fn stopped(&self, operation: &'static str) -> UpkeepError {
+        UpkeepError::Stopped {
+            operation,
+            flavour: self.flavour.clone(),
         }
     }
 
