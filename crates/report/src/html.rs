@@ -69,7 +69,7 @@ impl State {
             State::Stale => "stale entry",
             State::Flaky => "flaky",
             State::Known => "known",
-            State::Shown => "insignificant",
+            State::Shown => "expected or insignificant",
         }
     }
 }
@@ -269,7 +269,7 @@ fn list(run: &RunRecord, findings: &[Finding]) -> Markup {
             }
             @let sums = sum_up(run);
             @if !sums.is_empty() {
-                h3 { "Insignificant differences" }
+                h3 { "Expected and insignificant differences" }
                 ul { @for sum in &sums { li { (sum.title()) } } }
             }
         }

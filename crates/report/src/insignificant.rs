@@ -1,4 +1,5 @@
-//! Insignificant differences, summed up by kinds and by the form of their statements.
+//! Differences that the file expects and insignificant ones, summed up by kinds and by the
+//! form of their statements.
 
 use std::collections::HashMap;
 
@@ -113,7 +114,8 @@ pub(super) fn show_sums(
     if sums.is_empty() && rest.is_empty() {
         return String::new();
     }
-    let mut text = "\ninsignificant differences; `--all-differences` shows each:\n".to_owned();
+    let mut text =
+        "\nexpected and insignificant differences; `--all-differences` shows each:\n".to_owned();
     for sum in &sums {
         text.push_str(&format!("\n  {}\n", sum.title()));
         let most = match examples {

@@ -31,7 +31,7 @@ pub(super) fn render(run: &RunRecord) -> String {
     text.push_str(&differences(run));
     text.push_str(&stale(run));
     text.push_str(&known(run));
-    text.push_str(&insignificant(run));
+    text.push_str(&expected_and_insignificant(run));
     for warning in run.warnings() {
         text.push_str(&format!(
             "> warning: {}\n\n",
@@ -151,12 +151,12 @@ fn known(run: &RunRecord) -> String {
     }
 }
 
-fn insignificant(run: &RunRecord) -> String {
+fn expected_and_insignificant(run: &RunRecord) -> String {
     let sums = sum_up(run);
     if sums.is_empty() {
         return String::new();
     }
-    let mut text = "Insignificant differences:\n\n".to_owned();
+    let mut text = "Expected and insignificant differences:\n\n".to_owned();
     for sum in sums {
         text.push_str(&format!("- {}\n", plain(&sum.title())));
     }
@@ -307,7 +307,7 @@ mod tests {
 
         1 known difference
 
-        Insignificant differences:
+        Expected and insignificant differences:
 
         - succeeds here, fails there: 1 step in 1 form
 

@@ -106,7 +106,7 @@ fn of_failure(state: State, group: &failure::Group<'_>) -> Finding {
     }
 }
 
-/// Insignificant differences are shown by the form of their statements.
+/// Expected and insignificant differences are shown by the form of their statements.
 fn of_form(run: &RunRecord, form: &FormSum<'_>) -> Option<Finding> {
     let finding = of_divergence(run, form.example?);
     let more = form.steps - 1;
