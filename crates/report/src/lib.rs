@@ -30,6 +30,7 @@ mod summary_table;
 mod test_fixtures;
 mod text;
 mod timings;
+mod unavailable;
 
 pub use divergence::{Differences, Listed, OnlyFile};
 pub use file::{ReportKind, ReportSpec, open_reports};

@@ -4,6 +4,7 @@ use super::insignificant::sum_up;
 use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
 use super::text::{Colour, block, count, one_line};
+use super::unavailable::unavailable_groups;
 use super::{divergence, failure};
 use crate::event::DifferenceStatus;
 
@@ -77,13 +78,13 @@ fn table(run: &RunRecord) -> String {
 }
 
 fn unavailable(run: &RunRecord) -> String {
-    let all = run.unavailable.iter().map(|(flavour, found)| {
-        let required = match found.required {
-            true => "required",
-            false => "not required",
-        };
-        let head = format!("### {}: unavailable ({required})\n\n", plain(flavour));
-        head + &fenced(&found.reason)
+    let groups = unavailable_groups(run);
+    let all = groups.iter().map(|group| {
+        let (names, note) = (plain(&group.names()), group.note());
+        format!(
+            "### {names}: unavailable ({note})\n\n{}",
+            fenced(group.reason)
+        )
     });
     all.collect()
 }

@@ -554,6 +554,28 @@ fn of_file(record: &RunRecord, listed: Listed) -> String {
 }
 
 #[test]
+fn a_setup_that_several_flavours_share_fails_once() {
+    let mut record = RunRecord::default();
+    for flavour in ["mariadb-10.11", "mariadb-11.8"] {
+        record.on_event(Event::FlavourUnavailable {
+            flavour: flavour.to_owned(),
+            required: true,
+            reason: "setup `schema.sql`, line 2: ERROR 1062 (23000): Duplicate entry '1', \
+                     of: INSERT INTO t VALUES (1)"
+                .to_owned(),
+        });
+    }
+    let text = shown(&mut record, 80, Duration::ZERO);
+    let (_, findings) = text.split_once("\n\n").expect("a table");
+    insta::assert_snapshot!(findings, @r"
+    mariadb-10.11, mariadb-11.8: unavailable (required)
+      setup `schema.sql`, line 2: ERROR 1062 (23000): Duplicate entry '1', of: INSERT INTO t VALUES (1)
+
+    a required flavour could not be provided: 0 flavours (2 unavailable) in 0.0 s
+    ");
+}
+
+#[test]
 fn significant_differences_come_first_and_the_others_are_summed_up() {
     insta::assert_snapshot!(of_file(&compared(), Listed::Significant), @r"
 
