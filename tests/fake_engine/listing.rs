@@ -202,7 +202,7 @@ async fn a_flavour_of_several_nests_is_found_where_one_is_named() {
     }
     let unknown = find(&host, "mysql-8.4", Some("n")).await;
     let unknown = unknown.expect_err("none").to_string();
-    assert!(unknown.contains("there is `mysql-9.7`"), "{unknown}");
+    assert!(unknown.contains("`mysql-9.7` is up"), "{unknown}");
 }
 
 #[tokio::test(start_paused = true)]
