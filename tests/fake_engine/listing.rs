@@ -91,6 +91,28 @@ async fn a_list_tells_what_each_container_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_standby_copy_has_the_name_of_its_flavour() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    let ahead = [("flavour", "mysql-9.7"), ("ahead", "true")];
+    inner.put("mysql-9-7--twin", "Stopped", &ahead);
+    inner.put("unnamed--twin", "Stopped", &[("ahead", "true")]);
+    inner.put("golden--k", "Stopped", &[("golden", "true")]);
+    let rows = list_all(&host.engine(), PROJECT).await.expect("a list");
+    let names = rows.iter().map(|row| (row.container.as_str(), row.name()));
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [
+            ("m", "m"),
+            ("golden--k", "golden--k"),
+            ("mysql-9-7", "mysql-9.7"),
+            ("mysql-9-7--twin", "mysql-9.7"),
+            ("unnamed--twin", "unnamed--twin"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_there_is_no_project_nothing_is_listed() {
     let (host, _inner) = machine();
     let absent = Trouble::Refused(404, "Project not found");

@@ -31,7 +31,8 @@ pub(crate) fn ask(sandbox: &Sandbox, sql: &str) -> Ran {
 /// Fails unless `list` shows the flavour in that state.
 fn is(sandbox: &Sandbox, state: &str) -> Outcome {
     let ran = sandbox.run(&["list"]).expect(0)?;
-    let line = ran.stdout.lines().find(|line| line.contains(" kept "));
+    let mut lines = ran.stdout.lines();
+    let line = lines.find(|line| line.contains(" kept ") && line.contains(" flavour "));
     let line = line.unwrap_or_default();
     check(
         line.contains(state),
