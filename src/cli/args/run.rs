@@ -143,7 +143,8 @@ pub(crate) struct DiffArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
     /// Write a report: `junit`, `json` (JSON Lines), `markdown`, `github`
-    /// (annotations) or `html`; `-` is standard output (may be repeated)
+    /// (annotations) or `html`; `-` is standard output (may be repeated). Missing
+    /// folders of FILE are created
     #[arg(long, value_name = "KIND=FILE")]
     pub(crate) report: Vec<ReportSpec>,
 }
