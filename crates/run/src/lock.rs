@@ -18,7 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use dbmatrix_containers::host::{make_run_folder, run_folder};
-use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_now, has_helper, is_root};
+use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_helper_now, has_helper, is_root};
 use dbmatrix_platform::file;
 use dbmatrix_report::event::{Event, Sender};
 
@@ -139,7 +139,7 @@ impl Lock {
             return Self::try_take_as(name, Holder::Command(own_id()));
         }
         let name = name.to_owned();
-        let taken = ask_now(Request::Lock { name: name.clone() })?;
+        let taken = ask_helper_now(Request::Lock { name: name.clone() })?;
         Ok(taken.then_some(Lock(Held::ByHelper { name })))
     }
 
@@ -218,7 +218,7 @@ impl Drop for Lock {
         let freed = match &self.0 {
             Held::Here { handed_over, .. } if handed_over.load(Ordering::Relaxed) => Ok(()),
             Held::Here { path, .. } => fs::remove_file(path),
-            Held::ByHelper { name } => ask_now(Request::Unlock { name: name.clone() })
+            Held::ByHelper { name } => ask_helper_now(Request::Unlock { name: name.clone() })
                 .map(drop)
                 .map_err(io::Error::other),
         };

@@ -11,7 +11,7 @@ use dbmatrix_containers::image::{Builder, cache_folder};
 use dbmatrix_containers::name::{nest_lock, project_lock};
 use dbmatrix_containers::nest::{destroy_nest, existing_nests, subnet_of};
 use dbmatrix_containers::route::Routes;
-use dbmatrix_engine::privilege::{Request, ask_now, has_helper, is_root};
+use dbmatrix_engine::privilege::{Request, ask_helper_now, has_helper, is_root};
 use dbmatrix_engine::{Engine, Instance};
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
@@ -220,7 +220,7 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
 /// Another project may still use them.
 fn remove_empty_folders() {
     if has_helper()
-        && let Err(error) = ask_now(Request::RemoveRunFolder)
+        && let Err(error) = ask_helper_now(Request::RemoveRunFolder)
     {
         tracing::debug!(%error, "the run folder stays");
     }

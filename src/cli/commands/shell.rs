@@ -62,7 +62,7 @@ pub(crate) async fn shell(global: &Globals, args: &ShellArgs) -> Result<u8, Fail
     let raw = raw.map_err(Failure::not_provided)?;
     let (orders, heard) = mpsc::channel(16);
     let ending = tokio::select! {
-        ending = streams.pass(stdin(), stdout(), stderr(), heard) => ending,
+        ending = streams.forward_bytes(stdin(), stdout(), stderr(), heard) => ending,
         signal = pass_signals(orders, raw.as_ref()) => Ok(StreamEnd::Exited(killed_by(signal))),
     };
     let ended = told(ending, &located).await;

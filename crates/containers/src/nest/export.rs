@@ -91,7 +91,7 @@ impl ExportSession {
         let (engine, name) = (&self.engine, &self.container);
         let packing = engine.begin_backup(name, BACKUP).await?;
         let packing = self.packing.insert(packing);
-        engine.ended("pack the container", packing).await?;
+        engine.wait_for_end("pack the container", packing).await?;
         self.packing = None;
         engine.open_backup(name, BACKUP).await
     }
@@ -103,7 +103,10 @@ impl ExportSession {
     pub async fn remove(self) -> Result<(), NestError> {
         if let Some(packing) = &self.packing {
             // The result does not matter: an engine ignores requests to cancel this.
-            let _ = self.engine.ended("pack the container", packing).await;
+            let _ = self
+                .engine
+                .wait_for_end("pack the container", packing)
+                .await;
         }
         self.clear().await
     }

@@ -72,7 +72,9 @@ impl IncomingContainer {
         let (engine, name) = (&self.engine, &self.container);
         let unpacking = engine.begin_import(name, pool, packed).await?;
         let unpacking = self.unpacking.insert(unpacking);
-        engine.ended("unpack the container", unpacking).await?;
+        engine
+            .wait_for_end("unpack the container", unpacking)
+            .await?;
         self.unpacking = None;
         Ok(())
     }
@@ -117,7 +119,7 @@ impl IncomingContainer {
         let (engine, name) = (&self.engine, &self.container);
         if let Some(unpacking) = &self.unpacking {
             // The result does not matter: an engine ignores requests to cancel this.
-            let _ = engine.ended("unpack the container", unpacking).await;
+            let _ = engine.wait_for_end("unpack the container", unpacking).await;
         }
         if let Some(mark) = &self.mark {
             let found = engine.instance(name).await?;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use dbmatrix_engine::privilege::{Request, ask, has_helper, is_root};
+use dbmatrix_engine::privilege::{Request, ask_helper, has_helper, is_root};
 use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
 use rtnetlink::packet_route::address::AddressAttribute;
@@ -168,7 +168,7 @@ impl Routes {
         let needed = removals(&self.entries().await?, subnet);
         if !needed.is_empty() && !is_root() && has_helper() {
             let (network, prefix) = (subnet.network(), subnet.prefix_len());
-            ask(Request::RemoveRoute { network, prefix }).await?;
+            ask_helper(Request::RemoveRoute { network, prefix }).await?;
             return Ok(());
         }
         self.carry_out(subnet, &needed, "").await
