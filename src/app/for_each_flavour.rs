@@ -3,7 +3,7 @@
 
 use dbmatrix_containers::host::Names;
 use dbmatrix_containers::name::nest_lock;
-use dbmatrix_containers::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
+use dbmatrix_containers::nest::{FindError, Located, MaintenanceError, choose, labels, locate_all};
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::Lock;
@@ -42,8 +42,8 @@ impl FlavourChoice {
     }
 }
 
-impl From<UpkeepError> for Failure {
-    fn from(error: UpkeepError) -> Self {
+impl From<MaintenanceError> for Failure {
+    fn from(error: MaintenanceError) -> Self {
         let verdict = match error.is_refusal() {
             true => Verdict::Failed,
             false => Verdict::NotProvided,

@@ -99,7 +99,7 @@ impl HostSnapshot {
 /// Empty if the kernel does not answer; the check of routes reports that.
 async fn routes() -> Vec<Ipv4Net> {
     match Routes::open() {
-        Ok(routes) => routes.ours().await.unwrap_or_default(),
+        Ok(routes) => routes.own_subnets().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     }
 }

@@ -107,7 +107,7 @@ impl Environment {
         let names = Names::of(&options.project);
         let ground_lock = Lock::take(&project_lock(&names.project), events).await?;
         let teller = events.downgrade();
-        let builder = Builder::new(cache_folder()).telling(move |building| {
+        let builder = Builder::new(cache_folder()).with_listener(move |building| {
             teller.send(match building {
                 Building::Started(image) => Event::ImageStarted { image },
                 Building::Finished(image) => Event::ImageFinished { image },

@@ -118,7 +118,7 @@ async fn what_is_left(names: &Names, others: bool) -> Result<Vec<String>, Failur
         left.push(format!("the {engine} daemon, process {pid}"));
     }
     let routes = Routes::open().map_err(Failure::not_provided)?;
-    let routes = routes.ours().await.map_err(Failure::not_provided)?;
+    let routes = routes.own_subnets().await.map_err(Failure::not_provided)?;
     left.extend(routes.iter().map(|subnet| format!("the route to {subnet}")));
     Ok(left)
 }
@@ -161,7 +161,10 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
             "nest `{name}` is not there: nothing to remove; {there}"
         ));
     }
-    let routed = Routes::open().map_err(Failure::not_provided)?.ours().await;
+    let routed = Routes::open()
+        .map_err(Failure::not_provided)?
+        .own_subnets()
+        .await;
     let routed = routed.map_err(Failure::not_provided)?;
     let has_route = |nest: &Instance| subnet_of(nest).is_some_and(|net| routed.contains(&net));
     if chosen.iter().any(|nest| has_route(nest)) {
@@ -234,7 +237,7 @@ fn remove_empty_folders() {
 /// Removes routes of nests that no longer exist.
 async fn remove_routes() -> Result<(), Failure> {
     let routes = Routes::open().map_err(Failure::not_provided)?;
-    let ours = routes.ours().await.map_err(Failure::not_provided)?;
+    let ours = routes.own_subnets().await.map_err(Failure::not_provided)?;
     if !ours.is_empty() {
         privilege::authorize_routes()?;
     }

@@ -186,7 +186,7 @@ async fn wait_until_ready(engine: EngineKind, pid: Option<i32>) -> Result<Engine
 }
 
 fn start_unit(engine: EngineKind) -> io::Result<()> {
-    let unit = engine.unit();
+    let unit = engine.unit_name();
     let status = Command::new("systemctl")
         .args([
             "start",

@@ -30,7 +30,7 @@ impl Access {
         [("route", Access::Route), ("proxy", Access::Proxy)];
 
     /// Its word in a matrix file.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Access::Route => "route",
             Access::Proxy => "proxy",
