@@ -112,7 +112,7 @@ impl Activity {
 
     /// Warns of files of which no step ran on any flavour. If nothing ran at all, the run
     /// reports that instead.
-    pub(super) fn tell_vacancies(&self, plan: &Plan, options: &RunOptions, events: &Sender) {
+    pub(super) fn report_vacancies(&self, plan: &Plan, options: &RunOptions, events: &Sender) {
         if plan.suite_runs.is_empty() {
             return;
         }
@@ -126,7 +126,7 @@ impl Activity {
                 why.push(format!("unavailable: {}", state.unavailable.join(", ")));
             }
             let text = nothing_ran(&why, state.remedy(plan, options.strict));
-            tell_nothing_ran(text, options.no_tests, events);
+            report_nothing_ran(text, options.no_tests, events);
         }
     }
 }
@@ -212,7 +212,7 @@ impl State {
     }
 }
 
-fn tell_nothing_ran(text: String, no_tests: NoTests, events: &Sender) {
+fn report_nothing_ran(text: String, no_tests: NoTests, events: &Sender) {
     match no_tests {
         NoTests::Pass => {}
         NoTests::Warn => events.warn(text),
@@ -357,7 +357,7 @@ mod tests {
 
         fn told_with(&self, options: &RunOptions) -> Vec<String> {
             let (events, mut heard) = Sender::channel();
-            self.activity.tell_vacancies(&self.plan, options, &events);
+            self.activity.report_vacancies(&self.plan, options, &events);
             let mut told = Vec::new();
             while let Ok(event) = heard.try_recv() {
                 told.push(match event {

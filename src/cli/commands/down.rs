@@ -15,7 +15,7 @@ use dbmatrix_engine::privilege::{Request, ask_helper_now, has_helper, is_root};
 use dbmatrix_engine::{Engine, Instance};
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
-use dbmatrix_run::{Lock, start_engine, take_left};
+use dbmatrix_run::{Lock, start_engine, take_leftover_report};
 
 use crate::app::task::load_matrix;
 use crate::app::{Failure, Globals, privilege, say};
@@ -48,7 +48,7 @@ pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, F
         .map_err(Failure::not_provided)?;
     // The notes of failed keepers are removed with their nests.
     for lock in &of_nests {
-        take_left(lock);
+        take_leftover_report(lock);
     }
     let lock = Lock::take(&project_lock(&names.project), &events)
         .await
