@@ -7,7 +7,7 @@ use dbmatrix_sql::compare::Kind;
 
 use super::insignificant::{Examples, show_sums};
 use super::record::RunRecord;
-use super::text::{Colour, block, count, cut, visible};
+use super::text::{Colour, block, count, cut_to_width, visible};
 use crate::event::{DifferenceStatus, Divergence, Reason};
 
 /// Lines of one text, and columns of a line, that are shown.
@@ -68,9 +68,9 @@ pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> Strin
     if lists_all {
         let is_shown = |found: &Divergence| found.standing == DifferenceStatus::Shown;
         text.push_str(&list(run, which, is_shown, colour));
-        if run.untold.steps > 0 {
+        if run.omitted.steps > 0 {
             let more = count(
-                run.untold.steps,
+                run.omitted.steps,
                 "more expected or insignificant difference",
             );
             text.push_str(&format!("\n… {more}\n"));
@@ -179,7 +179,7 @@ pub(super) fn titles(kinds: &[Kind]) -> String {
 pub(super) fn cited(reason: &Reason) -> String {
     let link = reason.link.as_ref();
     let link = link.map_or_else(String::new, |link| format!(" ({link})"));
-    cut(&visible(&format!("{}{link}", reason.text)), COLUMNS)
+    cut_to_width(&visible(&format!("{}{link}", reason.text)), COLUMNS)
 }
 
 /// How many are known.
@@ -213,7 +213,7 @@ pub(super) fn totals(run: &RunRecord, steps: usize) -> String {
     let is_shown = |found: &&Divergence| found.standing == DifferenceStatus::Shown;
     let told = run.divergences.iter().filter(is_shown).count();
     let significant = run.divergences.len() - told;
-    let others = told + run.untold.steps;
+    let others = told + run.omitted.steps;
     let differing = significant + others;
     let (same, not_compared) = match run.compared {
         Some(compared) => (compared.same, compared.not_compared),

@@ -34,7 +34,7 @@ pub(super) fn render(run: &RunRecord) -> String {
             continue;
         }
         let title = group.title();
-        let text = failure::shown(found, Colour::Never);
+        let text = failure::failure_text(found, Colour::Never);
         all.push(command(
             "error",
             Some((group.file, found.line)),
@@ -70,7 +70,7 @@ pub(super) fn render(run: &RunRecord) -> String {
     for case in &run.cases {
         for failure in &case.result.flaky {
             let title = format!("flaky on {}: {}", case.flavour, failure.why);
-            let text = failure::shown(failure, Colour::Never);
+            let text = failure::failure_text(failure, Colour::Never);
             let place = Some((case.file.as_path(), failure.line));
             all.push(command("warning", place, &title, &text));
         }

@@ -53,7 +53,7 @@ pub(super) fn sum_up(run: &RunRecord) -> Vec<KindSum<'_>> {
         let sum = steps.entry((kinds, form)).or_insert((0, Some(found)));
         sum.0 += 1;
     }
-    for ((kinds, form), more) in &run.untold.forms {
+    for ((kinds, form), more) in &run.omitted.forms {
         steps.entry((*kinds, form.clone())).or_insert((0, None)).0 += more;
     }
     let mut sums: HashMap<Kinds, KindSum<'_>> = HashMap::new();
@@ -110,7 +110,7 @@ pub(super) fn show_sums(
     name_of: impl Fn(&Divergence) -> String,
 ) -> String {
     let sums = sum_up(run);
-    let rest = run.untold.without_forms();
+    let rest = run.omitted.without_forms();
     if sums.is_empty() && rest.is_empty() {
         return String::new();
     }

@@ -15,7 +15,7 @@ const LINES: usize = 30;
 const COLUMNS: usize = 200;
 
 pub(super) fn render(run: &RunRecord) -> String {
-    let mut text = format!("## dbmatrix: {}\n\n", run.word());
+    let mut text = format!("## dbmatrix: {}\n\n", run.verdict_label());
     let shard = run.shard.as_ref();
     let shard = shard.map_or_else(String::new, |shard| format!(" (part {shard})"));
     text.push_str(&format!(
@@ -60,7 +60,7 @@ fn table(run: &RunRecord) -> String {
     for suite in run.suites() {
         text.push_str(&format!("| **{}** |", plain(suite)));
         for flavour in &flavours {
-            text.push_str(&format!(" {} |", run.cell(suite, None, flavour).words()));
+            text.push_str(&format!(" {} |", run.cell(suite, None, flavour).label()));
         }
         text.push('\n');
         let bad = run.files_of(suite).into_iter().filter(|(_, good)| !good);
@@ -68,7 +68,7 @@ fn table(run: &RunRecord) -> String {
             text.push_str(&format!("| {} |", plain(&file.display().to_string())));
             for flavour in &flavours {
                 let cell = run.cell(suite, Some(file), flavour);
-                text.push_str(&format!(" {} |", cell.words()));
+                text.push_str(&format!(" {} |", cell.label()));
             }
             text.push('\n');
         }
@@ -99,7 +99,7 @@ fn failures(run: &RunRecord) -> String {
             let place = format!("{}:{}", group.file.display(), group.failure.line);
             folded(
                 &format!("{place}: {}", group.title()),
-                &failure::shown(group.failure, Colour::Never),
+                &failure::failure_text(group.failure, Colour::Never),
             )
         })
         .collect();

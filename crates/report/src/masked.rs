@@ -34,7 +34,7 @@ pub(super) struct JoinedGroup<'a> {
 
 impl Masks {
     pub(super) fn add(&mut self, flavour: &str, server: &ServerFacts) {
-        self.0.insert(flavour.to_owned(), words(server));
+        self.0.insert(flavour.to_owned(), identifying_words(server));
     }
 
     /// Masks a server's own words in a text.
@@ -90,7 +90,7 @@ impl Masks {
 }
 
 /// A server's names and versions as its texts contain them.
-fn words(server: &ServerFacts) -> Vec<(String, &'static str)> {
+fn identifying_words(server: &ServerFacts) -> Vec<(String, &'static str)> {
     let version = server.version.as_str();
     let mut words = vec![(version, VERSION), (release(server), VERSION)];
     // Without the distribution's suffix: `10.11.18-MariaDB`.
@@ -160,7 +160,7 @@ mod tests {
         ];
         Masks(
             servers
-                .map(|(name, server)| (name.to_owned(), words(&server)))
+                .map(|(name, server)| (name.to_owned(), identifying_words(&server)))
                 .into(),
         )
     }

@@ -3,7 +3,7 @@
 use super::divergence::{self, Differences, Listed};
 use super::failure;
 use super::record::{CaseOn, RunRecord};
-use super::summary_table::{Detail, Grid};
+use super::summary_table::{Detail, SummaryTable};
 use super::text::{Colour, count, indented, span};
 use super::unavailable::unavailable_groups;
 use crate::event::{CaseResult, CellVerdict, Verdict};
@@ -50,7 +50,7 @@ impl<'a> Summary<'a> {
     /// everything else, so that it can be copied and searched.
     pub fn render(&self, width: u16) -> String {
         let record = self.record;
-        let grid = Grid {
+        let grid = SummaryTable {
             record,
             flavours: &record.flavours(),
             detail: self.detail,
