@@ -49,7 +49,7 @@ impl Nests {
 }
 
 impl HostSnapshot {
-    pub(super) async fn see(choice: &EngineChoice, names: &Names) -> Self {
+    pub(super) async fn collect(choice: &EngineChoice, names: &Names) -> Self {
         let (routes, nest_sockets) = (routes().await, nest_sockets());
         let ((probe, info), mut nests) = tokio::join!(chosen(choice), nests(choice));
         let is_usable = |path: &PathBuf| file::may_read_and_write(path);

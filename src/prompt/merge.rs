@@ -12,7 +12,7 @@ use super::format::{Format, Header, View, json_rows, quoted, summary};
 use super::session::Reply;
 
 /// The answers to one statement, with the names of their servers.
-pub(super) struct Gathered<'a> {
+pub(super) struct MergedReplies<'a> {
     names: Vec<&'a str>,
     replies: Vec<&'a Reply>,
     /// Servers that agree, the largest group first.
@@ -21,7 +21,7 @@ pub(super) struct Gathered<'a> {
     aside: Vec<Agreement>,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> MergedReplies<'a> {
     /// Groups answers to `sql`; with `all_differences`, by insignificant differences as
     /// well.
     pub(super) fn of(sql: &Sql, given: Vec<(&'a str, &'a Reply)>, all_differences: bool) -> Self {
@@ -45,7 +45,7 @@ impl<'a> Gathered<'a> {
             Some(found) if found.counted || all_differences => (found.groups, Vec::new()),
             Some(found) => (vec![all()], found.groups.into_iter().skip(1).collect()),
         };
-        Gathered {
+        MergedReplies {
             names,
             replies,
             groups,
@@ -233,7 +233,7 @@ mod tests {
             colour: false,
             all_differences: false,
         };
-        Gathered::of(&"SELECT a".into(), given, false).write(&view, &"SELECT a".into(), false)
+        MergedReplies::of(&"SELECT a".into(), given, false).write(&view, &"SELECT a".into(), false)
     }
 
     #[test]

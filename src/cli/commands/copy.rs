@@ -4,7 +4,7 @@ use dbmatrix_containers::nest::{ExportSession, IncomingContainer, Located};
 use dbmatrix_report::event::Verdict;
 use indicatif::{MultiProgress, ProgressBar};
 
-use crate::app::for_each_flavour::{Runs, each};
+use crate::app::for_each_flavour::{Runs, for_each_flavour};
 use crate::app::remotes::RemoteEngine;
 use crate::app::{Failure, Globals, eprintln, privilege, remotes, transfer};
 use crate::cli::args::CopyArgs;
@@ -29,7 +29,7 @@ pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, F
             args.to
         ))
     };
-    each(global, chosen, Runs::Awaited, deliver).await
+    for_each_flavour(global, chosen, Runs::Awaited, deliver).await
 }
 
 /// Copies one flavour. A failure leaves nothing there.

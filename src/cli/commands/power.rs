@@ -4,7 +4,7 @@ use dbmatrix_containers::nest::{ContainerState, Located, StopMode};
 use dbmatrix_flavours::server::{ACCESS_FILE, repair};
 use dbmatrix_report::event::Verdict;
 
-use crate::app::for_each_flavour::{Runs, each, ready};
+use crate::app::for_each_flavour::{Runs, for_each_flavour, ready};
 use crate::app::{Failure, Globals};
 use crate::cli::args::{Chosen, ResetArgs, StopArgs};
 use crate::cli::commands::choice;
@@ -15,7 +15,7 @@ pub(crate) async fn start(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
         one.start().await.map_err(Failure::not_provided)?;
         await_login(one).await
     };
-    each(global, choice(chosen)?, Runs::LetBe, start).await
+    for_each_flavour(global, choice(chosen)?, Runs::LetBe, start).await
 }
 
 /// Waits until a server that was just started or resumed accepts logins.
@@ -46,7 +46,7 @@ pub(crate) async fn stop(global: &Globals, args: &StopArgs) -> Result<Verdict, F
             ContainerState::Running | ContainerState::Paused => done.to_owned(),
         })
     };
-    each(global, choice(&args.chosen)?, Runs::Awaited, stop).await
+    for_each_flavour(global, choice(&args.chosen)?, Runs::Awaited, stop).await
 }
 
 /// Pauses flavours.
@@ -58,7 +58,7 @@ pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
             ContainerState::Running | ContainerState::Stopped => "paused".to_owned(),
         })
     };
-    each(global, choice(chosen)?, Runs::Awaited, pause).await
+    for_each_flavour(global, choice(chosen)?, Runs::Awaited, pause).await
 }
 
 /// Resumes paused flavours.
@@ -67,7 +67,7 @@ pub(crate) async fn resume(global: &Globals, chosen: &Chosen) -> Result<Verdict,
         one.resume().await?;
         await_login(one).await
     };
-    each(global, choice(chosen)?, Runs::LetBe, resume).await
+    for_each_flavour(global, choice(chosen)?, Runs::LetBe, resume).await
 }
 
 /// Shuts flavours down and starts them.
@@ -77,7 +77,7 @@ pub(crate) async fn restart(global: &Globals, chosen: &Chosen) -> Result<Verdict
         let ready = ready(one).await?;
         Ok(format!("restarted, {ready}"))
     };
-    each(global, choice(chosen)?, Runs::Awaited, restart).await
+    for_each_flavour(global, choice(chosen)?, Runs::Awaited, restart).await
 }
 
 /// Resets flavours to their original state.
@@ -87,7 +87,7 @@ pub(crate) async fn reset(global: &Globals, args: &ResetArgs) -> Result<Verdict,
         let after = after(one).await?;
         Ok(format!("as new, {after}"))
     };
-    each(global, choice(&args.chosen)?, Runs::Awaited, reset).await
+    for_each_flavour(global, choice(&args.chosen)?, Runs::Awaited, reset).await
 }
 
 /// The state of a flavour after a restore, which is the same as before.
