@@ -268,6 +268,29 @@ fn readers_that_have_gone_are_no_reason_to_panic() {
 }
 
 #[test]
+fn a_report_whose_reader_has_gone_leaves_the_verdict() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let merge = |out: Stdio, report: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_dbmatrix"))
+            .args(["report", "merge", "part-1.jsonl", "part-2.jsonl"])
+            .args(["--report", report])
+            .current_dir(examples)
+            .stdout(out)
+            .output()
+            .expect("the program runs");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (told, output.status.code())
+    };
+    for kind in ["json", "junit", "markdown", "github", "html"] {
+        let report = format!("{kind}=-");
+        let (_, out) = std::io::pipe().expect("a pipe");
+        let read = merge(Stdio::null(), &report);
+        assert_ne!(read.1, Some(3), "{kind}");
+        assert_eq!(merge(out.into(), &report), read, "{kind}");
+    }
+}
+
+#[test]
 fn an_environment_and_a_path_that_are_not_utf_8_are_taken_as_they_are() {
     use std::os::unix::ffi::OsStrExt;
     let folder = tempfile::tempdir().expect("a folder");

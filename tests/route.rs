@@ -235,10 +235,10 @@ async fn routed_and_removed(machine: Machine) -> Outcome {
     machine.ensure().await?;
     assert_eq!(routes.lookup(CHILD).await?, by_the_nest());
     assert_eq!(machine.to_children().await?.len(), 2);
-    assert_eq!(routes.ours().await?, [subnet()]);
+    assert_eq!(routes.own_subnets().await?, [subnet()]);
     routes.remove(subnet()).await?;
     assert_eq!(machine.to_children().await?, []);
-    assert_eq!(routes.ours().await?, []);
+    assert_eq!(routes.own_subnets().await?, []);
     routes.remove(subnet()).await?;
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(crate) async fn bring_up(
     let noted = noted_access(global).await?;
     matrix.nest.access = access.or(noted).unwrap_or_default();
     if let Some(noted) = noted.filter(|noted| *noted != matrix.nest.access) {
-        let noted = noted.word();
+        let noted = noted.as_str();
         return Err(Failure::misused(format!(
             "nest `{NEST}` was made with access `{noted}`, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"
         )));

@@ -9,7 +9,7 @@ use crate::app::Failure;
 ///
 /// # Errors
 /// Exit status 3 with the names of the packages.
-pub(crate) fn ask(packages: &[String], yes: bool) -> Result<(), Failure> {
+pub(crate) fn ask_for_packages(packages: &[String], yes: bool) -> Result<(), Failure> {
     if packages.is_empty() || yes {
         return Ok(());
     }

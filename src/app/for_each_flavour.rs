@@ -3,7 +3,7 @@
 
 use dbmatrix_containers::host::Names;
 use dbmatrix_containers::name::nest_lock;
-use dbmatrix_containers::nest::{FindError, Located, UpkeepError, choose, labels, locate_all};
+use dbmatrix_containers::nest::{FindError, Located, MaintenanceError, choose, labels, locate_all};
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::Lock;
@@ -42,8 +42,8 @@ impl FlavourChoice {
     }
 }
 
-impl From<UpkeepError> for Failure {
-    fn from(error: UpkeepError) -> Self {
+impl From<MaintenanceError> for Failure {
+    fn from(error: MaintenanceError) -> Self {
         let verdict = match error.is_refusal() {
             true => Verdict::Failed,
             false => Verdict::NotProvided,
@@ -56,19 +56,19 @@ impl From<UpkeepError> for Failure {
 }
 
 /// Applies `work` to each of the selected flavours, and reports its results.
-pub(crate) async fn each(
+pub(crate) async fn for_each_flavour(
     global: &Globals,
     chosen: FlavourChoice,
     runs: Runs,
     work: impl AsyncFn(&Located) -> Result<String, Failure>,
 ) -> Result<Verdict, Failure> {
     privilege::ensure_engine_access(global).await?;
-    let (mut flavours, mut unknown) = pick(global, &chosen).await?;
+    let (mut flavours, mut unknown) = pick_flavours(global, &chosen).await?;
     let mut held = Vec::new();
     if runs == Runs::Awaited {
         held = lock(&global.project, &flavours).await?;
         // A run may have replaced them in the meantime.
-        (flavours, unknown) = pick(global, &chosen).await?;
+        (flavours, unknown) = pick_flavours(global, &chosen).await?;
     }
     for error in &unknown {
         eprintln!("error: {error}");
@@ -77,20 +77,20 @@ pub(crate) async fn each(
     let labels = labels(&flavours.iter().map(Located::names).collect::<Vec<_>>());
     let done = flavours.iter().zip(labels).map(async |(one, label)| {
         let ended = work(one).await;
-        tell(&label, ended)
+        report_result(&label, ended)
     });
     let missing = match unknown.is_empty() {
         true => Verdict::Passed,
         false => Verdict::NotProvided,
     };
-    let all = async { worst(join_all(done).await.into_iter().chain([missing])) };
+    let all = async { worst_verdict(join_all(done).await.into_iter().chain([missing])) };
     let verdict = to_the_end(all).await;
     drop(held);
     Ok(verdict)
 }
 
 /// The selected flavours in their current state, and the names without a match.
-pub(crate) async fn pick(
+pub(crate) async fn pick_flavours(
     global: &Globals,
     chosen: &FlavourChoice,
 ) -> Result<(Vec<Located>, Vec<FindError>), Failure> {
@@ -141,7 +141,7 @@ async fn lock(project: &str, flavours: &[Located]) -> Result<Vec<Lock>, Failure>
     Ok(held)
 }
 
-fn tell(label: &str, ended: Result<String, Failure>) -> Verdict {
+fn report_result(label: &str, ended: Result<String, Failure>) -> Verdict {
     match ended {
         Ok(done) => {
             say(format_args!("{label}: {done}"));
@@ -155,7 +155,7 @@ fn tell(label: &str, ended: Result<String, Failure>) -> Verdict {
 }
 
 /// Combines verdicts: as in a run, flavours that were not provided outrank failures.
-fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+fn worst_verdict(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     verdicts
         .max_by_key(|verdict| verdict.code())
         .unwrap_or(Verdict::Passed)
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_worst_of_all_is_the_whole() {
-        let whole = |verdicts: &[Verdict]| worst(verdicts.iter().copied());
+        let whole = |verdicts: &[Verdict]| worst_verdict(verdicts.iter().copied());
         assert_eq!(whole(&[]), Verdict::Passed);
         assert_eq!(
             whole(&[Verdict::Passed, Verdict::NotProvided, Verdict::Failed]),

@@ -8,7 +8,7 @@ use dbmatrix_flavours::matrix::{After, Flavour};
 use dbmatrix_run::{HandedFlavour, Handover, Lock};
 
 use crate::app::Globals;
-use crate::app::privilege::words;
+use crate::app::privilege::global_arguments;
 use crate::app::task::Task;
 
 /// Starts a keeper for the remaining work; returns whether it started. With a root helper
@@ -39,7 +39,7 @@ pub(crate) fn hand_over(
         flavours: task.plan.flavours.iter().filter_map(handed).collect(),
     };
     let mut arguments: Vec<OsString> = vec!["keeper".into()];
-    arguments.extend(words(global));
+    arguments.extend(global_arguments(global));
     match handover.start(lock, &arguments) {
         Ok(()) => true,
         Err(error) => {

@@ -28,7 +28,7 @@ pub(crate) mod transfer;
 pub(crate) mod vacancy;
 
 pub(crate) use for_each_flavour::FlavourChoice;
-pub(crate) use output::{Unwritten, say, unsaid, write_out};
+pub(crate) use output::{Unwritten, output_error, say, write_out};
 
 use dbmatrix_containers::host::EngineChoice;
 use dbmatrix_report::event::Verdict;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 
 /// Why a write to standard output failed.
-static UNSAID: OnceLock<io::Error> = OnceLock::new();
+static OUTPUT_ERROR: OnceLock<io::Error> = OnceLock::new();
 
 /// Writes a line to standard output. A closed pipe (`| head`) is not an error; any other
 /// failure decides the exit status.
@@ -22,17 +22,17 @@ pub(crate) fn write_out(bytes: &[u8]) -> Result<(), Unwritten> {
         .and_then(|()| out.flush())
         .map_err(|error| {
             if error.kind() != io::ErrorKind::BrokenPipe {
-                let _ = UNSAID.set(error);
+                let _ = OUTPUT_ERROR.set(error);
             }
             Unwritten
         })
 }
 
-/// Standard output accepts nothing more; [`unsaid`] gives the reason, if it matters.
+/// Standard output accepts nothing more; [`output_error`] gives the reason, if it matters.
 #[derive(Debug)]
 pub(crate) struct Unwritten;
 
 /// Why a write to standard output failed, if that is an error.
-pub(crate) fn unsaid() -> Option<&'static io::Error> {
-    UNSAID.get()
+pub(crate) fn output_error() -> Option<&'static io::Error> {
+    OUTPUT_ERROR.get()
 }

@@ -58,13 +58,13 @@ async fn is_trusted(global: &Globals) -> Result<bool, Failure> {
 async fn start(global: &Globals, why: &str, instead: &'static str) -> Result<(), Failure> {
     ensure_linux().map_err(Failure::not_provided)?;
     eprintln!("{why}: asking sudo for dbmatrix's root helper");
-    start_helper(why, instead, &words(global))
+    start_helper(why, instead, &global_arguments(global))
         .await
         .map_err(Failure::not_provided)
 }
 
 /// The options that identify the engine and the project.
-pub(crate) fn words(global: &Globals) -> Vec<OsString> {
+pub(crate) fn global_arguments(global: &Globals) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec!["--project".into(), global.project.clone().into()];
     if let Some(engine) = global.engine.to_word() {
         words.extend(["--engine".into(), engine]);
@@ -119,7 +119,7 @@ pub(crate) fn fix_as_root(global: &Globals, options: &[&str]) -> Result<(), Fail
     let mut command = Process::new("sudo");
     command.arg("--").arg(program).args(["doctor", "--fix"]);
     command.args(options);
-    let error = process::replace_by(command.args(words(global)));
+    let error = process::replace_by(command.args(global_arguments(global)));
     Err(Failure::not_provided(format!(
         "root is needed, and sudo could not be run: {error}"
     )))

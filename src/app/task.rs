@@ -215,7 +215,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
     }
     let record = match heard {
         Some(record) => {
-            tell(global, task, &record, &timings);
+            print_summary(global, task, &record, &timings);
             record
         }
         None => interrupted_record().await,
@@ -289,7 +289,7 @@ async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Fa
     let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
     if !packages.is_empty() {
         privilege::ensure_package_access(global).await?;
-        consent::ask(&packages, task.yes)?;
+        consent::ask_for_packages(&packages, task.yes)?;
     }
     if let EngineProbe::Running(engine) = &found {
         authorize_route(global, engine, &matrix.nest).await?;
@@ -318,7 +318,7 @@ fn beginning(task: &Task, flavours: &[String]) -> Event {
     }
 }
 
-fn tell(global: &Globals, task: &Task, record: &RunRecord, timings: &Timings) {
+fn print_summary(global: &Globals, task: &Task, record: &RunRecord, timings: &Timings) {
     let mut summary = Summary::of(record);
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(task.differences.clone());

@@ -9,7 +9,7 @@ use args::Args;
 use commands::{completions, execute, root_helper};
 use dbmatrix_report::event::Verdict;
 
-use crate::app::{eprintln, unsaid};
+use crate::app::{eprintln, output_error};
 
 /// All commands with their options, for tests.
 #[doc(hidden)]
@@ -40,7 +40,7 @@ pub fn main() -> std::process::ExitCode {
         eprintln!("error: {}", failure.message);
         failure.verdict.code()
     });
-    match (unsaid(), code) {
+    match (output_error(), code) {
         (Some(error), code) => {
             eprintln!("error: could not write to standard output: {error}");
             code.max(Verdict::NotProvided.code())

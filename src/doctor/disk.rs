@@ -20,7 +20,7 @@ const NEARLY_FULL: u64 = 90;
 /// A server of each flavour uses 60 to 320 MiB.
 const MEMORY: u64 = GIB;
 
-pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
+pub(super) async fn check_disk(host: &HostSnapshot) -> Vec<Finding> {
     let mut findings = vec![disk()];
     findings.extend(pool(host).await);
     findings.push(cache());

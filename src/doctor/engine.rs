@@ -15,7 +15,7 @@ use super::snapshot::HostSnapshot;
 /// The oldest versions that dbmatrix was tested with.
 const TRIED: [(&str, u32, &str); 2] = [("lxd", 5, "LXD 5.0"), ("incus", 6, "Incus 6.0")];
 
-pub(super) fn look(host: &HostSnapshot) -> Vec<Finding> {
+pub(super) fn check_engine(host: &HostSnapshot) -> Vec<Finding> {
     let mut findings = vec![engine(host)];
     findings.extend(socket(host));
     findings.extend(daemon(host));

@@ -3,7 +3,7 @@
 use super::ruleset::{Chain, Interfaces, Rule, Ruleset, Target};
 
 /// Splits a line into words; a text in double quotes is one word, without them.
-fn words(line: &str) -> Vec<String> {
+fn split_words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let (mut is_quoted, mut was_quoted) = (false, false);
@@ -32,7 +32,7 @@ fn words(line: &str) -> Vec<String> {
 pub(crate) fn read_iptables(text: &str) -> Ruleset {
     let mut ruleset = Ruleset::default();
     for line in text.lines() {
-        let words = words(line);
+        let words = split_words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
             ["-P", name, policy] => ruleset.chains.push(Chain {
@@ -127,7 +127,7 @@ pub(crate) fn read_nft(text: &str) -> Ruleset {
             depth = (depth + count(line, '{')).saturating_sub(count(line, '}'));
             continue;
         }
-        let words = words(line);
+        let words = split_words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match (words.as_slice(), &mut chain, &table) {
             (["table", family, name, "{"], None, None) => {
@@ -303,13 +303,13 @@ mod tests {
     #[test]
     fn dockers_policy_drops_what_comes_from_a_nest() {
         let rules = read_iptables(DOCKER);
-        assert_eq!(rules.fate(OUT), dropped("ip filter", "FORWARD"));
-        assert_eq!(rules.fate(BACK), dropped("ip filter", "FORWARD"));
+        assert_eq!(rules.packet_verdict(OUT), dropped("ip filter", "FORWARD"));
+        assert_eq!(rules.packet_verdict(BACK), dropped("ip filter", "FORWARD"));
         let of_docker = Packet {
             input: "docker0",
             ..OUT
         };
-        assert_eq!(rules.fate(of_docker), PacketVerdict::Passes);
+        assert_eq!(rules.packet_verdict(of_docker), PacketVerdict::Passes);
     }
 
     #[test]
@@ -317,8 +317,8 @@ mod tests {
         let more = "-A DOCKER-USER -i dbmatrix+ -j ACCEPT\n\
                     -A DOCKER-USER -o dbmatrix0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n";
         let rules = read_iptables(&format!("{DOCKER}{more}"));
-        assert_eq!(rules.fate(OUT), PacketVerdict::Passes);
-        assert_eq!(rules.fate(BACK), PacketVerdict::Passes);
+        assert_eq!(rules.packet_verdict(OUT), PacketVerdict::Passes);
+        assert_eq!(rules.packet_verdict(BACK), PacketVerdict::Passes);
     }
 
     #[test]
@@ -328,9 +328,12 @@ mod tests {
             table: "ip filter".to_owned(),
             chain: "FORWARD".to_owned(),
         };
-        assert_eq!(read_iptables(rules).fate(OUT), unclear);
+        assert_eq!(read_iptables(rules).packet_verdict(OUT), unclear);
         let rules = "-P FORWARD ACCEPT\n-A FORWARD -p tcp -m tcp --dport 25 -j REJECT --reject-with icmp-port-unreachable\n";
-        assert_eq!(read_iptables(rules).fate(OUT), PacketVerdict::Passes);
+        assert_eq!(
+            read_iptables(rules).packet_verdict(OUT),
+            PacketVerdict::Passes
+        );
     }
 
     const NFT: &str = r#"table inet lxd {
@@ -370,7 +373,7 @@ table ip6 filter {
     fn what_one_nft_chain_accepts_another_one_may_drop() {
         let rules = read_nft(NFT);
         assert_eq!(rules.chains.len(), 4);
-        assert_eq!(rules.fate(OUT), dropped("ip filter", "FORWARD"));
+        assert_eq!(rules.packet_verdict(OUT), dropped("ip filter", "FORWARD"));
     }
 
     #[test]
@@ -390,18 +393,21 @@ table ip6 filter {
 }
 "#,
         );
-        assert_eq!(rules.fate(OUT), PacketVerdict::Passes);
-        assert_eq!(rules.fate(BACK), PacketVerdict::Passes);
+        assert_eq!(rules.packet_verdict(OUT), PacketVerdict::Passes);
+        assert_eq!(rules.packet_verdict(BACK), PacketVerdict::Passes);
         let other = Packet {
             input: "docker0",
             ..OUT
         };
-        assert_eq!(rules.fate(other), dropped("inet filter", "forward"));
+        assert_eq!(
+            rules.packet_verdict(other),
+            dropped("inet filter", "forward")
+        );
     }
 
     #[test]
     fn an_empty_ruleset_lets_all_through() {
-        assert_eq!(read_nft("").fate(OUT), PacketVerdict::Passes);
-        assert_eq!(read_iptables("").fate(OUT), PacketVerdict::Passes);
+        assert_eq!(read_nft("").packet_verdict(OUT), PacketVerdict::Passes);
+        assert_eq!(read_iptables("").packet_verdict(OUT), PacketVerdict::Passes);
     }
 }

@@ -85,7 +85,7 @@ impl Fix {
     ///
     /// # Errors
     /// [`FixError`]; earlier changes stay.
-    pub async fn carry_out(&self) -> Result<Vec<String>, FixError> {
+    pub async fn apply(&self) -> Result<Vec<String>, FixError> {
         match self {
             Fix::Route {
                 subnet,

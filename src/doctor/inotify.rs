@@ -15,7 +15,7 @@ const PER_SERVER: usize = 4;
 /// Servers for which there should always be enough: those of a matrix, and their copies.
 const ROOM: usize = 8;
 
-pub(super) fn look() -> Finding {
+pub(super) fn check_inotify() -> Finding {
     const AT: &str = "inotify";
     let limit = fs::read_to_string(LIMIT).unwrap_or_default();
     let Ok(limit) = limit.trim().parse::<usize>() else {

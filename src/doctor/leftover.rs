@@ -22,7 +22,7 @@ const DISKS: [&str; 3] = [
     "/var/snap/lxd/common/lxd/disks",
 ];
 
-pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
+pub(super) async fn check_leftovers(host: &HostSnapshot) -> Vec<Finding> {
     let mut findings: Vec<Finding> = host.own_nests().map(|nest| nest_of(nest, host)).collect();
     if let Nests::Unsure(_, why) = &host.nests {
         findings.push(Finding::note(

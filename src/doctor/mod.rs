@@ -15,10 +15,10 @@ mod leftover;
 mod nesting;
 mod network;
 mod repository;
+mod route;
 mod ruleset;
 mod snapshot;
 mod subordinate;
-mod way;
 
 pub use finding::{Finding, State};
 pub(crate) use firewall::{read_iptables, read_nft};
@@ -39,26 +39,41 @@ pub enum Reach {
 
 /// Runs all checks concurrently. A mirror that does not answer takes some 6 s; an engine
 /// that does not answer takes as long as for any request.
-pub async fn look(choice: &EngineChoice, names: &Names, reach: Reach) -> Vec<Finding> {
+pub async fn check_machine(choice: &EngineChoice, names: &Names, reach: Reach) -> Vec<Finding> {
     let repositories = async {
         match reach {
             Reach::Machine => Vec::new(),
-            Reach::Mirrors => repository::look().await,
+            Reach::Mirrors => repository::check_repositories().await,
         }
     };
     let rest = async {
-        let host = HostSnapshot::see(choice, names).await;
-        let (engine, disk, network, way, leftover) = tokio::join!(
-            async { engine::look(&host) },
-            disk::look(&host),
-            network::look(&host),
-            way::look(&host),
-            leftover::look(&host),
+        let host = HostSnapshot::collect(choice, names).await;
+        let (engine, disk, network, routes, leftover) = tokio::join!(
+            async { engine::check_engine(&host) },
+            disk::check_disk(&host),
+            network::check_network(&host),
+            route::check_routes(&host),
+            leftover::check_leftovers(&host),
         );
-        (engine, nesting::look(&host), disk, network, way, leftover)
+        (
+            engine,
+            nesting::check_nesting(&host),
+            disk,
+            network,
+            routes,
+            leftover,
+        )
     };
     let (repositories, rest) = tokio::join!(repositories, rest);
-    let (engine, nesting, disk, network, way, leftover) = rest;
-    let families = [engine, nesting, disk, network, way, repositories, leftover];
+    let (engine, nesting, disk, network, routes, leftover) = rest;
+    let families = [
+        engine,
+        nesting,
+        disk,
+        network,
+        routes,
+        repositories,
+        leftover,
+    ];
     families.into_iter().flatten().collect()
 }

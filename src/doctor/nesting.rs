@@ -12,13 +12,13 @@ use super::snapshot::HostSnapshot;
 use super::subordinate::{NEEDED, is_mapped, of_root};
 use super::{Finding, inotify};
 
-pub(super) fn look(host: &HostSnapshot) -> Vec<Finding> {
+pub(super) fn check_nesting(host: &HostSnapshot) -> Vec<Finding> {
     vec![
         namespaces(),
         control_groups(host),
         limits(),
         subordinate_ids(host),
-        inotify::look(),
+        inotify::check_inotify(),
         copies(),
     ]
 }

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// A documentation address (RFC 5737), to ask the kernel for the default route.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
-pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
+pub(super) async fn check_network(host: &HostSnapshot) -> Vec<Finding> {
     let (bridge, firewall) = tokio::join!(bridge(host), firewall(host));
     vec![bridge, forwarding(host), firewall]
 }
@@ -110,7 +110,7 @@ async fn firewall(host: &HostSnapshot) -> Finding {
         return Finding::note(AT, "not looked at: this machine has no default route");
     };
     for tool in tools {
-        match ask(tool).await {
+        match list_rules(tool).await {
             FirewallOutput::Nothing(why) => {
                 return Finding::note(AT, format!("`{tool}` could not be asked: {why}"));
             }
@@ -144,7 +144,7 @@ async fn default_route() -> Option<String> {
     Some(way.interface)
 }
 
-async fn ask(tool: &str) -> FirewallOutput {
+async fn list_rules(tool: &str) -> FirewallOutput {
     let Some(path) = program(tool) else {
         return FirewallOutput::Nothing("it is not there".to_owned());
     };
@@ -183,11 +183,11 @@ fn judge(tool: &str, rules: &Ruleset, host: &HostSnapshot, outside: &str) -> Opt
         output: bridge,
         state: "established",
     };
-    let fates = [rules.fate(leaving), rules.fate(coming)];
-    let dropped = fates
+    let verdicts = [rules.packet_verdict(leaving), rules.packet_verdict(coming)];
+    let dropped = verdicts
         .iter()
         .find(|fate| matches!(fate, PacketVerdict::Dropped { .. }));
-    let unclear = fates
+    let unclear = verdicts
         .iter()
         .find(|fate| matches!(fate, PacketVerdict::Unclear { .. }));
     // An engine that filters with iptables allows its own bridges.

@@ -11,7 +11,7 @@ use super::{Finding, State};
 /// The suite of nests.
 const NEST: &str = "trixie";
 
-pub(super) async fn look() -> Vec<Finding> {
+pub(super) async fn check_repositories() -> Vec<Finding> {
     let (mirrors, vendors) = (mirrors(), vendors());
     let all = mirrors.iter().chain(&vendors).cloned().collect();
     let answers = match ask_all(all).await {

@@ -108,14 +108,14 @@ enum Fit {
 
 impl Ruleset {
     /// Every base chain must accept a packet.
-    pub(crate) fn fate(&self, packet: Packet<'_>) -> PacketVerdict {
+    pub(crate) fn packet_verdict(&self, packet: Packet<'_>) -> PacketVerdict {
         let mut unclear = None;
         let mut known = vec![None; self.chains.len()];
         for (at, chain) in self.chains.iter().enumerate() {
             if !chain.is_first {
                 continue;
             }
-            let Saying { end, may_pass } = self.ask(at, packet, &mut known);
+            let Saying { end, may_pass } = self.evaluate_chain(at, packet, &mut known);
             let is_dropped = match end {
                 Some(End::Accept) => false,
                 Some(End::Drop) => true,
@@ -137,7 +137,12 @@ impl Ruleset {
     /// Each chain is evaluated once, whatever jumps to it: many rules may, and those of
     /// that chain to the next. A chain under evaluation yields no result: real rules
     /// cannot loop, but text may.
-    fn ask(&self, at: usize, packet: Packet<'_>, known: &mut [Option<Saying>]) -> Saying {
+    fn evaluate_chain(
+        &self,
+        at: usize,
+        packet: Packet<'_>,
+        known: &mut [Option<Saying>],
+    ) -> Saying {
         if let Some(saying) = known[at] {
             return saying;
         }
@@ -156,7 +161,7 @@ impl Ruleset {
                 Target::Drop => Some(End::Drop),
                 Target::Jump(name) => {
                     let next = self.find(&self.chains[at].table, name);
-                    let next = next.map(|next| self.ask(next, packet, known));
+                    let next = next.map(|next| self.evaluate_chain(next, packet, known));
                     let next = next.unwrap_or_default();
                     saying.may_pass |= next.may_pass;
                     next.end
@@ -226,13 +231,13 @@ mod tests {
         }
     }
 
-    fn fate(chains: Vec<Chain>) -> PacketVerdict {
+    fn packet_verdict(chains: Vec<Chain>) -> PacketVerdict {
         let packet = Packet {
             input: "br0",
             output: "eth0",
             state: "new",
         };
-        Ruleset { chains }.fate(packet)
+        Ruleset { chains }.packet_verdict(packet)
     }
 
     #[test]
@@ -244,14 +249,14 @@ mod tests {
             .collect();
         chains.push(chain("c15", false, &[]));
         assert!(matches!(
-            fate(chains.clone()),
+            packet_verdict(chains.clone()),
             PacketVerdict::Dropped { .. }
         ));
         chains[15].rules.push(Rule {
             target: Target::Accept,
             ..Rule::default()
         });
-        assert_eq!(fate(chains), PacketVerdict::Passes);
+        assert_eq!(packet_verdict(chains), PacketVerdict::Passes);
     }
 
     #[test]
@@ -261,6 +266,6 @@ mod tests {
             chain("a", true, &[jump("b"), jump("a")]),
             chain("b", false, &[jump("a"), jump("b"), Target::Accept]),
         ];
-        assert_eq!(fate(loops), PacketVerdict::Passes);
+        assert_eq!(packet_verdict(loops), PacketVerdict::Passes);
     }
 }

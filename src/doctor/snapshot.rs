@@ -49,7 +49,7 @@ impl Nests {
 }
 
 impl HostSnapshot {
-    pub(super) async fn see(choice: &EngineChoice, names: &Names) -> Self {
+    pub(super) async fn collect(choice: &EngineChoice, names: &Names) -> Self {
         let (routes, nest_sockets) = (routes().await, nest_sockets());
         let ((probe, info), mut nests) = tokio::join!(chosen(choice), nests(choice));
         let is_usable = |path: &PathBuf| file::may_read_and_write(path);
@@ -99,7 +99,7 @@ impl HostSnapshot {
 /// Empty if the kernel does not answer; the check of routes reports that.
 async fn routes() -> Vec<Ipv4Net> {
     match Routes::open() {
-        Ok(routes) => routes.ours().await.unwrap_or_default(),
+        Ok(routes) => routes.own_subnets().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     }
 }

@@ -59,8 +59,10 @@ fn follow(rules: Option<Ruleset>) -> Promise {
                 output,
                 state,
             };
-            let (fate, again) = (rules.fate(packet), rules.fate(packet));
-            check(fate == again, || format!("{fate:?} and then {again:?}"))?;
+            let (verdict, again) = (rules.packet_verdict(packet), rules.packet_verdict(packet));
+            check(verdict == again, || {
+                format!("{verdict:?} and then {again:?}")
+            })?;
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ UPDATE USE USING VALUES VARCHAR WHERE";
 
 impl Names {
     /// The names that fit a position.
-    fn at(&self, place: &Place<'_>) -> BTreeSet<&str> {
+    fn at(&self, place: &CursorPlace<'_>) -> BTreeSet<&str> {
         if let Some(owner) = place.owner {
             let inside = of(&self.tables, owner).chain(of(&self.columns, owner));
             let inside: BTreeSet<&str> = inside.collect();
@@ -61,7 +61,7 @@ fn of<'a>(pairs: &'a BTreeSet<(String, String)>, owner: &str) -> impl Iterator<I
 
 /// The cursor's position.
 #[derive(Debug, PartialEq, Eq)]
-struct Place<'a> {
+struct CursorPlace<'a> {
     /// Start of the word.
     begin: usize,
     /// The part typed so far, without the quote.
@@ -80,7 +80,7 @@ enum Wants {
     Any,
 }
 
-impl<'a> Place<'a> {
+impl<'a> CursorPlace<'a> {
     /// The position at the end of `text`; `None` in a comment or a quoted value.
     fn at_end_of(text: &'a str) -> Option<Self> {
         let quote = open_quote(text)?;
@@ -107,7 +107,7 @@ impl<'a> Place<'a> {
             "FROM" | "JOIN" | "INTO" | "UPDATE" | "TABLE" | "TRUNCATE" | "DESCRIBE" => Wants::Table,
             _ => Wants::Any,
         };
-        Some(Place {
+        Some(CursorPlace {
             begin,
             typed,
             is_quoted: quote.is_some(),
@@ -171,7 +171,7 @@ impl Completion {
             let commands = SHORT.iter().filter(|command| command.starts_with(text));
             return (0, commands.map(|&command| command.to_owned()).collect());
         }
-        let Some(place) = Place::at_end_of(text) else {
+        let Some(place) = CursorPlace::at_end_of(text) else {
             return (text.len(), Vec::new());
         };
         let names = self.names.borrow();
@@ -223,7 +223,7 @@ fn begins_with(name: &str, typed: &str) -> bool {
 }
 
 /// Quotes a name if necessary.
-fn quoted(name: &str, place: &Place<'_>) -> String {
+fn quoted(name: &str, place: &CursorPlace<'_>) -> String {
     let is_number = name.chars().all(|letter| letter.is_ascii_digit());
     let is_keyword = keywords().any(|word| word.eq_ignore_ascii_case(name));
     match place.is_quoted || is_number || is_keyword || !name.chars().all(is_plain) {

@@ -83,8 +83,9 @@ impl View {
                 text = json_rows(rows);
                 text.push('\n');
             }
-            (Outcome::Rows(rows), Format::Csv) => lines(&mut text, rows, ",", csv),
-            (Outcome::Rows(rows), Format::Tsv) => lines(&mut text, rows, "\t", tsv),
+            (Outcome::Rows(rows), Format::Csv | Format::Tsv) => {
+                text = self.write_lines(rows, Header::Shown);
+            }
             (Outcome::Rows(rows), Format::Table | Format::Vertical) => {
                 self.write_rows(&mut text, rows, vertical);
             }
@@ -92,6 +93,16 @@ impl View {
                 let _ = writeln!(text, "{{\"affected\":{affected},\"warnings\":{warnings}}}");
             }
             (Outcome::Completed { .. }, _) => {}
+        }
+        text
+    }
+
+    /// Writes a line per row, for CSV and TSV.
+    pub(super) fn write_lines(&self, rows: &RowSet, header: Header) -> String {
+        let mut text = String::new();
+        match self.format {
+            Format::Csv => lines(&mut text, rows, header, ",", csv),
+            _ => lines(&mut text, rows, header, "\t", tsv),
         }
         text
     }
@@ -286,18 +297,28 @@ fn write_vertical(text: &mut String, rows: &RowSet) {
     }
 }
 
-/// A header and a line per row.
+/// Whether the names of the columns precede the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Header {
+    Shown,
+    Omitted,
+}
+
+/// A header, if it is shown, and a line per row.
 fn lines(
     text: &mut String,
     rows: &RowSet,
+    header: Header,
     between: &str,
     field: fn(&mut String, Option<Cow<'_, str>>),
 ) {
-    for (at, column) in rows.columns.iter().enumerate() {
-        text.push_str(if at == 0 { "" } else { between });
-        field(text, Some(column.name.as_str().into()));
+    if header == Header::Shown {
+        for (at, column) in rows.columns.iter().enumerate() {
+            text.push_str(if at == 0 { "" } else { between });
+            field(text, Some(column.name.as_str().into()));
+        }
+        text.push('\n');
     }
-    text.push('\n');
     for row in rows.rows.iter() {
         for (at, (value, column)) in row.iter().zip(&rows.columns).enumerate() {
             text.push_str(if at == 0 { "" } else { between });

@@ -31,7 +31,7 @@ impl Typed {
             && let Ok(text) = std::str::from_utf8(line)
             && let Some(command) = Command::read(text)
         {
-            return vec![self.told(command)];
+            return vec![self.command_item(command)];
         }
         if line.trim_ascii_end().ends_with(b"\\c") {
             self.clear();
@@ -46,7 +46,7 @@ impl Typed {
     }
 
     /// The remaining actions at the end of the input.
-    pub(super) fn rest(&mut self) -> Vec<Item> {
+    pub(super) fn take_rest(&mut self) -> Vec<Item> {
         let last = self.lexer.finish().and_then(item_of);
         self.clear();
         last.into_iter().collect()
@@ -69,7 +69,7 @@ impl Typed {
         self.lexer.clear();
     }
 
-    fn told(&mut self, command: Result<Command, String>) -> Item {
+    fn command_item(&mut self, command: Result<Command, String>) -> Item {
         match command {
             Ok(command) => {
                 if let Command::Delimiter(word) = &command {
@@ -169,8 +169,11 @@ mod tests {
     fn the_last_statement_needs_no_delimiter() {
         let mut typed = Typed::default();
         typed.take("SELECT 1; SELECT 2");
-        assert_eq!(statements(typed.rest()), [("SELECT 2".to_owned(), false)]);
-        assert!(typed.rest().is_empty());
+        assert_eq!(
+            statements(typed.take_rest()),
+            [("SELECT 2".to_owned(), false)]
+        );
+        assert!(typed.take_rest().is_empty());
     }
 
     #[test]

@@ -8,11 +8,11 @@ use dbmatrix_sql::outcome::{Column, Outcome, RowSet, Rows};
 use dbmatrix_sql::sql_text::Sql;
 use dbmatrix_sql::suite::asks_for_order;
 
-use super::format::{Format, View, json_rows, quoted, summary};
+use super::format::{Format, Header, View, json_rows, quoted, summary};
 use super::session::Reply;
 
 /// The answers to one statement, with the names of their servers.
-pub(super) struct Gathered<'a> {
+pub(super) struct MergedReplies<'a> {
     names: Vec<&'a str>,
     replies: Vec<&'a Reply>,
     /// Servers that agree, the largest group first.
@@ -21,7 +21,7 @@ pub(super) struct Gathered<'a> {
     aside: Vec<Agreement>,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> MergedReplies<'a> {
     /// Groups answers to `sql`; with `all_differences`, by insignificant differences as
     /// well.
     pub(super) fn of(sql: &Sql, given: Vec<(&'a str, &'a Reply)>, all_differences: bool) -> Self {
@@ -45,7 +45,7 @@ impl<'a> Gathered<'a> {
             Some(found) if found.counted || all_differences => (found.groups, Vec::new()),
             Some(found) => (vec![all()], found.groups.into_iter().skip(1).collect()),
         };
-        Gathered {
+        MergedReplies {
             names,
             replies,
             groups,
@@ -108,16 +108,23 @@ impl<'a> Gathered<'a> {
         )
     }
 
-    /// Rows preceded by the names of their servers.
+    /// Rows preceded by the names of their servers; a header where the columns change.
     fn lines(&self, view: &View) -> String {
         let mut text = String::new();
+        let mut columns: Option<Vec<&str>> = None;
         for group in &self.groups {
             let names: Vec<&str> = self.members(group).collect();
-            let outcome = &self.first(group).outcome;
-            if let Some(rows) = outcome.rows() {
-                let named = with_names(rows, &names.join(" "));
-                text.push_str(&view.write(&Outcome::Rows(named), false));
-            }
+            let Some(rows) = self.first(group).outcome.rows() else {
+                continue;
+            };
+            let of_group = rows.columns.iter().map(|column| column.name.as_str());
+            let of_group = Some(of_group.collect());
+            let header = match columns == of_group {
+                true => Header::Omitted,
+                false => Header::Shown,
+            };
+            columns = of_group;
+            text.push_str(&view.write_lines(&with_names(rows, &names.join(" ")), header));
         }
         text
     }
@@ -226,7 +233,7 @@ mod tests {
             colour: false,
             all_differences: false,
         };
-        Gathered::of(&"SELECT a".into(), given, false).write(&view, &"SELECT a".into(), false)
+        MergedReplies::of(&"SELECT a".into(), given, false).write(&view, &"SELECT a".into(), false)
     }
 
     #[test]
@@ -254,6 +261,34 @@ mod tests {
         ");
         assert_eq!(written(&all, Format::Csv), "flavours,a\ny z,1\n");
         insta::assert_snapshot!(written(&all, Format::Json), @r#"{"statement":"SELECT a","groups":[{"flavours":["y","z"],"differs":[],"result":[{"a":1}]},{"flavours":["x"],"differs":["success"],"result":{"error":{"code":1064,"state":"42000","message":"no"}}}]}"#);
+    }
+
+    fn named(column: &str, value: &str) -> Reply {
+        let mut reply = one("LONG", value);
+        if let Outcome::Rows(rows) = &mut reply.outcome {
+            rows.columns[0].name = column.to_owned();
+        }
+        reply
+    }
+
+    #[test]
+    fn groups_of_the_same_columns_have_one_header() {
+        let all = [
+            ("x", named("a", "1")),
+            ("y", named("a", "2")),
+            ("z", refused()),
+        ];
+        assert_eq!(written(&all, Format::Tsv), "flavours\ta\nx\t1\ny\t2\n");
+        assert_eq!(written(&all, Format::Csv), "flavours,a\nx,1\ny,2\n");
+        let all = [
+            ("x", named("a", "1")),
+            ("y", named("b", "2")),
+            ("z", named("b", "3")),
+        ];
+        assert_eq!(
+            written(&all, Format::Tsv),
+            "flavours\ta\nx\t1\nflavours\tb\ny\t2\nz\t3\n"
+        );
     }
 
     #[test]

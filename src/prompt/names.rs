@@ -42,7 +42,7 @@ impl Inquiry {
         let told = self.names.clone();
         let task = tokio::spawn(async move {
             let asked = servers.iter().map(async |(server, database)| {
-                let asked = tokio::time::timeout(PATIENCE, ask(server, database.as_deref()));
+                let asked = tokio::time::timeout(PATIENCE, read_names(server, database.as_deref()));
                 match asked.await {
                     Ok(Ok(names)) => names,
                     Ok(Err(error)) => {
@@ -75,7 +75,7 @@ pub(super) fn changes_names(sql: &str) -> bool {
     words.iter().any(|one| one.eq_ignore_ascii_case(word))
 }
 
-async fn ask(server: &impl Connect, database: Option<&str>) -> Result<Names, SessionError> {
+async fn read_names(server: &impl Connect, database: Option<&str>) -> Result<Names, SessionError> {
     let mut session = server.connect(database).await?;
     // Do not wait for sessions that lock tables.
     session.run("SET SESSION lock_wait_timeout = 2").await?;

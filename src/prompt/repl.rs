@@ -16,7 +16,7 @@ use super::complete::Completion;
 use super::format::{View, summary};
 use super::input_buffer::{Item, Typed};
 use super::line::{Line, Lines, Source};
-use super::merge::Gathered;
+use super::merge::MergedReplies;
 use super::names::{Inquiry, changes_names};
 use super::session::{Presses, ReplSession, Reply};
 use super::status;
@@ -97,7 +97,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
     ///
     /// # Errors
     /// If Ctrl-C cannot be received, or nothing can be written.
-    pub async fn lead(mut self, source: Source) -> std::io::Result<Ended> {
+    pub async fn run(mut self, source: Source) -> std::io::Result<Ended> {
         let mut interrupts = Signals::listen(&[Signal::Interrupt])?;
         let mut lines = Lines::of(source, Completion::of(self.inquiry.known()));
         let ended = self.take_lines(&mut lines, &mut interrupts).await;
@@ -143,7 +143,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                 }
                 // An unfinished statement at a terminal is not run.
                 Line::End if self.mode == InputMode::Prompt => (Vec::new(), true),
-                Line::End => (typed.rest(), true),
+                Line::End => (typed.take_rest(), true),
                 Line::Broken(why) => {
                     writeln!(self.err, "the input could not be read: {why}")?;
                     return Ok(Ended::Refused);
@@ -154,7 +154,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                 entry.clear();
             }
             let agenda = items.into_iter().map(|item| (item, 0)).collect();
-            let then = self.work_off(agenda, &typed, interrupts).await?;
+            let then = self.run_agenda(agenda, &typed, interrupts).await?;
             if let Some(ended) = self.ended(then, is_over) {
                 return Ok(ended);
             }
@@ -174,7 +174,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         }
     }
 
-    async fn work_off(
+    async fn run_agenda(
         &mut self,
         mut agenda: Agenda,
         typed: &Typed,
@@ -182,7 +182,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
     ) -> std::io::Result<Then> {
         while let Some((item, depth)) = agenda.pop_front() {
             let then = match item {
-                Item::Statement(statement) => self.run(&statement, interrupts).await?,
+                Item::Statement(statement) => self.run_statement(&statement, interrupts).await?,
                 Item::Command(Command::Source(path)) => {
                     match statements_of(&path, depth, typed) {
                         Ok(items) => {
@@ -194,7 +194,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                     }
                     Then::GoOn
                 }
-                Item::Command(command) => self.obey(command, interrupts).await?,
+                Item::Command(command) => self.run_command(command, interrupts).await?,
                 Item::Wrong(why) => {
                     self.complain(&why)?;
                     Then::GoOn
@@ -208,11 +208,15 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         Ok(Then::GoOn)
     }
 
-    async fn obey(&mut self, command: Command, interrupts: &mut Signals) -> std::io::Result<Then> {
+    async fn run_command(
+        &mut self,
+        command: Command,
+        interrupts: &mut Signals,
+    ) -> std::io::Result<Then> {
         match command {
             Command::Help => writeln!(self.out, "{HELP}")?,
             Command::Quit => return Ok(Then::End),
-            Command::Status => return self.tell_status(interrupts).await,
+            Command::Status => return self.print_status(interrupts).await,
             Command::Warnings(shown) => self.shows_warnings = shown,
             Command::Use(name) => {
                 let statement = Statement {
@@ -221,7 +225,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                     vertical: false,
                     leading_comments: Vec::new(),
                 };
-                return self.run(&statement, interrupts).await;
+                return self.run_statement(&statement, interrupts).await;
             }
             // Handled when they were read.
             Command::Clear | Command::Delimiter(_) | Command::Source(_) => {}
@@ -229,7 +233,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         Ok(Then::GoOn)
     }
 
-    async fn tell_status(&mut self, interrupts: &mut Signals) -> std::io::Result<Then> {
+    async fn print_status(&mut self, interrupts: &mut Signals) -> std::io::Result<Then> {
         let (pressed, presses) = watch::channel(0);
         let pages = self.sessions.iter_mut().map(|session| {
             let mut presses = presses.clone();
@@ -239,7 +243,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         for (at, page) in pages.into_iter().enumerate() {
             match page {
                 Ok(page) => writeln!(self.out, "{page}")?,
-                Err(error) => self.lost(at, &error)?,
+                Err(error) => self.report_lost_session(at, &error)?,
             }
         }
         self.out.flush()?;
@@ -247,7 +251,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
     }
 
     /// Sends a statement to all servers and shows their answers.
-    async fn run(
+    async fn run_statement(
         &mut self,
         statement: &Statement,
         interrupts: &mut Signals,
@@ -257,7 +261,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         let wants_notices = self.shows_warnings;
         let asked = self.sessions.iter_mut().map(|session| {
             let mut presses: Presses = presses.clone();
-            async move { session.ask(sql, wants_notices, &mut presses).await }
+            async move { session.send(sql, wants_notices, &mut presses).await }
         });
         let answered = until(join_all(asked), interrupts, &pressed).await;
         let was_pressed = *pressed.borrow() > 0;
@@ -265,7 +269,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         for (at, answer) in answered.into_iter().enumerate() {
             match answer {
                 Ok(reply) => replies.push((at, reply)),
-                Err(error) => self.lost(at, &error)?,
+                Err(error) => self.report_lost_session(at, &error)?,
             }
         }
         self.is_stale |= changes_names(&sql.text());
@@ -310,10 +314,10 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
                 refusal.is_some()
             }
             _ => {
-                let gathered = Gathered::of(&statement.sql, given, self.view.all_differences);
-                let text = gathered.write(&self.view, &statement.sql, statement.vertical);
+                let merged = MergedReplies::of(&statement.sql, given, self.view.all_differences);
+                let text = merged.write(&self.view, &statement.sql, statement.vertical);
                 self.out.write_all(text.as_bytes())?;
-                gathered.all_refused()
+                merged.all_refused()
             }
         };
         self.show_notices(replies)?;
@@ -339,7 +343,7 @@ impl<'a, S: Connect + Clone + 'static> Repl<'a, S> {
         Ok(())
     }
 
-    fn lost(&mut self, at: usize, error: &SessionError) -> std::io::Result<()> {
+    fn report_lost_session(&mut self, at: usize, error: &SessionError) -> std::io::Result<()> {
         let name = self.sessions[at].name.clone();
         self.complain(&format!(
             "{name}: {error}; the next statement opens a new session"
@@ -395,6 +399,6 @@ fn statements_of(path: &str, depth: usize, typed: &Typed) -> Result<Vec<Item>, S
     let text = text.strip_suffix(b"\n").unwrap_or(&text);
     let lines = text.split(|byte| *byte == b'\n');
     let mut items: Vec<Item> = lines.flat_map(|line| inside.take(line)).collect();
-    items.extend(inside.rest());
+    items.extend(inside.take_rest());
     Ok(items)
 }

@@ -75,7 +75,7 @@ impl<S: Connect> ReplSession<S> {
 
     /// Sends a statement. The first Ctrl-C ends it on the server, the second one ends the
     /// session.
-    pub(super) async fn ask(
+    pub(super) async fn send(
         &mut self,
         sql: &Sql,
         wants_notices: bool,

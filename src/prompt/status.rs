@@ -23,14 +23,23 @@ const COUNTERS: [(&str, &str); 5] = [
 
 /// Writes the page.
 pub(super) async fn page<S: Connect>(
-    seat: &mut ReplSession<S>,
+    repl_session: &mut ReplSession<S>,
     presses: &mut Presses,
 ) -> Result<String, SessionError> {
-    let session = seat.ask(&SESSION.into(), false, presses).await?.outcome;
+    let session = repl_session
+        .send(&SESSION.into(), false, presses)
+        .await?
+        .outcome;
     let cipher = "SHOW STATUS LIKE 'Ssl_cipher'";
-    let cipher = seat.ask(&cipher.into(), false, presses).await?.outcome;
+    let cipher = repl_session
+        .send(&cipher.into(), false, presses)
+        .await?
+        .outcome;
     let counters = "SHOW GLOBAL STATUS";
-    let counters = seat.ask(&counters.into(), false, presses).await?.outcome;
+    let counters = repl_session
+        .send(&counters.into(), false, presses)
+        .await?
+        .outcome;
     if let Some(refusal) = session.refusal().or(counters.refusal()) {
         return Ok(format!("{refusal}\n"));
     }
@@ -42,7 +51,7 @@ pub(super) async fn page<S: Connect>(
         _ => "not in use".to_owned(),
     };
     let lines = [
-        ("Flavour", seat.name.clone()),
+        ("Flavour", repl_session.name.clone()),
         ("Connection id", value(0)),
         ("Current database", value(1)),
         ("Current user", value(2)),

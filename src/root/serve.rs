@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, WeakSender, channel};
 
 use super::Scope;
-use super::verb::carry_out;
+use super::verb::perform_request;
 
 /// How long a client may take to send its request.
 const QUESTION: Duration = Duration::from_secs(10);
@@ -99,7 +99,7 @@ fn is_from(stream: &Stream, user: &Peer) -> bool {
 async fn answer(stream: Stream, service: &Service, working: Sender<()>) {
     let _ = stream.set_read_timeout(Some(QUESTION));
     let done = match receive::<Request>(&stream) {
-        Ok(Some((request, _))) => carry_out(service, request).await,
+        Ok(Some((request, _))) => perform_request(service, request).await,
         Ok(None) => return,
         Err(error) => Err(format!(
             "the root helper does not know this request: {error}"

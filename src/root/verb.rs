@@ -26,30 +26,30 @@ use super::serve::Service;
 /// The answer, with an optional connection; errors are human-readable.
 type Done = Result<(Answer, Option<Stream>), String>;
 
-pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
+pub(super) async fn perform_request(service: &Service, request: Request) -> Done {
     let scope = &service.scope;
     let done = |()| (Answer::Done, None);
     match request {
         Request::Connect { socket } => connect(scope, &socket).await,
         Request::RefreshPackageLists { packages } => {
             check_packages(&packages)?;
-            refresh_lists(&packages).await.map(done).map_err(words)
+            refresh_lists(&packages).await.map(done).map_err(message_of)
         }
         Request::InstallPackages { packages } => {
             check_packages(&packages)?;
-            install(&packages).await.map(done).map_err(words)
+            install(&packages).await.map(done).map_err(message_of)
         }
         Request::StartEngine => {
             check_engine(scope)?;
             let found = detect_engine(&scope.engine).await;
-            running_engine(&found).await.map_err(words)?;
+            running_engine(&found).await.map_err(message_of)?;
             Ok(done(()))
         }
-        Request::StopEngine => match stop_own_daemon().await.map_err(words)? {
+        Request::StopEngine => match stop_own_daemon().await.map_err(message_of)? {
             true => Ok(done(())),
             false => Ok((Answer::Nothing, None)),
         },
-        Request::MakeRunFolder => make_run_folder().map(done).map_err(words),
+        Request::MakeRunFolder => make_run_folder().map(done).map_err(message_of),
         Request::RemoveRunFolder => match fs::remove_dir(run_folder()) {
             Ok(()) => Ok(done(())),
             Err(_) => Ok((Answer::Nothing, None)),
@@ -62,9 +62,9 @@ pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
         Request::RemoveSocket { name } => remove_socket(&name),
         Request::SetRoute { nest } => set_route(scope, &nest).await.map(done),
         Request::RemoveRoute { network, prefix } => {
-            let subnet = Ipv4Net::new(network, prefix).map_err(words)?;
-            let routes = Routes::open().map_err(words)?;
-            routes.remove(subnet).await.map(done).map_err(words)
+            let subnet = Ipv4Net::new(network, prefix).map_err(message_of)?;
+            let routes = Routes::open().map_err(message_of)?;
+            routes.remove(subnet).await.map(done).map_err(message_of)
         }
         Request::RemoveBridge => {
             let engine = running(scope).await?;
@@ -72,12 +72,12 @@ pub(super) async fn carry_out(service: &Service, request: Request) -> Done {
             EngineProject::remove_bridge(&engine, &names)
                 .await
                 .map(done)
-                .map_err(words)
+                .map_err(message_of)
         }
     }
 }
 
-fn words(error: impl std::fmt::Display) -> String {
+fn message_of(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -109,7 +109,7 @@ async fn connect(scope: &Scope, socket: &Path) -> Done {
 fn lock(service: &Service, name: String) -> Done {
     check_lock(&service.scope, &name)?;
     let holder = service.user.process();
-    let Some(lock) = Lock::try_take_for(&name, holder).map_err(words)? else {
+    let Some(lock) = Lock::try_take_for(&name, holder).map_err(message_of)? else {
         return Ok((Answer::Nothing, None));
     };
     service.locks().insert(name, lock);
@@ -144,12 +144,12 @@ async fn set_route(scope: &Scope, name: &str) -> Result<(), String> {
     let names = Names::of(&scope.project);
     EngineProject::check_owner(&engine, &names)
         .await
-        .map_err(words)?;
+        .map_err(message_of)?;
     let inside = engine.in_project(&names.project);
     let nest = Nest::find(&inside, name, &names.bridge).await;
     let nest = nest
-        .map_err(words)?
+        .map_err(message_of)?
         .ok_or_else(|| format!("expected nest `{name}` in the engine, found none"))?;
     check_route(&engine, &names, &nest).await?;
-    nest.ensure_route().await.map_err(words)
+    nest.ensure_route().await.map_err(message_of)
 }

@@ -18,7 +18,9 @@ async fn a_copy_that_cannot_be_made_leaves_nothing_that_the_next_run_does_not_sw
             let spec = spec(MYSQL, "k");
             let golden = golden(&before, &spec).await;
             fake.once(step, trouble);
-            let failed = before.renew(&golden, &spec, Purpose::Now).await;
+            let failed = before
+                .create_from_template(&golden, &spec, Purpose::Now)
+                .await;
             assert!(failed.is_err(), "{step}: {trouble:?}");
             children(&fake).await;
             assert_eq!(fake.there(), ["golden--k: stopped, golden"], "{trouble:?}");
@@ -33,7 +35,9 @@ async fn a_copy_that_takes_too_long_is_given_up_and_swept() {
     let spec = spec(MYSQL, "k");
     let golden = golden(&before, &spec).await;
     fake.once("copy golden--k as mysql-9-7", Trouble::Endless);
-    let late = before.renew(&golden, &spec, Purpose::Now).await;
+    let late = before
+        .create_from_template(&golden, &spec, Purpose::Now)
+        .await;
     let late = late.expect_err("it is late");
     assert!(
         matches!(&late, NestError::Engine(EngineError::TimedOut { .. })),
@@ -96,7 +100,7 @@ async fn a_held_child_is_taken_as_fresh_once() {
     let before = children(&fake).await;
     let spec = spec(MYSQL, "k");
     let child = renewed(&before, &spec, Purpose::Later).await;
-    before.hold(&child).await.expect("a hold");
+    before.pause_for_later(&child).await.expect("a hold");
     let held = ["golden--k: stopped, golden", "mysql-9-7: frozen, fresh"];
     assert_eq!(fake.there(), held);
     let after = children(&fake).await;
@@ -117,7 +121,7 @@ async fn a_held_child_that_cannot_go_on_is_not_fresh_any_more() {
         let children = children(&fake).await;
         let spec = spec(MYSQL, "k");
         let child = renewed(&children, &spec, Purpose::Later).await;
-        children.hold(&child).await.expect("a hold");
+        children.pause_for_later(&child).await.expect("a hold");
         fake.once("thaw mysql-9-7", trouble);
         children.claim_standby(&spec).await.expect_err("a failure");
         assert!(fake.record(MYSQL, "fresh").is_empty(), "{trouble:?}");
@@ -132,7 +136,7 @@ async fn a_child_that_somebody_has_come_to_use_is_not_held() {
     let child = renewed(&children, &spec, Purpose::Later).await;
     let left = children.claim_existing(&spec).await.expect("a look");
     assert!(left.is_some());
-    children.hold(&child).await.expect("a look");
+    children.pause_for_later(&child).await.expect("a look");
     assert_eq!(
         fake.there(),
         ["golden--k: stopped, golden", "mysql-9-7: running"]

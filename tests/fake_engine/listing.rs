@@ -91,6 +91,28 @@ async fn a_list_tells_what_each_container_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_standby_copy_has_the_name_of_its_flavour() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    let ahead = [("flavour", "mysql-9.7"), ("ahead", "true")];
+    inner.put("mysql-9-7--twin", "Stopped", &ahead);
+    inner.put("unnamed--twin", "Stopped", &[("ahead", "true")]);
+    inner.put("golden--k", "Stopped", &[("golden", "true")]);
+    let rows = list_all(&host.engine(), PROJECT).await.expect("a list");
+    let names = rows.iter().map(|row| (row.container.as_str(), row.name()));
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [
+            ("m", "m"),
+            ("golden--k", "golden--k"),
+            ("mysql-9-7", "mysql-9.7"),
+            ("mysql-9-7--twin", "mysql-9.7"),
+            ("unnamed--twin", "unnamed--twin"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_there_is_no_project_nothing_is_listed() {
     let (host, _inner) = machine();
     let absent = Trouble::Refused(404, "Project not found");
@@ -124,6 +146,42 @@ async fn a_flavour_that_is_held_goes_on_and_is_not_fresh_any_more() {
     assert_eq!(found.child.name, "mariadb-11");
     assert_eq!(found.child.address.to_string(), "10.99.1.11");
     assert_eq!(inner.there(), ["mariadb-11: running", "mysql-9-7: frozen"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stopped_is_neither_paused_nor_resumed() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Stopped", "mysql-9.7");
+    let stopped = locate(&host.engine(), &Names::of(PROJECT), "mysql-9.7", None).await;
+    let stopped = stopped.expect("a flavour");
+    let paused = stopped.pause().await.expect_err("nothing to pause");
+    let resumed = stopped.resume().await.expect_err("nothing to resume");
+    assert!(paused.is_refusal() && resumed.is_refusal());
+    assert_eq!(
+        paused.to_string(),
+        "it is stopped: there is nothing to pause; `dbmatrix start mysql-9.7` starts it"
+    );
+    assert!(
+        resumed.to_string().contains("nothing to resume"),
+        "{resumed}"
+    );
+    assert_eq!(host.changes() + inner.changes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_is_paused_and_what_is_paused_is_resumed() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    for state in ["frozen", "frozen", "running", "running"] {
+        let found = locate(&host.engine(), &Names::of(PROJECT), "mysql-9.7", None).await;
+        let found = found.expect("a flavour");
+        // The second one of each has nothing to do.
+        match state {
+            "frozen" => found.pause().await.expect("it is paused"),
+            _ => found.resume().await.expect("it is resumed"),
+        }
+        assert_eq!(inner.there(), [format!("mysql-9-7: {state}")]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +224,7 @@ async fn a_flavour_of_several_nests_is_found_where_one_is_named() {
     }
     let unknown = find(&host, "mysql-8.4", Some("n")).await;
     let unknown = unknown.expect_err("none").to_string();
-    assert!(unknown.contains("there is `mysql-9.7`"), "{unknown}");
+    assert!(unknown.contains("`mysql-9.7` is up"), "{unknown}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -318,11 +318,11 @@ fn cut(method: &str, path: &str, so_far: &[String]) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doctor_tells_what_is_incomplete_and_removes_it_when_asked() {
-    use dbmatrix::doctor::{Fix, Reach, State, look};
+    use dbmatrix::doctor::{Fix, Reach, State, check_machine};
     use dbmatrix_containers::host::{EngineChoice, Names};
     let fake = Fake::start(cut);
     let choice = EngineChoice::Socket(fake.socket.clone());
-    let findings = look(&choice, &Names::of("dbmatrix-cut"), Reach::Machine).await;
+    let findings = check_machine(&choice, &Names::of("dbmatrix-cut"), Reach::Machine).await;
     for change in ["POST", "PUT", "PATCH", "DELETE"] {
         assert!(!fake.heard(change), "looking has changed something");
     }
@@ -339,7 +339,7 @@ async fn a_doctor_tells_what_is_incomplete_and_removes_it_when_asked() {
     let Some(fix @ Fix::HalfMade { .. }) = &nest.fix else {
         panic!("{:?}", nest.fix);
     };
-    let done = fix.carry_out().await.expect("it is removed");
+    let done = fix.apply().await.expect("it is removed");
     assert_eq!(done, ["removed the incomplete parts of nest `m`"]);
     assert!(fake.heard("DELETE /1.0/instances/m"));
 }

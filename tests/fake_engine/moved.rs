@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 
 use dbmatrix_containers::host::Names;
 use dbmatrix_containers::nest::{
-    ExportSession, Import, IncomingContainer, Located, NestError, Pruning, SnapshotConsistency,
-    UpkeepError, locate, prune,
+    ExportSession, Import, IncomingContainer, Located, MaintenanceError, NestError, Pruning,
+    SnapshotConsistency, locate, prune,
 };
 use dbmatrix_engine::EngineError;
 use tokio::io::AsyncReadExt;
@@ -69,7 +69,7 @@ async fn a_copy_that_cannot_be_made_leaves_the_server_as_it_was() {
             let (_host, inner, located) = shop().await;
             inner.once(step, trouble);
             let failed = located.package(SnapshotConsistency::Clean, "").await;
-            assert!(matches!(failed, Err(UpkeepError::Engine(_))), "{step}");
+            assert!(matches!(failed, Err(MaintenanceError::Engine(_))), "{step}");
             assert_eq!(inner.there(), ["shop: running"], "{step}: {trouble:?}");
         }
     }
@@ -185,30 +185,30 @@ async fn what_a_killed_import_has_left_is_swept_or_replaced() {
 }
 
 /// Sends a flavour to another engine, up to the step that fails.
-async fn send(arrival: &mut IncomingContainer) -> Result<(), NestError> {
+async fn send(incoming: &mut IncomingContainer) -> Result<(), NestError> {
     let (_host, _inner, located) = shop().await;
     let package = located
-        .package(SnapshotConsistency::Crash, arrival.mark())
+        .package(SnapshotConsistency::Crash, incoming.transfer_id())
         .await;
     let mut package = package.expect("a copy");
     let content = package.open().await?;
-    arrival.receive(None, content.into_reader()).await?;
-    arrival.settle_alone().await
+    incoming.receive(None, content.into_reader()).await?;
+    incoming.detach().await
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_is_a_container_like_others_there() {
     let lab = Stateful::start();
-    let mut arrival = IncomingContainer::at(&lab.engine(), SHOP)
+    let mut incoming = IncomingContainer::into_engine(&lab.engine(), SHOP)
         .await
         .expect("a place");
-    send(&mut arrival).await.expect("it arrives");
+    send(&mut incoming).await.expect("it arrives");
     assert_eq!(lab.there(), ["shop: stopped"]);
     assert_eq!(lab.record(SHOP, "flavour"), SHOP);
     for forgotten in ["owner", "stage", "parcel", "address"] {
         assert_eq!(lab.record(SHOP, forgotten), "", "{forgotten}");
     }
-    let taken = IncomingContainer::at(&lab.engine(), SHOP).await;
+    let taken = IncomingContainer::into_engine(&lab.engine(), SHOP).await;
     assert!(matches!(taken, Err(NestError::There { .. })));
 }
 
@@ -220,27 +220,27 @@ async fn what_cannot_be_sent_leaves_nothing_there_and_takes_nobody_elses() {
             Trouble::LostAfterwards,
         ] {
             let lab = Stateful::start();
-            let mut arrival = IncomingContainer::at(&lab.engine(), SHOP)
+            let mut incoming = IncomingContainer::into_engine(&lab.engine(), SHOP)
                 .await
                 .expect("a place");
             lab.once(step, trouble);
-            let failed = send(&mut arrival).await;
+            let failed = send(&mut incoming).await;
             failed.expect_err(step);
             // By then it is a container like others.
             let is_whole = step == "set shop" && matches!(trouble, Trouble::LostAfterwards);
-            arrival.abandon().await.expect("a removal");
+            incoming.abandon().await.expect("a removal");
             assert_eq!(lab.there().is_empty(), !is_whole, "{step}: {trouble:?}");
         }
     }
     let lab = Stateful::start();
-    let mut arrival = IncomingContainer::at(&lab.engine(), SHOP)
+    let mut incoming = IncomingContainer::into_engine(&lab.engine(), SHOP)
         .await
         .expect("a place");
     lab.put_foreign(SHOP);
-    send(&mut arrival)
+    send(&mut incoming)
         .await
         .expect_err("somebody else was faster");
-    arrival.abandon().await.expect("a look");
+    incoming.abandon().await.expect("a look");
     assert_eq!(lab.there(), ["shop: running"]);
 }
 

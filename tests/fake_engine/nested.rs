@@ -97,7 +97,10 @@ pub(crate) async fn keep(children: &Children, child: Child) -> Result<Golden, Ne
 /// A flavour's child that somebody has logged in to.
 pub(crate) async fn renewed(children: &Children, spec: &ChildSpec, use_of: Purpose) -> Child {
     let golden = golden(children, spec).await;
-    let child = children.renew(&golden, spec, use_of).await.expect("a copy");
+    let child = children
+        .create_from_template(&golden, spec, use_of)
+        .await
+        .expect("a copy");
     children.mark_ready(&child).await.expect("a mark");
     child
 }

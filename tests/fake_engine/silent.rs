@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use dbmatrix::doctor::{Reach, State, look};
+use dbmatrix::doctor::{Reach, State, check_machine};
 use dbmatrix_containers::host::{EngineChoice, Names};
 use dbmatrix_containers::nest::{FindError, Inner, NestError, inspect, wake_nests};
 use dbmatrix_engine::{Engine, EngineError, Limits};
@@ -156,7 +156,7 @@ async fn a_doctor_waits_for_an_engine_that_is_slow() {
         _ => usual(method, path),
     });
     let choice = EngineChoice::Socket(fake.socket.clone());
-    let findings = look(&choice, &Names::of(PROJECT), Reach::Machine).await;
+    let findings = check_machine(&choice, &Names::of(PROJECT), Reach::Machine).await;
     let engine = findings.iter().find(|one| one.check == "engine");
     let engine = engine.expect("the engine is looked at");
     assert_ne!(engine.state, State::Problem, "{}", engine.found);

@@ -53,7 +53,7 @@ async fn pass(fake: &Fake) -> (Result<StreamEnd, EngineError>, Vec<u8>, Vec<u8>)
     let (mut output, mut errors) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
     let (_orders, heard) = channel(1);
     let streams = streams.expect("it is attached");
-    let ending = streams.pass(empty(), &mut output, &mut errors, heard);
+    let ending = streams.forward_bytes(empty(), &mut output, &mut errors, heard);
     (ending.await, output.into_inner(), errors.into_inner())
 }
 
@@ -139,7 +139,7 @@ async fn who_reads_no_more_ends_it() {
     drop(gone);
     let (_orders, heard) = channel(1);
     let streams = streams.expect("it is attached");
-    let ending = streams.pass(empty(), output, sink(), heard).await;
+    let ending = streams.forward_bytes(empty(), output, sink(), heard).await;
     assert_eq!(ending.expect("an end"), StreamEnd::Unread);
 }
 
@@ -154,7 +154,7 @@ async fn a_terminal_that_is_gone_ends_it() {
     let streams = fake.engine().attach("child", &exec, Some(size)).await;
     let (_orders, heard) = channel(1);
     let streams = streams.expect("it is attached");
-    let ending = streams.pass(empty(), sink(), sink(), heard).await;
+    let ending = streams.forward_bytes(empty(), sink(), sink(), heard).await;
     assert_eq!(ending.expect("an end"), StreamEnd::Gone);
 }
 

@@ -169,7 +169,7 @@ async fn a_copy_ahead_that_cannot_be_claimed_stays_for_the_next_run() {
         let spec = spec(MYSQL, "k");
         let golden = golden(&run, &spec).await;
         fake.once("set mysql-9-7--twin", trouble);
-        let failed = run.renew(&golden, &spec, Purpose::Now).await;
+        let failed = run.create_from_template(&golden, &spec, Purpose::Now).await;
         failed.expect_err("a failure");
         assert_eq!(run.current(MYSQL), MYSQL, "{trouble:?}");
         run.remove_inactive(MYSQL).await.expect("nothing to remove");
@@ -187,7 +187,7 @@ async fn a_turn_that_does_not_start_leaves_the_former_server_to_the_flavour() {
         let spec = spec(MYSQL, "k");
         let golden = golden(&run, &spec).await;
         fake.once("start mysql-9-7--twin", trouble);
-        let failed = run.renew(&golden, &spec, Purpose::Now).await;
+        let failed = run.create_from_template(&golden, &spec, Purpose::Now).await;
         failed.expect_err("a failure");
         // As a run that is cut does it.
         run.remove_incomplete(TWIN_NAME).await.expect("a removal");
@@ -301,7 +301,7 @@ async fn a_name_alone_lets_nothing_go() {
         let there = fake.there();
         let refused = [
             children
-                .renew(&golden, &spec, Purpose::Now)
+                .create_from_template(&golden, &spec, Purpose::Now)
                 .await
                 .map(|_| ()),
             children.prepare_standby(&golden, &spec).await,

@@ -317,7 +317,7 @@ pub(crate) fn down(sandbox: &Sandbox) -> Outcome {
     }
     // What another project shares stays for it.
     if !ran.stdout.contains("the engine holds other things") {
-        let routes = block_on(async { Routes::open()?.ours().await })?;
+        let routes = block_on(async { Routes::open()?.own_subnets().await })?;
         check(routes.is_empty(), format!("routes are left: {routes:?}"))?;
         for path in ["/var/cache/dbmatrix", "/run/dbmatrix"] {
             check(

@@ -34,10 +34,9 @@ fn matrix(sandbox: &Sandbox, name: &str, more: &str) -> PathBuf {
 /// The lines of `list` that have `state` in them.
 fn listed(sandbox: &Sandbox, flavour: &str) -> Result<String, libtest_mimic::Failed> {
     let ran = sandbox.run(&["list"]).expect(0)?;
-    let line = ran
-        .stdout
-        .lines()
-        .find(|line| line.contains(&format!(" {flavour} ")));
+    let name = format!(" {flavour} ");
+    let mut lines = ran.stdout.lines();
+    let line = lines.find(|line| line.contains(&name) && line.contains(" flavour "));
     Ok(line.unwrap_or_default().to_owned())
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn ask(sandbox: &Sandbox, sql: &str) -> Ran {
 /// Fails unless `list` shows the flavour in that state.
 fn is(sandbox: &Sandbox, state: &str) -> Outcome {
     let ran = sandbox.run(&["list"]).expect(0)?;
-    let line = ran.stdout.lines().find(|line| line.contains(" kept "));
+    let mut lines = ran.stdout.lines();
+    let line = lines.find(|line| line.contains(" kept ") && line.contains(" flavour "));
     let line = line.unwrap_or_default();
     check(
         line.contains(state),
@@ -125,8 +126,12 @@ pub(crate) fn power(sandbox: &Sandbox) -> Outcome {
     sandbox.run(&["stop", KEPT]).expect(0)?.says("already")?;
     sandbox
         .run(&["resume", KEPT])
-        .expect(0)?
+        .expect(1)?
         .says("dbmatrix start kept")?;
+    sandbox
+        .run(&["pause", KEPT])
+        .expect(1)?
+        .says("nothing to pause")?;
     sandbox
         .run(&["start", KEPT])
         .expect(0)?

@@ -71,6 +71,6 @@ fn is(sandbox: &Sandbox, state: &str) -> Outcome {
 
 fn standby(sandbox: &Sandbox) -> Result<bool, Failed> {
     let listed = sandbox.run(&["list"]).expect(0)?.stdout;
-    let mut lines = listed.lines().filter(|line| line.contains("mariadb-10-11"));
+    let mut lines = listed.lines().filter(|line| line.contains(FLAVOUR));
     Ok(lines.any(|line| line.contains("standby")))
 }

@@ -15,7 +15,7 @@ use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
 use super::operation::Operation;
-use super::transport::{Body, Reply, escaped, read_reply, unexpected, whole};
+use super::transport::{Body, Reply, escaped, read_reply, unexpected, whole_body};
 use super::{Content, Engine, EngineError};
 
 /// All data of a server is read and written once more.
@@ -40,7 +40,7 @@ impl Engine {
         });
         let path = format!("/1.0/instances/{}/backups", escaped(instance));
         let reply = self.send(&what, Method::POST, &path, Some(body)).await?;
-        begun(&what, reply)
+        operation_of(&what, reply)
     }
 
     /// Opens the result of [`Engine::begin_backup`].
@@ -55,7 +55,7 @@ impl Engine {
             escaped(name)
         );
         let response = self
-            .respond(&what, Method::GET, &path, HeaderMap::new(), whole(""))
+            .respond(&what, Method::GET, &path, HeaderMap::new(), whole_body(""))
             .await?;
         Ok(Content::of(self.watch(), what, response))
     }
@@ -91,19 +91,19 @@ impl Engine {
         let bytes = self
             .exchange(&what, Method::POST, "/1.0/instances", headers, body)
             .await?;
-        begun(&what, read_reply(&what, &bytes)?)
+        operation_of(&what, read_reply(&what, &bytes)?)
     }
 
     /// Waits for the end of an operation.
     ///
     /// # Errors
     /// [`EngineError::Failed`] with the engine's message.
-    pub async fn ended(&self, what: &str, operation: &Operation) -> Result<(), EngineError> {
+    pub async fn wait_for_end(&self, what: &str, operation: &Operation) -> Result<(), EngineError> {
         self.wait(what, operation, LIMIT).await.map(drop)
     }
 }
 
-fn begun(what: &str, reply: Reply) -> Result<Operation, EngineError> {
+fn operation_of(what: &str, reply: Reply) -> Result<Operation, EngineError> {
     match reply {
         Reply::Async(operation, _) => Ok(operation),
         Reply::Sync(_) => Err(unexpected(what, "an operation", "a direct reply")),

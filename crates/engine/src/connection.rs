@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use super::EngineError;
 use super::local::LocalConnector;
-use super::transport::{Body, unexpected, whole as whole_body};
+use super::transport::{Body, unexpected, whole_body};
 
 /// The engine's default port.
 const PORT: u16 = 8443;
@@ -94,7 +94,7 @@ impl Transport {
 
     /// The transport to a remote engine. Sends nothing yet.
     pub(super) fn to(remote: &Remote) -> Result<Self, RemoteError> {
-        let address = whole(&remote.address)?;
+        let address = address_with_port(&remote.address)?;
         let provider = Arc::new(ring::default_provider());
         let pinned = Pinned {
             certificate: first_certificate(&remote.certificate)?,
@@ -195,7 +195,7 @@ impl std::fmt::Display for Transport {
 }
 
 /// An address with its port.
-fn whole(address: &str) -> Result<String, RemoteError> {
+fn address_with_port(address: &str) -> Result<String, RemoteError> {
     let wrong = || RemoteError::Address(address.to_owned());
     let rest = address.strip_prefix("https://").ok_or_else(wrong)?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn an_address_is_https_with_a_host() {
-        let read = |address: &str| whole(address).unwrap_or_default();
+        let read = |address: &str| address_with_port(address).unwrap_or_default();
         assert_eq!(read("https://db.example"), "https://db.example:8443");
         assert_eq!(read("https://db.example:443/"), "https://db.example:443");
         assert_eq!(read("https://[::1]:1"), "https://[::1]:1");

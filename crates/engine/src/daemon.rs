@@ -21,14 +21,14 @@ const TICKS: u64 = 100;
 /// The daemon of an engine, as far as it is visible.
 #[derive(Debug)]
 pub(super) struct Daemon {
-    place: Place,
+    location: DaemonLocation,
     /// Its possible processes; several engines may have daemons of the same name.
     processes: Vec<Process>,
 }
 
 /// Where a daemon runs, and what accepts connections for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum DaemonLocation {
     /// On this machine; it listens itself.
     Own,
     /// On this machine; systemd listens.
@@ -41,24 +41,34 @@ enum Place {
 
 impl Daemon {
     /// Finds the daemon behind this transport.
-    pub(super) fn look(way: &Transport) -> Self {
-        let Transport::Socket { path, .. } = way else {
-            let (place, processes) = (Place::Remote, Vec::new());
-            return Daemon { place, processes };
+    pub(super) fn find(transport: &Transport) -> Self {
+        let Transport::Socket { path, .. } = transport else {
+            let (location, processes) = (DaemonLocation::Remote, Vec::new());
+            return Daemon {
+                location,
+                processes,
+            };
         };
         // The socket does not show it: the process that opened it for a proxy has ended.
         if let Some(init) = processes().find_map(|process| init_behind(path, &process)) {
-            let (place, processes) = (Place::Nest, daemons_of_a_nest(init));
-            return Daemon { place, processes };
+            let (location, processes) = (DaemonLocation::Nest, daemons_of_a_nest(init));
+            return Daemon {
+                location,
+                processes,
+            };
         }
-        let (place, processes) = match listener(path) {
-            Some(process) if process.pid == SYSTEMD => {
-                (Place::Systemd, daemons_of_this_machine(names(path)))
-            }
-            Some(process) => (Place::Own, vec![process]),
-            None => (Place::Own, daemons_of_this_machine(names(path))),
+        let (location, processes) = match listener(path) {
+            Some(process) if process.pid == SYSTEMD => (
+                DaemonLocation::Systemd,
+                daemons_of_this_machine(names(path)),
+            ),
+            Some(process) => (DaemonLocation::Own, vec![process]),
+            None => (DaemonLocation::Own, daemons_of_this_machine(names(path))),
         };
-        Daemon { place, processes }
+        Daemon {
+            location,
+            processes,
+        }
     }
 
     /// Its process, if a signal has stopped it.
@@ -77,11 +87,13 @@ impl Daemon {
     /// listens itself has already started by then.
     pub(super) fn started_ago(&self) -> Option<Duration> {
         let ages = self.processes.iter().filter_map(|process| process.age);
-        match self.place {
-            Place::Own | Place::Remote => None,
+        match self.location {
+            DaemonLocation::Own | DaemonLocation::Remote => None,
             // The listener accepts connections for a daemon that is about to start.
-            Place::Systemd | Place::Nest if self.processes.is_empty() => Some(Duration::ZERO),
-            Place::Systemd | Place::Nest => ages.min(),
+            DaemonLocation::Systemd | DaemonLocation::Nest if self.processes.is_empty() => {
+                Some(Duration::ZERO)
+            }
+            DaemonLocation::Systemd | DaemonLocation::Nest => ages.min(),
         }
     }
 }
@@ -94,8 +106,8 @@ impl fmt::Display for Daemon {
             [only] => Some(only),
             _ => None,
         };
-        match (self.place, self.stopped(), only) {
-            (Place::Nest, Some(pid), _) => write!(
+        match (self.location, self.stopped(), only) {
+            (DaemonLocation::Nest, Some(pid), _) => write!(
                 f,
                 "the engine in the nest, process {pid}, is stopped: `sudo kill -CONT {pid}` lets it go on"
             ),
@@ -103,17 +115,17 @@ impl fmt::Display for Daemon {
                 f,
                 "its daemon, process {pid}, is stopped: `sudo kill -CONT {pid}` lets it go on"
             ),
-            (Place::Nest, None, Some(Process { pid, .. })) => write!(
+            (DaemonLocation::Nest, None, Some(Process { pid, .. })) => write!(
                 f,
                 "run the same command again; where the engine in the nest stays silent, `sudo kill \
                  -KILL {pid}` ends its daemon and the nest starts another one, which keeps all \
                  flavours"
             ),
-            (Place::Nest, None, None) => f.write_str(
+            (DaemonLocation::Nest, None, None) => f.write_str(
                 "run the same command again; where the engine in the nest stays silent, restart the \
                  nest's container: `incus restart` (or `lxc restart`), which keeps all flavours",
             ),
-            (Place::Own, None, Some(process)) => {
+            (DaemonLocation::Own, None, Some(process)) => {
                 let (pid, name) = (process.pid, process.arguments.join(" "));
                 write!(
                     f,
@@ -122,12 +134,12 @@ impl fmt::Display for Daemon {
                      next command starts it"
                 )
             }
-            (Place::Own | Place::Systemd, None, _) => write!(
+            (DaemonLocation::Own | DaemonLocation::Systemd, None, _) => write!(
                 f,
                 "look at its daemon by `ps -C incusd,lxd -o pid,stat,etime,args` and at its log, \
                  and {RESTART}"
             ),
-            (Place::Remote, None, _) => {
+            (DaemonLocation::Remote, None, _) => {
                 write!(f, "look at its daemon and its log on that machine, and {RESTART}")
             }
         }
@@ -273,7 +285,7 @@ mod tests {
         }
     }
 
-    fn end(mut child: Child) {
+    fn kill_and_wait(mut child: Child) {
         child.kill().expect("it is there");
         child.wait().expect("it has ended");
     }
@@ -283,11 +295,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let daemon = sleeping(folder.path(), "lxd");
         stop(&daemon);
-        let of = |path: &str| Daemon::look(&Transport::socket(PathBuf::from(path)));
+        let of = |path: &str| Daemon::find(&Transport::socket(PathBuf::from(path)));
         let incus = of("/nowhere/incus/unix.socket").stopped();
         let lxd = of("/nowhere/lxd/unix.socket").stopped();
         let id = daemon.id();
-        end(daemon);
+        kill_and_wait(daemon);
         assert_ne!(incus, Some(id));
         assert!(lxd.is_some());
     }
@@ -302,16 +314,19 @@ mod tests {
             is_stopped: false,
             age: Some(Duration::from_secs(age)),
         };
-        let started = |place: Place, processes: Vec<Process>| {
-            let daemon = Daemon { place, processes };
+        let started = |location: DaemonLocation, processes: Vec<Process>| {
+            let daemon = Daemon {
+                location,
+                processes,
+            };
             daemon.started_ago().map(|ago| ago.as_secs())
         };
-        for place in [Place::Systemd, Place::Nest] {
-            assert_eq!(started(place, Vec::new()), Some(0));
-            assert_eq!(started(place, vec![process(7), process(500)]), Some(7));
+        for location in [DaemonLocation::Systemd, DaemonLocation::Nest] {
+            assert_eq!(started(location, Vec::new()), Some(0));
+            assert_eq!(started(location, vec![process(7), process(500)]), Some(7));
         }
-        assert_eq!(started(Place::Own, vec![process(7)]), None);
-        assert_eq!(started(Place::Remote, Vec::new()), None);
+        assert_eq!(started(DaemonLocation::Own, vec![process(7)]), None);
+        assert_eq!(started(DaemonLocation::Remote, Vec::new()), None);
     }
 
     #[test]
@@ -319,7 +334,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let child = sleeping(folder.path(), "young");
         let age = Process::read(child.id()).and_then(|process| process.age);
-        end(child);
+        kill_and_wait(child);
         assert!(
             age.is_some_and(|age| age < Duration::from_secs(30)),
             "{age:?}"
@@ -350,7 +365,7 @@ mod tests {
             found.iter().any(|process| process.pid == daemon.id())
         };
         let (own, other) = (of(std::process::id()), of(u32::MAX));
-        end(daemon);
+        kill_and_wait(daemon);
         assert!(own && !other);
     }
 }

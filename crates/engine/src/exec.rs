@@ -7,7 +7,7 @@ use hyper::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::transport::{escaped, typed, whole};
+use super::transport::{escaped, typed, whole_body};
 use super::{Config, Engine, EngineError};
 
 /// A program to run in a container, as root, with empty standard input.
@@ -115,7 +115,7 @@ impl Engine {
     /// # Errors
     /// As any operation; also if the program does not exist.
     pub async fn exec(&self, instance: &str, exec: &Exec) -> Result<ExecOutput, EngineError> {
-        let what = format!("run `{}` in `{instance}`", shown(&exec.command));
+        let what = format!("run `{}` in `{instance}`", shortened_command(&exec.command));
         let path = format!("/1.0/instances/{}/exec", escaped(instance));
         let body = json!({
             "command": exec.command,
@@ -143,7 +143,7 @@ impl Engine {
             return Ok(String::new());
         };
         let bytes = self
-            .exchange(what, Method::GET, path, HeaderMap::new(), whole(""))
+            .exchange(what, Method::GET, path, HeaderMap::new(), whole_body(""))
             .await?;
         if let Err(error) = self.send(what, Method::DELETE, path, None).await {
             tracing::debug!(%error, "a recorded output stays in the engine's log folder");
@@ -152,7 +152,7 @@ impl Engine {
     }
 }
 
-fn shown(command: &[String]) -> String {
+fn shortened_command(command: &[String]) -> String {
     let text = command.join(" ");
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.unwrap_or_default();

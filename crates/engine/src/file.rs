@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::io::StreamReader;
 
 use super::limits::{Progress, Watch};
-use super::transport::{Body, collect, escaped, unexpected, whole};
+use super::transport::{Body, collect, escaped, unexpected, whole_body};
 use super::{Engine, EngineError};
 
 /// How often a request that hits an ending file helper is sent; see
@@ -111,7 +111,7 @@ impl Engine {
         content: &str,
     ) -> Result<(), EngineError> {
         past_ending_helpers(|| async {
-            let body = whole(content.to_owned());
+            let body = whole_body(content.to_owned());
             self.push_body(instance, path, kind, mode, body).await
         })
         .await
@@ -175,7 +175,7 @@ impl Engine {
 
     async fn fetch(&self, what: &str, path: &str) -> Result<Response<Incoming>, EngineError> {
         past_ending_helpers(|| async {
-            self.respond(what, Method::GET, path, HeaderMap::new(), whole(""))
+            self.respond(what, Method::GET, path, HeaderMap::new(), whole_body(""))
                 .await
         })
         .await
@@ -269,7 +269,7 @@ impl Content {
     async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         loop {
             let (progress, frame) = (Progress::default(), self.body.frame());
-            let frame = self.watch.over(&self.what, &progress, frame).await?;
+            let frame = self.watch.watch_over(&self.what, &progress, frame).await?;
             let Some(frame) = frame else {
                 return Ok(None);
             };

@@ -55,7 +55,7 @@ impl Default for Limits {
 pub(super) struct Progress(Arc<AtomicU64>);
 
 impl Progress {
-    pub(super) fn note(&self) {
+    pub(super) fn note_data(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -67,13 +67,13 @@ impl Progress {
 /// Watches over a wait for an engine.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
-    way: Arc<Transport>,
+    transport: Arc<Transport>,
     limits: Limits,
 }
 
 impl Watch {
-    pub(super) fn new(way: Arc<Transport>, limits: Limits) -> Self {
-        Watch { way, limits }
+    pub(super) fn new(transport: Arc<Transport>, limits: Limits) -> Self {
+        Watch { transport, limits }
     }
 
     /// Waits for `work` as long as the engine is alive and there is progress.
@@ -81,7 +81,7 @@ impl Watch {
     /// # Errors
     /// [`EngineError::Silent`] if the engine is not alive;
     /// [`EngineError::Stuck`].
-    pub(super) async fn over<T>(
+    pub(super) async fn watch_over<T>(
         &self,
         what: &str,
         progress: &Progress,
@@ -141,7 +141,7 @@ impl Watch {
             None => self.limits.patience.min(self.limits.alive),
         };
         // Listing all processes takes time, and a healthy engine does not need it.
-        if let Ok(true) = timeout(at_once, self.way.answers()).await {
+        if let Ok(true) = timeout(at_once, self.transport.answers()).await {
             return true;
         }
         loop {
@@ -150,7 +150,7 @@ impl Watch {
             if left.is_zero() {
                 return false;
             }
-            match timeout(left, self.way.answers()).await {
+            match timeout(left, self.transport.answers()).await {
                 Ok(true) => return true,
                 Ok(false) => tokio::time::sleep(left.min(AGAIN)).await,
                 // A clock that a test has stopped jumps ahead; this one does not.
@@ -163,7 +163,7 @@ impl Watch {
     /// another daemon has started since.
     fn allowed(&self, known: Option<&Silence>) -> Duration {
         let limits = &self.limits;
-        let daemon = Daemon::look(&self.way);
+        let daemon = Daemon::find(&self.transport);
         if let Some(silence) = known
             && !daemon.is_younger_than(silence.since.elapsed())
         {
@@ -180,11 +180,11 @@ impl Watch {
 
     /// Notes the silence, and returns it as an error.
     fn silent(&self, what: &str, since: Instant) -> EngineError {
-        let at = self.way.to_string();
+        let at = self.transport.to_string();
         let silence = self.known_silence().unwrap_or_else(|| Silence {
             since,
             found: Instant::now(),
-            remedy: Daemon::look(&self.way).to_string(),
+            remedy: Daemon::find(&self.transport).to_string(),
         });
         silences().insert(at.clone(), silence.clone());
         EngineError::Silent {
@@ -199,11 +199,11 @@ impl Watch {
     fn known_silence(&self) -> Option<Silence> {
         let mut all = silences();
         all.retain(|_, silence| silence.found.elapsed() < REMEMBERED);
-        all.get(&self.way.to_string()).cloned()
+        all.get(&self.transport.to_string()).cloned()
     }
 
     fn forget_silence(&self) {
-        silences().remove(&self.way.to_string());
+        silences().remove(&self.transport.to_string());
     }
 }
 

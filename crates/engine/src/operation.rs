@@ -69,7 +69,7 @@ impl Engine {
                 });
             }
             let held = left.min(HELD).as_secs().max(1);
-            let state = self.held(what, operation, held).await.map_err(|error| {
+            let state = self.poll(what, operation, held).await.map_err(|error| {
                 if error.is_not_found() {
                     unexpected(
                         what,
@@ -95,7 +95,7 @@ impl Engine {
 
     /// The state when the operation ends, or after `seconds`. If the time has run out,
     /// Incus 6.0 returns an error, LXD 5.0 the state.
-    async fn held(
+    async fn poll(
         &self,
         what: &str,
         operation: &Operation,

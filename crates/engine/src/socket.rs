@@ -48,7 +48,7 @@ impl Engine {
         let path = operation.address() + "/websocket?secret=" + &escaped(secret);
         let (watch, progress) = (self.watch(), Progress::default());
         let stream = connect_async(self.socket());
-        let stream = watch.over(what, &progress, stream).await?;
+        let stream = watch.watch_over(what, &progress, stream).await?;
         let stream = stream.map_err(|error| EngineError::Unreachable {
             what: what.to_owned(),
             at: self.socket().display().to_string(),
@@ -60,7 +60,7 @@ impl Engine {
         };
         let address = format!("ws://engine{}", self.with_project(&path));
         let shaken = client_async(address, line);
-        match watch.over(what, &progress, shaken).await? {
+        match watch.watch_over(what, &progress, shaken).await? {
             Ok((mut socket, _)) => {
                 socket.get_mut().direction = direction;
                 Ok(socket)
@@ -70,12 +70,12 @@ impl Engine {
                 let refused = read_reply(what, &said.into()).err();
                 Err(refused.unwrap_or_else(|| unexpected(what, "a websocket", "a reply")))
             }
-            Err(error) => Err(lost(what, &error.to_string())),
+            Err(error) => Err(connection_lost(what, &error.to_string())),
         }
     }
 }
 
-pub(super) fn lost(what: &str, reason: &str) -> EngineError {
+pub(super) fn connection_lost(what: &str, reason: &str) -> EngineError {
     EngineError::Lost {
         what: what.to_owned(),
         reason: reason.to_owned(),

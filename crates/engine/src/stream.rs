@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exec::ExecResult;
 use super::operation::Operation;
-use super::socket::{Direction, Socket, lost};
+use super::socket::{Direction, Socket, connection_lost};
 use super::transport::{Reply, escaped, typed, unexpected};
 use super::{Engine, EngineError, Exec};
 
@@ -183,7 +183,7 @@ impl Streams {
     /// # Errors
     /// [`EngineError::Lost`] and the like if the engine goes before the
     /// program's end is known; if a local stream cannot be read or written.
-    pub async fn pass(
+    pub async fn forward_bytes(
         self,
         input: impl AsyncRead + Unpin,
         output: impl AsyncWrite + Unpin,
@@ -236,7 +236,7 @@ impl Streams {
                 }
                 Some(order) = orders.recv() => {
                     // The other streams notice an engine that is gone.
-                    let _ = control.send(Message::text(worded(order))).await;
+                    let _ = control.send(Message::text(order_json(order))).await;
                 }
             }
         };
@@ -325,9 +325,9 @@ async fn show(
             Some(Ok(Message::Text(_))) => return Ok(Ok(())),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
             Some(Ok(Message::Close(_))) | None => {
-                return Ok(Err(lost(what, "a stream ended halfway")));
+                return Ok(Err(connection_lost(what, "a stream ended halfway")));
             }
-            Some(Err(error)) => return Ok(Err(lost(what, &error.to_string()))),
+            Some(Err(error)) => return Ok(Err(connection_lost(what, &error.to_string()))),
         };
         let written = async {
             to.write_all(&bytes).await?;
@@ -351,7 +351,7 @@ async fn status(engine: &Engine, what: &str, operation: &Operation) -> Result<i6
     }
 }
 
-fn worded(order: Order) -> String {
+fn order_json(order: Order) -> String {
     let order = match order {
         Order::Resize(Size { width, height }) => json!({
             "command": "window-resize",

@@ -30,7 +30,7 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 /// A client of one engine, within one of its projects.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    way: Arc<Transport>,
+    transport: Arc<Transport>,
     project: Option<String>,
     limits: Limits,
 }
@@ -112,7 +112,7 @@ impl Engine {
     /// nothing yet.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Engine {
-            way: Arc::new(Transport::socket(socket.into())),
+            transport: Arc::new(Transport::socket(socket.into())),
             project: None,
             limits: Limits::default(),
         }
@@ -124,7 +124,7 @@ impl Engine {
     /// [`RemoteError`] if the settings are invalid.
     pub fn remote(remote: &Remote) -> Result<Self, RemoteError> {
         Ok(Engine {
-            way: Arc::new(Transport::to(remote)?),
+            transport: Arc::new(Transport::to(remote)?),
             project: None,
             limits: Limits::default(),
         })
@@ -147,7 +147,7 @@ impl Engine {
     }
 
     pub(super) fn watch(&self) -> Watch {
-        Watch::new(Arc::clone(&self.way), self.limits)
+        Watch::new(Arc::clone(&self.transport), self.limits)
     }
 
     /// The client's project, unless that is the default one.
@@ -157,7 +157,7 @@ impl Engine {
 
     /// The socket on which the engine listens; empty for an engine on the network.
     pub fn socket(&self) -> &Path {
-        match &*self.way {
+        match &*self.transport {
             Transport::Socket { path, .. } => path,
             Transport::Network { .. } => Path::new(""),
         }
@@ -208,12 +208,12 @@ impl Engine {
         what: &str,
         path: &str,
     ) -> Result<(T, Option<HeaderValue>), EngineError> {
-        let patience = RetryWindow::begin();
+        let window = RetryWindow::begin();
         let response = loop {
             let got = self
-                .respond(what, Method::GET, path, HeaderMap::new(), whole(""))
+                .respond(what, Method::GET, path, HeaderMap::new(), whole_body(""))
                 .await;
-            if !patience.again(got.as_ref().err()).await {
+            if !window.allows_retry(got.as_ref().err()).await {
                 break got?;
             }
         };
@@ -240,7 +240,10 @@ impl Engine {
             headers.insert(IF_MATCH, tag);
         }
         let text = body.to_string();
-        match self.ask(what, Method::PUT, path, headers, text).await? {
+        match self
+            .send_text(what, Method::PUT, path, headers, text)
+            .await?
+        {
             Reply::Sync(_) => Ok(()),
             Reply::Async(operation, _) => self.wait(what, &operation, limit).await.map(drop),
         }
@@ -283,11 +286,12 @@ impl Engine {
         body: Option<Value>,
     ) -> Result<Reply, EngineError> {
         let text = body.map(|value| value.to_string()).unwrap_or_default();
-        self.ask(what, method, path, json_headers(), text).await
+        self.send_text(what, method, path, json_headers(), text)
+            .await
     }
 
     /// Sends a text and reads the reply.
-    async fn ask(
+    async fn send_text(
         &self,
         what: &str,
         method: Method,
@@ -295,14 +299,14 @@ impl Engine {
         headers: HeaderMap,
         text: String,
     ) -> Result<Reply, EngineError> {
-        let patience = RetryWindow::begin();
+        let window = RetryWindow::begin();
         loop {
-            let body = whole(text.clone());
+            let body = whole_body(text.clone());
             let sent = self
                 .exchange(what, method.clone(), path, headers.clone(), body)
                 .await;
             let outcome = sent.and_then(|bytes| read_reply(what, &bytes));
-            if !patience.again(outcome.as_ref().err()).await {
+            if !window.allows_retry(outcome.as_ref().err()).await {
                 return outcome;
             }
         }
@@ -337,8 +341,8 @@ impl Engine {
         let mut request = Request::new(counted(body, &progress));
         *request.method_mut() = method;
         *request.headers_mut() = headers;
-        let response = self.way.request(what, &path, request);
-        let response = watch.over(what, &progress, response).await??;
+        let response = self.transport.request(what, &path, request);
+        let response = watch.watch_over(what, &progress, response).await??;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -378,7 +382,7 @@ impl RetryWindow {
     }
 
     /// Whether to repeat the request, after a moment.
-    async fn again(&self, error: Option<&EngineError>) -> bool {
+    async fn allows_retry(&self, error: Option<&EngineError>) -> bool {
         let is_unsettled = matches!(error, Some(EngineError::Refused { code: 503, .. }));
         let again = is_unsettled && Instant::now() < self.deadline;
         if again {
@@ -398,7 +402,7 @@ fn json_headers() -> HeaderMap {
 fn counted(body: Body, progress: &Progress) -> Body {
     let progress = progress.clone();
     let noted = move |frame| {
-        progress.note();
+        progress.note_data();
         frame
     };
     body.map_frame(noted).boxed()
@@ -412,7 +416,7 @@ pub(super) async fn collect(
 ) -> Result<Bytes, EngineError> {
     let progress = Progress::default();
     let whole = counted_reply(response.into_body(), &progress).collect();
-    let whole = watch.over(what, &progress, whole).await?;
+    let whole = watch.watch_over(what, &progress, whole).await?;
     let whole = whole.map_err(|error| EngineError::Lost {
         what: what.to_owned(),
         reason: error.to_string(),
@@ -426,13 +430,13 @@ fn counted_reply(
 ) -> impl hyper::body::Body<Data = Bytes, Error = hyper::Error> {
     let progress = progress.clone();
     body.map_frame(move |frame| {
-        progress.note();
+        progress.note_data();
         frame
     })
 }
 
 /// A body with complete content.
-pub(super) fn whole(bytes: impl Into<Bytes>) -> Body {
+pub(super) fn whole_body(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed()

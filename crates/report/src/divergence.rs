@@ -7,7 +7,7 @@ use dbmatrix_sql::compare::Kind;
 
 use super::insignificant::{Examples, show_sums};
 use super::record::RunRecord;
-use super::text::{Colour, block, count, cut, visible};
+use super::text::{Colour, block, count, cut_to_width, visible};
 use crate::event::{DifferenceStatus, Divergence, Reason};
 
 /// Lines of one text, and columns of a line, that are shown.
@@ -53,7 +53,7 @@ impl Differences {
     }
 }
 
-/// Significant differences, then known ones, then the requested insignificant ones, then
+/// Significant differences, then known ones, then expected and insignificant ones, then
 /// entries that do not hold.
 pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> String {
     let lists_all = which.listed == Listed::All;
@@ -68,8 +68,11 @@ pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> Strin
     if lists_all {
         let is_shown = |found: &Divergence| found.standing == DifferenceStatus::Shown;
         text.push_str(&list(run, which, is_shown, colour));
-        if run.untold.steps > 0 {
-            let more = count(run.untold.steps, "more insignificant difference");
+        if run.omitted.steps > 0 {
+            let more = count(
+                run.omitted.steps,
+                "more expected or insignificant difference",
+            );
             text.push_str(&format!("\n… {more}\n"));
         }
     } else {
@@ -176,7 +179,7 @@ pub(super) fn titles(kinds: &[Kind]) -> String {
 pub(super) fn cited(reason: &Reason) -> String {
     let link = reason.link.as_ref();
     let link = link.map_or_else(String::new, |link| format!(" ({link})"));
-    cut(&visible(&format!("{}{link}", reason.text)), COLUMNS)
+    cut_to_width(&visible(&format!("{}{link}", reason.text)), COLUMNS)
 }
 
 /// How many are known.
@@ -207,11 +210,11 @@ fn differing(steps: usize) -> String {
 
 /// The last line of a comparison alone: how many of `steps` differ. The numbers add up.
 pub(super) fn totals(run: &RunRecord, steps: usize) -> String {
-    let is_insignificant = |found: &&Divergence| found.standing == DifferenceStatus::Shown;
-    let told = run.divergences.iter().filter(is_insignificant).count();
+    let is_shown = |found: &&Divergence| found.standing == DifferenceStatus::Shown;
+    let told = run.divergences.iter().filter(is_shown).count();
     let significant = run.divergences.len() - told;
-    let insignificant = told + run.untold.steps;
-    let differing = significant + insignificant;
+    let others = told + run.omitted.steps;
+    let differing = significant + others;
     let (same, not_compared) = match run.compared {
         Some(compared) => (compared.same, compared.not_compared),
         None => (steps.saturating_sub(differing), 0),
@@ -225,7 +228,7 @@ pub(super) fn totals(run: &RunRecord, steps: usize) -> String {
         "differ"
     };
     let mut text = format!(
-        "{significant} of {} {verb}, {insignificant} more insignificantly, {same} the same",
+        "{significant} of {} {verb}, {others} more as expected or insignificantly, {same} the same",
         count(steps, "statement")
     );
     if not_compared > 0 {

@@ -9,7 +9,7 @@ use similar::{ChangeTag, TextDiff};
 use super::divergence::cited;
 use super::masked::Masks;
 use super::record::RunRecord;
-use super::text::{Colour, block, count, cut, visible};
+use super::text::{Colour, block, count, cut_to_width, visible};
 use crate::event::Failure;
 
 /// Lines of one text, and columns of a line, that are shown.
@@ -58,7 +58,7 @@ pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
             group.file.display(),
             group.failure.line,
             visible(&group.title()),
-            shown(group.failure, colour)
+            failure_text(group.failure, colour)
         ));
         if let Some(reason) = known {
             text.push_str(&format!("    known: {}\n", cited(reason)));
@@ -72,7 +72,7 @@ pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
         let more = case
             .result
             .failed
-            .saturating_sub(case.result.told_failures().count());
+            .saturating_sub(case.result.reported_failures().count());
         if more > 0 {
             text.push_str(&format!(
                 "\n{} in {} on {}\n",
@@ -165,7 +165,7 @@ pub(super) fn ended_early(run: &RunRecord) -> Vec<EndedEarly<'_>> {
 }
 
 /// Statement, expected and found result; as a difference if both have many lines.
-pub(super) fn shown(failure: &Failure, colour: Colour) -> String {
+pub(super) fn failure_text(failure: &Failure, colour: Colour) -> String {
     let mut text = block(&failure.statement, "    | ", LINES, COLUMNS);
     let have_many = |side: &str| side.lines().count() > 1;
     if have_many(&failure.expected) && have_many(&failure.found) {
@@ -180,7 +180,7 @@ pub(super) fn shown(failure: &Failure, colour: Colour) -> String {
             text.push_str(&format!("    {name}:\n"));
             text.push_str(&block(side, "      ", LINES, COLUMNS));
         } else {
-            let line = cut(&visible(side.trim_end_matches('\n')), COLUMNS);
+            let line = cut_to_width(&visible(side.trim_end_matches('\n')), COLUMNS);
             text.push_str(&format!("    {name}: {line}\n"));
         }
     }
@@ -196,7 +196,7 @@ fn difference(failure: &Failure, colour: Colour) -> String {
         lines.push(hunk.header().to_string());
         for change in hunk.iter_changes() {
             let line = change.value().trim_end_matches('\n');
-            let line = format!("{}{}", change.tag(), cut(&visible(line), COLUMNS));
+            let line = format!("{}{}", change.tag(), cut_to_width(&visible(line), COLUMNS));
             lines.push(match change.tag() {
                 ChangeTag::Delete => colour.bad(line),
                 ChangeTag::Insert => colour.good(line),

@@ -207,7 +207,7 @@ impl Target {
 
     fn open(&self) -> io::Result<Box<dyn Write + Send>> {
         if self.is_stdout() {
-            return Ok(Box::new(io::stdout()));
+            return Ok(Box::new(UntilClosed::new(io::stdout())));
         }
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
@@ -220,6 +220,51 @@ impl Target {
             false => File::create(&self.path)?,
         };
         Ok(Box::new(io::BufWriter::new(file)))
+    }
+}
+
+/// Standard output, whose reader may go away (`| head`): the report then ends without an
+/// error, as the output of other programs does. All other failures are errors.
+struct UntilClosed<W> {
+    out: W,
+    is_closed: bool,
+}
+
+impl<W> UntilClosed<W> {
+    fn new(out: W) -> Self {
+        UntilClosed {
+            out,
+            is_closed: false,
+        }
+    }
+
+    /// The result of a write, or `instead` if nobody reads it.
+    fn unless_closed<T>(&mut self, written: io::Result<T>, instead: T) -> io::Result<T> {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(instead)
+            }
+            written => written,
+        }
+    }
+}
+
+impl<W: Write> Write for UntilClosed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_closed {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.unless_closed(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_closed {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.unless_closed(flushed, ())
     }
 }
 
@@ -275,6 +320,33 @@ mod tests {
         let full = reporters[0].finish(&RunRecord::default());
         assert_eq!(full.expect_err("full").kind(), io::ErrorKind::StorageFull);
         assert!(!Path::new("/dev/full").is_file());
+    }
+
+    /// Fails on every write and counts them.
+    struct Failing(io::ErrorKind, usize);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_ends_a_report_and_a_full_disk_is_an_error() {
+        let mut gone = UntilClosed::new(Failing(io::ErrorKind::BrokenPipe, 0));
+        for _ in 0..2 {
+            gone.write_all(b"line\n").expect("nobody reads it");
+            gone.flush().expect("nobody reads it");
+        }
+        assert_eq!(gone.out.1, 1);
+        let mut full = UntilClosed::new(Failing(io::ErrorKind::StorageFull, 0));
+        full.write_all(b"line\n").expect_err("full");
+        full.flush().expect_err("full");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::record::RunRecord;
 use super::text::{Colour, count, visible};
+use super::unavailable::unavailable_groups;
 use super::{divergence, failure};
 
 /// GitHub shows ten annotations of each severity in a step; more lines only fill the log.
@@ -14,13 +15,13 @@ pub(super) fn render(run: &RunRecord) -> String {
     if let Some((_, reason)) = &run.aborted {
         all.push(command("error", None, "dbmatrix", reason));
     }
-    for (flavour, found) in &run.unavailable {
-        let severity = match found.required {
+    for group in unavailable_groups(run) {
+        let severity = match group.required {
             true => "error",
             false => "warning",
         };
-        let title = format!("{flavour}: unavailable");
-        all.push(command(severity, None, &title, &found.reason));
+        let title = format!("{}: unavailable", group.names());
+        all.push(command(severity, None, &title, group.reason));
     }
     for ended in failure::ended_early(run) {
         let title = format!("aborted on {}", ended.flavours.join(", "));
@@ -33,7 +34,7 @@ pub(super) fn render(run: &RunRecord) -> String {
             continue;
         }
         let title = group.title();
-        let text = failure::shown(found, Colour::Never);
+        let text = failure::failure_text(found, Colour::Never);
         all.push(command(
             "error",
             Some((group.file, found.line)),
@@ -69,7 +70,7 @@ pub(super) fn render(run: &RunRecord) -> String {
     for case in &run.cases {
         for failure in &case.result.flaky {
             let title = format!("flaky on {}: {}", case.flavour, failure.why);
-            let text = failure::shown(failure, Colour::Never);
+            let text = failure::failure_text(failure, Colour::Never);
             let place = Some((case.file.as_path(), failure.line));
             all.push(command("warning", place, &title, &text));
         }

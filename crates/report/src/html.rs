@@ -69,7 +69,7 @@ impl State {
             State::Stale => "stale entry",
             State::Flaky => "flaky",
             State::Known => "known",
-            State::Shown => "insignificant",
+            State::Shown => "expected or insignificant",
         }
     }
 }
@@ -106,7 +106,7 @@ pub(super) fn render(run: &RunRecord) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy"
                     content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-                title { (run.word()) " · " (run.matrix.display()) " · dbmatrix" }
+                title { (run.verdict_label()) " · " (run.matrix.display()) " · dbmatrix" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -133,7 +133,7 @@ fn header(run: &RunRecord) -> Markup {
                 " · " time { (run.began) }
             }
             h1 class=(if is_good { "good" } else { "bad" }) {
-                (if is_good { "✓ " } else { "✗ " }) (run.word())
+                (if is_good { "✓ " } else { "✗ " }) (run.verdict_label())
             }
             p { (Summary::of(run).last_line()) }
             @if let Some((_, reason)) = &run.aborted { pre.reason { (visible(reason)) } }
@@ -210,8 +210,8 @@ fn cell(run: &RunRecord, suite: &str, file: Option<&Path>, flavour: &str) -> Mar
     let file = file.map_or_else(String::new, |file| file.display().to_string());
     html! {
         td class=(class) data-suite=(suite) data-file=(file) data-flavour=(flavour) {
-            @if is_bad { a href="#findings" { (cell.words()) } }
-            @else { (cell.words()) }
+            @if is_bad { a href="#findings" { (cell.label()) } }
+            @else { (cell.label()) }
         }
     }
 }
@@ -265,18 +265,18 @@ fn list(run: &RunRecord, findings: &[Finding]) -> Markup {
                     output {}
                     button type="reset" { "show all" }
                 }
-                @for (at, one) in findings.iter().enumerate() { (shown(at, one)) }
+                @for (at, one) in findings.iter().enumerate() { (finding_section(at, one)) }
             }
             @let sums = sum_up(run);
             @if !sums.is_empty() {
-                h3 { "Insignificant differences" }
+                h3 { "Expected and insignificant differences" }
                 ul { @for sum in &sums { li { (sum.title()) } } }
             }
         }
     }
 }
 
-fn shown(at: usize, one: &Finding) -> Markup {
+fn finding_section(at: usize, one: &Finding) -> Markup {
     let kinds: Vec<&str> = one.kinds.iter().map(|kind| kind.as_str()).collect();
     let place = match one.line {
         0 => one.file.clone(),

@@ -1,4 +1,5 @@
-//! Insignificant differences, summed up by kinds and by the form of their statements.
+//! Differences that the file expects and insignificant ones, summed up by kinds and by the
+//! form of their statements.
 
 use std::collections::HashMap;
 
@@ -52,7 +53,7 @@ pub(super) fn sum_up(run: &RunRecord) -> Vec<KindSum<'_>> {
         let sum = steps.entry((kinds, form)).or_insert((0, Some(found)));
         sum.0 += 1;
     }
-    for ((kinds, form), more) in &run.untold.forms {
+    for ((kinds, form), more) in &run.omitted.forms {
         steps.entry((*kinds, form.clone())).or_insert((0, None)).0 += more;
     }
     let mut sums: HashMap<Kinds, KindSum<'_>> = HashMap::new();
@@ -109,11 +110,12 @@ pub(super) fn show_sums(
     name_of: impl Fn(&Divergence) -> String,
 ) -> String {
     let sums = sum_up(run);
-    let rest = run.untold.without_forms();
+    let rest = run.omitted.without_forms();
     if sums.is_empty() && rest.is_empty() {
         return String::new();
     }
-    let mut text = "\ninsignificant differences; `--all-differences` shows each:\n".to_owned();
+    let mut text =
+        "\nexpected and insignificant differences; `--all-differences` shows each:\n".to_owned();
     for sum in &sums {
         text.push_str(&format!("\n  {}\n", sum.title()));
         let most = match examples {

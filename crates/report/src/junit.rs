@@ -37,7 +37,7 @@ pub(super) fn render(run: &RunRecord) -> io::Result<String> {
         }
     }
     if !run.stale.is_empty() {
-        report.add_test_suite(stale(&run.stale));
+        report.add_test_suite(stale_suite(&run.stale));
     }
     if let Some((_, reason)) = &run.aborted {
         report.add_test_suite(aborted("run", reason));
@@ -79,7 +79,7 @@ fn of_case(run: &RunRecord, case: &CaseOn) -> TestCase {
     test.set_classname(class(&case.suite, &case.flavour));
     test.set_time(case.result.took);
     test.extra.insert("file".into(), file.into());
-    let first = case.result.told_failures().map(|failure| failure.line);
+    let first = case.result.reported_failures().map(|failure| failure.line);
     let first = first.chain(new.iter().map(|found| found.line)).min();
     if let Some(line @ 1..) = first {
         test.extra.insert("line".into(), line.to_string().into());
@@ -114,7 +114,7 @@ fn status(run: &RunRecord, case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus
             let mut rerun = TestRerun::new(NonSuccessKind::Failure);
             rerun.set_message(one_line(&failure.why, WIDEST));
             rerun.set_type("flaky");
-            rerun.set_description(failure::shown(failure, Colour::Never));
+            rerun.set_description(failure::failure_text(failure, Colour::Never));
             passed.add_rerun(rerun);
         }
         return passed;
@@ -129,7 +129,7 @@ fn status(run: &RunRecord, case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus
     if result.failed > 0 {
         messages.push(format!("{} failed", count(result.failed, "step")));
     }
-    for failure in result.told_failures() {
+    for failure in result.reported_failures() {
         *types
             .entry(failure.kind.map_or("failure", |kind| kind.as_str()))
             .or_default() += 1;
@@ -138,7 +138,7 @@ fn status(run: &RunRecord, case: &CaseOn, new: &[&Divergence]) -> TestCaseStatus
             case.file.display(),
             failure.line,
             failure.why,
-            failure::shown(failure, Colour::Never)
+            failure::failure_text(failure, Colour::Never)
         ));
     }
     if !new.is_empty() {
@@ -177,7 +177,7 @@ fn unavailable(run: &RunRecord, flavour: &str) -> TestSuite {
     tests
 }
 
-fn stale(entries: &[Stale]) -> TestSuite {
+fn stale_suite(entries: &[Stale]) -> TestSuite {
     let mut tests = TestSuite::new("known divergences");
     for entry in entries {
         let on = match entry.flavours.as_slice() {

@@ -30,6 +30,7 @@ mod summary_table;
 mod test_fixtures;
 mod text;
 mod timings;
+mod unavailable;
 
 pub use divergence::{Differences, Listed, OnlyFile};
 pub use file::{ReportKind, ReportSpec, open_reports};
@@ -60,14 +61,14 @@ pub async fn drive(mut events: Receiver, reporters: impl Into<ReporterSet>) -> R
     while let Some(event) = events.recv().await {
         match event {
             Event::RunFinished { took: told, .. } => took = Some(told),
-            event => tell(&mut reporters, &mut record, event),
+            event => dispatch(&mut reporters, &mut record, event),
         }
     }
     let took = match took {
         Some(took) => took,
         None => {
             if let Some(lost) = record.lost_track() {
-                tell(&mut reporters, &mut record, lost);
+                dispatch(&mut reporters, &mut record, lost);
             }
             begun.elapsed()
         }
@@ -88,10 +89,10 @@ fn finish(reporters: &mut ReporterSet, record: &mut RunRecord, took: Duration) {
         verdict: record.verdict(),
         took,
     };
-    let lost = reporters.tell(&finished);
+    let lost = reporters.dispatch(&finished);
     if !lost.is_empty() {
         for lost in lost {
-            record.lose(lost);
+            record.note_failed(lost);
         }
         write_reports(reporters, record);
     }
@@ -105,14 +106,14 @@ fn write_reports(reporters: &mut ReporterSet, record: &mut RunRecord) {
             return;
         }
         for lost in lost {
-            record.lose(lost);
+            record.note_failed(lost);
         }
     }
 }
 
-fn tell(reporters: &mut ReporterSet, record: &mut RunRecord, event: Event) {
-    for lost in reporters.tell(&event) {
-        record.lose(lost);
+fn dispatch(reporters: &mut ReporterSet, record: &mut RunRecord, event: Event) {
+    for lost in reporters.dispatch(&event) {
+        record.note_failed(lost);
     }
     record.on_event(event);
 }

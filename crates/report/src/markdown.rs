@@ -4,6 +4,7 @@ use super::insignificant::sum_up;
 use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
 use super::text::{Colour, block, count, one_line};
+use super::unavailable::unavailable_groups;
 use super::{divergence, failure};
 use crate::event::DifferenceStatus;
 
@@ -14,7 +15,7 @@ const LINES: usize = 30;
 const COLUMNS: usize = 200;
 
 pub(super) fn render(run: &RunRecord) -> String {
-    let mut text = format!("## dbmatrix: {}\n\n", run.word());
+    let mut text = format!("## dbmatrix: {}\n\n", run.verdict_label());
     let shard = run.shard.as_ref();
     let shard = shard.map_or_else(String::new, |shard| format!(" (part {shard})"));
     text.push_str(&format!(
@@ -31,7 +32,7 @@ pub(super) fn render(run: &RunRecord) -> String {
     text.push_str(&differences(run));
     text.push_str(&stale(run));
     text.push_str(&known(run));
-    text.push_str(&insignificant(run));
+    text.push_str(&expected_and_insignificant(run));
     for warning in run.warnings() {
         text.push_str(&format!(
             "> warning: {}\n\n",
@@ -59,7 +60,7 @@ fn table(run: &RunRecord) -> String {
     for suite in run.suites() {
         text.push_str(&format!("| **{}** |", plain(suite)));
         for flavour in &flavours {
-            text.push_str(&format!(" {} |", run.cell(suite, None, flavour).words()));
+            text.push_str(&format!(" {} |", run.cell(suite, None, flavour).label()));
         }
         text.push('\n');
         let bad = run.files_of(suite).into_iter().filter(|(_, good)| !good);
@@ -67,7 +68,7 @@ fn table(run: &RunRecord) -> String {
             text.push_str(&format!("| {} |", plain(&file.display().to_string())));
             for flavour in &flavours {
                 let cell = run.cell(suite, Some(file), flavour);
-                text.push_str(&format!(" {} |", cell.words()));
+                text.push_str(&format!(" {} |", cell.label()));
             }
             text.push('\n');
         }
@@ -77,13 +78,13 @@ fn table(run: &RunRecord) -> String {
 }
 
 fn unavailable(run: &RunRecord) -> String {
-    let all = run.unavailable.iter().map(|(flavour, found)| {
-        let required = match found.required {
-            true => "required",
-            false => "not required",
-        };
-        let head = format!("### {}: unavailable ({required})\n\n", plain(flavour));
-        head + &fenced(&found.reason)
+    let groups = unavailable_groups(run);
+    let all = groups.iter().map(|group| {
+        let (names, note) = (plain(&group.names()), group.note());
+        format!(
+            "### {names}: unavailable ({note})\n\n{}",
+            fenced(group.reason)
+        )
     });
     all.collect()
 }
@@ -98,7 +99,7 @@ fn failures(run: &RunRecord) -> String {
             let place = format!("{}:{}", group.file.display(), group.failure.line);
             folded(
                 &format!("{place}: {}", group.title()),
-                &failure::shown(group.failure, Colour::Never),
+                &failure::failure_text(group.failure, Colour::Never),
             )
         })
         .collect();
@@ -151,12 +152,12 @@ fn known(run: &RunRecord) -> String {
     }
 }
 
-fn insignificant(run: &RunRecord) -> String {
+fn expected_and_insignificant(run: &RunRecord) -> String {
     let sums = sum_up(run);
     if sums.is_empty() {
         return String::new();
     }
-    let mut text = "Insignificant differences:\n\n".to_owned();
+    let mut text = "Expected and insignificant differences:\n\n".to_owned();
     for sum in sums {
         text.push_str(&format!("- {}\n", plain(&sum.title())));
     }
@@ -307,7 +308,7 @@ mod tests {
 
         1 known difference
 
-        Insignificant differences:
+        Expected and insignificant differences:
 
         - succeeds here, fails there: 1 step in 1 form
 

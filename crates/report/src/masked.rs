@@ -12,6 +12,8 @@ use crate::event::{Divergence, ServerFacts};
 /// Placeholders for a server's name, and for its version.
 const NAME: &str = "\u{fffc}server\u{fffc}";
 const VERSION: &str = "\u{fffc}version\u{fffc}";
+/// The names of servers in their own messages, longer ones first.
+const PRODUCTS: [&str; 3] = ["Percona Server", "MariaDB", "MySQL"];
 /// Placeholder for a flavour's name or address.
 const FLAVOUR: &str = "\u{fffc}flavour\u{fffc}";
 
@@ -32,7 +34,7 @@ pub(super) struct JoinedGroup<'a> {
 
 impl Masks {
     pub(super) fn add(&mut self, flavour: &str, server: &ServerFacts) {
-        self.0.insert(flavour.to_owned(), words(server));
+        self.0.insert(flavour.to_owned(), identifying_words(server));
     }
 
     /// Masks a server's own words in a text.
@@ -49,6 +51,12 @@ impl Masks {
     /// The same for a message of dbmatrix about a flavour, which contains its name.
     pub(super) fn mask_reason(run: &RunRecord, flavour: &str, reason: &str) -> String {
         let mut masked = run.masks.mask(flavour, reason).into_owned();
+        if !run.servers.contains_key(flavour) {
+            // It is unknown which server an unavailable flavour has.
+            for word in PRODUCTS {
+                masked = replace_word(&masked, word, NAME).unwrap_or(masked);
+            }
+        }
         let address = run.addresses.get(flavour).map(String::as_str);
         for word in [Some(flavour), address].into_iter().flatten() {
             masked = replace_word(&masked, word, FLAVOUR).unwrap_or(masked);
@@ -82,7 +90,7 @@ impl Masks {
 }
 
 /// A server's names and versions as its texts contain them.
-fn words(server: &ServerFacts) -> Vec<(String, &'static str)> {
+fn identifying_words(server: &ServerFacts) -> Vec<(String, &'static str)> {
     let version = server.version.as_str();
     let mut words = vec![(version, VERSION), (release(server), VERSION)];
     // Without the distribution's suffix: `10.11.18-MariaDB`.
@@ -152,7 +160,7 @@ mod tests {
         ];
         Masks(
             servers
-                .map(|(name, server)| (name.to_owned(), words(&server)))
+                .map(|(name, server)| (name.to_owned(), identifying_words(&server)))
                 .into(),
         )
     }

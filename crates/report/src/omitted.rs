@@ -6,7 +6,7 @@ use dbmatrix_sql::compare::{Kind, Kinds};
 
 use crate::event::FormSteps;
 
-/// Insignificant differences that are not reported one by one.
+/// Expected and insignificant differences that are not reported one by one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OmittedDifferences {
     pub(super) steps: usize,

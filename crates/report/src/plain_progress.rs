@@ -12,7 +12,7 @@ use crate::event::{CaseResult, Event, Phase};
 const WIDEST: usize = 300;
 
 /// Writes lines.
-pub(super) struct Lines {
+pub(super) struct PlainProgress {
     out: Box<dyn Write + Send>,
     flavours: BTreeMap<String, State>,
 }
@@ -26,9 +26,9 @@ struct State {
     failed: usize,
 }
 
-impl Lines {
+impl PlainProgress {
     pub(super) fn new(out: Box<dyn Write + Send>) -> Self {
-        Lines {
+        PlainProgress {
             out,
             flavours: BTreeMap::new(),
         }
@@ -84,7 +84,11 @@ impl Lines {
                 if result.is_good() {
                     return None;
                 }
-                format!("{flavour}: {}: {}", file.display(), trouble(result))
+                format!(
+                    "{flavour}: {}: {}",
+                    file.display(),
+                    describe_problem(result)
+                )
             }
             Event::ExpectationWritten { file } => format!("wrote {}", file.display()),
             Event::FlavourFinished { flavour } => {
@@ -114,7 +118,7 @@ impl Lines {
 }
 
 /// A short description of a case's problem.
-fn trouble(result: &CaseResult) -> String {
+fn describe_problem(result: &CaseResult) -> String {
     match &result.aborted {
         Some(reason) if result.failed == 0 => {
             format!("aborted: {}", one_line(reason, WIDEST))
@@ -153,7 +157,7 @@ mod tests {
     /// The lines of events at intervals of half a second.
     fn lines(events: &[Event]) -> String {
         let kept = Kept::default();
-        let mut lines = Lines::new(Box::new(kept.clone()));
+        let mut lines = PlainProgress::new(Box::new(kept.clone()));
         for (at, event) in events.iter().enumerate() {
             let since = Duration::from_millis(500 * at as u64);
             lines.on_event(event, since).expect("memory takes it");

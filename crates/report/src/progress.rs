@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use indicatif::ProgressDrawTarget;
 
-use super::plain_progress::Lines;
-use super::progress_bars::Bars;
+use super::plain_progress::PlainProgress;
+use super::progress_bars::ProgressBars;
 use super::record::RunRecord;
 use super::reporter_set::Reporter;
 use crate::event::Event;
@@ -17,12 +17,12 @@ const RATE: u8 = 10;
 /// Shows the progress.
 pub struct Progress {
     begun: Instant,
-    shown: Shown,
+    view: ProgressView,
 }
 
-enum Shown {
-    Bars(Bars),
-    Lines(Lines),
+enum ProgressView {
+    Bars(ProgressBars),
+    Lines(PlainProgress),
     /// Only warnings.
     Quiet,
 }
@@ -32,14 +32,14 @@ impl Progress {
     /// ones.
     pub fn new(is_terminal: bool, flavours: &[String]) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(RATE);
-        let shown = if is_terminal && !target.is_hidden() {
-            Shown::Bars(Bars::new(target, flavours))
+        let view = if is_terminal && !target.is_hidden() {
+            ProgressView::Bars(ProgressBars::new(target, flavours))
         } else {
-            Shown::Lines(Lines::new(Box::new(io::stderr())))
+            ProgressView::Lines(PlainProgress::new(Box::new(io::stderr())))
         };
         Progress {
             begun: Instant::now(),
-            shown,
+            view,
         }
     }
 
@@ -47,7 +47,7 @@ impl Progress {
     pub fn quiet() -> Self {
         Progress {
             begun: Instant::now(),
-            shown: Shown::Quiet,
+            view: ProgressView::Quiet,
         }
     }
 }
@@ -58,10 +58,10 @@ impl Reporter for Progress {
     }
 
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
-        match &mut self.shown {
-            Shown::Bars(bars) => bars.on_event(event),
-            Shown::Lines(lines) => lines.on_event(event, self.begun.elapsed()),
-            Shown::Quiet => match event {
+        match &mut self.view {
+            ProgressView::Bars(bars) => bars.on_event(event),
+            ProgressView::Lines(lines) => lines.on_event(event, self.begun.elapsed()),
+            ProgressView::Quiet => match event {
                 Event::Warning { text } => {
                     use io::Write;
                     writeln!(io::stderr(), "warning: {}", super::text::visible(text))
@@ -73,9 +73,9 @@ impl Reporter for Progress {
 
     /// Removes the live lines.
     fn finish(&mut self, _: &RunRecord) -> io::Result<()> {
-        match &self.shown {
-            Shown::Bars(bars) => bars.clear(),
-            Shown::Lines(_) | Shown::Quiet => Ok(()),
+        match &self.view {
+            ProgressView::Bars(bars) => bars.clear(),
+            ProgressView::Lines(_) | ProgressView::Quiet => Ok(()),
         }
     }
     fn is_wanted(&self) -> bool {

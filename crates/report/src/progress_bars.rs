@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{count, cut, one_line, visible};
+use super::text::{count, cut_to_width, one_line, visible};
 use crate::event::Event;
 
 /// Interval of a spinner's turns.
@@ -22,28 +22,28 @@ const WIDEST_NAME: usize = 24;
 const WIDEST: usize = 400;
 
 /// Live lines.
-pub(super) struct Bars {
+pub(super) struct ProgressBars {
     all: MultiProgress,
     setup: ProgressBar,
-    flavours: BTreeMap<String, Line>,
+    flavours: BTreeMap<String, FlavourLine>,
 }
 
 /// The line of a flavour.
-struct Line {
+struct FlavourLine {
     bar: ProgressBar,
     /// Steps done of the files that it runs, by suite and file.
     running: BTreeMap<(String, PathBuf), usize>,
     failed: usize,
 }
 
-impl Bars {
+impl ProgressBars {
     pub(super) fn new(target: ProgressDrawTarget, flavours: &[String]) -> Self {
         let all = MultiProgress::with_draw_target(target);
         let widest = flavours.iter().map(|name| name.width()).max().unwrap_or(0);
         let width = widest.clamp("nest".len(), WIDEST_NAME);
         let add = |name: &str| {
             let bar = all.add(ProgressBar::new_spinner().with_style(style(width)));
-            bar.set_prefix(cut(name, width));
+            bar.set_prefix(cut_to_width(name, width));
             bar
         };
         let setup = add("nest");
@@ -53,10 +53,10 @@ impl Bars {
             .map(|name| {
                 let bar = add(name);
                 bar.set_message("queued");
-                (name.clone(), Line::new(bar))
+                (name.clone(), FlavourLine::new(bar))
             })
             .collect();
-        Bars {
+        ProgressBars {
             all,
             setup,
             flavours,
@@ -114,9 +114,9 @@ impl Bars {
     }
 }
 
-impl Line {
+impl FlavourLine {
     fn new(bar: ProgressBar) -> Self {
-        Line {
+        FlavourLine {
             bar,
             running: BTreeMap::new(),
             failed: 0,
@@ -207,7 +207,7 @@ mod tests {
 
     struct Screen {
         terminal: InMemoryTerm,
-        bars: Bars,
+        bars: ProgressBars,
     }
 
     impl Screen {
@@ -217,7 +217,7 @@ mod tests {
             let names = ["mysql-9.7", "percona-8.4"].map(str::to_owned);
             Screen {
                 terminal,
-                bars: Bars::new(target, &names),
+                bars: ProgressBars::new(target, &names),
             }
         }
 

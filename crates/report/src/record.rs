@@ -36,7 +36,7 @@ pub struct RunRecord {
     /// Flavours that have finished.
     ended_flavours: BTreeSet<String>,
     pub(super) divergences: Vec<Divergence>,
-    pub(super) untold: OmittedDifferences,
+    pub(super) omitted: OmittedDifferences,
     /// Totals of all comparisons.
     pub(super) compared: Option<Compared>,
     pub(super) stale: Vec<Stale>,
@@ -84,7 +84,7 @@ impl CellOn {
     };
 
     /// A short text for the user; no meaning depends on colour.
-    pub(super) fn words(self) -> String {
+    pub(super) fn label(self) -> String {
         let all = self.passed + self.failed;
         match self.verdict {
             None => "-".to_owned(),
@@ -170,7 +170,7 @@ impl RunRecord {
                 kinds,
                 forms,
                 ..
-            } => self.untold.add(steps, kinds, forms),
+            } => self.omitted.add(steps, kinds, forms),
             Event::Compared {
                 same, not_compared, ..
             } => {
@@ -197,9 +197,9 @@ impl RunRecord {
         }
     }
 
-    pub(super) fn lose(&mut self, lost: FailedReporter) {
-        self.lacks_reports |= lost.was_wanted;
-        self.on_event(lost.warning);
+    pub(super) fn note_failed(&mut self, failed: FailedReporter) {
+        self.lacks_reports |= failed.was_wanted;
+        self.on_event(failed.warning);
     }
 
     pub(super) fn lacks_reports(&self) -> bool {
@@ -265,7 +265,7 @@ impl RunRecord {
     }
 
     /// The verdict as text.
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn verdict_label(&self) -> &'static str {
         match self.verdict() {
             Verdict::Passed => "passed",
             Verdict::Failed => "failed",
@@ -483,9 +483,9 @@ mod tests {
             },
             was_wanted,
         };
-        record.lose(lost(false));
+        record.note_failed(lost(false));
         assert_eq!(record.verdict(), Verdict::Passed);
-        record.lose(lost(true));
+        record.note_failed(lost(true));
         assert_eq!(record.verdict(), Verdict::NotProvided);
         assert_eq!(record.warnings, ["full"]);
     }

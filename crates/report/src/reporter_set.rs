@@ -52,12 +52,12 @@ impl ReporterSet {
     }
 
     /// Passes an event to all reporters; returns those that failed.
-    pub(super) fn tell(&mut self, event: &Event) -> Vec<FailedReporter> {
-        let mut lost = self.ask_each(|reporter| reporter.on_event(event));
+    pub(super) fn dispatch(&mut self, event: &Event) -> Vec<FailedReporter> {
+        let mut lost = self.call_each(|reporter| reporter.on_event(event));
         let mut at = 0;
         while at < lost.len() {
             let warning = lost[at].warning.clone();
-            lost.extend(self.ask_each(|reporter| reporter.on_event(&warning)));
+            lost.extend(self.call_each(|reporter| reporter.on_event(&warning)));
             at += 1;
         }
         lost
@@ -65,10 +65,10 @@ impl ReporterSet {
 
     /// Passes the end of the run to all reporters; returns those that failed.
     pub(super) fn finish(&mut self, run: &RunRecord) -> Vec<FailedReporter> {
-        self.ask_each(|reporter| reporter.finish(run))
+        self.call_each(|reporter| reporter.finish(run))
     }
 
-    fn ask_each(
+    fn call_each(
         &mut self,
         mut ask: impl FnMut(&mut Box<dyn Reporter>) -> io::Result<()>,
     ) -> Vec<FailedReporter> {

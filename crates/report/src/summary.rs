@@ -3,8 +3,9 @@
 use super::divergence::{self, Differences, Listed};
 use super::failure;
 use super::record::{CaseOn, RunRecord};
-use super::summary_table::{Detail, Grid};
+use super::summary_table::{Detail, SummaryTable};
 use super::text::{Colour, count, indented, span};
+use super::unavailable::unavailable_groups;
 use crate::event::{CaseResult, CellVerdict, Verdict};
 
 /// Files of a flavour that were not sent, with the reason.
@@ -49,7 +50,7 @@ impl<'a> Summary<'a> {
     /// everything else, so that it can be copied and searched.
     pub fn render(&self, width: u16) -> String {
         let record = self.record;
-        let grid = Grid {
+        let grid = SummaryTable {
             record,
             flavours: &record.flavours(),
             detail: self.detail,
@@ -101,13 +102,13 @@ impl<'a> Summary<'a> {
 
     fn missing(&self) -> String {
         let mut text = String::new();
-        for (flavour, found) in &self.record.unavailable {
-            let (word, note) = match found.required {
-                true => (self.colour.bad("unavailable"), "required"),
-                false => (self.colour.odd("unavailable"), "not required"),
+        for group in unavailable_groups(self.record) {
+            let word = match group.required {
+                true => self.colour.bad("unavailable"),
+                false => self.colour.odd("unavailable"),
             };
-            text.push_str(&format!("\n{flavour}: {word} ({note})\n"));
-            text.push_str(&indented(&found.reason, "  "));
+            text.push_str(&format!("\n{}: {word} ({})\n", group.names(), group.note()));
+            text.push_str(&indented(group.reason, "  "));
         }
         text
     }

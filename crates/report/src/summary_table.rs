@@ -20,7 +20,7 @@ pub enum Detail {
 }
 
 /// The content of a table.
-pub(super) struct Grid<'a> {
+pub(super) struct SummaryTable<'a> {
     pub(super) record: &'a RunRecord,
     /// In display order.
     pub(super) flavours: &'a [String],
@@ -35,7 +35,7 @@ struct Row<'a> {
     file: Option<&'a Path>,
 }
 
-impl Grid<'_> {
+impl SummaryTable<'_> {
     /// Suites by flavours. If that is wider than `width` columns, flavours by suites; if
     /// that is too wide as well, suites by some flavours at a time.
     pub(super) fn render(&self, width: usize) -> String {
@@ -143,7 +143,7 @@ impl Grid<'_> {
 
     fn cell(&self, row: &Row<'_>, flavour: &str) -> Cell {
         let found = self.record.cell(row.suite, row.file, flavour);
-        let cell = Cell::new(found.words());
+        let cell = Cell::new(found.label());
         match found.verdict {
             None | Some(CellVerdict::Skipped) => cell,
             Some(CellVerdict::Passed) => cell.fg(Color::DarkGreen),

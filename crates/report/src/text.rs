@@ -51,11 +51,11 @@ impl Colour {
 /// Formats a text as one line, safe and cut to `width` columns.
 pub(super) fn one_line(text: &str, width: usize) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    cut(&visible(&words.join(" ")), width)
+    cut_to_width(&visible(&words.join(" ")), width)
 }
 
 /// Cuts a text to `width` columns of a terminal, and marks the cut.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut_to_width(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -93,7 +93,7 @@ pub(super) fn block(text: &str, indent: &str, most: usize, widest: usize) -> Str
     let mut shown = String::new();
     for line in text.lines().take(most) {
         shown.push_str(indent);
-        shown.push_str(&cut(&visible(line), widest));
+        shown.push_str(&cut_to_width(&visible(line), widest));
         shown.push('\n');
     }
     if total > most {
@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_at_letters_and_marked() {
-        assert_eq!(cut("grüße", 5), "grüße");
-        assert_eq!(cut("grüße!", 5), "grüß…");
-        assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(cut_to_width("grüße", 5), "grüße");
+        assert_eq!(cut_to_width("grüße!", 5), "grüß…");
+        assert_eq!(cut_to_width("日本語", 5), "日本…");
         assert_eq!(one_line("\n  a\n  b\tc", 9), "a b c");
     }
 
@@ -185,7 +185,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_cut_text_is_no_wider_than_asked(text in ".{0,40}", width in 1usize..30) {
-            prop_assert!(cut(&visible(&text), width).width() <= width);
+            prop_assert!(cut_to_width(&visible(&text), width).width() <= width);
         }
     }
 }

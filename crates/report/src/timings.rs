@@ -97,25 +97,25 @@ impl Timeline {
     fn on_event(&mut self, event: &Event, at: Duration) {
         match event {
             Event::SetupStarted { step } => self.begin(SETUP, step, at, false),
-            Event::SetupFinished { .. } => self.end(SETUP, at),
+            Event::SetupFinished { .. } => self.end_span(SETUP, at),
             Event::ImageStarted { image } => {
                 self.begin(&image_subject(image), "building", at, false);
             }
-            Event::ImageFinished { image } => self.end(&image_subject(image), at),
+            Event::ImageFinished { image } => self.end_span(&image_subject(image), at),
             Event::FlavourPhase { flavour, phase } => {
                 let waits = matches!(phase, Phase::Creating | Phase::Queued);
                 self.begin_of(flavour, phase.as_str(), at, waits);
             }
             Event::FlavourReady { flavour, .. } => self.begin_of(flavour, SUITES, at, false),
-            Event::FlavourUnavailable { flavour, .. } => self.end(flavour, at),
-            Event::FlavourFinished { flavour } => self.end(flavour, at),
+            Event::FlavourUnavailable { flavour, .. } => self.end_span(flavour, at),
+            Event::FlavourFinished { flavour } => self.end_span(flavour, at),
             _ => {}
         }
     }
 
     fn begin_of(&mut self, flavour: &str, what: &str, at: Duration, waits: bool) {
-        note(&mut self.flavours, flavour);
-        note(&mut self.phases, what);
+        add_name(&mut self.flavours, flavour);
+        add_name(&mut self.phases, what);
         self.begin(flavour, what, at, waits);
     }
 
@@ -123,7 +123,7 @@ impl Timeline {
         if self.open.get(subject).is_some_and(|span| span.what == what) {
             return;
         }
-        self.end(subject, at);
+        self.end_span(subject, at);
         let span = Span {
             subject: subject.to_owned(),
             what: what.to_owned(),
@@ -134,7 +134,7 @@ impl Timeline {
         self.open.insert(subject.to_owned(), span);
     }
 
-    fn end(&mut self, subject: &str, at: Duration) {
+    fn end_span(&mut self, subject: &str, at: Duration) {
         if let Some(mut span) = self.open.remove(subject) {
             span.to = at;
             self.spans.push(span);
@@ -144,7 +144,7 @@ impl Timeline {
     fn end_all(&mut self, at: Duration) {
         let open: Vec<String> = self.open.keys().cloned().collect();
         for subject in open {
-            self.end(&subject, at);
+            self.end_span(&subject, at);
         }
     }
 
@@ -251,7 +251,7 @@ fn image_subject(image: &str) -> String {
     format!("{IMAGE}{image}")
 }
 
-fn note(names: &mut Vec<String>, name: &str) {
+fn add_name(names: &mut Vec<String>, name: &str) {
     if !names.iter().any(|known| known == name) {
         names.push(name.to_owned());
     }

@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    fn told(name: &str, text: &str) -> Option<String> {
+    fn refusal_of(name: &str, text: &str) -> Option<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("a file");
@@ -87,27 +87,30 @@ mod tests {
     #[test]
     fn the_first_step_that_writes_is_told_with_its_line() {
         let text = "SELECT 1;\n\n-- more\nINSERT INTO t VALUES (1);\nDROP TABLE t;\n";
-        let why = told("a.sql", text).expect("it writes");
+        let why = refusal_of("a.sql", text).expect("it writes");
         assert_eq!(why, "read-only: line 4 writes (INSERT)");
-        assert_eq!(told("a.sql", "SELECT 1;\nSHOW TABLES;\n"), None);
+        assert_eq!(refusal_of("a.sql", "SELECT 1;\nSHOW TABLES;\n"), None);
     }
 
     #[test]
     fn steps_that_do_not_hold_here_do_not_count() {
         let only = "onlyif mysql\nstatement ok\nDROP TABLE t\n\nquery I\nSELECT 1\n----\n1\n";
-        assert_eq!(told("a.slt", only), None);
+        assert_eq!(refusal_of("a.slt", only), None);
         let here = only.replace("mysql", "mariadb");
-        let why = told("a.slt", &here).expect("it writes");
+        let why = refusal_of("a.slt", &here).expect("it writes");
         assert_eq!(why, "read-only: line 2 writes (DROP)");
-        assert_eq!(told("a.slt", "halt\n\nstatement ok\nDROP TABLE t\n"), None);
+        assert_eq!(
+            refusal_of("a.slt", "halt\n\nstatement ok\nDROP TABLE t\n"),
+            None
+        );
     }
 
     #[test]
     fn commands_and_variables_are_not_known_to_read() {
-        let why = told("a.slt", "system ok\necho 1\n").expect("a command");
+        let why = refusal_of("a.slt", "system ok\necho 1\n").expect("a command");
         assert_eq!(why, "read-only: line 1 runs a command, which may write");
         let text = "control substitution on\n\nstatement ok\nSELECT $__NOW__\n";
-        let why = told("a.slt", text).expect("a variable");
+        let why = refusal_of("a.slt", text).expect("a variable");
         assert_eq!(
             why,
             "read-only: line 3 is known only once its variables are replaced"

@@ -95,7 +95,7 @@ pub(super) async fn run_case(
 ) -> CaseEnd {
     let begun = Instant::now();
     let database = database::database_name(server.tenancy());
-    let tally = CaseRecorder::new(case, sink, &database);
+    let recorder = CaseRecorder::new(case, sink, &database);
     let mut folder = LocalFolder::beside(&case.path);
     if let Some(root) = &case.suite.local_files {
         folder.root.clone_from(root);
@@ -106,21 +106,21 @@ pub(super) async fn run_case(
                 case,
                 sessions: Sessions::new(server, &database, &folder, first),
                 judge: Evaluator::new(&case.facts, &case.suite.rules, stored),
-                tally,
+                recorder,
                 waiting: Vec::new(),
                 variables: Variables::new(&database),
                 commands: Commands::default(),
             };
             runner.run(steps).await
         }
-        Err(reason) => (Err(reason), tally.end(), Traces::default()),
+        Err(reason) => (Err(reason), recorder.finish(), Traces::default()),
     };
     if let Err(reason) = ended {
         end.result.aborted = Some(reason);
     }
     let cleaned = clean_up(server, &database, &traces, is_alone).await;
     end.dirty = cleaned.dirty.is_some();
-    end.result.left = cleaned.told(&database);
+    end.result.left = cleaned.into_notes(&database);
     end.result.took = begun.elapsed();
     end
 }
@@ -167,7 +167,7 @@ struct Runner<'a, S> {
     case: &'a Case,
     sessions: Sessions<'a, S>,
     judge: Evaluator<'a>,
-    tally: CaseRecorder<'a>,
+    recorder: CaseRecorder<'a>,
     /// Finished steps that are not judged yet, in order.
     waiting: Vec<Waiting>,
     variables: Variables,
@@ -188,7 +188,7 @@ impl<S: Connect> Runner<'_, S> {
         let ended = self.run_steps(steps).await;
         self.judge_waiting();
         let traces = self.sessions.close().await;
-        (ended, self.tally.end(), traces)
+        (ended, self.recorder.finish(), traces)
     }
 
     async fn run_steps(&mut self, mut steps: StepPrefetcher) -> Result<(), String> {
@@ -199,18 +199,18 @@ impl<S: Connect> Runner<'_, S> {
             let ordinal = statements;
             statements += usize::from(step.action.sql().is_some());
             let wants_notices =
-                self.tally.is_compared() && !steps.peek().await.is_some_and(asks_for_counts);
+                self.recorder.is_compared() && !steps.peek().await.is_some_and(asks_for_counts);
             if self.waiting.len() >= MOST_WAITING || self.case.fail_fast.fails_fast() {
                 self.judge_waiting();
             }
             if self.case.fail_fast.is_over() {
-                self.tally.cut();
+                self.recorder.mark_cut();
                 break;
             }
             self.case.events.wait_for_room().await;
             self.check_deadline()?;
             if !step.conditions.hold(&self.case.facts) {
-                self.came(ordinal, step, None);
+                self.add_reply(ordinal, step, None);
                 continue;
             }
             match &step.action {
@@ -219,23 +219,23 @@ impl<S: Connect> Runner<'_, S> {
                     self.change_session(&step).await?;
                     steps.assume(self.modes());
                     self.judge_waiting();
-                    self.tally.note(&step, StepVerdict::SLEPT);
+                    self.recorder.record_step(&step, StepVerdict::SLEPT);
                 }
                 Action::Sleep(duration) => {
                     self.judge_waiting();
                     tokio::time::sleep(*duration).await;
-                    self.tally.note(&step, StepVerdict::SLEPT);
+                    self.recorder.record_step(&step, StepVerdict::SLEPT);
                 }
                 Action::System(command) => {
                     self.judge_waiting();
                     let judged = self.run_command(&step, command).await;
-                    self.tally.note(&step, judged);
+                    self.recorder.record_step(&step, judged);
                 }
                 _ if step.retry.is_some() => self.retry(ordinal, step, wants_notices).await?,
                 _ => {
                     let reply = self.send(&step, wants_notices).await?;
                     steps.assume(self.modes());
-                    self.came(ordinal, step, Some(reply));
+                    self.add_reply(ordinal, step, Some(reply));
                 }
             }
         }
@@ -272,7 +272,7 @@ impl<S: Connect> Runner<'_, S> {
         let reply = match futures_util::poll!(&mut sent) {
             Poll::Ready(reply) => reply?,
             Poll::Pending => {
-                judge_all(&mut self.waiting, &mut self.judge, &mut self.tally);
+                judge_all(&mut self.waiting, &mut self.judge, &mut self.recorder);
                 sent.await?
             }
         };
@@ -319,7 +319,7 @@ impl<S: Connect> Runner<'_, S> {
         }
     }
 
-    fn came(&mut self, ordinal: usize, step: Step, reply: Option<Reply>) {
+    fn add_reply(&mut self, ordinal: usize, step: Step, reply: Option<Reply>) {
         self.waiting.push(Waiting {
             ordinal,
             step,
@@ -328,7 +328,7 @@ impl<S: Connect> Runner<'_, S> {
     }
 
     fn judge_waiting(&mut self) {
-        judge_all(&mut self.waiting, &mut self.judge, &mut self.tally);
+        judge_all(&mut self.waiting, &mut self.judge, &mut self.recorder);
     }
 
     /// Repeats a step while it fails, as often as it allows.
@@ -342,9 +342,9 @@ impl<S: Connect> Runner<'_, S> {
         let (mut attempts, backoff) = step.retry.unwrap_or((0, Duration::ZERO));
         loop {
             let reply = self.send(&step, wants_notices).await?;
-            let ended = self.tally.judge(&mut self.judge, ordinal, &step, reply);
+            let ended = self.recorder.judge(&mut self.judge, ordinal, &step, reply);
             if attempts == 0 || !ended.has_failed() {
-                self.tally.note(&step, ended);
+                self.recorder.record_step(&step, ended);
                 return Ok(());
             }
             attempts -= 1;
@@ -381,7 +381,11 @@ impl<S: Connect> Runner<'_, S> {
     }
 }
 
-fn judge_all(waiting: &mut Vec<Waiting>, judge: &mut Evaluator<'_>, tally: &mut CaseRecorder<'_>) {
+fn judge_all(
+    waiting: &mut Vec<Waiting>,
+    judge: &mut Evaluator<'_>,
+    recorder: &mut CaseRecorder<'_>,
+) {
     for Waiting {
         ordinal,
         step,
@@ -389,10 +393,10 @@ fn judge_all(waiting: &mut Vec<Waiting>, judge: &mut Evaluator<'_>, tally: &mut 
     } in waiting.drain(..)
     {
         let Some(reply) = reply else {
-            tally.note(&step, StepVerdict::SKIPPED);
+            recorder.record_step(&step, StepVerdict::SKIPPED);
             continue;
         };
-        let judged = tally.judge(judge, ordinal, &step, reply);
-        tally.note(&step, judged);
+        let judged = recorder.judge(judge, ordinal, &step, reply);
+        recorder.record_step(&step, judged);
     }
 }

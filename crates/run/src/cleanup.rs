@@ -72,7 +72,7 @@ impl Traces {
 
     /// Whether the case named both parts of an XA transaction's name, as strings or in
     /// hexadecimal.
-    fn has_named(&self, xa: &Prepared) -> bool {
+    fn has_named(&self, xa: &PreparedXa) -> bool {
         let lower = self.xa.to_ascii_lowercase();
         let is_there = |part: &[u8]| {
             let quoted = |quote: u8| [&[quote], part, &[quote]].concat();
@@ -120,7 +120,7 @@ pub(super) struct Cleaned {
 
 impl Cleaned {
     /// Everything as human-readable text, with a placeholder for the case's database.
-    pub(super) fn told(self, database: &str) -> Vec<String> {
+    pub(super) fn into_notes(self, database: &str) -> Vec<String> {
         let dirty = self.dirty;
         let dirty = dirty.map(|why| format!("what cannot be undone ({why})"));
         let more = self.left.len().saturating_sub(MOST_TOLD);
@@ -263,7 +263,7 @@ impl Cleaner {
         Ok(())
     }
 
-    async fn must(&mut self, sql: &str) -> Result<Outcome, Trouble> {
+    async fn run_required(&mut self, sql: &str) -> Result<Outcome, Trouble> {
         let outcome = self.0.run(sql).await?;
         match outcome.refusal() {
             Some(refusal) => Err(Trouble(format!("`{sql}`: {refusal}"))),
@@ -347,7 +347,7 @@ impl Cleaner {
     /// The sessions of all other users.
     async fn sessions(&mut self) -> Result<Vec<Living>, Trouble> {
         let this = self.0.id();
-        let outcome = self.must("SHOW PROCESSLIST").await?;
+        let outcome = self.run_required("SHOW PROCESSLIST").await?;
         let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
         let sessions = rows.filter_map(|row| Living::of(row.iter()));
         Ok(sessions.filter(|one| one.id != this).collect())
@@ -359,9 +359,9 @@ impl Cleaner {
         is_alone: &impl Fn() -> bool,
         left: &mut Vec<String>,
     ) -> Result<(), Trouble> {
-        let outcome = self.must("XA RECOVER").await?;
+        let outcome = self.run_required("XA RECOVER").await?;
         let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
-        let prepared: Vec<Prepared> = rows.filter_map(|row| Prepared::of(row.iter())).collect();
+        let prepared: Vec<PreparedXa> = rows.filter_map(|row| PreparedXa::of(row.iter())).collect();
         // A case that began after the list was made has nothing in it, but may reuse a
         // name.
         let was_alone = is_alone();
@@ -413,20 +413,20 @@ impl Living {
     fn title(&self) -> String {
         match self.statement.is_empty() {
             true => "an open session".to_owned(),
-            false => format!("a session at `{}`", shown(&self.statement)),
+            false => format!("a session at `{}`", first_words(&self.statement)),
         }
     }
 }
 
 /// A prepared XA transaction.
 #[derive(Debug)]
-struct Prepared {
+struct PreparedXa {
     format: u64,
     global: Vec<u8>,
     branch: Vec<u8>,
 }
 
-impl Prepared {
+impl PreparedXa {
     /// Reads a row of `XA RECOVER`.
     fn of<'a>(row: impl Iterator<Item = Value<'a>>) -> Option<Self> {
         let row: Vec<Value<'_>> = row.collect();
@@ -434,7 +434,7 @@ impl Prepared {
             return None;
         };
         let (global, branch): (usize, usize) = (number(global)?, number(branch)?);
-        Some(Prepared {
+        Some(PreparedXa {
             format: number(format)?,
             global: data.get(..global)?.to_vec(),
             branch: data.get(global..global.checked_add(branch)?)?.to_vec(),
@@ -442,7 +442,7 @@ impl Prepared {
     }
 
     fn roll_back(&self) -> String {
-        let Prepared { format, .. } = self;
+        let PreparedXa { format, .. } = self;
         format!(
             "XA ROLLBACK X'{}',X'{}',{format}",
             hex(&self.global),
@@ -451,7 +451,7 @@ impl Prepared {
     }
 
     fn title(&self) -> String {
-        format!("a prepared XA transaction `{}`", shown(&self.global))
+        format!("a prepared XA transaction `{}`", first_words(&self.global))
     }
 }
 
@@ -464,7 +464,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The beginning of a text, on one line.
-fn shown(text: &[u8]) -> String {
+fn first_words(text: &[u8]) -> String {
     let text = escape_bytes(text);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {

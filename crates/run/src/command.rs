@@ -113,7 +113,7 @@ pub async fn run_command(
     CommandRun {
         ended,
         dirty: cleaned.dirty.is_some(),
-        left: cleaned.told(&database),
+        left: cleaned.into_notes(&database),
     }
 }
 

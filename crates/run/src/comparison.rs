@@ -162,7 +162,7 @@ impl Comparison {
     pub(super) fn without(&self, flavour: &str) {
         let mut state = self.lock();
         if let Some(at) = state.place(flavour) {
-            state.end(at);
+            state.end_member(at);
         }
     }
 
@@ -184,7 +184,7 @@ impl State {
             .position(|member| member.name == flavour)
     }
 
-    fn deliver(&mut self, member: usize, item: Delivered) {
+    fn add_step(&mut self, member: usize, item: Delivered) {
         if self.failed {
             return;
         }
@@ -193,15 +193,15 @@ impl State {
         if let Err(error) = member.waiting.push(item) {
             self.fail(&error);
         }
-        self.settle();
+        self.compare_complete_steps();
     }
 
-    fn end(&mut self, member: usize) {
+    fn end_member(&mut self, member: usize) {
         if std::mem::replace(&mut self.flavours[member].ended, true) {
             return;
         }
         if !self.failed {
-            self.settle();
+            self.compare_complete_steps();
         }
         if let Err(error) = self.flavours[member].waiting.flush() {
             self.fail(&error);
@@ -209,18 +209,18 @@ impl State {
         if !self.flavours.iter().all(|member| member.ended) {
             return;
         }
-        self.tell_counts();
+        self.report_counts();
         if self.failed {
             return;
         }
-        self.tell_stale();
+        self.report_stale();
         if self.about.propose {
             self.proposals.write(&self.about.known.path, &self.events);
         }
     }
 
     /// Compares the steps that every flavour has reached.
-    fn settle(&mut self) {
+    fn compare_complete_steps(&mut self) {
         let waits_for = |member: &Member| !member.ended && member.waiting.is_empty();
         while !self.flavours.iter().any(waits_for) {
             let mut steps = Vec::with_capacity(self.flavours.len());
@@ -290,7 +290,7 @@ impl State {
             self.proposals.count(step);
         }
         match found {
-            Some(found) => self.tell(step, &here, &answers, &entries, &found, options),
+            Some(found) => self.report_difference(step, &here, &answers, &entries, &found, options),
             None if answers.len() > 1 => self.counts.same += 1,
             None if self.flavours.len() > 1 => self.counts.not_compared += 1,
             None => {}
@@ -341,7 +341,7 @@ impl State {
         }
     }
 
-    fn tell(
+    fn report_difference(
         &mut self,
         step: &StepFacts,
         here: &[usize],
@@ -352,7 +352,7 @@ impl State {
     ) {
         let standing = match found.counted {
             false => DifferenceStatus::Shown,
-            true => self.standing(here, answers, entries, options),
+            true => self.difference_status(here, answers, entries, options),
         };
         let name = |at: &usize| self.flavours[here[*at]].name.clone();
         let mut kinds = Kinds::NONE;
@@ -402,7 +402,7 @@ impl State {
 
     /// A divergence is known if, for each pair of flavours that differ, an entry names
     /// exactly one of them.
-    fn standing(
+    fn difference_status(
         &self,
         here: &[usize],
         answers: &[&NormalizedResult],
@@ -439,7 +439,7 @@ impl State {
         DifferenceStatus::Known(used.into_iter().map(reason).collect())
     }
 
-    fn tell_counts(&mut self) {
+    fn report_counts(&mut self) {
         let (suite, file) = (&self.about.suite, &self.about.file);
         if let Some(more) = self.counts.more_shown(suite, file) {
             self.events.send(more);
@@ -455,7 +455,7 @@ impl State {
         }
     }
 
-    fn tell_stale(&self) {
+    fn report_stale(&self) {
         for (at, entry) in self.about.known.entries.iter().enumerate() {
             let on = |held: bool| {
                 let all = self.flavours.iter().enumerate();

@@ -111,7 +111,7 @@ impl Providers {
     fn deployment(&self, flavour: &Flavour, provided: Provided) -> Deployment {
         let Provided { server, site, .. } = provided;
         let facts = FlavourFacts::of(&flavour.name, &server.identity)
-            .on(server.tenancy(), &server.defaults.sql_mode);
+            .with_tenancy(server.tenancy(), &server.defaults.sql_mode);
         Deployment {
             facts,
             servers: Arc::new(Servers::new(server, site.clone(), &self.events)),

@@ -23,7 +23,7 @@ use dbmatrix_flavours::matrix::NestSpec;
 use dbmatrix_flavours::mysqltest::TestDrivers;
 use dbmatrix_flavours::provision::NestContext;
 
-use super::keeper::take_left;
+use super::keeper::take_leftover_report;
 use super::lock::{Lock, LockError};
 
 /// A nest that is up and locked for one run.
@@ -89,7 +89,7 @@ impl Environment {
         let names = Names::of(&options.project);
         let name = nest_lock(&names.project, &spec.name);
         let lock = Lock::take(&name, events).await?;
-        if let Some(left) = take_left(&name) {
+        if let Some(left) = take_leftover_report(&name) {
             events.warn(format!("after the run before: {left}"));
         }
         Ok(Arc::new(lock))
@@ -105,9 +105,9 @@ impl Environment {
     ) -> Result<Self, EnvironmentError> {
         let begun = Instant::now();
         let names = Names::of(&options.project);
-        let ground_lock = Lock::take(&project_lock(&names.project), events).await?;
+        let project_lock_held = Lock::take(&project_lock(&names.project), events).await?;
         let teller = events.downgrade();
-        let builder = Builder::new(cache_folder()).telling(move |building| {
+        let builder = Builder::new(cache_folder()).with_listener(move |building| {
             teller.send(match building {
                 Building::Started(image) => Event::ImageStarted { image },
                 Building::Finished(image) => Event::ImageFinished { image },
@@ -120,16 +120,18 @@ impl Environment {
             builder: &builder,
             ahead: JoinSet::new(),
         };
-        let ground = making.ground(&names).await?;
-        let nest = making.nest(&ground).await?;
+        let engine_project = making.ensure_project(&names).await?;
+        let nest = making.nest(&engine_project).await?;
         let ahead = making.ahead;
         step(events, "way to the children");
         nest.ensure_route().await?;
         let source = nest.client().await?;
-        drop(ground_lock);
-        let (info, inner) =
-            tokio::try_join!(ground.engine.server_info(), nest.engine.server_info())
-                .map_err(ProjectError::from)?;
+        drop(project_lock_held);
+        let (info, inner) = tokio::try_join!(
+            engine_project.engine.server_info(),
+            nest.engine.server_info()
+        )
+        .map_err(ProjectError::from)?;
         events.send(Event::SetupFinished {
             machine: Machine {
                 engine: info.title(),
@@ -229,7 +231,7 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    async fn ground(&mut self, names: &Names) -> Result<EngineProject, EnvironmentError> {
+    async fn ensure_project(&mut self, names: &Names) -> Result<EngineProject, EnvironmentError> {
         let packages = &self.options.packages;
         let (builders, others): (Vec<String>, Vec<String>) =
             packages.iter().cloned().partition(|name| builds(name));
@@ -250,14 +252,14 @@ impl Making<'_> {
             }
         };
         step(self.events, "project, bridge and pool");
-        let ground = EngineProject::ensure(&engine, names, self.spec.storage).await?;
-        warn_of(self.spec, &ground, self.events);
-        Ok(ground)
+        let engine_project = EngineProject::ensure(&engine, names, self.spec.storage).await?;
+        warn_of(self.spec, &engine_project, self.events);
+        Ok(engine_project)
     }
 
-    async fn nest(&mut self, ground: &EngineProject) -> Result<Nest, EnvironmentError> {
+    async fn nest(&mut self, engine_project: &EngineProject) -> Result<Nest, EnvironmentError> {
         let spec = self.spec;
-        let there = ground.engine.instance(&spec.name).await;
+        let there = engine_project.engine.instance(&spec.name).await;
         if there.map_err(ProjectError::from)?.is_none() {
             self.build_ahead();
         }
@@ -273,7 +275,7 @@ impl Making<'_> {
         let title = format!("nest `{}`", spec.name);
         step(self.events, &title);
         let progress = |part: &str| step(self.events, &format!("{title}: {part}"));
-        Ok(Nest::ensure(ground, &settings, self.builder, &progress).await?)
+        Ok(Nest::ensure(engine_project, &settings, self.builder, &progress).await?)
     }
 
     /// The nest's image that includes the engine, or the plain one if a flavour needs
@@ -306,7 +308,7 @@ impl Making<'_> {
 /// Space that the nest, its images and a few servers take.
 const ROOM: u64 = 6 << 30;
 
-fn warn_of(spec: &NestSpec, ground: &EngineProject, events: &Sender) {
+fn warn_of(spec: &NestSpec, engine_project: &EngineProject, events: &Sender) {
     let wanted = Limits {
         cpus: spec.cpus.is_some(),
         memory: spec.memory.is_some(),
@@ -324,7 +326,7 @@ fn warn_of(spec: &NestSpec, ground: &EngineProject, events: &Sender) {
             "only {free} are free in /var/lib; a matrix of five flavours takes some 5 GiB"
         ));
     }
-    match (spec.storage, ground.copy_on_write) {
+    match (spec.storage, engine_project.copy_on_write) {
         (Storage::Btrfs { .. }, true) => {}
         (Storage::Folder, false) => events.warn(
             "the pool is a plain folder: copies of containers are slow (`storage = \"btrfs\"` is fast)",

@@ -32,7 +32,7 @@ impl FlavourFacts {
 
     /// The same for a server with another tenancy, whose sessions start in this mode, if
     /// it is known.
-    pub(super) fn on(self, tenancy: Tenancy, sql_mode: &str) -> Self {
+    pub(super) fn with_tenancy(self, tenancy: Tenancy, sql_mode: &str) -> Self {
         let modes = match sql_mode {
             "" => Modes::default(),
             known => Modes::of_sql_mode(known),

@@ -169,7 +169,7 @@ impl Handover {
 }
 
 /// Returns once what the previous run's keeper could not do.
-pub fn take_left(lock: &str) -> Option<String> {
+pub fn take_leftover_report(lock: &str) -> Option<String> {
     let path = left_path(lock);
     let text = fs::read_to_string(&path).ok()?;
     fs::remove_file(&path).ok()?;

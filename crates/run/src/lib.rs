@@ -46,7 +46,7 @@ pub use command::{
 };
 pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
 pub use external::{drop_own_databases, drop_own_databases_on};
-pub use keeper::{HandedFlavour, Handover, KeepError, take_left, wait_for_keepers};
+pub use keeper::{HandedFlavour, Handover, KeepError, take_leftover_report, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
 pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy};
@@ -97,8 +97,6 @@ pub async fn run(
             "stopped at the first failure (`--fail-fast`): {cut} case(s) were not run to the end"
         ));
     }
-    context
-        .activity
-        .tell_vacancies(&plan, options.no_tests, events);
+    context.activity.report_vacancies(&plan, options, events);
     write_expectations(answers, &plan, events);
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use dbmatrix_containers::host::{make_run_folder, run_folder};
-use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_now, has_helper, is_root};
+use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_helper_now, has_helper, is_root};
 use dbmatrix_platform::file;
 use dbmatrix_report::event::{Event, Sender};
 
@@ -109,7 +109,7 @@ impl Lock {
                 Some(Holder::Command(_)) | None => AGAIN,
             };
             if !told {
-                tell(name, holder, events);
+                report_holder(name, holder, events);
                 told = true;
             }
             tokio::time::sleep(again).await;
@@ -139,7 +139,7 @@ impl Lock {
             return Self::try_take_as(name, Holder::Command(own_id()));
         }
         let name = name.to_owned();
-        let taken = ask_now(Request::Lock { name: name.clone() })?;
+        let taken = ask_helper_now(Request::Lock { name: name.clone() })?;
         Ok(taken.then_some(Lock(Held::ByHelper { name })))
     }
 
@@ -185,7 +185,7 @@ impl Lock {
             return;
         };
         handed_over.store(true, Ordering::Relaxed);
-        if let Err(error) = note(file, Holder::Keeper(keeper)) {
+        if let Err(error) = write_holder(file, Holder::Keeper(keeper)) {
             tracing::debug!(%error, "nobody knows that a keeper holds the lock");
         }
     }
@@ -218,7 +218,7 @@ impl Drop for Lock {
         let freed = match &self.0 {
             Held::Here { handed_over, .. } if handed_over.load(Ordering::Relaxed) => Ok(()),
             Held::Here { path, .. } => fs::remove_file(path),
-            Held::ByHelper { name } => ask_now(Request::Unlock { name: name.clone() })
+            Held::ByHelper { name } => ask_helper_now(Request::Unlock { name: name.clone() })
                 .map(drop)
                 .map_err(io::Error::other),
         };
@@ -246,7 +246,7 @@ fn try_lock(path: &Path, holder: Holder) -> io::Result<Option<File>> {
         }
         // Its last holder may have removed it in the meantime.
         if file::is_at(&file, path)? {
-            note(&file, holder)?;
+            write_holder(&file, holder)?;
             return Ok(Some(file));
         }
     }
@@ -266,7 +266,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Writes the holder of a lock to its file.
-fn note(mut file: &File, holder: Holder) -> io::Result<()> {
+fn write_holder(mut file: &File, holder: Holder) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     write!(file, "{holder}")
@@ -285,7 +285,7 @@ fn own_id() -> i32 {
 }
 
 /// Reports whom a command waits for.
-fn tell(name: &str, holder: Option<Holder>, events: &Sender) {
+fn report_holder(name: &str, holder: Option<Holder>, events: &Sender) {
     match holder {
         Some(Holder::Keeper(_)) => events.send(Event::SetupStarted {
             step: "waiting until the run before has put its servers away".to_owned(),

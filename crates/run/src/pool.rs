@@ -38,7 +38,7 @@ where
             Some(Err(error)) => (error.id(), Some(error.to_string())),
         };
         let job = running.remove(&id).expect("each task was noted");
-        jobs.end(job);
+        jobs.end_job(job);
         if let Some(reason) = panicked {
             lost(job, reason);
         }

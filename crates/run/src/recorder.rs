@@ -84,7 +84,7 @@ impl<'a> CaseRecorder<'a> {
         }
     }
 
-    pub(super) fn end(self) -> CaseEnd {
+    pub(super) fn finish(self) -> CaseEnd {
         CaseEnd {
             result: self.result,
             recorded: self.recorded,
@@ -98,7 +98,7 @@ impl<'a> CaseRecorder<'a> {
     }
 
     /// Notes that the case ends before its last step because the run ends.
-    pub(super) fn cut(&mut self) {
+    pub(super) fn mark_cut(&mut self) {
         self.result.cut = true;
     }
 
@@ -137,7 +137,7 @@ impl<'a> CaseRecorder<'a> {
     }
 
     /// Counts a step and passes it to the comparison.
-    pub(super) fn note(&mut self, step: &Step, judged: StepVerdict) {
+    pub(super) fn record_step(&mut self, step: &Step, judged: StepVerdict) {
         let StepVerdict { ended, came } = judged;
         self.case.steps_done.fetch_add(1, Ordering::Relaxed);
         if self.case.update
@@ -171,16 +171,16 @@ impl<'a> CaseRecorder<'a> {
             settled: step.action.settles(stored),
         };
         let came = came.map(|(came, notices)| comparison::StepOutcome {
-            answer: came.answer(&self.settled_notices(notices)),
+            answer: came.answer(&self.mask_notices(notices)),
             failed,
             excused,
         });
         if let Some(sink) = &mut self.sink {
-            sink.deliver(facts, came);
+            sink.deliver_step(facts, came);
         }
     }
 
-    fn settled_notices(&self, mut notices: Vec<Warning>) -> Vec<Warning> {
+    fn mask_notices(&self, mut notices: Vec<Warning>) -> Vec<Warning> {
         for notice in &mut notices {
             notice.message = notice.message.replace(self.database, database::PLACEHOLDER);
             if let Some(settled) = self.case.suite.rules.settled(&notice.message) {

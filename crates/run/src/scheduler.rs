@@ -104,7 +104,7 @@ impl Scheduler {
     }
 
     /// Notes that a job has ended.
-    pub(super) fn end(&mut self, job: Job) {
+    pub(super) fn end_job(&mut self, job: Job) {
         self.suites[job.suite].running -= 1;
     }
 }
@@ -131,7 +131,7 @@ mod tests {
 
     fn end(scheduler: &mut Scheduler, suite: usize, part: usize) {
         let place = scheduler.suites[suite].first + part;
-        scheduler.end(Job { suite, part, place });
+        scheduler.end_job(Job { suite, part, place });
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
                     break;
                 }
                 let pick = picks[places.len() % picks.len()] % running.len();
-                scheduler.end(running.swap_remove(pick));
+                scheduler.end_job(running.swap_remove(pick));
             }
             places.sort_unstable();
             let all: usize = parts.iter().map(|cut| cut.count()).sum();

@@ -40,7 +40,7 @@ pub(super) struct Sessions<'a, S> {
     /// The files on this machine that servers may read.
     folder: &'a LocalFolder,
     open: HashMap<Option<String>, Session>,
-    alarm: DeadlineTimer,
+    timer: DeadlineTimer,
     traces: Traces,
 }
 
@@ -54,7 +54,7 @@ impl DeadlineTimer {
     }
 
     /// Returns at the time `when`.
-    async fn at(&mut self, when: Instant) {
+    async fn wait_until(&mut self, when: Instant) {
         loop {
             if self.0.is_elapsed() || self.0.deadline() > when {
                 self.0.as_mut().reset(when);
@@ -82,7 +82,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
             database,
             folder,
             open: HashMap::from([(None, first)]),
-            alarm: DeadlineTimer::new(),
+            timer: DeadlineTimer::new(),
             traces,
         }
     }
@@ -104,7 +104,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         let answered = tokio::select! {
             biased;
             answered = answer(&mut session, sql, wanted) => Some(answered),
-            () = self.alarm.at(until.when) => None,
+            () = self.timer.wait_until(until.when) => None,
         };
         let wrong = match answered {
             Some(Ok((outcome, notices))) => {
@@ -118,7 +118,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
                 why: "the server ended the session",
                 kind: None,
             },
-            None => self.end(session.id(), until).await,
+            None => self.end_statement(session.id(), until).await,
         };
         let again = self.connect().await;
         let again = again.map_err(|next| {
@@ -176,7 +176,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
 
     /// Ends a statement that takes too long, together with its session: a late answer
     /// would be mistaken for that of the next statement.
-    async fn end(&self, id: u32, until: Until) -> StepFailure {
+    async fn end_statement(&self, id: u32, until: Until) -> StepFailure {
         let limit = humantime::format_duration(until.limit);
         if self.server.tenancy() != Tenancy::Owner {
             // Several servers may share an address, so the number may belong to a session
@@ -254,17 +254,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_alarm_rings_at_the_time_that_was_set_last() {
-        let mut alarm = DeadlineTimer::new();
+        let mut timer = DeadlineTimer::new();
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         for (set, left) in [(5, 1), (60, 2), (3, 2)] {
             // The awaited end comes sooner.
-            let waited = tokio::time::timeout_at(at(left), alarm.at(at(set))).await;
+            let waited = tokio::time::timeout_at(at(left), timer.wait_until(at(set))).await;
             assert!(waited.is_err());
         }
-        alarm.at(at(90)).await;
+        timer.wait_until(at(90)).await;
         assert_eq!(begun.elapsed().as_secs(), 90);
-        alarm.at(at(91)).await;
+        timer.wait_until(at(91)).await;
         assert_eq!(begun.elapsed().as_secs(), 91);
     }
 }

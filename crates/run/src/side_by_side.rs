@@ -185,7 +185,7 @@ mod tests {
             failed: None,
             excused: Vec::new(),
         };
-        sink.deliver(step, Some(came));
+        sink.deliver_step(step, Some(came));
     }
 
     /// Runs three flavours; returns the reported divergences and failures.

@@ -55,7 +55,7 @@ impl Commands {
         match timeout_at(until.when, group.wait()).await {
             Ok(end) => judge(command, &end.map_err(|error| not_started(&error))?),
             Err(_) => {
-                group.end().await;
+                group.end_processes().await;
                 let limit = humantime::format_duration(until.limit);
                 Err(StepFailure {
                     expected: format!("an end within {limit}, the limit of the {}", until.of),
@@ -96,7 +96,7 @@ impl Group {
         })
     }
 
-    async fn end(&mut self) {
+    async fn end_processes(&mut self) {
         process::terminate_group(&mut self.0);
         if timeout(GRACE, self.0.wait()).await.is_err() {
             process::kill_group(&mut self.0);

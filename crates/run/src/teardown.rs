@@ -21,16 +21,16 @@ pub async fn teardown(
         .iter()
         .filter_map(|flavour| Some((flavour, flavour.managed()?)));
     let each = managed.map(|(flavour, managed)| {
-        let rest = rest(environment, flavour, managed, after(flavour), patience);
+        let done = teardown_flavour(environment, flavour, managed, after(flavour), patience);
         async {
-            let reason = rest.await.err()?;
+            let reason = done.await.err()?;
             Some(format!("{}: {reason}", flavour.name))
         }
     });
     join_all(each).await.into_iter().flatten().collect()
 }
 
-async fn rest(
+async fn teardown_flavour(
     environment: &Environment,
     flavour: &Flavour,
     managed: &Managed,

@@ -12,8 +12,33 @@ use dbmatrix_sql::suite::{Action, FileKind, SltOptions, SltSteps, SqlSteps, Step
 use dbmatrix_flavours::matrix::{MysqltestSpec, SuiteKind, SuiteSpec};
 use dbmatrix_flavours::plan::Plan;
 
+use super::validated::RunOptions;
+
 /// Lines of a message that lists these parts.
 const NAMED: usize = 20;
+
+/// What the reader can do about a run in which nothing ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    /// Nothing could run: that can be allowed.
+    AllowNoTests,
+    /// A required flavour is missing: the run fails even if nothing needs to run.
+    ProvideRequired,
+    /// The same, only because the run is strict.
+    ProvideStrict,
+}
+
+impl Remedy {
+    fn as_str(self) -> &'static str {
+        match self {
+            Remedy::AllowNoTests => "`--no-tests=pass` allows that",
+            Remedy::ProvideRequired => {
+                "fix the cause, or set `required = false` for flavours that may be missing"
+            }
+            Remedy::ProvideStrict => "fix the cause, or leave `--strict` out",
+        }
+    }
+}
 
 /// What happens to a run in which nothing ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,7 +112,7 @@ impl Activity {
 
     /// Warns of files of which no step ran on any flavour. If nothing ran at all, the run
     /// reports that instead.
-    pub(super) fn tell_vacancies(&self, plan: &Plan, no_tests: NoTests, events: &Sender) {
+    pub(super) fn report_vacancies(&self, plan: &Plan, options: &RunOptions, events: &Sender) {
         if plan.suite_runs.is_empty() {
             return;
         }
@@ -96,7 +121,12 @@ impl Activity {
         if state.parts.values().any(Part::has_run) {
             vacant.for_each(|why| events.warn(format!("nothing ran: {why}")));
         } else {
-            tell_nothing_ran(vacant.collect(), &state.unavailable, no_tests, events);
+            let mut why: Vec<String> = vacant.collect();
+            if !state.unavailable.is_empty() {
+                why.push(format!("unavailable: {}", state.unavailable.join(", ")));
+            }
+            let text = nothing_ran(&why, state.remedy(plan, options.strict));
+            report_nothing_ran(text, options.no_tests, events);
         }
     }
 }
@@ -108,6 +138,18 @@ impl Part {
 }
 
 impl State {
+    fn remedy(&self, plan: &Plan, strict: bool) -> Remedy {
+        let is_required = |name: &String| {
+            let mut flavours = plan.flavours.iter();
+            flavours.any(|flavour| flavour.name == *name && flavour.required)
+        };
+        match () {
+            () if self.unavailable.iter().any(is_required) => Remedy::ProvideRequired,
+            () if strict && !self.unavailable.is_empty() => Remedy::ProvideStrict,
+            () => Remedy::AllowNoTests,
+        }
+    }
+
     /// For each part that ran nothing on any flavour: the reason, unless it is reported
     /// elsewhere.
     fn vacant(&self, plan: &Plan) -> Vec<Option<String>> {
@@ -170,16 +212,7 @@ impl State {
     }
 }
 
-fn tell_nothing_ran(
-    mut why: Vec<String>,
-    unavailable: &[String],
-    no_tests: NoTests,
-    events: &Sender,
-) {
-    if !unavailable.is_empty() {
-        why.push(format!("unavailable: {}", unavailable.join(", ")));
-    }
-    let text = nothing_ran(&why);
+fn report_nothing_ran(text: String, no_tests: NoTests, events: &Sender) {
     match no_tests {
         NoTests::Pass => {}
         NoTests::Warn => events.warn(text),
@@ -190,8 +223,8 @@ fn tell_nothing_ran(
     }
 }
 
-/// A message that nothing ran, with the cause.
-fn nothing_ran(why: &[String]) -> String {
+/// A message that nothing ran, with the cause and what can be done.
+fn nothing_ran(why: &[String], remedy: Remedy) -> String {
     let mut text = "nothing ran".to_owned();
     for line in why.iter().take(NAMED) {
         text.push_str("\n  ");
@@ -200,7 +233,8 @@ fn nothing_ran(why: &[String]) -> String {
     if let Some(more @ 1..) = why.len().checked_sub(NAMED) {
         text.push_str(&format!("\n  … and {more} more"));
     }
-    text.push_str("\n  `--no-tests=pass` allows that");
+    text.push_str("\n  ");
+    text.push_str(remedy.as_str());
     text
 }
 
@@ -227,7 +261,7 @@ pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
             why.push(format!("`{}` holds no statement to run", file.display()));
         }
     }
-    Some(nothing_ran(&why))
+    Some(nothing_ran(&why, Remedy::AllowNoTests))
 }
 
 /// The number of parts of a plan's suites.
@@ -315,8 +349,15 @@ mod tests {
         }
 
         fn told(&self, no_tests: NoTests) -> Vec<String> {
+            self.told_with(&RunOptions {
+                no_tests,
+                ..RunOptions::default()
+            })
+        }
+
+        fn told_with(&self, options: &RunOptions) -> Vec<String> {
             let (events, mut heard) = Sender::channel();
-            self.activity.tell_vacancies(&self.plan, no_tests, &events);
+            self.activity.report_vacancies(&self.plan, options, &events);
             let mut told = Vec::new();
             while let Ok(event) = heard.try_recv() {
                 told.push(match event {
@@ -372,6 +413,32 @@ mod tests {
             told[0].contains("unavailable: mysql-9.7, mariadb-10.11"),
             "{told:?}"
         );
+    }
+
+    #[test]
+    fn a_missing_flavour_is_to_be_provided_where_the_run_needs_it() {
+        let remedy = |is_required: bool, strict: bool| {
+            let mut sandbox = Sandbox::new(&[("a.slt", "")]);
+            for flavour in &mut sandbox.plan.flavours {
+                flavour.required = is_required;
+            }
+            sandbox.activity.note_unavailable("mysql-9.7");
+            let options = RunOptions {
+                strict,
+                ..RunOptions::default()
+            };
+            let told = sandbox.told_with(&options).concat();
+            told.lines().last().unwrap_or_default().trim().to_owned()
+        };
+        assert_eq!(
+            remedy(true, false),
+            "fix the cause, or set `required = false` for flavours that may be missing"
+        );
+        assert_eq!(
+            remedy(false, true),
+            "fix the cause, or leave `--strict` out"
+        );
+        assert_eq!(remedy(false, false), "`--no-tests=pass` allows that");
     }
 
     #[test]

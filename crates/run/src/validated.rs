@@ -39,6 +39,8 @@ pub struct RunOptions {
     pub freshness: StartFrom,
     /// What happens to a run in which nothing ran.
     pub no_tests: NoTests,
+    /// Whether flavours that are not required must be available as well.
+    pub strict: bool,
 }
 
 /// The checked expectations of a plan.

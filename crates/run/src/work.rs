@@ -39,7 +39,7 @@ struct SuiteWork {
 
 impl<P> Work<P> {
     /// The part of the plan for a flavour on these servers.
-    fn on(
+    fn with_servers(
         servers: Arc<P>,
         site: Option<Site>,
         facts: FlavourFacts,
@@ -100,7 +100,7 @@ impl<P> Work<P> {
     }
 
     /// Reports a job whose task panicked as a bug in dbmatrix.
-    fn lost(&self, job: Job, reason: &str) {
+    fn report_lost_job(&self, job: Job, reason: &str) {
         self.abort(job, &our_own_fault(reason));
     }
 }
@@ -113,13 +113,13 @@ impl Work {
             servers,
             site,
         } = deployment;
-        Work::on(servers, site, facts, plan, context)
+        Work::with_servers(servers, site, facts, plan, context)
     }
 
     /// Runs all jobs, this many at a time. Returns what the cases record.
     pub(super) async fn run(self: Arc<Self>, jobs: usize) -> Vec<Answers> {
         let run = |job: Job| Arc::clone(&self).run_job(job);
-        let lost = |job, reason: String| self.lost(job, &reason);
+        let lost = |job, reason: String| self.report_lost_job(job, &reason);
         let answers = work_through(self.scheduler(jobs), run, lost).await;
         self.servers.close().await;
         answers.into_iter().flatten().collect()
@@ -187,15 +187,15 @@ pub async fn run_files_on<S: Connect + 'static>(
     let mut plan = plan.clone();
     plan.suite_runs
         .retain(|suite_run| matches!(suite_run.suite.kind, SuiteKind::Files(_)));
-    let facts = FlavourFacts::of(flavour, identity).on(server.tenancy(), "");
+    let facts = FlavourFacts::of(flavour, identity).with_tenancy(server.tenancy(), "");
     let servers = Arc::new(Only::new(server));
-    let work = Work::on(servers, None, facts, &plan, context);
+    let work = Work::with_servers(servers, None, facts, &plan, context);
     let run = |job: Job| run_files(work.begin(job, &work.servers));
-    let lost = |job, reason: String| work.lost(job, &reason);
+    let lost = |job, reason: String| work.report_lost_job(job, &reason);
     let jobs = jobs(prepared.options.jobs, plan.flavours.len());
     let answers = work_through(work.scheduler(jobs), run, lost).await;
     work.context
         .activity
-        .tell_vacancies(&plan, prepared.options.no_tests, events);
+        .report_vacancies(&plan, &prepared.options, events);
     write_expectations(answers.into_iter().flatten().collect(), &plan, events);
 }

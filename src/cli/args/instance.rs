@@ -102,7 +102,7 @@ flavour is not there (as for all commands of this kind).")]
     /// Pause flavours; their connections stay open
     #[command(after_help = "\
 A paused flavour keeps its memory and answers nobody until `resume`. `connect`,
-`exec` and the like resume it. A stopped one stays stopped.
+`exec` and the like resume it. A stopped one stays stopped, and the exit status is 1.
 
 Examples:
   dbmatrix pause mysql-9.7
@@ -110,7 +110,7 @@ Examples:
     Pause(ChosenArgs),
     /// Resume paused flavours
     #[command(after_help = "\
-A stopped flavour stays stopped.
+A stopped flavour stays stopped, and the exit status is 1; `start` starts it.
 
 Examples:
   dbmatrix resume mysql-9.7

@@ -30,7 +30,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FLAVOUR")]
     pub(crate) baseline: Option<String>,
 
-    /// Show each difference; known and insignificant ones are otherwise summed up
+    /// Show each difference; known, expected and insignificant ones are otherwise summed
+    /// up
     #[arg(long)]
     pub(crate) all_differences: bool,
 
@@ -127,7 +128,7 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_name = "FLAVOUR")]
     pub(crate) baseline: Option<String>,
 
-    /// Show each difference; insignificant ones are otherwise summed up
+    /// Show each difference; expected and insignificant ones are otherwise summed up
     #[arg(long)]
     pub(crate) all_differences: bool,
 
@@ -142,7 +143,8 @@ pub(crate) struct DiffArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
     /// Write a report: `junit`, `json` (JSON Lines), `markdown`, `github`
-    /// (annotations) or `html`; `-` is standard output (may be repeated)
+    /// (annotations) or `html`; `-` is standard output (may be repeated). Missing
+    /// folders of FILE are created
     #[arg(long, value_name = "KIND=FILE")]
     pub(crate) report: Vec<ReportSpec>,
 }
@@ -170,7 +172,8 @@ pub(crate) struct MergeArgs {
     #[command(flatten)]
     pub(crate) reports: ReportArgs,
 
-    /// Show each difference; known and insignificant ones are otherwise summed up
+    /// Show each difference; known, expected and insignificant ones are otherwise summed
+    /// up
     #[arg(long)]
     pub(crate) all_differences: bool,
 }

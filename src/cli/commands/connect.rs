@@ -54,11 +54,11 @@ pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verd
     let mut sessions = Vec::new();
     for Reached { server, label, .. } in all {
         let version = server.identity.full.clone();
-        let seat = ReplSession::open(&label, &version, server, args.database.as_deref()).await;
+        let session = ReplSession::open(&label, &version, server, args.database.as_deref()).await;
         let told = |error| Failure::not_provided(format!("{label}: {error}"));
-        sessions.push(seat.map_err(told)?);
+        sessions.push(session.map_err(told)?);
     }
-    talk(sessions, args).await
+    run_repl(sessions, args).await
 }
 
 /// The selected flavours; brings servers of the catalogue up first.
@@ -86,7 +86,7 @@ async fn chosen(global: &Globals, args: &ConnectArgs) -> Result<Vec<Located>, Fa
     find_each(global, &names, args.nest.as_deref()).await
 }
 
-async fn talk<S: Connect + Clone + 'static>(
+async fn run_repl<S: Connect + Clone + 'static>(
     sessions: Vec<ReplSession<S>>,
     args: &ConnectArgs,
 ) -> Result<Verdict, Failure> {
@@ -103,10 +103,10 @@ async fn talk<S: Connect + Clone + 'static>(
     };
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     if mode == InputMode::Prompt {
-        greet(&sessions, &mut out).map_err(Failure::not_provided)?;
+        print_greeting(&sessions, &mut out).map_err(Failure::not_provided)?;
     }
-    let talk = Repl::new(sessions, view(args), mode, &mut out, &mut err);
-    match talk.lead(source).await {
+    let repl = Repl::new(sessions, view(args), mode, &mut out, &mut err);
+    match repl.run(source).await {
         Ok(Ended::Well) => Ok(Verdict::Passed),
         Ok(Ended::Refused) => Ok(Verdict::Failed),
         Ok(Ended::Interrupted) => Ok(Verdict::Interrupted),
@@ -116,10 +116,10 @@ async fn talk<S: Connect + Clone + 'static>(
     }
 }
 
-fn greet<S>(sessions: &[ReplSession<S>], out: &mut impl Write) -> std::io::Result<()> {
+fn print_greeting<S>(sessions: &[ReplSession<S>], out: &mut impl Write) -> std::io::Result<()> {
     let widest = sessions
         .iter()
-        .map(|seat| seat.name.len())
+        .map(|session| session.name.len())
         .max()
         .unwrap_or(0);
     for ReplSession { name, version, .. } in sessions {

@@ -4,7 +4,7 @@ use dbmatrix_containers::nest::{ExportSession, IncomingContainer, Located};
 use dbmatrix_report::event::Verdict;
 use indicatif::{MultiProgress, ProgressBar};
 
-use crate::app::for_each_flavour::{Runs, each};
+use crate::app::for_each_flavour::{Runs, for_each_flavour};
 use crate::app::remotes::RemoteEngine;
 use crate::app::{Failure, Globals, eprintln, privilege, remotes, transfer};
 use crate::cli::args::CopyArgs;
@@ -29,7 +29,7 @@ pub(crate) async fn copy(global: &Globals, args: &CopyArgs) -> Result<Verdict, F
             args.to
         ))
     };
-    each(global, chosen, Runs::Awaited, deliver).await
+    for_each_flavour(global, chosen, Runs::Awaited, deliver).await
 }
 
 /// Copies one flavour. A failure leaves nothing there.
@@ -40,19 +40,19 @@ async fn deliver_one(
     live: bool,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let mut arrival = IncomingContainer::at(&elsewhere.engine, name).await?;
-    let mark = arrival.mark().to_owned();
+    let mut incoming = IncomingContainer::into_engine(&elsewhere.engine, name).await?;
+    let transfer_id = incoming.transfer_id().to_owned();
     let send = async |package: &mut ExportSession| {
         let content = package.open().await.map_err(Failure::not_provided)?;
         transfer::begin(bar, content.length);
         let counted = bar.wrap_async_read(content.into_reader());
-        let received = arrival.receive(elsewhere.pool.as_deref(), counted).await;
+        let received = incoming.receive(elsewhere.pool.as_deref(), counted).await;
         received.map_err(Failure::not_provided)?;
-        Ok(arrival.settle_alone().await?)
+        Ok(incoming.detach().await?)
     };
-    let sent = packed(one, consistency(live), &mark, bar, send).await;
+    let sent = packed(one, consistency(live), &transfer_id, bar, send).await;
     if sent.is_err()
-        && let Err(left) = arrival.abandon().await
+        && let Err(left) = incoming.abandon().await
     {
         eprintln!("warning: container `{name}` may be left incomplete there: {left}");
     }

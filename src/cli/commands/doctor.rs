@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{DoctorArgs, Format, json};
-use crate::doctor::{Finding, Reach, State, look};
+use crate::doctor::{Finding, Reach, State, check_machine};
 
 /// Checks the machine; with `--fix` applies the safe fixes.
 pub(crate) async fn doctor(global: &Globals, args: &DoctorArgs) -> Result<Verdict, Failure> {
@@ -28,7 +28,8 @@ pub(crate) async fn doctor(global: &Globals, args: &DoctorArgs) -> Result<Verdic
         true => Reach::Machine,
         false => Reach::Mirrors,
     };
-    let mut findings = look(&global.engine.clone(), &Names::of(&global.project), reach).await;
+    let mut findings =
+        check_machine(&global.engine.clone(), &Names::of(&global.project), reach).await;
     if args.shown.format == Format::Table {
         say(table(&findings));
     }
@@ -57,7 +58,7 @@ async fn fix(findings: &mut [Finding], format: Format) -> Vec<Vec<String>> {
     for finding in findings {
         let mut lines = Vec::new();
         if let Some(fix) = &finding.fix {
-            match fix.carry_out().await {
+            match fix.apply().await {
                 Ok(done) => {
                     done.iter().for_each(|line| tell(format!("fixed: {line}")));
                     finding.state = State::Ok;

@@ -11,11 +11,11 @@ use dbmatrix_containers::image::{Builder, cache_folder};
 use dbmatrix_containers::name::{nest_lock, project_lock};
 use dbmatrix_containers::nest::{destroy_nest, existing_nests, subnet_of};
 use dbmatrix_containers::route::Routes;
-use dbmatrix_engine::privilege::{Request, ask_now, has_helper, is_root};
+use dbmatrix_engine::privilege::{Request, ask_helper_now, has_helper, is_root};
 use dbmatrix_engine::{Engine, Instance};
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
-use dbmatrix_run::{Lock, start_engine, take_left};
+use dbmatrix_run::{Lock, start_engine, take_leftover_report};
 
 use crate::app::task::load_matrix;
 use crate::app::{Failure, Globals, privilege, say};
@@ -48,7 +48,7 @@ pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, F
         .map_err(Failure::not_provided)?;
     // The notes of failed keepers are removed with their nests.
     for lock in &of_nests {
-        take_left(lock);
+        take_leftover_report(lock);
     }
     let lock = Lock::take(&project_lock(&names.project), &events)
         .await
@@ -118,7 +118,7 @@ async fn what_is_left(names: &Names, others: bool) -> Result<Vec<String>, Failur
         left.push(format!("the {engine} daemon, process {pid}"));
     }
     let routes = Routes::open().map_err(Failure::not_provided)?;
-    let routes = routes.ours().await.map_err(Failure::not_provided)?;
+    let routes = routes.own_subnets().await.map_err(Failure::not_provided)?;
     left.extend(routes.iter().map(|subnet| format!("the route to {subnet}")));
     Ok(left)
 }
@@ -161,7 +161,10 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
             "nest `{name}` is not there: nothing to remove; {there}"
         ));
     }
-    let routed = Routes::open().map_err(Failure::not_provided)?.ours().await;
+    let routed = Routes::open()
+        .map_err(Failure::not_provided)?
+        .own_subnets()
+        .await;
     let routed = routed.map_err(Failure::not_provided)?;
     let has_route = |nest: &Instance| subnet_of(nest).is_some_and(|net| routed.contains(&net));
     if chosen.iter().any(|nest| has_route(nest)) {
@@ -220,7 +223,7 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
 /// Another project may still use them.
 fn remove_empty_folders() {
     if has_helper()
-        && let Err(error) = ask_now(Request::RemoveRunFolder)
+        && let Err(error) = ask_helper_now(Request::RemoveRunFolder)
     {
         tracing::debug!(%error, "the run folder stays");
     }
@@ -234,7 +237,7 @@ fn remove_empty_folders() {
 /// Removes routes of nests that no longer exist.
 async fn remove_routes() -> Result<(), Failure> {
     let routes = Routes::open().map_err(Failure::not_provided)?;
-    let ours = routes.ours().await.map_err(Failure::not_provided)?;
+    let ours = routes.own_subnets().await.map_err(Failure::not_provided)?;
     if !ours.is_empty() {
         privilege::authorize_routes()?;
     }

@@ -14,12 +14,12 @@ use tempfile::NamedTempFile;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::app::for_each_flavour::{Runs, each};
+use crate::app::for_each_flavour::{Runs, for_each_flavour};
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::{Failure, Globals, eprintln, transfer};
 use crate::cli::args::ExportArgs;
 use crate::cli::commands::choose_within;
-use crate::cli::commands::snapshot::go_on;
+use crate::cli::commands::snapshot::restore_state;
 
 /// Extension of the files in a folder.
 const ENDING: &str = ".tar.zst";
@@ -69,7 +69,7 @@ pub(crate) async fn export(global: &Globals, args: &ExportArgs) -> Result<Verdic
             "exported, {size}; on the other machine: dbmatrix import {file}"
         ))
     };
-    each(global, chosen, Runs::Awaited, export).await
+    for_each_flavour(global, chosen, Runs::Awaited, export).await
 }
 
 impl<'a> Target<'a> {
@@ -126,7 +126,7 @@ async fn export_one(
     let half = half_file(file)?;
     let save = async |package: &mut ExportSession| save(package, &half, bar).await;
     let size = packed(one, consistency(args.live), "", bar, save).await?;
-    put(half, file, args.force)?;
+    place_file(half, file, args.force)?;
     Ok(size)
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn packed<T>(
     let mut package = one.package(consistency, mark).await?;
     let done = async {
         if consistency == SnapshotConsistency::Clean {
-            go_on(one).await?;
+            restore_state(one).await?;
         }
         bar.set_message("packing");
         work(&mut package).await
@@ -204,7 +204,7 @@ async fn save(
     half: &NamedTempFile,
     bar: &ProgressBar,
 ) -> Result<u64, Failure> {
-    let could_not = |error: io::Error| match lost(&error) {
+    let could_not = |error: io::Error| match engine_error(&error) {
         Some(lost) => Failure::not_provided(lost),
         None => failed(format!("could not write the file: {error}")),
     };
@@ -223,12 +223,12 @@ async fn save(
 }
 
 /// The error of an engine's connection, if that caused the failure.
-fn lost(error: &io::Error) -> Option<&EngineError> {
+fn engine_error(error: &io::Error) -> Option<&EngineError> {
     error.get_ref()?.downcast_ref()
 }
 
 /// Renames a complete file to its final name.
-fn put(half: NamedTempFile, file: &Path, replaces: bool) -> Result<(), Failure> {
+fn place_file(half: NamedTempFile, file: &Path, replaces: bool) -> Result<(), Failure> {
     let put = match replaces {
         true => half.persist(file),
         false => half.persist_noclobber(file),

@@ -54,7 +54,7 @@ pub(crate) async fn import(global: &Globals, args: &ImportArgs) -> Result<Verdic
     };
     if !packages.is_empty() {
         privilege::ensure_package_access(global).await?;
-        consent::ask(&packages, args.yes)?;
+        consent::ask_for_packages(&packages, args.yes)?;
     }
     if let (EngineProbe::Running(engine), false) = (&found, is_there) {
         authorize_route(global, engine, &spec).await?;

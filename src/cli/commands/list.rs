@@ -41,7 +41,7 @@ pub(crate) async fn list(global: &Globals, args: &ListArgs) -> Result<Verdict, F
     if args.watch {
         return looker.watch(args.shown.format).await;
     }
-    let seen = looker.look(Haste::Whole).await?;
+    let seen = looker.list_containers(Haste::Whole).await?;
     say(seen.shown(args.shown.format));
     Ok(Verdict::Passed)
 }
@@ -91,7 +91,7 @@ impl Seen<'_> {
 }
 
 impl Looker<'_> {
-    async fn look(&mut self, haste: Haste) -> Result<Seen<'_>, Failure> {
+    async fn list_containers(&mut self, haste: Haste) -> Result<Seen<'_>, Failure> {
         let found = detect_engine(&self.global.engine).await;
         let EngineProbe::Running(engine) = &found else {
             return Ok(Seen::Nothing(format!("{found}: nothing is up")));
@@ -153,7 +153,7 @@ impl Looker<'_> {
         loop {
             let shown = tokio::select! {
                 () = &mut end => return Ok(Verdict::Passed),
-                seen = self.look(Haste::Soon) => seen?.shown(format),
+                seen = self.list_containers(Haste::Soon) => seen?.shown(format),
             };
             if draw(&shown, format).is_err() {
                 // The reader has gone.

@@ -4,18 +4,22 @@ use dbmatrix_containers::nest::{ContainerState, Located, StopMode};
 use dbmatrix_flavours::server::{ACCESS_FILE, repair};
 use dbmatrix_report::event::Verdict;
 
-use crate::app::for_each_flavour::{Runs, each, ready};
+use crate::app::for_each_flavour::{Runs, for_each_flavour, ready};
 use crate::app::{Failure, Globals};
 use crate::cli::args::{Chosen, ResetArgs, StopArgs};
 use crate::cli::commands::choice;
 
 /// Starts flavours, and resumes paused ones.
 pub(crate) async fn start(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
-    each(global, choice(chosen)?, Runs::LetBe, go_on).await
+    let start = async |one: &Located| {
+        one.start().await.map_err(Failure::not_provided)?;
+        await_login(one).await
+    };
+    for_each_flavour(global, choice(chosen)?, Runs::LetBe, start).await
 }
 
-async fn go_on(one: &Located) -> Result<String, Failure> {
-    one.start().await.map_err(Failure::not_provided)?;
+/// Waits until a server that was just started or resumed accepts logins.
+async fn await_login(one: &Located) -> Result<String, Failure> {
     // A container may run although its server has ended.
     let revived = match one.state() {
         ContainerState::Running => repair(&one.child).await.map_err(Failure::not_provided)?,
@@ -42,7 +46,7 @@ pub(crate) async fn stop(global: &Globals, args: &StopArgs) -> Result<Verdict, F
             ContainerState::Running | ContainerState::Paused => done.to_owned(),
         })
     };
-    each(global, choice(&args.chosen)?, Runs::Awaited, stop).await
+    for_each_flavour(global, choice(&args.chosen)?, Runs::Awaited, stop).await
 }
 
 /// Pauses flavours.
@@ -50,26 +54,20 @@ pub(crate) async fn pause(global: &Globals, chosen: &Chosen) -> Result<Verdict, 
     let pause = async |one: &Located| {
         one.pause().await?;
         Ok(match one.state() {
-            ContainerState::Running => "paused".to_owned(),
             ContainerState::Paused => "is paused already".to_owned(),
-            ContainerState::Stopped => "is stopped: there is nothing to pause".to_owned(),
+            ContainerState::Running | ContainerState::Stopped => "paused".to_owned(),
         })
     };
-    each(global, choice(chosen)?, Runs::Awaited, pause).await
+    for_each_flavour(global, choice(chosen)?, Runs::Awaited, pause).await
 }
 
 /// Resumes paused flavours.
 pub(crate) async fn resume(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
-    let resume = async |one: &Located| match one.state() {
-        ContainerState::Stopped => {
-            let name = &one.flavour;
-            Ok(format!(
-                "is stopped, not paused; `dbmatrix start {name}` starts it"
-            ))
-        }
-        ContainerState::Running | ContainerState::Paused => go_on(one).await,
+    let resume = async |one: &Located| {
+        one.resume().await?;
+        await_login(one).await
     };
-    each(global, choice(chosen)?, Runs::LetBe, resume).await
+    for_each_flavour(global, choice(chosen)?, Runs::LetBe, resume).await
 }
 
 /// Shuts flavours down and starts them.
@@ -79,7 +77,7 @@ pub(crate) async fn restart(global: &Globals, chosen: &Chosen) -> Result<Verdict
         let ready = ready(one).await?;
         Ok(format!("restarted, {ready}"))
     };
-    each(global, choice(chosen)?, Runs::Awaited, restart).await
+    for_each_flavour(global, choice(chosen)?, Runs::Awaited, restart).await
 }
 
 /// Resets flavours to their original state.
@@ -89,7 +87,7 @@ pub(crate) async fn reset(global: &Globals, args: &ResetArgs) -> Result<Verdict,
         let after = after(one).await?;
         Ok(format!("as new, {after}"))
     };
-    each(global, choice(&args.chosen)?, Runs::Awaited, reset).await
+    for_each_flavour(global, choice(&args.chosen)?, Runs::Awaited, reset).await
 }
 
 /// The state of a flavour after a restore, which is the same as before.

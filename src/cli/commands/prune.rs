@@ -38,7 +38,7 @@ pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict,
     let pruned = prune_all(engine, global, &wanted, pruning, &events).await;
     drop(events);
     let _ = reporter.await;
-    tell(&pruned?, pruning);
+    print_pruned(&pruned?, pruning);
     Ok(Verdict::Passed)
 }
 
@@ -87,7 +87,7 @@ async fn prune_all(
     Ok(pruned)
 }
 
-fn tell(pruned: &[Pruned], pruning: Pruning) {
+fn print_pruned(pruned: &[Pruned], pruning: Pruning) {
     if pruned.is_empty() {
         say("nothing is there that nothing uses");
         return;

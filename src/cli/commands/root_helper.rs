@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use dbmatrix_engine::privilege::{abstract_name, accept_helper};
 use dbmatrix_report::event::Verdict;
 
-use crate::app::privilege::words;
+use crate::app::privilege::global_arguments;
 use crate::app::{Failure, Globals};
 use crate::cli::args::{Args, Command, RootHelperArgs};
 use crate::root::{Scope, attach, become_sudo_user, leave_behind, serve};
@@ -34,7 +34,7 @@ pub(crate) async fn root_helper(
 
 fn helper_words(global: &Globals, name: &str) -> Vec<OsString> {
     let mut all: Vec<OsString> = vec!["root-helper".into(), name.into(), "--stay".into()];
-    all.extend(words(global));
+    all.extend(global_arguments(global));
     all
 }
 

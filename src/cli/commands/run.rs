@@ -52,6 +52,7 @@ pub(crate) async fn run(global: &Globals, args: &RunArgs) -> Result<Verdict, Fai
         all_differences: listed == Listed::All,
         freshness: StartFrom::Template,
         no_tests: args.no_tests,
+        strict: args.strict,
     };
     let prepared = prepare(&plan, options)?;
     let whole = Selection {

@@ -62,10 +62,10 @@ pub(crate) async fn shell(global: &Globals, args: &ShellArgs) -> Result<u8, Fail
     let raw = raw.map_err(Failure::not_provided)?;
     let (orders, heard) = mpsc::channel(16);
     let ending = tokio::select! {
-        ending = streams.pass(stdin(), stdout(), stderr(), heard) => ending,
+        ending = streams.forward_bytes(stdin(), stdout(), stderr(), heard) => ending,
         signal = pass_signals(orders, raw.as_ref()) => Ok(StreamEnd::Exited(killed_by(signal))),
     };
-    let ended = told(ending, &located).await;
+    let ended = exit_status(ending, &located).await;
     if let (Some(raw), Err(_) | Ok(128..)) = (&raw, &ended) {
         raw.clean();
         if ended.is_err() {
@@ -126,7 +126,10 @@ async fn pass_signals(orders: mpsc::Sender<Order>, raw: Option<&Raw>) -> Signal 
 }
 
 /// The exit status, or an error that explains what happened instead.
-async fn told(ending: Result<StreamEnd, EngineError>, located: &Located) -> Result<u8, Failure> {
+async fn exit_status(
+    ending: Result<StreamEnd, EngineError>,
+    located: &Located,
+) -> Result<u8, Failure> {
     let status = match ending {
         Ok(StreamEnd::Exited(status)) => Ok(status),
         Ok(StreamEnd::Unread) => Ok(killed_by(Signal::Pipe)),

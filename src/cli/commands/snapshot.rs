@@ -7,7 +7,7 @@ use dbmatrix_engine::Snapshot;
 use dbmatrix_report::event::Verdict;
 use serde::Serialize;
 
-use crate::app::for_each_flavour::{Runs, each, pick, ready};
+use crate::app::for_each_flavour::{Runs, for_each_flavour, pick_flavours, ready};
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{Chosen, Format, RestoreArgs, SnapshotArgs, json};
 use crate::cli::commands::choice;
@@ -19,14 +19,14 @@ pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Ve
         return list_json(global, &args.chosen).await;
     }
     if args.list {
-        return each(global, choice(&args.chosen)?, Runs::LetBe, list).await;
+        return for_each_flavour(global, choice(&args.chosen)?, Runs::LetBe, list).await;
     }
     if let Some(name) = &args.delete {
         let delete = async |one: &Located| {
             one.delete_snapshot(name).await?;
             Ok(format!("snapshot `{name}` removed"))
         };
-        return each(global, choice(&args.chosen)?, Runs::Awaited, delete).await;
+        return for_each_flavour(global, choice(&args.chosen)?, Runs::Awaited, delete).await;
     }
     let name = args
         .name
@@ -39,16 +39,16 @@ pub(crate) async fn snapshot(global: &Globals, args: &SnapshotArgs) -> Result<Ve
     let take = async |one: &Located| {
         one.take_snapshot(&name, consistency).await?;
         if consistency == SnapshotConsistency::Clean {
-            go_on(one).await?;
+            restore_state(one).await?;
         }
         Ok(format!("snapshot `{name}` taken"))
     };
-    each(global, choice(&args.chosen)?, Runs::Awaited, take).await
+    for_each_flavour(global, choice(&args.chosen)?, Runs::Awaited, take).await
 }
 
 /// Returns the flavour to its state from before its server was shut down for the
 /// snapshot.
-pub(crate) async fn go_on(one: &Located) -> Result<(), Failure> {
+pub(crate) async fn restore_state(one: &Located) -> Result<(), Failure> {
     if one.state() != ContainerState::Stopped {
         ready(one).await?;
     }
@@ -60,7 +60,7 @@ pub(crate) async fn go_on(one: &Located) -> Result<(), Failure> {
 
 async fn list(one: &Located) -> Result<String, Failure> {
     let all = one.snapshots().await.map_err(Failure::not_provided)?;
-    let all: Vec<String> = all.iter().map(told).collect();
+    let all: Vec<String> = all.iter().map(describe_snapshot).collect();
     Ok(match all.is_empty() {
         true => "no snapshots".to_owned(),
         false => all.join(", "),
@@ -82,7 +82,7 @@ struct Row<'a> {
 async fn list_json(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
     let choice = choice(chosen)?;
     privilege::ensure_engine_access(global).await?;
-    let (flavours, unknown) = pick(global, &choice).await?;
+    let (flavours, unknown) = pick_flavours(global, &choice).await?;
     let mut found = Vec::new();
     for one in &flavours {
         let all = one.snapshots().await.map_err(Failure::not_provided)?;
@@ -113,22 +113,22 @@ pub(crate) async fn restore(global: &Globals, args: &RestoreArgs) -> Result<Verd
     let restore = async |one: &Located| {
         let snapshot = one.restore(args.name.as_deref()).await?;
         let after = after(one).await?;
-        Ok(format!("back at {}, {after}", told(&snapshot)))
+        Ok(format!("back at {}, {after}", describe_snapshot(&snapshot)))
     };
-    each(global, choice(&args.chosen)?, Runs::Awaited, restore).await
+    for_each_flavour(global, choice(&args.chosen)?, Runs::Awaited, restore).await
 }
 
 /// Its name and its age.
-fn told(snapshot: &Snapshot) -> String {
+fn describe_snapshot(snapshot: &Snapshot) -> String {
     let name = &snapshot.name;
     match snapshot.taken().map(|taken| taken.elapsed()) {
-        Some(Ok(age)) => format!("`{name}` of {} ago", rough(age)),
+        Some(Ok(age)) => format!("`{name}` of {} ago", rounded_to_seconds(age)),
         Some(Err(_)) | None => format!("`{name}`"),
     }
 }
 
 /// A time in its largest units: seconds do not matter after an hour.
-fn rough(age: Duration) -> humantime::FormattedDuration {
+fn rounded_to_seconds(age: Duration) -> humantime::FormattedDuration {
     let seconds = match age.as_secs() {
         seconds @ 0..3600 => seconds,
         seconds => seconds / 60 * 60,
@@ -154,7 +154,13 @@ mod tests {
 
     #[test]
     fn an_age_is_told_roughly() {
-        assert_eq!(rough(Duration::from_millis(61_500)).to_string(), "1m 1s");
-        assert_eq!(rough(Duration::from_secs(3_725)).to_string(), "1h 2m");
+        assert_eq!(
+            rounded_to_seconds(Duration::from_millis(61_500)).to_string(),
+            "1m 1s"
+        );
+        assert_eq!(
+            rounded_to_seconds(Duration::from_secs(3_725)).to_string(),
+            "1h 2m"
+        );
     }
 }

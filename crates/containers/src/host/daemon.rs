@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use dbmatrix_engine::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
+use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_helper, has_helper, is_root};
 use dbmatrix_engine::{Engine, EngineError};
 use dbmatrix_platform::process;
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,7 @@ pub(super) async fn start(engine: EngineKind) -> Result<Engine, DaemonError> {
     match (is_root(), has_helper()) {
         (true, _) => {}
         (false, true) => {
-            ask(Request::StartEngine).await?;
+            ask_helper(Request::StartEngine).await?;
             return wait_until_ready(engine, None).await;
         }
         (false, false) => return Err(DaemonError::NotRoot { engine }),
@@ -186,7 +186,7 @@ async fn wait_until_ready(engine: EngineKind, pid: Option<i32>) -> Result<Engine
 }
 
 fn start_unit(engine: EngineKind) -> io::Result<()> {
-    let unit = engine.unit();
+    let unit = engine.unit_name();
     let status = Command::new("systemctl")
         .args([
             "start",
@@ -282,7 +282,7 @@ pub async fn stop_own_daemon() -> Result<bool, DaemonError> {
         return Ok(false);
     };
     if !is_root() {
-        return Ok(ask(Request::StopEngine).await?);
+        return Ok(ask_helper(Request::StopEngine).await?);
     }
     let deadline = Instant::now() + GONE;
     process::terminate_by_id(own.pid);

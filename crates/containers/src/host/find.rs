@@ -58,7 +58,7 @@ impl EngineKind {
         }
     }
 
-    pub(super) fn unit(self) -> &'static str {
+    pub(super) fn unit_name(self) -> &'static str {
         match self {
             EngineKind::Incus => "incus",
             EngineKind::Lxd => "lxd",

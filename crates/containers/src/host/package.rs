@@ -6,7 +6,7 @@ use std::process::Stdio;
 use thiserror::Error;
 use tokio::process::Command;
 
-use dbmatrix_engine::privilege::{PrivilegeError, Request, ask, is_root};
+use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_helper, is_root};
 use dbmatrix_platform::process;
 
 /// Why packages could not be installed.
@@ -47,7 +47,7 @@ pub async fn refresh_lists(packages: &[String]) -> Result<(), PackageError> {
     }
     if !is_root() {
         let packages = packages.to_vec();
-        ask(Request::RefreshPackageLists { packages }).await?;
+        ask_helper(Request::RefreshPackageLists { packages }).await?;
         return Ok(());
     }
     apt(packages, &["update"]).await
@@ -64,7 +64,7 @@ pub async fn install(packages: &[String]) -> Result<(), PackageError> {
     }
     if !is_root() {
         let packages = packages.to_vec();
-        ask(Request::InstallPackages { packages }).await?;
+        ask_helper(Request::InstallPackages { packages }).await?;
         return Ok(());
     }
     let mut words = vec!["install", "--yes", "--no-install-recommends"];

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use dbmatrix_engine::privilege::{PrivilegeError, Request, ask, has_helper, is_root};
+use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_helper, has_helper, is_root};
 use dbmatrix_engine::{Config, Devices, Engine, EngineError, config};
 use ipnet::Ipv4Net;
 use thiserror::Error;
@@ -169,7 +169,7 @@ impl EngineProject {
             engine.delete_pool(&pool.name).await?;
         }
         match !is_root() && has_helper() {
-            true => drop(ask(Request::RemoveBridge).await?),
+            true => drop(ask_helper(Request::RemoveBridge).await?),
             false => Self::remove_bridge(engine, names).await?,
         }
         engine.delete_project(&names.project).await?;

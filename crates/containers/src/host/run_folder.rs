@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dbmatrix_engine::privilege::{Request, ask_now, has_helper, is_root};
+use dbmatrix_engine::privilege::{Request, ask_helper_now, has_helper, is_root};
 use dbmatrix_platform::{file, user};
 
 use super::EngineKind;
@@ -36,7 +36,7 @@ pub fn run_folder() -> PathBuf {
 pub fn make_run_folder() -> io::Result<()> {
     let folder = run_folder();
     if !is_root() && has_helper() {
-        let made = ask_now(Request::MakeRunFolder);
+        let made = ask_helper_now(Request::MakeRunFolder);
         return made.map(drop).map_err(io::Error::other);
     }
     fs::create_dir_all(&folder)?;

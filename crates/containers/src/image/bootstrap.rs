@@ -79,7 +79,7 @@ pub(super) async fn bootstrap(
             scratch = Scratch::Disk;
             continue;
         }
-        return Err(why(image, &text));
+        return Err(explain_failure(image, &text));
     }
 }
 
@@ -130,7 +130,7 @@ async fn run_mmdebstrap(
 }
 
 /// Explains a failed build by its output.
-fn why(image: &BaseImage, text: &str) -> ImageError {
+fn explain_failure(image: &BaseImage, text: &str) -> ImageError {
     if text.contains("is expired") || text.contains("is not valid yet") {
         ImageError::Expired {
             image: image.name(),

@@ -72,7 +72,7 @@ impl Builder {
     }
 
     /// The same builder, which reports its builds to a listener.
-    pub fn telling(self, listener: impl Fn(Building) + Send + Sync + 'static) -> Self {
+    pub fn with_listener(self, listener: impl Fn(Building) + Send + Sync + 'static) -> Self {
         Builder {
             listener: Arc::new(listener),
             ..self

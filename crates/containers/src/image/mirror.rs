@@ -147,7 +147,7 @@ impl Entry {
     }
 }
 
-fn words(text: &str) -> Vec<String> {
+fn split_words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
@@ -162,7 +162,7 @@ pub fn read_lines(text: &str) -> Vec<Entry> {
                 Some(rest) => rest.split_once(']')?.1,
                 None => line,
             };
-            let mut words = words(rest).into_iter();
+            let mut words = split_words(rest).into_iter();
             Some(Entry {
                 uris: vec![words.next()?],
                 suites: vec![words.next()?],
@@ -183,7 +183,7 @@ pub fn read_deb822(text: &str) -> Vec<Entry> {
                     let (key, value) = line.split_once(':')?;
                     key.eq_ignore_ascii_case(name).then_some(value)
                 });
-                words(found.unwrap_or_default())
+                split_words(found.unwrap_or_default())
             };
             let enabled = !field("enabled").iter().any(|value| value == "no");
             let binary = field("types").iter().any(|kind| kind == "deb");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use dbmatrix_engine::privilege::{Request, ask, has_helper, is_root};
+use dbmatrix_engine::privilege::{Request, ask_helper, has_helper, is_root};
 use dbmatrix_engine::{Config, Engine, EngineError, Instance, config};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
@@ -30,7 +30,7 @@ impl Access {
         [("route", Access::Route), ("proxy", Access::Proxy)];
 
     /// Its word in a matrix file.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Access::Route => "route",
             Access::Proxy => "proxy",
@@ -64,7 +64,7 @@ impl Nest {
             Access::Proxy => Ok(()),
             Access::Route if !is_root() && has_helper() && !self.has_route().await => {
                 let nest = self.name.clone();
-                ask(Request::SetRoute { nest }).await?;
+                ask_helper(Request::SetRoute { nest }).await?;
                 Ok(())
             }
             Access::Route => {

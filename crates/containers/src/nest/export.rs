@@ -9,7 +9,7 @@ use dbmatrix_engine::{
 };
 
 use super::outer::{RUNTIME, is_ready};
-use super::{Located, NestError, SnapshotConsistency, UpkeepError, key};
+use super::{Located, MaintenanceError, NestError, SnapshotConsistency, key};
 use crate::name;
 
 /// The file's name in the engine; each copy has only one.
@@ -37,7 +37,7 @@ impl Located {
         &self,
         consistency: SnapshotConsistency,
         mark: &str,
-    ) -> Result<ExportSession, UpkeepError> {
+    ) -> Result<ExportSession, MaintenanceError> {
         let package = ExportSession {
             engine: self.child.engine.clone(),
             container: name::copy(&self.child.name, name::Copy::Packed),
@@ -60,7 +60,7 @@ impl Located {
 }
 
 impl ExportSession {
-    async fn copy(&self, of: &str) -> Result<(), UpkeepError> {
+    async fn copy(&self, of: &str) -> Result<(), MaintenanceError> {
         let (engine, name) = (&self.engine, &self.container);
         self.clear().await?;
         let mut noted = config([(key::STAGE, "making"), (key::TRANSFER_ID, &self.mark)]);
@@ -91,7 +91,7 @@ impl ExportSession {
         let (engine, name) = (&self.engine, &self.container);
         let packing = engine.begin_backup(name, BACKUP).await?;
         let packing = self.packing.insert(packing);
-        engine.ended("pack the container", packing).await?;
+        engine.wait_for_end("pack the container", packing).await?;
         self.packing = None;
         engine.open_backup(name, BACKUP).await
     }
@@ -103,7 +103,10 @@ impl ExportSession {
     pub async fn remove(self) -> Result<(), NestError> {
         if let Some(packing) = &self.packing {
             // The result does not matter: an engine ignores requests to cancel this.
-            let _ = self.engine.ended("pack the container", packing).await;
+            let _ = self
+                .engine
+                .wait_for_end("pack the container", packing)
+                .await;
         }
         self.clear().await
     }

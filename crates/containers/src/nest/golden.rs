@@ -237,13 +237,13 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn renew(
+    pub async fn create_from_template(
         &self,
         golden: &Golden,
         spec: &ChildSpec,
         use_of: Purpose,
     ) -> Result<Child, NestError> {
-        let child = self.turn(golden, spec, use_of).await?;
+        let child = self.activate_copy(golden, spec, use_of).await?;
         self.start(&child).await?;
         Ok(child)
     }
@@ -289,7 +289,7 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn hold(&self, child: &Child) -> Result<(), NestError> {
+    pub async fn pause_for_later(&self, child: &Child) -> Result<(), NestError> {
         let engine = &self.nest.engine;
         match engine.instance(&child.name).await? {
             Some(found) if found.is_marked(key::FRESH) => {

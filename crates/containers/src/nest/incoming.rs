@@ -22,8 +22,8 @@ const UNITS: &str = "/etc/systemd/system";
 pub struct IncomingContainer {
     pub(super) engine: Engine,
     pub(super) container: String,
-    /// Its mark; `None` if no other transfers use this engine.
-    mark: Option<String>,
+    /// Its transfer ID; `None` if no other transfers use this engine.
+    transfer_id: Option<String>,
     /// The unpacking operation, while it runs.
     unpacking: Option<Operation>,
 }
@@ -34,7 +34,7 @@ impl IncomingContainer {
         IncomingContainer {
             engine,
             container,
-            mark: None,
+            transfer_id: None,
             unpacking: None,
         }
     }
@@ -43,21 +43,21 @@ impl IncomingContainer {
     ///
     /// # Errors
     /// [`NestError::There`]; as of the engine.
-    pub async fn at(engine: &Engine, container: &str) -> Result<Self, NestError> {
+    pub async fn into_engine(engine: &Engine, container: &str) -> Result<Self, NestError> {
         if engine.instance(container).await?.is_some() {
             return Err(NestError::There {
                 name: container.to_owned(),
             });
         }
         Ok(IncomingContainer {
-            mark: Some(Alphanumeric.sample_string(&mut rand::rng(), 16)),
+            transfer_id: Some(Alphanumeric.sample_string(&mut rand::rng(), 16)),
             ..IncomingContainer::new(engine.clone(), container.to_owned())
         })
     }
 
     /// The transferred child must carry it; see [`super::Located::package`].
-    pub fn mark(&self) -> &str {
-        self.mark.as_deref().unwrap_or_default()
+    pub fn transfer_id(&self) -> &str {
+        self.transfer_id.as_deref().unwrap_or_default()
     }
 
     /// Sends a packed child, and waits until it is unpacked.
@@ -72,7 +72,9 @@ impl IncomingContainer {
         let (engine, name) = (&self.engine, &self.container);
         let unpacking = engine.begin_import(name, pool, packed).await?;
         let unpacking = self.unpacking.insert(unpacking);
-        engine.ended("unpack the container", unpacking).await?;
+        engine
+            .wait_for_end("unpack the container", unpacking)
+            .await?;
         self.unpacking = None;
         Ok(())
     }
@@ -82,7 +84,7 @@ impl IncomingContainer {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn settle_alone(&self) -> Result<(), NestError> {
+    pub async fn detach(&self) -> Result<(), NestError> {
         let (engine, name) = (&self.engine, &self.container);
         let file = FileMode::Public;
         engine.push(name, UNMANAGED, file, LEASED).await?;
@@ -109,7 +111,7 @@ impl IncomingContainer {
         Ok(engine.configure_instance(name, &forgotten).await?)
     }
 
-    /// Removes what exists of it so far. A container with another mark is left alone.
+    /// Removes what exists of it so far. A container with another transfer ID is left alone.
     ///
     /// # Errors
     /// As of the engine.
@@ -117,11 +119,12 @@ impl IncomingContainer {
         let (engine, name) = (&self.engine, &self.container);
         if let Some(unpacking) = &self.unpacking {
             // The result does not matter: an engine ignores requests to cancel this.
-            let _ = engine.ended("unpack the container", unpacking).await;
+            let _ = engine.wait_for_end("unpack the container", unpacking).await;
         }
-        if let Some(mark) = &self.mark {
+        if let Some(transfer_id) = &self.transfer_id {
             let found = engine.instance(name).await?;
-            let is_it = found.is_some_and(|found| found.config.get(key::TRANSFER_ID) == Some(mark));
+            let is_it =
+                found.is_some_and(|found| found.config.get(key::TRANSFER_ID) == Some(transfer_id));
             if !is_it {
                 return Ok(());
             }

@@ -18,6 +18,8 @@ pub struct ContainerInfo {
     pub container: String,
     /// Its kind.
     pub kind: ContainerKind,
+    /// The name of the flavour for which it was made, as far as its keys have it.
+    flavour: Option<String>,
     /// Such as `mysql:9.7`.
     pub server: String,
     /// The version that the server reported when its golden child was made.
@@ -57,6 +59,7 @@ impl ContainerInfo {
             nest: nest.to_owned(),
             container: instance.name.clone(),
             kind,
+            flavour: instance.config.get(key::FLAVOUR).cloned(),
             server: text(key::SERVER),
             version: text(key::VERSION),
             state: ContainerState::of(instance),
@@ -67,6 +70,23 @@ impl ContainerInfo {
             started: instance.last_started().filter(|_| instance.is_running()),
             memory: None,
             engine: engine.clone(),
+        }
+    }
+
+    /// Its name for users: that of the flavour whose child or standby copy it is,
+    /// otherwise the container's.
+    pub fn name(&self) -> &str {
+        let flavour = self.flavour.as_ref().filter(|name| !name.is_empty());
+        match (&self.kind, flavour) {
+            (ContainerKind::Flavour(name), _) => name,
+            (ContainerKind::Standby, Some(name)) => name,
+            (
+                ContainerKind::Nest
+                | ContainerKind::Golden
+                | ContainerKind::Standby
+                | ContainerKind::Other,
+                _,
+            ) => &self.container,
         }
     }
 

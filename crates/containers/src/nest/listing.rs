@@ -25,7 +25,7 @@ pub enum FindError {
     Unknown {
         /// The name, or the pattern.
         name: String,
-        /// Similar names, and the existing ones.
+        /// A similar name, and the existing ones by state.
         hint: String,
     },
     /// Several nests have a flavour of that name.

@@ -1,6 +1,6 @@
 //! Finds a flavour's child and its current state, without changing it.
 
-use dbmatrix_config::hint;
+use dbmatrix_config::nearest;
 use dbmatrix_engine::{Engine, Instance};
 use globset::Glob;
 
@@ -178,9 +178,50 @@ fn unknown(wanted: &str, all: &[Located]) -> FindError {
         true => all.iter().map(Located::full_name).collect(),
         false => labels(&all.iter().map(Located::names).collect::<Vec<_>>()),
     };
+    let near = match nearest(wanted, there.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
     FindError::Unknown {
         name: wanted.to_owned(),
-        hint: hint(wanted, there.iter().map(String::as_str)),
+        hint: near + &existing(all, &there),
+    }
+}
+
+/// Which flavours are up and which are not, and how to start the latter. `names` are
+/// those of `all`.
+fn existing(all: &[Located], names: &[String]) -> String {
+    let of_state = |state: ContainerState| {
+        let both = all.iter().zip(names);
+        let found = both.filter(|(one, _)| one.state() == state);
+        found.map(|(_, name)| name.as_str()).collect::<Vec<&str>>()
+    };
+    let mut told = Vec::new();
+    for (state, word) in [
+        (ContainerState::Running, "up"),
+        (ContainerState::Paused, "paused"),
+        (ContainerState::Stopped, "stopped"),
+    ] {
+        let names = of_state(state);
+        let (verb, them) = match names.len() {
+            0 => continue,
+            1 => ("is", "it"),
+            _ => ("are", "them"),
+        };
+        let action = match state {
+            ContainerState::Running => String::new(),
+            ContainerState::Paused => {
+                format!(" (`dbmatrix resume {}` resumes {them})", names.join(" "))
+            }
+            ContainerState::Stopped => {
+                format!(" (`dbmatrix start {}` starts {them})", names.join(" "))
+            }
+        };
+        told.push(format!("`{}` {verb} {word}{action}", names.join("`, `")));
+    }
+    match told.is_empty() {
+        true => "there is none".to_owned(),
+        false => told.join("; "),
     }
 }
 
@@ -213,6 +254,10 @@ mod tests {
     use crate::nest::{Access, Proxies, key};
 
     fn located(flavour: &str, nest: &str) -> Located {
+        located_in("Running", flavour, nest)
+    }
+
+    fn located_in(status: &str, flavour: &str, nest: &str) -> Located {
         let engine = Engine::new("/nowhere");
         let nest = Nest {
             name: nest.to_owned(),
@@ -227,7 +272,7 @@ mod tests {
         };
         let instance = serde_json::json!({
             "name": flavour.replace('.', "-"),
-            "status": "Stopped",
+            "status": status,
             "config": {
                 key::STAGE: "ready",
                 key::FLAVOUR: flavour,
@@ -261,12 +306,39 @@ mod tests {
         let error = choose(&all, "mariadb-11.7").expect_err("none of that name");
         assert_eq!(
             error.to_string(),
-            "no flavour `mariadb-11.7` is up; did you mean `mariadb-11.8`? there is `mysql-9.7`, \
-             `mariadb-11.8`; `dbmatrix up MATRIX` brings flavours up, `dbmatrix connect \
+            "no flavour `mariadb-11.7` is up; did you mean `mariadb-11.8`? `mysql-9.7`, \
+             `mariadb-11.8` are up; `dbmatrix up MATRIX` brings flavours up, `dbmatrix connect \
              mysql:9.7` a server without a matrix"
         );
         let error = choose(&[], "x").expect_err("none at all");
         assert!(error.to_string().contains("there is none"));
+    }
+
+    #[test]
+    fn flavours_that_are_not_up_are_named_with_the_command_that_starts_them() {
+        let all = [
+            located("mysql-9.7", "a"),
+            located_in("Stopped", "mariadb-10.11", "a"),
+            located_in("Stopped", "mariadb-11.8", "a"),
+            located_in("Frozen", "percona-8.4", "a"),
+        ];
+        let there = |all: &[Located]| {
+            let error = choose(all, "x").expect_err("none of that name").to_string();
+            let from = error.find("is up; ").expect("the start") + "is up; ".len();
+            let end = error.find("; `dbmatrix up").expect("the end");
+            error[from..end].to_owned()
+        };
+        assert_eq!(
+            there(&all),
+            "`mysql-9.7` is up; \
+             `percona-8.4` is paused (`dbmatrix resume percona-8.4` resumes it); \
+             `mariadb-10.11`, `mariadb-11.8` are stopped \
+             (`dbmatrix start mariadb-10.11 mariadb-11.8` starts them)"
+        );
+        assert_eq!(
+            there(&all[1..2]),
+            "`mariadb-10.11` is stopped (`dbmatrix start mariadb-10.11` starts it)"
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub enum StopMode {
 
 /// Why an operation on a child failed.
 #[derive(Debug, Error)]
-pub enum UpkeepError {
+pub enum MaintenanceError {
     /// Errors of the nest.
     #[error(transparent)]
     Nest(#[from] NestError),
@@ -55,12 +55,23 @@ pub enum UpkeepError {
         /// The name.
         name: String,
     },
+    /// It is stopped, and only a server with processes can be paused or resumed.
+    #[error("it is stopped: there is nothing to {operation}; `dbmatrix start {flavour}` starts it")]
+    Stopped {
+        /// `pause` or `resume`.
+        operation: &'static str,
+        /// The flavour's name.
+        flavour: String,
+    },
 }
 
-impl UpkeepError {
+impl MaintenanceError {
     /// Whether the operation was rejected and nothing is broken.
     pub fn is_refusal(&self) -> bool {
-        !matches!(self, UpkeepError::Nest(_) | UpkeepError::Engine(_))
+        !matches!(
+            self,
+            MaintenanceError::Nest(_) | MaintenanceError::Engine(_)
+        )
     }
 }
 
@@ -74,7 +85,7 @@ impl Located {
     ///
     /// # Errors
     /// As of the engine; if it does not shut down within minutes.
-    pub async fn stop(&self, ending: StopMode) -> Result<(), UpkeepError> {
+    pub async fn stop(&self, ending: StopMode) -> Result<(), MaintenanceError> {
         self.mark_used().await?;
         match (self.state(), ending) {
             (ContainerState::Stopped, _) => Ok(()),
@@ -91,14 +102,33 @@ impl Located {
         shut_down(&self.child.engine, &self.child.name).await
     }
 
-    /// Pauses it if it runs.
+    /// Pauses it; a paused one stays so.
     ///
     /// # Errors
-    /// As of the engine.
-    pub async fn pause(&self) -> Result<(), UpkeepError> {
+    /// [`MaintenanceError::Stopped`]; as of the engine.
+    pub async fn pause(&self) -> Result<(), MaintenanceError> {
         match self.look_again().await? {
             Some(ContainerState::Running) => Ok(self.power(Power::Pause).await?),
-            Some(ContainerState::Paused | ContainerState::Stopped) | None => Ok(()),
+            Some(ContainerState::Paused) => Ok(()),
+            Some(ContainerState::Stopped) | None => Err(self.stopped("pause")),
+        }
+    }
+
+    /// Resumes it if it is paused; a running one continues.
+    ///
+    /// # Errors
+    /// [`MaintenanceError::Stopped`]; as of the engine.
+    pub async fn resume(&self) -> Result<(), MaintenanceError> {
+        match self.state() {
+            ContainerState::Running | ContainerState::Paused => Ok(self.start().await?),
+            ContainerState::Stopped => Err(self.stopped("resume")),
+        }
+    }
+
+    fn stopped(&self, operation: &'static str) -> MaintenanceError {
+        MaintenanceError::Stopped {
+            operation,
+            flavour: self.flavour.clone(),
         }
     }
 
@@ -106,7 +136,7 @@ impl Located {
     ///
     /// # Errors
     /// As of [`Located::stop`].
-    pub async fn restart(&self) -> Result<(), UpkeepError> {
+    pub async fn restart(&self) -> Result<(), MaintenanceError> {
         self.stop(StopMode::ShutDown).await?;
         Ok(self.power(Power::Start).await?)
     }
@@ -115,14 +145,14 @@ impl Located {
     /// file at `access`. One that was stopped is not started.
     ///
     /// # Errors
-    /// [`UpkeepError::NoGolden`]; [`UpkeepError::HasSnapshots`], unless they
+    /// [`MaintenanceError::NoGolden`]; [`MaintenanceError::HasSnapshots`], unless they
     /// `may_go`.
-    pub async fn reset(&self, may_go: bool, access: &str) -> Result<(), UpkeepError> {
+    pub async fn reset(&self, may_go: bool, access: &str) -> Result<(), MaintenanceError> {
         let (engine, name) = (&self.child.engine, &self.child.name);
         let golden = self.golden().await?;
         let snapshots = engine.snapshots(name).await?;
         if !snapshots.is_empty() && !may_go {
-            return Err(UpkeepError::HasSnapshots {
+            return Err(MaintenanceError::HasSnapshots {
                 names: super::snapshot::listed(&snapshots),
             });
         }
@@ -152,12 +182,12 @@ impl Located {
     }
 
     /// The name of its golden child.
-    async fn golden(&self) -> Result<String, UpkeepError> {
+    async fn golden(&self) -> Result<String, MaintenanceError> {
         let key = self.instance.config.get(key::KEY);
         let name = name::golden(key.map_or("", String::as_str));
         match self.child.engine.instance(&name).await? {
             Some(found) if is_golden(&found) => Ok(name),
-            _ => Err(UpkeepError::NoGolden),
+            _ => Err(MaintenanceError::NoGolden),
         }
     }
 }

@@ -42,7 +42,7 @@ pub use info::{ContainerInfo, ContainerKind, ContainerState};
 pub use inner::nest_image;
 pub use listing::{FindError, list_all, wake_nests};
 pub use locate::{Located, choose, labels, locate, locate_all};
-pub use maintenance::{StopMode, UpkeepError};
+pub use maintenance::{MaintenanceError, StopMode};
 pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_incomplete, subnet_of};
 pub use packed::index as read_index;
 pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};

@@ -355,7 +355,7 @@ fn changeable(settings: &NestSettings) -> Config {
     config([
         ("limits.cpu", &cpus),
         ("limits.memory", &memory),
-        (key::ACCESS, settings.access.word()),
+        (key::ACCESS, settings.access.as_str()),
     ])
 }
 

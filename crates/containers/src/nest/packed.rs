@@ -65,11 +65,11 @@ struct Index {
 struct Contents {
     /// Newer LXD calls it an instance.
     #[serde(default, alias = "instance")]
-    container: Option<Packed>,
+    container: Option<PackedContainer>,
 }
 
 #[derive(Deserialize)]
-struct Packed {
+struct PackedContainer {
     #[serde(default)]
     architecture: String,
     #[serde(default)]

@@ -57,8 +57,8 @@ impl Slots {
             ContainerKind::of_child(child) == ContainerKind::Standby && !has_former_name(child)
         });
         for first in ahead.map(|child| first_of(&child.name)) {
-            let turn = slots.entry(first.to_owned());
-            turn.or_insert_with(|| first.to_owned());
+            let slot = slots.entry(first.to_owned());
+            slot.or_insert_with(|| first.to_owned());
         }
         *self.lock() = slots;
         over
@@ -82,7 +82,7 @@ impl Children {
 
     /// Activates a copy of the golden child that is not started: a prepared one, or else
     /// a new one. It belongs to the flavour from here on, and counts as incomplete.
-    pub(super) async fn turn(
+    pub(super) async fn activate_copy(
         &self,
         golden: &Golden,
         spec: &ChildSpec,
@@ -90,7 +90,7 @@ impl Children {
     ) -> Result<Child, NestError> {
         let name = self.other(&spec.name);
         let noted = noted(spec, "", use_of);
-        let child = match self.ahead(spec).await? {
+        let child = match self.valid_standby(spec).await? {
             Some(found) => {
                 let engine = &self.nest.engine;
                 engine.configure_instance(&name, &noted).await?;
@@ -106,7 +106,7 @@ impl Children {
     }
 
     /// The prepared copy, if it is still valid.
-    async fn ahead(&self, spec: &ChildSpec) -> Result<Option<Instance>, NestError> {
+    async fn valid_standby(&self, spec: &ChildSpec) -> Result<Option<Instance>, NestError> {
         let found = self.nest.engine.instance(&self.other(&spec.name)).await?;
         let is_right = |found: &Instance| {
             ContainerKind::of_child(found) == ContainerKind::Standby
@@ -126,7 +126,7 @@ impl Children {
         golden: &Golden,
         spec: &ChildSpec,
     ) -> Result<(), NestError> {
-        if self.ahead(spec).await?.is_some() {
+        if self.valid_standby(spec).await?.is_some() {
             return Ok(());
         }
         let name = self.other(&spec.name);

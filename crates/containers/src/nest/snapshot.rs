@@ -6,7 +6,7 @@ use std::time::Duration;
 use dbmatrix_engine::{Exec, Power, Snapshot, config};
 
 use super::outer::succeed;
-use super::{ContainerState, Located, NestError, UpkeepError, key};
+use super::{ContainerState, Located, MaintenanceError, NestError, key};
 
 /// Writes that were not waited for.
 const SYNC: Duration = Duration::from_secs(300);
@@ -25,21 +25,21 @@ impl Located {
     /// or was paused; otherwise the server keeps its state.
     ///
     /// # Errors
-    /// [`UpkeepError::SnapshotThere`]; as of the engine.
+    /// [`MaintenanceError::SnapshotThere`]; as of the engine.
     pub async fn take_snapshot(
         &self,
         name: &str,
         consistency: SnapshotConsistency,
-    ) -> Result<(), UpkeepError> {
+    ) -> Result<(), MaintenanceError> {
         if self.snapshots().await?.iter().any(|one| one.name == name) {
-            return Err(UpkeepError::SnapshotThere {
+            return Err(MaintenanceError::SnapshotThere {
                 name: name.to_owned(),
             });
         }
         self.with_quiesced(consistency, || self.take(name)).await
     }
 
-    async fn take(&self, name: &str) -> Result<(), UpkeepError> {
+    async fn take(&self, name: &str) -> Result<(), MaintenanceError> {
         Ok(self
             .child
             .engine
@@ -53,9 +53,9 @@ impl Located {
         &self,
         consistency: SnapshotConsistency,
         work: impl FnOnce() -> F,
-    ) -> Result<(), UpkeepError>
+    ) -> Result<(), MaintenanceError>
     where
-        F: Future<Output = Result<(), UpkeepError>>,
+        F: Future<Output = Result<(), MaintenanceError>>,
     {
         self.mark_used().await?;
         match (self.state(), consistency) {
@@ -72,9 +72,9 @@ impl Located {
     }
 
     /// The server always resumes afterwards.
-    async fn with_paused<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
+    async fn with_paused<F>(&self, work: impl FnOnce() -> F) -> Result<(), MaintenanceError>
     where
-        F: Future<Output = Result<(), UpkeepError>>,
+        F: Future<Output = Result<(), MaintenanceError>>,
     {
         let (engine, container) = (&self.child.engine, &self.child.name);
         let sync = Exec::new("sync", ["--file-system", "/"]).limit(SYNC);
@@ -86,9 +86,9 @@ impl Located {
     }
 
     /// The server always starts again afterwards.
-    async fn while_stopped<F>(&self, work: impl FnOnce() -> F) -> Result<(), UpkeepError>
+    async fn while_stopped<F>(&self, work: impl FnOnce() -> F) -> Result<(), MaintenanceError>
     where
-        F: Future<Output = Result<(), UpkeepError>>,
+        F: Future<Output = Result<(), MaintenanceError>>,
     {
         self.shut_down().await?;
         let done = work().await;
@@ -100,9 +100,9 @@ impl Located {
     /// lost. A stopped server is not started.
     ///
     /// # Errors
-    /// [`UpkeepError::NoSnapshot`], [`UpkeepError::NoSnapshots`]; as of the
+    /// [`MaintenanceError::NoSnapshot`], [`MaintenanceError::NoSnapshots`]; as of the
     /// engine.
-    pub async fn restore(&self, name: Option<&str>) -> Result<Snapshot, UpkeepError> {
+    pub async fn restore(&self, name: Option<&str>) -> Result<Snapshot, MaintenanceError> {
         let snapshot = self.snapshot(name).await?;
         if self.state() != ContainerState::Stopped {
             self.power(Power::Kill).await?;
@@ -121,8 +121,8 @@ impl Located {
     /// Removes a snapshot.
     ///
     /// # Errors
-    /// [`UpkeepError::NoSnapshot`]; as of the engine.
-    pub async fn delete_snapshot(&self, name: &str) -> Result<(), UpkeepError> {
+    /// [`MaintenanceError::NoSnapshot`]; as of the engine.
+    pub async fn delete_snapshot(&self, name: &str) -> Result<(), MaintenanceError> {
         let snapshot = self.snapshot(Some(name)).await?;
         let (engine, container) = (&self.child.engine, &self.child.name);
         Ok(engine.delete_snapshot(container, &snapshot.name).await?)
@@ -136,10 +136,10 @@ impl Located {
         Ok(self.child.engine.snapshots(&self.child.name).await?)
     }
 
-    async fn snapshot(&self, name: Option<&str>) -> Result<Snapshot, UpkeepError> {
+    async fn snapshot(&self, name: Option<&str>) -> Result<Snapshot, MaintenanceError> {
         let mut all = self.snapshots().await?;
         let Some(latest) = all.pop() else {
-            return Err(UpkeepError::NoSnapshots);
+            return Err(MaintenanceError::NoSnapshots);
         };
         let Some(name) = name.filter(|name| latest.name != **name) else {
             return Ok(latest);
@@ -148,7 +148,7 @@ impl Located {
             Some(found) => Ok(found.clone()),
             None => {
                 all.push(latest);
-                Err(UpkeepError::NoSnapshot {
+                Err(MaintenanceError::NoSnapshot {
                     name: name.to_owned(),
                     there: format!("there is {}", listed(&all)),
                 })

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use dbmatrix_engine::privilege::{Request, ask_now, has_helper, is_root};
+use dbmatrix_engine::privilege::{Request, ask_helper_now, has_helper, is_root};
 use dbmatrix_engine::{Config, Engine, Instance, config};
 use dbmatrix_platform::{file, user};
 
@@ -88,7 +88,7 @@ pub(super) fn remove_stale_socket(path: &Path) {
         && let Some(name) = path.file_name().and_then(|name| name.to_str())
     {
         let name = name.to_owned();
-        if let Err(error) = ask_now(Request::RemoveSocket { name }) {
+        if let Err(error) = ask_helper_now(Request::RemoveSocket { name }) {
             tracing::debug!(%error, "the old socket stays");
         }
         return;

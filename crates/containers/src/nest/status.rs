@@ -65,7 +65,7 @@ pub enum Inner {
 /// # Errors
 /// As of the host's engine.
 pub async fn inspect(host: &Engine) -> Result<Vec<NestStatus>, EngineError> {
-    let host = soon(host);
+    let host = with_short_limit(host);
     let mut found = Vec::new();
     for project in host.projects().await? {
         if !project.config.contains_key(OWNER) {
@@ -86,7 +86,9 @@ async fn inspect_nest(host: &Engine, project: &str, nest: &Instance) -> NestStat
     let socket = socket_of(nest).map(PathBuf::from);
     let info = ContainerInfo::of_nest(nest, host);
     let inner = match &socket {
-        Some(socket) if info.is_complete && info.is_running() => ask(&Engine::new(socket)).await,
+        Some(socket) if info.is_complete && info.is_running() => {
+            probe_engine(&Engine::new(socket)).await
+        }
         _ => Inner::Asleep,
     };
     NestStatus {
@@ -101,15 +103,15 @@ async fn inspect_nest(host: &Engine, project: &str, nest: &Instance) -> NestStat
     }
 }
 
-fn soon(engine: &Engine) -> Engine {
+fn with_short_limit(engine: &Engine) -> Engine {
     engine.with_limits(Limits {
         progress: STUCK,
         ..Limits::default()
     })
 }
 
-async fn ask(engine: &Engine) -> Inner {
-    match soon(engine).instances().await {
+async fn probe_engine(engine: &Engine) -> Inner {
+    match with_short_limit(engine).instances().await {
         Ok(children) => Inner::Answers {
             children: children.len(),
             incomplete: children

@@ -87,7 +87,7 @@ impl Memory {
 /// # Errors
 /// As of the engines.
 pub async fn measure(host: &Engine, rows: &mut [ContainerInfo]) -> Result<(), NestError> {
-    let looks = rows.iter_mut().map(look);
+    let looks = rows.iter_mut().map(measure_container);
     for looked in join_all(looks).await {
         looked?;
     }
@@ -123,7 +123,7 @@ pub async fn measure(host: &Engine, rows: &mut [ContainerInfo]) -> Result<(), Ne
     Ok(())
 }
 
-async fn look(row: &mut ContainerInfo) -> Result<(), EngineError> {
+async fn measure_container(row: &mut ContainerInfo) -> Result<(), EngineError> {
     let (engine, name) = (row.engine.clone(), row.container.clone());
     if !row.is_running() {
         row.snapshots = engine.snapshot_count(&name).await?;

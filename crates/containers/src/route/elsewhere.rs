@@ -42,7 +42,7 @@ impl Routes {
     ///
     /// # Errors
     /// Always.
-    pub async fn ours(&self) -> Result<Vec<Ipv4Net>, RouteError> {
+    pub async fn own_subnets(&self) -> Result<Vec<Ipv4Net>, RouteError> {
         unsupported()
     }
 

@@ -28,7 +28,7 @@ impl Change {
 ///
 /// # Errors
 /// The route of another program that would have to be removed.
-pub(super) fn changes(there: &[Entry], real: &Entry) -> Result<Vec<Change>, Entry> {
+pub(super) fn plan_changes(there: &[Entry], real: &Entry) -> Result<Vec<Change>, Entry> {
     let there: Vec<&Entry> = there
         .iter()
         .filter(|entry| entry.is_in_main_table() && entry.subnet == real.subnet)
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_fallback_goes_in_first() {
         assert_eq!(
-            changes(&[], &real()),
+            plan_changes(&[], &real()),
             Ok(vec![
                 Change::Add(Entry::fallback(subnet())),
                 Change::Add(real())
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_missing_fallback_is_added_beside_the_right_route() {
         assert_eq!(
-            changes(&[real()], &real()),
+            plan_changes(&[real()], &real()),
             Ok(vec![Change::Add(Entry::fallback(subnet()))])
         );
     }
@@ -122,14 +122,14 @@ mod tests {
             ..foreign(real())
         };
         let there = [by_hand, foreign(Entry::fallback(subnet()))];
-        assert_eq!(changes(&there, &real()), Ok(vec![]));
+        assert_eq!(plan_changes(&there, &real()), Ok(vec![]));
     }
 
     #[test]
     fn a_stale_route_of_ours_is_replaced_under_the_fallback() {
         let there = [stale(), Entry::fallback(subnet())];
         assert_eq!(
-            changes(&there, &real()),
+            plan_changes(&there, &real()),
             Ok(vec![Change::Remove(stale()), Change::Add(real())])
         );
     }
@@ -137,13 +137,16 @@ mod tests {
     #[test]
     fn somebody_elses_route_is_left_alone() {
         let other = foreign(stale());
-        assert_eq!(changes(std::slice::from_ref(&other), &real()), Err(other));
+        assert_eq!(
+            plan_changes(std::slice::from_ref(&other), &real()),
+            Err(other)
+        );
         let refused = Entry {
             metric: 0,
             ..foreign(Entry::fallback(subnet()))
         };
         assert_eq!(
-            changes(std::slice::from_ref(&refused), &real()),
+            plan_changes(std::slice::from_ref(&refused), &real()),
             Err(refused)
         );
     }
@@ -159,13 +162,13 @@ mod tests {
             ..foreign(stale())
         };
         let there = [elsewhere, other_table, real(), Entry::fallback(subnet())];
-        assert_eq!(changes(&there, &real()), Ok(vec![]));
+        assert_eq!(plan_changes(&there, &real()), Ok(vec![]));
     }
 
     #[test]
     fn the_commands_are_those_that_a_person_would_type() {
         let there = [stale()];
-        let changes = changes(&there, &real()).expect("nothing foreign");
+        let changes = plan_changes(&there, &real()).expect("nothing foreign");
         let commands: Vec<String> = changes
             .iter()
             .map(|change| change.to_command("br0"))
@@ -233,15 +236,15 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_left_to_change_afterwards(there in any_routes()) {
-            if let Ok(changes) = super::changes(&there, &real()) {
+            if let Ok(changes) = super::plan_changes(&there, &real()) {
                 let after = carried_out(there, &changes);
-                prop_assert_eq!(super::changes(&after, &real()), Ok(vec![]));
+                prop_assert_eq!(super::plan_changes(&after, &real()), Ok(vec![]));
             }
         }
 
         #[test]
         fn only_routes_of_ours_are_removed(there in any_routes()) {
-            for change in super::changes(&there, &real()).unwrap_or_default() {
+            for change in super::plan_changes(&there, &real()).unwrap_or_default() {
                 if let Change::Remove(entry) = change {
                     prop_assert!(entry.is_ours());
                 }

@@ -7,7 +7,7 @@ use tokio::process::Command;
 /// Runs commands whose words contain no blanks. sudo must not ask for a password here,
 /// since progress may be drawn on the terminal. Returns whether all succeeded; sudo
 /// cannot help root without the capability.
-pub(super) async fn carry_out(commands: &[String]) -> bool {
+pub(super) async fn run_commands(commands: &[String]) -> bool {
     if rustix::process::geteuid().is_root() {
         return false;
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use dbmatrix_engine::privilege::{Request, ask, has_helper, is_root};
+use dbmatrix_engine::privilege::{Request, ask_helper, has_helper, is_root};
 use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
 use rtnetlink::packet_route::address::AddressAttribute;
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::answer::{ForeignNetwork, RouteLookup};
 use super::entry::{Entry, Hop};
-use super::reconcile::{Change, changes, removals};
+use super::reconcile::{Change, plan_changes, removals};
 use super::subnet::WIDEST;
 use super::{RouteError, sudo};
 
@@ -72,7 +72,7 @@ impl Routes {
     ///
     /// # Errors
     /// If the kernel does not answer.
-    pub async fn ours(&self) -> Result<Vec<Ipv4Net>, RouteError> {
+    pub async fn own_subnets(&self) -> Result<Vec<Ipv4Net>, RouteError> {
         let routes = self.entries().await?;
         let ours = routes.into_iter().filter(Entry::is_ours);
         let mut nets: Vec<Ipv4Net> = ours.map(|entry| entry.subnet).collect();
@@ -98,17 +98,18 @@ impl Routes {
     ) -> Result<(), RouteError> {
         let real = Entry::real(subnet, via, self.index(interface).await?);
         for _ in 0..ROUNDS {
-            let needed = changes(&self.entries().await?, &real);
+            let needed = plan_changes(&self.entries().await?, &real);
             let needed = match needed {
                 Ok(needed) if needed.is_empty() => return Ok(()),
                 Ok(needed) => needed,
                 Err(foreign) => return Err(self.foreign(&foreign).await),
             };
-            match self.carry_out(subnet, &needed, interface).await {
+            match self.apply_changes(subnet, &needed, interface).await {
                 Ok(()) => {}
                 // sudo also fails on a change that another program made in the meantime.
                 Err(RouteError::NotPermitted { .. })
-                    if changes(&self.entries().await?, &real).is_ok_and(|now| now != needed) => {}
+                    if plan_changes(&self.entries().await?, &real)
+                        .is_ok_and(|now| now != needed) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -126,7 +127,7 @@ impl Routes {
         interface: &str,
     ) -> Result<bool, RouteError> {
         let real = Entry::real(subnet, via, self.index(interface).await?);
-        match changes(&self.entries().await?, &real) {
+        match plan_changes(&self.entries().await?, &real) {
             Ok(needed) => Ok(needed.is_empty()),
             Err(foreign) => Err(self.foreign(&foreign).await),
         }
@@ -168,10 +169,10 @@ impl Routes {
         let needed = removals(&self.entries().await?, subnet);
         if !needed.is_empty() && !is_root() && has_helper() {
             let (network, prefix) = (subnet.network(), subnet.prefix_len());
-            ask(Request::RemoveRoute { network, prefix }).await?;
+            ask_helper(Request::RemoveRoute { network, prefix }).await?;
             return Ok(());
         }
-        self.carry_out(subnet, &needed, "").await
+        self.apply_changes(subnet, &needed, "").await
     }
 
     /// Asks the kernel for the route of a packet to `address`; `None` if there is none.
@@ -184,7 +185,7 @@ impl Routes {
             .build();
         let answer = self.handle.route().get(question).execute();
         match std::pin::pin!(answer).try_next().await {
-            Ok(Some(message)) => self.way(&message).await,
+            Ok(Some(message)) => self.read_lookup(&message).await,
             Ok(None) => Ok(None),
             Err(error) if leads_nowhere(code(&error)) => Ok(None),
             Err(error) => Err(failed(&format!("ask for the way to {address}"), &error)),
@@ -206,7 +207,7 @@ impl Routes {
 
     /// Applies the changes. A change that another program already made (the route exists,
     /// or is gone) is not an error: the next check finds out.
-    async fn carry_out(
+    async fn apply_changes(
         &self,
         subnet: Ipv4Net,
         needed: &[Change],
@@ -225,7 +226,7 @@ impl Routes {
                     let rest = needed[at..].iter();
                     let commands: Vec<String> =
                         rest.map(|change| change.to_command(interface)).collect();
-                    return match sudo::carry_out(&commands).await {
+                    return match sudo::run_commands(&commands).await {
                         true => Ok(()),
                         false => Err(RouteError::NotPermitted { subnet, commands }),
                     };
@@ -250,26 +251,26 @@ impl Routes {
         }
     }
 
-    async fn way(&self, message: &RouteMessage) -> Result<Option<RouteLookup>, RouteError> {
-        let mut way = RouteLookup {
+    async fn read_lookup(&self, message: &RouteMessage) -> Result<Option<RouteLookup>, RouteError> {
+        let mut lookup = RouteLookup {
             interface: "none".to_owned(),
             gateway: None,
             source: None,
         };
         for attribute in &message.attributes {
             match attribute {
-                RouteAttribute::Oif(index) => way.interface = self.name(*index).await?,
+                RouteAttribute::Oif(index) => lookup.interface = self.name(*index).await?,
                 RouteAttribute::Gateway(RouteAddress::Inet(address)) => {
-                    way.gateway = Some(*address);
+                    lookup.gateway = Some(*address);
                 }
                 RouteAttribute::PrefSource(RouteAddress::Inet(address)) => {
-                    way.source = Some(*address);
+                    lookup.source = Some(*address);
                 }
                 _ => {}
             }
         }
         let is_refused = Entry::read(message).hop == Hop::Refused;
-        Ok((!is_refused).then_some(way))
+        Ok((!is_refused).then_some(lookup))
     }
 
     async fn index(&self, name: &str) -> Result<u32, RouteError> {

@@ -56,19 +56,19 @@ pub(super) fn keep_helper(address: String, control: Stream) {
 ///
 /// # Errors
 /// [`PrivilegeError`].
-pub async fn ask(request: Request) -> Result<bool, PrivilegeError> {
+pub async fn ask_helper(request: Request) -> Result<bool, PrivilegeError> {
     // A separate thread, so that a caller that stops waiting is not delayed.
-    let asked = tokio::task::spawn_blocking(move || ask_now(request));
+    let asked = tokio::task::spawn_blocking(move || ask_helper_now(request));
     asked
         .await
         .unwrap_or_else(|error| Err(PrivilegeError::Lost(io::Error::other(error))))
 }
 
-/// Like [`ask`], for operations that finish at once.
+/// Like [`ask_helper`], for operations that finish at once.
 ///
 /// # Errors
 /// [`PrivilegeError`].
-pub fn ask_now(request: Request) -> Result<bool, PrivilegeError> {
+pub fn ask_helper_now(request: Request) -> Result<bool, PrivilegeError> {
     exchange(&request, None).map(|(done, _)| done)
 }
 

@@ -11,7 +11,7 @@ mod request;
 mod start;
 mod wire;
 
-pub use ask::{PrivilegeError, ask, ask_now, connect, connect_async, has_helper};
+pub use ask::{PrivilegeError, ask_helper, ask_helper_now, connect, connect_async, has_helper};
 pub use request::{Answer, Greeting, Request};
 pub use start::{StartError, accept_helper, start_helper};
 pub use start::{WAIT, abstract_name};

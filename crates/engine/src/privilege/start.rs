@@ -38,7 +38,7 @@ pub enum StartError {
     /// sudo refused, or no password was entered.
     #[error(
         "{need}, and sudo refused{}; run `sudo -v` before or the same command as root{instead}",
-        told(reason)
+        in_parentheses(reason)
     )]
     Refused {
         /// Why root is needed.
@@ -53,7 +53,7 @@ pub enum StartError {
     Silent(io::Error),
 }
 
-fn told(reason: &str) -> String {
+fn in_parentheses(reason: &str) -> String {
     match reason.is_empty() {
         true => String::new(),
         false => format!(" ({reason})"),

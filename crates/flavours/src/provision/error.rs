@@ -33,7 +33,7 @@ pub enum SetupError {
         reason: String,
     },
     /// A statement failed.
-    #[error("setup `{}`, line {place}: {reason}, of: {statement}", file.display())]
+    #[error("setup `{}`, line {place}: {reason}{}", file.display(), cited(statement, reason))]
     Statement {
         /// The file.
         file: PathBuf,
@@ -44,4 +44,49 @@ pub enum SetupError {
         /// The server's error.
         reason: String,
     },
+}
+
+/// The statement for a message, unless the server's error quotes it.
+fn cited(statement: &str, reason: &str) -> String {
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    match reason.contains(statement) {
+        true => String::new(),
+        false => format!(", of: {statement}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(statement: &str, reason: &str) -> String {
+        let error = SetupError::Statement {
+            file: "schema.sql".into(),
+            place: "3".to_owned(),
+            statement: statement.to_owned(),
+            reason: reason.to_owned(),
+        };
+        error.to_string()
+    }
+
+    #[test]
+    fn a_refused_statement_is_cited_once() {
+        assert_eq!(
+            told(
+                "INSERT INTO t VALUES (1)",
+                "ERROR 1062 (23000): Duplicate entry '1'"
+            ),
+            "setup `schema.sql`, line 3: ERROR 1062 (23000): Duplicate entry '1', \
+             of: INSERT INTO t VALUES (1)"
+        );
+        let syntax = "ERROR 1064 (42000): near 'CREAT TABLE t\n  (a INT)' at line 1";
+        assert_eq!(
+            told("CREAT TABLE t (a INT)", syntax),
+            format!("setup `schema.sql`, line 3: {syntax}")
+        );
+        assert_eq!(
+            told("", "no session"),
+            "setup `schema.sql`, line 3: no session"
+        );
+    }
 }

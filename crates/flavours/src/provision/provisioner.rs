@@ -94,7 +94,7 @@ impl<'a> Provisioner<'a> {
         let first = self.flavour.container();
         let paused = async {
             let (child, _) = self.create_from_template(Purpose::Later).await?;
-            children.hold(&child).await?;
+            children.pause_for_later(&child).await?;
             Ok(children.remove_other(&first).await?)
         };
         let paused = paused.await;
@@ -156,7 +156,9 @@ impl<'a> Provisioner<'a> {
         let children = &self.context.children;
         let golden = self.golden().await?;
         self.phase(Phase::Starting);
-        let child = children.renew(&golden, &self.spec, purpose).await?;
+        let child = children
+            .create_from_template(&golden, &self.spec, purpose)
+            .await?;
         let login = self.log_in(&child, START_TIMEOUT);
         let server = started(&child, &self.managed.spec, login).await?;
         children.mark_ready(&child).await?;

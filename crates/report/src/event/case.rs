@@ -73,7 +73,7 @@ impl CaseResult {
     }
 
     /// The first failures without a known reason.
-    pub fn told_failures(&self) -> impl Iterator<Item = &Failure> {
+    pub fn reported_failures(&self) -> impl Iterator<Item = &Failure> {
         self.failures
             .iter()
             .filter(|failure| failure.known.is_none())

@@ -19,14 +19,14 @@ const MOST: usize = 256;
 
 /// The pending events.
 #[derive(Debug, Default)]
-struct Backlog {
+struct PendingEvents {
     events: AtomicUsize,
     /// The receiver is gone, so senders must not wait.
     closed: AtomicBool,
     room: Notify,
 }
 
-impl Backlog {
+impl PendingEvents {
     fn has_room(&self) -> bool {
         self.events.load(Ordering::Relaxed) < MOST || self.closed.load(Ordering::Relaxed)
     }
@@ -36,34 +36,34 @@ impl Backlog {
 #[derive(Debug, Clone)]
 pub struct Sender {
     events: UnboundedSender<Event>,
-    backlog: Arc<Backlog>,
+    pending: Arc<PendingEvents>,
 }
 
 impl Sender {
     /// Creates a sender and its receiver.
     pub fn channel() -> (Self, Receiver) {
         let (sender, events) = unbounded_channel();
-        let backlog = Arc::new(Backlog::default());
+        let pending = Arc::new(PendingEvents::default());
         let sender = Sender {
             events: sender,
-            backlog: Arc::clone(&backlog),
+            pending: Arc::clone(&pending),
         };
-        (sender, Receiver { events, backlog })
+        (sender, Receiver { events, pending })
     }
 
     /// Sends an event.
     pub fn send(&self, event: Event) {
-        self.backlog.events.fetch_add(1, Ordering::Relaxed);
+        self.pending.events.fetch_add(1, Ordering::Relaxed);
         let _ = self.events.send(event);
     }
 
     /// Waits while too many events are pending.
     pub async fn wait_for_room(&self) {
-        while !self.backlog.has_room() {
-            let room = self.backlog.room.notified();
+        while !self.pending.has_room() {
+            let room = self.pending.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            if self.backlog.has_room() {
+            if self.pending.has_room() {
                 return;
             }
             room.await;
@@ -74,7 +74,7 @@ impl Sender {
     pub fn downgrade(&self) -> WeakSender {
         WeakSender {
             events: self.events.downgrade(),
-            backlog: Arc::clone(&self.backlog),
+            pending: Arc::clone(&self.pending),
         }
     }
 
@@ -97,14 +97,14 @@ impl Sender {
 #[derive(Debug, Clone)]
 pub struct WeakSender {
     events: WeakUnboundedSender<Event>,
-    backlog: Arc<Backlog>,
+    pending: Arc<PendingEvents>,
 }
 
 impl WeakSender {
     /// Sends an event if the channel is still open.
     pub fn send(&self, event: Event) {
         if let Some(events) = self.events.upgrade() {
-            self.backlog.events.fetch_add(1, Ordering::Relaxed);
+            self.pending.events.fetch_add(1, Ordering::Relaxed);
             let _ = events.send(event);
         }
     }
@@ -114,14 +114,14 @@ impl WeakSender {
 #[derive(Debug)]
 pub struct Receiver {
     events: UnboundedReceiver<Event>,
-    backlog: Arc<Backlog>,
+    pending: Arc<PendingEvents>,
 }
 
 impl Receiver {
     /// Waits for the next event; `None` once all senders are gone.
     pub async fn recv(&mut self) -> Option<Event> {
         let event = self.events.recv().await;
-        self.note(event.is_some());
+        self.note_received(event.is_some());
         event
     }
 
@@ -131,21 +131,21 @@ impl Receiver {
     /// If there is none, now or for ever.
     pub fn try_recv(&mut self) -> Result<Event, TryRecvError> {
         let event = self.events.try_recv();
-        self.note(event.is_ok());
+        self.note_received(event.is_ok());
         event
     }
 
-    fn note(&self, is_heard: bool) {
-        if is_heard && self.backlog.events.fetch_sub(1, Ordering::Relaxed) == MOST {
-            self.backlog.room.notify_waiters();
+    fn note_received(&self, is_heard: bool) {
+        if is_heard && self.pending.events.fetch_sub(1, Ordering::Relaxed) == MOST {
+            self.pending.room.notify_waiters();
         }
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.backlog.closed.store(true, Ordering::Relaxed);
-        self.backlog.room.notify_waiters();
+        self.pending.closed.store(true, Ordering::Relaxed);
+        self.pending.room.notify_waiters();
     }
 }
 

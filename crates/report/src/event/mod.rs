@@ -142,8 +142,8 @@ pub enum Event {
     },
     /// Flavours answered a step differently.
     Diverged(Divergence),
-    /// More steps of a file that differ insignificantly, too many to be reported one by
-    /// one.
+    /// More steps of a file that differ insignificantly or as the file expects, too many to
+    /// be reported one by one.
     MoreShown {
         /// The suite.
         suite: String,

@@ -5,26 +5,22 @@ use crate::event::{DifferenceStatus, Divergence};
 use crate::insignificant::{FormSum, sum_up};
 use crate::record::RunRecord;
 use crate::text::count;
+use crate::unavailable::unavailable_groups;
 use crate::{divergence, failure};
 
 pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
     let mut all = Vec::new();
-    for (flavour, found) in &run.unavailable {
-        let required = if found.required {
-            "required"
-        } else {
-            "not required"
-        };
+    for group in unavailable_groups(run) {
         all.push(Finding {
             state: State::Unavailable,
             suite: String::new(),
-            file: flavour.clone(),
+            file: group.names(),
             line: 0,
             kinds: Vec::new(),
-            flavours: vec![flavour.clone()],
-            head: required.to_owned(),
+            flavours: group.flavours.iter().map(|&name| name.to_owned()).collect(),
+            head: group.note(),
             statement: String::new(),
-            sides: vec![said("reason", &found.reason)],
+            sides: vec![said("reason", group.reason)],
             reasons: Vec::new(),
         });
     }
@@ -106,7 +102,7 @@ fn of_failure(state: State, group: &failure::Group<'_>) -> Finding {
     }
 }
 
-/// Insignificant differences are shown by the form of their statements.
+/// Expected and insignificant differences are shown by the form of their statements.
 fn of_form(run: &RunRecord, form: &FormSum<'_>) -> Option<Finding> {
     let finding = of_divergence(run, form.example?);
     let more = form.steps - 1;

@@ -20,6 +20,7 @@ fn each_finding_has_its_state_kinds_and_flavours() {
         let findings = format!("data-state=\"{}\"", state.name());
         assert!(page.contains(&findings), "{findings}");
     }
+    assert!(page.contains("Expected and insignificant differences"));
     assert!(page.contains("data-kinds=\"success\" data-flavours=\"mariadb-10.5 mysql-9.7\""));
     assert!(page.contains("href=\"https://bugs.example/1\""));
 }

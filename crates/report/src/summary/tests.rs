@@ -403,7 +403,7 @@ fn a_new_difference_fails_and_tells_who_agrees() {
         mysql-9.7 differs (succeeds here, fails there):
           ERROR 1064 (42000): near 'RETURNING'
 
-    insignificant differences; `--all-differences` shows each:
+    expected and insignificant differences; `--all-differences` shows each:
 
       succeeds here, fails there: 1 step in 1 form
         1 × INSERT INTO t VALUES (?) RETURNING a
@@ -554,6 +554,28 @@ fn of_file(record: &RunRecord, listed: Listed) -> String {
 }
 
 #[test]
+fn a_setup_that_several_flavours_share_fails_once() {
+    let mut record = RunRecord::default();
+    for flavour in ["mariadb-10.11", "mariadb-11.8"] {
+        record.on_event(Event::FlavourUnavailable {
+            flavour: flavour.to_owned(),
+            required: true,
+            reason: "setup `schema.sql`, line 2: ERROR 1062 (23000): Duplicate entry '1', \
+                     of: INSERT INTO t VALUES (1)"
+                .to_owned(),
+        });
+    }
+    let text = shown(&mut record, 80, Duration::ZERO);
+    let (_, findings) = text.split_once("\n\n").expect("a table");
+    insta::assert_snapshot!(findings, @r"
+    mariadb-10.11, mariadb-11.8: unavailable (required)
+      setup `schema.sql`, line 2: ERROR 1062 (23000): Duplicate entry '1', of: INSERT INTO t VALUES (1)
+
+    a required flavour could not be provided: 0 flavours (2 unavailable) in 0.0 s
+    ");
+}
+
+#[test]
 fn significant_differences_come_first_and_the_others_are_summed_up() {
     insta::assert_snapshot!(of_file(&compared(), Listed::Significant), @r"
 
@@ -575,7 +597,7 @@ fn significant_differences_come_first_and_the_others_are_summed_up() {
         mysql-9.7 differs (succeeds here, fails there):
           ERROR 1064 (42000): near 'RETURNING'
 
-    insignificant differences; `--all-differences` shows each:
+    expected and insignificant differences; `--all-differences` shows each:
 
       column type: 2,260 steps in 1 form
         2,260 × SELECT ?
@@ -586,7 +608,7 @@ fn significant_differences_come_first_and_the_others_are_summed_up() {
             mariadb-10.5 differs (column type):
               INT
 
-    different: 2 of 3000 statements differ, 2260 more insignificantly, 738 the same, on 2 flavours in 0.0 s
+    different: 2 of 3000 statements differ, 2260 more as expected or insignificantly, 738 the same, on 2 flavours in 0.0 s
     ");
 }
 
@@ -597,7 +619,7 @@ fn all_differences_are_listed_where_that_is_asked_for() {
     let first = text.find("DIFF").expect("a significant one");
     assert!(text.find("\ndiffers").is_some_and(|other| first < other));
     assert!(
-        text.contains("… 2060 more insignificant differences\n"),
+        text.contains("… 2060 more expected or insignificant differences\n"),
         "{text}"
     );
 }

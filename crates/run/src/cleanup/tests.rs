@@ -1,7 +1,7 @@
 use super::*;
 
-fn prepared(global: &[u8]) -> Prepared {
-    Prepared {
+fn prepared(global: &[u8]) -> PreparedXa {
+    PreparedXa {
         format: 1,
         global: global.to_vec(),
         branch: Vec::new(),
@@ -31,7 +31,7 @@ fn a_case_owns_the_transactions_that_it_has_named() {
             "{}",
             sql.escape_ascii()
         );
-        let branched = Prepared {
+        let branched = PreparedXa {
             branch: b"another's".to_vec(),
             ..prepared(b"mine")
         };
@@ -61,11 +61,11 @@ fn what_is_kept_of_statements_is_bounded() {
 #[test]
 fn a_transaction_is_rolled_back_by_its_bytes() {
     let row = [Some(&b"7"[..]), Some(b"2"), Some(b"1"), Some(b"a'\xff")];
-    let xa = Prepared::of(row.into_iter()).expect("a row of XA RECOVER");
+    let xa = PreparedXa::of(row.into_iter()).expect("a row of XA RECOVER");
     assert_eq!(xa.roll_back(), "XA ROLLBACK X'6127',X'ff',7");
     assert_eq!(xa.title(), "a prepared XA transaction `a'`");
     let short = [Some(&b"7"[..]), Some(b"2"), Some(b"9"), Some(b"abc")];
-    assert!(Prepared::of(short.into_iter()).is_none());
+    assert!(PreparedXa::of(short.into_iter()).is_none());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_is_left_is_told_with_a_common_name_and_within_bounds() {
         left: vec!["a session at `DROP TABLE dbmatrix_1_2.t`, which was killed".to_owned(); 40],
         dirty: Some("`DROP DATABASE IF EXISTS `dbmatrix_1_2``: no".to_owned()),
     };
-    let told = cleaned.told("dbmatrix_1_2");
+    let told = cleaned.into_notes("dbmatrix_1_2");
     assert_eq!(told.len(), MOST_TOLD + 2);
     assert!(
         told[0].contains(PLACEHOLDER) && !told[0].contains("_1_2"),

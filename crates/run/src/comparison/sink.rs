@@ -40,7 +40,7 @@ impl Sink {
         let mut state = self.comparison.lock();
         loop {
             match kept.pop() {
-                Ok(Some(item)) => state.deliver(self.member, item),
+                Ok(Some(item)) => state.add_step(self.member, item),
                 Ok(None) => return,
                 Err(error) => return state.fail(&error),
             }
@@ -49,7 +49,7 @@ impl Sink {
 
     /// Delivers the next step of the file with its result; no result if it was skipped or
     /// not answered.
-    pub(crate) fn deliver(&mut self, step: StepFacts, came: Option<StepOutcome>) {
+    pub(crate) fn deliver_step(&mut self, step: StepFacts, came: Option<StepOutcome>) {
         let item = Delivered { step, came };
         match &mut self.held_back {
             Some(kept) => {
@@ -57,7 +57,7 @@ impl Sink {
                     self.comparison.lock().fail(&error);
                 }
             }
-            None => self.comparison.lock().deliver(self.member, item),
+            None => self.comparison.lock().add_step(self.member, item),
         }
     }
 }
@@ -65,6 +65,6 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         self.release();
-        self.comparison.lock().end(self.member);
+        self.comparison.lock().end_member(self.member);
     }
 }

@@ -94,7 +94,7 @@ impl Fixture {
             excused: Vec::new(),
         });
         let sink = self.sinks[flavour].as_mut().expect("an open sink");
-        sink.deliver(step, came);
+        sink.deliver_step(step, came);
     }
 
     fn end(&mut self) {

@@ -69,7 +69,7 @@ impl KnownFailures {
     }
 
     /// Reports entries that do not hold.
-    pub(super) fn tell_stale(&self, suite_run: &SuiteRun, events: &Sender) {
+    pub(super) fn report_stale(&self, suite_run: &SuiteRun, events: &Sender) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, held) in held.iter() {
             let entry = &self.known.entries[*place];

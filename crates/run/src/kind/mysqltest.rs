@@ -121,9 +121,9 @@ impl Suite<'_> {
         let work = (0..workers).map(|number| self.work(number, &tool, &queue));
         let ended = futures_util::future::join_all(work).await;
         if ended.iter().all(Result::is_ok) {
-            self.tell_left(queue.lock().map_or(0, |queue| queue.len()));
+            self.report_left_out(queue.lock().map_or(0, |queue| queue.len()));
         }
-        self.excuses.tell_stale(suite_run, &context.events);
+        self.excuses.report_stale(suite_run, &context.events);
         if context.fail_fast.update {
             self.excuses.propose(suite_run, &context.events);
         }
@@ -177,7 +177,8 @@ impl Suite<'_> {
                     Some(bench) => bench,
                     None => TestServer::make(source, tool, number).await?,
                 };
-                self.tried(&test, ready, source, tool, number).await
+                self.run_with_retries(&test, ready, source, tool, number)
+                    .await
             };
             let (result, ready) = match tried.await {
                 Ok(tried) => tried,
@@ -206,7 +207,7 @@ impl Suite<'_> {
     }
 
     /// Reports the tests that the suite's time limit leaves out.
-    fn tell_left(&self, left: usize) {
+    fn report_left_out(&self, left: usize) {
         if let (Some((_, limit)), 1..) = (self.run.deadline, left) {
             let limit = humantime::format_duration(limit);
             let reason =
@@ -217,7 +218,7 @@ impl Suite<'_> {
 
     /// Runs a test and repeats it if it fails and the suite allows retries, each time on
     /// an unchanged server.
-    async fn tried<'a>(
+    async fn run_with_retries<'a>(
         &self,
         test: &str,
         bench: TestServer<'a>,

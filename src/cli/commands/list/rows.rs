@@ -21,7 +21,7 @@ struct Row<'a> {
     /// [`SCHEMA`].
     schema: u32,
     nest: &'a str,
-    /// A flavour's own name; otherwise the container's name.
+    /// The name of the flavour to which it belongs; otherwise the container's name.
     name: &'a str,
     container: &'a str,
     #[serde(rename = "type")]
@@ -44,19 +44,12 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn of(listed: &'a ContainerInfo, sizes: &Sizes, now: SystemTime) -> Self {
         let told = |text: &'a str| Some(text).filter(|text| !text.is_empty());
-        let name = match &listed.kind {
-            ContainerKind::Flavour(name) => name,
-            ContainerKind::Nest
-            | ContainerKind::Golden
-            | ContainerKind::Standby
-            | ContainerKind::Other => &listed.container,
-        };
         let since = |started: SystemTime| now.duration_since(started).unwrap_or_default();
         let size = sizes.get(&(listed.nest.clone(), listed.container.clone()));
         Row {
             schema: SCHEMA,
             nest: &listed.nest,
-            name,
+            name: listed.name(),
             container: &listed.container,
             kind: word(&listed.kind),
             state: listed.shown_state().to_lowercase(),
@@ -123,8 +116,9 @@ const COLUMNS: [Column; 11] = [
     right("DISK", |row| row.disk.map(size).unwrap_or_default()),
 ];
 
-/// Columns that a narrow terminal omits, in this order.
-const DISPENSABLE: [&str; 5] = ["NEST", "SNAPSHOTS", "SERVER", "TYPE", "DISK"];
+/// Columns that a narrow terminal omits, in this order. The type is the last one: it tells
+/// a flavour from its standby copy.
+const DISPENSABLE: [&str; 5] = ["NEST", "SNAPSHOTS", "SERVER", "DISK", "TYPE"];
 
 /// One row per container, with as many columns as fit into `width`.
 pub(super) fn table(listed: &[ContainerInfo], sizes: &Sizes, width: usize) -> String {
@@ -224,6 +218,13 @@ mod tests {
             ..row()
         };
         assert!(fitted(&[row(), other], 120).contains("NEST"));
+        let copy = Row {
+            kind: "standby",
+            ..row()
+        };
+        // The type is the last to go: both have the same name.
+        let both = fitted(&[row(), copy], 100);
+        assert!(!both.contains("DISK") && both.contains("standby"), "{both}");
         let narrow = fitted(&[row()], 20);
         assert!(
             narrow.contains("mariadb-10.11") && narrow.contains("64.0 MiB"),

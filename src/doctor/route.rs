@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use super::snapshot::{HostSnapshot, Nests};
 use super::{Finding, Fix};
 
-pub(super) async fn look(host: &HostSnapshot) -> Vec<Finding> {
+pub(super) async fn check_routes(host: &HostSnapshot) -> Vec<Finding> {
     let routes = match Routes::open() {
         Ok(routes) => routes,
         Err(error) => return vec![Finding::problem("route", error.to_string())],
@@ -104,7 +104,7 @@ async fn subnets(routes: &Routes, host: &HostSnapshot) -> Finding {
         .collect();
     for our in &ours {
         if let Some(other) = others.iter().find(|other| overlap(our, &other.subnet)) {
-            return clash(our, other);
+            return collision(our, other);
         }
     }
     match ours.len() {
@@ -117,7 +117,7 @@ async fn subnets(routes: &Routes, host: &HostSnapshot) -> Finding {
 }
 
 /// The narrower one takes precedence.
-fn clash(our: &Ipv4Net, other: &ForeignNetwork) -> Finding {
+fn collision(our: &Ipv4Net, other: &ForeignNetwork) -> Finding {
     let found = format!(
         "our {our} shares addresses with the route `{}`",
         other.route
@@ -145,7 +145,7 @@ mod tests {
                 interface: Some("tun0".to_owned()),
                 route: format!("{subnet} dev tun0"),
             };
-            clash(&our, &other).state
+            collision(&our, &other).state
         };
         assert_eq!(state("10.0.0.0/8"), State::Note);
         assert_eq!(state("10.7.8.0/24"), State::Problem);
