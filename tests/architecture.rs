@@ -77,7 +77,11 @@ fn crates() -> Vec<Crate> {
     let mut crates = vec![program];
     for folder in folders.flatten() {
         let name = folder.file_name().to_string_lossy().into_owned();
-        crates.push(Crate::read(&name, folder.path().join("src")));
+        let sources = folder.path().join("src");
+        // Tasks of developers are programs, of which nothing else is made.
+        if sources.join("lib.rs").exists() {
+            crates.push(Crate::read(&name, sources));
+        }
     }
     crates
 }

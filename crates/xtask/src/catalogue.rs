@@ -1,6 +1,6 @@
 //! Adds new releases to the catalogue's list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -230,9 +230,9 @@ impl List {
             report.unknown.insert(format!("{family}:{series}"));
             return;
         }
-        if !self.0.contains_key(&entry) {
-            report.added.push(entry.to_string());
-            self.0.insert(entry, date.unwrap_or_default().to_owned());
+        if let btree_map::Entry::Vacant(place) = self.0.entry(entry) {
+            report.added.push(place.key().to_string());
+            place.insert(date.unwrap_or_default().to_owned());
         }
     }
 

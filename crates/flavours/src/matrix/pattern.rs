@@ -31,7 +31,17 @@ pub(super) fn expand_any(
     pattern: &Placed<String>,
 ) -> Vec<PathBuf> {
     let found = match find(folder, pattern) {
-        Ok(found) if found.is_empty() => Err(format!("`{}` matches no file", pattern.value)),
+        Ok(found) if found.is_empty() => {
+            let folder = match folder.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => folder,
+            };
+            let pattern = &pattern.value;
+            Err(format!(
+                "`{pattern}` matches no file in `{}`",
+                folder.display()
+            ))
+        }
         other => other,
     };
     found.unwrap_or_else(|message| {
