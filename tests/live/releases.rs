@@ -217,12 +217,12 @@ files = ["one.slt"]
         .run(&["run", text(&matrix)])
         .expect(0)?
         .says("passed: 6 passed")?;
+    // The run has stopped its servers, or is about to: `shell` starts them again.
     let installed = |flavour: &str, package: &str| {
-        let query = ["--show", "--showformat=${Version}", package];
-        let found = find(flavour)?;
-        let exec = Exec::new("dpkg-query", query);
-        let output = block_on(async { found.nest.engine.exec(&found.child.name, &exec).await })?;
-        Ok::<_, libtest_mimic::Failed>(output.stdout)
+        let query = ["dpkg-query", "--show", "--showformat=${Version}", package];
+        let shell = [&["shell", flavour, "--"], query.as_slice()].concat();
+        let ran = sandbox.run(&shell).expect(0)?;
+        Ok::<_, libtest_mimic::Failed>(ran.stdout)
     };
     let debian = installed("debian", "mariadb-server")?;
     check(!debian.contains("maria~"), debian)?;
