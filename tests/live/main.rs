@@ -180,8 +180,8 @@ fn main() {
             chain::wrong_version,
         ),
         ("a_vendors_signed_repository", ONE, vendor::repository),
-        ("releases_of_a_mirror", ONE, releases::mirrored),
         ("a_flavour_varies_in_its_settings", ONE, setup::varied),
+        ("releases_of_a_mirror", ONE, releases::mirrored),
         (
             "interrupted_while_a_server_is_installed",
             ONE,
