@@ -98,10 +98,17 @@ pub(super) fn recipes(target: &Target) -> Vec<Recipe> {
     let (debian, vendors): (Vec<&Source>, Vec<&Source>) =
         of_release.partition(|source| source.kind == SourceKind::Debian);
     let is_series = target.wants == Wants::Series;
-    let vendors = vendors
+    let (vendors, others): (Vec<&Source>, Vec<&Source>) = vendors
         .into_iter()
-        .filter(|source| is_series || !source.only_newest);
-    let mut recipes: Vec<Recipe> = vendors.filter_map(|source| source.recipe(target)).collect();
+        .partition(|source| is_series || !source.only_newest);
+    let recipes = |sources: Vec<&Source>| {
+        let recipes = sources
+            .into_iter()
+            .filter_map(|source| source.recipe(target));
+        recipes.collect::<Vec<Recipe>>()
+    };
+    let last = recipes(others);
+    let mut recipes = recipes(vendors);
     for source in debian {
         let Some(recipe) = source.recipe(target) else {
             continue;
@@ -123,6 +130,8 @@ pub(super) fn recipes(target: &Target) -> Vec<Recipe> {
             None => recipes.insert(0, recipe),
         }
     }
+    // They have the release while it is the newest.
+    recipes.extend(last);
     recipes
 }
 

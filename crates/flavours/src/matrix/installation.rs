@@ -69,17 +69,21 @@ impl Reading<'_, '_> {
         server: &Placed<String>,
     ) -> Option<(ImageOrigin, Installation)> {
         let recipes = wanted.recipes();
+        let is_whole = self.table.has("packages") && self.table.has("image");
+        // Debian builds for more architectures than the vendors.
         let is_here = |recipe: &&Recipe| {
-            Architecture::of_this_machine().is_some_and(|here| recipe.architectures.contains(&here))
+            let here = Architecture::of_this_machine();
+            recipe.source == SourceKind::Debian
+                || here.is_some_and(|here| recipe.architectures.contains(&here))
         };
         let is_wanted = |recipe: &&Recipe| match &source {
             Some((kind, _)) => recipe.source == *kind,
-            None => true,
+            // Who says where packages are wants no tarball.
+            None => recipe.tarball.is_none() || !(is_whole || self.table.has("repository")),
         };
         let recipe = recipes
             .iter()
             .find(|recipe| is_wanted(recipe) && is_here(recipe));
-        let is_whole = self.table.has("packages") && self.table.has("image");
         match recipe {
             None if !is_whole => {
                 self.no_recipe(&recipes, source, wanted, server);

@@ -294,6 +294,24 @@ repository = { url = 'http://repo.test/apt', key = 'key.asc' }
     }
 
     #[test]
+    fn packages_of_the_file_are_no_tarball_of_the_catalogue() {
+        let is_packages = |more: &str| {
+            let text = format!("[[flavour]]\nserver = 'mysql:8.0.36'\n{more}\n");
+            let matrix = parse(&text).expect("a matrix");
+            let managed = matrix.flavours[0].managed().expect("ours");
+            matches!(managed.spec.installation, Installation::Packages(_))
+        };
+        assert!(is_packages("source = 'vendor'"));
+        assert!(is_packages(
+            "repository = { url = 'http://repo.test/apt', key = 'k.asc' }"
+        ));
+        assert!(is_packages(
+            "image = 'debian:bookworm'\npackages = ['mysql-server']"
+        ));
+        assert!(!is_packages(""));
+    }
+
+    #[test]
     fn a_flavour_varies_in_all_combinations_of_its_settings() {
         let text = "\
 [[flavour]]
