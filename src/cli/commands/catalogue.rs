@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::{Table, presets};
-use dbmatrix_containers::image::{Answer, Archive, archives, ask_for_files};
+use dbmatrix_containers::image::{Answer, Archive, archives, ask_for_files, is_answer};
 use dbmatrix_flavours::catalogue::{
     Architecture, Recipe, Release, Series, SourceKind, TarballProof, choose, series,
 };
@@ -146,13 +146,6 @@ impl Row {
         let here = Architecture::of_this_machine();
         here.is_some_and(|here| self.architectures.contains(&here.as_str()))
     }
-}
-
-/// Whether apt's message is the answer of a server that was reached, such as `404  Not
-/// Found`.
-fn is_answer(why: &str) -> bool {
-    let word = why.split(' ').next().unwrap_or_default();
-    word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What shows whether a source is reached: the release files of archives, and the

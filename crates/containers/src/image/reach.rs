@@ -102,6 +102,13 @@ async fn ask(url: &str, file: &Path) -> Answer {
     }
 }
 
+/// Whether apt's message is the answer of a server that was reached, such as `404  Not
+/// Found`.
+pub fn is_answer(reason: &str) -> bool {
+    let word = reason.split(' ').next().unwrap_or_default();
+    word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// apt's message about a file that it could not fetch, without the address.
 pub fn fetch_failure(errors: &str, url: &str) -> String {
     let told = errors.lines().find_map(|line| line.strip_prefix("E: "));

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use dbmatrix_containers::image::fetch_failure;
+use dbmatrix_containers::image::{fetch_failure, is_answer};
 use dbmatrix_containers::nest::Nest;
 use dbmatrix_engine::Exec;
 use serde::{Deserialize, Serialize};
@@ -134,12 +134,7 @@ async fn look(nest: &Nest, url: &str) -> Result<Option<String>, ServerError> {
 fn unreached(output: &str, url: &str) -> Option<String> {
     let failed = output.lines().any(|line| line == "unreached");
     let reason = fetch_failure(output, url);
-    // `404  Not Found` is an answer.
-    let is_answer = reason
-        .split(' ')
-        .next()
-        .is_some_and(|word| word.len() == 3 && word.chars().all(|letter| letter.is_ascii_digit()));
-    (failed && !is_answer).then_some(reason)
+    (failed && !is_answer(&reason)).then_some(reason)
 }
 
 /// Cached answers by address, which are stored with the nest.
