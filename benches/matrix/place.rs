@@ -174,7 +174,7 @@ impl Server {
         Ok(Target {
             address: (self.found.child.address, PORT).into(),
             user: "root".to_owned(),
-            password: self.found.child.credentials.password.clone(),
+            password: self.found.child.credentials.login.password.clone(),
             tls: self.found.child.credentials.tls.clone(),
         })
     }

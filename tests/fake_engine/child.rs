@@ -118,7 +118,7 @@ async fn a_container_has_its_address_again_and_no_other_has_it() {
         .await;
     let copy = copy.expect("a copy");
     assert_ne!(copy.address, first.address);
-    assert_eq!(copy.credentials.password, access(MARIADB).password);
+    assert_eq!(copy.credentials.login, access(MARIADB).login);
     assert_eq!(copy.credentials.tls, TlsPolicy::Pinned("PEM".into()));
     let again = children.throwaway(MARIADB, MYSQL, &access(MARIADB)).await;
     assert_eq!(again.expect("a copy").address, first.address);

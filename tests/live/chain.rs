@@ -174,7 +174,7 @@ pub(crate) fn refused_elsewhere(_: &Sandbox) -> Outcome {
     let sibling = find("mariadb-11.8")?;
     let script = Exec::script(r#"mariadb --skip-ssl-verify-server-cert --host "$HOST" --user root --password="$PASSWORD" --execute 'SELECT 1' 2>&1 || true"#)
         .env("HOST", &found.child.address.to_string())
-        .env("PASSWORD", found.child.credentials.password.reveal());
+        .env("PASSWORD", found.child.credentials.login.password.reveal());
     let output = block_on(async { found.nest.engine.exec(&sibling.child.name, &script).await })?;
     eprintln!("{}", output.stdout.trim());
     check(

@@ -53,7 +53,7 @@ pub(crate) fn url_and_env(sandbox: &Sandbox) -> Outcome {
     let url = sandbox.run(&["url", KEPT, "--database", "app"]).expect(0)?;
     let url = url.stdout.trim().to_owned();
     let found = find(KEPT)?;
-    let password = found.child.credentials.password.reveal();
+    let password = found.child.credentials.login.password.reveal();
     let expected = format!("mysql://root:{password}@{}:3306/app", found.child.address);
     check(url == expected, "another address than that of the flavour")?;
     let env = sandbox.run(&["env", KEPT, "--database", "app"]).expect(0)?;

@@ -75,6 +75,17 @@ impl<'a> TableReader<'a> {
         table
     }
 
+    /// A table that several others contain, under the same key.
+    fn shared(&self, _key: &'static str, found: Placed<&'a DeTable<'a>>) -> Self {
+        let table = TableReader::new(found.value, found.span, self.problems);
+        #[cfg(feature = "asked-keys")]
+        let table = TableReader {
+            path: _key.to_owned(),
+            ..table
+        };
+        table
+    }
+
     /// The position of the table's start.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
@@ -246,6 +257,20 @@ impl<'a> TableReader<'a> {
         let items = list.into_iter().flat_map(|list| list.value.iter());
         let tables = items.filter_map(|item| self.one(item, "a table", DeValue::as_table));
         tables.map(|found| self.below(key, found)).collect()
+    }
+
+    /// Like [`TableReader::table`], for a key that several tables have.
+    pub fn shared_table(&self, key: &'static str, expected: &str) -> Option<TableReader<'a>> {
+        let found = self.read(key, expected, DeValue::as_table)?;
+        Some(self.shared(key, found))
+    }
+
+    /// Like [`TableReader::tables`], for a key that several tables have.
+    pub fn shared_tables(&self, key: &'static str) -> Vec<TableReader<'a>> {
+        let list = self.read(key, "a list of tables", DeValue::as_array);
+        let items = list.into_iter().flat_map(|list| list.value.iter());
+        let tables = items.filter_map(|item| self.one(item, "a table", DeValue::as_table));
+        tables.map(|found| self.shared(key, found)).collect()
     }
 
     /// All keys with their values as text, for settings that a server reads.

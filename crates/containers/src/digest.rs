@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 /// Bytes of a finished digest.
 const LENGTH: usize = 8;
+/// Size up to which a file is read in full to detect changes.
+const READ_WHOLE: u64 = 8 << 20;
 
 /// A type that adds its values to a digest.
 pub trait Digestible {
@@ -53,6 +55,17 @@ impl Digest {
                 .number("changed-nanoseconds", since.subsec_nanos().into());
         }
         self
+    }
+
+    /// Adds a local file by its content. Reading a large file would take longer than what
+    /// its key is for, so its path, length and modification time replace the content.
+    pub fn content(&mut self, path: &Path) -> &mut Self {
+        let found = std::fs::metadata(path);
+        let is_small = found.as_ref().is_ok_and(|found| found.len() <= READ_WHOLE);
+        match is_small.then(|| std::fs::read(path)) {
+            Some(Ok(bytes)) => self.data("content", &bytes),
+            _ => self.file("file", path),
+        }
     }
 
     /// Adds a number.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use dbmatrix_flavours::server::Server;
+use dbmatrix_flavours::server::{Certificates, Server};
 use dbmatrix_platform::process;
 use dbmatrix_sql::session::Connect;
 use thiserror::Error;
@@ -31,12 +31,55 @@ pub struct Invocation<'a> {
     pub folder: Option<&'a Path>,
     /// Variables in addition to those of every command.
     pub environment: &'a [(String, String)],
-    /// A file with the server's certificate authority.
-    pub authority: Option<&'a Path>,
+    /// Files by which it checks the server and proves itself.
+    pub certificates: &'a ClientCertificates,
     /// Its time limit.
     pub limit: Option<Duration>,
     /// Where its output goes.
     pub output: Output,
+}
+
+/// Certificates and keys in PEM form, for clients of one server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// The certificate authority.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
+impl ClientCertificates {
+    /// Those that the user gave to the server and its clients, as whole paths.
+    pub fn of(given: &Certificates) -> Self {
+        let Certificates {
+            ca,
+            certificate,
+            key,
+            client,
+        } = given;
+        let (certificate, key) = match client {
+            Some((certificate, key)) => (certificate, key),
+            None => (certificate, key),
+        };
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        ClientCertificates {
+            ca: Some(whole(ca)),
+            certificate: Some(whole(certificate)),
+            key: Some(whole(key)),
+        }
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let all = [
+            ("MYSQL_SSL_CA", &self.ca),
+            ("MYSQL_SSL_CERT", &self.certificate),
+            ("MYSQL_SSL_KEY", &self.key),
+        ];
+        let all = all.into_iter();
+        all.filter_map(|(name, path)| Some((name, path.as_deref()?)))
+    }
 }
 
 /// Where a program's output goes.
@@ -94,26 +137,29 @@ pub enum CommandError {
     },
 }
 
-/// Runs a program with its own database on the server, and drops the database afterwards.
-/// If the program `is_alone` on the server, everything left at the end belongs to it.
+/// Runs a program with its own database on the server, and drops the database afterwards;
+/// a database that the matrix names stays. If the program `is_alone` on the server, everything left at the end belongs to it.
 /// Dropping the future ends the program; the database then stays until the next run.
 pub async fn run_command(
     server: &Server,
     invocation: &Invocation<'_>,
     is_alone: impl Fn() -> bool,
 ) -> CommandRun {
-    let database = database::database_name(server.tenancy());
+    let own = database::database_name(server.tenancy());
     let ended = async {
-        let session = database::create(server, &database).await;
+        if let Some(fixed) = &server.database {
+            return run_in(server, invocation, fixed).await;
+        }
+        let session = database::create(server, &own).await;
         session.map_err(CommandError::Database)?.close().await;
-        run_in(server, invocation, &database).await
+        run_in(server, invocation, &own).await
     };
     let ended = ended.await;
-    let cleaned = clean_up(server, &database, &Traces::default(), is_alone).await;
+    let cleaned = clean_up(server, &own, &Traces::default(), is_alone).await;
     CommandRun {
         ended,
         dirty: cleaned.dirty.is_some(),
-        left: cleaned.into_notes(&database),
+        left: cleaned.into_notes(&own),
     }
 }
 
@@ -128,9 +174,7 @@ async fn run_in(
     let mut command = Command::new(program);
     command.args(arguments);
     command.envs(environment(server, invocation.flavour, Some(database)));
-    if let Some(path) = invocation.authority {
-        command.env("MYSQL_SSL_CA", path);
-    }
+    command.envs(invocation.certificates.variables());
     command.envs(invocation.environment.iter().cloned());
     if let Some(folder) = invocation.folder {
         command.current_dir(folder);

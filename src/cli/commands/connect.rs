@@ -54,7 +54,8 @@ pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verd
     let mut sessions = Vec::new();
     for Reached { server, label, .. } in all {
         let version = server.identity.full.clone();
-        let session = ReplSession::open(&label, &version, server, args.database.as_deref()).await;
+        let database = args.database.clone().or_else(|| server.database.clone());
+        let session = ReplSession::open(&label, &version, server, database.as_deref()).await;
         let told = |error| Failure::not_provided(format!("{label}: {error}"));
         sessions.push(session.map_err(told)?);
     }
@@ -169,7 +170,7 @@ async fn run_client(
     if let Some(sql) = &args.execute {
         command.arg("--execute").arg(sql);
     }
-    if let Some(database) = &args.database {
+    if let Some(database) = args.database.as_ref().or(server.database.as_ref()) {
         command.arg(format!("--database={database}"));
     }
     let mut client = command.spawn().map_err(|error| {

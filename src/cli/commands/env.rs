@@ -13,7 +13,12 @@ pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Fai
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
     let reached = reach(global, &args.flavour, nest.as_deref()).await?;
-    let all = environment(&reached.server, &reached.flavour, args.database.as_deref());
+    let database = args.database.as_ref().or(reached.server.database.as_ref());
+    let all = environment(
+        &reached.server,
+        &reached.flavour,
+        database.map(String::as_str),
+    );
     for (name, value) in all {
         say(format_args!("export {name}={}", quoted(&value)));
     }

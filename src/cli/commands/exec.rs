@@ -1,13 +1,14 @@
 //! `dbmatrix exec`.
 
-use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use dbmatrix_flavours::server::{Server, certificate_authority};
 use dbmatrix_platform::{file, process};
 use dbmatrix_report::event::Verdict;
 use dbmatrix_report::visible;
-use dbmatrix_run::{CommandEnd, Invocation, Output, drop_own_databases_on, run_command};
+use dbmatrix_run::{
+    ClientCertificates, CommandEnd, Invocation, Output, drop_own_databases_on, run_command,
+};
 use dbmatrix_sql::session::{Connect, Tenancy};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -103,13 +104,13 @@ async fn run_one(
     output: Output,
 ) -> Result<ExitStatus, Failure> {
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
-    let authority = authority(reached, &folder).await?;
+    let certificates = certificates(reached, &folder).await?;
     let invocation = Invocation {
         flavour: &reached.flavour,
         command,
         folder: None,
         environment: &[],
-        authority: authority.as_deref(),
+        certificates: &certificates,
         limit: None,
         output,
     };
@@ -134,22 +135,25 @@ async fn run_one(
     }
 }
 
-async fn authority(
+/// The server's certificate authority in a file, if it has one.
+async fn certificates(
     reached: &Reached,
     folder: &tempfile::TempDir,
-) -> Result<Option<PathBuf>, Failure> {
+) -> Result<ClientCertificates, Failure> {
+    let mut certificates = ClientCertificates::default();
     let Some(found) = &reached.located else {
-        return Ok(None);
+        return Ok(certificates);
     };
     let text = certificate_authority(&reached.server, &found.nest.engine, &found.child.name).await;
     let Some(text) = text.map_err(Failure::not_provided)? else {
-        return Ok(None);
+        return Ok(certificates);
     };
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, text).map_err(Failure::not_provided)?;
     // The command may run as another user.
     file::set_mode(folder.path(), 0o755).map_err(Failure::not_provided)?;
-    Ok(Some(path))
+    certificates.ca = Some(path);
+    Ok(certificates)
 }
 
 async fn sum_up(

@@ -13,7 +13,7 @@ use dbmatrix_containers::nest::{
 use dbmatrix_engine::EngineError;
 use dbmatrix_flavours::matrix::NestSpec;
 use dbmatrix_flavours::name_rule::FLAVOUR;
-use dbmatrix_flavours::server::{RoutedUser, Server, grant_access};
+use dbmatrix_flavours::server::{LoginSpec, RoutedUser, Server, grant_access};
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::{Environment, EnvironmentOptions, Lock, start_engine};
@@ -135,9 +135,9 @@ impl<'a> Packed<'a> {
     /// The users to admit: this nest's user, and that of the previous nest, which may own
     /// views and procedures, with the new password.
     fn users(&self, nest: &Nest, source: Ipv4Addr) -> Vec<RoutedUser> {
-        let user = |address| RoutedUser {
-            address,
-            password: nest.password_of(&self.flavour),
+        let user = |address| {
+            let password = nest.password_of(&self.flavour);
+            RoutedUser::new(address, &LoginSpec::default(), password)
         };
         let former = self.manifest.client.filter(|former| *former != source);
         std::iter::once(source).chain(former).map(user).collect()

@@ -13,7 +13,10 @@ pub(crate) async fn url(global: &Globals, args: &UrlArgs) -> Result<Verdict, Fai
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
     let reached = reach(global, &args.flavour, nest.as_deref()).await?;
-    let database = args.database.as_deref().unwrap_or_default();
-    say(database_url(&reached.server, database));
+    let database = args.database.as_ref().or(reached.server.database.as_ref());
+    say(database_url(
+        &reached.server,
+        database.map_or("", String::as_str),
+    ));
     Ok(Verdict::Passed)
 }

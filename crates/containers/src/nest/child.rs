@@ -9,7 +9,7 @@ use dbmatrix_sql::session::Secret;
 use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
-use super::credential::Credentials;
+use super::credential::{Credentials, Login};
 use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
 use super::removal::{Meant, remove};
@@ -42,8 +42,8 @@ pub struct ChildSpec {
 /// What distinguishes a child from its golden child: its login.
 #[derive(Debug, Clone)]
 pub struct ChildAccess {
-    /// The routed user's password.
-    pub password: Secret,
+    /// The routed user.
+    pub login: Login,
     /// The file from which the server learns it.
     pub file: ChildFile,
 }

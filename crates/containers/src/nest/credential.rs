@@ -1,9 +1,9 @@
-//! The credentials for a child's server: one password per flavour, and the certificate
-//! that was pinned when the server was made.
+//! The credentials for a child's server: a login, and the certificate that was pinned when
+//! the server was made.
 //!
-//! A nest keeps one secret, from which each flavour's password is derived: it stays the
-//! same when the flavour's container is remade, and reveals nothing about other
-//! passwords.
+//! A nest keeps one secret, from which each flavour's password is derived unless its
+//! matrix names one: it stays the same when the flavour's container is remade, and
+//! reveals nothing about other passwords.
 
 use dbmatrix_engine::{Config, Instance, config};
 use dbmatrix_sql::session::{Secret, TlsPolicy};
@@ -17,10 +17,26 @@ const PLAIN: &str = "plain";
 /// The credentials for a login to a child's server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The routed user's password.
-    pub password: Secret,
+    /// The routed user.
+    pub login: Login,
     /// How connections are protected.
     pub tls: TlsPolicy,
+}
+
+/// A user of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// The database that its commands use, if the matrix names one.
+    pub database: Option<String>,
+}
+
+impl Login {
+    /// The usual name of the routed user.
+    pub const USER: &'static str = "root";
 }
 
 impl Credentials {
@@ -34,15 +50,18 @@ impl Credentials {
     pub(super) fn of_config(nest: &Nest, noted: &Config) -> Self {
         let noted = |key: &str| noted.get(key).filter(|value| !value.is_empty());
         let password = noted(key::PASSWORD).map(|password| Secret::new(password));
+        let user = noted(key::USER).map_or(Login::USER, String::as_str);
         let tls = match noted(key::TLS).map(String::as_str) {
             None => TlsPolicy::Offered,
             Some(PLAIN) => TlsPolicy::Plain,
             Some(certificate) => TlsPolicy::Pinned(certificate.into()),
         };
-        Credentials {
+        let login = Login {
+            user: user.to_owned(),
             password: password.unwrap_or_else(|| nest.password.clone()),
-            tls,
-        }
+            database: noted(key::DATABASE).cloned(),
+        };
+        Credentials { login, tls }
     }
 
     /// The keys of a container that store them.
@@ -52,7 +71,22 @@ impl Credentials {
             TlsPolicy::Plain => PLAIN,
             TlsPolicy::Pinned(certificate) => certificate,
         };
-        config([(key::PASSWORD, self.password.reveal()), (key::TLS, tls)])
+        let Login {
+            user,
+            password,
+            database,
+        } = &self.login;
+        // A version before this one knows no other user, and needs no key for the usual.
+        let user = match user.as_str() {
+            Login::USER => "",
+            user => user,
+        };
+        config([
+            (key::USER, user),
+            (key::PASSWORD, password.reveal()),
+            (key::DATABASE, database.as_deref().unwrap_or_default()),
+            (key::TLS, tls),
+        ])
     }
 }
 
@@ -121,10 +155,12 @@ mod tests {
             TlsPolicy::Plain,
             TlsPolicy::Pinned("PEM".into()),
         ] {
-            let credentials = Credentials {
+            let login = Login {
+                user: "app".to_owned(),
                 password: nest.password_of("a"),
-                tls,
+                database: Some("app_test".to_owned()),
             };
+            let credentials = Credentials { login, tls };
             let noted = child(&credentials.noted());
             assert_eq!(Credentials::read(&nest, &noted), credentials);
         }
@@ -134,7 +170,9 @@ mod tests {
     fn a_child_of_an_earlier_version_has_its_nests_password_and_no_certificate() {
         let nest = nest();
         let read = Credentials::read(&nest, &child(&Config::new()));
-        assert_eq!(read.password, nest.password);
+        assert_eq!(read.login.password, nest.password);
+        assert_eq!(read.login.user, "root");
+        assert_eq!(read.login.database, None);
         assert_eq!(read.tls, TlsPolicy::Offered);
     }
 }

@@ -149,7 +149,7 @@ impl Children {
         shut_down(engine, &child.name).await?;
         apt::detach(engine, &child.name).await?;
         let credentials = Credentials {
-            password: child.credentials.password,
+            login: child.credentials.login,
             tls,
         };
         let mut noted = credentials.noted();
@@ -345,7 +345,7 @@ impl Children {
         let golden = ImageSource::Container(of.name.clone());
         if let Some(access) = access {
             let credentials = Credentials {
-                password: access.password.clone(),
+                login: access.login.clone(),
                 tls: of.tls.clone(),
             };
             noted.extend(credentials.noted());

@@ -92,6 +92,7 @@ impl Import {
             (key::FLAVOUR, &self.flavour),
             (key::ADDRESS, &self.address.to_string()),
             (key::CLIENT, &client.to_string()),
+            (key::USER, ""),
             (key::PASSWORD, password.reveal()),
             (key::TRANSFER_ID, ""),
             (RUNTIME, &fixed_address(self.address, subnet)),

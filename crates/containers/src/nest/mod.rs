@@ -32,7 +32,7 @@ mod usage;
 pub use access::{Access, Endpoint, Proxies};
 pub use apt::PACKAGE_CACHE;
 pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
-pub use credential::Credentials;
+pub use credential::{Credentials, Login};
 pub use error::NestError;
 pub use export::ExportSession;
 pub use golden::{Golden, Making, Purpose, StopPatience, sync};
@@ -74,6 +74,10 @@ mod key {
     /// For a nest, the secret from which its flavours' passwords are derived; for a
     /// child, the routed user's password.
     pub(super) const PASSWORD: &str = "user.dbmatrix.password";
+    /// The name of a child's routed user, if it is not the usual one.
+    pub(super) const USER: &str = "user.dbmatrix.user";
+    /// The database that commands on a child use, if its matrix names one.
+    pub(super) const DATABASE: &str = "user.dbmatrix.database";
     /// How connections to a child's server are protected: `plain`, or the certificate
     /// (PEM) that authenticates it.
     pub(super) const TLS: &str = "user.dbmatrix.tls";

@@ -1,36 +1,47 @@
-//! `[defaults]`: the settings of every server, unless its flavour overrides them.
+//! `[defaults]`: how every server is set up, unless its flavour says otherwise.
 
 use std::path::{Path, PathBuf};
 
 use dbmatrix_config::TableReader;
 
 use super::pattern::{expand_any, find};
-use crate::server::{Durability, MemoryProfile};
+use super::{files, login, tls};
+use crate::server::{Certificates, Durability, LoginSpec, MemoryProfile, PlacedFile};
 
-/// The settings of a server.
-#[derive(Debug, Clone, Default)]
+/// How a server is set up.
+#[derive(Debug, Clone)]
 pub(super) struct Defaults {
     pub(super) settings: Vec<(String, String)>,
     pub(super) memory_profile: MemoryProfile,
     pub(super) durability: Durability,
+    pub(super) files: Vec<PlacedFile>,
+    pub(super) certificates: Option<Certificates>,
+    pub(super) login: LoginSpec,
+    pub(super) time_zones: bool,
     pub(super) setup: Vec<PathBuf>,
-    pub(super) setup_files: SetupFiles,
+    local_files: LocalFiles,
 }
 
-/// Whether the files of `setup` must exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum SetupFiles {
+/// Whether the files that a matrix names must exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LocalFiles {
     /// A run needs them.
-    #[default]
     Required,
     /// The run is over, and they may have been removed since.
     Optional,
 }
 
-pub(super) fn read(top: &TableReader<'_>, folder: &Path, setup_files: SetupFiles) -> Defaults {
+pub(super) fn read(top: &TableReader<'_>, folder: &Path, local_files: LocalFiles) -> Defaults {
     let usual = Defaults {
-        setup_files,
-        ..Defaults::default()
+        settings: Vec::new(),
+        memory_profile: MemoryProfile::default(),
+        durability: Durability::default(),
+        files: Vec::new(),
+        certificates: None,
+        login: LoginSpec::default(),
+        time_zones: true,
+        setup: Vec::new(),
+        local_files,
     };
     let Some(table) = top.table("defaults") else {
         return usual;
@@ -57,6 +68,16 @@ impl Defaults {
         let mut settings = self.settings.clone();
         settings.retain(|(name, _)| !is_own(name));
         settings.extend(own.iter().cloned());
+        let mut placed = self.files.clone();
+        for file in files::read(table, folder, self.local_files) {
+            placed.retain(|other| other.to != file.to);
+            placed.push(file);
+        }
+        let certificates = tls::read(table, folder, self.local_files);
+        let certificates = certificates.or_else(|| self.certificates.clone());
+        if certificates.is_some() {
+            refuse_second_certificates(table, &settings);
+        }
         Defaults {
             memory_profile: table
                 .choice_with_renamed(
@@ -69,18 +90,36 @@ impl Defaults {
                 .choice("durability", &durabilities)
                 .unwrap_or(self.durability),
             settings,
+            files: placed,
+            certificates,
+            login: login::read(table, folder, self.local_files, &self.login),
+            time_zones: table
+                .flag("time-zones")
+                .map_or(self.time_zones, |flag| flag.value),
             setup: match table.texts("setup") {
                 Some(patterns) => {
                     let patterns = patterns.value.iter();
-                    let files = patterns.flat_map(|pattern| match self.setup_files {
-                        SetupFiles::Required => expand_any(table, folder, pattern),
-                        SetupFiles::Optional => find(folder, pattern).unwrap_or_default(),
+                    let files = patterns.flat_map(|pattern| match self.local_files {
+                        LocalFiles::Required => expand_any(table, folder, pattern),
+                        LocalFiles::Optional => find(folder, pattern).unwrap_or_default(),
                     });
                     files.collect()
                 }
                 None => self.setup.clone(),
             },
-            setup_files: self.setup_files,
+            local_files: self.local_files,
         }
+    }
+}
+
+/// Two sets of certificates would be a riddle for whoever reads the file.
+fn refuse_second_certificates(table: &TableReader<'_>, settings: &[(String, String)]) {
+    let is_one = |name: &str| ["ssl-ca", "ssl-cert", "ssl-key"].contains(&&*name.replace('_', "-"));
+    if let Some((name, _)) = settings.iter().find(|(name, _)| is_one(name)) {
+        let at = table.span_of("tls").or_else(|| table.span_of("settings"));
+        table.problem(
+            at.unwrap_or_else(|| table.span()),
+            format!("`tls` and the setting `{name}` name certificates; remove one of them"),
+        );
     }
 }

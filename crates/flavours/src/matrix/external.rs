@@ -10,10 +10,10 @@ use thiserror::Error;
 use dbmatrix_config::{Placed, TableReader};
 use dbmatrix_sql::session::{Authorities, Endpoint, ServerUrl, Tenancy, TlsMode, UrlError};
 
-/// Keys for external servers only.
-pub(super) const KEYS: [&str; 3] = ["tls", "ca", "permissions"];
-/// Keys for servers that dbmatrix makes only.
-pub(super) const MANAGED_KEYS: [&str; 15] = [
+/// Keys for external servers only; their `tls` is a word.
+pub(super) const KEYS: [&str; 2] = ["ca", "permissions"];
+/// Keys for servers that dbmatrix makes only, with an old name; their `tls` is a table.
+pub(super) const MANAGED_KEYS: [&str; 20] = [
     "server",
     "source",
     "service",
@@ -23,6 +23,11 @@ pub(super) const MANAGED_KEYS: [&str; 15] = [
     "memory-profile",
     "footprint",
     "durability",
+    "files",
+    "user",
+    "password",
+    "database",
+    "time-zones",
     "setup",
     "vary",
     "packages",
@@ -340,7 +345,7 @@ mod tests {
         m.toml:4: `server` is for servers that dbmatrix makes; this one has a `url` and is taken as it is
         m.toml:5: `settings` is for servers that dbmatrix makes; this one has a `url` and is taken as it is
         ");
-        insta::assert_snapshot!(told("server = 'mysql:9.7'\ntls = 'required'"), @"m.toml:4: `tls` is for servers with a `url`; dbmatrix makes this one");
+        insta::assert_snapshot!(told("server = 'mysql:9.7'\ntls = 'required'"), @"m.toml:4: expected a table of certificates, since `tls` is a word only beside a `url`; found a string");
         insta::assert_snapshot!(told("url = 'env:'\ntls = 'verify'\npermissions = 'all'"), @r"
         m.toml:3: expected the name of a variable behind `env:`
         m.toml:4: expected `disabled`, `preferred`, `required`, `verify-ca` or `verify-identity`; found `verify`

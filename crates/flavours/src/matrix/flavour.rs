@@ -213,6 +213,10 @@ impl Reading<'_, '_> {
                 settings: defaults.settings,
                 memory_profile: defaults.memory_profile,
                 durability: defaults.durability,
+                files: defaults.files,
+                certificates: defaults.certificates,
+                login: defaults.login,
+                time_zones: defaults.time_zones,
             },
             setup: defaults.setup,
             shares_installation: false,
@@ -250,24 +254,10 @@ impl Reading<'_, '_> {
 
     /// Marks keys as known that were not read because of an earlier problem.
     fn know_all(&self) {
-        for key in external::KEYS {
-            self.table.know(key);
-        }
-        for key in ["source", "service", "image", "settings-folder"] {
-            self.table.know(key);
-        }
-        for key in [
-            "required",
-            "settings",
-            "memory-profile",
-            "durability",
-            "setup",
-            "vary",
-            "packages",
-            "debconf",
-            "repository",
-            "tarball",
-        ] {
+        let own = ["name", "required", "url"];
+        let all = own.iter().chain(&external::KEYS);
+        let all = all.chain(&external::MANAGED_KEYS);
+        for key in all.filter(|key| **key != "footprint") {
             self.table.know(key);
         }
     }

@@ -5,16 +5,19 @@
 
 mod defaults;
 mod external;
+mod files;
 mod flavour;
 mod image;
 mod installation;
 mod locked;
+mod login;
 mod mirror;
 mod nest;
 mod pattern;
 pub mod reference;
 mod run;
 mod suite;
+mod tls;
 mod vary;
 
 pub use external::{External, ExternalError, Permissions, UrlSource};
@@ -29,7 +32,7 @@ use std::path::{Path, PathBuf};
 use dbmatrix_config::{ConfigError, Deprecations, Problems, TableReader, read};
 use toml::de::DeTable;
 
-use defaults::SetupFiles;
+use defaults::LocalFiles;
 
 /// The file's kind in messages.
 const WHAT: &str = "matrix file";
@@ -77,7 +80,7 @@ impl Matrix {
         let images = image::read_all(&top);
         let mirrors = mirror::read_all(&top, folder);
         let nest = nest::read(&top, path, &images);
-        let defaults = defaults::read(&top, folder, SetupFiles::Required);
+        let defaults = defaults::read(&top, folder, LocalFiles::Required);
         let flavours = flavour::read_all(&top, folder, &images, &mirrors, &defaults);
         let run = run::read(&top);
         let suites = suite::read_all(&top, folder, &flavours, &images);
@@ -112,7 +115,7 @@ impl Matrix {
         let images = image::read_all(&top);
         let folder = folder_of(path);
         let mirrors = mirror::read_all(&top, folder);
-        let defaults = defaults::read(&top, folder, SetupFiles::Optional);
+        let defaults = defaults::read(&top, folder, LocalFiles::Optional);
         let flavours = flavour::read_all(&top, folder, &images, &mirrors, &defaults);
         problems.into_result(WHAT, path, &external::masked(text))?;
         Ok(flavours)

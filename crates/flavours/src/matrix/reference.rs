@@ -51,6 +51,8 @@ pub enum Takes {
     Text,
     /// A text that matches a pattern (ECMA-262, as in JSON Schema).
     Matching(&'static str),
+    /// One of some words, or the table with that path.
+    WordOrTable(&'static [&'static str], &'static str),
     /// One of some words; deprecated ones are accepted for one more release.
     Word(&'static [&'static str], &'static [&'static str]),
     /// `true` or `false`.
@@ -88,6 +90,9 @@ impl Takes {
         match self {
             Takes::Text | Takes::Matching(_) => "text".to_owned(),
             Takes::Word(words, _) => quoted(words),
+            Takes::WordOrTable(words, path) => {
+                format!("{}, or a [table](#{})", quoted(words), anchor(path))
+            }
             Takes::Flag => "`true` or `false`".to_owned(),
             Takes::Count => "whole number from 1".to_owned(),
             Takes::Number => "number from 0".to_owned(),
@@ -110,6 +115,10 @@ impl Takes {
             Takes::Text => json!({ "type": "string" }),
             Takes::Matching(pattern) => json!({ "type": "string", "pattern": pattern }),
             Takes::Word(words, old) => with_old(words, old),
+            Takes::WordOrTable(words, path) => json!({ "anyOf": [
+                { "enum": words },
+                { "$ref": format!("#/$defs/{path}") },
+            ] }),
             Takes::Flag => json!({ "type": "boolean" }),
             Takes::Count => json!({ "type": "integer", "minimum": 1 }),
             Takes::Number => json!({ "type": "number", "minimum": 0 }),

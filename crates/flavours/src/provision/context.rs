@@ -4,10 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use dbmatrix_containers::nest::{Children, Nest};
-use dbmatrix_sql::session::Secret;
 use tokio::sync::Semaphore;
 
-use crate::server::RoutedUser;
+use crate::server::{LoginSpec, RoutedUser};
 
 /// A nest that is up, with all resources of its flavours.
 #[derive(Debug, Clone)]
@@ -26,15 +25,7 @@ pub struct NestContext {
 
 impl NestContext {
     /// The routed user of a flavour's server.
-    pub fn user_of(&self, flavour: &str) -> RoutedUser {
-        self.user_with(self.nest.password_of(flavour))
-    }
-
-    /// The routed user, with a password.
-    pub fn user_with(&self, password: Secret) -> RoutedUser {
-        RoutedUser {
-            address: self.source,
-            password,
-        }
+    pub fn user_of(&self, flavour: &str, fixed: &LoginSpec) -> RoutedUser {
+        RoutedUser::new(self.source, fixed, self.nest.password_of(flavour))
     }
 }

@@ -69,7 +69,8 @@ impl Copies {
     async fn try_make(&self, name: &str) -> Result<(Server, Child), CopyError> {
         let NestContext { children, nest, .. } = &self.context;
         let of = children.current(&self.container);
-        let access = access_of(&self.spec, &self.context.user_of(&self.flavour));
+        let user = self.context.user_of(&self.flavour, &self.spec.login);
+        let access = access_of(&self.spec, &user);
         let child = children.throwaway(&of, name, &access).await?;
         children.start(&child).await?;
         let login = Login {

@@ -13,6 +13,7 @@ mod provisioner;
 mod setup;
 mod step;
 mod template;
+mod time_zones;
 
 pub use context::NestContext;
 pub use copies::{Copies, CopyError};

@@ -51,7 +51,11 @@ impl<'a> Provisioner<'a> {
         events: &'a Sender,
     ) -> Self {
         Provisioner {
-            spec: child_spec(flavour, managed, &context.user_of(&flavour.name)),
+            spec: child_spec(
+                flavour,
+                managed,
+                &context.user_of(&flavour.name, &managed.spec.login),
+            ),
             context,
             flavour,
             managed,
@@ -243,7 +247,7 @@ impl<'a> Provisioner<'a> {
             building.version = parent.version.clone();
             building.tls = parent.tls.clone();
         }
-        for step in template.steps {
+        for step in &template.steps {
             step.apply(&mut building).await?;
         }
         let Building {

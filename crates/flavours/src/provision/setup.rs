@@ -19,8 +19,6 @@ use super::step::Step;
 use crate::matrix::Managed;
 use crate::server::{Server, started};
 
-/// Size up to which a file is read in full to detect changes.
-const READ_WHOLE: u64 = 8 << 20;
 /// Letters of a statement that an error shows.
 const SHOWN: usize = 200;
 
@@ -31,7 +29,7 @@ impl Step for Setup {
     fn digest(&self, managed: &Managed, digest: &mut Digest) {
         digest.number("setup", 1);
         for path in &managed.setup {
-            add_file(digest, path);
+            digest.content(path);
         }
     }
 
@@ -51,7 +49,7 @@ impl Step for Setup {
             let server = started(child, &managed.spec, login).await?;
             building.phase(Phase::SettingUp);
             for path in &managed.setup {
-                run_file(&server, path).await?;
+                run_file(&server, path, server.database.as_deref()).await?;
             }
             Ok(())
         }
@@ -59,19 +57,12 @@ impl Step for Setup {
     }
 }
 
-/// Adds a file by its content. Reading a large file would take longer than a start from
-/// the golden child, so its path, size and modification time replace the content.
-fn add_file(digest: &mut Digest, path: &Path) {
-    let found = std::fs::metadata(path);
-    let is_small = found.as_ref().is_ok_and(|found| found.len() <= READ_WHOLE);
-    match is_small.then(|| std::fs::read(path)) {
-        Some(Ok(bytes)) => digest.data("content", &bytes),
-        _ => digest.file("file", path),
-    };
-}
-
 /// Runs all statements of a file in a separate session, up to the first that fails.
-async fn run_file(server: &Server, path: &Path) -> Result<(), SetupError> {
+pub(super) async fn run_file(
+    server: &Server,
+    path: &Path,
+    database: Option<&str>,
+) -> Result<(), SetupError> {
     let unreadable = |reason: String| SetupError::Read {
         file: path.to_owned(),
         reason,
@@ -86,7 +77,7 @@ async fn run_file(server: &Server, path: &Path) -> Result<(), SetupError> {
         version: server.identity.version,
         labels: Vec::new(),
     };
-    let mut session = connect(server, None, &folder, path).await?;
+    let mut session = connect(server, database, &folder, path).await?;
     loop {
         steps.set_modes(facts.modes(session.no_backslash_escapes()));
         let Some(step) = steps.next() else {

@@ -2,6 +2,7 @@
 //! [`groups`].
 
 use dbmatrix_containers::digest::Digest;
+use dbmatrix_containers::nest::Login;
 use dbmatrix_report::event::Phase;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -10,8 +11,9 @@ use super::building::Building;
 use super::error::ProvisionError;
 use super::provisioner::lines_of;
 use super::setup::Setup;
+use super::time_zones::load_time_zones;
 use crate::matrix::Managed;
-use crate::server::{configure, install, pin, recipe, settle};
+use crate::server::{RoutedUser, configure, install, pin, place_files, recipe, settle};
 
 /// One step on the way to a golden child.
 pub(super) trait Step: Send + Sync {
@@ -27,13 +29,23 @@ pub(super) trait Step: Send + Sync {
 
 /// The steps of a flavour, in order. The result of each group is kept as a golden child,
 /// so that flavours with the same first groups share them.
-pub(super) fn groups(managed: &Managed) -> Vec<&'static [&'static dyn Step]> {
-    let mut groups: Vec<&[&dyn Step]> = match managed.shares_installation {
-        true => vec![&[&Install], &[&Configure, &Initialize, &Settle]],
-        false => vec![&[&Install, &Configure, &Initialize, &Settle]],
-    };
+pub(super) fn groups(managed: &Managed) -> Vec<Vec<&'static dyn Step>> {
+    let mut groups: Vec<Vec<&dyn Step>> = vec![vec![&Install]];
+    let mut server: Vec<&dyn Step> = Vec::new();
+    if !managed.spec.files.is_empty() {
+        server.push(&PlaceFiles);
+    }
+    server.extend([&Configure as &dyn Step, &Initialize]);
+    if managed.spec.time_zones {
+        server.push(&TimeZones);
+    }
+    server.push(&Settle);
+    match (managed.shares_installation, groups.last_mut()) {
+        (false, Some(install)) => install.extend(server),
+        _ => groups.push(server),
+    }
     if !managed.setup.is_empty() {
-        groups.push(&[&Setup]);
+        groups.push(vec![&Setup]);
     }
     groups
 }
@@ -41,12 +53,18 @@ pub(super) fn groups(managed: &Managed) -> Vec<&'static [&'static dyn Step]> {
 /// Installs the server without starting it.
 struct Install;
 
+/// Brings the user's own files into the container.
+struct PlaceFiles;
+
 /// Writes the server's settings and creates its user.
 pub(super) struct Configure;
 
 /// Starts the server for the first time, checks that it is the right one, and notes its
 /// certificate.
 struct Initialize;
+
+/// Fills the server's tables of time zones.
+struct TimeZones;
 
 /// Removes what would slow down later starts.
 struct Settle;
@@ -76,6 +94,25 @@ impl Step for Install {
     }
 }
 
+impl Step for PlaceFiles {
+    fn digest(&self, managed: &Managed, digest: &mut Digest) {
+        managed.spec.digest_files(digest);
+        digest.text("recipe", &recipe::placing());
+    }
+
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async {
+            building.phase(Phase::Configuring);
+            let Building { managed, child, .. } = building;
+            Ok(place_files(child, &managed.spec.files).await?)
+        }
+        .boxed()
+    }
+}
+
 impl Step for Configure {
     fn digest(&self, managed: &Managed, digest: &mut Digest) {
         managed.spec.digest_configuration(digest);
@@ -89,8 +126,14 @@ impl Step for Configure {
         async {
             building.phase(Phase::Configuring);
             let Building { managed, child, .. } = building;
-            let password = child.credentials.password.clone();
-            let user = building.context.user_with(password);
+            // The user of the golden child itself; each copy has one of its own.
+            let user = RoutedUser {
+                address: building.context.source,
+                login: Login {
+                    database: managed.spec.login.database.clone(),
+                    ..child.credentials.login.clone()
+                },
+            };
             Ok(configure(child, &managed.spec, &user).await?)
         }
         .boxed()
@@ -111,6 +154,23 @@ impl Step for Initialize {
             building.tls = pin(&server, building.child).await?;
             building.version = server.identity.full;
             Ok(())
+        }
+        .boxed()
+    }
+}
+
+impl Step for TimeZones {
+    fn digest(&self, _: &Managed, digest: &mut Digest) {
+        digest.text("recipe", &recipe::time_zones());
+    }
+
+    fn apply<'a>(
+        &'a self,
+        building: &'a mut Building<'_>,
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async {
+            building.phase(Phase::Configuring);
+            load_time_zones(building).await
         }
         .boxed()
     }

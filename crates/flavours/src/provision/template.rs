@@ -12,7 +12,7 @@ pub(super) struct Template {
     pub(super) key: String,
     /// The steps applied in a copy of the previous golden child, or first in the image's
     /// container.
-    pub(super) steps: &'static [&'static dyn Step],
+    pub(super) steps: Vec<&'static dyn Step>,
 }
 
 /// The golden children of a flavour, each made from the previous one. A key covers all
@@ -27,7 +27,7 @@ pub(super) fn templates(managed: &Managed) -> Vec<Template> {
     let mut key = digest.key();
     let mut templates = Vec::new();
     for steps in groups(managed) {
-        for step in steps {
+        for step in &steps {
             let mut digest = Digest::new("step", TEMPLATE_VERSION);
             digest.text("on", &key);
             step.digest(managed, &mut digest);

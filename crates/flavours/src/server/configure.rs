@@ -6,7 +6,7 @@ use dbmatrix_engine::{Exec, FileMode};
 use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::Identity;
 
-use super::spec::{Installation, MemoryProfile, RoutedUser, ServerSpec};
+use super::spec::{Installation, LoginSpec, MemoryProfile, RoutedUser, ServerSpec};
 use super::{ServerError, memory_profile, succeed, tarball, tls};
 
 /// Statements that create the routed user at each start.
@@ -101,7 +101,7 @@ pub async fn grant_access(
 pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
     let statements = user.statements(spec.family, spec.version);
     ChildAccess {
-        password: user.password.clone(),
+        login: user.login.clone(),
         file: ChildFile {
             path: ACCESS_FILE,
             content: Secret::new(&statements),
@@ -111,10 +111,8 @@ pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
 
 /// The part of a server's key that covers these steps.
 pub(super) fn recipe(spec: &ServerSpec) -> String {
-    let nobody = RoutedUser {
-        address: std::net::Ipv4Addr::UNSPECIFIED,
-        password: Secret::new(""),
-    };
+    let nowhere = std::net::Ipv4Addr::UNSPECIFIED;
+    let nobody = RoutedUser::new(nowhere, &LoginSpec::default(), Secret::new(""));
     let mut recipe = [
         PROTECT.to_owned(),
         settings_file("", spec, ""),

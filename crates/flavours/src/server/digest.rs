@@ -2,11 +2,12 @@
 //! named here, so that a new one is not forgotten.
 
 use dbmatrix_containers::digest::{Digest, Digestible};
+use dbmatrix_sql::session::Secret;
 
 use super::checksum::Checksum;
 use super::spec::{
-    Durability, Installation, KeySource, MemoryProfile, Packages, Proof, Repository, ServerSpec,
-    Tarball, TarballSource,
+    Certificates, Durability, Installation, KeySource, LoginSpec, MemoryProfile, Packages,
+    PlacedFile, Proof, Repository, ServerSpec, Tarball, TarballSource,
 };
 
 impl ServerSpec {
@@ -20,6 +21,10 @@ impl ServerSpec {
             settings: _,
             memory_profile: _,
             durability: _,
+            files: _,
+            certificates: _,
+            login: _,
+            time_zones: _,
         } = self;
         digest
             .text("family", &family.to_string())
@@ -34,6 +39,38 @@ impl ServerSpec {
         digest
             .texts("settings", settings)
             .flag("small", self.memory_profile == MemoryProfile::Small);
+        if let Some(Certificates {
+            ca,
+            certificate,
+            key,
+            // The server has nothing of it.
+            client: _,
+        }) = &self.certificates
+        {
+            digest.content(ca).content(certificate).content(key);
+        }
+        let LoginSpec {
+            user,
+            password,
+            database,
+        } = &self.login;
+        for (name, value) in [
+            ("user", user.as_deref()),
+            ("password", password.as_ref().map(Secret::reveal)),
+            ("database", database.as_deref()),
+        ] {
+            if let Some(value) = value {
+                digest.text(name, value);
+            }
+        }
+    }
+
+    /// Adds the user's own files.
+    pub(crate) fn digest_files(&self, digest: &mut Digest) {
+        for PlacedFile { from, to } in &self.files {
+            digest.text("to", to).content(from);
+            digest.number("mode", super::files::mode_of(from).into());
+        }
     }
 
     /// Adds what distinguishes starts.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dbmatrix_containers::nest::{Child, Nest};
+use dbmatrix_containers::nest::{Child, Credentials, Nest};
 use dbmatrix_containers::route::Reach;
 use dbmatrix_sql::session::{
     Address, Connect, Endpoint, Secret, Session, SessionError, Target, Tenancy, TlsPolicy,
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ServerError;
 use super::facts::{Defaults, QUESTION};
-use super::spec::{RoutedUser, ServerSpec};
+use super::spec::ServerSpec;
 
 const PORT: u16 = 3306;
 /// Retry interval for a server that is starting.
@@ -27,6 +27,8 @@ pub struct Server {
     pub identity: Identity,
     /// Its defaults as it reports them.
     pub defaults: Defaults,
+    /// The database that its commands use, if its matrix names one.
+    pub database: Option<String>,
 }
 
 /// How a server is reached.
@@ -77,6 +79,7 @@ impl Server {
             way: Way::External(Box::new(endpoint)),
             identity,
             defaults,
+            database: None,
         }
     }
 
@@ -132,12 +135,12 @@ pub struct Login<'a> {
 /// creates a proxy.
 pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
     let endpoint = login.nest.endpoint(login.child.address, PORT).await?;
-    let credentials = &login.child.credentials;
+    let Credentials { login: user, tls } = &login.child.credentials;
     let target = Target {
         address: endpoint.address,
-        user: RoutedUser::NAME.to_owned(),
-        password: credentials.password.clone(),
-        tls: credentials.tls.clone(),
+        user: user.user.clone(),
+        password: user.password.clone(),
+        tls: tls.clone(),
     };
     let guarded = Guarded {
         target: &target,
@@ -163,6 +166,7 @@ pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
         },
         identity,
         defaults,
+        database: user.database.clone(),
     })
 }
 

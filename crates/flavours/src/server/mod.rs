@@ -11,6 +11,7 @@ mod error;
 mod external;
 mod facts;
 mod fetch;
+mod files;
 mod install;
 mod journal;
 mod key;
@@ -23,6 +24,7 @@ mod source;
 mod spec;
 mod start;
 mod tarball;
+mod time_zones;
 mod tls;
 mod transcript;
 
@@ -32,6 +34,7 @@ pub use configure::{ACCESS_FILE, access_of, configure, grant_access};
 pub use error::ServerError;
 pub use external::log_in_to_external;
 pub use facts::Defaults;
+pub use files::place_files;
 pub use install::{install, install_debian_packages};
 pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
@@ -39,10 +42,11 @@ pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use settle::settle;
 pub use source::{Ask, check_source};
 pub use spec::{
-    Durability, Installation, KeySource, MemoryProfile, Packages, Proof, Repository, RoutedUser,
-    ServerSpec, Tarball, TarballSource,
+    Certificates, Durability, Installation, KeySource, LoginSpec, MemoryProfile, Packages,
+    PlacedFile, Proof, Repository, RoutedUser, ServerSpec, Tarball, TarballSource,
 };
 pub use start::{repair, start, started, started_again};
+pub(crate) use time_zones::{FILE as TIME_ZONES, remove_time_zones, write_time_zones};
 pub use transcript::install_log;
 
 use dbmatrix_containers::nest::Child;

@@ -2,7 +2,7 @@
 //! child.
 
 use super::spec::ServerSpec;
-use super::{configure, install, settle, tarball, tls, transcript};
+use super::{configure, files, install, settle, tarball, time_zones, tls, transcript};
 
 /// The texts of the installation.
 pub(crate) fn installation() -> String {
@@ -11,7 +11,17 @@ pub(crate) fn installation() -> String {
 
 /// The texts of the configuration.
 pub(crate) fn configuration(spec: &ServerSpec) -> String {
-    [configure::recipe(spec), tls::recipe()].concat()
+    [configure::recipe(spec), tls::recipe(spec)].concat()
+}
+
+/// The texts that place the user's files.
+pub(crate) fn placing() -> String {
+    files::recipe()
+}
+
+/// The texts that fill tables of time zones.
+pub(crate) fn time_zones() -> String {
+    time_zones::recipe()
 }
 
 /// The texts that make its container start quickly.

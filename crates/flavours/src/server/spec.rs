@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use dbmatrix_containers::nest::Login;
 use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::{Family, Version};
 
@@ -24,6 +25,14 @@ pub struct ServerSpec {
     pub memory_profile: MemoryProfile,
     /// Whether it waits for its writes.
     pub durability: Durability,
+    /// The user's own files in its container.
+    pub files: Vec<PlacedFile>,
+    /// The user's own certificates.
+    pub certificates: Option<Certificates>,
+    /// A login in place of dbmatrix's own.
+    pub login: LoginSpec,
+    /// Whether its tables of time zones are filled.
+    pub time_zones: bool,
 }
 
 impl ServerSpec {
@@ -34,6 +43,39 @@ impl ServerSpec {
             .iter()
             .any(|(set, _)| plain(set) == plain(name))
     }
+}
+
+/// A file of this machine that a server's container receives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedFile {
+    /// Its path here.
+    pub from: PathBuf,
+    /// Its path in the container.
+    pub to: String,
+}
+
+/// Certificates and keys in PEM form, files of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificates {
+    /// The certificate authority, for both sides.
+    pub ca: PathBuf,
+    /// The server's certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Certificate and key of clients, unless they use the server's.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+/// The parts of a login that are fixed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginSpec {
+    /// The user's name.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
+    /// A database that is there at each start.
+    pub database: Option<String>,
 }
 
 /// How much memory a server takes.
@@ -219,22 +261,36 @@ impl Installation {
 pub struct RoutedUser {
     /// The source address that the kernel uses towards the children.
     pub address: Ipv4Addr,
-    /// Its password.
-    pub password: Secret,
+    /// Its login; the matrix reader has refused what would need quotes.
+    pub login: Login,
 }
 
 impl RoutedUser {
-    /// Its name.
-    pub const NAME: &'static str = "root";
+    /// A user with the fixed parts of a login, and else with the usual name and this
+    /// password.
+    pub fn new(address: Ipv4Addr, fixed: &LoginSpec, password: Secret) -> Self {
+        let login = Login {
+            user: fixed.user.clone().unwrap_or_else(|| Login::USER.to_owned()),
+            password: fixed.password.clone().unwrap_or(password),
+            database: fixed.database.clone(),
+        };
+        RoutedUser { address, login }
+    }
 
-    /// Statements that create it, one a line as `init-file` requires. Each start of the
-    /// server runs them, so they can be repeated.
+    /// Statements that create it and its database, one a line as `init-file` requires.
+    /// Each start of the server runs them, so they can be repeated.
     ///
     /// MySQL supports `CREATE USER IF NOT EXISTS` since 5.7.8 and no `GRANT … IDENTIFIED
     /// BY` since 8.0.11; MariaDB supports the former since 10.1.3.
     pub(super) fn statements(&self, family: Family, version: Version) -> String {
-        let user = format!("'{}'@'{}'", Self::NAME, self.address);
-        let password = self.password.reveal();
+        let database = self.login.database.as_ref();
+        let database = database.map(|name| format!("CREATE DATABASE IF NOT EXISTS `{name}`;\n"));
+        self.user_statements(family, version) + &database.unwrap_or_default()
+    }
+
+    fn user_statements(&self, family: Family, version: Version) -> String {
+        let user = format!("'{}'@'{}'", self.login.user, self.address);
+        let password = self.login.password.reveal();
         let old = match family {
             Family::Mariadb => version < Version::release(10, 2),
             _ => version < Version::release(5, 7),

@@ -13,7 +13,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{JobRun, Kind};
-use crate::command::{CommandEnd, CommandError, Invocation, Output, run_command};
+use crate::command::{
+    ClientCertificates, CommandEnd, CommandError, Invocation, Output, run_command,
+};
 use crate::deployment::{Lease, Site, Supply};
 use crate::expectations::Answers;
 use crate::retries::Retries;
@@ -120,13 +122,13 @@ async fn attempt(
     let suite_run = &run.suite_run;
     let folder = log_folder(&suite_run.suite.name)?;
     let log = folder.join(format!("{}.log", suite_run.flavour));
-    let authority = keep_authority(lease, run, &folder).await?;
+    let certificates = certificates(lease, run, &folder).await?;
     let invocation = Invocation {
         flavour: &suite_run.flavour,
         command: &spec.command,
         folder: Some(&spec.folder),
         environment: &spec.environment,
-        authority: authority.as_deref(),
+        certificates: &certificates,
         limit: suite_run.suite.timeout,
         output: Output::File(log.clone()),
     };
@@ -153,22 +155,26 @@ fn log_folder(suite: &str) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// Writes the server's certificate authority to a file, if it has one. The command runs
-/// even if it cannot be read.
-async fn keep_authority(
+/// The certificates that the user gave, or else the server's own certificate authority in
+/// a file, if it has one. The command runs even if it cannot be read.
+async fn certificates(
     lease: &Lease<Server>,
     run: &JobRun,
     folder: &Path,
-) -> Result<Option<PathBuf>, CommandError> {
+) -> Result<ClientCertificates, CommandError> {
     let flavour = &run.suite_run.flavour;
     let Some(Site {
         environment,
         container,
+        spec,
         ..
     }) = &run.site
     else {
-        return Ok(None);
+        return Ok(ClientCertificates::default());
     };
+    if let Some(given) = &spec.certificates {
+        return Ok(ClientCertificates::of(given));
+    }
     let container = match lease.copy() {
         Some(copy) => copy.to_owned(),
         None => environment.context.children.current(container),
@@ -177,17 +183,20 @@ async fn keep_authority(
         certificate_authority(&lease.server, &environment.context.nest.engine, &container).await;
     let text = match found {
         Ok(Some(text)) => text,
-        Ok(None) => return Ok(None),
+        Ok(None) => return Ok(ClientCertificates::default()),
         Err(error) => {
             run.context.events.warn(format!(
                 "{flavour}: the certificate authority could not be read: {error}"
             ));
-            return Ok(None);
+            return Ok(ClientCertificates::default());
         }
     };
     let path = folder.join(format!("{flavour}.ca.pem"));
     match std::fs::write(&path, text) {
-        Ok(()) => Ok(Some(path)),
+        Ok(()) => Ok(ClientCertificates {
+            ca: Some(path),
+            ..ClientCertificates::default()
+        }),
         Err(source) => Err(CommandError::Log { path, source }),
     }
 }

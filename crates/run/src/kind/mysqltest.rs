@@ -10,6 +10,7 @@ use dbmatrix_flavours::matrix::MysqltestSpec;
 use dbmatrix_flavours::mysqltest::{
     BenchError, Selection, Source, TestDriverContainer, TestEnd, TestServer, choose,
 };
+use dbmatrix_flavours::server::LoginSpec;
 use dbmatrix_report::event::{CaseResult, Failure};
 use dbmatrix_sql::compare::Kind as Difference;
 use dbmatrix_sql::session::Tenancy;
@@ -151,7 +152,9 @@ impl Suite<'_> {
         let JobRun {
             suite_run, context, ..
         } = self.run;
-        let user = environment.context.user_of(&suite_run.flavour);
+        // The tests know no other user.
+        let usual = LoginSpec::default();
+        let user = environment.context.user_of(&suite_run.flavour, &usual);
         let source = Source {
             children: &environment.context.children,
             child: &environment.context.children.current(&self.site.container),

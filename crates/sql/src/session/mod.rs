@@ -6,6 +6,7 @@
 
 mod address;
 mod endpoint;
+mod key_pair;
 mod local_file;
 mod pin;
 mod probe;
@@ -14,6 +15,7 @@ mod url;
 
 pub use address::Address;
 pub use endpoint::{Authorities, Endpoint, Tenancy, TlsMode};
+pub use key_pair::{check_certificates, check_key_pair};
 pub use local_file::LocalFolder;
 pub use target::{Connect, Secret, Target, TlsPolicy};
 pub use url::{ServerUrl, UrlError};

@@ -3,12 +3,13 @@
 use super::Takes::{
     Count, Flag, Matching, Number, Settings, Table, Tables, Text, Texts, Word, Words,
 };
-use super::server_keys::{FLAVOUR, IMAGE, MIRROR, REPOSITORY, TARBALL};
+use super::server_keys::{FILES, FLAVOUR, IMAGE, MIRROR, REPOSITORY, SECRET, TARBALL, TLS};
 use super::{Key, Section, Takes};
 
 /// All tables of a matrix file, the top first.
 pub const SECTIONS: &[Section] = &[
-    TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, REPOSITORY, TARBALL, SUITE, REPLACE,
+    TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, FILES, TLS, REPOSITORY, TARBALL, SUITE,
+    REPLACE,
 ];
 
 pub(super) const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");
@@ -200,7 +201,44 @@ const DEFAULTS: Section = Section {
     path: "defaults",
     title: "[defaults]",
     about: "How every server is set, unless its flavour says otherwise.",
-    keys: &[SETTINGS, MEMORY_PROFILE, DURABILITY, SETUP, FOOTPRINT],
+    keys: &[
+        SETTINGS,
+        MEMORY_PROFILE,
+        DURABILITY,
+        SETUP,
+        key(
+            "files",
+            Tables("files"),
+            "none",
+            "files that servers' containers receive, such as certificates or plugins",
+        ),
+        key("tls", Table("tls"), "none", "certificates of your own"),
+        key(
+            "user",
+            Text,
+            "`root`",
+            "the user with whom suites log in, where they expect one",
+        ),
+        key(
+            "password",
+            SECRET,
+            "made for each flavour",
+            "its password, as `\"env:VARIABLE\"` or `\"file:PATH\"`",
+        ),
+        key(
+            "database",
+            Text,
+            "one of each command's own",
+            "a database that is there at each start, for `setup` and for commands; it is not dropped between suites",
+        ),
+        key(
+            "time-zones",
+            Flag,
+            "`true`",
+            "whether the servers' tables of time zones are filled, for `CONVERT_TZ` and named zones",
+        ),
+        FOOTPRINT,
+    ],
     any_of: &[],
 };
 

@@ -1,6 +1,8 @@
 //! Keys of a matrix file about servers and where they come from.
 
-use super::Takes::{Flag, Matching, SettingValues, Settings, Table, Text, Texts, Word};
+use super::Takes::{
+    Flag, Matching, SettingValues, Settings, Table, Tables, Text, Texts, Word, WordOrTable,
+};
 use super::keys::{DURABILITIES, FOOTPRINT, IMAGES, NAME, PROFILES, key, required};
 use super::{Section, Takes};
 
@@ -104,6 +106,31 @@ pub(super) const FLAVOUR: Section = Section {
             "as in `[defaults]`, in its place",
         ),
         key(
+            "files",
+            Tables("files"),
+            "none",
+            "more files, added to those of `[defaults]`",
+        ),
+        key("user", Text, "that of `[defaults]`", "as in `[defaults]`"),
+        key(
+            "password",
+            SECRET,
+            "that of `[defaults]`",
+            "as in `[defaults]`",
+        ),
+        key(
+            "database",
+            Text,
+            "that of `[defaults]`",
+            "as in `[defaults]`",
+        ),
+        key(
+            "time-zones",
+            Flag,
+            "that of `[defaults]`",
+            "as in `[defaults]`",
+        ),
+        key(
             "vary",
             SettingValues,
             "none",
@@ -161,7 +188,7 @@ pub(super) const FLAVOUR: Section = Section {
         ),
         key(
             "tls",
-            Word(
+            WordOrTable(
                 &[
                     "disabled",
                     "preferred",
@@ -169,10 +196,10 @@ pub(super) const FLAVOUR: Section = Section {
                     "verify-ca",
                     "verify-identity",
                 ],
-                &[],
+                "tls",
             ),
-            "`\"preferred\"`",
-            "with `url`: how the connection is protected",
+            "`\"preferred\"` with `url`, else that of `[defaults]`",
+            "with `url`, a word: how the connection is protected; with `server`, a table: certificates of your own",
         ),
         key(
             "ca",
@@ -188,6 +215,46 @@ pub(super) const FLAVOUR: Section = Section {
         ),
     ],
     any_of: &["server", "url"],
+};
+
+pub(super) const SECRET: Takes = Matching("^(env|file):.+$");
+
+pub(super) const FILES: Section = Section {
+    path: "files",
+    title: "files of [[flavour]] and [defaults]",
+    about: "A file or folder of this machine that a server's container receives before the server's first start. The server may read it and not change it; its other permissions are those that it has here.",
+    keys: &[
+        required(
+            "from",
+            Text,
+            "a file, or a folder with all that is in it; relative to the matrix's folder",
+        ),
+        required(
+            "to",
+            Matching("^/.*$"),
+            "its path in the container; one that ends in `/` is the folder for it",
+        ),
+    ],
+    any_of: &[],
+};
+
+pub(super) const TLS: Section = Section {
+    path: "tls",
+    title: "tls of [[flavour]] and [defaults]",
+    about: "Certificates and keys of your own, files in PEM form. Commands of suites get `MYSQL_SSL_CA`, `MYSQL_SSL_CERT` and `MYSQL_SSL_KEY`.",
+    keys: &[
+        required("ca", Text, "the certificate authority, for both sides"),
+        required("cert", Text, "the server's certificate"),
+        required("key", Text, "its key, not encrypted"),
+        key(
+            "client-cert",
+            Text,
+            "`cert`",
+            "the certificate for clients; with `client-key`",
+        ),
+        key("client-key", Text, "`key`", "its key"),
+    ],
+    any_of: &[],
 };
 
 pub(super) const REPOSITORY: Section = Section {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use dbmatrix_config::take_asked_keys;
+use tempfile::TempDir;
 use toml::{Table, Value};
 
 use super::{Key, SECTIONS, Section, Takes};
@@ -11,12 +12,31 @@ use crate::matrix::Matrix;
 
 const MATRIX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../m.toml");
 
+thread_local! {
+    /// A certificate and its key, which the matrix names.
+    static CERTIFICATES: TempDir = {
+        let made = rcgen::generate_simple_self_signed(Vec::new()).expect("a key");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, text: String| std::fs::write(folder.path().join(name), text);
+        file("cert.pem", made.cert.pem()).expect("a file");
+        file("key.pem", made.signing_key.serialize_pem()).expect("a file");
+        folder
+    };
+}
+
 /// A matrix with every table, and with each kind of suite and flavour.
-const WHOLE: &str = "
+fn whole() -> String {
+    let folder = CERTIFICATES.with(|folder| folder.path().display().to_string());
+    TABLES.replace("PEM", &folder)
+}
+
+const TABLES: &str = "
 flavours = ['mysql:9.7']
 [nest]
 [run]
 [defaults]
+files = [{ from = 'LICENSE', to = '/etc/' }]
+tls = { ca = 'PEM/cert.pem', cert = 'PEM/cert.pem', key = 'PEM/key.pem' }
 [[image]]
 name = 'debian:sid'
 [[mirror]]
@@ -60,7 +80,7 @@ fn all_keys() -> impl Iterator<Item = (&'static Section, &'static Key)> {
 #[test]
 fn readers_ask_for_the_keys_of_the_reference_and_no_others() {
     take_asked_keys();
-    assert_eq!(told(WHOLE), [""; 0]);
+    assert_eq!(told(&whole()), [""; 0]);
     let asked = take_asked_keys();
     let current = |section: &Section| -> BTreeSet<String> {
         let keys = section.keys.iter().filter(|key| key.renamed.is_none());
@@ -98,7 +118,7 @@ fn readers_take_what_the_reference_says() {
         let wrong: Value = match key.takes {
             Takes::Flag | Takes::Count | Takes::Number => "zzz".into(),
             Takes::Words(..) => Value::Array(vec!["zzz".into()]),
-            Takes::Word(..) => "zzz".into(),
+            Takes::Word(..) | Takes::WordOrTable(..) => "zzz".into(),
             _ => 1.into(),
         };
         let expected = match key.takes {
@@ -110,12 +130,14 @@ fn readers_take_what_the_reference_says() {
             Takes::Tables(_) => "expected a list of tables",
             Takes::Text => "expected a string",
             Takes::Matching(_) => "expected a ",
-            Takes::Word(..) | Takes::Words(..) => "found `zzz`",
+            Takes::Word(..) | Takes::WordOrTable(..) | Takes::Words(..) => "found `zzz`",
         };
         let told = told(&with(section, key, wrong));
         let line = told.iter().find(|line| line.contains(expected));
         let line = line.unwrap_or_else(|| panic!("`{}`: {told:?}", key.name));
-        if let Takes::Word(words, _) | Takes::Words(words, _) = key.takes {
+        if let Takes::Word(words, _) | Takes::WordOrTable(words, _) | Takes::Words(words, _) =
+            key.takes
+        {
             let named: BTreeSet<&str> = line.split('`').skip(1).step_by(2).collect();
             let mut words: BTreeSet<&str> = words.iter().copied().collect();
             words.insert("zzz");
@@ -127,7 +149,7 @@ fn readers_take_what_the_reference_says() {
 #[test]
 fn required_keys_are_missed() {
     for (section, key) in all_keys().filter(|(_, key)| key.default.is_empty()) {
-        let mut whole: Table = WHOLE.parse().expect("TOML");
+        let mut whole: Table = whole().parse::<Table>().expect("TOML");
         for table in tables_of(&mut whole, section.path) {
             table.remove(key.name);
         }
@@ -145,7 +167,7 @@ fn links_and_letters_of_markdown_are_no_text() {
 
 /// The complete matrix with a key of a section added in the table that reads it.
 fn with(section: &Section, key: &Key, value: Value) -> String {
-    let mut whole: Table = WHOLE.parse().expect("TOML");
+    let mut whole: Table = whole().parse::<Table>().expect("TOML");
     let at = match (section.path, key.name) {
         ("suite", "command" | "folder" | "environment") => 1,
         ("suite", "mysqltest" | "tests" | "skip") => 2,
@@ -159,6 +181,10 @@ fn with(section: &Section, key: &Key, value: Value) -> String {
 
 /// The tables with a path.
 fn tables_of<'t>(whole: &'t mut Table, path: &str) -> Vec<&'t mut Table> {
+    let path = match path {
+        "files" | "tls" => format!("defaults.{path}"),
+        path => path.to_owned(),
+    };
     let mut found = vec![whole];
     for part in path.split('.').filter(|part| !part.is_empty()) {
         found = found

@@ -1,0 +1,52 @@
+//! Fills a server's tables of time zones, as its own program says.
+
+use dbmatrix_engine::Opened;
+use tempfile::NamedTempFile;
+use tokio::fs::File;
+
+use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
+use super::error::{ProvisionError, SetupError};
+use super::setup::run_file;
+use crate::server::{ServerError, TIME_ZONES, remove_time_zones, started, write_time_zones};
+
+/// The database with the tables.
+const DATABASE: &str = "mysql";
+
+/// Fills the tables. A server that comes without the program for it keeps empty ones,
+/// with a warning.
+pub(super) async fn load_time_zones(building: &mut Building<'_>) -> Result<(), ProvisionError> {
+    let Building {
+        context,
+        managed,
+        child,
+        ..
+    } = *building;
+    if !write_time_zones(child).await? {
+        building.events.warn(format!(
+            "{}: its tables of time zones stay empty: the server comes without `mysql_tzinfo_to_sql`",
+            building.flavour
+        ));
+        return Ok(());
+    }
+    let statements = fetch(building).await?;
+    let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
+    let server = started(child, &managed.spec, login).await?;
+    run_file(&server, statements.path(), Some(DATABASE)).await?;
+    Ok(remove_time_zones(child).await?)
+}
+
+async fn fetch(building: &Building<'_>) -> Result<NamedTempFile, ProvisionError> {
+    let unwritable = |error: std::io::Error| SetupError::Read {
+        file: TIME_ZONES.into(),
+        reason: error.to_string(),
+    };
+    let child = building.child;
+    let file = NamedTempFile::with_prefix("dbmatrix-").map_err(unwritable)?;
+    let found = child.engine.open(&child.name, TIME_ZONES).await;
+    if let Some(Opened::File(content)) = found.map_err(ServerError::from)? {
+        let mut target = File::from_std(file.reopen().map_err(unwritable)?);
+        let written = content.write_to(&mut target, file.path()).await;
+        written.map_err(ServerError::from)?;
+    }
+    Ok(file)
+}
