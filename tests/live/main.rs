@@ -88,6 +88,11 @@ fn main() {
             keeper::after_a_verdict,
         ),
         ("a_setup_is_run_once", ONE, setup::once),
+        (
+            "a_server_is_set_up_as_in_production",
+            ONE,
+            setup::as_in_production,
+        ),
         ("a_suite_has_a_server_of_its_own", ONE, fast::isolation),
         ("what_nothing_uses_is_pruned", ONE, fast::prune),
         (

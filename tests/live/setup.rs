@@ -60,6 +60,77 @@ pub(crate) fn once(sandbox: &Sandbox) -> Outcome {
     )
 }
 
+/// A server has the user's files, certificates, login, database and time zones, and so have
+/// commands; a suite with a setup of its own has a server of its own.
+pub(crate) fn as_in_production(sandbox: &Sandbox) -> Outcome {
+    std::fs::create_dir_all(sandbox.folder.join("certs"))?;
+    for name in ["server", "client"] {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()])?;
+        sandbox.file(&format!("certs/{name}.pem"), &made.cert.pem());
+        let key = made.signing_key.serialize_pem();
+        sandbox.file(&format!("certs/{name}-key.pem"), &key);
+    }
+    sandbox.file("extra.cnf", "[mysqld]\nmax_connections = 77\n");
+    sandbox.file("password", "s3cret\n");
+    sandbox.file(
+        "schema.sql",
+        "CREATE TABLE t (a INT);\nINSERT INTO t VALUES (1);\n",
+    );
+    sandbox.file("no.sql", "INSERT INTO t VALUES (100);\n");
+    sandbox.file("more.sql", "INSERT INTO t VALUES (2);\n");
+    sandbox.file(
+        "whole.slt",
+        "query TT\nSELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1), \
+         CONVERT_TZ('2026-07-01 12:00:00', 'UTC', 'Europe/Berlin')\n----\n\
+         app 2026-07-01 14:00:00\n\n\
+         query II\nSELECT SUM(a), @@max_connections FROM app_test.t\n----\n1 77\n",
+    );
+    sandbox.file(
+        "own.slt",
+        "query I\nSELECT SUM(a) FROM app_test.t\n----\n3\n",
+    );
+    sandbox.file(
+        "command.sh",
+        "set -e\n[ \"$MYSQL_USER $MYSQL_PWD $MYSQL_DATABASE\" = 'app s3cret app_test' ]\n\
+         grep -q CERTIFICATE \"$MYSQL_SSL_CA\" \"$MYSQL_SSL_CERT\"\n\
+         [ \"${MYSQL_SSL_KEY##*/}\" = client-key.pem ]\n\
+         \"$DBMATRIX\" shell \"$DBMATRIX_NEST/$DBMATRIX_FLAVOUR\" -- \
+         su -s /bin/sh mysql -c 'cat /etc/mysql/own/server-key.pem' | grep -q 'PRIVATE KEY'\n",
+    );
+    let matrix = |key: &str| {
+        let text = format!(
+            "[[flavour]]\nserver = \"mariadb:10.11\"\n\
+             files = [{{ from = \"certs\", to = \"/etc/mysql/own\" }}, \
+             {{ from = \"extra.cnf\", to = \"/etc/mysql/mariadb.conf.d/\" }}]\n\
+             tls = {{ ca = \"certs/server.pem\", cert = \"certs/server.pem\", key = \"certs/{key}\", \
+             client-cert = \"certs/client.pem\", client-key = \"certs/client-key.pem\" }}\n\
+             user = \"app\"\npassword = \"file:password\"\ndatabase = \"app_test\"\n\
+             setup = [\"schema.sql\", {{ file = \"no.sql\", onlyif = \"mariadb<10.11\" }}]\n\
+             [[suite]]\nname = \"whole\"\nfiles = [\"whole.slt\"]\n\
+             [[suite]]\nname = \"own\"\nfiles = [\"own.slt\"]\nsetup = [\"more.sql\"]\n\
+             [[suite]]\nname = \"command\"\ncommand = [\"sh\", \"command.sh\"]\n"
+        );
+        let matrix = sandbox.matrix("production.toml", &text);
+        sandbox.run(&["run", matrix.to_str().expect("a plain path")])
+    };
+    matrix("client-key.pem")
+        .expect(2)?
+        .says("is not that of the certificate")?;
+    matrix("server-key.pem")
+        .expect(0)?
+        .says("passed: 4 passed")?;
+    let login = "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1), DATABASE(), @@ssl_cert";
+    sandbox
+        .run(&["connect", "mariadb-10.11", "-e", login])
+        .expect(0)?
+        .says("app\tapp_test\t/etc/mysql/dbmatrix/certificate.pem")?;
+    sandbox
+        .run(&["env", "mariadb-10.11"])
+        .expect(0)?
+        .says("MYSQL_DATABASE='app_test'")?;
+    Ok(())
+}
+
 /// A flavour that varies is one for each value, and its server is installed once.
 pub(crate) fn varied(sandbox: &Sandbox) -> Outcome {
     sandbox.file(

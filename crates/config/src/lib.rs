@@ -8,4 +8,4 @@ pub use problem::{ConfigError, Deprecations, Problem, renamed};
 pub use problem::{Problems, read};
 #[cfg(feature = "asked-keys")]
 pub use reader::{AskedKeys, take_asked_keys};
-pub use reader::{Placed, SettingValues, TableReader, hint, nearest};
+pub use reader::{Placed, SettingValues, TableReader, TextOrTable, hint, nearest};

@@ -43,6 +43,12 @@ pub struct SettingValues {
     pub values: Vec<(Option<String>, String)>,
 }
 
+/// An item of a list that may be either.
+pub enum TextOrTable<'a> {
+    Text(Placed<String>),
+    Table(TableReader<'a>),
+}
+
 /// A value with its place.
 pub struct Placed<T> {
     pub value: T,
@@ -271,6 +277,21 @@ impl<'a> TableReader<'a> {
         let items = list.into_iter().flat_map(|list| list.value.iter());
         let tables = items.filter_map(|item| self.one(item, "a table", DeValue::as_table));
         tables.map(|found| self.shared(key, found)).collect()
+    }
+
+    /// A list of texts and tables, for a key that several tables have.
+    pub fn shared_texts_and_tables(&self, key: &'static str) -> Option<Vec<TextOrTable<'a>>> {
+        let list = self.read(key, "a list of strings", DeValue::as_array)?;
+        let items = list.value.iter().filter_map(|item| {
+            if item.get_ref().as_table().is_some() {
+                let found = self.one(item, "a table", DeValue::as_table)?;
+                return Some(TextOrTable::Table(self.shared(key, found)));
+            }
+            let text = |value: &DeValue<'_>| value.as_str().map(str::to_owned);
+            self.one(item, "a string or a table", text)
+                .map(TextOrTable::Text)
+        });
+        Some(items.collect())
     }
 
     /// All keys with their values as text, for settings that a server reads.

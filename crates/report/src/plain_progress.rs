@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::text::{count, one_line, visible};
+use super::text::{count, describe_setup, one_line, visible};
 use crate::event::{CaseResult, Event, Phase};
 
 /// The widest reason on a line; the summary contains all of it.
 const WIDEST: usize = 300;
+/// How much time is between two lines about the progress of a flavour's setup.
+const BETWEEN: Duration = Duration::from_secs(10);
 
 /// Writes lines.
 pub(super) struct PlainProgress {
@@ -21,6 +23,8 @@ pub(super) struct PlainProgress {
 #[derive(Default)]
 struct State {
     phase: Option<Phase>,
+    /// When the progress of its setup was last shown.
+    shown: Duration,
     runs: bool,
     passed: usize,
     failed: usize,
@@ -36,13 +40,13 @@ impl PlainProgress {
 
     /// Shows one event, which arrived at `since` after the start.
     pub(super) fn on_event(&mut self, event: &Event, since: Duration) -> io::Result<()> {
-        match self.line(event) {
+        match self.line(event, since) {
             Some(line) => writeln!(self.out, "[{:>6.1}s] {line}", since.as_secs_f64()),
             None => Ok(()),
         }
     }
 
-    fn line(&mut self, event: &Event) -> Option<String> {
+    fn line(&mut self, event: &Event, since: Duration) -> Option<String> {
         Some(match event {
             Event::SetupStarted { step } => step.clone(),
             Event::ImageStarted { image } => format!("building image {image}"),
@@ -55,6 +59,19 @@ impl PlainProgress {
                     return None;
                 }
                 format!("{flavour}: {}", phase.as_str())
+            }
+            Event::FlavourProgress {
+                flavour,
+                file,
+                done,
+                total,
+            } => {
+                let shown = &mut self.state(flavour).shown;
+                if since < *shown + BETWEEN {
+                    return None;
+                }
+                *shown = since;
+                format!("{flavour}: {}", describe_setup(file, *done, *total))
             }
             Event::FlavourReady {
                 flavour,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{count, cut_to_width, one_line, visible};
+use super::text::{count, cut_to_width, describe_setup, one_line, visible};
 use crate::event::Event;
 
 /// Interval of a spinner's turns.
@@ -87,6 +87,7 @@ impl ProgressBars {
             | Event::Aborted { .. }
             | Event::RunFinished { .. } => {}
             Event::FlavourPhase { flavour, .. }
+            | Event::FlavourProgress { flavour, .. }
             | Event::FlavourReady { flavour, .. }
             | Event::FlavourUnavailable { flavour, .. }
             | Event::CaseStarted { flavour, .. }
@@ -126,6 +127,9 @@ impl FlavourLine {
     fn on_event(&mut self, event: &Event) {
         match event {
             Event::FlavourPhase { phase, .. } => self.show(phase.as_str()),
+            Event::FlavourProgress {
+                file, done, total, ..
+            } => self.show(&describe_setup(file, *done, *total)),
             Event::FlavourReady { server, .. } => self.show(&format!("ready: {}", server.version)),
             Event::FlavourUnavailable { reason, .. } => {
                 let told = format!("unavailable: {}", one_line(reason, WIDEST));

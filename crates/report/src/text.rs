@@ -2,9 +2,11 @@
 
 use std::fmt::Display;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
 use console::Style;
+use indicatif::HumanBytes;
 use unicode_width::UnicodeWidthStr;
 
 /// Whether text is coloured. No meaning depends on colour alone.
@@ -111,6 +113,17 @@ pub(super) fn indented(text: &str, indent: &str) -> String {
 pub(super) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// The progress of a file of a setup, as `dump.sql: 34 % of 1.2 GiB`.
+pub(super) fn describe_setup(file: &Path, done: u64, total: u64) -> String {
+    let name = file
+        .file_name()
+        .unwrap_or(file.as_os_str())
+        .to_string_lossy();
+    let percent = done.min(total) * 100 / total.max(1);
+    let name = visible(&name);
+    format!("{name}: {percent} % of {}", HumanBytes(total))
 }
 
 /// A large number with separators: `2,260`.

@@ -1,5 +1,6 @@
 //! Runs a program of the user against one server.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,34 @@ pub struct Invocation<'a> {
     pub folder: Option<&'a Path>,
     /// Variables in addition to those of every command.
     pub environment: &'a [(String, String)],
+    /// Where the server is, if dbmatrix made it.
+    pub home: Option<NestName<'a>>,
     /// Files by which it checks the server and proves itself.
     pub certificates: &'a ClientCertificates,
     /// Its time limit.
     pub limit: Option<Duration>,
     /// Where its output goes.
     pub output: Output,
+}
+
+/// A nest, for a program that calls dbmatrix itself.
+#[derive(Debug, Clone, Copy)]
+pub struct NestName<'a> {
+    /// Its engine project, as on the command line.
+    pub project: &'a str,
+    /// Its name.
+    pub nest: &'a str,
+}
+
+impl NestName<'_> {
+    fn variables(self) -> [(&'static str, OsString); 3] {
+        let program = std::env::current_exe().map_or("dbmatrix".into(), PathBuf::into_os_string);
+        [
+            ("DBMATRIX", program),
+            ("DBMATRIX_PROJECT", self.project.into()),
+            ("DBMATRIX_NEST", self.nest.into()),
+        ]
+    }
 }
 
 /// Certificates and keys in PEM form, for clients of one server.
@@ -175,6 +198,7 @@ async fn run_in(
     command.args(arguments);
     command.envs(environment(server, invocation.flavour, Some(database)));
     command.envs(invocation.certificates.variables());
+    command.envs(invocation.home.into_iter().flat_map(NestName::variables));
     command.envs(invocation.environment.iter().cloned());
     if let Some(folder) = invocation.folder {
         command.current_dir(folder);

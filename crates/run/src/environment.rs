@@ -31,6 +31,8 @@ use super::lock::{Lock, LockError};
 pub struct Environment {
     /// The nest and the resources of its flavours.
     pub context: NestContext,
+    /// The engine project of the nest, as on the command line.
+    pub(super) project: Arc<str>,
     pub(super) test_drivers: TestDrivers,
     _lock: Arc<Lock>,
     _ahead: Arc<JoinSet<()>>,
@@ -153,6 +155,7 @@ impl Environment {
                 strict: options.strict,
                 installing: Arc::new(Semaphore::new(processors)),
             },
+            project: options.project.as_str().into(),
             test_drivers: TestDrivers::default(),
             _lock: Arc::clone(lock),
             _ahead: Arc::new(ahead),
@@ -191,6 +194,7 @@ impl Environment {
                 strict: false,
                 installing: Arc::new(Semaphore::new(1)),
             },
+            project: project.into(),
             test_drivers: TestDrivers::default(),
             _lock: Arc::new(lock),
             _ahead: Arc::default(),

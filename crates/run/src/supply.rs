@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dbmatrix_containers::nest::Child;
-use dbmatrix_flavours::matrix::{Flavour, Managed};
+use dbmatrix_flavours::matrix::{Flavour, Managed, SetupFile};
 use dbmatrix_flavours::provision::Copies;
-use dbmatrix_flavours::server::{Server, ServerSpec};
+use dbmatrix_flavours::server::Server;
 use dbmatrix_report::event::Sender;
 use dbmatrix_sql::session::{Connect, Tenancy};
 use tokio::sync::Mutex;
@@ -92,27 +92,22 @@ impl<S: Connect + 'static> Supply for Only<S> {
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) environment: Environment,
-    /// The flavour's name.
-    pub(super) flavour: String,
-    /// The name of its container.
-    pub(super) container: String,
-    /// How its server is installed and configured.
-    pub(super) spec: Arc<ServerSpec>,
+    pub(super) flavour: Arc<Flavour>,
+    pub(super) managed: Arc<Managed>,
 }
 
 impl Site {
     pub(super) fn new(environment: &Environment, flavour: &Flavour, managed: &Managed) -> Self {
         Site {
             environment: environment.clone(),
-            flavour: flavour.name.clone(),
-            container: flavour.container(),
-            spec: Arc::new(managed.spec.clone()),
+            flavour: Arc::new(flavour.clone()),
+            managed: Arc::new(managed.clone()),
         }
     }
 
-    fn copies(&self) -> Copies {
+    fn copies(&self, events: &Sender) -> Copies {
         let context = &self.environment.context;
-        Copies::new(context, &self.flavour, &self.container, &self.spec)
+        Copies::new(context, &self.flavour, &self.managed, events)
     }
 }
 
@@ -143,16 +138,20 @@ impl Servers {
             refused: None,
         };
         Servers {
-            copies: site.map(|site| site.copies()),
+            copies: site.map(|site| site.copies(events)),
             events: events.clone(),
             held: Mutex::new(held),
         }
     }
 
-    /// Separate servers for a suite of the flavour, all of them copies.
-    pub(super) fn isolated(&self) -> Self {
+    /// Separate servers for a suite of the flavour, all of them copies with its setup.
+    pub(super) fn isolated(&self, setup: &[SetupFile]) -> Self {
+        let copies = self.copies.as_ref();
         Servers {
-            copies: self.copies.clone(),
+            copies: copies.map(|copies| match setup.is_empty() {
+                true => copies.clone(),
+                false => copies.for_suite(setup),
+            }),
             events: self.events.clone(),
             held: Mutex::default(),
         }

@@ -151,7 +151,7 @@ impl Work {
             }
             return Vec::new();
         }
-        let servers = Arc::new(self.servers.isolated());
+        let servers = Arc::new(self.servers.isolated(&suite_run.suite.setup));
         if let Err(reason) = servers.lease().await {
             self.abort(job, &reason);
             return Vec::new();

@@ -34,6 +34,7 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         timeout: None,
         retries: 0,
         isolation: Isolation::Database,
+        setup: Vec::new(),
         kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),
     }];
     let plan = plan(&matrix, &args.up.selection())?;

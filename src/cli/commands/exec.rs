@@ -7,7 +7,8 @@ use dbmatrix_platform::{file, process};
 use dbmatrix_report::event::Verdict;
 use dbmatrix_report::visible;
 use dbmatrix_run::{
-    ClientCertificates, CommandEnd, Invocation, Output, drop_own_databases_on, run_command,
+    ClientCertificates, CommandEnd, Invocation, NestName, Output, drop_own_databases_on,
+    run_command,
 };
 use dbmatrix_sql::session::{Connect, Tenancy};
 use tokio::sync::mpsc;
@@ -31,7 +32,7 @@ pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failur
         )));
     }
     if let [one] = all.as_slice() {
-        let status = run_one(one, &args.command, Output::Inherited).await?;
+        let status = run_one(global, one, &args.command, Output::Inherited).await?;
         return Ok(code(status));
     }
     let servers: Vec<(String, Server)> = all
@@ -41,7 +42,7 @@ pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failur
     let mut tasks = JoinSet::new();
     let width = all.iter().map(|one| one.label.len()).max().unwrap_or(0);
     for reached in all {
-        let command = args.command.clone();
+        let (global, command) = (global.clone(), args.command.clone());
         let (lines, mut heard) = mpsc::channel::<String>(64);
         let before = format!("{:width$} | ", reached.label);
         tasks.spawn(async move {
@@ -50,7 +51,7 @@ pub(crate) async fn exec(global: &Globals, args: &ExecArgs) -> Result<u8, Failur
                     say(format_args!("{before}{line}"));
                 }
             };
-            let work = run_one(&reached, &command, Output::Lines(lines));
+            let work = run_one(&global, &reached, &command, Output::Lines(lines));
             let (status, ()) = tokio::join!(work, printer);
             (reached.label, status)
         });
@@ -99,6 +100,7 @@ async fn reach(global: &Globals, args: &ExecArgs) -> Result<Vec<Reached>, Failur
 
 /// A single command at this terminal receives Ctrl-C by itself, so dbmatrix waits for it.
 async fn run_one(
+    global: &Globals,
     reached: &Reached,
     command: &[String],
     output: Output,
@@ -110,6 +112,10 @@ async fn run_one(
         command,
         folder: None,
         environment: &[],
+        home: reached.located.as_ref().map(|located| NestName {
+            project: &global.project,
+            nest: &located.nest.name,
+        }),
         certificates: &certificates,
         limit: None,
         output,

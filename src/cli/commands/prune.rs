@@ -57,6 +57,11 @@ fn keys_of_matrix(path: &Path) -> Result<Vec<String>, Failure> {
         let Some(managed) = flavour.managed() else {
             continue;
         };
+        let suites = matrix.suites.iter();
+        let suites = suites.filter(|suite| suite.flavours.contains(&flavour.name));
+        for suite in suites.filter(|suite| !suite.setup.is_empty()) {
+            keys.extend(template_keys(&managed.for_suite(&suite.setup)));
+        }
         keys.extend(template_keys(managed));
         if let Some(locked) = lock.get(&flavour.name) {
             let mut managed = managed.clone();

@@ -270,19 +270,33 @@ impl Children {
         let found = self.nest.engine.instance(of).await?;
         let found = found.map(|found| found.config).unwrap_or_default();
         let key = found.get(key::KEY).cloned();
-        let title = format!("copy of {of}");
-        let noted = config([
-            (key::STAGE, "making"),
-            (key::GOLDEN, ""),
-            (key::SERVER, &title),
-        ]);
         let golden = Golden {
             name: name::golden(&key.unwrap_or_default()),
             version: String::new(),
             packages: String::new(),
             tls: Credentials::of_config(&self.nest, &found).tls,
         };
-        self.copy(&golden, name, noted, Some(access)).await
+        self.throwaway_of(&golden, of, name, access).await
+    }
+
+    /// Like [`Children::throwaway`], from another golden child of the child's flavour.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn throwaway_of(
+        &self,
+        golden: &Golden,
+        of: &str,
+        name: &str,
+        access: &ChildAccess,
+    ) -> Result<Child, NestError> {
+        let title = format!("copy of {of}");
+        let noted = config([
+            (key::STAGE, "making"),
+            (key::GOLDEN, ""),
+            (key::SERVER, &title),
+        ]);
+        self.copy(golden, name, noted, Some(access)).await
     }
 
     /// Pauses a child that was copied for later, unless it has been used in the meantime.

@@ -1,11 +1,10 @@
 //! `[defaults]`: how every server is set up, unless its flavour says otherwise.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dbmatrix_config::TableReader;
 
-use super::pattern::{expand_any, find};
-use super::{files, login, tls};
+use super::{SetupFile, files, login, setup, tls};
 use crate::server::{Certificates, Durability, LoginSpec, MemoryProfile, PlacedFile};
 
 /// How a server is set up.
@@ -18,7 +17,7 @@ pub(super) struct Defaults {
     pub(super) certificates: Option<Certificates>,
     pub(super) login: LoginSpec,
     pub(super) time_zones: bool,
-    pub(super) setup: Vec<PathBuf>,
+    pub(super) setup: Vec<SetupFile>,
     local_files: LocalFiles,
 }
 
@@ -96,17 +95,8 @@ impl Defaults {
             time_zones: table
                 .flag("time-zones")
                 .map_or(self.time_zones, |flag| flag.value),
-            setup: match table.texts("setup") {
-                Some(patterns) => {
-                    let patterns = patterns.value.iter();
-                    let files = patterns.flat_map(|pattern| match self.local_files {
-                        LocalFiles::Required => expand_any(table, folder, pattern),
-                        LocalFiles::Optional => find(folder, pattern).unwrap_or_default(),
-                    });
-                    files.collect()
-                }
-                None => self.setup.clone(),
-            },
+            setup: setup::read(table, folder, self.local_files)
+                .unwrap_or_else(|| self.setup.clone()),
             local_files: self.local_files,
         }
     }

@@ -1,6 +1,6 @@
 //! `[[flavour]]` and the short form: servers, and their sources.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dbmatrix_config::{Placed, TableReader};
 use dbmatrix_containers::image::{BaseImage, ImageOrigin};
@@ -10,7 +10,7 @@ use super::defaults::Defaults;
 use super::external::{self, External};
 use super::locked::Locked;
 use super::mirror::Mirror;
-use super::vary;
+use super::{SetupFile, vary};
 use crate::catalogue;
 use crate::name_rule::{FLAVOUR, NameRule};
 use crate::server::ServerSpec;
@@ -45,11 +45,23 @@ pub struct Managed {
     /// How its server is installed and configured.
     pub spec: ServerSpec,
     /// Files of statements that run once, in order.
-    pub setup: Vec<PathBuf>,
+    pub setup: Vec<SetupFile>,
+    /// More of them, for a copy of the server that belongs to one suite.
+    pub suite_setup: Vec<SetupFile>,
     /// Whether its installation is kept for other flavours with other settings.
     pub shares_installation: bool,
     /// The exact versions, if a run requires those of a lock.
     pub locked: Option<Locked>,
+}
+
+impl Managed {
+    /// The same server with the setup of a suite.
+    pub fn for_suite(&self, setup: &[SetupFile]) -> Managed {
+        Managed {
+            suite_setup: setup.to_vec(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Flavour {
@@ -219,6 +231,7 @@ impl Reading<'_, '_> {
                 time_zones: defaults.time_zones,
             },
             setup: defaults.setup,
+            suite_setup: Vec::new(),
             shares_installation: false,
             locked: None,
         };

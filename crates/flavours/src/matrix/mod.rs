@@ -16,6 +16,7 @@ mod nest;
 mod pattern;
 pub mod reference;
 mod run;
+mod setup;
 mod suite;
 mod tls;
 mod vary;
@@ -25,6 +26,7 @@ pub use flavour::{Flavour, Managed, Source};
 pub use locked::{Locked, MatrixLock};
 pub use nest::NestSpec;
 pub use run::{After, RunSpec};
+pub use setup::SetupFile;
 pub use suite::{CommandSpec, Expect, FilesSpec, Isolation, MysqltestSpec, SuiteKind, SuiteSpec};
 
 use std::path::{Path, PathBuf};

@@ -63,6 +63,8 @@ pub enum Takes {
     Number,
     /// A list of texts.
     Texts,
+    /// A list of texts, and of tables with that path.
+    TextsOrTables(&'static str),
     /// A list of some words; deprecated ones are accepted for one more release.
     Words(&'static [&'static str], &'static [&'static str]),
     /// A table of server settings or variables: texts, numbers and flags by name.
@@ -97,6 +99,9 @@ impl Takes {
             Takes::Count => "whole number from 1".to_owned(),
             Takes::Number => "number from 0".to_owned(),
             Takes::Texts => "list of texts".to_owned(),
+            Takes::TextsOrTables(path) => {
+                format!("list of texts and [tables](#{})", anchor(path))
+            }
             Takes::Words(words, _) => format!("list of {}", quoted(words)),
             Takes::Settings | Takes::SettingValues => "table".to_owned(),
             Takes::Table(path) => format!("[table](#{})", anchor(path)),
@@ -123,6 +128,10 @@ impl Takes {
             Takes::Count => json!({ "type": "integer", "minimum": 1 }),
             Takes::Number => json!({ "type": "number", "minimum": 0 }),
             Takes::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Takes::TextsOrTables(path) => json!({ "type": "array", "items": { "anyOf": [
+                { "type": "string" },
+                { "$ref": format!("#/$defs/{path}") },
+            ] } }),
             Takes::Words(words, old) => json!({ "type": "array", "items": with_old(words, old) }),
             Takes::Settings => json!({
                 "type": "object",

@@ -11,9 +11,10 @@ use dbmatrix_sql::suite::read_kinds;
 use globset::Glob;
 use regex::Regex;
 
+use super::defaults::LocalFiles;
 use super::flavour::{Flavour, check_name};
-use super::image;
 use super::pattern::{expand, plain};
+use super::{SetupFile, image, setup};
 use crate::mysqltest::Program;
 use crate::name_rule::FLAVOUR;
 
@@ -33,6 +34,9 @@ pub struct SuiteSpec {
     pub retries: u32,
     /// Its isolation.
     pub isolation: Isolation,
+    /// Files of statements that run once, on a copy of the server that all its runs start
+    /// from.
+    pub setup: Vec<SetupFile>,
     /// Its content.
     pub kind: SuiteKind,
 }
@@ -178,7 +182,12 @@ pub(super) fn read_all(
         let chosen = table.texts("flavours");
         let timeout = table.duration(table.renamed("limit", "timeout"));
         let retries = table.count("retries");
-        let isolation = read_isolation(&table);
+        let setup = match table.has("mysqltest") {
+            true => None,
+            false => setup::read(&table, folder, LocalFiles::Required),
+        };
+        let setup = setup.unwrap_or_default();
+        let isolation = read_isolation(&table, !setup.is_empty());
         if let (Some(retries), Isolation::Clone) = (&retries, isolation) {
             let expected = "`retries` is not available with `isolation = \"clone\"`: what failed has changed the suite's server";
             table.problem(retries.span.clone(), expected);
@@ -207,21 +216,35 @@ pub(super) fn read_all(
             timeout: timeout.map(|timeout| timeout.value),
             retries: retries.map_or(0, |retries| retries.value),
             isolation,
+            setup,
             kind,
         }));
     }
     suites
 }
 
-/// The servers' own tests always have their own copies.
-fn read_isolation(table: &TableReader<'_>) -> Isolation {
+/// The servers' own tests always have their own copies, and so does a suite with a setup.
+fn read_isolation(table: &TableReader<'_>, has_setup: bool) -> Isolation {
     let words = [
         ("database", Isolation::Database),
         ("clone", Isolation::Clone),
     ];
     match table.has("mysqltest") {
         true => Isolation::default(),
-        false => table.choice("isolation", &words).unwrap_or_default(),
+        false => match table.choice("isolation", &words) {
+            Some(Isolation::Database) if has_setup => {
+                let span = table.span_of("isolation").unwrap_or_else(|| table.span());
+                table.problem(
+                    span,
+                    "a suite with a `setup` has a server of its own: `isolation = \"clone\"`, or none",
+                );
+                Isolation::Clone
+            }
+            chosen => chosen.unwrap_or(match has_setup {
+                true => Isolation::Clone,
+                false => Isolation::default(),
+            }),
+        },
     }
 }
 

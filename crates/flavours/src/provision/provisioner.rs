@@ -169,8 +169,8 @@ impl<'a> Provisioner<'a> {
         Ok((child, server))
     }
 
-    /// The flavour's golden child.
-    async fn golden(&self) -> Result<Golden, ProvisionError> {
+    /// The flavour's golden child, which is created if necessary.
+    pub(super) async fn golden(&self) -> Result<Golden, ProvisionError> {
         self.golden_of(&templates(self.managed)).await
     }
 

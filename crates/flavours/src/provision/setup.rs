@@ -2,9 +2,10 @@
 //! their results.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use dbmatrix_containers::digest::Digest;
-use dbmatrix_report::event::Phase;
+use dbmatrix_report::event::{Event, Phase};
 use dbmatrix_sql::outcome::Outcome;
 use dbmatrix_sql::session::{Connect, LocalFolder, Session};
 use dbmatrix_sql::sql_text::Sql;
@@ -16,20 +17,40 @@ use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::dump::Dump;
 use super::error::{ProvisionError, SetupError};
 use super::step::Step;
-use crate::matrix::Managed;
+use crate::matrix::{Managed, SetupFile};
 use crate::server::{Server, started};
 
 /// Letters of a statement that an error shows.
 const SHOWN: usize = 200;
 
-/// Runs the files of `setup`.
-pub(super) struct Setup;
+/// How often at most the progress of a file is reported.
+const REPORTED: Duration = Duration::from_secs(1);
+
+/// Runs the files of a `setup`.
+pub(super) enum Setup {
+    /// Those of the flavour.
+    Flavour,
+    /// Those of a suite.
+    Suite,
+}
+
+impl Setup {
+    fn files<'m>(&self, managed: &'m Managed) -> &'m [SetupFile] {
+        match self {
+            Setup::Flavour => &managed.setup,
+            Setup::Suite => &managed.suite_setup,
+        }
+    }
+}
 
 impl Step for Setup {
     fn digest(&self, managed: &Managed, digest: &mut Digest) {
         digest.number("setup", 1);
-        for path in &managed.setup {
-            digest.content(path);
+        for file in self.files(managed) {
+            digest.content(&file.path);
+            if !file.conditions_text.is_empty() {
+                digest.texts("conditions", &file.conditions_text);
+            }
         }
     }
 
@@ -40,16 +61,29 @@ impl Step for Setup {
         async {
             let Building {
                 context,
+                flavour,
                 managed,
                 child,
+                events,
                 ..
             } = *building;
             building.phase(Phase::LoggingIn);
             let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
             let server = started(child, &managed.spec, login).await?;
             building.phase(Phase::SettingUp);
-            for path in &managed.setup {
-                run_file(&server, path, server.database.as_deref()).await?;
+            let facts = facts(&server);
+            let files = self.files(managed).iter();
+            for file in files.filter(|file| file.conditions.hold(&facts)) {
+                let path = &file.path;
+                let report = |done, total| {
+                    events.send(Event::FlavourProgress {
+                        flavour: flavour.to_owned(),
+                        file: path.clone(),
+                        done,
+                        total,
+                    });
+                };
+                run_file(&server, path, server.database.as_deref(), report).await?;
             }
             Ok(())
         }
@@ -57,11 +91,23 @@ impl Step for Setup {
     }
 }
 
+/// The files belong to the server, not to a flavour: flavours with the same setup share it.
+fn facts(server: &Server) -> Facts {
+    Facts {
+        flavour: String::new(),
+        family: server.identity.family,
+        version: server.identity.version,
+        labels: Vec::new(),
+    }
+}
+
 /// Runs all statements of a file in a separate session, up to the first that fails.
+/// Reports the bytes done and those of the whole file now and then.
 pub(super) async fn run_file(
     server: &Server,
     path: &Path,
     database: Option<&str>,
+    report: impl Fn(u64, u64),
 ) -> Result<(), SetupError> {
     let unreadable = |reason: String| SetupError::Read {
         file: path.to_owned(),
@@ -70,13 +116,9 @@ pub(super) async fn run_file(
     let dump = Dump::open(path).await.map_err(unreadable)?;
     let mut steps = SqlSteps::open(dump.path()).map_err(|error| unreadable(error.to_string()))?;
     let folder = LocalFolder::beside(path);
-    let facts = Facts {
-        // The files belong to the server: flavours with the same setup share it.
-        flavour: String::new(),
-        family: server.identity.family,
-        version: server.identity.version,
-        labels: Vec::new(),
-    };
+    let total = std::fs::metadata(dump.path()).map_or(0, |found| found.len());
+    let mut reported = Instant::now();
+    let facts = facts(server);
     let mut session = connect(server, database, &folder, path).await?;
     loop {
         steps.set_modes(facts.modes(session.no_backslash_escapes()));
@@ -84,6 +126,10 @@ pub(super) async fn run_file(
             break;
         };
         let step = step.map_err(|error| unreadable(error.to_string()))?;
+        if reported.elapsed() >= REPORTED {
+            reported = Instant::now();
+            report(steps.offset(), total);
+        }
         if !step.conditions.hold(&facts) {
             continue;
         }

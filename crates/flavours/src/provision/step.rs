@@ -45,7 +45,10 @@ pub(super) fn groups(managed: &Managed) -> Vec<Vec<&'static dyn Step>> {
         _ => groups.push(server),
     }
     if !managed.setup.is_empty() {
-        groups.push(vec![&Setup]);
+        groups.push(vec![&Setup::Flavour]);
+    }
+    if !managed.suite_setup.is_empty() {
+        groups.push(vec![&Setup::Suite]);
     }
     groups
 }

@@ -1,13 +1,17 @@
 //! Fills a server's tables of time zones, as its own program says.
 
 use dbmatrix_engine::Opened;
+use dbmatrix_sql::session::{Connect, SessionError};
+use dbmatrix_sql::version::Family;
 use tempfile::NamedTempFile;
 use tokio::fs::File;
 
 use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::error::{ProvisionError, SetupError};
 use super::setup::run_file;
-use crate::server::{ServerError, TIME_ZONES, remove_time_zones, started, write_time_zones};
+use crate::server::{
+    Server, ServerError, TIME_ZONES, remove_time_zones, started, write_time_zones,
+};
 
 /// The database with the tables.
 const DATABASE: &str = "mysql";
@@ -31,8 +35,24 @@ pub(super) async fn load_time_zones(building: &mut Building<'_>) -> Result<(), P
     let statements = fetch(building).await?;
     let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
     let server = started(child, &managed.spec, login).await?;
-    run_file(&server, statements.path(), Some(DATABASE)).await?;
+    if server.identity.family == Family::Mariadb {
+        let relaxed = relax_writes(&server).await;
+        relaxed.map_err(ServerError::Session)?;
+    }
+    run_file(&server, statements.path(), Some(DATABASE), |_, _| ()).await?;
     Ok(remove_time_zones(child).await?)
+}
+
+/// Until 10.6 MariaDB's own statements fill these tables row by row, and each waits for the
+/// disk: 15.6 s, and 1.2 s with this (10.5). It lasts until the server stops, which is
+/// before anything else happens to it.
+async fn relax_writes(server: &Server) -> Result<(), SessionError> {
+    const RELAX: &str =
+        "SET GLOBAL aria_group_commit = 'soft', GLOBAL aria_group_commit_interval = 1000000000";
+    let mut session = server.connect(None).await?;
+    session.run(RELAX).await?;
+    session.close().await;
+    Ok(())
 }
 
 async fn fetch(building: &Building<'_>) -> Result<NamedTempFile, ProvisionError> {

@@ -97,6 +97,18 @@ pub enum Event {
         #[serde(with = "seconds")]
         took: Duration,
     },
+    /// The progress of a flavour with a large file of its setup; about once a second.
+    FlavourProgress {
+        /// The flavour.
+        flavour: String,
+        /// The file.
+        #[serde(with = "path_text")]
+        file: PathBuf,
+        /// Bytes done.
+        done: u64,
+        /// Bytes of the whole file.
+        total: u64,
+    },
     /// A flavour was not available.
     FlavourUnavailable {
         /// The flavour.

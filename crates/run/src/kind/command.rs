@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::{JobRun, Kind};
 use crate::command::{
-    ClientCertificates, CommandEnd, CommandError, Invocation, Output, run_command,
+    ClientCertificates, CommandEnd, CommandError, Invocation, NestName, Output, run_command,
 };
 use crate::deployment::{Lease, Site, Supply};
 use crate::expectations::Answers;
@@ -128,6 +128,10 @@ async fn attempt(
         command: &spec.command,
         folder: Some(&spec.folder),
         environment: &spec.environment,
+        home: run.site.as_ref().map(|site| NestName {
+            project: &site.environment.project,
+            nest: &site.environment.context.nest.name,
+        }),
         certificates: &certificates,
         limit: suite_run.suite.timeout,
         output: Output::File(log.clone()),
@@ -165,19 +169,18 @@ async fn certificates(
     let flavour = &run.suite_run.flavour;
     let Some(Site {
         environment,
-        container,
-        spec,
-        ..
+        flavour: of,
+        managed,
     }) = &run.site
     else {
         return Ok(ClientCertificates::default());
     };
-    if let Some(given) = &spec.certificates {
+    if let Some(given) = &managed.spec.certificates {
         return Ok(ClientCertificates::of(given));
     }
     let container = match lease.copy() {
         Some(copy) => copy.to_owned(),
-        None => environment.context.children.current(container),
+        None => environment.context.children.current(&of.container()),
     };
     let found =
         certificate_authority(&lease.server, &environment.context.nest.engine, &container).await;

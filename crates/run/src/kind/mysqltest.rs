@@ -157,8 +157,11 @@ impl Suite<'_> {
         let user = environment.context.user_of(&suite_run.flavour, &usual);
         let source = Source {
             children: &environment.context.children,
-            child: &environment.context.children.current(&self.site.container),
-            spec: &self.site.spec,
+            child: &environment
+                .context
+                .children
+                .current(&self.site.flavour.container()),
+            spec: &self.site.managed.spec,
             user: &user,
             nest: &environment.context.nest,
         };

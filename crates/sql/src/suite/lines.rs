@@ -27,7 +27,7 @@ pub(super) struct Lines {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LineMark {
     read: usize,
-    offset: u64,
+    pub(super) offset: u64,
 }
 
 impl Lines {

@@ -67,6 +67,11 @@ impl SqlSteps {
         self.lexer.set_modes(modes);
     }
 
+    /// Bytes read so far of the file that is being read.
+    pub fn offset(&self) -> u64 {
+        self.lines.mark().offset
+    }
+
     /// The end of the last step.
     pub fn mark(&self) -> SqlMark {
         SqlMark {

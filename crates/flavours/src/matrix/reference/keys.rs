@@ -1,15 +1,17 @@
 //! Every key of a matrix file, in the order of the reference.
 
 use super::Takes::{
-    Count, Flag, Matching, Number, Settings, Table, Tables, Text, Texts, Word, Words,
+    Count, Flag, Matching, Number, Settings, Table, Tables, Text, Texts, TextsOrTables, Word, Words,
 };
-use super::server_keys::{FILES, FLAVOUR, IMAGE, MIRROR, REPOSITORY, SECRET, TARBALL, TLS};
+use super::server_keys::{
+    FILES, FLAVOUR, IMAGE, MIRROR, REPOSITORY, SECRET, SETUP as SETUP_FILE, TARBALL, TLS,
+};
 use super::{Key, Section, Takes};
 
 /// All tables of a matrix file, the top first.
 pub const SECTIONS: &[Section] = &[
-    TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, FILES, TLS, REPOSITORY, TARBALL, SUITE,
-    REPLACE,
+    TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, SETUP_FILE, FILES, TLS, REPOSITORY, TARBALL,
+    SUITE, REPLACE,
 ];
 
 pub(super) const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");
@@ -191,7 +193,7 @@ const DURABILITY: Key = key(
 );
 const SETUP: Key = key(
     "setup",
-    Texts,
+    TextsOrTables("setup"),
     "`[]`",
     "files of statements, or patterns of them, that are run once: every run starts from a copy of what they made; `.sql`, also compressed by gzip, zstd or xz",
 );
@@ -258,6 +260,12 @@ const SUITE: Section = Section {
             Word(&["database", "clone"], &[]),
             "`\"database\"`",
             "`\"clone\"` gives the suite a server of its own, for files that change what a server's databases share",
+        ),
+        key(
+            "setup",
+            TextsOrTables("setup"),
+            "none",
+            "as in `[defaults]`, on top of it, for a server of the suite's own",
         ),
         key(
             "timeout",

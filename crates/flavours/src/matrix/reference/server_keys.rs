@@ -1,7 +1,8 @@
 //! Keys of a matrix file about servers and where they come from.
 
 use super::Takes::{
-    Flag, Matching, SettingValues, Settings, Table, Tables, Text, Texts, Word, WordOrTable,
+    Flag, Matching, SettingValues, Settings, Table, Tables, Text, Texts, TextsOrTables, Word,
+    WordOrTable,
 };
 use super::keys::{DURABILITIES, FOOTPRINT, IMAGES, NAME, PROFILES, key, required};
 use super::{Section, Takes};
@@ -101,7 +102,7 @@ pub(super) const FLAVOUR: Section = Section {
         ),
         key(
             "setup",
-            Texts,
+            TextsOrTables("setup"),
             "that of `[defaults]`",
             "as in `[defaults]`, in its place",
         ),
@@ -218,6 +219,28 @@ pub(super) const FLAVOUR: Section = Section {
 };
 
 pub(super) const SECRET: Takes = Matching("^(env|file):.+$");
+
+pub(super) const SETUP: Section = Section {
+    path: "setup",
+    title: "setup of [[flavour]], [[suite]] and [defaults]",
+    about: "Files of statements for some servers only.",
+    keys: &[
+        required("file", Text, "a pattern of files"),
+        key(
+            "onlyif",
+            Text,
+            "all servers",
+            "a condition by family and version, such as `\"mysql>=8.0\"`",
+        ),
+        key(
+            "skipif",
+            Text,
+            "none",
+            "likewise, for servers without the files",
+        ),
+    ],
+    any_of: &[],
+};
 
 pub(super) const FILES: Section = Section {
     path: "files",

@@ -36,6 +36,7 @@ flavours = ['mysql:9.7']
 [run]
 [defaults]
 files = [{ from = 'LICENSE', to = '/etc/' }]
+setup = [{ file = 'LICENSE' }]
 tls = { ca = 'PEM/cert.pem', cert = 'PEM/cert.pem', key = 'PEM/key.pem' }
 [[image]]
 name = 'debian:sid'
@@ -125,7 +126,7 @@ fn readers_take_what_the_reference_says() {
             Takes::Flag => "expected `true` or `false`",
             Takes::Count => "expected a whole number from 1",
             Takes::Number => "expected a number",
-            Takes::Texts => "expected a list of strings",
+            Takes::Texts | Takes::TextsOrTables(_) => "expected a list of strings",
             Takes::Settings | Takes::SettingValues | Takes::Table(_) => "expected a table",
             Takes::Tables(_) => "expected a list of tables",
             Takes::Text => "expected a string",
@@ -182,7 +183,7 @@ fn with(section: &Section, key: &Key, value: Value) -> String {
 /// The tables with a path.
 fn tables_of<'t>(whole: &'t mut Table, path: &str) -> Vec<&'t mut Table> {
     let path = match path {
-        "files" | "tls" => format!("defaults.{path}"),
+        "files" | "setup" | "tls" => format!("defaults.{path}"),
         path => path.to_owned(),
     };
     let mut found = vec![whole];
