@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use dbmatrix_containers::host::{
-    DaemonRecord, EngineKind, EngineProbe, daemon_record, has_program, has_systemd,
+    Cgroups, DaemonRecord, EngineKind, EngineProbe, cgroups, daemon_record, has_program,
+    has_systemd,
 };
 use dbmatrix_engine::{EngineError, ServerInfo};
 use dbmatrix_platform::file;
@@ -17,6 +18,9 @@ const TRIED: [(&str, u32, &str); 2] = [("lxd", 5, "LXD 5.0"), ("incus", 6, "Incu
 
 pub(super) fn check_engine(host: &HostSnapshot) -> Vec<Finding> {
     let mut findings = vec![engine(host)];
+    if let Some(Ok(info)) = &host.info {
+        findings.extend(needs_of_incus_7(info, &Machine::look()));
+    }
     findings.extend(socket(host));
     findings.extend(daemon(host));
     findings.push(packages(host));
@@ -79,8 +83,71 @@ fn too_old(info: &ServerInfo) -> Option<&'static str> {
     let (_, least, title) = TRIED
         .iter()
         .find(|(server, _, _)| *server == environment.server)?;
-    let major: u32 = environment.server_version.split('.').next()?.parse().ok()?;
+    let major = numbers(&environment.server_version).next()?;
     (major < *least).then_some(*title)
+}
+
+/// What an engine needs of its machine.
+struct Machine {
+    has_nft: bool,
+    has_old_cgroups: bool,
+    /// The first line of `dnsmasq --version`.
+    dnsmasq: String,
+}
+
+impl Machine {
+    fn look() -> Self {
+        let dnsmasq = std::process::Command::new("dnsmasq")
+            .arg("--version")
+            .output();
+        let dnsmasq = dnsmasq.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        Machine {
+            has_nft: has_program("nft"),
+            // A daemon that dbmatrix started has a view of its own.
+            has_old_cgroups: cgroups() != Cgroups::Unified
+                && !matches!(daemon_record(), DaemonRecord::Alive { .. }),
+            dnsmasq: dnsmasq.unwrap_or_default(),
+        }
+    }
+}
+
+/// What Incus 7 demands beyond Incus 6, by its release notes: Linux 6.12, nftables, dnsmasq
+/// 2.90, and no control groups of version 1.
+fn needs_of_incus_7(info: &ServerInfo, machine: &Machine) -> Option<Finding> {
+    let environment = &info.environment;
+    let major = numbers(&environment.server_version).next()?;
+    if environment.server != "incus" || major < 7 {
+        return None;
+    }
+    let is_below = |version: &str, least: [u32; 2]| {
+        let found: Vec<u32> = numbers(version).take(2).collect();
+        !found.is_empty() && found < least.to_vec()
+    };
+    let dnsmasq = machine.dnsmasq.split("version ").nth(1).unwrap_or_default();
+    let missing: Vec<&str> = [
+        (is_below(&environment.kernel_version, [6, 12]), "Linux 6.12"),
+        (!machine.has_nft, "nftables"),
+        (is_below(dnsmasq, [2, 90]), "dnsmasq 2.90"),
+        (machine.has_old_cgroups, "plain cgroup2"),
+    ]
+    .into_iter()
+    .filter_map(|(is_missing, what)| is_missing.then_some(what))
+    .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let found = format!(
+        "{} needs at least {}, which this machine has not",
+        info.title(),
+        missing.join(", ")
+    );
+    Some(Finding::problem("engine's needs", found).remedy("install it, or take Incus 6.0"))
+}
+
+/// The numbers at the start of a version.
+fn numbers(version: &str) -> impl Iterator<Item = u32> {
+    let parts = version.split(|c: char| !c.is_ascii_digit());
+    parts.map_while(|part| part.parse().ok())
 }
 
 fn absent(kind: EngineKind) -> Finding {
@@ -197,6 +264,34 @@ mod tests {
             "environment": { "server": server, "server_version": version },
         });
         serde_json::from_value(json).expect("as documented")
+    }
+
+    #[test]
+    fn incus_7_needs_more_than_incus_6() {
+        let machine = Machine {
+            has_nft: true,
+            has_old_cgroups: true,
+            dnsmasq: "Dnsmasq version 2.89  Copyright (c) 2000-2022".to_owned(),
+        };
+        let mut incus = info("incus", "7.0.2");
+        incus.environment.kernel_version = "6.1.0-30-amd64".to_owned();
+        let found = needs_of_incus_7(&incus, &machine).expect("a finding").found;
+        assert!(
+            found.contains("Linux 6.12, dnsmasq 2.90, plain cgroup2"),
+            "{found}"
+        );
+        let machine = Machine {
+            has_nft: true,
+            has_old_cgroups: false,
+            dnsmasq: "Dnsmasq version 2.91".to_owned(),
+        };
+        incus.environment.kernel_version = "6.12.5".to_owned();
+        assert!(needs_of_incus_7(&incus, &machine).is_none());
+        let machine = Machine {
+            has_old_cgroups: true,
+            ..machine
+        };
+        assert!(needs_of_incus_7(&info("incus", "6.0.4"), &machine).is_none());
     }
 
     #[test]

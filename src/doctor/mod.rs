@@ -11,6 +11,7 @@ mod finding;
 mod firewall;
 mod fix;
 mod inotify;
+mod kernel;
 mod leftover;
 mod nesting;
 mod network;
@@ -57,7 +58,7 @@ pub async fn check_machine(choice: &EngineChoice, names: &Names, reach: Reach) -
         );
         (
             engine,
-            nesting::check_nesting(&host),
+            [nesting::check_nesting(&host), kernel::check_kernel(&host)].concat(),
             disk,
             network,
             routes,
