@@ -63,6 +63,7 @@ pub(crate) fn once(sandbox: &Sandbox) -> Outcome {
 /// A server has the user's files, certificates, login, database and time zones, and so have
 /// commands; a suite with a setup of its own has a server of its own.
 pub(crate) fn as_in_production(sandbox: &Sandbox) -> Outcome {
+    sandbox.need("mariadb", "mariadb-client")?;
     std::fs::create_dir_all(sandbox.folder.join("certs"))?;
     for name in ["server", "client"] {
         let made = rcgen::generate_simple_self_signed([name.to_owned()])?;
@@ -91,7 +92,8 @@ pub(crate) fn as_in_production(sandbox: &Sandbox) -> Outcome {
     );
     sandbox.file(
         "command.sh",
-        "set -e\n[ \"$MYSQL_USER $MYSQL_PWD $MYSQL_DATABASE\" = 'app s3cret app_test' ]\n\
+        "set -e\nmariadb --no-defaults --host=localhost --user=app --execute 'SELECT 1' app_test\n\
+         [ \"$MYSQL_USER $MYSQL_PWD $MYSQL_DATABASE\" = 'app s3cret app_test' ]\n\
          grep -q CERTIFICATE \"$MYSQL_SSL_CA\" \"$MYSQL_SSL_CERT\"\n\
          [ \"${MYSQL_SSL_KEY##*/}\" = client-key.pem ]\n\
          \"$DBMATRIX\" shell \"$DBMATRIX_NEST/$DBMATRIX_FLAVOUR\" -- \

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::Sender as Lines;
 
 use super::cleanup::{Traces, clean_up};
 use super::database;
+use super::server_socket::ServerSocket;
 
 /// How long a program may take to end when asked, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -161,8 +162,9 @@ pub enum CommandError {
 }
 
 /// Runs a program with its own database on the server, and drops the database afterwards;
-/// a database that the matrix names stays. If the program `is_alone` on the server, everything left at the end belongs to it.
-/// Dropping the future ends the program; the database then stays until the next run.
+/// a database that the matrix names stays. If the program `is_alone` on the server,
+/// everything left at the end belongs to it. Dropping the future ends the program; the
+/// database then stays until the next run.
 pub async fn run_command(
     server: &Server,
     invocation: &Invocation<'_>,
@@ -198,6 +200,13 @@ async fn run_in(
     command.args(arguments);
     command.envs(environment(server, invocation.flavour, Some(database)));
     command.envs(invocation.certificates.variables());
+    let socket = ServerSocket::open(server);
+    match &socket {
+        Ok(socket) => {
+            command.env("MYSQL_UNIX_PORT", socket.path());
+        }
+        Err(error) => tracing::info!(%error, "the command has no socket"),
+    }
     command.envs(invocation.home.into_iter().flat_map(NestName::variables));
     command.envs(invocation.environment.iter().cloned());
     if let Some(folder) = invocation.folder {

@@ -28,6 +28,7 @@ mod proposal;
 mod recorder;
 mod retries;
 mod scheduler;
+mod server_socket;
 mod sessions;
 mod side_by_side;
 mod spill;

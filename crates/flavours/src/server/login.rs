@@ -9,6 +9,7 @@ use dbmatrix_sql::session::{
     Address, Connect, Endpoint, Secret, Session, SessionError, Target, Tenancy, TlsPolicy,
 };
 use dbmatrix_sql::version::Identity;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::ServerError;
@@ -50,10 +51,14 @@ struct Guarded<'a> {
 
 impl Connect for Guarded<'_> {
     async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        let checked = self.reach.check(self.target.address).await;
-        checked.map_err(|error| SessionError::NotRouted(error.to_string()))?;
+        check_reach(self.reach, self.target).await?;
         self.target.connect(database).await
     }
+}
+
+async fn check_reach(reach: &Reach, target: &Target) -> Result<(), SessionError> {
+    let checked = reach.check(target.address).await;
+    checked.map_err(|error| SessionError::NotRouted(error.to_string()))
 }
 
 impl Connect for Server {
@@ -98,6 +103,23 @@ impl Server {
             target.tls = tls;
         }
         other
+    }
+
+    /// Opens a connection without a login, for another program's.
+    ///
+    /// # Errors
+    /// As of [`Connect`].
+    pub async fn open_connection(&self) -> Result<TcpStream, SessionError> {
+        if let Way::Nest { target, reach } = &self.way {
+            check_reach(reach, target).await?;
+        }
+        let address = self.address();
+        let opened = TcpStream::connect((address.host.as_str(), address.port)).await;
+        opened.map_err(|error| SessionError::Connect {
+            is_refused: error.kind() == std::io::ErrorKind::ConnectionRefused,
+            reason: error.to_string(),
+            address,
+        })
     }
 
     /// The name of the routed user.

@@ -11,7 +11,7 @@ use rustix::net::{
 };
 
 pub use std::os::unix::net::{UnixListener as Listener, UnixStream as Stream};
-pub use tokio::net::UnixStream as AsyncStream;
+pub use tokio::net::{UnixListener as AsyncListener, UnixStream as AsyncStream};
 
 use super::system::{AT_ONCE, NO_SIGNAL, NOT_INHERITED};
 pub use super::system::{abstract_address, peer};

@@ -141,6 +141,20 @@ pub fn receive_with(stream: &Stream, _: &mut [u8]) -> io::Result<(usize, Option<
     match *stream {}
 }
 
+/// What takes connections of a program that does something else while it waits.
+#[derive(Debug)]
+pub enum AsyncListener {}
+
+impl AsyncListener {
+    pub fn bind(_: &Path) -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub async fn accept(&self) -> io::Result<(AsyncStream, Address)> {
+        match *self {}
+    }
+}
+
 /// A connection of a program that does something else while it waits.
 #[derive(Debug)]
 pub enum AsyncStream {}
