@@ -1,6 +1,6 @@
 //! Files of statements, plain or compressed, recognised by their first bytes.
 
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -14,6 +14,13 @@ use tokio::process::Command;
 const GZIP: &[u8] = &[0x1F, 0x8B];
 const ZSTD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
 const XZ: &[u8] = &[0xFD, b'7', b'z', b'X', b'Z', 0];
+
+/// How mysqldump and mariadb-dump begin and end.
+const BEGINS: [&[u8]; 2] = [b"-- MySQL dump ", b"-- MariaDB dump "];
+const ENDS: &[u8] = b"-- Dump completed";
+/// Bytes that are searched for these.
+const HEAD: usize = 256;
+const TAIL: u64 = 4096;
 
 /// A file whose statements can be read.
 #[derive(Debug)]
@@ -42,6 +49,23 @@ impl Dump {
         })
     }
 
+    /// Whether it begins as mysqldump and mariadb-dump do, and does not end so: they close
+    /// with `-- Dump completed`. One that was written without comments has neither.
+    ///
+    /// # Errors
+    /// As of the system.
+    pub(super) fn may_be_cut(&self) -> io::Result<bool> {
+        let mut file = std::fs::File::open(self.path())?;
+        let mut head = [0; HEAD];
+        let read = file.read(&mut head)?;
+        let is_dump = BEGINS.iter().any(|begins| contains(&head[..read], begins));
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        Ok(is_dump && !contains(&tail, ENDS))
+    }
+
     /// Where the statements are.
     pub(super) fn path(&self) -> &Path {
         match self {
@@ -49,6 +73,10 @@ impl Dump {
             Dump::Unpacked(file) => file.path(),
         }
     }
+}
+
+fn contains(bytes: &[u8], words: &[u8]) -> bool {
+    bytes.windows(words.len()).any(|window| window == words)
 }
 
 async fn unpack(path: &Path) -> io::Result<Dump> {
@@ -151,6 +179,23 @@ mod tests {
     async fn several_members_are_one_file() {
         let twice = [gzip().await, gzip().await].concat();
         assert_eq!(opened(&twice).await.expect("statements"), TEXT.repeat(2));
+    }
+
+    #[tokio::test]
+    async fn a_dump_ends_as_it_begins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("dump.sql");
+        let may_be_cut = async |text: &str| {
+            std::fs::write(&path, text).expect("a file");
+            let dump = Dump::open(&path).await.expect("a dump");
+            dump.may_be_cut().expect("a file")
+        };
+        let begin = "/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19\n--\n";
+        assert!(may_be_cut(&format!("{begin}SELECT 1;\n")).await);
+        let end = "-- Dump completed on 2026-11-27 14:00:00\n";
+        assert!(!may_be_cut(&format!("{begin}SELECT 1;\n{end}")).await);
+        assert!(!may_be_cut("SELECT 1;\n").await);
+        assert!(!may_be_cut("").await);
     }
 
     #[tokio::test]

@@ -75,6 +75,13 @@ impl Step for Setup {
             let files = self.files(managed).iter();
             for file in files.filter(|file| file.conditions.hold(&facts)) {
                 let path = &file.path;
+                let dump = open(path).await?;
+                if dump.may_be_cut().unwrap_or_default() {
+                    events.warn(format!(
+                        "{flavour}: setup `{}` may be incomplete: it is a dump without `-- Dump completed` at its end",
+                        path.display()
+                    ));
+                }
                 let report = |done, total| {
                     events.send(Event::FlavourProgress {
                         flavour: flavour.to_owned(),
@@ -83,7 +90,8 @@ impl Step for Setup {
                         total,
                     });
                 };
-                run_file(&server, path, server.database.as_deref(), report).await?;
+                let database = server.database.as_deref();
+                run_file(&server, path, dump.path(), database, report).await?;
             }
             Ok(())
         }
@@ -101,11 +109,21 @@ fn facts(server: &Server) -> Facts {
     }
 }
 
-/// Runs all statements of a file in a separate session, up to the first that fails.
-/// Reports the bytes done and those of the whole file now and then.
+async fn open(path: &Path) -> Result<Dump, SetupError> {
+    let dump = Dump::open(path).await;
+    dump.map_err(|reason| SetupError::Read {
+        file: path.to_owned(),
+        reason,
+    })
+}
+
+/// Runs all statements of a file, which are uncompressed in `statements`, in a separate
+/// session, up to the first that fails. Reports the bytes done and those of the whole file
+/// now and then.
 pub(super) async fn run_file(
     server: &Server,
     path: &Path,
+    statements: &Path,
     database: Option<&str>,
     report: impl Fn(u64, u64),
 ) -> Result<(), SetupError> {
@@ -113,10 +131,9 @@ pub(super) async fn run_file(
         file: path.to_owned(),
         reason,
     };
-    let dump = Dump::open(path).await.map_err(unreadable)?;
-    let mut steps = SqlSteps::open(dump.path()).map_err(|error| unreadable(error.to_string()))?;
+    let mut steps = SqlSteps::open(statements).map_err(|error| unreadable(error.to_string()))?;
     let folder = LocalFolder::beside(path);
-    let total = std::fs::metadata(dump.path()).map_or(0, |found| found.len());
+    let total = std::fs::metadata(statements).map_or(0, |found| found.len());
     let mut reported = Instant::now();
     let facts = facts(server);
     let mut session = connect(server, database, &folder, path).await?;

@@ -39,7 +39,8 @@ pub(super) async fn load_time_zones(building: &mut Building<'_>) -> Result<(), P
         let relaxed = relax_writes(&server).await;
         relaxed.map_err(ServerError::Session)?;
     }
-    run_file(&server, statements.path(), Some(DATABASE), |_, _| ()).await?;
+    let path = statements.path();
+    run_file(&server, path, path, Some(DATABASE), |_, _| ()).await?;
     Ok(remove_time_zones(child).await?)
 }
 
