@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -186,20 +186,18 @@ async fn wait_until_ready(engine: EngineKind, pid: Option<i32>) -> Result<Engine
 }
 
 fn start_unit(engine: EngineKind) -> io::Result<()> {
-    let unit = engine.unit_name();
+    let units = engine.units(Path::new("/"));
     let status = Command::new("systemctl")
-        .args([
-            "start",
-            &format!("{unit}.socket"),
-            &format!("{unit}.service"),
-        ])
+        .arg("start")
+        .args(units)
         .stdin(Stdio::null())
         .status()?;
     if status.success() {
         return Ok(());
     }
     Err(io::Error::other(format!(
-        "`systemctl start {unit}.service` ended with {status}"
+        "`systemctl start {}` ended with {status}",
+        units.join(" ")
     )))
 }
 

@@ -58,10 +58,15 @@ impl EngineKind {
         }
     }
 
-    pub(super) fn unit_name(self) -> &'static str {
+    /// The systemd units of its socket and its service. LXD's snap has names of its own.
+    pub(super) fn units(self, root: &Path) -> [&'static str; 2] {
+        let has_snap = root.join("snap/lxd/current").exists();
         match self {
-            EngineKind::Incus => "incus",
-            EngineKind::Lxd => "lxd",
+            EngineKind::Incus => ["incus.socket", "incus.service"],
+            EngineKind::Lxd if has_snap => {
+                ["snap.lxd.daemon.unix.socket", "snap.lxd.daemon.service"]
+            }
+            EngineKind::Lxd => ["lxd.socket", "lxd.service"],
         }
     }
 
@@ -297,6 +302,18 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
+
+    #[test]
+    fn a_snap_has_units_of_its_own() {
+        let root = tempfile::tempdir().expect("a folder");
+        assert_eq!(EngineKind::Lxd.units(root.path())[1], "lxd.service");
+        std::fs::create_dir_all(root.path().join("snap/lxd/current")).expect("a snap");
+        assert_eq!(
+            EngineKind::Lxd.units(root.path())[1],
+            "snap.lxd.daemon.service"
+        );
+        assert_eq!(EngineKind::Incus.units(root.path())[1], "incus.service");
+    }
 
     /// An engine that reports its identity after a while, or never.
     fn engine(folder: &Path, name: &str, after: Option<Duration>) -> Engine {
