@@ -13,6 +13,7 @@ macro_rules! eprintln {
 pub(crate) use eprintln;
 
 pub(crate) mod ad_hoc;
+pub(crate) mod bisect;
 pub(crate) mod connect_flavour;
 pub(crate) mod consent;
 pub(crate) mod deprecated;
