@@ -14,6 +14,8 @@ pub(crate) struct Bisection {
     pub(crate) releases: Vec<ReleaseFound>,
     /// The result.
     pub(crate) answer: Answer,
+    /// Ends that are not available, each with the release in its place.
+    pub(crate) replaced: Vec<(String, usize)>,
     /// How the two neighbours of a change differ, with their names in place of flavours'.
     pub(crate) divergences: Vec<Divergence>,
 }

@@ -81,7 +81,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         global,
         wanted: &wanted,
         matrix,
-        search: Search::new(candidates.len()),
+        search: Search::new(candidates.iter().map(|one| one.flavour.is_ok())),
         findings: vec![Finding::default(); candidates.len()],
         candidates,
         reference: None,
@@ -111,13 +111,12 @@ struct Bisector<'a> {
 }
 
 impl Bisector<'_> {
-    /// Steps over what is not available, and says what is left.
+    /// Says what can be asked, and what cannot.
     fn note_unreached(&mut self) {
-        let reasons = self.candidates.iter().enumerate();
-        let reasons = reasons.filter_map(|(at, one)| Some((at, one.flavour.as_ref().err()?)));
-        for (at, why) in reasons {
-            self.search.note(at, Outcome::Unavailable);
-            self.findings[at] = Finding::unavailable(why);
+        for (finding, candidate) in self.findings.iter_mut().zip(&self.candidates) {
+            if let Err(why) = &candidate.flavour {
+                *finding = Finding::unavailable(why);
+            }
         }
         let ends = format!("{} to {}", self.wanted.from, self.wanted.to);
         let open = self
@@ -144,9 +143,9 @@ impl Bisector<'_> {
     }
 
     /// Finds out whether a release can be the reference; statements are run on the other
-    /// end side by side with it.
+    /// end side by side with the first one.
     async fn find_reference(&mut self, at: usize) -> Result<(), Failure> {
-        let other = self.search.last().filter(|last| *last != at);
+        let other = self.search.other_end();
         let other = other.filter(|_| self.wanted.question.compares_answers());
         let asked: Vec<usize> = [Some(at), other].into_iter().flatten().collect();
         let record = self.run(&asked).await?;
@@ -160,10 +159,10 @@ impl Bisector<'_> {
         }
         let Some(other) = other else { return Ok(()) };
         let is_there = record.why_unavailable(&self.name(other)).is_none();
-        match (self.reference, is_there) {
+        match is_there && self.reference.is_none() {
             // There is nothing to compare it with yet.
-            (None, true) => Ok(()),
-            _ => self.judge(other, &record),
+            true => Ok(()),
+            false => self.judge(other, &record),
         }
     }
 
@@ -219,8 +218,8 @@ impl Bisector<'_> {
 
     /// The line of progress of a release.
     fn say(&self, at: usize, what: &str) {
-        let names = self.candidates.iter().map(|one| one.name.len());
-        let widest = names.max().unwrap_or_default();
+        let open = self.candidates.iter().filter(|one| one.flavour.is_ok());
+        let widest = open.map(|one| one.name.len()).max().unwrap_or_default();
         let name = &self.candidates[at].name;
         let status = match self.findings[at].exit_status() {
             Some(status) => format!("  (exit status {status})"),
@@ -343,7 +342,20 @@ impl Bisector<'_> {
         };
         let groups = divergences.iter_mut().flat_map(|found| &mut found.groups);
         groups.flat_map(|group| &mut group.flavours).for_each(title);
+        let newest = releases.len().saturating_sub(1);
+        let is_available =
+            |at: &usize| !matches!(search.outcome(*at), None | Some(Outcome::Unavailable));
+        let last = (0..releases.len()).rfind(is_available);
+        let ends = [
+            (&self.wanted.from, 0, self.reference),
+            (&self.wanted.to, newest, last),
+        ];
+        let replaced = ends.into_iter().filter_map(|(wanted, end, found)| {
+            let found = found.filter(|at| *at != end && releases[*at].name != *wanted)?;
+            Some((wanted.clone(), found))
+        });
         Bisection {
+            replaced: replaced.collect(),
             releases,
             answer,
             divergences,

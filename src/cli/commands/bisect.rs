@@ -143,7 +143,13 @@ fn difference_row(found: &Divergence) -> DifferenceRow<'_> {
 /// The answer for people.
 fn describe(found: &Bisection, title: &str, colour: Colour) -> String {
     let name = |at: usize| dated(&found.releases[at]);
-    match found.answer {
+    let replaced = found.replaced.iter();
+    let replaced = replaced.map(|(end, at)| {
+        let title = &found.releases[*at].title;
+        format!("{end} is not available, and {title} takes its place\n")
+    });
+    let replaced: String = replaced.collect();
+    let text = match found.answer {
         Answer::Change { before, after } => describe_change(found, before, after, title, colour),
         Answer::NoChange { first, last } => {
             let aborted = found.releases[first].finding.result.as_ref();
@@ -168,7 +174,8 @@ fn describe(found: &Bisection, title: &str, colour: Colour) -> String {
                 ends[0], ends[1]
             )
         }
-    }
+    };
+    replaced + &text
 }
 
 fn describe_change(
@@ -319,6 +326,7 @@ mod tests {
                 before: 0,
                 after: 2,
             },
+            replaced: Vec::new(),
             divergences,
         }
     }
@@ -340,6 +348,20 @@ mod tests {
               2
         ");
         insta::assert_snapshot!(json(&rows(&found)), @r#"[{"schema":1,"server":"mysql:8.0.35","released":"2024-01-16","version":null,"outcome":"same","reason":null,"exit_status":null,"edge":"before","differences":[]},{"schema":1,"server":"mysql:8.0.36","released":"2024-01-16","version":null,"outcome":"unavailable","reason":"404  Not Found","exit_status":null,"edge":null,"differences":[]},{"schema":1,"server":"mysql:8.0.37","released":"2024-01-16","version":null,"outcome":"differs","reason":null,"exit_status":null,"edge":"after","differences":[{"line":1,"statement":"SELECT 1","kinds":["rows"],"before":"1","after":"2"}]},{"schema":1,"server":"mysql:8.0.39","released":"2024-01-16","version":null,"outcome":null,"reason":null,"exit_status":null,"edge":null,"differences":[]}]"#);
+    }
+
+    #[test]
+    fn an_end_that_is_not_available_is_named() {
+        let found = Bisection {
+            replaced: vec![("mysql:8.0.40".to_owned(), 3)],
+            answer: Answer::NoChange { first: 0, last: 3 },
+            ..change(Vec::new())
+        };
+        let told = describe(&found, "-e", Colour::Never);
+        assert!(
+            told.starts_with("mysql:8.0.40 is not available, and mysql:8.0.39 takes its place\n"),
+            "{told}"
+        );
     }
 
     #[test]
