@@ -134,10 +134,11 @@ fn between_releases(sandbox: &Sandbox) -> Outcome {
             "SELECT 1 / 3, 2 / 3",
         ]))
         .expect(0)?;
-    check(
-        !ran.stderr.contains("installing its server"),
-        format!("something was installed anew:\n{}", ran.stderr),
-    )?;
+    // Only what the mirror does not have is tried again.
+    let mut lines = ran.stderr.lines();
+    let anew =
+        lines.find(|line| line.contains("installing its server") && !line.contains("11.1.3"));
+    check(anew.is_none(), ran.stderr.clone())?;
     let rows: Vec<Value> = serde_json::from_str(&ran.stdout)?;
     let edge = |word: &str| rows.iter().find(|row| row["edge"] == word);
     let servers = ["before", "after"].map(|word| edge(word).map(|row| row["server"].clone()));
