@@ -445,7 +445,6 @@ fn a_bisect_of_nothing_sensible_is_refused() {
     1 | [nest]
     2 | memroy = '4GiB'
       | ^^^^^^
-      |
     => 2
     ");
     let nothing = bisect("mysql:8.0", "mysql:9.7", &[]);
