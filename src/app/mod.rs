@@ -25,6 +25,7 @@ pub(crate) mod privilege;
 pub(crate) mod remotes;
 pub(crate) mod signal;
 pub(crate) mod task;
+pub(crate) mod told;
 pub(crate) mod transfer;
 pub(crate) mod vacancy;
 

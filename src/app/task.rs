@@ -30,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::keeper::hand_over;
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
+use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals, USUAL_PROJECT, consent, deprecated, privilege, say};
 
 /// How long reporters may take for their unwritten output after a run is interrupted.
@@ -60,8 +61,9 @@ pub(crate) struct Task {
     pub(crate) timings: bool,
     /// Omit the summary of successes.
     pub(crate) quiet: bool,
-    /// A part of something larger: omit the summary, and progress except on a terminal.
-    pub(crate) silent: bool,
+    /// The warnings of earlier runs, if this one is a step of several: it shows no summary,
+    /// and its progress on a terminal alone.
+    pub(crate) step: Option<ToldWarnings>,
 }
 
 impl Task {
@@ -81,7 +83,7 @@ impl Task {
             wait: false,
             timings: false,
             quiet: false,
-            silent: false,
+            step: None,
         }
     }
 }
@@ -181,11 +183,14 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         .collect();
     let (events, heard) = Sender::channel();
     let live = std::io::stderr().is_terminal() && !task.plain;
-    let progress = match task.silent && !live && global.verbose == 0 {
+    let progress = match task.step.is_some() && !live && global.verbose == 0 {
         true => Progress::quiet(),
         false => Progress::new(live, &names),
     };
-    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(progress)];
+    let mut reporters: Vec<Box<dyn Reporter>> = match &task.step {
+        Some(told) => vec![Box::new(told.without_repeated(progress))],
+        None => vec![Box::new(progress)],
+    };
     reporters.extend(reports);
     let timings = Timings::default();
     reporters.push(Box::new(timings.clone()));
@@ -247,7 +252,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
     }
     let record = match heard {
         Some(record) => {
-            if !task.silent {
+            if task.step.is_none() {
                 print_summary(global, task, &record, &timings);
             }
             record

@@ -29,6 +29,7 @@ use dbmatrix_run::{After, NoTests, RunOptions};
 use crate::app::ad_hoc;
 use crate::app::signal::asked_to_end;
 use crate::app::task::{Task, plan, prepare, provide_for, read_matrix_text};
+use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals, privilege};
 
 use candidate::Candidate;
@@ -86,6 +87,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         candidates,
         reference: None,
         interrupted,
+        told: ToldWarnings::default(),
     };
     bisector.note_unreached();
     let answer = bisector.search().await?;
@@ -108,6 +110,8 @@ struct Bisector<'a> {
     /// The release that all are compared with.
     reference: Option<usize>,
     interrupted: Arc<AtomicBool>,
+    /// Each step would show the same warnings.
+    told: ToldWarnings,
 }
 
 impl Bisector<'_> {
@@ -283,7 +287,7 @@ impl Bisector<'_> {
         let prepared = prepare(&plan, options)?;
         let task = Task {
             yes: self.wanted.yes,
-            silent: true,
+            step: Some(self.told.clone()),
             after: After::Delete,
             wait: true,
             ..Task::new(matrix, plan, prepared)
