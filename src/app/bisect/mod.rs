@@ -8,6 +8,7 @@ mod bisection;
 mod candidate;
 mod finding;
 mod question;
+mod reach;
 mod search;
 
 pub(crate) use bisection::{Bisection, ReleaseFound};
@@ -30,10 +31,11 @@ use crate::app::ad_hoc;
 use crate::app::signal::asked_to_end;
 use crate::app::task::{Task, plan, prepare, provide_for, read_matrix_text};
 use crate::app::told::ToldWarnings;
-use crate::app::{Failure, Globals, privilege};
+use crate::app::{Failure, Globals};
 
 use candidate::Candidate;
 use finding::significant;
+use reach::Sources;
 use search::{Next, Search};
 
 /// Columns of a reason.
@@ -69,12 +71,11 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         None => (PathBuf::from(ad_hoc::NEST), ad_hoc::HEAD.to_owned()),
     };
     let ends = [wanted.from.as_str(), wanted.to.as_str()];
-    let read = candidate::read(&path, &text, &line, ends);
-    let (mut matrix, candidates) = tokio::select! {
+    let read = candidate::read(global, &path, &text, &line, ends);
+    let (mut matrix, candidates, sources) = tokio::select! {
         read = read => read?,
         () = asked_to_end() => return Err(was_interrupted()),
     };
-    privilege::ensure_engine_access(global).await?;
     if wanted.matrix.is_none() {
         matrix.nest.access = ad_hoc::noted_access(global).await?.unwrap_or_default();
     }
@@ -85,6 +86,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         search: Search::new(candidates.iter().map(|one| one.flavour.is_ok())),
         findings: vec![Finding::default(); candidates.len()],
         candidates,
+        sources,
         reference: None,
         interrupted,
         told: ToldWarnings::default(),
@@ -105,6 +107,7 @@ struct Bisector<'a> {
     /// The matrix, without flavours and suites.
     matrix: Matrix,
     candidates: Vec<Candidate>,
+    sources: Sources,
     search: Search,
     findings: Vec<Finding>,
     /// The release that all are compared with.
@@ -138,12 +141,30 @@ impl Bisector<'_> {
     /// Asks one release after another until there is an answer.
     async fn search(&mut self) -> Result<Answer, Failure> {
         loop {
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(was_interrupted());
+            }
             match self.search.next() {
                 Next::Done(answer) => return Ok(answer),
+                Next::Reference(at) | Next::Ask(at) if self.is_missing(at).await => {}
                 Next::Reference(at) => self.find_reference(at).await?,
                 Next::Ask(at) => self.ask(at).await?,
             }
         }
+    }
+
+    /// Whether the vendor of a release does not have it, which is noted. That is found out
+    /// sooner than by an installation.
+    async fn is_missing(&mut self, at: usize) -> bool {
+        let Ok(flavour) = &self.candidates[at].flavour else {
+            return false;
+        };
+        let Some(why) = self.sources.why_missing(flavour).await else {
+            return false;
+        };
+        self.findings[at] = Finding::unavailable(&why);
+        self.note_unavailable(at);
+        true
     }
 
     /// Finds out whether a release can be the reference; statements are run on the other

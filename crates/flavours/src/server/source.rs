@@ -77,15 +77,24 @@ pub struct SourceHost {
     pub host: String,
     /// The address of the file.
     pub file: String,
+    /// Whether the server cannot be installed without this file.
+    pub is_needed: bool,
 }
 
 impl Installation {
     /// The vendor's servers; none if it needs only the image's mirror or local files.
     pub fn hosts(&self) -> Vec<SourceHost> {
+        let is_needed = match self {
+            Installation::Packages(packages) => !packages.only_if_missing,
+            // Where a tarball's checksum is known, it needs no signature; it may be at
+            // another of its addresses.
+            Installation::Tarball(_) => false,
+        };
         let probes = sources(self).into_iter();
         let hosts = probes.map(|probe| SourceHost {
             host: host_of(&probe.file),
             file: probe.file,
+            is_needed,
         });
         hosts.collect()
     }
