@@ -403,3 +403,68 @@ fn a_matrix_bounds_what_is_done_to_flavours() {
     assert!(none.contains("names external servers alone"), "{none}");
     assert!(none.ends_with("=> 1"), "{none}");
 }
+
+#[test]
+fn a_bisect_of_nothing_sensible_is_refused() {
+    let matrix = "[nest]\nmemroy = '4GiB'\n";
+    let sandbox = Sandbox::new(&[("m.toml", matrix), ("a.txt", ""), ("empty.sql", "-- no\n")]);
+    let bisect = |from: &str, to: &str, more: &[&str]| {
+        let ends = ["bisect", "--from", from, "--to", to];
+        sandbox.run(&[&ends, more].concat())
+    };
+    let sql = ["-e", "SELECT 1"];
+    insta::assert_snapshot!(bisect("mysql:8.0.11", "mariadb:11.8", &sql), @r"
+    error: `mysql:8.0.11` and `mariadb:11.8` are of two families, and no line of releases leads from one to the other; `dbmatrix diff` compares them
+    => 2
+    ");
+    insta::assert_snapshot!(bisect("mysql:9.7", "mysql:8.4", &sql), @r"
+    error: `mysql:9.7` is newer than `mysql:8.4`; name the older release first
+    => 2
+    ");
+    insta::assert_snapshot!(bisect("mysql:lts", "mysql:9.7", &sql), @r"
+    error: `mysql:lts` and `mysql:9.7` are the same release; name two
+    => 2
+    ");
+    insta::assert_snapshot!(bisect("mysql:8.0.4", "mysql:9.7", &sql), @r"
+    error: the catalogue has no `mysql:8.0.4`; the nearest that it has is `mysql:8.0.11`
+    => 2
+    ");
+    insta::assert_snapshot!(bisect("mysql-8.0", "mysql:9.7", &sql), @r"
+    error: expected `family:version`, such as `mysql:9.7`; found `mysql-8.0`
+    => 2
+    ");
+    insta::assert_snapshot!(bisect("mysql:8.0", "mysql:9.7", &["a.txt"]), @r"
+    error: expected a file that ends in `.sql`, `.slt` or `.test`; found `a.txt`
+    => 2
+    ");
+    insta::assert_snapshot!(bisect("mysql:8.0", "mysql:9.7", &["--matrix", "m.toml", "-e", "SELECT 1"]), @r"
+    error: matrix file `m.toml` has a problem
+    unknown key `memroy`; did you mean `memory`?
+     --> m.toml:2:1
+      |
+    1 | [nest]
+    2 | memroy = '4GiB'
+      | ^^^^^^
+    => 2
+    ");
+    let nothing = bisect("mysql:8.0", "mysql:9.7", &[]);
+    assert!(
+        nothing.contains("required arguments were not provided") && nothing.ends_with("=> 2"),
+        "{nothing}"
+    );
+    let both = bisect(
+        "mysql:8.0",
+        "mysql:9.7",
+        &["--command", "true", "-e", "SELECT 1"],
+    );
+    assert!(
+        both.contains("cannot be used with") && both.ends_with("=> 2"),
+        "{both}"
+    );
+    let empty = bisect("mysql:9.6", "mysql:9.7", &["empty.sql"]);
+    assert!(
+        empty.contains("expected a statement to compare; found none in empty.sql")
+            && empty.ends_with("=> 2"),
+        "{empty}"
+    );
+}

@@ -17,6 +17,11 @@ use crate::app::{Failure, Globals, task};
 /// The nest of flavours that belong to no matrix.
 pub(crate) const NEST: &str = "ad-hoc";
 
+/// What the matrix of that nest says beside its flavours. The release file of a rolling
+/// suite expires within a week.
+pub(crate) const HEAD: &str =
+    "[nest]\nname = 'ad-hoc'\n\n[[image]]\nname = 'debian:sid'\ncheck-valid-until = false\n";
+
 /// Whether a name is that of a server in the catalogue, not of a flavour.
 pub(crate) fn is_server(name: &str) -> bool {
     name.contains(':')
@@ -65,7 +70,7 @@ pub(crate) async fn bring_up(
 }
 
 /// The access of the nest, if it exists.
-async fn noted_access(global: &Globals) -> Result<Option<Access>, Failure> {
+pub(crate) async fn noted_access(global: &Globals) -> Result<Option<Access>, Failure> {
     let EngineProbe::Running(engine) = detect_engine(&global.engine).await else {
         return Ok(None);
     };
@@ -77,10 +82,7 @@ async fn noted_access(global: &Globals) -> Result<Option<Access>, Failure> {
 
 /// A matrix for these servers, as a user would write it.
 fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
-    // The release file of a rolling suite expires within a week.
-    let mut text = format!(
-        "[nest]\nname = '{NEST}'\n\n[[image]]\nname = 'debian:sid'\ncheck-valid-until = false\n"
-    );
+    let mut text = HEAD.to_owned();
     for name in servers {
         let wanted = catalogue::find(name).map_err(Failure::misused)?;
         if wanted.recipes().is_empty() {

@@ -13,6 +13,7 @@ macro_rules! eprintln {
 pub(crate) use eprintln;
 
 pub(crate) mod ad_hoc;
+pub(crate) mod bisect;
 pub(crate) mod connect_flavour;
 pub(crate) mod consent;
 pub(crate) mod deprecated;
@@ -24,6 +25,7 @@ pub(crate) mod privilege;
 pub(crate) mod remotes;
 pub(crate) mod signal;
 pub(crate) mod task;
+pub(crate) mod told;
 pub(crate) mod transfer;
 pub(crate) mod vacancy;
 

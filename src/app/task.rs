@@ -2,15 +2,17 @@
 
 use std::cell::OnceCell;
 use std::io::IsTerminal;
+use std::path::Path;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use dbmatrix_config::hint;
+use dbmatrix_config::{ConfigError, hint};
 use dbmatrix_containers::host::{EngineProbe, Names, Storage, detect_engine};
 use dbmatrix_containers::image::ImageOrigin;
 use dbmatrix_containers::nest::{self, Access, Nest};
 use dbmatrix_engine::Engine;
 use dbmatrix_engine::privilege::is_root;
-use dbmatrix_flavours::matrix::{Flavour, Matrix, NestSpec};
+use dbmatrix_flavours::matrix::{Flavour, Matrix, NamedServer, NestSpec};
 use dbmatrix_flavours::plan::{Plan, Selection};
 use dbmatrix_flavours::provision::StartFrom;
 use dbmatrix_report::event::{Event, Receiver, SCHEMA, Sender, Verdict};
@@ -28,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::keeper::hand_over;
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
+use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals, USUAL_PROJECT, consent, deprecated, privilege, say};
 
 /// How long reporters may take for their unwritten output after a run is interrupted.
@@ -58,6 +61,9 @@ pub(crate) struct Task {
     pub(crate) timings: bool,
     /// Omit the summary of successes.
     pub(crate) quiet: bool,
+    /// The warnings of earlier runs, if this one is a step of several: it shows no summary,
+    /// and its progress on a terminal alone.
+    pub(crate) step: Option<ToldWarnings>,
 }
 
 impl Task {
@@ -77,6 +83,7 @@ impl Task {
             wait: false,
             timings: false,
             quiet: false,
+            step: None,
         }
     }
 }
@@ -122,11 +129,31 @@ fn colour_of_stderr() -> bool {
 }
 
 /// Reads a matrix file; shows its problems with the lines that they concern.
-pub(crate) fn load_matrix(path: &std::path::Path) -> Result<Matrix, Failure> {
-    let loaded = Matrix::load(path);
-    let matrix = loaded.map_err(|error| Failure::misused(error.render(colour_of_stderr())))?;
+pub(crate) fn load_matrix(path: &Path) -> Result<Matrix, Failure> {
+    let matrix = Matrix::load(path).map_err(misused)?;
     deprecated::note_all(&matrix.deprecations);
     Ok(matrix)
+}
+
+/// Reads the text of a matrix, or of a file, without its flavours and suites, for servers
+/// of the catalogue; for each its flavour, or why this machine cannot have it.
+pub(crate) fn read_matrix_for(
+    path: &Path,
+    text: &str,
+    servers: &[NamedServer],
+) -> Result<(Matrix, Vec<Result<Flavour, String>>), Failure> {
+    let read = Matrix::parse_for(path, text, servers).map_err(misused)?;
+    deprecated::note_all(&read.0.deprecations);
+    Ok(read)
+}
+
+/// The text of a matrix file.
+pub(crate) fn read_matrix_text(path: &Path) -> Result<String, Failure> {
+    Matrix::read_text(path).map_err(misused)
+}
+
+fn misused(error: ConfigError) -> Failure {
+    Failure::misused(error.render(colour_of_stderr()))
 }
 
 pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
@@ -156,7 +183,14 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         .collect();
     let (events, heard) = Sender::channel();
     let live = std::io::stderr().is_terminal() && !task.plain;
-    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Progress::new(live, &names))];
+    let progress = match task.step.is_some() && !live && global.verbose == 0 {
+        true => Progress::quiet(),
+        false => Progress::new(live, &names),
+    };
+    let mut reporters: Vec<Box<dyn Reporter>> = match &task.step {
+        Some(told) => vec![Box::new(told.without_repeated(progress))],
+        None => vec![Box::new(progress)],
+    };
     reporters.extend(reports);
     let timings = Timings::default();
     reporters.push(Box::new(timings.clone()));
@@ -210,18 +244,26 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         clean_up(options, &matrix.nest.name).await;
     }
     if let Some(Err(failure)) = ended {
-        tear_down(environment.get(), task, StopPatience::None, |_| false).await;
+        tear_down(global, environment.get(), task, StopPatience::None, |_| {
+            false
+        })
+        .await;
         return Err(failure);
     }
     let record = match heard {
         Some(record) => {
-            print_summary(global, task, &record, &timings);
+            if task.step.is_none() {
+                print_summary(global, task, &record, &timings);
+            }
             record
         }
         None => interrupted_record().await,
     };
     if interrupted {
-        tear_down(environment.get(), task, StopPatience::None, |_| false).await;
+        tear_down(global, environment.get(), task, StopPatience::None, |_| {
+            false
+        })
+        .await;
         return Ok(record);
     }
     let was_there = |name: &str| record.servers().contains_key(name);
@@ -230,7 +272,14 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         _ => false,
     };
     if !is_handed_over {
-        tear_down(environment.get(), task, StopPatience::Some, was_there).await;
+        tear_down(
+            global,
+            environment.get(),
+            task,
+            StopPatience::Some,
+            was_there,
+        )
+        .await;
     }
     Ok(record)
 }
@@ -360,8 +409,10 @@ fn after(task: &Task, was_there: impl Fn(&str) -> bool) -> impl Fn(&Flavour) -> 
     }
 }
 
-/// Applies the task's choice to the servers, and waits for it.
+/// Applies the task's choice to the servers, and waits for it. Servers that are to be
+/// deleted are deleted even if the user asks the program to end; a second time ends it.
 async fn tear_down(
+    global: &Globals,
     environment: Option<&Environment>,
     task: &Task,
     patience: StopPatience,
@@ -371,13 +422,19 @@ async fn tear_down(
         return;
     };
     let after = after(task, was_there);
-    tokio::select! {
-        left = teardown(environment, &task.plan.flavours, patience, after) => {
-            for reason in left {
-                eprintln!("warning: {reason}");
+    let mut done = pin!(teardown(environment, &task.plan.flavours, patience, after));
+    let left = tokio::select! {
+        left = &mut done => left,
+        () = asked_to_end() => match task.after {
+            After::Delete => {
+                end_at_once_when_asked_again(left_by(global, task));
+                done.await
             }
+            _ => Vec::new(),
         }
-        () = asked_to_end() => {}
+    };
+    for reason in left {
+        eprintln!("warning: {reason}");
     }
 }
 

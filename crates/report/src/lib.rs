@@ -10,6 +10,7 @@ pub mod shard;
 mod divergence;
 mod failure;
 mod file;
+mod found;
 mod github;
 mod html;
 mod insignificant;
@@ -34,6 +35,7 @@ mod unavailable;
 
 pub use divergence::{Differences, Listed, OnlyFile};
 pub use file::{ReportKind, ReportSpec, open_reports};
+pub use found::show_divergence;
 pub use merge::{MergeError, merge, read_events, skipped};
 pub use progress::Progress;
 pub use record::RunRecord;
@@ -43,7 +45,7 @@ pub use summary_table::Detail;
 pub use text::Colour;
 pub use timings::Timings;
 
-pub use text::visible;
+pub use text::{one_line, visible};
 
 use std::time::{Duration, Instant};
 

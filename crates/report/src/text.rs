@@ -51,7 +51,7 @@ impl Colour {
 }
 
 /// Formats a text as one line, safe and cut to `width` columns.
-pub(super) fn one_line(text: &str, width: usize) -> String {
+pub fn one_line(text: &str, width: usize) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     cut_to_width(&visible(&words.join(" ")), width)
 }

@@ -50,7 +50,7 @@ pub use external::{drop_own_databases, drop_own_databases_on};
 pub use keeper::{HandedFlavour, Handover, KeepError, take_leftover_report, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
 pub use teardown::{After, StopPatience, teardown};
-pub use vacancy::{NoTests, foresee_vacancy};
+pub use vacancy::{NoTests, foresee_vacancy, has_statement};
 pub use validated::{PrepareError, RunOptions, ValidatedPlan};
 pub use work::run_files_on;
 

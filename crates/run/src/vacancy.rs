@@ -271,7 +271,10 @@ fn parts_of(plan: &Plan) -> usize {
 }
 
 /// Whether a file has a statement before its end.
-fn has_statement(file: &Path) -> Result<bool, SuiteError> {
+///
+/// # Errors
+/// [`SuiteError`] if it cannot be read so far.
+pub fn has_statement(file: &Path) -> Result<bool, SuiteError> {
     let first = match FileKind::of(file) {
         Some(FileKind::Slt) => first_action(SltSteps::open(file, SltOptions::default())?)?,
         Some(FileKind::Sql) => first_action(SqlSteps::open(file)?)?,

@@ -1,5 +1,6 @@
 //! The words of the command line: clap types, and nothing that is done with them.
 
+mod bisect;
 mod candidate;
 mod connect;
 mod format;
@@ -10,6 +11,7 @@ mod side;
 mod transfer;
 mod value;
 
+pub(crate) use bisect::BisectArgs;
 pub(crate) use connect::{Client, ConnectArgs};
 pub(crate) use format::{Format, FormatArgs, json};
 pub(crate) use instance::{
@@ -107,6 +109,30 @@ Examples:
 
 Exit status: 0 no significant difference; 1 differences; else as of `run`.")]
     Diff(DiffArgs),
+    /// Find the first release whose outcome differs
+    #[command(after_help = "\
+From the first release to the last it brings up as few as it needs, and compares each
+with the first. A series stands for its newest release. What is not available is
+stepped over and named. Servers are new copies and are deleted; what was installed is
+kept, so that the next bisect is quick.
+
+A command finds what `exec` gives it in its environment. Its exit status is the outcome;
+125 skips the release.
+
+As JSON it is an array of the releases, the oldest first, with the names schema (1),
+server, released, version, outcome (`same`, `differs`, `unavailable`, or null where it
+was not asked), reason, exit_status, edge (`before` and `after` the change, or null) and
+differences.
+
+Examples:
+  dbmatrix bisect -e 'SELECT 1 = 1.0' --from mysql:8.0.11 --to mysql:9.7.2
+  dbmatrix bisect query.sql --from mariadb:10.5 --to mariadb:11.8
+  dbmatrix bisect --command 'cargo test' --from mysql:8.0 --to mysql:lts
+  dbmatrix bisect query.sql --from mysql:5.7 --to mysql:8.4 --matrix mirrors.toml
+
+Exit status: 0 found; 1 the ends have the same outcome; 2 usage or matrix; 3 fewer than
+two releases or no engine were available; 130 interrupted.")]
+    Bisect(BisectArgs),
     /// Bring a matrix's flavours up and leave them there
     #[command(after_help = "Example:\n  dbmatrix up matrices/mysql.toml --flavour mysql-9.7")]
     Up(UpArgs),

@@ -1,19 +1,17 @@
 //! `dbmatrix diff`.
 
-use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use dbmatrix_flavours::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use dbmatrix_report::event::Verdict;
 use dbmatrix_report::{Differences, Listed, OnlyFile};
 use dbmatrix_run::{RunOptions, foresee_vacancy};
-use dbmatrix_sql::suite::FileKind;
 
 use crate::app::task::{Task, load_matrix, plan, prepare, provide};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::DiffArgs;
 use crate::cli::commands::run::listed_differences;
+use crate::cli::commands::statements::statements_file;
 
 /// Runs statements on all flavours and reports where they differ.
 pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, Failure> {
@@ -23,7 +21,8 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         privilege::ensure_engine_access(global).await?;
     }
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
-    let (file, title) = source(args, &folder)?;
+    let (file, title) =
+        statements_file(args.execute.as_deref(), args.file.as_deref(), folder.path())?;
     matrix.suites = vec![SuiteSpec {
         name: "diff".to_owned(),
         flavours: matrix
@@ -62,34 +61,4 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         ..Task::new(matrix, plan, prepared)
     };
     provide(global, &task).await
-}
-
-/// The file with the statements, and its name in messages.
-fn source(args: &DiffArgs, folder: &tempfile::TempDir) -> Result<(PathBuf, String), Failure> {
-    let (text, title) = match (&args.execute, &args.file) {
-        (Some(sql), _) => (sql.clone().into_bytes(), "-e"),
-        (None, Some(file)) if file.as_os_str() != "-" => {
-            if FileKind::of(file).is_none() {
-                return Err(Failure::misused(format!(
-                    "expected a file that ends in `.sql`, `.slt` or `.test`; found `{}`",
-                    file.display()
-                )));
-            }
-            if let Err(error) = std::fs::File::open(file) {
-                return Err(Failure::misused(format!("`{}`: {error}", file.display())));
-            }
-            return Ok((file.clone(), file.display().to_string()));
-        }
-        (None, _) => {
-            let mut text = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut text)
-                .map_err(Failure::misused)?;
-            (text, "standard input")
-        }
-    };
-    let path = folder.path().join("statements.sql");
-    let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(&text));
-    written.map_err(Failure::not_provided)?;
-    Ok((path, title.to_owned()))
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each; those of power and of privilege share one.
 
+pub(crate) mod bisect;
 pub(crate) mod catalogue;
 pub(crate) mod completions;
 pub(crate) mod connect;
@@ -23,6 +24,7 @@ pub(crate) mod root_helper;
 pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod snapshot;
+mod statements;
 pub(crate) mod url;
 
 use dbmatrix_report::event::Verdict;
@@ -37,6 +39,7 @@ pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
     let verdict = match &args.command {
         Command::Run(command) => run::run(global, command).await,
         Command::Diff(command) => diff::diff(global, command).await,
+        Command::Bisect(command) => bisect::bisect(global, command).await,
         Command::Up(command) => run::up(global, command).await,
         Command::Lock(command) => lock::lock(global, command).await,
         Command::Down(command) => down::down(global, command).await,

@@ -5,6 +5,7 @@
 //! It never runs again once it is complete. On a copy-on-write pool a copy takes a moment
 //! and almost no space.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dbmatrix_engine::{
@@ -16,7 +17,7 @@ use super::child::{Child, ChildAccess, ChildSpec, Children, fits};
 use super::credential::Credentials;
 use super::outer::{is_ready, succeed};
 use super::removal::{Meant, remove};
-use super::{NestError, apt, key, schema};
+use super::{Nest, NestError, apt, key, schema};
 use crate::name;
 
 /// Writes that were not waited for while the server was installed.
@@ -57,6 +58,19 @@ pub enum StopPatience {
 
 /// Held while the golden child of a key is made.
 pub type Making = tokio::sync::OwnedMutexGuard<()>;
+
+/// The keys of a nest's complete golden children. The nest must run.
+///
+/// # Errors
+/// As of the engine.
+pub async fn golden_keys(nest: &Nest) -> Result<BTreeSet<String>, NestError> {
+    let children = nest.engine.instances().await?;
+    let golden = children
+        .iter()
+        .filter(|child| is_golden(child) && is_ready(child));
+    let keys = golden.filter_map(|child| child.config.get(key::KEY).cloned());
+    Ok(keys.collect())
+}
 
 impl Children {
     /// Waits until no other task makes the golden child of this key.

@@ -35,7 +35,7 @@ pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
 pub use credential::{Credentials, Login};
 pub use error::NestError;
 pub use export::ExportSession;
-pub use golden::{Golden, Making, Purpose, StopPatience, sync};
+pub use golden::{Golden, Making, Purpose, StopPatience, golden_keys, sync};
 pub use import::Import;
 pub use incoming::IncomingContainer;
 pub use info::{ContainerInfo, ContainerKind, ContainerState};

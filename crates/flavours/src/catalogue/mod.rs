@@ -6,12 +6,14 @@
 //! container.
 
 mod choice;
+mod line;
 mod recipe;
 mod release;
 mod series;
 mod source;
 
 pub use choice::{NoChoice, choose};
+pub use line::{NoLine, line_between};
 pub use recipe::{
     Architecture, KeyRecipe, Recipe, RepositoryRecipe, SourceKind, TarballProof, TarballRecipe,
 };
@@ -195,12 +197,12 @@ impl ServerRequest {
     }
 
     fn is_newer_than(&self, series: &Series) -> bool {
-        let number = |build: Option<&String>| build.and_then(|text| text.parse::<f64>().ok());
         let newest = series.releases().last();
-        newest.is_none_or(|newest| {
-            let builds = (number(self.build.as_ref()), number(newest.build.as_ref()));
-            newest.version < self.version || newest.version == self.version && builds.0 > builds.1
-        })
+        newest.is_none_or(|newest| newest.order() < self.order())
+    }
+
+    fn order(&self) -> (Version, Vec<u32>) {
+        release::order_of(self.version, self.build.as_deref())
     }
 }
 

@@ -34,6 +34,12 @@ impl Release {
         self.version.series()
     }
 
+    /// What releases of a family are ordered by: the version, then the vendor's own number,
+    /// which may have two, such as `91.0`.
+    pub(super) fn order(&self) -> (Version, Vec<u32>) {
+        order_of(self.version, self.build.as_deref())
+    }
+
     fn read(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.split(',').collect();
         let [family, number, date] = fields.as_slice() else {
@@ -56,6 +62,15 @@ impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.family, self.number())
     }
+}
+
+/// The order of a version with the vendor's own number.
+pub(super) fn order_of(version: Version, build: Option<&str>) -> (Version, Vec<u32>) {
+    let numbers = build.unwrap_or_default().split('.');
+    (
+        version,
+        numbers.filter_map(|text| text.parse().ok()).collect(),
+    )
 }
 
 /// Splits `8.0.36-28` at its hyphen.
@@ -102,15 +117,9 @@ mod tests {
             assert_eq!(release.number(), words, "{line}");
         }
         for pair in releases().windows(2) {
+            let order = |release: &Release| (release.family, release.order());
             let is_ordered = order(&pair[0]) < order(&pair[1]);
             assert!(is_ordered, "{} comes before {}", pair[0], pair[1]);
         }
-    }
-
-    /// Builds such as `91.0` have two numbers.
-    fn order(release: &Release) -> (Family, Version, Vec<u32>) {
-        let build = release.build.as_deref().unwrap_or_default().split('.');
-        let build = build.filter_map(|number| number.parse().ok());
-        (release.family, release.version, build.collect())
     }
 }

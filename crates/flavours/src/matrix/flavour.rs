@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dbmatrix_config::{Placed, TableReader};
+use dbmatrix_config::{Placed, Problems, TableReader};
 use dbmatrix_containers::image::{BaseImage, ImageOrigin};
 use dbmatrix_containers::name;
 
@@ -101,20 +101,14 @@ pub(super) fn read_all(
         .flat_map(|list| list.value)
     {
         let span = server.span.clone();
-        let empty = toml::de::DeTable::default();
-        let problems = dbmatrix_config::Problems::default();
-        let bare = Reading {
-            table: &TableReader::new(&empty, span.clone(), &problems),
-            report: top,
+        let common = Common {
             folder,
             images,
             mirrors,
             defaults,
         };
-        flavours.extend(
-            bare.flavour(server, None)
-                .map(|found| (Placed { value: (), span }, found)),
-        );
+        let found = read_bare(top, server, None, common);
+        flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
     }
     for table in top.tables("flavour") {
         let reading = Reading {
@@ -170,6 +164,41 @@ pub(super) fn read_all(
         }
     }
     flavours.into_iter().map(|(_, flavour)| flavour).collect()
+}
+
+/// What a matrix says of all its flavours.
+#[derive(Clone, Copy)]
+pub(super) struct Common<'r> {
+    pub(super) folder: &'r Path,
+    pub(super) images: &'r [BaseImage],
+    pub(super) mirrors: &'r [Mirror],
+    pub(super) defaults: &'r Defaults,
+}
+
+/// A flavour of which a matrix says no more than its server.
+pub(super) fn read_bare(
+    report: &TableReader<'_>,
+    server: Placed<String>,
+    name: Option<Placed<String>>,
+    common: Common<'_>,
+) -> Option<Flavour> {
+    let Common {
+        folder,
+        images,
+        mirrors,
+        defaults,
+    } = common;
+    let empty = toml::de::DeTable::default();
+    let problems = Problems::default();
+    let bare = Reading {
+        table: &TableReader::new(&empty, server.span.clone(), &problems),
+        report,
+        folder,
+        images,
+        mirrors,
+        defaults,
+    };
+    bare.flavour(server, name)
 }
 
 /// Reports an invalid name.

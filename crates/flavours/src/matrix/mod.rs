@@ -16,6 +16,7 @@ mod nest;
 mod pattern;
 pub mod reference;
 mod run;
+mod servers;
 mod setup;
 mod suite;
 mod tls;
@@ -26,6 +27,7 @@ pub use flavour::{Flavour, Managed, Source};
 pub use locked::{Locked, MatrixLock};
 pub use nest::NestSpec;
 pub use run::{After, RunSpec};
+pub use servers::NamedServer;
 pub use setup::SetupFile;
 pub use suite::{CommandSpec, Expect, FilesSpec, Isolation, MysqltestSpec, SuiteKind, SuiteSpec};
 
@@ -64,7 +66,15 @@ impl Matrix {
     /// # Errors
     /// [`ConfigError`] with all problems of the file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(path, &read(WHAT, path)?)
+        Self::parse(path, &Self::read_text(path)?)
+    }
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it cannot be read.
+    pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+        read(WHAT, path)
     }
 
     /// Reads and checks a text as if it came from a file at `path`.

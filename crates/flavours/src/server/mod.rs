@@ -40,7 +40,7 @@ pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use settle::settle;
-pub use source::{Ask, check_source};
+pub use source::{Ask, SourceHost, check_source};
 pub use spec::{
     Certificates, Durability, Installation, KeySource, LoginSpec, MemoryProfile, Packages,
     PlacedFile, Proof, Repository, RoutedUser, ServerSpec, Tarball, TarballSource,

@@ -69,6 +69,42 @@ pub async fn check_source(nest: &Nest, spec: &ServerSpec, ask: Ask) -> Result<()
     Ok(())
 }
 
+/// A server of a vendor that an installation may need, and a small file there: who gets an
+/// answer about the file reaches the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceHost {
+    /// Its scheme and name, such as `https://repo.percona.com`.
+    pub host: String,
+    /// The address of the file.
+    pub file: String,
+    /// Whether the server cannot be installed without this file.
+    pub is_needed: bool,
+}
+
+impl Installation {
+    /// The vendor's servers; none if it needs only the image's mirror or local files.
+    pub fn hosts(&self) -> Vec<SourceHost> {
+        let is_needed = match self {
+            Installation::Packages(packages) => !packages.only_if_missing,
+            // Where a tarball's checksum is known, it needs no signature; it may be at
+            // another of its addresses.
+            Installation::Tarball(_) => false,
+        };
+        let probes = sources(self).into_iter();
+        let hosts = probes.map(|probe| SourceHost {
+            host: host_of(&probe.file),
+            file: probe.file,
+            is_needed,
+        });
+        hosts.collect()
+    }
+
+    /// Whether it needs those servers only if the image's own mirror lacks the release.
+    pub fn may_be_in_image(&self) -> bool {
+        matches!(self, Installation::Packages(packages) if packages.only_if_missing)
+    }
+}
+
 /// A small file whose address shows whether a source is reached.
 struct Probe {
     /// The source, by which the answer is cached.
@@ -76,11 +112,18 @@ struct Probe {
     file: String,
 }
 
-/// What to ask for; empty if the installation needs only the image's mirror or local files.
+/// What to ask for before a container is made.
 fn probes(installation: &Installation) -> Vec<Probe> {
-    match installation {
+    match installation.may_be_in_image() {
         // Whether the repository is needed shows only in the child.
-        Installation::Packages(packages) if packages.only_if_missing => Vec::new(),
+        true => Vec::new(),
+        false => sources(installation),
+    }
+}
+
+/// The sources of an installation beside the image's mirror and local files.
+fn sources(installation: &Installation) -> Vec<Probe> {
+    match installation {
         Installation::Packages(packages) => {
             let repository = packages.repository.iter();
             let each = repository.flat_map(|repository| {
@@ -226,6 +269,12 @@ mod tests {
         };
         assert_eq!(probe.source, "https://a.test");
         assert_eq!(probe.file, "https://a.test/old/x.tar.xz.asc");
+        let hosts = installation.hosts();
+        assert_eq!(hosts.len(), 1);
+        assert_eq!(
+            (&hosts[0].host, &hosts[0].file),
+            (&probe.source, &probe.file)
+        );
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct CaseResult {
     pub forbidden: bool,
     /// The file with the whole output of a command.
     pub log: Option<PathBuf>,
+    /// How a command ended by itself; after a signal 128 and its number, as shells count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_status: Option<i32>,
     /// Its duration.
     #[serde(with = "super::in_files::seconds")]
     pub took: Duration,

@@ -105,6 +105,7 @@ async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) 
                 }
             }
             result.log = Some(log);
+            result.exit_status = exit_status(&ended);
         }
         Err(error) => result.aborted = Some(error.to_string()),
     }
@@ -201,6 +202,17 @@ async fn certificates(
             ..ClientCertificates::default()
         }),
         Err(source) => Err(CommandError::Log { path, source }),
+    }
+}
+
+/// A command's exit status as shells count it; none if its time was over.
+fn exit_status(ended: &CommandEnd) -> Option<i32> {
+    match ended {
+        CommandEnd::Exited(status) => {
+            let after_signal = || process::signal_of(*status).map(|signal| 128 + signal);
+            status.code().or_else(after_signal)
+        }
+        CommandEnd::TookTooLong(_) => None,
     }
 }
 
