@@ -11,6 +11,7 @@
 #![expect(clippy::print_stderr, reason = "a long test says what it is at")]
 
 mod access;
+mod cache;
 mod chain;
 mod compare;
 mod doctor;
@@ -152,6 +153,11 @@ fn main() {
         ("hand_logs", ONE, hand::logs),
         ("hand_shell", ONE, hand::shell),
         ("hand_export_and_import", ONE, moved::export_and_import),
+        (
+            "a_nest_comes_back_from_a_file",
+            NOTHING,
+            cache::save_and_restore,
+        ),
         (
             "a_member_of_the_engines_group",
             &["mysql-9.7"],

@@ -1,5 +1,6 @@
 //! The words of the command line: clap types, and nothing that is done with them.
 
+mod cache;
 mod candidate;
 mod connect;
 mod format;
@@ -10,6 +11,7 @@ mod side;
 mod transfer;
 mod value;
 
+pub(crate) use cache::{CacheCommand, CacheKeyArgs, CacheRestoreArgs, CacheSaveArgs};
 pub(crate) use connect::{Client, ConnectArgs};
 pub(crate) use format::{Format, FormatArgs, json};
 pub(crate) use instance::{
@@ -133,6 +135,10 @@ Examples:
   dbmatrix prune --dry-run
   dbmatrix prune --keep matrices/mysql.toml")]
     Prune(PruneArgs),
+    /// Keep a matrix's nest and golden children in a file, for machines that are new each
+    /// time
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Show nests and their children
     #[command(after_help = "\
 A row a container: its nest, its name (a flavour's own), state, address, type
