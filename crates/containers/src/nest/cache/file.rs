@@ -17,8 +17,11 @@ use async_compression::tokio::write::ZstdEncoder;
 use async_compression::zstd::CParameter;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, Take,
+};
 
+use super::deb::as_package;
 use super::error::CacheError;
 use crate::nest::Unpacked;
 
@@ -246,16 +249,31 @@ impl CacheFile {
         Ok(())
     }
 
-    /// Opens a section.
+    /// Opens a section and uncompresses it.
     pub(super) async fn section(&self, section: Section) -> Result<Unpacked, CacheError> {
+        let packed = BufReader::with_capacity(CHUNK, self.packed_section(section).await?);
+        Ok(Box::new(ZstdDecoder::new(packed)))
+    }
+
+    /// Opens a section with a tar, as a package for `dpkg-deb`.
+    pub(super) async fn package(
+        &self,
+        section: Section,
+    ) -> Result<impl AsyncRead + Unpin + Send, CacheError> {
+        Ok(as_package(
+            self.packed_section(section).await?,
+            section.length,
+        ))
+    }
+
+    async fn packed_section(&self, section: Section) -> Result<Take<tokio::fs::File>, CacheError> {
         let could_not = CacheError::file("read");
         let file = tokio::fs::File::open(&self.path).await;
         let mut file = file.map_err(&could_not)?;
         file.set_max_buf_size(CHUNK);
         let from = SeekFrom::Start(section.from);
         file.seek(from).await.map_err(&could_not)?;
-        let packed = BufReader::with_capacity(CHUNK, file.take(section.length));
-        Ok(Box::new(ZstdDecoder::new(packed)))
+        Ok(file.take(section.length))
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Knows containers and trees; which golden children a matrix needs, callers say.
 
+mod deb;
 mod error;
 mod file;
 mod owners;

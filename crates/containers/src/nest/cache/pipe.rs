@@ -12,21 +12,33 @@ const CONTAINERS: &str = "/var/lib/incus/storage-pools/default/containers";
 /// Lines of a program's errors that a message shows.
 const SHOWN: usize = 5;
 
-/// `entries` finds what a container holds, without the engine's own notes and what apt makes
-/// again.
-const ENTRIES: &str = r#"
-cd "$FOLDER"
+/// `pack` makes a tar of all that a file system keeps. `entries` finds what a container
+/// holds, without the engine's own notes and what apt makes again.
+const COMMANDS: &str = r#"
+pack() {
+    tar --create --numeric-owner --sparse --hole-detection=raw --xattrs \
+        --xattrs-include='*' --acls "$@"
+}
 entries() {
     find . -mindepth 1 \( -path ./backup.yaml -o -path './rootfs/var/lib/apt/lists/?*' \
         -o -path './rootfs/var/cache/apt/*.bin' \) -prune -o "$@"
 }
+cd "$FOLDER"
 "#;
+
+/// A script in the nest.
+pub(super) fn in_nest(script: &str) -> Exec {
+    in_folder("/", script)
+}
 
 /// A script in the folder of a container.
 pub(super) fn in_container(name: &str, script: &str) -> Exec {
-    let script = format!("{ENTRIES}{script}");
-    Exec::script(&script)
-        .env("FOLDER", &format!("{CONTAINERS}/{name}"))
+    in_folder(&format!("{CONTAINERS}/{name}"), script)
+}
+
+fn in_folder(folder: &str, script: &str) -> Exec {
+    Exec::script(&format!("{COMMANDS}{script}"))
+        .env("FOLDER", folder)
         .env("LC_ALL", "C")
 }
 

@@ -17,9 +17,10 @@ use crate::nest::import::RESOLVER;
 use crate::nest::outer::succeed;
 use crate::nest::{Children, Nest, NestError, key, nest_image};
 
-/// Unpacks its input over what is there.
+/// Unpacks its input over what is there. Nothing at all and half an archive are errors of
+/// tar.
 const UNPACK: &str = r"
-exec tar --extract --numeric-owner --preserve-permissions --same-owner --xattrs \
+dpkg-deb --fsys-tarfile - | tar --extract --numeric-owner --preserve-permissions --same-owner --xattrs \
     --xattrs-include='*' --acls
 ";
 
@@ -154,7 +155,7 @@ async fn restore_child(
         let remove = in_container(name, REMOVE);
         pipe(nest, &step, &remove, removed, sink()).await?;
     }
-    let tree = file.section(packed.tree).await?;
+    let tree = file.package(packed.tree).await?;
     let unpack = in_container(name, UNPACK);
     pipe(nest, &step, &unpack, tree, sink()).await?;
     let resolver = format!("nameserver {}\n", nest.gateway());

@@ -9,7 +9,7 @@ use tokio::io::empty;
 use super::error::CacheError;
 use super::file::{Index, PackedChild, Section, Writer};
 use super::owners::{OWNERS, ids_of};
-use super::pipe::{in_container, pipe};
+use super::pipe::{in_container, in_nest, pipe};
 use super::tree::{Delta, LIST, SUMS, Tree, with_nuls};
 use crate::name;
 use crate::nest::golden::is_golden;
@@ -20,25 +20,17 @@ use crate::nest::{Nest, key};
 /// Packs a nest's own files. Its engine makes its own anew, and what is mounted is another
 /// file system's. The nest runs, so a file may change meanwhile (status 1).
 const PACK_NEST: &str = r"
-tar --create --directory=/ --one-file-system --numeric-owner --sparse --xattrs \
-    --xattrs-include='*' --acls --exclude='./var/lib/incus/*' --exclude='./var/log/incus/*' \
-    --exclude='./var/cache/incus/*' --exclude='./var/cache/apt/*.bin' \
-    --exclude='./var/cache/apt/archives/*.deb' --exclude='./var/log/journal/*' \
-    --exclude='./tmp/*' --exclude='./run/*' . || [ $? = 1 ]
+pack --directory=/ --one-file-system --exclude='./var/lib/incus/*' \
+    --exclude='./var/log/incus/*' --exclude='./var/cache/incus/*' \
+    --exclude='./var/cache/apt/*.bin' --exclude='./var/cache/apt/archives/*.deb' \
+    --exclude='./var/log/journal/*' --exclude='./tmp/*' --exclude='./run/*' . || [ $? = 1 ]
 ";
 
 /// Packs what its input names.
-const PACK: &str = r"
-exec tar --create --no-recursion --null --files-from=- --numeric-owner --sparse --xattrs \
-    --xattrs-include='*' --acls
-";
+const PACK_NAMED: &str = "pack --no-recursion --null --files-from=-";
 
 /// Packs a whole tree.
-const PACK_ALL: &str = r"
-entries -print0 |
-    tar --create --no-recursion --null --files-from=- --numeric-owner --sparse --xattrs \
-    --xattrs-include='*' --acls
-";
+const PACK_ALL: &str = "entries -print0 | pack --no-recursion --null --files-from=-";
 
 /// A tree that differs from its base by less than this part of itself is kept as that.
 const WORTH: (u64, u64) = (4, 5);
@@ -85,7 +77,7 @@ pub async fn save(
         .await
         .map_err(CacheError::file("write"))?;
     progress("the nest itself");
-    let pack = Exec::script(PACK_NEST).env("LC_ALL", "C");
+    let pack = in_nest(PACK_NEST);
     let packed = pack_section(&mut writer, nest, "pack the nest", &pack, &[]).await?;
     let mut index = Index {
         program: request.program.to_owned(),
@@ -177,7 +169,7 @@ async fn pack_child(
         }
         Some(delta) => {
             let removed = write_section(writer, &with_nuls(&delta.removed)).await?;
-            let pack = in_container(&child.name, PACK);
+            let pack = in_container(&child.name, PACK_NAMED);
             let added = with_nuls(&delta.added);
             let tree = pack_section(writer, nest, &step, &pack, &added).await?;
             (Some(removed), tree)
