@@ -135,9 +135,11 @@ Examples:
   dbmatrix prune --dry-run
   dbmatrix prune --keep matrices/mysql.toml")]
     Prune(PruneArgs),
-    /// Keep a matrix's nest and golden children in a file, for machines that are new each
-    /// time
-    #[command(subcommand)]
+    /// Keep a matrix's nest and golden children in a file
+    #[command(
+        subcommand,
+        after_help = "Example:\n  dbmatrix cache save matrices/mysql.toml mysql.cache"
+    )]
     Cache(CacheCommand),
     /// Show nests and their children
     #[command(after_help = "\

@@ -284,7 +284,7 @@ fn check_head(file: &mut File) -> Result<(), CacheError> {
     let read = file.take(longest as u64).read_to_end(&mut head);
     read.map_err(CacheError::file("read"))?;
     let Some(rest) = head.strip_prefix(KIND) else {
-        // One that was cut within its first bytes is told from another kind of file.
+        // It may be one that was cut within its first bytes.
         return Err(match !head.is_empty() && KIND.starts_with(&head) {
             true => CacheError::Broken,
             false => CacheError::Foreign,
