@@ -468,3 +468,45 @@ fn a_bisect_of_nothing_sensible_is_refused() {
         "{empty}"
     );
 }
+
+#[test]
+fn a_cache_that_cannot_serve_is_refused_before_an_engine_is_asked() {
+    let sandbox = Sandbox::new(&[
+        ("m.toml", "flavours = ['mysql:9.7']\n"),
+        ("other", "SELECT 1;\n"),
+        ("cut", "dbmatrix cache 1\nand half of"),
+        ("newer", "dbmatrix cache 2\n"),
+        (
+            "external.toml",
+            "[[flavour]]\nname = 'a'\nurl = 'mysql://a@localhost/'\n",
+        ),
+    ]);
+    insta::assert_snapshot!(sandbox.run(&["cache", "restore", "m.toml", "none"]), @r"
+    error: `none` is not restored: could not read the file: No such file or directory (os error 2)
+    => 1
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cache", "restore", "m.toml", "other"]), @r"
+    error: `other` is not restored: it is nothing that `dbmatrix cache save` wrote
+    => 1
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cache", "restore", "m.toml", "cut"]), @r"
+    error: `cut` is not restored: it is truncated or changed; fetch it once more, or save it anew
+    => 1
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cache", "restore", "m.toml", "newer"]), @r"
+    error: `newer` is not restored: its layout has version 2, and this dbmatrix reads 1; save it anew with this dbmatrix
+    => 1
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cache", "save", "m.toml", "other"]), @r"
+    error: `other` is there; `--force` replaces it
+    => 1
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cache", "save", "external.toml", "new"]), @r"
+    error: `external.toml` names external servers alone: there is nothing to save
+    => 2
+    ");
+    insta::assert_snapshot!(sandbox.run(&["cache", "key", "none.toml"]), @r"
+    error: could not read matrix file `none.toml`: No such file or directory (os error 2)
+    => 2
+    ");
+}

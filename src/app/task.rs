@@ -12,9 +12,9 @@ use dbmatrix_containers::image::ImageOrigin;
 use dbmatrix_containers::nest::{self, Access, Nest};
 use dbmatrix_engine::Engine;
 use dbmatrix_engine::privilege::is_root;
-use dbmatrix_flavours::matrix::{Flavour, Matrix, NamedServer, NestSpec};
+use dbmatrix_flavours::matrix::{Flavour, Matrix, MatrixLock, NamedServer, NestSpec};
 use dbmatrix_flavours::plan::{Plan, Selection};
-use dbmatrix_flavours::provision::StartFrom;
+use dbmatrix_flavours::provision::{StartFrom, cache_key};
 use dbmatrix_report::event::{Event, Receiver, SCHEMA, Sender, Verdict};
 use dbmatrix_report::shard::Shard;
 use dbmatrix_report::{
@@ -154,6 +154,16 @@ pub(crate) fn read_matrix_text(path: &Path) -> Result<String, Failure> {
 
 fn misused(error: ConfigError) -> Failure {
     Failure::misused(error.render(colour_of_stderr()))
+}
+
+/// Reads the lock file beside a matrix; empty if there is none.
+pub(crate) fn load_lock(matrix: &Matrix) -> Result<MatrixLock, Failure> {
+    let path = MatrixLock::path_of(&matrix.path);
+    let lock = match path.exists() {
+        true => MatrixLock::load(&path),
+        false => Ok(MatrixLock::default()),
+    };
+    lock.map_err(|error| Failure::misused(error.lines().join("\n")))
 }
 
 pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
@@ -335,7 +345,8 @@ async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Fa
     privilege::ensure_engine_access(global).await?;
     let Task { matrix, plan, .. } = task;
     let found = detect_engine(&global.engine).await;
-    let packages = found.missing_packages(uses_btrfs(matrix), builds_images(matrix, plan));
+    let builds_images = builds_images(matrix, plan) && !is_restored(global, &found, matrix).await?;
+    let packages = found.missing_packages(uses_btrfs(matrix), builds_images);
     if !packages.is_empty() {
         privilege::ensure_package_access(global).await?;
         consent::ask_for_packages(&packages, task.yes)?;
@@ -351,6 +362,7 @@ async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Fa
         probe: found,
         packages,
         images: images.collect(),
+        cache: None,
         strict: task.strict,
     })
 }
@@ -446,7 +458,7 @@ pub(crate) fn stdout_width() -> u16 {
     }
 }
 
-fn uses_btrfs(matrix: &Matrix) -> bool {
+pub(crate) fn uses_btrfs(matrix: &Matrix) -> bool {
     matches!(matrix.nest.storage, Storage::Btrfs { .. })
 }
 
@@ -456,6 +468,21 @@ fn builds_images(matrix: &Matrix, plan: &Plan) -> bool {
     images
         .chain([&matrix.nest.image])
         .any(|image| matches!(image, ImageOrigin::Built(_)))
+}
+
+/// Whether the nest was restored from a cache of this matrix, so that no image is missing.
+async fn is_restored(
+    global: &Globals,
+    found: &EngineProbe,
+    matrix: &Matrix,
+) -> Result<bool, Failure> {
+    let EngineProbe::Running(engine) = found else {
+        return Ok(false);
+    };
+    let key = cache_key(matrix, &load_lock(matrix)?);
+    let host = engine.in_project(&global.project);
+    let restored = nest::is_restored(&host, &matrix.nest.name, &key).await;
+    restored.map_err(Failure::not_provided)
 }
 
 /// Drops the databases that an interrupted run created on external servers; no later run

@@ -4,6 +4,7 @@
 //! Owns no facts about the program; it asks the program. `DBMATRIX_WRITE=1` rewrites
 //! what is generated.
 
+mod ci;
 mod commands;
 mod events;
 mod generated;

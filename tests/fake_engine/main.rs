@@ -254,7 +254,7 @@ fn ground(method: &str, path: &str, so_far: &[String]) -> Answer {
         }
         ("PUT", "/1.0/profiles/default") => Answer::Sync(json!({})),
         ("GET", "/1.0/instances/m") if was_asked_for => Answer::Sync(incomplete()),
-        ("GET", "/1.0/instances") => Answer::Sync(json!([])),
+        ("GET", "/1.0/instances" | "/1.0/images") => Answer::Sync(json!([])),
         ("GET", "/1.0/operations/op-1/wait") if !removed(so_far) => {
             Answer::Sync(json!({ "status_code": 400, "err": "no space left on device" }))
         }

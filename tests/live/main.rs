@@ -12,6 +12,7 @@
 
 mod access;
 mod bisect;
+mod cache;
 mod chain;
 mod compare;
 mod doctor;
@@ -159,6 +160,11 @@ fn main() {
         ("hand_logs", ONE, hand::logs),
         ("hand_shell", ONE, hand::shell),
         ("hand_export_and_import", ONE, moved::export_and_import),
+        (
+            "a_nest_comes_back_from_a_file",
+            NOTHING,
+            cache::save_and_restore,
+        ),
         (
             "a_member_of_the_engines_group",
             &["mysql-9.7"],

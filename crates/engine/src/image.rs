@@ -11,6 +11,7 @@ use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
 use super::transport::{Body, Reply, escaped, read_reply, unexpected};
@@ -41,6 +42,8 @@ pub enum ImageSource {
         /// Its alias, such as `debian/12`.
         alias: String,
     },
+    /// None: the new instance is empty.
+    None,
     /// Another container, without its snapshots. A running one is copied with the current
     /// state of its disk.
     Container(String),
@@ -56,6 +59,7 @@ impl ImageSource {
                 "type": "image", "mode": "pull", "protocol": "simplestreams",
                 "server": server, "alias": alias,
             }),
+            ImageSource::None => json!({ "type": "none" }),
             ImageSource::Container(name) => json!({
                 "type": "copy", "source": name, "instance_only": true,
             }),
@@ -80,14 +84,28 @@ impl Engine {
 
     /// Imports a split image and returns its fingerprint.
     pub async fn import_image(&self, image: &SplitImage) -> Result<String, EngineError> {
-        let what = format!("import image `{}`", image.rootfs.display());
+        let title = image.rootfs.display().to_string();
+        let what = format!("import image `{title}`");
+        let metadata = read(&what, &image.metadata).await?;
+        let rootfs = open(&what, &image.rootfs).await?;
+        self.import_image_parts(&title, metadata, rootfs).await
+    }
+
+    /// Imports a split image from the bytes of its two tars, and returns its fingerprint.
+    pub async fn import_image_parts(
+        &self,
+        title: &str,
+        metadata: Vec<u8>,
+        rootfs: impl AsyncRead + Send + Sync + 'static,
+    ) -> Result<String, EngineError> {
+        let what = format!("import image `{title}`");
         let mut headers = HeaderMap::new();
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::try_from(kind).expect("a plain boundary makes a header value"),
         );
-        let body = split_body(&what, image).await?;
+        let body = split_body(&metadata, rootfs);
         let bytes = self
             .exchange(&what, Method::POST, "/1.0/images", headers, body)
             .await?;
@@ -112,25 +130,23 @@ impl Engine {
     }
 }
 
-async fn split_body(what: &str, image: &SplitImage) -> Result<Body, EngineError> {
+fn split_body(metadata: &[u8], rootfs: impl AsyncRead + Send + Sync + 'static) -> Body {
     let head = |name: &str| {
         format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}.tar\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n"
         )
     };
-    let metadata = read(what, &image.metadata).await?;
     let mut before = head("metadata").into_bytes();
-    before.extend_from_slice(&metadata);
+    before.extend_from_slice(metadata);
     before.extend_from_slice(b"\r\n");
     before.extend_from_slice(head("rootfs").as_bytes());
-    let rootfs = open(what, &image.rootfs).await?;
     let after = format!("\r\n--{BOUNDARY}--\r\n");
     let frames = futures_util::stream::once(async { Ok(Bytes::from(before)) })
         .chain(ReaderStream::with_capacity(rootfs, CHUNK))
         .chain(futures_util::stream::once(async { Ok(Bytes::from(after)) }))
         .map(|chunk| chunk.map(Frame::data));
-    Ok(BodyExt::boxed(StreamBody::new(frames)))
+    BodyExt::boxed(StreamBody::new(frames))
 }
 
 /// Bytes of a file read at once.

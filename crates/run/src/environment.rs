@@ -11,7 +11,9 @@ use dbmatrix_containers::image::{
     BaseImage, Builder, Building, ImageOrigin, ImageStore, cache_folder,
 };
 use dbmatrix_containers::name::{ENGINE_LOCK, nest_lock, project_lock};
-use dbmatrix_containers::nest::{Children, Nest, NestError, NestSettings, nest_image};
+use dbmatrix_containers::nest::{
+    CacheError, CacheFile, Children, Nest, NestError, NestSettings, nest_image, restore_nest_image,
+};
 use dbmatrix_containers::route::{GuardError, RouteError};
 use dbmatrix_engine::Engine;
 use dbmatrix_report::event::{Event, Machine, Sender};
@@ -56,6 +58,9 @@ pub enum EnvironmentError {
     /// The machine's routes.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// A cache from which the nest is made.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     /// Another run's lock.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -77,6 +82,8 @@ pub struct EnvironmentOptions {
     pub packages: Vec<String>,
     /// Images of the flavours that the run provides.
     pub images: Vec<ImageOrigin>,
+    /// A cache from which a nest is made that does not exist; nothing is built then.
+    pub cache: Option<CacheFile>,
     /// Whether every flavour is required.
     pub strict: bool,
 }
@@ -244,7 +251,7 @@ impl Making<'_> {
             refresh_lists(packages).await?;
             install(&builders).await?;
         }
-        if matches!(self.options.probe, EngineProbe::Absent(_)) {
+        if matches!(self.options.probe, EngineProbe::Absent(_)) && self.options.cache.is_none() {
             self.build_ahead();
         }
         install(&others).await?;
@@ -264,8 +271,14 @@ impl Making<'_> {
     async fn nest(&mut self, engine_project: &EngineProject) -> Result<Nest, EnvironmentError> {
         let spec = self.spec;
         let there = engine_project.engine.instance(&spec.name).await;
-        if there.map_err(ProjectError::from)?.is_none() {
-            self.build_ahead();
+        let title = format!("nest `{}`", spec.name);
+        match (there.map_err(ProjectError::from)?, &self.options.cache) {
+            (Some(_), _) => {}
+            (None, None) => self.build_ahead(),
+            (None, Some(cache)) => {
+                step(self.events, &format!("{title}: unpacking"));
+                restore_nest_image(&engine_project.engine, &spec.image, cache).await?;
+            }
         }
         let settings = NestSettings {
             name: spec.name.clone(),
@@ -276,7 +289,6 @@ impl Making<'_> {
             image: spec.image.clone(),
             made_of: self.nest_image(),
         };
-        let title = format!("nest `{}`", spec.name);
         step(self.events, &title);
         let progress = |part: &str| step(self.events, &format!("{title}: {part}"));
         Ok(Nest::ensure(engine_project, &settings, self.builder, &progress).await?)

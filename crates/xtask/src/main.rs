@@ -5,9 +5,10 @@
 mod catalogue;
 mod fetch;
 mod mariadb;
+mod package;
 mod packages;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -37,12 +38,29 @@ enum Task {
         #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../flavours/src/catalogue/releases.csv"))]
         list: PathBuf,
     },
+    /// Build the packages of a release: a static program in a `.deb` and in a `.tar.gz`
+    Package {
+        /// The folder for them
+        #[arg(long, value_name = "FOLDER", default_value = "target/packages")]
+        to: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
-    let Task::Catalogue { from, list } = Args::parse().task;
-    let origin = from.map_or(Origin::Vendors, Origin::Folder);
-    match catalogue::update(&origin, &list) {
+    let done = match Args::parse().task {
+        Task::Catalogue { from, list } => {
+            let origin = from.map_or(Origin::Vendors, Origin::Folder);
+            let updated = catalogue::update(&origin, &list);
+            updated
+                .map(|report| report.to_string())
+                .map_err(|error| error.to_string())
+        }
+        Task::Package { to } => {
+            let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+            package::package(root, &to).map_err(|error| error.to_string())
+        }
+    };
+    match done {
         Ok(report) => {
             print!("{report}");
             ExitCode::SUCCESS

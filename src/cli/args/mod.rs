@@ -1,6 +1,7 @@
 //! The words of the command line: clap types, and nothing that is done with them.
 
 mod bisect;
+mod cache;
 mod candidate;
 mod connect;
 mod format;
@@ -12,6 +13,7 @@ mod transfer;
 mod value;
 
 pub(crate) use bisect::BisectArgs;
+pub(crate) use cache::{CacheCommand, CacheKeyArgs, CacheRestoreArgs, CacheSaveArgs};
 pub(crate) use connect::{Client, ConnectArgs};
 pub(crate) use format::{Format, FormatArgs, json};
 pub(crate) use instance::{
@@ -159,6 +161,12 @@ Examples:
   dbmatrix prune --dry-run
   dbmatrix prune --keep matrices/mysql.toml")]
     Prune(PruneArgs),
+    /// Keep a matrix's nest and golden children in a file
+    #[command(
+        subcommand,
+        after_help = "Example:\n  dbmatrix cache save matrices/mysql.toml mysql.cache"
+    )]
+    Cache(CacheCommand),
     /// Show nests and their children
     #[command(after_help = "\
 A row a container: its nest, its name (a flavour's own), state, address, type

@@ -181,7 +181,7 @@ pub(crate) async fn packed<T>(
 }
 
 /// A temporary file beside the final one, which it replaces when it is complete.
-fn half_file(file: &Path) -> Result<NamedTempFile, Failure> {
+pub(crate) fn half_file(file: &Path) -> Result<NamedTempFile, Failure> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -228,7 +228,7 @@ fn engine_error(error: &io::Error) -> Option<&EngineError> {
 }
 
 /// Renames a complete file to its final name.
-fn place_file(half: NamedTempFile, file: &Path, replaces: bool) -> Result<(), Failure> {
+pub(crate) fn place_file(half: NamedTempFile, file: &Path, replaces: bool) -> Result<(), Failure> {
     let put = match replaces {
         true => half.persist(file),
         false => half.persist_noclobber(file),
@@ -240,7 +240,7 @@ fn place_file(half: NamedTempFile, file: &Path, replaces: bool) -> Result<(), Fa
     }
 }
 
-fn is_there(file: &Path) -> Failure {
+pub(crate) fn is_there(file: &Path) -> Failure {
     failed(format!(
         "`{}` is there; `--force` replaces it",
         file.display()

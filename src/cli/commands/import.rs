@@ -65,6 +65,7 @@ pub(crate) async fn import(global: &Globals, args: &ImportArgs) -> Result<Verdic
         probe: found,
         packages,
         images: Vec::new(),
+        cache: None,
         strict: true,
     };
     let lock = OnceCell::new();

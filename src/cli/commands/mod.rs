@@ -1,6 +1,7 @@
 //! The commands, one file each; those of power and of privilege share one.
 
 pub(crate) mod bisect;
+pub(crate) mod cache;
 pub(crate) mod catalogue;
 pub(crate) mod completions;
 pub(crate) mod connect;
@@ -44,6 +45,7 @@ pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
         Command::Lock(command) => lock::lock(global, command).await,
         Command::Down(command) => down::down(global, command).await,
         Command::Prune(command) => prune::prune(global, command).await,
+        Command::Cache(command) => cache::cache(global, command).await,
         Command::List(command) => list::list(global, command).await,
         Command::Doctor(command) => doctor::doctor(global, command).await,
         Command::Connect(command) => connect::connect(global, command).await,

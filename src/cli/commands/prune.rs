@@ -7,13 +7,12 @@ use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
 use dbmatrix_containers::name::nest_lock;
 use dbmatrix_containers::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
 use dbmatrix_engine::Engine;
-use dbmatrix_flavours::matrix::MatrixLock;
 use dbmatrix_flavours::provision::template_keys;
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::Lock;
 
-use crate::app::task::load_matrix;
+use crate::app::task::{load_lock, load_matrix};
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::PruneArgs;
 
@@ -46,12 +45,7 @@ pub(crate) async fn prune(global: &Globals, args: &PruneArgs) -> Result<Verdict,
 /// the lock beside it.
 fn keys_of_matrix(path: &Path) -> Result<Vec<String>, Failure> {
     let matrix = load_matrix(path)?;
-    let lock = MatrixLock::path_of(&matrix.path);
-    let lock = match lock.exists() {
-        true => MatrixLock::load(&lock),
-        false => Ok(MatrixLock::default()),
-    };
-    let lock = lock.map_err(|error| Failure::misused(error.lines().join("\n")))?;
+    let lock = load_lock(&matrix)?;
     let mut keys = Vec::new();
     for flavour in &matrix.flavours {
         let Some(managed) = flavour.managed() else {
@@ -114,6 +108,8 @@ fn print_pruned(pruned: &[Pruned], pruning: Pruning) {
 
 #[cfg(test)]
 mod tests {
+    use dbmatrix_flavours::matrix::MatrixLock;
+
     use super::*;
 
     #[test]

@@ -260,27 +260,31 @@ impl Drop for Work {
 }
 
 fn write_metadata(image: &BaseImage, key: &str, work: &Work) -> Result<(), ImageError> {
+    let path = work.metadata();
+    let title = format!("Debian {} for dbmatrix", image.suite);
+    let written = fs::File::create(&path)
+        .and_then(|file| metadata_tar(file, key, &title))
+        .and_then(|file| file.sync_all());
+    written.map_err(|error| cache_error(image, "write", &path, error))
+}
+
+/// Writes a tar with the metadata of an image of this machine.
+pub(super) fn metadata_tar<W: io::Write>(to: W, key: &str, title: &str) -> io::Result<W> {
     let seconds = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map(|since| since.as_secs())
         .unwrap_or_default();
     let text = format!(
-        "architecture: {}\ncreation_date: {seconds}\nproperties:\n  os: Debian\n  release: {}\n  \
-         description: Debian {} for dbmatrix\n  dbmatrix.key: {key}\n",
+        "architecture: {}\ncreation_date: {seconds}\nproperties:\n  os: Debian\n  \
+         description: {title}\n  dbmatrix.key: {key}\n",
         std::env::consts::ARCH,
-        image.suite,
-        image.suite,
     );
-    let path = work.metadata();
-    let written = fs::File::create(&path).and_then(|file| {
-        let mut archive = tar::Builder::new(file);
-        let mut header = tar::Header::new_ustar();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, "metadata.yaml", text.as_bytes())?;
-        archive.into_inner()?.sync_all()
-    });
-    written.map_err(|error| cache_error(image, "write", &path, error))
+    let mut archive = tar::Builder::new(to);
+    let mut header = tar::Header::new_ustar();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, "metadata.yaml", text.as_bytes())?;
+    archive.into_inner()
 }
 
 #[cfg(test)]

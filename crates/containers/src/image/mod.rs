@@ -18,7 +18,7 @@ pub use mirror::{Archive, archives, machine_checks_dates};
 pub use mirror::{Entry as SourceEntry, read_deb822, read_lines as read_sources};
 pub use reach::{Answer, ask_all, ask_for_files, fetch_failure, is_answer};
 pub(crate) use store::KeyedLocks;
-pub use store::{ImageOrigin, ImageStore, StoreError};
+pub use store::{ImageOrigin, ImageStore, StoreError, has_image, image_metadata};
 
 use std::path::PathBuf;
 

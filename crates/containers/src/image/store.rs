@@ -1,13 +1,14 @@
 //! Images in an engine: found by key, or else built and imported once.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dbmatrix_engine::{Engine, EngineError, ImageSource};
 use thiserror::Error;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::build::{BaseImage, Builder};
+use super::build::{BaseImage, Builder, metadata_tar};
 use super::error::ImageError;
 
 /// Property of an imported image that holds the key of its inputs.
@@ -36,6 +37,37 @@ impl ImageOrigin {
             ImageOrigin::Server { server, alias } => format!("{alias} of {server}"),
         }
     }
+
+    /// The property of an imported image that identifies it.
+    fn key(&self) -> String {
+        match self {
+            ImageOrigin::Built(image) => image.key(),
+            ImageOrigin::Server { .. } => self.title(),
+        }
+    }
+}
+
+/// Whether an engine has an image.
+///
+/// # Errors
+/// As of the engine.
+pub async fn has_image(engine: &Engine, origin: &ImageOrigin) -> Result<bool, EngineError> {
+    Ok(find(engine, &origin.key()).await?.is_some())
+}
+
+/// The fingerprint of the image with a key.
+async fn find(engine: &Engine, key: &str) -> Result<Option<String>, EngineError> {
+    let mut images = engine.images().await?.into_iter();
+    let found = images.find(|found| found.properties.get(KEY).is_some_and(|own| own == key));
+    Ok(found.map(|found| found.fingerprint))
+}
+
+/// The metadata of an image that does not come from a builder, as a tar.
+///
+/// # Errors
+/// As of memory that is full.
+pub fn image_metadata(origin: &ImageOrigin) -> io::Result<Vec<u8>> {
+    metadata_tar(Vec::new(), &origin.key(), &origin.title())
 }
 
 /// Why an image is not available.
@@ -69,28 +101,23 @@ impl ImageStore {
 
     /// The image, in the form that a new container refers to.
     pub async fn provide(&self, origin: &ImageOrigin) -> Result<ImageSource, StoreError> {
-        let image = match origin {
-            ImageOrigin::Built(image) => image,
-            ImageOrigin::Server { server, alias } => {
-                return Ok(ImageSource::Remote {
-                    server: server.clone(),
-                    alias: alias.clone(),
-                });
-            }
-        };
-        let key = image.key();
+        let key = origin.key();
         let lock = self.locks.of(&key);
         let _held = lock.lock().await;
-        let has_key = |found: &dbmatrix_engine::Image| found.properties.get(KEY) == Some(&key);
-        let found = self.engine.images().await?.into_iter().find(has_key);
-        let fingerprint = match found {
-            Some(found) => found.fingerprint,
-            None => {
+        if let Some(found) = find(&self.engine, &key).await? {
+            return Ok(ImageSource::Fingerprint(found));
+        }
+        match origin {
+            ImageOrigin::Built(image) => {
                 let built = self.builder.ensure(image).await?;
-                self.engine.import_image(&built).await?
+                let imported = self.engine.import_image(&built).await?;
+                Ok(ImageSource::Fingerprint(imported))
             }
-        };
-        Ok(ImageSource::Fingerprint(fingerprint))
+            ImageOrigin::Server { server, alias } => Ok(ImageSource::Remote {
+                server: server.clone(),
+                alias: alias.clone(),
+            }),
+        }
     }
 }
 

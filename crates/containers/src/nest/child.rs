@@ -283,6 +283,8 @@ pub(super) async fn create_at(
         (RUNTIME, &fixed_address(address, nest.subnet)),
     ]));
     noted.extend(schema::noted());
+    // A copy of what a cache held is something else.
+    noted.entry(key::CACHE.to_owned()).or_default();
     devices.insert("eth0".to_owned(), inner::child_nic(address));
     let credentials = Credentials::of_config(nest, &noted);
     let new = NewInstance {

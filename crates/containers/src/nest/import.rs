@@ -20,7 +20,7 @@ use super::{Nest, NestError, inner, key};
 use crate::name;
 
 /// A child's resolver configuration.
-const RESOLVER: &str = "/etc/resolv.conf";
+pub(super) const RESOLVER: &str = "/etc/resolv.conf";
 
 /// A child that is being imported.
 #[derive(Debug)]

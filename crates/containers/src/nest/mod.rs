@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod apt;
+mod cache;
 mod child;
 mod credential;
 mod error;
@@ -31,6 +32,10 @@ mod usage;
 
 pub use access::{Access, Endpoint, Proxies};
 pub use apt::PACKAGE_CACHE;
+pub use cache::{
+    CacheError, CacheFile, Restored, SaveRequest, complete_keys, is_restored, note_restored,
+    restore as restore_cache, restore_nest_image, save as save_cache,
+};
 pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
 pub use credential::{Credentials, Login};
 pub use error::NestError;
@@ -99,6 +104,9 @@ mod key {
     pub(super) const IMPORTED: &str = "user.dbmatrix.imported";
     /// Identifies a packed child.
     pub(super) const TRANSFER_ID: &str = "user.dbmatrix.parcel";
+    /// For a nest, the key of the matrix whose cache it was restored from; for a golden
+    /// child, the checksum of the cache.
+    pub(super) const CACHE: &str = "user.dbmatrix.cache";
     /// For a nest, the repositories that its children cannot reach: see the servers'
     /// sources.
     pub(super) const UNREACHED: &str = "user.dbmatrix.unreached";

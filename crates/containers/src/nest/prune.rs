@@ -10,7 +10,7 @@ use super::removal::Meant;
 use super::{Nest, NestError, apt, disk_usage, key};
 
 /// A setting of Incus and LXD: the image that a container was made from.
-const BASE: &str = "volatile.base_image";
+pub(super) const BASE: &str = "volatile.base_image";
 
 /// Something unused.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 //! handling of a flavour's containers.
 
 mod building;
+mod cache_key;
 mod context;
 mod copies;
 mod dump;
@@ -15,6 +16,7 @@ mod step;
 mod template;
 mod time_zones;
 
+pub use cache_key::{cache_key, own_template_keys, suite_template_keys};
 pub use context::NestContext;
 pub use copies::{Copies, CopyError};
 pub use error::{ProvisionError, SetupError};
