@@ -126,19 +126,12 @@ fn between_releases(sandbox: &Sandbox) -> Outcome {
     let asked = ran.stderr.matches(&format!("like {FIRST}")).count()
         + ran.stderr.matches(&format!("differs from {FIRST}")).count();
     check(asked <= 6, format!("{asked} were asked:\n{}", ran.stderr))?;
+    // What is installed needs no mirror.
+    mirror.run("systemctl stop mirror")?;
     let ran = sandbox
-        .run(&words(&[
-            "-v",
-            "--format",
-            "json",
-            "-e",
-            "SELECT 1 / 3, 2 / 3",
-        ]))
-        .expect(0)?;
-    check(
-        !ran.stderr.contains("installing its server"),
-        format!("something was installed anew:\n{}", ran.stderr),
-    )?;
+        .run(&words(&["--format", "json", "-e", "SELECT 1 / 3, 2 / 3"]))
+        .expect(0)?
+        .says(&format!("{} of {} releases", asked + 1, line.len()))?;
     let rows: Vec<Value> = serde_json::from_str(&ran.stdout)?;
     let edge = |word: &str| rows.iter().find(|row| row["edge"] == word);
     let servers = ["before", "after"].map(|word| edge(word).map(|row| row["server"].clone()));
