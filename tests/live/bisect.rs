@@ -22,7 +22,8 @@ const CHANGED: &str = "mariadb:11.1.4";
 const MAKE: &str = r#"
 apt-get -q download mariadb-server > /dev/null
 dpkg-deb -R mariadb-server_*.deb unpacked
-rm -r mariadb-server_*.deb unpacked/usr/share/man unpacked/usr/share/mysql/mysql-test 2> /dev/null || true
+# What is left out is large, and no start needs it.
+rm -r mariadb-server_*.deb unpacked/usr/bin/aria_* unpacked/usr/bin/myisam* unpacked/usr/share/man
 digits=4
 for number in $RELEASES; do
     if [ "$number" = "$CHANGED" ]; then digits=6; fi
@@ -82,7 +83,7 @@ fn between_series(sandbox: &Sandbox) -> Outcome {
     bisect(&["-e", "SELECT 2;\nSELECT UUID()"])
         .expect(1)?
         .says("two servers of mariadb:10.5 differ in line 2 themselves")?;
-    nothing_is_left(sandbox)
+    Ok(())
 }
 
 fn between_releases(sandbox: &Sandbox) -> Outcome {
@@ -125,20 +126,12 @@ fn between_releases(sandbox: &Sandbox) -> Outcome {
     let asked = ran.stderr.matches(&format!("like {FIRST}")).count()
         + ran.stderr.matches(&format!("differs from {FIRST}")).count();
     check(asked <= 6, format!("{asked} were asked:\n{}", ran.stderr))?;
-    nothing_is_left(sandbox)?;
+    // What is installed needs no mirror.
+    mirror.run("systemctl stop mirror")?;
     let ran = sandbox
-        .run(&words(&[
-            "-v",
-            "--format",
-            "json",
-            "-e",
-            "SELECT 1 / 3, 2 / 3",
-        ]))
-        .expect(0)?;
-    check(
-        !ran.stderr.contains("installing its server"),
-        format!("something was installed anew:\n{}", ran.stderr),
-    )?;
+        .run(&words(&["--format", "json", "-e", "SELECT 1 / 3, 2 / 3"]))
+        .expect(0)?
+        .says(&format!("{} of {} releases", asked + 1, line.len()))?;
     let rows: Vec<Value> = serde_json::from_str(&ran.stdout)?;
     let edge = |word: &str| rows.iter().find(|row| row["edge"] == word);
     let servers = ["before", "after"].map(|word| edge(word).map(|row| row["server"].clone()));
@@ -148,7 +141,8 @@ fn between_releases(sandbox: &Sandbox) -> Outcome {
     check(
         differences == Some(serde_json::json!(["rows"])),
         format!("{differences:?}"),
-    )
+    )?;
+    nothing_is_left(sandbox)
 }
 
 /// The flavours of a bisect are deleted.
