@@ -42,7 +42,7 @@ fn the_action_is_composite_and_refers_to_what_is_there() {
     let wanted = referred(&text, "inputs");
     let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
     assert_eq!(inputs, wanted, "inputs, and those that steps use");
-    let script = read(&root().join("ci/job.sh"));
+    let script = read(&root().join(".ci/job.sh"));
     let mut known = BTreeSet::new();
     for step in steps(&action["runs"]) {
         let name = step["name"].as_str().expect("a name");
@@ -52,7 +52,7 @@ fn the_action_is_composite_and_refers_to_what_is_there() {
         );
         if let Some(run) = step["run"].as_str() {
             assert!(step["shell"].is_string(), "`{name}` has no shell");
-            let call = run.strip_prefix("\"$GITHUB_ACTION_PATH/ci/job.sh\" ");
+            let call = run.strip_prefix("\"$GITHUB_ACTION_PATH/.ci/job.sh\" ");
             let word = call.unwrap_or_else(|| panic!("`{name}` runs `{run}`"));
             assert!(script.contains(&format!("\n    {word})")), "`{word}`");
             let variables = step["env"].as_object().into_iter().flatten();
@@ -72,7 +72,7 @@ fn the_action_is_composite_and_refers_to_what_is_there() {
         }
         known.extend(step["id"].as_str().map(str::to_owned));
     }
-    let mode = std::fs::metadata(root().join("ci/job.sh")).expect("the script");
+    let mode = std::fs::metadata(root().join(".ci/job.sh")).expect("the script");
     assert_ne!(mode.permissions().mode() & 0o111, 0, "it can be run");
 }
 
@@ -130,7 +130,7 @@ fn job(folder: &Path, word: &str, variables: &[(&str, &str)]) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_dbmatrix"));
     let path = std::env::var("PATH").unwrap_or_default();
     let bin = program.parent().expect("a folder").display();
-    Command::new(root().join("ci/job.sh"))
+    Command::new(root().join(".ci/job.sh"))
         .arg(word)
         .current_dir(folder)
         .env("HOME", folder)

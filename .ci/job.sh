@@ -1,11 +1,11 @@
 #!/bin/sh
 # The steps of a CI job, one a call. `action.yml` calls them on GitHub; they run anywhere.
 #
-#   MATRIX=matrices/mysql.toml ci/job.sh install     # a program in PATH
-#   MATRIX=matrices/mysql.toml ci/job.sh key         # what the cache is called
-#   MATRIX=matrices/mysql.toml ci/job.sh restore     # the nest, if the cache is there
-#   MATRIX=matrices/mysql.toml ci/job.sh run         # suites, with reports
-#   MATRIX=matrices/mysql.toml ci/job.sh save        # the cache, unless it is there
+#   MATRIX=matrices/mysql.toml .ci/job.sh install     # a program in PATH
+#   MATRIX=matrices/mysql.toml .ci/job.sh key         # what the cache is called
+#   MATRIX=matrices/mysql.toml .ci/job.sh restore     # the nest, if the cache is there
+#   MATRIX=matrices/mysql.toml .ci/job.sh run         # suites, with reports
+#   MATRIX=matrices/mysql.toml .ci/job.sh save        # the cache, unless it is there
 #
 # RELEASE    a file or an address that ends in .deb or .tar.gz; without it cargo builds
 # CACHE      the file of the cache                       [default: dbmatrix.cache]
