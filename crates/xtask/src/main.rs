@@ -38,8 +38,14 @@ enum Task {
         #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../flavours/src/catalogue/releases.csv"))]
         list: PathBuf,
     },
-    /// Build the packages of a release: a static program in a `.deb` and in a `.tar.gz`
+    /// Build the packages of a release: a `.deb` and a `.tar.gz`
+    ///
+    /// The program runs with glibc 2.31 and later. mmdebstrap fetches the libraries that it
+    /// is linked with.
     Package {
+        /// Cargo's profile
+        #[arg(long, default_value = "dist")]
+        profile: String,
         /// The folder for them
         #[arg(long, value_name = "FOLDER", default_value = "target/packages")]
         to: PathBuf,
@@ -55,9 +61,9 @@ fn main() -> ExitCode {
                 .map(|report| report.to_string())
                 .map_err(|error| error.to_string())
         }
-        Task::Package { to } => {
+        Task::Package { profile, to } => {
             let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-            package::package(root, &to).map_err(|error| error.to_string())
+            package::package(root, &profile, &to).map_err(|error| error.to_string())
         }
     };
     match done {

@@ -1,4 +1,4 @@
-//! Packages of a release: a static program, a Debian package and a plain archive of it.
+//! Packages of a release: the program, a Debian package and a plain archive of it.
 //!
 //! The table `package.metadata.deb` of the program's manifest says what the Debian package
 //! holds, in the form of cargo-deb, which reads it too. Completions and manual pages are
@@ -11,6 +11,12 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 use thiserror::Error;
+
+/// The oldest Debian on which the program runs, the version of its glibc, and the name of
+/// its folder of libraries.
+const SUITE: &str = "bullseye";
+const LIBC: (u32, u32) = (2, 31);
+const LIBRARIES: &str = "x86_64-linux-gnu";
 
 /// Shells, with the folder and the name by which each finds the completions.
 const COMPLETIONS: [(&str, &str); 3] = [
@@ -31,6 +37,12 @@ pub(crate) enum PackageError {
     /// The manifest.
     #[error("Cargo.toml: {0}")]
     Manifest(#[from] toml::de::Error),
+    /// The program needs a newer C library.
+    #[error(
+        "the program needs glibc {}.{}, and {SUITE} has {}.{}: `objdump -T` says for what",
+        .0.0, .0.1, LIBC.0, LIBC.1
+    )]
+    Libc((u32, u32)),
     /// A file that is to be in the package.
     #[error("Cargo.toml: the asset `{0}` is no file")]
     Asset(String),
@@ -80,13 +92,13 @@ struct Deb {
 }
 
 /// Builds everything into `to`; returns what was made.
-pub(crate) fn package(root: &Path, to: &Path) -> Result<String, PackageError> {
+pub(crate) fn package(root: &Path, profile: &str, to: &Path) -> Result<String, PackageError> {
     let manifest = root.join("Cargo.toml");
     let text = read(&manifest)?;
     let manifest: Manifest = toml::from_str(&text)?;
     let parts = root.join("target/package");
     clear(&parts)?;
-    build_program(root, &parts)?;
+    build_program(root, profile, &parts)?;
     write_words(&parts)?;
     make_folder(to)?;
     let architecture = output("dpkg", &["--print-architecture"])?;
@@ -121,30 +133,83 @@ pub(crate) fn package(root: &Path, to: &Path) -> Result<String, PackageError> {
     Ok(format!("{}\n{}\n", deb.display(), archive.display()))
 }
 
-/// Builds the program without any shared library: it runs with every kernel and libc.
-fn build_program(root: &Path, parts: &Path) -> Result<(), PackageError> {
-    let about = output("rustc", &["--version", "--verbose"])?;
-    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.unwrap_or("x86_64-unknown-linux-gnu");
+/// Links the program with the oldest C library that it is to run with, so that it asks for
+/// nothing newer. A static program would not do: glibc's name lookups load the machine's own
+/// modules, of another version, and crash.
+fn build_program(root: &Path, profile: &str, parts: &Path) -> Result<(), PackageError> {
+    let system = old_system(&target_folder(root).join("package-system"))?;
+    let libraries = format!("{system}/usr/lib/{LIBRARIES}");
     let mut build = Command::new("cargo");
     build
         .args([
-            "build",
-            "--profile",
-            "dist",
+            "rustc",
             "--locked",
+            "--profile",
+            profile,
             "--package",
             "dbmatrix",
             "--bin",
         ])
-        .args(["dbmatrix", "--target", host])
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .args(["dbmatrix", "--", "-C", "strip=symbols", "-C"])
+        .arg(format!(
+            "link-args=--sysroot={system} -B{libraries} -L{libraries} -L{system}/lib/{LIBRARIES}"
+        ))
         .current_dir(root);
     run(&mut build)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let built = target.unwrap_or_else(|| root.join("target"));
-    let built = built.join(host).join("dist/dbmatrix");
-    copy(&built, &parts.join("dbmatrix"))
+    let built = target_folder(root).join(profile).join("dbmatrix");
+    let program = parts.join("dbmatrix");
+    copy(&built, &program)?;
+    let symbols = output("objdump", &["-T", &program.display().to_string()])?;
+    match newest_libc(&symbols) {
+        Some(found) if found > LIBC => Err(PackageError::Libc(found)),
+        _ => Ok(()),
+    }
+}
+
+/// The libraries of an old Debian to link with, in a folder that is made once.
+fn old_system(folder: &Path) -> Result<String, PackageError> {
+    if !folder.is_dir() {
+        let half = folder.with_extension("half");
+        clear(&half)?;
+        let mut make = Command::new("mmdebstrap");
+        make.args([
+            "--quiet",
+            "--variant=extract",
+            "--include=libc6-dev,libgcc-s1",
+        ])
+        .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
+        .arg(SUITE);
+        run(make.arg(&half))?;
+        // Links from the root lead out of the folder.
+        let mut relative = Command::new("sh");
+        relative.args(["-euc", RELATIVE, "sh"]);
+        run(relative.arg(&half))?;
+        fs::rename(&half, folder).map_err(at(folder))?;
+    }
+    let found = fs::canonicalize(folder).map_err(at(folder))?;
+    Ok(found.display().to_string())
+}
+
+const RELATIVE: &str = r#"
+find "$1" -type l -lname '/*' | while read -r link; do
+    ln -sfnr "$1$(readlink "$link")" "$link"
+done
+"#;
+
+/// The newest version of glibc in a list of symbols.
+fn newest_libc(symbols: &str) -> Option<(u32, u32)> {
+    let words = symbols.split(|c: char| !(c.is_ascii_alphanumeric() || "_.".contains(c)));
+    let versions = words.filter_map(|word| word.strip_prefix("GLIBC_"));
+    let numbers = versions.filter_map(|version| {
+        let mut numbers = version.split('.').map_while(|number| number.parse().ok());
+        Some((numbers.next()?, numbers.next()?))
+    });
+    numbers.max()
+}
+
+fn target_folder(root: &Path) -> PathBuf {
+    let told = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    told.unwrap_or_else(|| root.join("target"))
 }
 
 /// Has the program write its completions and manual pages.
@@ -330,6 +395,14 @@ mod tests {
             .expect("the last field");
         let mut lines = described.lines().skip(1);
         assert!(lines.all(|line| line.starts_with(' ')), "{control}");
+    }
+
+    #[test]
+    fn the_newest_libc_is_found_by_number() {
+        let symbols = "DF *UND* 0 (GLIBC_2.2.5) read\nDF *UND* 0 (GLIBC_2.30) gettid\n\
+                       DF *UND* 0 (GCC_3.0) _Unwind\nDF *UND* 0 GLIBC_2.9 x\n";
+        assert_eq!(newest_libc(symbols), Some((2, 30)));
+        assert_eq!(newest_libc("nothing"), None);
     }
 
     #[test]
