@@ -32,7 +32,7 @@ enum Without {
     Reports,
     /// What it does anyway: it needs none.
     Works,
-    /// It is not for people, and refuses.
+    /// It is not for people, or cannot do it with these files, and refuses.
     Refuses,
 }
 
@@ -79,6 +79,14 @@ const CALLS: &[(Without, &str)] = &[
     (Fails, "export mariadb-10.11 packed.tar"),
     (Fails, "import packed.tar --yes"),
     (Fails, "copy mariadb-10.11 --to lab"),
+    (Works, "cache key m.toml"),
+    (Fails, "cache save m.toml m.cache"),
+    // The file is read before an engine is asked, and this one is no cache.
+    (Refuses, "cache restore m.toml packed.tar"),
+    (
+        Fails,
+        "bisect --from mariadb:10.5 --to mariadb:11.8 --yes -e SELECT",
+    ),
 ];
 
 /// The names of all commands that do something, such as `report merge`.

@@ -70,14 +70,19 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         Some(path) => (path.clone(), read_matrix_text(path)?),
         None => (PathBuf::from(ad_hoc::NEST), ad_hoc::HEAD.to_owned()),
     };
+    // An engine that does not answer is reported before vendors are asked.
+    let access = match &wanted.matrix {
+        Some(_) => None,
+        None => Some(ad_hoc::noted_access(global).await?.unwrap_or_default()),
+    };
     let ends = [wanted.from.as_str(), wanted.to.as_str()];
     let read = candidate::read(global, &path, &text, &line, ends);
     let (mut matrix, candidates, sources) = tokio::select! {
         read = read => read?,
         () = asked_to_end() => return Err(was_interrupted()),
     };
-    if wanted.matrix.is_none() {
-        matrix.nest.access = ad_hoc::noted_access(global).await?.unwrap_or_default();
+    if let Some(access) = access {
+        matrix.nest.access = access;
     }
     let mut bisector = Bisector {
         global,
