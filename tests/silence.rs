@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-/// How long a command may take whatever its engine does.
-const LIMIT: Duration = Duration::from_secs(15);
+/// How long a command may take whatever its engine does. It is some 13 s; a machine that
+/// starts all commands at once, in two tests, needs a few more.
+const LIMIT: Duration = Duration::from_secs(20);
 /// The same of an engine whose daemon is seen to be stopped. It is some 3 s; a
 /// machine that starts thirty programs at once needs a few more.
 const LIMIT_OF_A_STOPPED_ONE: Duration = Duration::from_secs(8);
