@@ -16,8 +16,8 @@ use crate::server::{
 /// The database with the tables.
 const DATABASE: &str = "mysql";
 
-/// Fills the tables. A server that comes without the program for it keeps empty ones,
-/// with a warning.
+/// Fills the tables. A server that comes without the program for it, or refuses what that
+/// has written, is as good as its package leaves it otherwise: that is a warning.
 pub(super) async fn load_time_zones(building: &mut Building<'_>) -> Result<(), ProvisionError> {
     let Building {
         context,
@@ -40,7 +40,13 @@ pub(super) async fn load_time_zones(building: &mut Building<'_>) -> Result<(), P
         relaxed.map_err(ServerError::Session)?;
     }
     let path = statements.path();
-    run_file(&server, path, path, Some(DATABASE), |_, _| ()).await?;
+    let filled = run_file(&server, path, path, Some(DATABASE), |_, _| ()).await;
+    if let Err(error) = filled {
+        building.events.warn(format!(
+            "{}: its tables of time zones are not complete: {error}",
+            building.flavour
+        ));
+    }
     Ok(remove_time_zones(child).await?)
 }
 

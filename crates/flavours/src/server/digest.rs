@@ -137,7 +137,7 @@ impl Digestible for Repository {
 fn digest_key(key: &KeySource, digest: &mut Digest) {
     match key {
         KeySource::Url(url) => digest.text("key-url", url),
-        KeySource::File(path) => digest.file("key-file", path),
+        KeySource::File(path) => digest.content(path),
     };
 }
 

@@ -10,12 +10,19 @@ use super::{ServerError, succeed};
 /// Where the statements are written in the container.
 pub(crate) const FILE: &str = "/tmp/dbmatrix-time-zones.sql";
 
-/// `posix` and `right` have all zones again, and are no longer in every release of Debian.
+/// Beside a server from a tarball, `/usr/bin` may have the program of another one, whose
+/// statements it does not understand. `posix` and `right` have all zones again, and are no
+/// longer in every release of Debian.
 const WRITE: &str = r#"
 [ -e /usr/share/zoneinfo/UTC ] || exit 4
+folder=/usr/bin
+if [ -e /opt/dbmatrix/base ]; then folder=/opt/dbmatrix/base/bin; fi
 export LD_LIBRARY_PATH=/opt/dbmatrix/base:/opt/dbmatrix/base/lib
-export PATH="$PATH:/opt/dbmatrix/base/bin"
-tool=$(command -v mariadb-tzinfo-to-sql || command -v mysql_tzinfo_to_sql) || exit 3
+tool=
+for name in mysql_tzinfo_to_sql mariadb-tzinfo-to-sql; do
+    if [ -x "$folder/$name" ]; then tool=$folder/$name; fi
+done
+[ -n "$tool" ] || exit 3
 zones=$(mktemp -d)
 cp -R /usr/share/zoneinfo/. "$zones"
 rm -rf "$zones/posix" "$zones/right"
