@@ -14,6 +14,8 @@ use super::sandbox::{Sandbox, check};
 const BEGIN: &str = r#"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q install --yes --no-install-recommends apt-utils gpg gpg-agent busybox xz-utils > /dev/null
+# An agent for keys of an earlier mirror would take no calls for these.
+gpgconf --homedir /srv/keys --kill all 2> /dev/null || true
 rm -rf /srv/mirror /srv/keys; mkdir -p /srv/mirror; mkdir -m 700 /srv/keys
 cd /srv/mirror
 for name in vendor stranger; do
