@@ -14,8 +14,9 @@ use super::sandbox::{Sandbox, check};
 const BEGIN: &str = r#"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q install --yes --no-install-recommends apt-utils gpg gpg-agent busybox xz-utils > /dev/null
-# An agent for keys of an earlier mirror would take no calls for these.
+# An agent for the keys of an earlier mirror would remove the socket of the next one.
 gpgconf --homedir /srv/keys --kill all 2> /dev/null || true
+for turn in $(seq 50); do [ -S /srv/keys/S.gpg-agent ] || break; sleep 0.1; done
 rm -rf /srv/mirror /srv/keys; mkdir -p /srv/mirror; mkdir -m 700 /srv/keys
 cd /srv/mirror
 for name in vendor stranger; do
