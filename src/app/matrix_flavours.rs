@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use globset::Glob;
 
 use super::connect_flavour::{Reached, find, find_all, reach_all};
-use super::task::load_matrix;
+use super::matrix_file::load_matrix;
 use super::{Failure, Globals, privilege};
 
 /// The selection of flavours.

@@ -19,6 +19,7 @@ pub(crate) mod consent;
 pub(crate) mod deprecated;
 pub(crate) mod for_each_flavour;
 pub(crate) mod keeper;
+pub(crate) mod matrix_file;
 pub(crate) mod matrix_flavours;
 mod output;
 pub(crate) mod privilege;

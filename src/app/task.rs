@@ -2,17 +2,16 @@
 
 use std::cell::OnceCell;
 use std::io::IsTerminal;
-use std::path::Path;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use dbmatrix_config::{ConfigError, hint};
+use dbmatrix_config::hint;
 use dbmatrix_containers::host::{EngineProbe, Names, Storage, detect_engine};
 use dbmatrix_containers::image::ImageOrigin;
 use dbmatrix_containers::nest::{self, Access, Nest};
 use dbmatrix_engine::Engine;
 use dbmatrix_engine::privilege::is_root;
-use dbmatrix_flavours::matrix::{Flavour, Matrix, MatrixLock, NamedServer, NestSpec};
+use dbmatrix_flavours::matrix::{Flavour, Matrix, NestSpec};
 use dbmatrix_flavours::plan::{Plan, Selection};
 use dbmatrix_flavours::provision::{StartFrom, cache_key};
 use dbmatrix_report::event::{Event, Receiver, SCHEMA, Sender, Verdict};
@@ -29,6 +28,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::app::keeper::hand_over;
+use crate::app::matrix_file::{colour_of_stderr, load_lock};
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals, USUAL_PROJECT, consent, deprecated, privilege, say};
@@ -122,48 +122,6 @@ pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan,
     })?;
     deprecated::note_all(&checked.deprecations());
     Ok(checked)
-}
-
-fn colour_of_stderr() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
-/// Reads a matrix file; shows its problems with the lines that they concern.
-pub(crate) fn load_matrix(path: &Path) -> Result<Matrix, Failure> {
-    let matrix = Matrix::load(path).map_err(misused)?;
-    deprecated::note_all(&matrix.deprecations);
-    Ok(matrix)
-}
-
-/// Reads the text of a matrix, or of a file, without its flavours and suites, for servers
-/// of the catalogue; for each its flavour, or why this machine cannot have it.
-pub(crate) fn read_matrix_for(
-    path: &Path,
-    text: &str,
-    servers: &[NamedServer],
-) -> Result<(Matrix, Vec<Result<Flavour, String>>), Failure> {
-    let read = Matrix::parse_for(path, text, servers).map_err(misused)?;
-    deprecated::note_all(&read.0.deprecations);
-    Ok(read)
-}
-
-/// The text of a matrix file.
-pub(crate) fn read_matrix_text(path: &Path) -> Result<String, Failure> {
-    Matrix::read_text(path).map_err(misused)
-}
-
-fn misused(error: ConfigError) -> Failure {
-    Failure::misused(error.render(colour_of_stderr()))
-}
-
-/// Reads the lock file beside a matrix; empty if there is none.
-pub(crate) fn load_lock(matrix: &Matrix) -> Result<MatrixLock, Failure> {
-    let path = MatrixLock::path_of(&matrix.path);
-    let lock = match path.exists() {
-        true => MatrixLock::load(&path),
-        false => Ok(MatrixLock::default()),
-    };
-    lock.map_err(|error| Failure::misused(error.lines().join("\n")))
 }
 
 pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {

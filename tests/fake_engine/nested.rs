@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use dbmatrix_containers::image::{Builder, ImageOrigin, ImageStore};
 use dbmatrix_containers::nest::{
-    Access, Child, ChildAccess, ChildFile, ChildSpec, Children, Golden, Login, Nest, NestError,
-    Proxies, Purpose,
+    Access, Child, ChildAccess, ChildFile, ChildSpec, Children, Golden, Nest, NestError, Proxies,
+    Purpose, UserLogin,
 };
 use dbmatrix_engine::Engine;
 use dbmatrix_sql::session::{Secret, TlsPolicy};
@@ -64,8 +64,8 @@ pub(crate) fn spec(name: &str, key: &str) -> ChildSpec {
 /// Who logs in to a server, with a password of its own.
 pub(crate) fn access(flavour: &str) -> ChildAccess {
     ChildAccess {
-        login: Login {
-            user: Login::USER.to_owned(),
+        login: UserLogin {
+            user: UserLogin::USER.to_owned(),
             password: Secret::new(&format!("of {flavour}")),
             database: None,
         },

@@ -6,7 +6,7 @@ use dbmatrix_flavours::catalogue::{ServerRequest, find};
 use dbmatrix_flavours::matrix::{Flavour, Matrix, NamedServer};
 
 use super::reach::{Reached, Sources};
-use crate::app::task::read_matrix_for;
+use crate::app::matrix_file::read_matrix_for;
 use crate::app::{Failure, Globals, privilege};
 
 /// The beginning of the flavours' names: a bisect deletes its flavours, and those that the

@@ -28,8 +28,9 @@ use dbmatrix_report::{RunRecord, one_line};
 use dbmatrix_run::{After, NoTests, RunOptions};
 
 use crate::app::ad_hoc;
+use crate::app::matrix_file::read_matrix_text;
 use crate::app::signal::asked_to_end;
-use crate::app::task::{Task, plan, prepare, provide_for, read_matrix_text};
+use crate::app::task::{Task, plan, prepare, provide_for};
 use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals};
 

@@ -161,7 +161,7 @@ mod tests {
 
     use super::super::candidate::named_server;
     use super::*;
-    use crate::app::task::read_matrix_for;
+    use crate::app::matrix_file::read_matrix_for;
 
     fn flavour(server: &str) -> Flavour {
         let request = find(server).expect("a server");

@@ -6,7 +6,7 @@ mod save;
 use dbmatrix_flavours::provision::cache_key;
 use dbmatrix_report::event::Verdict;
 
-use crate::app::task::{load_lock, load_matrix};
+use crate::app::matrix_file::{load_lock, load_matrix};
 use crate::app::{Failure, Globals, say};
 use crate::cli::args::{CacheCommand, CacheKeyArgs};
 

@@ -7,7 +7,8 @@ use dbmatrix_report::event::Verdict;
 use dbmatrix_report::{Differences, Listed, OnlyFile};
 use dbmatrix_run::{RunOptions, foresee_vacancy};
 
-use crate::app::task::{Task, load_matrix, plan, prepare, provide};
+use crate::app::matrix_file::load_matrix;
+use crate::app::task::{Task, plan, prepare, provide};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::DiffArgs;
 use crate::cli::commands::run::listed_differences;

@@ -17,7 +17,7 @@ use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::{Lock, start_engine, take_leftover_report};
 
-use crate::app::task::load_matrix;
+use crate::app::matrix_file::load_matrix;
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::DownArgs;
 

@@ -13,8 +13,8 @@ use dbmatrix_report::event::Verdict;
 use tokio::task::JoinHandle;
 
 use crate::app::connect_flavour::await_keepers;
+use crate::app::matrix_file::load_matrix;
 use crate::app::signal::{asked_to_end, end_soon_when_asked};
-use crate::app::task::load_matrix;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{Format, ListArgs};
 

@@ -8,7 +8,8 @@ use dbmatrix_platform::whole_file::{Replaced, replace_file};
 use dbmatrix_report::event::Verdict;
 use dbmatrix_run::RunOptions;
 
-use crate::app::task::{Task, load_matrix, plan, prepare, provide_for};
+use crate::app::matrix_file::load_matrix;
+use crate::app::task::{Task, plan, prepare, provide_for};
 use crate::app::{Failure, Globals, eprintln, say};
 use crate::cli::args::LockArgs;
 

@@ -12,7 +12,7 @@ use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::Lock;
 
-use crate::app::task::{load_lock, load_matrix};
+use crate::app::matrix_file::{load_lock, load_matrix};
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::PruneArgs;
 

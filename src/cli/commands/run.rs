@@ -8,7 +8,8 @@ use dbmatrix_report::event::{Event, Verdict};
 use dbmatrix_report::{Differences, Listed, ReportKind, ReportSpec, read_events, skipped};
 use dbmatrix_run::RunOptions;
 
-use crate::app::task::{Task, bring_up, load_matrix, prepare, provide};
+use crate::app::matrix_file::load_matrix;
+use crate::app::task::{Task, bring_up, prepare, provide};
 use crate::app::vacancy::{refuse_vacancy, warn_of_vain_choices};
 use crate::app::{Failure, Globals, deprecated, eprintln, task};
 use crate::cli::args::{RunArgs, UpArgs};

@@ -9,7 +9,7 @@ use dbmatrix_sql::session::Secret;
 use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
-use super::credential::{Credentials, Login};
+use super::credential::{Credentials, UserLogin};
 use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
 use super::removal::{Meant, remove};
@@ -43,7 +43,7 @@ pub struct ChildSpec {
 #[derive(Debug, Clone)]
 pub struct ChildAccess {
     /// The routed user.
-    pub login: Login,
+    pub login: UserLogin,
     /// The file from which the server learns it.
     pub file: ChildFile,
 }

@@ -18,14 +18,14 @@ const PLAIN: &str = "plain";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The routed user.
-    pub login: Login,
+    pub login: UserLogin,
     /// How connections are protected.
     pub tls: TlsPolicy,
 }
 
 /// A user of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct UserLogin {
     /// Its name.
     pub user: String,
     /// Its password.
@@ -34,7 +34,7 @@ pub struct Login {
     pub database: Option<String>,
 }
 
-impl Login {
+impl UserLogin {
     /// The usual name of the routed user.
     pub const USER: &'static str = "root";
 }
@@ -50,13 +50,13 @@ impl Credentials {
     pub(super) fn of_config(nest: &Nest, noted: &Config) -> Self {
         let noted = |key: &str| noted.get(key).filter(|value| !value.is_empty());
         let password = noted(key::PASSWORD).map(|password| Secret::new(password));
-        let user = noted(key::USER).map_or(Login::USER, String::as_str);
+        let user = noted(key::USER).map_or(UserLogin::USER, String::as_str);
         let tls = match noted(key::TLS).map(String::as_str) {
             None => TlsPolicy::Offered,
             Some(PLAIN) => TlsPolicy::Plain,
             Some(certificate) => TlsPolicy::Pinned(certificate.into()),
         };
-        let login = Login {
+        let login = UserLogin {
             user: user.to_owned(),
             password: password.unwrap_or_else(|| nest.password.clone()),
             database: noted(key::DATABASE).cloned(),
@@ -71,14 +71,14 @@ impl Credentials {
             TlsPolicy::Plain => PLAIN,
             TlsPolicy::Pinned(certificate) => certificate,
         };
-        let Login {
+        let UserLogin {
             user,
             password,
             database,
         } = &self.login;
         // A version before this one knows no other user, and needs no key for the usual.
         let user = match user.as_str() {
-            Login::USER => "",
+            UserLogin::USER => "",
             user => user,
         };
         config([
@@ -155,7 +155,7 @@ mod tests {
             TlsPolicy::Plain,
             TlsPolicy::Pinned("PEM".into()),
         ] {
-            let login = Login {
+            let login = UserLogin {
                 user: "app".to_owned(),
                 password: nest.password_of("a"),
                 database: Some("app_test".to_owned()),

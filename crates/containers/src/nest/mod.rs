@@ -37,7 +37,7 @@ pub use cache::{
     restore as restore_cache, restore_nest_image, save as save_cache,
 };
 pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
-pub use credential::{Credentials, Login};
+pub use credential::{Credentials, UserLogin};
 pub use error::NestError;
 pub use export::ExportSession;
 pub use golden::{Golden, Making, Purpose, StopPatience, golden_keys, sync};

@@ -2,7 +2,7 @@
 //! [`groups`].
 
 use dbmatrix_containers::digest::Digest;
-use dbmatrix_containers::nest::Login;
+use dbmatrix_containers::nest::UserLogin;
 use dbmatrix_report::event::Phase;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -132,7 +132,7 @@ impl Step for Configure {
             // The user of the golden child itself; each copy has one of its own.
             let user = RoutedUser {
                 address: building.context.source,
-                login: Login {
+                login: UserLogin {
                     database: managed.spec.login.database.clone(),
                     ..child.credentials.login.clone()
                 },

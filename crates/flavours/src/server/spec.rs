@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use dbmatrix_containers::nest::Login;
+use dbmatrix_containers::nest::UserLogin;
 use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::{Family, Version};
 
@@ -262,15 +262,18 @@ pub struct RoutedUser {
     /// The source address that the kernel uses towards the children.
     pub address: Ipv4Addr,
     /// Its login; the matrix reader has refused what would need quotes.
-    pub login: Login,
+    pub login: UserLogin,
 }
 
 impl RoutedUser {
     /// A user with the fixed parts of a login, and else with the usual name and this
     /// password.
     pub fn new(address: Ipv4Addr, fixed: &LoginSpec, password: Secret) -> Self {
-        let login = Login {
-            user: fixed.user.clone().unwrap_or_else(|| Login::USER.to_owned()),
+        let login = UserLogin {
+            user: fixed
+                .user
+                .clone()
+                .unwrap_or_else(|| UserLogin::USER.to_owned()),
             password: fixed.password.clone().unwrap_or(password),
             database: fixed.database.clone(),
         };

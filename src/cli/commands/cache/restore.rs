@@ -13,8 +13,9 @@ use dbmatrix_report::event::{Event, Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::{Environment, EnvironmentError, EnvironmentOptions, Lock};
 
+use crate::app::matrix_file::{load_lock, load_matrix};
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
-use crate::app::task::{authorize_route, clean_up, load_lock, load_matrix, uses_btrfs};
+use crate::app::task::{authorize_route, clean_up, uses_btrfs};
 use crate::app::{Failure, Globals, consent, eprintln, privilege, say};
 use crate::cli::args::CacheRestoreArgs;
 

@@ -17,8 +17,8 @@ use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::Lock;
 use tempfile::NamedTempFile;
 
+use crate::app::matrix_file::{load_lock, load_matrix};
 use crate::app::signal::asked_to_end;
-use crate::app::task::{load_lock, load_matrix};
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::CacheSaveArgs;
 use crate::cli::commands::export::{half_file, is_there, place_file};
