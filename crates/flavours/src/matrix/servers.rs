@@ -6,9 +6,8 @@ use std::path::Path;
 use dbmatrix_config::{ConfigError, Placed, Problems, TableReader};
 use toml::de::DeTable;
 
-use super::defaults::LocalFiles;
 use super::flavour::{self, Common};
-use super::{Flavour, Matrix, WHAT, defaults, external, folder_of, image, mirror, nest, run};
+use super::{Flavour, Frame, Matrix, WHAT, external, folder_of, parse_table};
 
 /// A server of the catalogue, with the name of its flavour.
 #[derive(Debug, Clone)]
@@ -32,17 +31,16 @@ impl Matrix {
         servers: &[NamedServer],
     ) -> Result<(Self, Vec<Result<Flavour, String>>), ConfigError> {
         let problems = Problems::default();
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            problems.add(error.span().unwrap_or(0..0), error.message().to_owned());
-        }
+        let table = parse_table(text, &problems);
         let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
         let folder = folder_of(path);
-        let images = image::read_all(&top);
-        let mirrors = mirror::read_all(&top, folder);
-        let nest = nest::read(&top, path, &images);
-        let defaults = defaults::read(&top, folder, LocalFiles::Required);
-        let run = run::read(&top);
+        let Frame {
+            images,
+            mirrors,
+            nest,
+            defaults,
+            run,
+        } = Frame::read(&top, path);
         for key in ["flavours", "flavour", "suite"] {
             top.know(key);
         }
