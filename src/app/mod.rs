@@ -24,6 +24,7 @@ pub(crate) mod matrix_flavours;
 mod output;
 pub(crate) mod privilege;
 pub(crate) mod remotes;
+pub(crate) mod sampling;
 pub(crate) mod signal;
 pub(crate) mod task;
 pub(crate) mod told;

@@ -29,6 +29,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::keeper::hand_over;
 use crate::app::matrix_file::{colour_of_stderr, load_lock};
+use crate::app::sampling::sample_logs;
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals, USUAL_PROJECT, consent, deprecated, privilege, say};
@@ -100,7 +101,8 @@ pub(crate) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Fa
     Ok(Task::new(matrix, plan, prepared))
 }
 
-/// Checks the files beside the suites' files, and the choice of a baseline.
+/// Checks the files beside the suites' files and the choice of a baseline, and reads the
+/// suites' logs.
 pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
     if let Some(name) = &options.baseline
         && !plan.flavours.iter().any(|flavour| flavour.name == *name)
@@ -121,7 +123,7 @@ pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan,
         PrepareError::Expectation(error) => Failure::misused(error),
     })?;
     deprecated::note_all(&checked.deprecations());
-    Ok(checked)
+    Ok(checked.with_workloads(sample_logs(plan)?))
 }
 
 pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {

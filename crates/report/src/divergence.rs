@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dbmatrix_sql::compare::Kind;
 
+use super::classes;
 use super::insignificant::{Examples, show_sums};
 use super::record::RunRecord;
 use super::text::{Colour, block, count, cut_to_width, visible};
@@ -58,9 +59,18 @@ impl Differences {
 pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> String {
     let lists_all = which.listed == Listed::All;
     let mut text = String::new();
-    let is_new = |found: &Divergence| found.standing == DifferenceStatus::New;
+    let is_single = |found: &Divergence| lists_all || !run.sampled.contains_key(&found.suite);
+    let is_new =
+        |found: &Divergence| found.standing == DifferenceStatus::New && is_single(found);
     text.push_str(&list(run, which, is_new, colour));
-    let is_known = |found: &Divergence| matches!(found.standing, DifferenceStatus::Known(_));
+    let is_known = |found: &Divergence| {
+        matches!(found.standing, DifferenceStatus::Known(_)) && is_single(found)
+    };
+    if !lists_all {
+        let name_of = |found: &Divergence| which.name_of(found);
+        let with_known = which.only.is_some();
+        text.push_str(&classes::show(run, with_known, name_of, colour));
+    }
     match lists_all || which.only.is_some() {
         true => text.push_str(&list(run, which, is_known, colour)),
         false => text.push_str(&known(&run.divergences)),

@@ -7,6 +7,7 @@
 pub mod event;
 pub mod shard;
 
+mod classes;
 mod divergence;
 mod failure;
 mod file;

@@ -120,6 +120,7 @@ impl PlainProgress {
             // The summary reports them.
             Event::RunStarted { .. }
             | Event::Diverged(_)
+            | Event::Sampled(_)
             | Event::MoreShown { .. }
             | Event::Compared { .. }
             | Event::Unknown

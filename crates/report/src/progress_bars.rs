@@ -80,6 +80,7 @@ impl ProgressBars {
             | Event::ImageStarted { .. }
             | Event::ImageFinished { .. }
             | Event::Diverged(_)
+            | Event::Sampled(_)
             | Event::MoreShown { .. }
             | Event::Compared { .. }
             | Event::Unknown

@@ -9,8 +9,8 @@ use super::masked::Masks;
 use super::omitted::{Compared, OmittedDifferences};
 use super::reporter_set::FailedReporter;
 use crate::event::{
-    CaseResult, CellVerdict, DifferenceStatus, Divergence, Event, Machine, ServerFacts, Stale,
-    Verdict,
+    CaseResult, CellVerdict, DifferenceStatus, Divergence, Event, Machine, SampledLogs,
+    ServerFacts, Stale, Verdict,
 };
 
 /// The record of a run.
@@ -35,6 +35,8 @@ pub struct RunRecord {
     open_cases: BTreeSet<(String, String, PathBuf)>,
     /// Flavours that have finished.
     ended_flavours: BTreeSet<String>,
+    /// What runs of logs, by suite.
+    pub(super) sampled: BTreeMap<String, SampledLogs>,
     pub(super) divergences: Vec<Divergence>,
     pub(super) omitted: OmittedDifferences,
     /// Totals of all comparisons.
@@ -163,6 +165,9 @@ impl RunRecord {
                     file,
                     result,
                 });
+            }
+            Event::Sampled(logs) => {
+                self.sampled.insert(logs.suite.clone(), logs);
             }
             Event::Diverged(found) => self.divergences.push(found),
             Event::MoreShown {

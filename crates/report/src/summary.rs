@@ -1,5 +1,6 @@
 //! The summary of a run: a table, then the failures, then a last line.
 
+use super::classes;
 use super::divergence::{self, Differences, Listed};
 use super::failure;
 use super::record::{CaseOn, RunRecord};
@@ -60,6 +61,7 @@ impl<'a> Summary<'a> {
             true => String::new(),
             false => grid.render(usize::from(width)),
         };
+        text.push_str(&classes::describe(record));
         let with_known = self.differences.listed == Listed::All || self.compares_only();
         text.push_str(&failure::all(record, with_known, self.colour));
         text.push_str(&divergence::all(record, &self.differences, self.colour));

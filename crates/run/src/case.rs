@@ -16,13 +16,14 @@ use dbmatrix_report::event::{CaseResult, Sender};
 use dbmatrix_sql::session::{Connect, LocalFolder, Session};
 use dbmatrix_sql::sql_text::Sql;
 use dbmatrix_sql::suite::{
-    Action, Expectation, Facts, FileKind, KnownDivergences, Modes, Recorded, SltOptions, SltSteps,
-    SqlSteps, Step, SystemCommand, asks_for_counts, expectation_path,
+    Action, Expectation, Facts, KnownDivergences, Modes, Recorded, SltOptions, SltSteps, SqlSteps,
+    Step, SystemCommand, asks_for_counts, expectation_path,
 };
 use tokio::time::{Instant, timeout};
 
 use super::cleanup::{Traces, clean_up};
 use super::comparison::Sink;
+use super::current_database::CurrentDatabase;
 use super::database;
 use super::evaluate::{Evaluator, StepFailure};
 use super::fail_fast::FailFast;
@@ -39,8 +40,8 @@ const MOST_WAITING: usize = 64;
 pub(super) struct Case {
     /// The file.
     pub(super) path: PathBuf,
-    /// Its kind.
-    pub(super) kind: FileKind,
+    /// What it consists of.
+    pub(super) content: Content,
     /// The facts that its conditions are evaluated against.
     pub(super) facts: Facts,
     /// Its suite's settings.
@@ -57,6 +58,17 @@ pub(super) struct Case {
     pub(super) events: Sender,
     /// Counts the steps done, for a progress line.
     pub(super) steps_done: Arc<AtomicUsize>,
+}
+
+/// What a case's file consists of.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// Records of a `.slt` file.
+    Slt,
+    /// Statements of a `.sql` file.
+    Sql,
+    /// Examples from a log, which are read already.
+    Log(Arc<[Step]>),
 }
 
 /// How a case ended, with what it recorded.
@@ -109,6 +121,7 @@ pub(super) async fn run_case(
                 recorder,
                 waiting: Vec::new(),
                 variables: Variables::new(&database),
+                current: CurrentDatabase::default(),
                 commands: Commands::default(),
             };
             runner.run(steps).await
@@ -132,15 +145,20 @@ async fn open(
     database: &str,
 ) -> Result<(StepPrefetcher, Option<Expectation>, Session), String> {
     let path = &case.path;
-    let (steps, stored) = match case.kind {
-        FileKind::Slt => {
+    let (steps, stored) = match &case.content {
+        Content::Log(examples) => {
+            let examples = Arc::clone(examples);
+            let steps = (0..examples.len()).map(move |at| Ok(examples[at].clone()));
+            (StepPrefetcher::of(steps), None)
+        }
+        Content::Slt => {
             let options = SltOptions {
                 allow_system: case.suite.allow_system,
             };
             let steps = SltSteps::open(path, options).map_err(|error| error.to_string())?;
             (StepPrefetcher::of(steps), None)
         }
-        FileKind::Sql => {
+        Content::Sql => {
             let steps = SqlSteps::open(path).map_err(|error| error.to_string())?;
             let stored = match case.suite.expect {
                 Expect::Agreement => None,
@@ -162,6 +180,22 @@ async fn open(
     Ok((steps, stored, first))
 }
 
+/// A statement around a step that is rolled back.
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    Begin,
+    RollBack,
+}
+
+impl Frame {
+    fn as_str(self) -> &'static str {
+        match self {
+            Frame::Begin => "START TRANSACTION",
+            Frame::RollBack => "ROLLBACK",
+        }
+    }
+}
+
 /// A running case.
 struct Runner<'a, S> {
     case: &'a Case,
@@ -171,6 +205,7 @@ struct Runner<'a, S> {
     /// Finished steps that are not judged yet, in order.
     waiting: Vec<Waiting>,
     variables: Variables,
+    current: CurrentDatabase,
     commands: Commands,
 }
 
@@ -226,10 +261,26 @@ impl<S: Connect> Runner<'_, S> {
                     tokio::time::sleep(*duration).await;
                     self.recorder.record_step(&step, StepVerdict::SLEPT);
                 }
+                Action::Use { database } => {
+                    let until = self.until();
+                    let (current, sessions) = (&mut self.current, &mut self.sessions);
+                    let changed = current.change(sessions, database.as_deref(), until).await;
+                    changed.map_err(|error| format!("line {}: {error}", step.line))?;
+                }
                 Action::System(command) => {
                     self.judge_waiting();
                     let judged = self.run_command(&step, command).await;
                     self.recorder.record_step(&step, judged);
+                }
+                _ if let Some(database) = self.current.absent() => {
+                    self.recorder.note_missing(database);
+                    self.add_reply(ordinal, step, None);
+                }
+                Action::RollBack { .. } => {
+                    self.frame(Frame::Begin).await?;
+                    let reply = self.send(&step, wants_notices).await?;
+                    self.add_reply(ordinal, step, Some(reply));
+                    self.frame(Frame::RollBack).await?;
                 }
                 _ if step.retry.is_some() => self.retry(ordinal, step, wants_notices).await?,
                 _ => {
@@ -240,6 +291,19 @@ impl<S: Connect> Runner<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Sends a statement that begins or rolls back the transaction around a step.
+    async fn frame(&mut self, frame: Frame) -> Result<(), String> {
+        let until = self.until();
+        let sql = Sql::from(frame.as_str().as_bytes().to_vec());
+        match self.sessions.send(&None, &sql, until, false).await? {
+            Reply::Outcome(outcome, _) => match outcome.refusal() {
+                Some(error) => Err(format!("`{}` failed: {error}", frame.as_str())),
+                None => Ok(()),
+            },
+            Reply::Failed(failure) => Err(format!("`{}`: {}", frame.as_str(), failure.found)),
+        }
     }
 
     /// How the session of a `.sql` file currently reads text.
@@ -281,6 +345,10 @@ impl<S: Connect> Runner<'_, S> {
         {
             // The step is judged by the same rule, and fails.
             tracing::debug!(found, "nothing to bind");
+        }
+        if let (Reply::Failed(_), Content::Log(_)) = (&reply, &self.case.content) {
+            let until = self.until();
+            self.current.restore(&mut self.sessions, until).await?;
         }
         Ok(reply)
     }

@@ -13,6 +13,7 @@ use dbmatrix_sql::suite::KnownDivergences;
 use super::comparison::Comparison;
 use super::fail_fast::FailFast;
 use super::vacancy::Activity;
+use super::workload::Workload;
 
 /// The state that all flavours of a run share.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(super) struct RunContext {
     pub(super) comparisons: Arc<HashMap<(String, PathBuf), Comparison>>,
     pub(super) fail_fast: FailFast,
     pub(super) events: Sender,
+    /// What runs of logs, by suite.
+    pub(super) workloads: Arc<HashMap<String, Workload>>,
     /// For suites of the servers' own tests, by name.
     pub(super) known: Arc<HashMap<String, Arc<KnownDivergences>>>,
     /// Cases that did not run to their end.

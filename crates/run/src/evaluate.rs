@@ -115,9 +115,12 @@ impl<'a> Evaluator<'a> {
             }
             Action::Record { sql } => self.check_record(ordinal, &sql.text(), outcome),
             Action::Let { variables, .. } => bound(variables, outcome),
-            Action::System(_)
+            // Only flavours compare it.
+            Action::RollBack { .. }
+            | Action::System(_)
             | Action::Sleep(_)
             | Action::Halt
+            | Action::Use { .. }
             | Action::ResetConnection
             | Action::Connect { .. } => Ok(()),
         }

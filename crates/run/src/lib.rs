@@ -9,6 +9,7 @@ mod cleanup;
 mod command;
 mod comparison;
 mod context;
+mod current_database;
 mod database;
 mod deployment;
 mod environment;
@@ -40,6 +41,7 @@ mod vacancy;
 mod validated;
 mod variables;
 mod work;
+mod workload;
 
 pub use command::{
     ClientCertificates, CommandEnd, CommandError, CommandRun, Invocation, NestName, Output,
@@ -53,11 +55,13 @@ pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy, has_statement};
 pub use validated::{PrepareError, RunOptions, ValidatedPlan};
 pub use work::run_files_on;
+pub use workload::Workload;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dbmatrix_report::event::Sender;
+use dbmatrix_report::event::{Event, Sender};
+use context::RunContext;
 use deployment::{Deployment, Providers};
 use expectations::write_expectations;
 use side_by_side::run_flavours;
@@ -78,6 +82,7 @@ pub async fn run(
     let options = &prepared.options;
     let providers = Providers::new(environment, options.freshness, events);
     let context = prepared.join(plan, events);
+    report_workloads(&context);
     let jobs = work::jobs(options.jobs, plan.flavours.len());
     let provide = |flavour: Flavour| {
         let providers = providers.clone();
@@ -100,4 +105,14 @@ pub async fn run(
     }
     context.activity.report_vacancies(&plan, options, events);
     write_expectations(answers, &plan, events);
+}
+
+/// Reports what runs of the suites' logs.
+fn report_workloads(context: &RunContext) {
+    for workload in context.workloads.values() {
+        for warning in workload.warnings() {
+            context.events.warn(warning.clone());
+        }
+        context.events.send(Event::Sampled(workload.facts().clone()));
+    }
 }

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use dbmatrix_flavours::matrix::Expect;
-use dbmatrix_report::event::{CaseResult, Failure};
+use dbmatrix_report::event::{CaseResult, Failure, MissingObject};
 use dbmatrix_sql::compare::{Kind, record_lines};
-use dbmatrix_sql::outcome::Warning;
+use dbmatrix_sql::outcome::{SqlError, Warning};
 use dbmatrix_sql::suite::{Recorded, Step, asks_for_order, one_line};
 
-use super::case::{Case, CaseEnd};
+use super::case::{Case, CaseEnd, Content};
 use super::comparison::{self, Sink, StepFacts};
 use super::database;
 use super::evaluate::{Evaluator, StepFailure, StepOutcome};
@@ -136,6 +136,20 @@ impl<'a> CaseRecorder<'a> {
         }
     }
 
+    /// Counts a statement of a log that the server cannot run, since it lacks a table or
+    /// database.
+    pub(super) fn note_missing(&mut self, name: &str) {
+        let name = name.replace(self.database, database::PLACEHOLDER);
+        let all = &mut self.result.missing;
+        match all.iter_mut().find(|missing| missing.name == name) {
+            Some(missing) => missing.statements += 1,
+            None => all.push(MissingObject {
+                name,
+                statements: 1,
+            }),
+        }
+    }
+
     /// Counts a step and passes it to the comparison.
     pub(super) fn record_step(&mut self, step: &Step, judged: StepVerdict) {
         let StepVerdict { ended, came } = judged;
@@ -145,6 +159,11 @@ impl<'a> CaseRecorder<'a> {
         {
             let lines = came.as_ref().map(|(came, _)| record_lines(&came.outcome));
             self.recorded.push((sql.text().into_owned(), lines));
+        }
+        if let (Content::Log(_), Some((came, _))) = (&self.case.content, &came)
+            && let Some(name) = came.outcome.refusal().and_then(missing_object)
+        {
+            self.note_missing(name);
         }
         let nth = self.nth(step);
         let mut failed = None;
@@ -245,6 +264,15 @@ impl<'a> CaseRecorder<'a> {
             });
         }
     }
+}
+
+/// The table or database that a server says it does not have: errors 1049 and 1146, whose
+/// messages name it in quotes.
+fn missing_object(error: &SqlError) -> Option<&str> {
+    if !matches!(error.code, 1049 | 1146) {
+        return None;
+    }
+    error.message.split('\'').nth(1)
 }
 
 /// Shortens a text for a report.

@@ -215,12 +215,27 @@ impl<'a, S: Connect> Sessions<'a, S> {
         }
     }
 
-    async fn connect(&mut self) -> Result<Session, SessionError> {
-        let database = match self.server.tenancy() {
+    /// Replaces the first session by a new one, as at the beginning of the case.
+    pub(super) async fn reopen(&mut self, until: Until) -> Result<(), String> {
+        if let Some(former) = self.open.remove(&None) {
+            former.close().await;
+        }
+        let opened = timeout_at(until.when, self.connect()).await;
+        let opened = opened.map_err(|_| "the server does not answer".to_owned())?;
+        self.open.insert(None, opened.map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    /// The case's own database, if it has one.
+    pub(super) fn own_database(&self) -> Option<&'a str> {
+        match self.server.tenancy() {
             Tenancy::Reader => None,
             Tenancy::Owner | Tenancy::Guest => Some(self.database),
-        };
-        let mut session = self.server.connect(database).await?;
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Session, SessionError> {
+        let mut session = self.server.connect(self.own_database()).await?;
         session.allow_local_files(self.folder.clone());
         self.traces.note_session(&session);
         Ok(session)

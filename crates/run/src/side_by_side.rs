@@ -154,6 +154,7 @@ mod tests {
             comparisons: Arc::new(HashMap::from([(key(), comparison)])),
             fail_fast: Default::default(),
             events: events.clone(),
+            workloads: Arc::default(),
             known: Arc::default(),
             cut: Arc::default(),
             activity: Arc::default(),

@@ -85,6 +85,8 @@ struct Part {
     skipped: usize,
     /// Cases that were aborted, which are reported elsewhere.
     unfinished: usize,
+    /// Tables and databases that the statements of a log need, and flavours do not have.
+    missing: Vec<String>,
     /// Why flavours did not allow it; each reason once.
     forbidden: Vec<String>,
 }
@@ -94,7 +96,14 @@ impl Activity {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (suite.to_owned(), file.to_owned());
         let part = state.parts.entry(key).or_default();
-        part.ran += result.passed + result.failed + result.known;
+        let answered = result.passed + result.failed + result.known;
+        let missing = result.missing.iter().map(|missing| missing.statements);
+        part.ran += answered.saturating_sub(missing.sum());
+        for missing in &result.missing {
+            if !part.missing.contains(&missing.name) {
+                part.missing.push(missing.name.clone());
+            }
+        }
         part.skipped += result.skipped;
         if let Some(note) = result.note.as_ref().filter(|_| result.forbidden)
             && !part.forbidden.contains(note)
@@ -179,6 +188,15 @@ impl State {
                         path.display(),
                         part.forbidden.join("; ")
                     )),
+                    Some(part) if !part.missing.is_empty() => Some(format!(
+                        "`{}`: each of its statements needs what no flavour has: {}; a flavour's `setup` loads schema and data",
+                        path.display(),
+                        listed(&part.missing)
+                    )),
+                    Some(Part { skipped: 0, .. }) if suite.has_logs() => Some(format!(
+                        "`{}` holds no statement that runs; the summary says what was left out",
+                        path.display()
+                    )),
                     Some(Part { skipped: 0, .. }) => {
                         Some(format!("`{}` holds no statement to run", path.display()))
                     }
@@ -210,6 +228,15 @@ impl State {
             false => format!("suite `{suite}`: no test matches {}", tests.join(", ")),
         })
     }
+}
+
+/// The first of some names.
+fn listed(names: &[String]) -> String {
+    let mut first: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    if names.len() > NAMED {
+        first.push(format!("and {} more", names.len() - NAMED));
+    }
+    first.join(", ")
 }
 
 fn report_nothing_ran(text: String, no_tests: NoTests, events: &Sender) {

@@ -19,6 +19,7 @@ use super::context::RunContext;
 use super::fail_fast::FailFast;
 use super::spill::SpillBuffer;
 use super::vacancy::NoTests;
+use super::workload::Workload;
 
 /// The options of a run.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +49,8 @@ pub struct RunOptions {
 pub struct ValidatedPlan {
     pub(super) options: RunOptions,
     known: HashMap<PathBuf, Arc<KnownDivergences>>,
+    /// What runs of logs, by suite.
+    workloads: Arc<HashMap<String, Workload>>,
     /// For suites of the servers' own tests, by suite.
     known_tests: Arc<HashMap<String, Arc<KnownDivergences>>>,
 }
@@ -92,8 +95,19 @@ impl ValidatedPlan {
         Ok(ValidatedPlan {
             options,
             known,
+            workloads: Arc::default(),
             known_tests: Arc::new(known_tests),
         })
+    }
+
+    /// Adds what runs of the suites' logs.
+    pub fn with_workloads(self, workloads: Vec<Workload>) -> Self {
+        let by_suite = workloads.into_iter();
+        let by_suite = by_suite.map(|workload| (workload.facts().suite.clone(), workload));
+        ValidatedPlan {
+            workloads: Arc::new(by_suite.collect()),
+            ..self
+        }
     }
 
     /// Deprecated names in the files that were read.
@@ -139,6 +153,7 @@ impl ValidatedPlan {
             comparisons: Arc::new(comparisons),
             fail_fast: FailFast::new(self.options.update, self.options.fail_fast),
             events: events.clone(),
+            workloads: Arc::clone(&self.workloads),
             known: Arc::clone(&self.known_tests),
             cut: Arc::new(AtomicUsize::new(0)),
             activity: Arc::default(),

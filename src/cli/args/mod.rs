@@ -6,6 +6,7 @@ mod candidate;
 mod connect;
 mod format;
 mod instance;
+mod log;
 mod run;
 mod shell;
 mod side;

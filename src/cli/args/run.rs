@@ -9,6 +9,7 @@ use dbmatrix_report::ReportSpec;
 use dbmatrix_report::shard::Shard;
 use dbmatrix_run::NoTests;
 
+use super::log::LogArgs;
 use super::value::after;
 
 /// Options of `run`.
@@ -116,13 +117,17 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
 
-    /// A file of statements (`.sql`, `.slt`); `-` is standard input
+    /// A file of statements (`.sql`, `.slt`), or a log of what an application sends,
+    /// recognised by its content; `-` is standard input, as `.sql`
     #[arg(required_unless_present = "execute")]
     pub(crate) file: Option<PathBuf>,
 
     /// These statements instead of a file
     #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
     pub(crate) execute: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 
     /// Compare all flavours with this one, instead of with the largest group
     #[arg(long, value_name = "FLAVOUR")]

@@ -1,8 +1,9 @@
 //! Values of options that are words or names.
 
 use dbmatrix_containers::nest::Access;
-use dbmatrix_flavours::matrix::After;
+use dbmatrix_flavours::matrix::{After, Writes};
 use dbmatrix_flavours::name_rule::{CONTAINER, DATABASE, FLAVOUR, NameRule, PROJECT, SNAPSHOT};
+use dbmatrix_workload::Timestamp;
 
 use crate::app::deprecated;
 
@@ -30,6 +31,21 @@ pub(super) fn after(text: &str) -> Result<After, String> {
     named
         .map(|(_, after)| *after)
         .ok_or_else(|| "expected `stop`, `pause`, `keep` or `delete`".to_owned())
+}
+
+/// What becomes of statements that write, by its word.
+pub(super) fn writes(text: &str) -> Result<Writes, String> {
+    let mut words = Writes::WORDS.into_iter();
+    let named = words.find(|(word, _)| *word == text);
+    named
+        .map(|(_, writes)| writes)
+        .ok_or_else(|| "expected `skip`, `rollback` or `apply`".to_owned())
+}
+
+/// A point in time, as logs write it.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "expected a time in UTC, such as `2026-11-27 20:15`".to_owned())
 }
 
 pub(super) fn project_name(text: &str) -> Result<String, String> {

@@ -1,11 +1,13 @@
 //! `dbmatrix diff`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use dbmatrix_flavours::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
 use dbmatrix_report::event::Verdict;
 use dbmatrix_report::{Differences, Listed, OnlyFile};
 use dbmatrix_run::{RunOptions, foresee_vacancy};
+use dbmatrix_sql::suite::FileKind;
 
 use crate::app::matrix_file::load_matrix;
 use crate::app::task::{Task, plan, prepare, provide};
@@ -22,8 +24,23 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         privilege::ensure_engine_access(global).await?;
     }
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
-    let (file, title) =
-        statements_file(args.execute.as_deref(), args.file.as_deref(), folder.path())?;
+    let (files, title) = match &args.file {
+        Some(log) if is_log(log) => {
+            let files = FilesSpec::logs(vec![log.clone()], args.log.spec());
+            (files, log.display().to_string())
+        }
+        _ if args.log.is_given() => {
+            return Err(Failure::misused(
+                "options for logs, such as `--per-digest`, need a log; found statements",
+            ));
+        }
+        file => {
+            let (file, title) =
+                statements_file(args.execute.as_deref(), file.as_deref(), folder.path())?;
+            (FilesSpec::compared(vec![file]), title)
+        }
+    };
+    let file = files.files[0].clone();
     matrix.suites = vec![SuiteSpec {
         name: "diff".to_owned(),
         flavours: matrix
@@ -35,7 +52,7 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         retries: 0,
         isolation: Isolation::Database,
         setup: Vec::new(),
-        kind: SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()]))),
+        kind: SuiteKind::Files(Arc::new(files)),
     }];
     let plan = plan(&matrix, &args.up.selection())?;
     let listed = listed_differences(global, args.all_differences);
@@ -62,4 +79,9 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         ..Task::new(matrix, plan, prepared)
     };
     provide(global, &task).await
+}
+
+/// Whether a file is a log: it is no file of steps, and not standard input.
+fn is_log(file: &Path) -> bool {
+    file.as_os_str() != "-" && FileKind::of(file).is_none()
 }

@@ -14,7 +14,7 @@ use regex::Regex;
 use super::defaults::LocalFiles;
 use super::flavour::{Flavour, check_name};
 use super::pattern::{expand, plain};
-use super::{SetupFile, image, setup};
+use super::{LogSpec, SetupFile, image, log, setup};
 use crate::mysqltest::Program;
 use crate::name_rule::FLAVOUR;
 
@@ -82,6 +82,8 @@ pub struct FilesSpec {
     pub local_files: Option<PathBuf>,
     /// Whether `.slt` files may run commands on this machine.
     pub allow_system: bool,
+    /// Present if the files are logs, of which examples run.
+    pub log: Option<LogSpec>,
 }
 
 /// What outcomes of `.sql` files are compared with.
@@ -134,6 +136,14 @@ impl FilesSpec {
             ..FilesSpec::default()
         }
     }
+
+    /// Logs of which examples run and are compared.
+    pub fn logs(files: Vec<PathBuf>, log: LogSpec) -> Self {
+        FilesSpec {
+            log: Some(log),
+            ..FilesSpec::compared(files)
+        }
+    }
 }
 
 impl SuiteSpec {
@@ -147,6 +157,11 @@ impl SuiteSpec {
             SuiteKind::Command(command) => vec![command.title()],
             SuiteKind::Mysqltest(spec) => vec![format!("mysqltest {}", spec.program.as_str())],
         }
+    }
+
+    /// Whether it runs examples from logs.
+    pub fn has_logs(&self) -> bool {
+        matches!(&self.kind, SuiteKind::Files(files) if files.log.is_some())
     }
 
     /// The suite reduced to these parts; `None` if none is left.
@@ -195,6 +210,7 @@ pub(super) fn read_all(
         let kind = match (table.has("command"), table.has("mysqltest")) {
             (true, _) => read_command(&table, folder),
             (false, true) => read_mysqltest(&table, folder, name.as_ref(), images),
+            (false, false) if table.has("log") => read_log(&table, folder),
             (false, false) => read_files(&table, folder),
         };
         table.finish();
@@ -266,7 +282,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     });
     let allow_system = table.flag("allow-system");
     let Some(patterns) = patterns.filter(|patterns| !patterns.value.is_empty()) else {
-        let expected = "expected `files`, a list of patterns, a `command`, or `mysqltest`";
+        let expected = "expected `files`, a list of patterns, a `log`, a `command`, or `mysqltest`";
         table.problem(table.span(), expected);
         return None;
     };
@@ -282,6 +298,18 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         jobs: jobs.map(|jobs| jobs.value as usize),
         local_files,
         allow_system: allow_system.is_some_and(|allowed| allowed.value),
+        log: None,
+    })))
+}
+
+fn read_log(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
+    let rules = read_rules(table);
+    let step_timeout = table.duration("step-timeout");
+    let (files, log) = log::read(table, folder)?;
+    Some(SuiteKind::Files(Arc::new(FilesSpec {
+        rules,
+        step_timeout: step_timeout.map_or(STEP_TIMEOUT, |timeout| timeout.value),
+        ..FilesSpec::logs(files, log)
     })))
 }
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use dbmatrix_sql::compare::Kind;
 use dbmatrix_sql::suite::Reason;
 
+use super::sampled::MissingObject;
+
 /// How a case ended on one flavour.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
@@ -46,6 +48,9 @@ pub struct CaseResult {
     /// What it left on the server, and how that was cleaned up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// Tables and databases that statements of a log need and the server does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingObject>,
     /// Its index among the flavour's cases, by which reports are sorted: several cases
     /// run at a time.
     #[serde(default)]

@@ -8,11 +8,13 @@ mod channel;
 mod difference;
 mod facts;
 mod in_files;
+mod sampled;
 
 pub use case::{CaseResult, CellVerdict, Failure};
 pub use channel::{Receiver, Sender, WeakSender};
 pub use difference::{DifferenceStatus, Divergence, FormSteps, Group, Reason, Stale};
 pub use facts::{Machine, PackageVersion, ServerFacts};
+pub use sampled::{MissingObject, SampledDigest, SampledLogs};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -152,6 +154,8 @@ pub enum Event {
         /// Its result.
         result: CaseResult,
     },
+    /// What a suite runs of its logs; before its cases.
+    Sampled(SampledLogs),
     /// Flavours answered a step differently.
     Diverged(Divergence),
     /// More steps of a file that differ insignificantly or as the file expects, too many to

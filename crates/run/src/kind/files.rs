@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dbmatrix_flavours::matrix::{FilesSpec, Isolation, SuiteKind};
+use dbmatrix_flavours::matrix::{FilesSpec, Isolation, SuiteKind, Writes};
 use dbmatrix_report::event::Event;
 use dbmatrix_sql::session::Tenancy;
 use dbmatrix_sql::suite::{Facts, FileKind, SltOptions};
@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::{JobRun, Kind};
 use crate::allowed;
-use crate::case::{Case, CaseEnd, run_case};
+use crate::case::{Case, CaseEnd, Content, run_case};
 use crate::comparison::Sink;
 use crate::deployment::Supply;
 use crate::expectations::Answers;
@@ -86,7 +86,13 @@ pub(crate) async fn run_files<P: Supply>(run: JobRun<P>) -> Vec<Answers> {
             let options = SltOptions {
                 allow_system: files.allow_system,
             };
+            if let Some(why) = refused_writes(&files, run.facts.tenancy) {
+                let place = run.job.place;
+                run.context.forbid_case(&run.suite_run, place, path, why);
+                continue;
+            }
             if run.facts.tenancy == Tenancy::Reader
+                && files.log.is_none()
                 && let Some(why) = allowed::refusal(&path, options, &facts, run.facts.modes)
             {
                 let place = run.job.place;
@@ -100,6 +106,14 @@ pub(crate) async fn run_files<P: Supply>(run: JobRun<P>) -> Vec<Answers> {
     .await
 }
 
+/// Why a server that dbmatrix did not make does not get the statements of a log.
+fn refused_writes(files: &FilesSpec, tenancy: Tenancy) -> Option<&'static str> {
+    let writes = files.log.as_ref().is_some_and(|log| log.writes != Writes::Skip);
+    (writes && tenancy != Tenancy::Owner).then_some(
+        "external: statements that write run on servers that dbmatrix makes; `writes = \"skip\"` leaves them out",
+    )
+}
+
 /// Runs a file on one flavour. Returns what it records if expectations are written.
 async fn run_file(
     run: &JobRun<impl Supply>,
@@ -111,18 +125,25 @@ async fn run_file(
         suite_run, context, ..
     } = run;
     let key = (suite_run.suite.name.clone(), path.clone());
-    let (kind, comparison) = (FileKind::of(&path)?, context.comparisons.get(&key)?);
+    let comparison = context.comparisons.get(&key)?;
+    let content = match context.workloads.get(&suite_run.suite.name) {
+        Some(workload) => Content::Log(workload.steps(&path)),
+        None => match FileKind::of(&path)? {
+            FileKind::Slt => Content::Slt,
+            FileKind::Sql => Content::Sql,
+        },
+    };
     if context.fail_fast.is_over() {
         context.cut_case(suite_run, &path);
         return None;
     }
     let case = Case {
         path,
-        kind,
         facts,
         suite: Arc::clone(files),
         known: comparison.known(),
-        update: context.updates(files) && kind == FileKind::Sql,
+        update: context.updates(files) && matches!(content, Content::Sql),
+        content,
         deadline: run.deadline,
         fail_fast: context.fail_fast.clone(),
         events: context.events.clone(),

@@ -10,6 +10,8 @@
 //! link = "https://bugs.example/1"
 //! expires = 2027-06-30
 //! ```
+//!
+//! `digest` in place of `statement` stands for all statements of a form.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 use super::condition::{Condition, Facts};
+use super::form::statement_form;
 use crate::compare::{Kind, Kinds};
 
 /// The file's kind in messages.
@@ -49,8 +52,10 @@ pub struct KnownDivergences {
 pub struct KnownDivergence {
     /// Line of the entry, from 1.
     pub line: usize,
-    /// The statement; white space is insignificant.
+    /// The statement, or a form as reports show it; white space is insignificant.
     pub statement: String,
+    /// Whether it stands for all statements of its form.
+    is_digest: bool,
     /// Which of several equal statements, from 1; by default all.
     pub nth: Option<usize>,
     /// Flavours to which it applies: at least one condition must hold.
@@ -71,7 +76,13 @@ impl KnownDivergence {
 
     /// Whether it applies to the `nth` step with this statement, on one line.
     fn is_about(&self, statement: &str, nth: usize) -> bool {
-        self.statement == statement && self.nth.is_none_or(|wanted| wanted == nth)
+        match self.is_digest {
+            true => {
+                let form = statement_form(statement);
+                self.statement == form || statement_form(&self.statement) == form
+            }
+            false => self.statement == statement && self.nth.is_none_or(|wanted| wanted == nth),
+        }
     }
 }
 
@@ -141,8 +152,24 @@ impl KnownDivergences {
 }
 
 fn read_entry(table: &TableReader<'_>, line: usize, proposing: bool) -> Option<KnownDivergence> {
-    let statement = required(table, "statement");
-    let nth = table.count("nth");
+    let digest = table.text("digest");
+    let is_digest = digest.is_some();
+    let statement = match digest {
+        Some(digest) => {
+            if table.has("statement") || table.has("nth") {
+                let expected = "expected a `statement`, or a `digest` for all statements of a form";
+                table.problem(digest.span.clone(), expected);
+                table.know("statement");
+                table.know("nth");
+            }
+            Some(digest)
+        }
+        None => required(table, "statement"),
+    };
+    let nth = match is_digest {
+        true => None,
+        false => table.count("nth"),
+    };
     let flavours = read_flavours(table);
     let kinds = read_kinds(table);
     let reason = required(table, "reason");
@@ -160,6 +187,7 @@ fn read_entry(table: &TableReader<'_>, line: usize, proposing: bool) -> Option<K
     Some(KnownDivergence {
         line,
         statement: one_line(&statement?.value),
+        is_digest,
         nth: nth.map(|nth| nth.value as usize),
         flavours: flavours?,
         kinds: kinds?,
@@ -301,6 +329,25 @@ expires = 2999-12-31
         assert!(entry.applies_to(&facts("mysql-5.6", Family::Mysql, "5.6.24")));
         assert!(!entry.applies_to(&facts("mariadb-11.8", Family::Mariadb, "11.8.9")));
         assert!(entry.kinds.contains(Kind::Order));
+    }
+
+    #[test]
+    fn a_digest_stands_for_all_statements_of_a_form() {
+        let entry = |digest: &str| {
+            let rest = "flavours = ['mysql']\nkinds = ['rows']\nreason = 'r'\n";
+            format!("[[divergence]]\ndigest = '{digest}'\n{rest}")
+        };
+        for digest in [
+            "SELECT a FROM t WHERE b IN (...)",
+            "select a  from t where b in (7, 8)",
+        ] {
+            let known = parse(&entry(digest)).expect("a file");
+            assert_eq!(known.matching("SELECT a FROM t WHERE b IN (1, 2, 3)", 1), [0]);
+            assert_eq!(known.matching("SELECT a FROM t WHERE b IN (4)", 9), [0]);
+            assert!(known.matching("SELECT c FROM t WHERE b IN (1)", 1).is_empty());
+        }
+        let both = entry("SELECT ?") + "statement = 'SELECT 1'\n";
+        insta::assert_snapshot!(told(&both).join("\n"), @"x.slt.divergences.toml:2: expected a `statement`, or a `digest` for all statements of a form");
     }
 
     #[test]

@@ -59,6 +59,11 @@ pub enum Action {
         /// The statement.
         sql: Sql,
     },
+    /// The same, for a statement in a transaction of its own that is rolled back.
+    RollBack {
+        /// The statement.
+        sql: Sql,
+    },
     /// A query whose only row is bound to variables.
     Let {
         /// The statement.
@@ -72,6 +77,12 @@ pub enum Action {
     Sleep(Duration),
     /// The end of the case.
     Halt,
+    /// Makes a database the current one, by default the case's own. Where the server has
+    /// none of that name, the statements up to the next such step are left out.
+    Use {
+        /// Its name.
+        database: Option<String>,
+    },
     /// Resets the session on the server, without another login.
     ResetConnection,
     /// Replaces the session by a new one, in the named or the current database.
@@ -117,9 +128,11 @@ impl Action {
             // The file only requires that it has a value.
             Action::Let { .. } => &[Kind::Success, Kind::Rows, Kind::Order],
             Action::Record { .. }
+            | Action::RollBack { .. }
             | Action::System(_)
             | Action::Sleep(_)
             | Action::Halt
+            | Action::Use { .. }
             | Action::ResetConnection
             | Action::Connect { .. } => &[],
         };
@@ -133,10 +146,12 @@ impl Action {
             | Action::Fails { sql, .. }
             | Action::Query { sql, .. }
             | Action::Let { sql, .. }
-            | Action::Record { sql } => Some(sql),
+            | Action::Record { sql }
+            | Action::RollBack { sql } => Some(sql),
             Action::System(_)
             | Action::Sleep(_)
             | Action::Halt
+            | Action::Use { .. }
             | Action::ResetConnection
             | Action::Connect { .. } => None,
         }

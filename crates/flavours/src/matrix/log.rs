@@ -1,0 +1,75 @@
+//! `log` of a suite: logs of what an application sent, of which examples run.
+
+use std::path::{Path, PathBuf};
+
+use dbmatrix_config::{Placed, TableReader};
+use dbmatrix_workload::{Pattern, SampleOptions, Timestamp};
+
+use super::pattern::expand_any;
+
+/// Which examples of a log run, and how.
+#[derive(Debug, Clone, Default)]
+pub struct LogSpec {
+    /// What is taken of the log.
+    pub sample: SampleOptions,
+    /// What becomes of statements that write.
+    pub writes: Writes,
+}
+
+/// What becomes of statements that are not known to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Writes {
+    /// They do not run.
+    #[default]
+    Skip,
+    /// Each runs in a transaction that is rolled back; those that commit by themselves do
+    /// not run.
+    Rollback,
+    /// They run.
+    Apply,
+}
+
+impl Writes {
+    /// All, by their words.
+    pub const WORDS: [(&'static str, Writes); 3] = [
+        ("skip", Writes::Skip),
+        ("rollback", Writes::Rollback),
+        ("apply", Writes::Apply),
+    ];
+}
+
+/// Reads the keys of a suite with a `log`.
+pub(super) fn read(table: &TableReader<'_>, folder: &Path) -> Option<(Vec<PathBuf>, LogSpec)> {
+    let pattern = table.text("log");
+    let usual = SampleOptions::default();
+    let per_digest = table.count("per-digest");
+    let spec = LogSpec {
+        sample: SampleOptions {
+            per_digest: per_digest.map_or(usual.per_digest, |count| count.value as usize),
+            since: read_time(table, "since"),
+            until: read_time(table, "until"),
+            database: table.text("database").map(|name| name.value),
+            user: table.text("user").map(|name| name.value),
+            only: read_patterns(table, "only"),
+            skip: read_patterns(table, "skip"),
+            seed: table.count("seed").map_or(usual.seed, |seed| seed.value.into()),
+        },
+        writes: table.choice("writes", &Writes::WORDS).unwrap_or_default(),
+    };
+    Some((expand_any(table, folder, &pattern?), spec))
+}
+
+fn read_time(table: &TableReader<'_>, key: &'static str) -> Option<Timestamp> {
+    let Placed { value, span } = table.text(key)?;
+    let time = Timestamp::parse(&value);
+    if time.is_none() {
+        let expected = "expected a time in UTC such as `\"2026-11-27 20:15\"`";
+        table.problem(span, format!("{expected}; found `{value}`"));
+    }
+    time
+}
+
+fn read_patterns(table: &TableReader<'_>, key: &'static str) -> Vec<Pattern> {
+    let patterns = table.texts(key).into_iter().flat_map(|list| list.value);
+    patterns.map(|text| Pattern::new(&text.value)).collect()
+}
