@@ -22,6 +22,7 @@ mod hand;
 mod interrupt;
 mod keeper;
 mod left;
+mod log;
 mod mirror;
 mod moved;
 mod mysqltest;
@@ -117,6 +118,7 @@ fn main() {
         ),
         ("a_known_failure_is_well", PAIR, compare::known_failure),
         ("diff_tells_who_agrees_with_whom", PAIR, compare::diff),
+        ("an_applications_log_is_compared", PAIR, log::compared),
         ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
         ("sqllogictest_in_all_its_forms", PAIR, slt::forms),
         ("a_hanging_statement_is_killed", PAIR, compare::limits),

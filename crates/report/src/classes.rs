@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use dbmatrix_sql::compare::Kinds;
 use dbmatrix_sql::suite::statement_form;
 
-use super::divergence::{body, cited, titles};
+use super::divergence::{body, titles};
 use super::record::RunRecord;
 use super::text::{Colour, count, one_line, thousands};
 use crate::event::{DifferenceStatus, Divergence, SampledDigest, SampledLogs};
@@ -137,14 +137,12 @@ pub(super) fn show(
 pub(super) fn describe(run: &RunRecord) -> String {
     let mut text = String::new();
     for logs in run.sampled.values() {
-        let digests = match logs.digests.len() {
-            0 => String::new(),
-            digests => format!(" of {}", count(digests, "digest")),
-        };
         text.push_str(&format!(
-            "\n{}: {}; {}{digests} run\n",
+            "\n{}: {} {} of {}; {} run\n",
             name_of_logs(logs),
-            count(logs.statements as usize, "statement"),
+            thousands(logs.statements as usize),
+            noun(logs.statements as usize, "statement"),
+            count(logs.digests.len(), "digest"),
             count(logs.examples, "example"),
         ));
         for (number, reason) in &logs.left_out {
@@ -153,6 +151,13 @@ pub(super) fn describe(run: &RunRecord) -> String {
     }
     text.push_str(&describe_missing(run));
     text
+}
+
+fn noun(number: usize, noun: &str) -> String {
+    match number {
+        1 => noun.to_owned(),
+        _ => format!("{noun}s"),
+    }
 }
 
 fn name_of_logs(logs: &SampledLogs) -> String {
@@ -192,4 +197,116 @@ fn describe_missing(run: &RunRecord) -> String {
     }
     text.push_str("  a flavour's `setup` loads schema and data\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use dbmatrix_sql::compare::Kind;
+
+    use super::*;
+    use crate::event::{CaseResult, Event, Group, MissingObject, ServerFacts};
+
+    fn differs(line: usize, statement: &str, kind: Kind) -> Event {
+        let group = |flavour: &str, outcome: &str| Group {
+            flavours: vec![flavour.to_owned()],
+            outcome: outcome.to_owned(),
+            kinds: Vec::new(),
+        };
+        Event::Diverged(Divergence {
+            suite: "production".to_owned(),
+            file: PathBuf::from("slow.log"),
+            line,
+            statement: statement.to_owned(),
+            kinds: vec![kind],
+            standing: DifferenceStatus::New,
+            groups: vec![group("a", "1"), group("b", "2")],
+        })
+    }
+
+    fn digest(form: &str, statements: u64, seconds: u64, examples: usize) -> SampledDigest {
+        SampledDigest {
+            form: form.to_owned(),
+            statements,
+            time: Duration::from_secs(seconds),
+            examples,
+        }
+    }
+
+    fn record(missing: Vec<MissingObject>) -> RunRecord {
+        let mut record = RunRecord::default();
+        let logs = SampledLogs {
+            suite: "production".to_owned(),
+            files: vec!["slow.log".to_owned()],
+            statements: 12_000,
+            time: Duration::from_secs(100),
+            examples: 7,
+            left_out: vec![(3, "administrator commands".to_owned())],
+            digests: vec![
+                digest("SELECT a FROM t WHERE b = ?", 9_000, 80, 5),
+                digest("SELECT c FROM t", 1_500, 15, 1),
+                digest("SELECT d FROM t", 1_500, 5, 1),
+            ],
+        };
+        record.on_event(Event::Sampled(logs));
+        for flavour in ["a", "b"] {
+            record.on_event(Event::FlavourReady {
+                flavour: flavour.to_owned(),
+                server: ServerFacts::default(),
+                address: String::new(),
+                took: Duration::ZERO,
+            });
+        }
+        record.on_event(Event::CaseFinished {
+            flavour: "a".to_owned(),
+            suite: "production".to_owned(),
+            file: PathBuf::from("slow.log"),
+            result: CaseResult {
+                missing,
+                ..CaseResult::default()
+            },
+        });
+        record
+    }
+
+    #[test]
+    fn the_severest_kinds_come_first_and_then_what_takes_most_time() {
+        let mut record = record(Vec::new());
+        for event in [
+            differs(3, "SELECT d FROM t", Kind::Success),
+            differs(5, "SELECT a FROM t WHERE b = 12", Kind::Rows),
+            differs(9, "SELECT a FROM t WHERE b = 7", Kind::Rows),
+            differs(12, "SELECT c FROM t", Kind::Rows),
+            differs(20, "SELECT e FROM t", Kind::Rows),
+        ] {
+            record.on_event(event);
+        }
+        let found = classes(&record);
+        let titles: Vec<String> = found
+            .iter()
+            .map(|class| format!("{} | {}:{}", class.form, class.example.line, class.title()))
+            .collect();
+        insta::assert_snapshot!(titles.join("\n"), @"");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_flavours() {
+        let missing = |name: &str, statements| MissingObject {
+            name: name.to_owned(),
+            statements,
+        };
+        let mut record = record(vec![missing("shop.a", 2), missing("shop", 5)]);
+        record.on_event(Event::CaseFinished {
+            flavour: "b".to_owned(),
+            suite: "production".to_owned(),
+            file: PathBuf::from("slow.log"),
+            result: CaseResult {
+                missing: vec![missing("shop.a", 2)],
+                ..CaseResult::default()
+            },
+        });
+        insta::assert_snapshot!(describe(&record), @"");
+    }
 }

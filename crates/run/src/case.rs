@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
@@ -329,15 +330,15 @@ impl<S: Connect> Runner<'_, S> {
             Ok(sql) => sql,
             Err(wrong) => return Ok(Reply::Failed(wrong)),
         };
-        let sent = self
-            .sessions
-            .send(&step.connection, &sql, until, wants_notices);
-        tokio::pin!(sent);
-        let reply = match futures_util::poll!(&mut sent) {
-            Poll::Ready(reply) => reply?,
-            Poll::Pending => {
-                judge_all(&mut self.waiting, &mut self.judge, &mut self.recorder);
-                sent.await?
+        let reply = {
+            let sessions = &mut self.sessions;
+            let mut sent = pin!(sessions.send(&step.connection, &sql, until, wants_notices));
+            match futures_util::poll!(&mut sent) {
+                Poll::Ready(reply) => reply?,
+                Poll::Pending => {
+                    judge_all(&mut self.waiting, &mut self.judge, &mut self.recorder);
+                    sent.await?
+                }
             }
         };
         if let (Action::Let { variables, .. }, Reply::Outcome(outcome, _)) = (&step.action, &reply)

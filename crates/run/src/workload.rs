@@ -206,3 +206,81 @@ fn reasons(
     reasons.extend(described.map(|(number, why)| (number, why.to_owned())));
     reasons
 }
+
+#[cfg(test)]
+mod tests {
+    use dbmatrix_workload::{SampleOptions, sample};
+
+    use super::*;
+
+    const LOG: &str = "\
+# Time: 2026-11-27T20:00:00.000000Z
+# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 40
+# Query_time: 0.500000  Lock_time: 0.000001 Rows_sent: 1  Rows_examined: 1
+use shop;
+SET timestamp=1795809600;
+SELECT a FROM t WHERE b = 1;
+# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 40
+# Query_time: 0.250000  Lock_time: 0.000001 Rows_sent: 0  Rows_examined: 1
+SET timestamp=1795809601;
+UPDATE t SET a = 2;
+# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 41
+# Query_time: 0.250000  Lock_time: 0.000001 Rows_sent: 0  Rows_examined: 1
+use crm;
+SET timestamp=1795809602;
+CREATE TABLE c (d INT);
+# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 41
+# Query_time: 0.000001  Lock_time: 0.000001 Rows_sent: 0  Rows_examined: 1
+SET timestamp=1795809603;
+COMMIT;
+# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 41
+# Query_time: 0.000001  Lock_time: 0.000001 Rows_sent: 0  Rows_examined: 1
+SET timestamp=1795809603;
+SHUTDOWN;
+";
+
+    fn workload(writes: Writes) -> (Vec<String>, SampledLogs) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("slow.log");
+        std::fs::write(&path, LOG).expect("a file");
+        let options = SampleOptions::default();
+        let sample = sample(std::slice::from_ref(&path), &options, |_| {}).expect("a log");
+        let workload = Workload::new("s", sample, writes);
+        let steps = workload.steps(&path);
+        let shown = steps.iter().map(|step| match &step.action {
+            Action::Use { database } => format!("use {}", database.as_deref().unwrap_or("-")),
+            Action::RollBack { sql } => format!("roll back {}", sql.text()),
+            action => action.shown().into_owned(),
+        });
+        (shown.collect(), workload.facts().clone())
+    }
+
+    #[test]
+    fn only_statements_that_read_run_unless_more_is_asked_for() {
+        let (steps, facts) = workload(Writes::Skip);
+        assert_eq!(steps, ["use shop", "SELECT a FROM t WHERE b = 1"]);
+        let left_out: Vec<String> = facts
+            .left_out
+            .iter()
+            .map(|(number, why)| format!("{number} {why}"))
+            .collect();
+        insta::assert_snapshot!(left_out.join("\n"), @"");
+        let (steps, _) = workload(Writes::Rollback);
+        assert_eq!(steps[2..], ["roll back UPDATE t SET a = 2"]);
+        let (steps, facts) = workload(Writes::Apply);
+        assert_eq!(
+            steps[2..],
+            ["UPDATE t SET a = 2", "use crm", "CREATE TABLE c (d INT)"]
+        );
+        assert_eq!((facts.statements, facts.examples), (5, 3));
+    }
+
+    #[test]
+    fn a_digest_has_its_share_of_the_log() {
+        let (_, facts) = workload(Writes::Skip);
+        let first = &facts.digests[0];
+        assert_eq!(first.form, "SELECT a FROM t WHERE b = ?");
+        assert_eq!((first.statements, first.examples), (1, 1));
+        assert_eq!(first.time.as_millis(), 500);
+    }
+}
