@@ -5,21 +5,36 @@
 //! or list of literals `(...)`, further rows a comment; comments are removed, and blanks
 //! and the case of keywords do not matter. Unlike there, names keep their case and lose
 //! their quotes, and a statement that ends in the middle of a string has a form too.
+//!
+//! A log of gigabytes passes through here: tokens are places in the statement, and
+//! [`FormReader`] keeps its memory from one statement to the next.
 
 mod keywords;
+mod scanner;
 
-use keywords::is_keyword;
+use keywords::{Keyword, find_keyword};
+use scanner::Scanner;
 
 /// Bytes of a form: the servers' default for a digest (`max_digest_length`).
 const LONGEST: usize = 1024;
 
+/// Tokens after which the rest does not show in a form: each takes a byte at least, and
+/// the last ones may still be merged.
+const MOST_TOKENS: usize = LONGEST + 64;
+
 /// A token of a form.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
-    /// A name or a keyword.
-    Word(String),
-    /// An operator or a mark.
-    Mark(String),
+    /// A keyword, by its number.
+    Keyword(Keyword),
+    /// A name, by its place in the statement.
+    Name { from: usize, to: usize },
+    /// A name in backticks, by the place between them.
+    Quoted { from: usize, to: usize },
+    /// An operator or a mark of one byte.
+    Mark(u8),
+    /// An operator of several bytes.
+    LongMark(&'static str),
     /// A literal.
     Value,
     /// `NULL`, which ends a list of literals and is a literal only within it.
@@ -30,30 +45,63 @@ enum Token {
     Row(bool),
     /// Several literals in brackets; true if there are several such rows.
     LongRow(bool),
+    /// The comment by which a form says that there are several rows.
+    FurtherRows,
 }
 
 /// The form of a statement, on one line.
 pub fn statement_form(statement: &str) -> String {
-    let mut tokens = Vec::new();
-    let mut scanner = Scanner {
-        text: statement,
-        at: 0,
+    let mut reader = FormReader::default();
+    String::from_utf8_lossy(reader.form(statement.as_bytes())).into_owned()
+}
+
+/// Finds the forms of many statements, and allocates for none of them once it has grown.
+#[derive(Debug, Default)]
+pub struct FormReader {
+    tokens: Vec<Token>,
+    form: Vec<u8>,
+}
+
+impl FormReader {
+    /// The form of a statement in any encoding whose letters are ASCII's or bytes above.
+    pub fn form(&mut self, statement: &[u8]) -> &[u8] {
+        self.tokens.clear();
+        let mut scanner = Scanner::new(statement);
+        while let Some(token) = scanner.next_token() {
+            push(&mut self.tokens, token);
+            if self.tokens.len() >= MOST_TOKENS {
+                break;
+            }
+        }
+        while self.tokens.last() == Some(&Token::Mark(b';')) {
+            self.tokens.pop();
+        }
+        self.form.clear();
+        write_form(statement, &self.tokens, &mut self.form);
+        &self.form
+    }
+
+    /// A number that statements of the same form share. It is the same in each process
+    /// and on each machine.
+    pub fn fingerprint(&mut self, statement: &[u8]) -> u64 {
+        hash(self.form(statement))
+    }
+}
+
+/// A hash of a form, eight bytes at a time (the mixing of `wyhash`).
+fn hash(form: &[u8]) -> u64 {
+    const SECRET: [u64; 2] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db];
+    let mix = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        (product as u64) ^ (product >> 64) as u64
     };
-    while let Some(token) = scanner.next_token() {
-        push(&mut tokens, token);
+    let mut state = SECRET[0] ^ form.len() as u64;
+    for chunk in form.chunks(8) {
+        let mut bytes = [0; 8];
+        bytes[..chunk.len()].copy_from_slice(chunk);
+        state = mix(state ^ u64::from_le_bytes(bytes), SECRET[1]).rotate_left(23) ^ state;
     }
-    while tokens.last().is_some_and(|last| is_mark(last, ";")) {
-        tokens.pop();
-    }
-    write_form(&tokens)
-}
-
-fn is_mark(token: &Token, mark: &str) -> bool {
-    matches!(token, Token::Mark(found) if found == mark)
-}
-
-fn is_word(token: &Token, word: &str) -> bool {
-    matches!(token, Token::Word(found) if found == word)
+    mix(state ^ SECRET[0], state.rotate_left(32) ^ SECRET[1])
 }
 
 /// Appends a token, and merges what it completes.
@@ -63,25 +111,23 @@ fn push(tokens: &mut Vec<Token>, token: Token) {
             drop_signs(tokens);
             push_value(tokens, Token::Value);
         }
-        Token::Null => push_value(tokens, Token::Null),
-        Token::Mark(mark) if mark == ")" => close(tokens),
+        Token::Null | Token::Values => push_value(tokens, token),
+        Token::Mark(b')') => close(tokens),
+        Token::FurtherRows => {
+            if let Some(Token::Row(several) | Token::LongRow(several)) = tokens.last_mut() {
+                *several = true;
+            }
+        }
         token => tokens.push(token),
     }
 }
 
 /// Merges a sign with its number, unless it is an operator between two numbers.
 fn drop_signs(tokens: &mut Vec<Token>) {
-    loop {
-        let [before @ .., last] = tokens.as_slice() else {
-            return;
-        };
-        if !is_mark(last, "-") && !is_mark(last, "+") {
-            return;
-        }
+    while let [before @ .., Token::Mark(b'-' | b'+')] = tokens.as_slice() {
         let is_sign = match before.last() {
-            None => true,
-            Some(Token::Mark(mark)) => mark != ")",
-            Some(Token::Word(word)) => is_keyword(word),
+            None | Some(Token::Keyword(_) | Token::LongMark(_)) => true,
+            Some(Token::Mark(mark)) => *mark != b')',
             Some(_) => false,
         };
         if !is_sign {
@@ -92,9 +138,11 @@ fn drop_signs(tokens: &mut Vec<Token>) {
 }
 
 fn push_value(tokens: &mut Vec<Token>, value: Token) {
-    if let [.., before, comma] = tokens.as_slice()
-        && is_mark(comma, ",")
-        && matches!(before, Token::Value | Token::Null | Token::Values)
+    if let [
+        ..,
+        Token::Value | Token::Null | Token::Values,
+        Token::Mark(b','),
+    ] = tokens.as_slice()
     {
         tokens.truncate(tokens.len() - 2);
         tokens.push(Token::Values);
@@ -106,254 +154,92 @@ fn push_value(tokens: &mut Vec<Token>, value: Token) {
 /// Closes a bracket: around literals only it forms a row, or a list after `IN`.
 fn close(tokens: &mut Vec<Token>) {
     let row = match tokens.as_slice() {
-        [.., open, Token::Value] if is_mark(open, "(") => Token::Row(false),
-        [.., open, Token::Values] if is_mark(open, "(") => Token::LongRow(false),
-        _ => return tokens.push(Token::Mark(")".to_owned())),
+        [.., Token::Mark(b'('), Token::Value] => Token::Row(false),
+        [.., Token::Mark(b'('), Token::Values] => Token::LongRow(false),
+        _ => return tokens.push(Token::Mark(b')')),
     };
     tokens.truncate(tokens.len() - 2);
-    if tokens.last().is_some_and(|last| is_word(last, "IN")) {
+    if tokens.last() == Some(&Token::Keyword(Keyword::IN)) {
         return tokens.push(Token::LongRow(false));
     }
-    let [.., before, comma] = tokens.as_slice() else {
-        return tokens.push(row);
-    };
-    let joined = match (&row, before) {
-        (Token::Row(_), Token::Row(_)) => Token::Row(true),
-        (Token::LongRow(_), Token::LongRow(_)) => Token::LongRow(true),
+    let joined = match (row, tokens.as_slice()) {
+        (Token::Row(_), [.., Token::Row(_), Token::Mark(b',')]) => Token::Row(true),
+        (Token::LongRow(_), [.., Token::LongRow(_), Token::Mark(b',')]) => Token::LongRow(true),
         _ => return tokens.push(row),
     };
-    if !is_mark(comma, ",") {
-        return tokens.push(row);
-    }
     tokens.truncate(tokens.len() - 2);
     tokens.push(joined);
 }
 
-fn write_form(tokens: &[Token]) -> String {
-    let mut form = String::new();
+fn write_form(statement: &[u8], tokens: &[Token], form: &mut Vec<u8>) {
     let mut before: Option<&Token> = None;
     for token in tokens {
         if before.is_some_and(|before| is_apart(before, token)) {
-            form.push(' ');
+            form.push(b' ');
         }
-        form.push_str(match token {
-            Token::Word(text) | Token::Mark(text) => text,
-            Token::Value => "?",
-            Token::Null => "NULL",
-            Token::Values => "?, ...",
-            Token::Row(false) => "(?)",
-            Token::Row(true) => "(?) /* , ... */",
-            Token::LongRow(false) => "(...)",
-            Token::LongRow(true) => "(...) /* , ... */",
-        });
+        write_token(statement, token, form);
         if form.len() > LONGEST {
             let mut end = LONGEST;
-            while !form.is_char_boundary(end) {
+            // Not within a character.
+            while end > LONGEST - 3 && form[end] & 0xC0 == 0x80 {
                 end -= 1;
             }
             form.truncate(end);
-            form.push('…');
-            return form;
+            form.extend_from_slice("…".as_bytes());
+            return;
         }
         before = Some(token);
     }
-    form
+}
+
+fn write_token(statement: &[u8], token: &Token, form: &mut Vec<u8>) {
+    let text = match *token {
+        Token::Keyword(word) => word.text(),
+        Token::Name { from, to } => {
+            let to = to.min(from + LONGEST + 1);
+            return form.extend_from_slice(&statement[from..to]);
+        }
+        Token::Quoted { from, to } => {
+            return write_unquoted(&statement[from..to], form);
+        }
+        Token::Mark(mark) => return form.push(mark),
+        Token::LongMark(mark) => mark,
+        Token::Value => "?",
+        Token::Null => "NULL",
+        Token::Values => "?, ...",
+        Token::Row(false) => "(?)",
+        Token::Row(true) => "(?) /* , ... */",
+        Token::LongRow(false) => "(...)",
+        Token::LongRow(true) => "(...) /* , ... */",
+        Token::FurtherRows => "",
+    };
+    form.extend_from_slice(text.as_bytes());
+}
+
+/// Writes a quoted name, in which a doubled backtick stands for one.
+fn write_unquoted(name: &[u8], form: &mut Vec<u8>) {
+    let mut is_second = false;
+    for &byte in name.iter().take(2 * LONGEST) {
+        is_second = byte == b'`' && !is_second;
+        if !is_second {
+            form.push(byte);
+        }
+    }
 }
 
 /// Whether a blank separates two tokens, for readability.
 fn is_apart(before: &Token, token: &Token) -> bool {
-    if ["(", ".", "@", "@@"]
-        .iter()
-        .any(|mark| is_mark(before, mark))
-    {
+    if matches!(
+        before,
+        Token::Mark(b'(' | b'.' | b'@') | Token::LongMark("@@")
+    ) {
         return false;
     }
-    if [")", ",", ";", "."].iter().any(|mark| is_mark(token, mark)) {
+    if matches!(token, Token::Mark(b')' | b',' | b';' | b'.')) {
         return false;
     }
-    let opens = is_mark(token, "(") || matches!(token, Token::Row(_) | Token::LongRow(_));
-    match before {
-        Token::Word(word) if opens => is_keyword(word),
-        _ => true,
-    }
-}
-
-/// Reads tokens from a statement.
-struct Scanner<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Scanner<'_> {
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn next_token(&mut self) -> Option<Token> {
-        self.skip_blanks();
-        let first = self.rest().chars().next()?;
-        Some(match first {
-            '\'' | '"' => self.string(first),
-            '`' => self.quoted_name(),
-            '0'..='9' => self.number(),
-            '.' if self.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number(),
-            _ if is_of_word(first) => self.word(),
-            _ => self.mark(first),
-        })
-    }
-
-    /// Skips blanks and comments; reads the content of a versioned comment (`/*!50000 …
-    /// */`, `/*M! … */`) as ordinary text.
-    fn skip_blanks(&mut self) {
-        loop {
-            let rest = self.rest();
-            let blanks = rest.len() - rest.trim_start().len();
-            let rest = &rest[blanks..];
-            let length = if rest.starts_with("/*!") || rest.starts_with("/*M!") {
-                let mark = rest.find('!').map_or(0, |at| at + 1);
-                let digits = rest[mark..].bytes().take_while(u8::is_ascii_digit);
-                mark + digits.count()
-            } else if let Some(comment) = rest.strip_prefix("/*") {
-                comment.find("*/").map_or(rest.len(), |end| end + 4)
-            } else if rest.starts_with("*/") {
-                2
-            } else if rest.starts_with('#') || is_dashes(rest) {
-                rest.find('\n').unwrap_or(rest.len())
-            } else {
-                0
-            };
-            self.at += blanks + length;
-            if length == 0 {
-                return;
-            }
-        }
-    }
-
-    fn string(&mut self, quote: char) -> Token {
-        self.skip_quoted(quote, true);
-        Token::Value
-    }
-
-    fn quoted_name(&mut self) -> Token {
-        let from = self.at;
-        self.skip_quoted('`', false);
-        let name = self.text[from..self.at].trim_matches('`');
-        Token::Word(name.replace("``", "`"))
-    }
-
-    /// Skips a quoted text to its closing quote; a doubled quote does not close it.
-    fn skip_quoted(&mut self, quote: char, has_escapes: bool) {
-        let mut letters = self.rest().char_indices().skip(1).peekable();
-        let mut end = self.rest().len();
-        while let Some((at, letter)) = letters.next() {
-            if letter == '\\' && has_escapes {
-                letters.next();
-            } else if letter == quote {
-                match letters.peek() {
-                    Some((_, next)) if *next == quote => {
-                        letters.next();
-                    }
-                    _ => {
-                        end = at + letter.len_utf8();
-                        break;
-                    }
-                }
-            }
-        }
-        self.at += end;
-    }
-
-    /// Reads a number; a word that begins with digits, such as `1st`, is a name.
-    fn number(&mut self) -> Token {
-        let rest = self.rest();
-        let digits = |from: usize| {
-            let digits = rest[from..].bytes().take_while(u8::is_ascii_digit);
-            from + digits.count()
-        };
-        let mut end = digits(0);
-        if rest[end..].starts_with('.') {
-            end = digits(end + 1);
-        }
-        if rest[end..].starts_with(['e', 'E']) {
-            let sign = usize::from(rest[end + 1..].starts_with(['+', '-']));
-            let last = digits(end + 1 + sign);
-            if last > end + 1 + sign {
-                end = last;
-            }
-        }
-        let word: usize = rest
-            .chars()
-            .take_while(|c| is_of_word(*c))
-            .map(char::len_utf8)
-            .sum();
-        if word > end && !is_hex_or_bits(&rest[..word]) {
-            return self.word();
-        }
-        self.at += end.max(word);
-        Token::Value
-    }
-
-    fn word(&mut self) -> Token {
-        let rest = self.rest();
-        let length: usize = rest
-            .chars()
-            .take_while(|c| is_of_word(*c))
-            .map(char::len_utf8)
-            .sum();
-        let word = rest[..length].to_owned();
-        let is_prefix = matches!(word.as_str(), "x" | "X" | "b" | "B" | "n" | "N");
-        if is_prefix && rest[length..].starts_with('\'') {
-            self.at += length;
-            return self.string('\'');
-        }
-        self.at += length;
-        let upper = word.to_ascii_uppercase();
-        match upper.as_str() {
-            "NULL" => Token::Null,
-            _ if is_keyword(&upper) => Token::Word(upper),
-            _ => Token::Word(word),
-        }
-    }
-
-    fn mark(&mut self, first: char) -> Token {
-        const LONG: [&str; 15] = [
-            "<=>", "->>", "<=", ">=", "<>", "!=", ":=", "||", "&&", "<<", ">>", "->", "@@", "==",
-            "**",
-        ];
-        let rest = self.rest();
-        let long = LONG.iter().find(|mark| rest.starts_with(**mark));
-        let mark = long.map_or_else(|| first.to_string(), |mark| (*mark).to_owned());
-        self.at += mark.len();
-        match mark.as_str() {
-            "?" => Token::Value,
-            _ => Token::Mark(mark),
-        }
-    }
-}
-
-/// Two dashes begin a comment if a blank or the end follows.
-fn is_dashes(text: &str) -> bool {
-    let rest = text.strip_prefix("--");
-    rest.is_some_and(|rest| {
-        rest.chars()
-            .next()
-            .is_none_or(|c| c.is_whitespace() || c.is_control())
-    })
-}
-
-fn is_of_word(letter: char) -> bool {
-    letter.is_alphanumeric()
-        || letter == '_'
-        || letter == '$'
-        || !letter.is_ascii() && !letter.is_whitespace()
-}
-
-fn is_hex_or_bits(word: &str) -> bool {
-    let has = |prefix: &str, is: fn(&u8) -> bool| {
-        let digits = word.strip_prefix(prefix);
-        digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| is(&byte)))
-    };
-    has("0x", u8::is_ascii_hexdigit) || has("0b", |byte| matches!(byte, b'0' | b'1'))
+    let opens = matches!(token, Token::Mark(b'(') | Token::Row(_) | Token::LongRow(_));
+    !(opens && matches!(before, Token::Name { .. } | Token::Quoted { .. }))
 }
 
 #[cfg(test)]

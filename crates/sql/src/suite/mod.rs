@@ -19,7 +19,7 @@ pub use client::{Command, Lexer, Modes, Piece, Statement};
 pub use condition::{Condition, Conditions, Facts};
 pub use error::SuiteError;
 pub use expectation::{Absent, Expectation, Recorded, UnlikeStatements, expectation_path};
-pub use form::statement_form;
+pub use form::{FormReader, statement_form};
 pub use known::read_kinds;
 pub use known::{KnownDivergence, KnownDivergences, Reason, known_path, one_line, proposal};
 pub use order::{asks_for_counts, asks_for_order};

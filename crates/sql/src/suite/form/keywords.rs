@@ -1,10 +1,78 @@
 //! Keywords, which a form writes in capitals.
 
-/// Whether a word is a keyword: its case does not matter, and a blank precedes its
-/// bracket. Names of functions are not keywords.
-pub(super) fn is_keyword(upper: &str) -> bool {
-    KEYWORDS.binary_search(&upper).is_ok()
+/// A keyword, by its place among all of them: its case does not matter, and a blank
+/// precedes its bracket. Names of functions are not keywords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Keyword(u8);
+
+impl Keyword {
+    /// `IN`, whose brackets hold a list.
+    pub(super) const IN: Keyword = {
+        let mut at = 0;
+        while !matches!(KEYWORDS[at].as_bytes(), b"IN") {
+            at += 1;
+        }
+        Keyword(at as u8)
+    };
+
+    /// The keyword in capitals.
+    pub(super) fn text(self) -> &'static str {
+        KEYWORDS[usize::from(self.0)]
+    }
 }
+
+/// The keyword that a word is, in any case.
+pub(super) fn find_keyword(word: &[u8]) -> Option<Keyword> {
+    if !(SHORTEST..=LONGEST).contains(&word.len()) {
+        return None;
+    }
+    let packed = pack(word);
+    let mut slot = slot(packed);
+    loop {
+        match SLOTS[slot] {
+            (found, at) if found == packed => return Some(Keyword(at)),
+            (0, _) => return None,
+            _ => slot = (slot + 1) % SLOTS.len(),
+        }
+    }
+}
+
+const SHORTEST: usize = 2;
+const LONGEST: usize = 16;
+
+/// A word of at most 16 bytes in capitals, as a number.
+const fn pack(word: &[u8]) -> u128 {
+    let mut bytes = [0; LONGEST];
+    let mut at = 0;
+    while at < word.len() {
+        bytes[at] = word[at].to_ascii_uppercase();
+        at += 1;
+    }
+    u128::from_le_bytes(bytes)
+}
+
+/// Where the search for a packed word begins.
+const fn slot(packed: u128) -> usize {
+    let folded = (packed as u64) ^ ((packed >> 64) as u64).rotate_left(29);
+    (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+}
+
+/// Keywords with their numbers, at or after their slots; 0 where there is none.
+static SLOTS: [(u128, u8); 1024] = {
+    let mut slots = [(0, 0); 1024];
+    let mut at = 0;
+    while at < KEYWORDS.len() {
+        assert!(KEYWORDS[at].len() >= SHORTEST && KEYWORDS[at].len() <= LONGEST);
+        let packed = pack(KEYWORDS[at].as_bytes());
+        let mut place = slot(packed);
+        while slots[place].0 != 0 {
+            place = (place + 1) % slots.len();
+        }
+        slots[place] = (packed, at as u8);
+        at += 1;
+    }
+    slots
+};
 
 /// Sorted.
 const KEYWORDS: &[&str] = &[
@@ -148,5 +216,19 @@ mod tests {
     #[test]
     fn keywords_are_sorted() {
         assert!(super::KEYWORDS.is_sorted());
+    }
+
+    #[test]
+    fn each_keyword_is_found_in_any_case_and_nothing_else() {
+        for word in super::KEYWORDS {
+            for word in [word.to_string(), word.to_lowercase()] {
+                let found = super::find_keyword(word.as_bytes()).expect("a keyword");
+                assert_eq!(found.text(), word.to_uppercase());
+            }
+            let longer = format!("{word}x");
+            let found = super::find_keyword(longer.as_bytes()).map(super::Keyword::text);
+            let is_keyword = super::KEYWORDS.contains(&longer.to_uppercase().as_str());
+            assert_eq!(found.is_some(), is_keyword, "{longer}");
+        }
     }
 }

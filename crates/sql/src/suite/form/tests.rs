@@ -95,7 +95,72 @@ fn a_form_is_not_longer_than_a_servers_digest() {
     assert!(form.ends_with('…'));
 }
 
+#[test]
+fn forms_have_their_own_forms() {
+    for statement in [
+        "SELECT 1, 2, 'x' FROM t WHERE a IN (1, 2) AND b = NULL",
+        "INSERT INTO t VALUES (1), (2)",
+        "INSERT INTO t VALUES (1, 'a'), (2, 'b') ON DUPLICATE KEY UPDATE a = a + 1",
+    ] {
+        let form = statement_form(statement);
+        same(&form, &[&form]);
+    }
+}
+
+#[test]
+fn a_quoted_name_is_no_keyword() {
+    same("SELECT IN(?)", &["SELECT `IN`(1)"]);
+    same("SELECT a`b", &["SELECT `a``b`"]);
+}
+
+#[test]
+fn bytes_of_any_encoding_have_a_form() {
+    let mut reader = FormReader::default();
+    let form = reader.form(b"select '\xE9', \xE9 from t");
+    assert_eq!(form, b"SELECT ?, \xE9 FROM t");
+}
+
+#[test]
+fn fingerprints_are_the_same_everywhere() {
+    let mut reader = FormReader::default();
+    assert_eq!(reader.fingerprint(b"select 1"), FINGERPRINT);
+    assert_eq!(reader.fingerprint(b"SELECT 'x' -- y"), FINGERPRINT);
+}
+
+/// Of `SELECT ?`: files keep it.
+const FINGERPRINT: u64 = 9_365_895_217_481_594_374;
+
+/// Statements that are likely to share a form.
+fn few_statements() -> impl Strategy<Value = String> {
+    const WORDS: &[&str] = &[
+        "a",
+        "A",
+        "in",
+        "IN",
+        "`in`",
+        "(",
+        ")",
+        ",",
+        "1",
+        "'x'",
+        "-",
+        "null",
+        " ",
+        "/* , ... */",
+    ];
+    let words = proptest::sample::select(WORDS);
+    proptest::collection::vec(words, 0..7).prop_map(|words| words.join(" "))
+}
+
 proptest! {
+    #[test]
+    fn fingerprints_agree_where_forms_do(one in few_statements(), other in few_statements()) {
+        let mut reader = FormReader::default();
+        let is_same = statement_form(&one) == statement_form(&other);
+        let fingerprint = reader.fingerprint(one.as_bytes());
+        prop_assert_eq!(fingerprint == reader.fingerprint(other.as_bytes()), is_same);
+    }
+
     #[test]
     fn any_text_has_a_form(text in "\\PC{0,60}") {
         statement_form(&text);
