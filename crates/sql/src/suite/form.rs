@@ -138,7 +138,12 @@ fn drop_signs(tokens: &mut Vec<Token>) {
 }
 
 fn push_value(tokens: &mut Vec<Token>, value: Token) {
-    if let [.., Token::Value | Token::Null | Token::Values, Token::Mark(b',')] = tokens.as_slice() {
+    if let [
+        ..,
+        Token::Value | Token::Null | Token::Values,
+        Token::Mark(b','),
+    ] = tokens.as_slice()
+    {
         tokens.truncate(tokens.len() - 2);
         tokens.push(Token::Values);
     } else {
@@ -224,7 +229,10 @@ fn write_unquoted(name: &[u8], form: &mut Vec<u8>) {
 
 /// Whether a blank separates two tokens, for readability.
 fn is_apart(before: &Token, token: &Token) -> bool {
-    if matches!(before, Token::Mark(b'(' | b'.' | b'@') | Token::LongMark("@@")) {
+    if matches!(
+        before,
+        Token::Mark(b'(' | b'.' | b'@') | Token::LongMark("@@")
+    ) {
         return false;
     }
     if matches!(token, Token::Mark(b')' | b',' | b';' | b'.')) {

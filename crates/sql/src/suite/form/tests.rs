@@ -128,12 +128,27 @@ fn fingerprints_are_the_same_everywhere() {
 }
 
 /// Of `SELECT ?`: files keep it.
-const FINGERPRINT: u64 = 0;
+const FINGERPRINT: u64 = 9_365_895_217_481_594_374;
 
 /// Statements that are likely to share a form.
 fn few_statements() -> impl Strategy<Value = String> {
-    let words = ["a", "A", "in", "IN", "`in`", "(", ")", ",", "1", "'x'", "-", "null", " ", "/* , ... */"];
-    let words = proptest::sample::select(&words[..]);
+    const WORDS: &[&str] = &[
+        "a",
+        "A",
+        "in",
+        "IN",
+        "`in`",
+        "(",
+        ")",
+        ",",
+        "1",
+        "'x'",
+        "-",
+        "null",
+        " ",
+        "/* , ... */",
+    ];
+    let words = proptest::sample::select(WORDS);
     proptest::collection::vec(words, 0..7).prop_map(|words| words.join(" "))
 }
 
