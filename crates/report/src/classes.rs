@@ -146,7 +146,10 @@ pub(super) fn describe(run: &RunRecord) -> String {
             count(logs.examples, "example"),
         ));
         for (number, reason) in &logs.left_out {
-            text.push_str(&format!("  left out: {} {reason}\n", thousands(*number as usize)));
+            text.push_str(&format!(
+                "  {} left out: {reason}\n",
+                thousands(*number as usize)
+            ));
         }
     }
     text.push_str(&describe_missing(run));
@@ -288,7 +291,12 @@ mod tests {
             .iter()
             .map(|class| format!("{} | {}:{}", class.form, class.example.line, class.title()))
             .collect();
-        insta::assert_snapshot!(titles.join("\n"), @"");
+        insta::assert_snapshot!(titles.join("\n"), @r"
+        SELECT d FROM t | 3:succeeds here, fails there: 1 of 1 example; 1,500 of 12,000 statements, 5.0 % of the log's time
+        SELECT a FROM t WHERE b = ? | 9:rows: 2 of 5 examples; 9,000 of 12,000 statements, 80.0 % of the log's time
+        SELECT c FROM t | 12:rows: 1 of 1 example; 1,500 of 12,000 statements, 15.0 % of the log's time
+        SELECT e FROM t | 20:rows: 1 example
+        ");
     }
 
     #[test]
@@ -307,6 +315,12 @@ mod tests {
                 ..CaseResult::default()
             },
         });
-        insta::assert_snapshot!(describe(&record), @"");
+        insta::assert_snapshot!(describe(&record).trim_start(), @r"
+        slow.log: 12,000 statements of 3 digests; 7 examples run
+          3 left out: administrator commands
+          missing on a: shop (5 statements)
+          missing on all flavours: shop.a (2 statements)
+          a flavour's `setup` loads schema and data
+        ");
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use dbmatrix_flavours::matrix::{Expect, FilesSpec};
 use dbmatrix_report::event::{CaseResult, Sender};
+use dbmatrix_sql::compare::Plan;
 use dbmatrix_sql::session::{Connect, LocalFolder, Session};
 use dbmatrix_sql::sql_text::Sql;
 use dbmatrix_sql::suite::{
@@ -27,6 +28,7 @@ use super::comparison::Sink;
 use super::current_database::CurrentDatabase;
 use super::database;
 use super::evaluate::{Evaluator, StepFailure};
+use super::explain::plan_of;
 use super::fail_fast::FailFast;
 use super::prefetch::StepPrefetcher;
 use super::recorder::{CaseRecorder, StepVerdict};
@@ -216,6 +218,8 @@ struct Waiting {
     step: Step,
     /// None where the step was skipped.
     reply: Option<Reply>,
+    /// How the server reads the tables, in a log.
+    plan: Option<Plan>,
 }
 
 impl<S: Connect> Runner<'_, S> {
@@ -246,7 +250,7 @@ impl<S: Connect> Runner<'_, S> {
             self.case.events.wait_for_room().await;
             self.check_deadline()?;
             if !step.conditions.hold(&self.case.facts) {
-                self.add_reply(ordinal, step, None);
+                self.skip(ordinal, step);
                 continue;
             }
             match &step.action {
@@ -275,19 +279,19 @@ impl<S: Connect> Runner<'_, S> {
                 }
                 _ if let Some(database) = self.current.absent() => {
                     self.recorder.note_missing(database);
-                    self.add_reply(ordinal, step, None);
+                    self.skip(ordinal, step);
                 }
                 Action::RollBack { .. } => {
                     self.frame(Frame::Begin).await?;
                     let reply = self.send(&step, wants_notices).await?;
-                    self.add_reply(ordinal, step, Some(reply));
+                    self.add_reply(ordinal, step, reply).await?;
                     self.frame(Frame::RollBack).await?;
                 }
                 _ if step.retry.is_some() => self.retry(ordinal, step, wants_notices).await?,
                 _ => {
                     let reply = self.send(&step, wants_notices).await?;
                     steps.assume(self.modes());
-                    self.add_reply(ordinal, step, Some(reply));
+                    self.add_reply(ordinal, step, reply).await?;
                 }
             }
         }
@@ -388,11 +392,30 @@ impl<S: Connect> Runner<'_, S> {
         }
     }
 
-    fn add_reply(&mut self, ordinal: usize, step: Step, reply: Option<Reply>) {
+    /// Adds a reply, which is judged later. Of a log's statement, its plan as well.
+    async fn add_reply(&mut self, ordinal: usize, step: Step, reply: Reply) -> Result<(), String> {
+        let mut plan = None;
+        if let (Content::Log(_), Some(sql), Reply::Outcome(outcome, _)) =
+            (&self.case.content, step.action.sql(), &reply)
+        {
+            let (facts, until) = (&self.case.facts, self.until());
+            plan = plan_of(&mut self.sessions, facts, sql, outcome, until).await?;
+        }
         self.waiting.push(Waiting {
             ordinal,
             step,
-            reply,
+            reply: Some(reply),
+            plan,
+        });
+        Ok(())
+    }
+
+    fn skip(&mut self, ordinal: usize, step: Step) {
+        self.waiting.push(Waiting {
+            ordinal,
+            step,
+            reply: None,
+            plan: None,
         });
     }
 
@@ -459,6 +482,7 @@ fn judge_all(
         ordinal,
         step,
         reply,
+        plan,
     } in waiting.drain(..)
     {
         let Some(reply) = reply else {
@@ -466,6 +490,6 @@ fn judge_all(
             continue;
         };
         let judged = recorder.judge(judge, ordinal, &step, reply);
-        recorder.record_step(&step, judged);
+        recorder.record_step(&step, judged.with_plan(plan));
     }
 }

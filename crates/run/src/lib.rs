@@ -15,6 +15,7 @@ mod deployment;
 mod environment;
 mod evaluate;
 mod expectations;
+mod explain;
 mod external;
 mod fail_fast;
 mod flavour_facts;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use dbmatrix_flavours::matrix::Expect;
 use dbmatrix_report::event::{CaseResult, Failure, MissingObject};
-use dbmatrix_sql::compare::{Kind, record_lines};
+use dbmatrix_sql::compare::{Kind, Plan, record_lines};
 use dbmatrix_sql::outcome::{SqlError, Warning};
 use dbmatrix_sql::suite::{Recorded, Step, asks_for_order, one_line};
 
@@ -36,6 +36,8 @@ pub(super) struct CaseRecorder<'a> {
 pub(super) struct StepVerdict {
     ended: Ended,
     came: Option<(StepOutcome, Vec<Warning>)>,
+    /// How the server reads the tables, where that was asked for.
+    plan: Option<Plan>,
 }
 
 enum Ended {
@@ -49,11 +51,13 @@ impl StepVerdict {
     pub(super) const SKIPPED: StepVerdict = StepVerdict {
         ended: Ended::Skipped,
         came: None,
+        plan: None,
     };
     /// A finished pause.
     pub(super) const SLEPT: StepVerdict = StepVerdict {
         ended: Ended::Passed,
         came: None,
+        plan: None,
     };
 
     /// A step that sends nothing to a server.
@@ -64,7 +68,13 @@ impl StepVerdict {
                 Err(wrong) => Ended::Failed(wrong),
             },
             came: None,
+            plan: None,
         }
+    }
+
+    /// Adds how the server reads the statement's tables.
+    pub(super) fn with_plan(self, plan: Option<Plan>) -> Self {
+        StepVerdict { plan, ..self }
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -116,6 +126,7 @@ impl<'a> CaseRecorder<'a> {
                 return StepVerdict {
                     ended: Ended::Failed(wrong),
                     came: None,
+                    plan: None,
                 };
             }
         };
@@ -133,6 +144,7 @@ impl<'a> CaseRecorder<'a> {
         StepVerdict {
             ended,
             came: Some((came, notices)),
+            plan: None,
         }
     }
 
@@ -152,7 +164,7 @@ impl<'a> CaseRecorder<'a> {
 
     /// Counts a step and passes it to the comparison.
     pub(super) fn record_step(&mut self, step: &Step, judged: StepVerdict) {
-        let StepVerdict { ended, came } = judged;
+        let StepVerdict { ended, came, plan } = judged;
         self.case.steps_done.fetch_add(1, Ordering::Relaxed);
         if self.case.update
             && let Some(sql) = step.action.sql()
@@ -190,7 +202,7 @@ impl<'a> CaseRecorder<'a> {
             settled: step.action.settles(stored),
         };
         let came = came.map(|(came, notices)| comparison::StepOutcome {
-            answer: came.answer(&self.mask_notices(notices)),
+            answer: came.answer(&self.mask_notices(notices)).with_plan(plan),
             failed,
             excused,
         });

@@ -28,11 +28,13 @@ pub enum Kind {
     Warning,
     /// The same error in other words.
     ErrorText,
+    /// Another way to read the tables, as `EXPLAIN` says.
+    Plan,
 }
 
 impl Kind {
     /// Every kind, the graver ones first.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Success,
         Kind::Rows,
         Kind::Order,
@@ -42,6 +44,7 @@ impl Kind {
         Kind::ColumnType,
         Kind::Warning,
         Kind::ErrorText,
+        Kind::Plan,
     ];
 
     /// The word used in files.
@@ -56,6 +59,7 @@ impl Kind {
             Kind::ColumnType => "column-type",
             Kind::Warning => "warning",
             Kind::ErrorText => "error-text",
+            Kind::Plan => "plan",
         }
     }
 
@@ -76,6 +80,7 @@ impl Kind {
             Kind::ColumnType => "column type",
             Kind::Warning => "warning",
             Kind::ErrorText => "error text only",
+            Kind::Plan => "plan",
         }
     }
 }

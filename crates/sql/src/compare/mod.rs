@@ -9,6 +9,7 @@ mod expected;
 mod formatted;
 mod kind;
 mod normalized;
+mod plan;
 mod record;
 mod rules;
 
@@ -18,5 +19,6 @@ pub use expected::{ExpectedRows, LineMode, Mismatch, check_error, check_rows};
 pub use formatted::{FormattedRows, Letter, SortMode};
 pub use kind::{Kind, Kinds};
 pub use normalized::NormalizedResult;
+pub use plan::Plan;
 pub use record::{record_kind, record_lines, same_record};
 pub use rules::{Replacement, Rules, Tolerance};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::formatted::FormattedRows;
 use super::kind::{Kind, Kinds};
+use super::plan::Plan;
 use super::record::{each_row_line, escape_controls, same_line};
 use super::rules::Tolerance;
 use crate::outcome::{Column, Outcome, RowSet, SqlError, Warning};
@@ -24,6 +25,8 @@ pub struct NormalizedResult {
     affected: u64,
     warnings: Lines,
     refusal: Option<SqlError>,
+    /// How the server reads the tables, where that was asked for.
+    plan: Option<Plan>,
 }
 
 /// Lines of text, complete or reduced to what comparison needs.
@@ -146,7 +149,13 @@ impl NormalizedResult {
             affected: outcome.affected(),
             warnings: Lines::of(warnings.iter().map(|text| escape_controls(text))),
             refusal: outcome.refusal().cloned(),
+            plan: None,
         }
+    }
+
+    /// Adds how the server reads the statement's tables.
+    pub fn with_plan(self, plan: Option<Plan>) -> Self {
+        NormalizedResult { plan, ..self }
     }
 
     /// The kinds of difference between two answers. `ordered` means that the statement
@@ -179,6 +188,11 @@ impl NormalizedResult {
         }
         if self.warnings != other.warnings {
             kinds = kinds.or(Kind::Warning.into());
+        }
+        if let (Some(a), Some(b)) = (&self.plan, &other.plan)
+            && !a.is_like(b)
+        {
+            kinds = kinds.or(Kind::Plan.into());
         }
         kinds
     }
@@ -227,6 +241,9 @@ impl NormalizedResult {
                 _ => self.warnings.shown(),
             });
         }
+        if let (true, Some(plan)) = (kinds.contains(Kind::Plan), &self.plan) {
+            lines.push(plan.shown());
+        }
         lines.retain(|line| !line.is_empty());
         lines.join("\n")
     }
@@ -239,6 +256,7 @@ impl NormalizedResult {
             + self.types.len()
             + rows
             + self.warnings.text.len()
+            + self.plan.as_ref().map_or(0, Plan::size)
     }
 }
 

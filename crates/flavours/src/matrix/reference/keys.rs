@@ -59,6 +59,7 @@ const KINDS: Takes = Words(
         "column-type",
         "warning",
         "error-text",
+        "plan",
     ],
     &["acceptance"],
 );

@@ -59,6 +59,9 @@ name = 'files'
 files = ['sql/types.slt']
 replace = [{ pattern = 'x' }]
 [[suite]]
+name = 'log'
+log = 'examples/logs/bookshop-slow.log'
+[[suite]]
 name = 'command'
 command = ['true']
 [[suite]]
