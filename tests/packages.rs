@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Packages of the tree for Linux on x86-64, dbmatrix itself among them, without those
-/// of tests alone and without the other crates of the workspace.
-const MOST: usize = 248;
+/// of tests alone and without the other crates of the workspace. Captures of traffic take
+/// six: `pcap-parser` with `circular`, `nom` and `rusticata-macros`, and `etherparse` with
+/// `arrayvec`.
+const MOST: usize = 254;
 
 /// Packages that come in several versions, and why.
 const SEVERAL: &[(&str, &str)] = &[

@@ -22,6 +22,7 @@
 mod args;
 mod example;
 mod generate;
+mod logs;
 mod target;
 mod watch;
 

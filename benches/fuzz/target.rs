@@ -2,6 +2,8 @@
 
 use dbmatrix::fuzz::{self, Promise};
 
+use crate::logs::{LOG_WORDS, LOGS};
+
 /// Something that reads outside input.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -29,6 +31,12 @@ pub(crate) const TARGETS: &[Target] = &[
         read: fuzz::slt,
         examples: SLT,
         words: SLT_WORDS,
+    },
+    Target {
+        name: "logs",
+        read: fuzz::logs,
+        examples: LOGS,
+        words: LOG_WORDS,
     },
     Target {
         name: "conditions",

@@ -4,12 +4,14 @@
 //! file, or text that does not read back as it was written. Not a public interface.
 
 mod files;
+mod logs;
 mod machine;
 
 pub use files::{
     conditions, divergences, events, expectations, index, locks, matrix, remotes, slt, sql,
     statements, text_form, versions,
 };
+pub use logs::logs;
 pub use machine::{engine, iptables, journal, listings, nft, sources};
 
 /// What a parser of outside input guarantees for any input.

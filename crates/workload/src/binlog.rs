@@ -121,9 +121,27 @@ impl BinlogReader {
                 Piece::TooLong => {
                     left_out.too_long += 1;
                     self.next = 0;
-                    window.skip_line()?;
+                    self.skip_long(window)?;
                     return Ok(None);
                 }
+            }
+        }
+    }
+
+    /// Skips a statement that is longer than the window.
+    fn skip_long(&self, window: &mut Window) -> Result<(), Problem> {
+        loop {
+            match window.line(0)? {
+                Piece::Line(line) => {
+                    let text = window.text(line).trim_ascii_end();
+                    let is_last = text.ends_with(&self.delimiter);
+                    window.release(line.next);
+                    if is_last {
+                        return Ok(());
+                    }
+                }
+                Piece::End => return Ok(()),
+                Piece::TooLong => window.skip_line()?,
             }
         }
     }

@@ -94,7 +94,8 @@ impl Window {
             }
         }
         let read = loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
+            let end = self.buffer.len().min(self.end + CHUNK);
+            match self.reader.read(&mut self.buffer[self.end..end]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }

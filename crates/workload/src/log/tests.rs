@@ -37,6 +37,24 @@ fn a_missing_file_is_named() {
     );
 }
 
+#[test]
+fn statements_longer_than_the_limit_are_skipped_in_each_format() {
+    let lines = ("x".repeat(1 << 20) + "\n").repeat(crate::LONGEST_STATEMENT / (1 << 20) + 8);
+    let line = "x".repeat(crate::LONGEST_STATEMENT + (8 << 20));
+    let slow = "# User@Host: a[a] @ b []\n# Query_time: 1\nSET timestamp=1;\n";
+    let general = "\t\t    1 Query\t";
+    for long in [&lines, &line] {
+        for text in [
+            format!("{slow}select '{long}';\n{slow}select 1;\n"),
+            format!("{general}select '{long}'\n{general}select 1\n"),
+            format!("DELIMITER /*!*/;\nselect '{long}'\n/*!*/;\nselect 1\n/*!*/;\n"),
+        ] {
+            let found = statements(text.into_bytes()).expect("a log");
+            assert_eq!(found, ["select 1"]);
+        }
+    }
+}
+
 /// A piece of each format, so that random inputs are recognised as logs.
 const BEGINNINGS: &[&str] = &[
     "",

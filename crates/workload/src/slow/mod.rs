@@ -80,7 +80,8 @@ impl SlowReader {
                 }
                 Piece::TooLong => {
                     window.skip_line()?;
-                    at = 0;
+                    record.clear();
+                    (at, has_header) = (0, false);
                     continue;
                 }
             };
@@ -142,7 +143,7 @@ impl SlowReader {
             }
             match window.line(line.next)? {
                 Piece::Line(next) => line = next,
-                Piece::TooLong => return self.skip_long(window, left_out),
+                Piece::TooLong => return skip_long(window, line, left_out),
                 Piece::End => {
                     self.next = line.next;
                     left_out.cut += 1;
@@ -164,7 +165,7 @@ impl SlowReader {
         }
         record.place = window.line_number(line.from);
         let Some(end) = self.find_end(window, line)? else {
-            return self.skip_long(window, left_out);
+            return skip_long(window, line, left_out);
         };
         let statement = window.slice(line.from, end);
         let Some(statement) = statement.trim_ascii_end().strip_suffix(b";") else {
@@ -225,18 +226,20 @@ impl SlowReader {
         self.next = doubt?;
         doubt
     }
+}
 
-    /// Skips a statement that is longer than the window.
-    fn skip_long(&mut self, window: &mut Window, left_out: &mut LeftOut) -> Result<bool, Problem> {
-        left_out.too_long += 1;
-        loop {
-            match window.line(0)? {
-                Piece::Line(line) if matches!(boundary(window, line)?, Boundary::None) => {
-                    window.release(line.next);
-                }
-                Piece::Line(_) | Piece::End => return Ok(false),
-                Piece::TooLong => window.skip_line()?,
+/// Skips a statement that is longer than the window, from one of its lines.
+fn skip_long(window: &mut Window, line: Line, left_out: &mut LeftOut) -> Result<bool, Problem> {
+    left_out.too_long += 1;
+    window.release(line.from);
+    window.skip_line()?;
+    loop {
+        match window.line(0)? {
+            Piece::Line(line) if matches!(boundary(window, line)?, Boundary::None) => {
+                window.release(line.next);
             }
+            Piece::Line(_) | Piece::End => return Ok(false),
+            Piece::TooLong => window.skip_line()?,
         }
     }
 }
