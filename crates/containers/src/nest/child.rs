@@ -165,6 +165,7 @@ impl Children {
             ..
         } = &self.nest;
         proxies.keep(host, name, &reached).await?;
+        self.nest.keep_server_sockets(&reached).await?;
         Ok(())
     }
 

@@ -24,6 +24,7 @@ mod packed;
 mod prune;
 mod removal;
 mod schema;
+mod server_socket;
 mod slots;
 mod snapshot;
 mod socket;
