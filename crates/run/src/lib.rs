@@ -42,8 +42,8 @@ mod variables;
 mod work;
 
 pub use command::{
-    ClientCertificates, CommandEnd, CommandError, CommandRun, Invocation, NestName, Output,
-    database_url, environment, run_command,
+    CommandEnd, CommandError, CommandRun, Invocation, NestName, Output, database_url, environment,
+    run_command,
 };
 pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
 pub use external::{drop_own_databases, drop_own_databases_on};

@@ -242,7 +242,8 @@ Exit status: 0; 1 where a statement was refused; 3 where a server was not reache
     #[command(after_help = "\
 The command finds DATABASE_URL, MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER,
 MYSQL_PWD and MYSQL_DATABASE (one of its own) in its environment, MYSQL_SSL_CA
-where the server has a certificate authority, and DBMATRIX_FLAVOUR, _FAMILY and
+where the server has a certificate authority, MYSQL_SSL_CERT and MYSQL_SSL_KEY where
+the flavour has `tls`, MYSQL_UNIX_PORT, and DBMATRIX_FLAVOUR, _FAMILY and
 _VERSION.
 
 Examples:

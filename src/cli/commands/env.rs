@@ -24,6 +24,9 @@ pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Fai
         export(name, &value);
     }
     if let Some(found) = &reached.located {
+        for (name, path) in found.child.certificates.present().variables() {
+            export(name, &path.display().to_string());
+        }
         match ensure_socket(&found.nest, &found.child).await {
             Ok(socket) => export("MYSQL_UNIX_PORT", &socket.display().to_string()),
             Err(error) => eprintln!("warning: `MYSQL_UNIX_PORT` is left out: {error}"),
