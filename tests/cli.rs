@@ -447,6 +447,10 @@ fn a_bisect_of_nothing_sensible_is_refused() {
       | ^^^^^^
     => 2
     ");
+    insta::assert_snapshot!(bisect("mysql:8.0", "mysql:9.7", &["-e", "SELECT 1;\n\nSELECT\n2", "--line", "4"]), @r"
+    error: -e: no step begins in line 4; the nearest step begins in line 3
+    => 2
+    ");
     let nothing = bisect("mysql:8.0", "mysql:9.7", &[]);
     assert!(
         nothing.contains("required arguments were not provided") && nothing.ends_with("=> 2"),

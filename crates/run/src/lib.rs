@@ -32,6 +32,7 @@ mod server_socket;
 mod sessions;
 mod side_by_side;
 mod spill;
+mod step_line;
 mod supply;
 mod system;
 mod teardown;
@@ -49,6 +50,7 @@ pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_e
 pub use external::{drop_own_databases, drop_own_databases_on};
 pub use keeper::{HandedFlavour, Handover, KeepError, take_leftover_report, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
+pub use step_line::{NoStep, check_step_line};
 pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy, has_statement};
 pub use validated::{PrepareError, RunOptions, ValidatedPlan};

@@ -129,6 +129,7 @@ differences.
 Examples:
   dbmatrix bisect -e 'SELECT 1 = 1.0' --from mysql:8.0.11 --to mysql:9.7.2
   dbmatrix bisect query.sql --from mariadb:10.5 --to mariadb:11.8
+  dbmatrix bisect query.sql --line 12 --from mysql:5.7 --to mysql:8.4
   dbmatrix bisect --command 'cargo test' --from mysql:8.0 --to mysql:lts
   dbmatrix bisect query.sql --from mysql:5.7 --to mysql:8.4 --matrix mirrors.toml
 

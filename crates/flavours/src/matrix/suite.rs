@@ -82,6 +82,9 @@ pub struct FilesSpec {
     pub local_files: Option<PathBuf>,
     /// Whether `.slt` files may run commands on this machine.
     pub allow_system: bool,
+    /// The line whose steps alone are judged and compared. Those before it run for them,
+    /// those after it do not run.
+    pub only_line: Option<usize>,
 }
 
 /// What outcomes of `.sql` files are compared with.
@@ -282,6 +285,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         jobs: jobs.map(|jobs| jobs.value as usize),
         local_files,
         allow_system: allow_system.is_some_and(|allowed| allowed.value),
+        only_line: None,
     })))
 }
 
