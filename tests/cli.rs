@@ -405,6 +405,17 @@ fn a_matrix_bounds_what_is_done_to_flavours() {
 }
 
 #[test]
+fn a_mirror_is_two_addresses_for_a_server_of_the_catalogue() {
+    let sandbox = Sandbox::new(&[]);
+    let told = sandbox.run(&["connect", "mariadb:10.6.18", "--mirror", "https://mirror"]);
+    assert!(
+        told.contains("expected a vendor's address, `=` and"),
+        "{told}"
+    );
+    assert!(told.ends_with("=> 2"), "{told}");
+}
+
+#[test]
 fn a_bisect_of_nothing_sensible_is_refused() {
     let matrix = "[nest]\nmemroy = '4GiB'\n";
     let sandbox = Sandbox::new(&[("m.toml", matrix), ("a.txt", ""), ("empty.sql", "-- no\n")]);
@@ -445,6 +456,10 @@ fn a_bisect_of_nothing_sensible_is_refused() {
     1 | [nest]
     2 | memroy = '4GiB'
       | ^^^^^^
+    => 2
+    ");
+    insta::assert_snapshot!(bisect("mysql:8.0", "mysql:9.7", &["-e", "SELECT 1;\n\nSELECT\n2", "--line", "4"]), @r"
+    error: -e: no step begins in line 4; the nearest step begins in line 3
     => 2
     ");
     let nothing = bisect("mysql:8.0", "mysql:9.7", &[]);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::str::FromStr;
 
 use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
 use dbmatrix_containers::nest::{Access, Nest};
@@ -22,20 +23,59 @@ pub(crate) const NEST: &str = "ad-hoc";
 pub(crate) const HEAD: &str =
     "[nest]\nname = 'ad-hoc'\n\n[[image]]\nname = 'debian:sid'\ncheck-valid-until = false\n";
 
+/// A copy of a vendor's server, as `[[mirror]]` of a matrix names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mirror {
+    of: String,
+    url: String,
+}
+
+impl FromStr for Mirror {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // An address needs none of what would end a text in TOML.
+        let is_address = |text: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"'\"\\".contains(&byte);
+            text.contains("://") && text.bytes().all(is_plain)
+        };
+        match text.split_once('=') {
+            Some((of, url)) if is_address(of) && is_address(url) => Ok(Mirror {
+                of: of.to_owned(),
+                url: url.to_owned(),
+            }),
+            _ => Err("expected a vendor's address, `=` and that of its copy, such as `https://archive.mariadb.org=https://mirror.example/mariadb`".to_owned()),
+        }
+    }
+}
+
+/// What is wanted of servers of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// Their names, such as `mysql:9.7`.
+    pub(crate) servers: &'a [&'a str],
+    /// Where vendors' files come from.
+    pub(crate) mirrors: &'a [Mirror],
+    /// How they are reached; `None` keeps what their nest has.
+    pub(crate) access: Option<Access>,
+    /// Install missing packages without asking.
+    pub(crate) yes: bool,
+}
+
 /// Whether a name is that of a server in the catalogue, not of a flavour.
 pub(crate) fn is_server(name: &str) -> bool {
     name.contains(':')
 }
 
-/// Brings servers of the catalogue up, such as `mysql:9.7`; returns the names of their
-/// flavours. Without `access`, the nest keeps its current one.
-pub(crate) async fn bring_up(
-    global: &Globals,
-    servers: &[&str],
-    access: Option<Access>,
-    yes: bool,
-) -> Result<Vec<String>, Failure> {
-    let mut matrix = matrix_of(servers)?;
+/// Brings servers of the catalogue up; returns the names of their flavours.
+pub(crate) async fn bring_up(global: &Globals, wanted: Wanted<'_>) -> Result<Vec<String>, Failure> {
+    let Wanted {
+        servers,
+        mirrors,
+        access,
+        yes,
+    } = wanted;
+    let mut matrix = matrix_of(servers, mirrors)?;
     let noted = noted_access(global).await?;
     matrix.nest.access = access.or(noted).unwrap_or_default();
     if let Some(noted) = noted.filter(|noted| *noted != matrix.nest.access) {
@@ -81,8 +121,11 @@ pub(crate) async fn noted_access(global: &Globals) -> Result<Option<Access>, Fai
 }
 
 /// A matrix for these servers, as a user would write it.
-fn matrix_of(servers: &[&str]) -> Result<Matrix, Failure> {
+fn matrix_of(servers: &[&str], mirrors: &[Mirror]) -> Result<Matrix, Failure> {
     let mut text = HEAD.to_owned();
+    for Mirror { of, url } in mirrors {
+        let _ = writeln!(text, "\n[[mirror]]\nof = '{of}'\nurl = '{url}'");
+    }
     for name in servers {
         let wanted = catalogue::find(name).map_err(Failure::misused)?;
         if wanted.recipes().is_empty() {
@@ -103,7 +146,7 @@ mod tests {
     #[test]
     fn servers_of_the_catalogue_make_a_matrix() {
         let servers = ["mysql:lts", "mariadb:10.5", "mysql:8.0.36"];
-        let matrix = matrix_of(&servers).expect("a matrix");
+        let matrix = matrix_of(&servers, &[]).expect("a matrix");
         let names = matrix.flavours.iter().map(|flavour| flavour.name.as_str());
         let expected = ["mysql-9.7", "mariadb-10.5", "mysql-8.0.36"];
         assert_eq!(names.collect::<Vec<_>>(), expected);
@@ -112,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_unknown_server_is_told_with_the_way_to_all() {
-        let told = matrix_of(&["mysql:4.1"])
+        let told = matrix_of(&["mysql:4.1"], &[])
             .expect_err("there is none")
             .message;
         assert!(
@@ -120,5 +163,24 @@ mod tests {
             "{told}"
         );
         assert!(is_server("mysql:4.1") && !is_server("mysql-4.1"));
+    }
+
+    #[test]
+    fn vendors_files_come_from_their_mirrors() {
+        let mirror = "https://archive.mariadb.org=http://mirror.example/m?a=b";
+        let mirrors: [Mirror; 1] = [mirror.parse().expect("two addresses")];
+        let matrix = matrix_of(&["mariadb:10.6.18"], &mirrors).expect("a matrix");
+        let managed = matrix.flavours[0].managed().expect("one of the catalogue");
+        let origin = managed.spec.installation.origin().unwrap_or_default();
+        assert!(origin.contains("http://mirror.example/m?a=b/"), "{origin}");
+        for wrong in [
+            "",
+            "https://a",
+            "https://a=b",
+            "a=https://b",
+            "https://a=b://'c",
+        ] {
+            assert!(wrong.parse::<Mirror>().is_err(), "{wrong}");
+        }
     }
 }

@@ -140,7 +140,9 @@ fn routes(host: &HostSnapshot) -> Option<Finding> {
 fn sockets(host: &HostSnapshot) -> Option<Finding> {
     let is_wanted = |socket: &&PathBuf| {
         let mut nests = host.nests.known().iter();
-        nests.any(|nest| nest.socket.as_ref() == Some(socket))
+        nests.any(|nest| {
+            nest.socket.as_ref() == Some(socket) || nest.server_sockets.contains(socket)
+        })
     };
     let stale: Vec<PathBuf> = host
         .nest_sockets

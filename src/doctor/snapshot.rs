@@ -25,7 +25,7 @@ pub(super) struct HostSnapshot {
     /// Destinations of dbmatrix's routes. Read before the nests: a nest is created before
     /// its route, and removed after it.
     pub(super) routes: Vec<Ipv4Net>,
-    /// Sockets of nests in the run folder, also read before the nests.
+    /// Sockets of nests and of their servers in the run folder, also read before the nests.
     pub(super) nest_sockets: Vec<PathBuf>,
     pub(super) nests: Nests,
     pub(super) is_root: bool,

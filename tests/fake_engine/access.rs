@@ -106,3 +106,41 @@ async fn a_noted_proxy_on_whose_port_somebody_else_listens_is_made_anew() {
     let found = next.endpoint(FIRST, 3306).await.expect("a proxy");
     assert_ne!(format!("tcp:{}", found.address), before);
 }
+
+async fn names_of_devices(fake: &Stateful) -> Vec<String> {
+    let there = fake.engine().instance("m").await.expect("an answer");
+    there.expect("the nest").devices.into_keys().collect()
+}
+
+#[tokio::test]
+async fn a_socket_leads_to_its_child_and_goes_with_it() {
+    let (fake, nest) = proxied();
+    fake.put("one", "Stopped", &[("address", &FIRST.to_string())]);
+    for child in [FIRST, SECOND] {
+        assert_eq!(nest.server_socket(child).await.expect("an answer"), None);
+        let made = nest.make_server_socket(child, 3306).await.expect("made");
+        let there = nest.server_socket(child).await.expect("an answer");
+        assert_eq!(there, Some(made));
+    }
+    unswept(nest.clone()).sweep().await.expect("a sweep");
+    let left = names_of_devices(&fake).await;
+    assert_eq!(left, ["dbmatrix-server-10-99-1-10"]);
+    nest.remove_server_socket(FIRST).await.expect("removed");
+    assert!(names_of_devices(&fake).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_socket_that_was_not_made_is_made_later() {
+    for trouble in [
+        Trouble::Refused(403, "not authorized"),
+        Trouble::Failed("no proxy today"),
+    ] {
+        let (fake, nest) = proxied();
+        fake.once(CHANGE, trouble);
+        let refused = nest.make_server_socket(FIRST, 3306).await;
+        assert!(refused.is_err(), "{refused:?}");
+        assert!(names_of_devices(&fake).await.is_empty());
+        nest.make_server_socket(FIRST, 3306).await.expect("made");
+        assert_eq!(names_of_devices(&fake).await.len(), 1);
+    }
+}

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use dbmatrix_containers::image::{Builder, ImageOrigin, ImageStore};
 use dbmatrix_containers::nest::{
-    Access, Child, ChildAccess, ChildFile, ChildSpec, Children, Golden, Nest, NestError, Proxies,
-    Purpose, UserLogin,
+    Access, Child, ChildAccess, ChildFile, ChildSpec, Children, ClientCertificates, Golden, Nest,
+    NestError, Proxies, Purpose, UserLogin,
 };
 use dbmatrix_engine::Engine;
 use dbmatrix_sql::session::{Secret, TlsPolicy};
@@ -64,6 +64,7 @@ pub(crate) fn spec(name: &str, key: &str) -> ChildSpec {
 /// Who logs in to a server, with a password of its own.
 pub(crate) fn access(flavour: &str) -> ChildAccess {
     ChildAccess {
+        certificates: ClientCertificates::default(),
         login: UserLogin {
             user: UserLogin::USER.to_owned(),
             password: Secret::new(&format!("of {flavour}")),

@@ -1,6 +1,8 @@
 //! Who is not root, and who has no route.
 
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -61,7 +63,21 @@ pub(crate) fn member(sandbox: &Sandbox) -> Outcome {
         .says("42")?;
     member.run(&["restart", "mysql-9.7"]).expect(0)?;
     member.run(&["list"]).expect(0)?.says("mysql-9.7")?;
-    Ok(())
+    socket_greets(&member.run(&["env", "mysql-9.7"]).expect(0)?)
+}
+
+/// The socket that `env` names leads to the server, and everybody may connect.
+fn socket_greets(ran: &Ran) -> Outcome {
+    let named = ran.stdout.lines().find_map(|line| {
+        let value = line.strip_prefix("export MYSQL_UNIX_PORT='")?;
+        value.strip_suffix('\'')
+    });
+    let socket = named.ok_or("`env` names no socket")?;
+    let mode = std::fs::metadata(socket)?.mode() & 0o777;
+    check(mode == 0o666, format!("{mode:o}"))?;
+    let mut first = [0; 5];
+    UnixStream::connect(socket)?.read_exact(&mut first)?;
+    check(first[4] == 10, format!("{first:?}"))
 }
 
 /// With proxies nothing at all is root's.

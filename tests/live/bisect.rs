@@ -77,6 +77,18 @@ fn between_series(sandbox: &Sandbox) -> Outcome {
     bisect(&[text(&file)])
         .expect(0)?
         .says("first with another outcome: mariadb:10.11")?;
+    let sql = "CREATE TABLE t (a TEXT);\nSELECT NATURAL_SORT_KEY('a');\nSELECT a\nFROM t;\n";
+    let file = sandbox.file("steps.sql", sql);
+    bisect(&[text(&file), "--line", "2"])
+        .expect(0)?
+        .says("first with another outcome: mariadb:10.11")?
+        .says("steps.sql:2: succeeds here, fails there")?;
+    bisect(&[text(&file), "--line", "3"])
+        .expect(1)?
+        .says("the ends have the same outcome")?;
+    bisect(&[text(&file), "--line", "4"])
+        .expect(2)?
+        .says("the nearest step begins in line 3")?;
     bisect(&["-e", "SELECT 1"])
         .expect(1)?
         .says("the ends have the same outcome")?;

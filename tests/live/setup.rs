@@ -126,11 +126,19 @@ pub(crate) fn as_in_production(sandbox: &Sandbox) -> Outcome {
         .run(&["connect", "mariadb-10.11", "-e", login])
         .expect(0)?
         .says("app\tapp_test\t/etc/mysql/dbmatrix/certificate.pem")?;
-    sandbox
+    let variables = sandbox
         .run(&["env", "mariadb-10.11"])
         .expect(0)?
-        .says("MYSQL_DATABASE='app_test'")?;
-    Ok(())
+        .says("MYSQL_DATABASE='app_test'")?
+        .says("certs/client-key.pem'")?
+        .stdout;
+    // The socket is there without dbmatrix.
+    let script = format!(
+        "set -e\n{variables}unset MYSQL_HOST\n\
+         mariadb --no-defaults --host=localhost --user=app --execute 'SELECT 6 * 7' app_test"
+    );
+    let answer = sandbox.system("sh", &["-c", &script])?;
+    check(answer.contains("42"), answer)
 }
 
 /// A flavour that varies is one for each value, and its server is installed once.

@@ -5,6 +5,8 @@
 //! of a copy, and a dot separates a project from a nest; users' names contain neither. If
 //! a name cannot be used unchanged, it is replaced by a hash of the whole.
 
+use std::net::Ipv4Addr;
+
 use sha2::{Digest, Sha256};
 
 /// Letters of a flavour's name that are kept beside a hash.
@@ -106,8 +108,17 @@ pub fn socket(project: &str, nest: &str) -> String {
     format!("{}.socket", both(project, nest))
 }
 
+/// The file of the socket that leads to the server of the child at this address.
+pub fn server_socket(project: &str, nest: &str, child: Ipv4Addr) -> String {
+    let child = child.to_string().replace('.', "-");
+    format!("{}.socket", short(format!("{project}.{nest}.{child}")))
+}
+
 fn both(project: &str, nest: &str) -> String {
-    let whole = format!("{project}.{nest}");
+    short(format!("{project}.{nest}"))
+}
+
+fn short(whole: String) -> String {
     match whole.len() {
         0..=60 => whole,
         _ => hash(&whole, 16),
@@ -217,6 +228,13 @@ mod tests {
         assert_eq!(lock_of_socket("dbmatrix.a"), nest_lock("dbmatrix", "a"));
         let long = "x".repeat(40);
         assert!(socket(&long, &"y".repeat(45)).len() < 68);
+        let child = Ipv4Addr::new(10, 199, 101, 254);
+        assert_eq!(server_socket("p", "a", child), "p.a.10-199-101-254.socket");
+        assert!(server_socket(&long, "a", child).len() < 68);
+        assert_ne!(
+            server_socket(&long, "a", child),
+            server_socket(&long, "b", child)
+        );
         assert_eq!(bridge("dbmatrix"), "dbmatrix0");
         assert_eq!(former_bridge("dbmatrix"), None);
         assert_eq!(

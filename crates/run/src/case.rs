@@ -235,6 +235,14 @@ impl<S: Connect> Runner<'_, S> {
         steps.assume(self.modes());
         let mut statements = 0;
         while let Some(step) = steps.next().await? {
+            if self
+                .case
+                .suite
+                .only_line
+                .is_some_and(|line| step.line > line)
+            {
+                break;
+            }
             // Stored expectations cover statements only.
             let ordinal = statements;
             statements += usize::from(step.action.sql().is_some());

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use dbmatrix_flavours::server::{Certificates, Server};
+use dbmatrix_containers::nest::ClientCertificates;
+use dbmatrix_flavours::server::Server;
 use dbmatrix_platform::process;
 use dbmatrix_sql::session::Connect;
 use thiserror::Error;
@@ -60,49 +61,6 @@ impl NestName<'_> {
             ("DBMATRIX_PROJECT", self.project.into()),
             ("DBMATRIX_NEST", self.nest.into()),
         ]
-    }
-}
-
-/// Certificates and keys in PEM form, for clients of one server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClientCertificates {
-    /// The certificate authority.
-    pub ca: Option<PathBuf>,
-    /// The client's certificate.
-    pub certificate: Option<PathBuf>,
-    /// Its key.
-    pub key: Option<PathBuf>,
-}
-
-impl ClientCertificates {
-    /// Those that the user gave to the server and its clients, as whole paths.
-    pub fn of(given: &Certificates) -> Self {
-        let Certificates {
-            ca,
-            certificate,
-            key,
-            client,
-        } = given;
-        let (certificate, key) = match client {
-            Some((certificate, key)) => (certificate, key),
-            None => (certificate, key),
-        };
-        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        ClientCertificates {
-            ca: Some(whole(ca)),
-            certificate: Some(whole(certificate)),
-            key: Some(whole(key)),
-        }
-    }
-
-    fn variables(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        let all = [
-            ("MYSQL_SSL_CA", &self.ca),
-            ("MYSQL_SSL_CERT", &self.certificate),
-            ("MYSQL_SSL_KEY", &self.key),
-        ];
-        let all = all.into_iter();
-        all.filter_map(|(name, path)| Some((name, path.as_deref()?)))
     }
 }
 

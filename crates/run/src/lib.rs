@@ -34,6 +34,7 @@ mod server_socket;
 mod sessions;
 mod side_by_side;
 mod spill;
+mod step_line;
 mod supply;
 mod system;
 mod teardown;
@@ -45,13 +46,14 @@ mod work;
 mod workload;
 
 pub use command::{
-    ClientCertificates, CommandEnd, CommandError, CommandRun, Invocation, NestName, Output,
-    database_url, environment, run_command,
+    CommandEnd, CommandError, CommandRun, Invocation, NestName, Output, database_url, environment,
+    run_command,
 };
 pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_engine};
 pub use external::{drop_own_databases, drop_own_databases_on};
 pub use keeper::{HandedFlavour, Handover, KeepError, take_leftover_report, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
+pub use step_line::{NoStep, check_step_line};
 pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy, has_statement};
 pub use validated::{PrepareError, RunOptions, ValidatedPlan};

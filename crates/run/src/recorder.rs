@@ -53,7 +53,7 @@ impl StepVerdict {
         came: None,
         plan: None,
     };
-    /// A finished pause.
+    /// A finished pause, or a step that has no say.
     pub(super) const SLEPT: StepVerdict = StepVerdict {
         ended: Ended::Passed,
         came: None,
@@ -164,7 +164,12 @@ impl<'a> CaseRecorder<'a> {
 
     /// Counts a step and passes it to the comparison.
     pub(super) fn record_step(&mut self, step: &Step, judged: StepVerdict) {
-        let StepVerdict { ended, came, plan } = judged;
+        let only_line = self.case.suite.only_line;
+        let StepVerdict { ended, came, plan } =
+            match only_line.is_some_and(|line| line != step.line) {
+                true => StepVerdict::SLEPT,
+                false => judged,
+            };
         self.case.steps_done.fetch_add(1, Ordering::Relaxed);
         if self.case.update
             && let Some(sql) = step.action.sql()
@@ -297,5 +302,78 @@ pub(super) fn shortened(text: &str) -> String {
     match end {
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use dbmatrix_flavours::matrix::FilesSpec;
+    use dbmatrix_report::event::Sender;
+    use dbmatrix_sql::suite::{Action, Conditions, Facts, FileKind, KnownDivergences};
+    use dbmatrix_sql::version::{Family, Version};
+
+    use super::*;
+    use crate::fail_fast::FailFast;
+
+    fn case(only_line: Option<usize>) -> Case {
+        Case {
+            path: PathBuf::from("a.sql"),
+            kind: FileKind::Sql,
+            facts: Facts {
+                flavour: "mariadb-11.8".to_owned(),
+                family: Family::Mariadb,
+                version: Version::release(11, 8),
+                labels: Vec::new(),
+            },
+            suite: Arc::new(FilesSpec {
+                only_line,
+                ..FilesSpec::default()
+            }),
+            known: Arc::new(KnownDivergences::default()),
+            update: false,
+            deadline: None,
+            fail_fast: FailFast::default(),
+            events: Sender::channel().0,
+            steps_done: Arc::default(),
+        }
+    }
+
+    /// The lines that fail where each of three steps does, and how many there are.
+    fn failed(only_line: Option<usize>) -> (Vec<usize>, usize) {
+        let case = case(only_line);
+        let mut recorder = CaseRecorder::new(&case, None, "d");
+        for line in 1..=3 {
+            let step = Step {
+                line,
+                within: None,
+                conditions: Conditions::default(),
+                connection: None,
+                action: Action::Record {
+                    sql: "SELECT 1".into(),
+                },
+                substitutes: false,
+                retry: None,
+            };
+            let wrong = StepFailure {
+                expected: String::new(),
+                found: String::new(),
+                why: "it differs",
+                kind: None,
+            };
+            recorder.record_step(&step, StepVerdict::without_answer(Err(wrong)));
+        }
+        let result = recorder.finish().result;
+        let lines = result.failures.iter().map(|failure| failure.line);
+        (lines.collect(), result.failed)
+    }
+
+    #[test]
+    fn only_the_line_that_is_asked_for_has_a_say() {
+        assert_eq!(failed(None), (vec![1, 2, 3], 3));
+        assert_eq!(failed(Some(2)), (vec![2], 1));
+        assert_eq!(failed(Some(9)), (vec![], 0));
     }
 }

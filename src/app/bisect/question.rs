@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dbmatrix_flavours::matrix::{CommandSpec, FilesSpec, Flavour, Isolation, SuiteKind, SuiteSpec};
-use dbmatrix_run::has_statement;
+use dbmatrix_run::{check_step_line, has_statement};
 
 use crate::app::Failure;
 
@@ -20,6 +20,8 @@ pub(crate) enum Question {
         file: PathBuf,
         /// Its name in messages.
         title: String,
+        /// The line of the step whose outcome alone counts.
+        line: Option<usize>,
     },
     /// The exit status of a shell command.
     Command(String),
@@ -28,14 +30,18 @@ pub(crate) enum Question {
 impl Question {
     /// Refuses what has no statement before anything is asked.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        let Question::Statements { file, title } = self else {
+        let Question::Statements { file, title, line } = self else {
             return Ok(());
         };
-        match has_statement(file).map_err(Failure::misused)? {
-            true => Ok(()),
-            false => Err(Failure::misused(format!(
+        if !has_statement(file).map_err(Failure::misused)? {
+            return Err(Failure::misused(format!(
                 "expected a statement to compare; found none in {title}"
-            ))),
+            )));
+        }
+        match line {
+            Some(line) => check_step_line(file, *line)
+                .map_err(|error| Failure::misused(format!("{title}: {error}"))),
+            None => Ok(()),
         }
     }
 
@@ -47,9 +53,10 @@ impl Question {
     /// The question as a suite of these flavours.
     pub(super) fn suite(&self, flavours: &[Flavour]) -> SuiteSpec {
         let kind = match self {
-            Question::Statements { file, .. } => {
-                SuiteKind::Files(Arc::new(FilesSpec::compared(vec![file.clone()])))
-            }
+            Question::Statements { file, line, .. } => SuiteKind::Files(Arc::new(FilesSpec {
+                only_line: *line,
+                ..FilesSpec::compared(vec![file.clone()])
+            })),
             Question::Command(command) => SuiteKind::Command(Arc::new(CommandSpec {
                 command: ["sh", "-c", command].map(str::to_owned).to_vec(),
                 folder: PathBuf::from("."),
@@ -65,5 +72,34 @@ impl Question {
             setup: Vec::new(),
             kind,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_the_whole_question() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("q.sql");
+        std::fs::write(&file, "SELECT 1;\nSELECT\n2;\n").expect("a file");
+        let question = |line| Question::Statements {
+            file: file.clone(),
+            title: "q.sql".to_owned(),
+            line,
+        };
+        for line in [None, Some(1), Some(2)] {
+            question(line).check().expect("a step begins there");
+            let SuiteKind::Files(files) = question(line).suite(&[]).kind else {
+                panic!("files are compared");
+            };
+            assert_eq!(files.only_line, line);
+        }
+        let told = question(Some(3)).check().expect_err("none begins there");
+        assert_eq!(
+            told.message,
+            "q.sql: no step begins in line 3; the nearest step begins in line 2"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! `dbmatrix bisect`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::FormatArgs;
@@ -14,6 +15,11 @@ pub(crate) struct BisectArgs {
     /// These statements instead of a file
     #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
     pub(crate) execute: Option<String>,
+
+    /// Only the outcome of the step that begins in this line counts; those before it run
+    /// for it, those after it do not run
+    #[arg(long, value_name = "N", conflicts_with = "command")]
+    pub(crate) line: Option<NonZeroUsize>,
 
     /// This command of the shell instead of statements: its exit status is the outcome
     #[arg(long, value_name = "CMD", conflicts_with_all = ["file", "execute", "all_differences"])]

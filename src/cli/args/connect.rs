@@ -7,6 +7,7 @@ use dbmatrix_containers::nest::Access;
 
 use super::candidate::flavours;
 use super::value::access;
+use crate::app::ad_hoc::Mirror;
 use crate::prompt::Format;
 
 /// Options of `connect`.
@@ -55,6 +56,11 @@ pub(crate) struct ConnectArgs {
     /// `proxy` on 127.0.0.1, which needs no root [default: as before, else `route`]
     #[arg(long, value_name = "HOW", value_parser = access)]
     pub(crate) access: Option<Access>,
+
+    /// Install servers of the catalogue from a copy of their vendor's server; may be given
+    /// several times
+    #[arg(long, value_name = "OF=URL", conflicts_with_all = ["all", "matrix"])]
+    pub(crate) mirror: Vec<Mirror>,
 
     /// Who speaks with the server
     #[arg(long, value_enum, default_value_t, conflicts_with = "format")]

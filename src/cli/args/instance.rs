@@ -28,7 +28,8 @@ Examples:
 The flavour is started where it does not run. The variables are those that `exec`
 gives: DATABASE_URL, MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER, MYSQL_PWD,
 DBMATRIX_FLAVOUR, _FAMILY and _VERSION, and with --database MYSQL_DATABASE. No
-database is made.
+database is made. MYSQL_UNIX_PORT is a socket that stays as long as the flavour is up;
+MYSQL_SSL_CA, _CERT and _KEY are the files that the flavour's `tls` names.
 
 Examples:
   eval \"$(dbmatrix env mysql-9.7)\"

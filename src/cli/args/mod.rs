@@ -130,6 +130,7 @@ differences.
 Examples:
   dbmatrix bisect -e 'SELECT 1 = 1.0' --from mysql:8.0.11 --to mysql:9.7.2
   dbmatrix bisect query.sql --from mariadb:10.5 --to mariadb:11.8
+  dbmatrix bisect query.sql --line 12 --from mysql:5.7 --to mysql:8.4
   dbmatrix bisect --command 'cargo test' --from mysql:8.0 --to mysql:lts
   dbmatrix bisect query.sql --from mysql:5.7 --to mysql:8.4 --matrix mirrors.toml
 
@@ -243,7 +244,8 @@ Exit status: 0; 1 where a statement was refused; 3 where a server was not reache
     #[command(after_help = "\
 The command finds DATABASE_URL, MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER,
 MYSQL_PWD and MYSQL_DATABASE (one of its own) in its environment, MYSQL_SSL_CA
-where the server has a certificate authority, and DBMATRIX_FLAVOUR, _FAMILY and
+where the server has a certificate authority, MYSQL_SSL_CERT and MYSQL_SSL_KEY where
+the flavour has `tls`, MYSQL_UNIX_PORT, and DBMATRIX_FLAVOUR, _FAMILY and
 _VERSION.
 
 Examples:

@@ -1,5 +1,7 @@
 //! `dbmatrix bisect`.
 
+use std::num::NonZeroUsize;
+
 use dbmatrix_report::event::{Divergence, Verdict};
 use dbmatrix_report::{Colour, one_line, show_divergence};
 use serde::Serialize;
@@ -60,7 +62,8 @@ pub(crate) async fn bisect(global: &Globals, args: &BisectArgs) -> Result<Verdic
         None => {
             let (execute, file) = (args.execute.as_deref(), args.file.as_deref());
             let (file, title) = statements_file(execute, file, folder.path())?;
-            Question::Statements { file, title }
+            let line = args.line.map(NonZeroUsize::get);
+            Question::Statements { file, title, line }
         }
     };
     let title = match &question {

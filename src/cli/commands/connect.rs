@@ -12,7 +12,7 @@ use dbmatrix_platform::signal::Signals;
 use dbmatrix_report::event::Verdict;
 use dbmatrix_sql::session::{Connect, Tenancy};
 
-use crate::app::ad_hoc::{bring_up, is_server};
+use crate::app::ad_hoc::{Wanted, bring_up, is_server};
 use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
 use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::{Failure, Globals, privilege};
@@ -72,9 +72,20 @@ async fn chosen(global: &Globals, args: &ConnectArgs) -> Result<Vec<Located>, Fa
         .map(String::as_str)
         .filter(|name| is_server(name))
         .collect();
+    if let (true, [_, ..]) = (servers.is_empty(), args.mirror.as_slice()) {
+        return Err(Failure::misused(
+            "`--mirror` is for servers of the catalogue, such as `mariadb:10.6.18`; name one, or leave it out",
+        ));
+    }
+    let wanted = Wanted {
+        servers: &servers,
+        mirrors: &args.mirror,
+        access: args.access,
+        yes: args.yes,
+    };
     let mut brought = match servers.is_empty() {
         true => Vec::new(),
-        false => bring_up(global, &servers, args.access, args.yes).await?,
+        false => bring_up(global, wanted).await?,
     }
     .into_iter();
     let named = args.flavour.iter();

@@ -1,10 +1,11 @@
 //! `dbmatrix env`.
 
+use dbmatrix_flavours::server::ensure_socket;
 use dbmatrix_report::event::Verdict;
 use dbmatrix_run::environment;
 
 use crate::app::connect_flavour::reach;
-use crate::app::{Failure, Globals, privilege, say};
+use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::UrlArgs;
 use crate::cli::commands::nest_of;
 
@@ -20,9 +21,22 @@ pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Fai
         database.map(String::as_str),
     );
     for (name, value) in all {
-        say(format_args!("export {name}={}", quoted(&value)));
+        export(name, &value);
+    }
+    if let Some(found) = &reached.located {
+        for (name, path) in found.child.certificates.present().variables() {
+            export(name, &path.display().to_string());
+        }
+        match ensure_socket(&found.nest, &found.child).await {
+            Ok(socket) => export("MYSQL_UNIX_PORT", &socket.display().to_string()),
+            Err(error) => eprintln!("warning: `MYSQL_UNIX_PORT` is left out: {error}"),
+        }
     }
     Ok(Verdict::Passed)
+}
+
+fn export(name: &str, value: &str) {
+    say(format_args!("export {name}={}", quoted(value)));
 }
 
 /// Quotes a word for a POSIX shell, so that nothing in it is expanded.

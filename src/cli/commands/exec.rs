@@ -2,14 +2,12 @@
 
 use std::process::ExitStatus;
 
+use dbmatrix_containers::nest::ClientCertificates;
 use dbmatrix_flavours::server::{Server, certificate_authority};
 use dbmatrix_platform::{file, process};
 use dbmatrix_report::event::Verdict;
 use dbmatrix_report::visible;
-use dbmatrix_run::{
-    ClientCertificates, CommandEnd, Invocation, NestName, Output, drop_own_databases_on,
-    run_command,
-};
+use dbmatrix_run::{CommandEnd, Invocation, NestName, Output, drop_own_databases_on, run_command};
 use dbmatrix_sql::session::{Connect, Tenancy};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -141,15 +139,19 @@ async fn run_one(
     }
 }
 
-/// The server's certificate authority in a file, if it has one.
+/// The files that the user gave for clients, where they still are; otherwise the server's
+/// certificate authority in a file, if it has one.
 async fn certificates(
     reached: &Reached,
     folder: &tempfile::TempDir,
 ) -> Result<ClientCertificates, Failure> {
-    let mut certificates = ClientCertificates::default();
     let Some(found) = &reached.located else {
-        return Ok(certificates);
+        return Ok(ClientCertificates::default());
     };
+    let mut certificates = found.child.certificates.present();
+    if certificates.ca.is_some() {
+        return Ok(certificates);
+    }
     let text = certificate_authority(&reached.server, &found.nest.engine, &found.child.name).await;
     let Some(text) = text.map_err(Failure::not_provided)? else {
         return Ok(certificates);

@@ -9,6 +9,7 @@ use dbmatrix_sql::session::Secret;
 use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
+use super::certificates::ClientCertificates;
 use super::credential::{Credentials, UserLogin};
 use super::golden::is_golden;
 use super::outer::{RUNTIME, config_stage_ready, first_start, is_ready, read_key};
@@ -39,11 +40,13 @@ pub struct ChildSpec {
     pub access: Option<ChildAccess>,
 }
 
-/// What distinguishes a child from its golden child: its login.
+/// What distinguishes a child from its golden child: its login, and the files for clients.
 #[derive(Debug, Clone)]
 pub struct ChildAccess {
     /// The routed user.
     pub login: UserLogin,
+    /// The user's own files for clients.
+    pub certificates: ClientCertificates,
     /// The file from which the server learns it.
     pub file: ChildFile,
 }
@@ -79,6 +82,8 @@ pub struct Child {
     pub packages: String,
     /// The login to its server.
     pub credentials: Credentials,
+    /// The user's own files for clients of its server.
+    pub certificates: ClientCertificates,
 }
 
 /// The children of one nest. A container that is recreated under its name keeps its
@@ -165,6 +170,7 @@ impl Children {
             ..
         } = &self.nest;
         proxies.keep(host, name, &reached).await?;
+        self.nest.keep_server_sockets(&reached).await?;
         Ok(())
     }
 
@@ -264,6 +270,7 @@ impl Child {
             address: read_key(instance, key::ADDRESS)?,
             packages: packages.cloned().unwrap_or_default(),
             credentials: Credentials::read(nest, instance),
+            certificates: ClientCertificates::of_config(&instance.config),
         })
     }
 }
@@ -287,6 +294,7 @@ pub(super) async fn create_at(
     noted.entry(key::CACHE.to_owned()).or_default();
     devices.insert("eth0".to_owned(), inner::child_nic(address));
     let credentials = Credentials::of_config(nest, &noted);
+    let certificates = ClientCertificates::of_config(&noted);
     let new = NewInstance {
         name: name.to_owned(),
         image,
@@ -300,6 +308,7 @@ pub(super) async fn create_at(
         address,
         packages: String::new(),
         credentials,
+        certificates,
     })
 }
 

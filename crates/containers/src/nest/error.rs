@@ -4,7 +4,7 @@ use dbmatrix_engine::EngineError;
 use thiserror::Error;
 
 use crate::image::StoreError;
-use crate::route::RouteError;
+use crate::route::{GuardError, RouteError};
 
 /// Why a nest or a child is not available.
 #[derive(Debug, Error)]
@@ -29,6 +29,9 @@ pub enum NestError {
     /// The machine's routes.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// The path to its children.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     /// The subnet has no address left.
     #[error(
         "no free address is left in `{subnet}`; `dbmatrix prune` removes golden children that nothing uses"

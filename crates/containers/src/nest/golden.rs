@@ -241,6 +241,13 @@ impl Children {
             return Ok(None);
         };
         mark_used(engine, &found).await?;
+        // The matrix may have moved.
+        if let Some(ChildAccess { certificates, .. }) = &spec.access
+            && !certificates.are_noted(&found.config)
+        {
+            let noted = certificates.noted();
+            engine.configure_instance(&found.name, &noted).await?;
+        }
         engine.ensure_running(&found).await?;
         self.read(&found).map(Some)
     }
@@ -377,6 +384,7 @@ impl Children {
                 tls: of.tls.clone(),
             };
             noted.extend(credentials.noted());
+            noted.extend(access.certificates.noted());
         }
         let mut child = self.create(name, golden, noted, Devices::new()).await?;
         child.packages = of.packages.clone();

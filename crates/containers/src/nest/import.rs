@@ -10,6 +10,7 @@ use dbmatrix_engine::{FileMode, Power, config};
 use tokio::io::AsyncRead;
 
 use super::address::{fixed_address, free_address};
+use super::certificates::ClientCertificates;
 use super::child::Child;
 use super::credential::Credentials;
 use super::incoming::IncomingContainer;
@@ -85,7 +86,7 @@ impl Import {
         } = &self.arrival;
         let (name, subnet) = (container, self.nest.subnet);
         let password = self.nest.password_of(&self.flavour);
-        let noted = config([
+        let mut noted = config([
             (key::OWNER, "dbmatrix"),
             (key::STAGE, "making"),
             (key::IMPORTED, "true"),
@@ -97,6 +98,8 @@ impl Import {
             (key::TRANSFER_ID, ""),
             (RUNTIME, &fixed_address(self.address, subnet)),
         ]);
+        // Files of the machine that it comes from.
+        noted.extend(ClientCertificates::default().noted());
         engine.configure_instance(name, &noted).await?;
         let nic = inner::child_nic(self.address);
         engine.set_device(name, "eth0", Some(&nic)).await?;
@@ -112,6 +115,7 @@ impl Import {
             address: self.address,
             packages: String::new(),
             credentials: Credentials::of_config(&self.nest, &noted),
+            certificates: ClientCertificates::default(),
         })
     }
 

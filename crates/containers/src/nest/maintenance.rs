@@ -160,6 +160,7 @@ impl Located {
         remove(engine, name, Meant::ChildOf(&self.flavour)).await?;
         let imported = self.instance.config.get(key::IMPORTED);
         let mut noted = self.child.credentials.noted();
+        noted.extend(self.child.certificates.noted());
         noted.extend(config([
             (key::STAGE, "making"),
             (key::STANDBY, ""),

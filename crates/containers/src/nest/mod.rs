@@ -7,6 +7,7 @@ mod access;
 mod address;
 mod apt;
 mod cache;
+mod certificates;
 mod child;
 mod credential;
 mod error;
@@ -24,6 +25,7 @@ mod packed;
 mod prune;
 mod removal;
 mod schema;
+mod server_socket;
 mod slots;
 mod snapshot;
 mod socket;
@@ -36,6 +38,7 @@ pub use cache::{
     CacheError, CacheFile, Restored, SaveRequest, complete_keys, is_restored, note_restored,
     restore as restore_cache, restore_nest_image, save as save_cache,
 };
+pub use certificates::ClientCertificates;
 pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
 pub use credential::{Credentials, UserLogin};
 pub use error::NestError;
@@ -86,6 +89,11 @@ mod key {
     /// How connections to a child's server are protected: `plain`, or the certificate
     /// (PEM) that authenticates it.
     pub(super) const TLS: &str = "user.dbmatrix.tls";
+    /// The user's own files for clients of a child's server: the certificate authority,
+    /// and a client's certificate and key.
+    pub(super) const CLIENT_CA: &str = "user.dbmatrix.client-ca";
+    pub(super) const CLIENT_CERTIFICATE: &str = "user.dbmatrix.client-certificate";
+    pub(super) const CLIENT_KEY: &str = "user.dbmatrix.client-key";
     /// The name of a child's flavour.
     pub(super) const FLAVOUR: &str = "user.dbmatrix.flavour";
     /// A child's server, such as `mysql:9.7`.

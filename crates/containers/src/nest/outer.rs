@@ -1,7 +1,7 @@
 //! The nest as a container of the host's engine.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dbmatrix_engine::{
@@ -16,6 +16,7 @@ use super::access::{self, Access, Proxies};
 use super::address::{
     UNMANAGED, UNMANAGED_TEXT, first_steps, fixed_address, free_address, gateway,
 };
+use super::server_socket::{self, server_sockets};
 use super::socket::{SOCKET_DEVICE, remove_stale_socket, socket_device, socket_of, socket_path};
 use super::{NestError, inner, key, schema};
 use crate::host::{EngineProject, make_run_folder};
@@ -153,6 +154,7 @@ impl Nest {
         nest.move_socket(instance).await?;
         if instance.status == "Stopped" {
             remove_stale_socket(nest.engine.socket());
+            server_socket::remove_all(host, instance).await?;
             let left = access::remove_taken(host, instance).await?;
             nest.proxies = left;
         }
@@ -273,8 +275,9 @@ pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), Ne
         Routes::open()?.remove(subnet).await?;
     }
     engine.destroy_instance(&instance.name).await?;
-    if let Some(socket) = socket_of(instance) {
-        remove_stale_socket(Path::new(socket));
+    let own = socket_of(instance).map(PathBuf::from);
+    for socket in own.into_iter().chain(server_sockets(instance)) {
+        remove_stale_socket(&socket);
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Removes what is unused.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use dbmatrix_engine::{Engine, Instance};
 
 use super::info::ContainerKind;
-use super::outer::is_ready;
+use super::outer::{is_ready, read_key};
 use super::removal::Meant;
 use super::{Nest, NestError, apt, disk_usage, key};
 
@@ -82,6 +83,9 @@ pub async fn prune(
         });
     }
     if pruning == Pruning::Remove {
+        let addresses = left.iter().map(|child| read_key(child, key::ADDRESS));
+        let addresses: Vec<Ipv4Addr> = addresses.flatten().collect();
+        nest.keep_server_sockets(&addresses).await?;
         apt::clear(engine).await?;
     }
     Ok(pruned)

@@ -10,6 +10,7 @@ use ipnet::Ipv4Net;
 
 use super::info::ContainerInfo;
 use super::outer::{is_ready, read_key};
+use super::server_socket::server_sockets;
 use super::socket::socket_of;
 use super::{Access, existing_nests, key};
 use crate::host::{Names, OWNER};
@@ -35,6 +36,8 @@ pub struct NestStatus {
     pub access: Access,
     /// The socket of its engine on the host.
     pub socket: Option<PathBuf>,
+    /// The sockets on the host that lead to its children's servers.
+    pub server_sockets: Vec<PathBuf>,
     /// Its engine.
     pub inner: Inner,
 }
@@ -99,6 +102,7 @@ async fn inspect_nest(host: &Engine, project: &str, nest: &Instance) -> NestStat
         subnet: read_key(nest, key::SUBNET).ok(),
         access: Access::of(nest),
         socket,
+        server_sockets: server_sockets(nest),
         inner,
     }
 }

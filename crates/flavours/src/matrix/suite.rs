@@ -84,6 +84,9 @@ pub struct FilesSpec {
     pub allow_system: bool,
     /// Present if the files are logs, of which examples run.
     pub log: Option<LogSpec>,
+    /// The line whose steps alone are judged and compared. Those before it run for them,
+    /// those after it do not run.
+    pub only_line: Option<usize>,
 }
 
 /// What outcomes of `.sql` files are compared with.
@@ -299,6 +302,7 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         local_files,
         allow_system: allow_system.is_some_and(|allowed| allowed.value),
         log: None,
+        only_line: None,
     })))
 }
 

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::NestContext;
 use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::error::ProvisionError;
-use super::step::{Configure, Step};
+use super::step::Step;
 use super::template::{Template, template_key, templates};
 use crate::matrix::{Flavour, Managed};
 use crate::server::{
@@ -289,7 +289,7 @@ impl<'a> Provisioner<'a> {
 
     async fn set_up(&self, child: &Child) -> Result<Server, ProvisionError> {
         let mut building = self.building(child);
-        Configure.apply(&mut building).await?;
+        Step::Configure.apply(&mut building).await?;
         building.start().await
     }
 

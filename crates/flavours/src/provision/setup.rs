@@ -10,14 +10,11 @@ use dbmatrix_sql::outcome::Outcome;
 use dbmatrix_sql::session::{Connect, LocalFolder, Session};
 use dbmatrix_sql::sql_text::Sql;
 use dbmatrix_sql::suite::{Action, Facts, SqlSteps, Step as Statement};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 
 use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::dump::Dump;
 use super::error::{ProvisionError, SetupError};
-use super::step::Step;
-use crate::matrix::{Managed, SetupFile};
+use crate::matrix::SetupFile;
 use crate::server::{Server, started};
 
 /// Letters of a statement that an error shows.
@@ -26,77 +23,56 @@ const SHOWN: usize = 200;
 /// How often at most the progress of a file is reported.
 const REPORTED: Duration = Duration::from_secs(1);
 
-/// Runs the files of a `setup`.
-pub(super) enum Setup {
-    /// Those of the flavour.
-    Flavour,
-    /// Those of a suite.
-    Suite,
-}
-
-impl Setup {
-    fn files<'m>(&self, managed: &'m Managed) -> &'m [SetupFile] {
-        match self {
-            Setup::Flavour => &managed.setup,
-            Setup::Suite => &managed.suite_setup,
+/// Adds what distinguishes golden children with these files.
+pub(super) fn digest_files(files: &[SetupFile], digest: &mut Digest) {
+    digest.number("setup", 1);
+    for file in files {
+        digest.content(&file.path);
+        if !file.conditions_text.is_empty() {
+            digest.texts("conditions", &file.conditions_text);
         }
     }
 }
 
-impl Step for Setup {
-    fn digest(&self, managed: &Managed, digest: &mut Digest) {
-        digest.number("setup", 1);
-        for file in self.files(managed) {
-            digest.content(&file.path);
-            if !file.conditions_text.is_empty() {
-                digest.texts("conditions", &file.conditions_text);
-            }
+/// Runs the files whose conditions hold for the server.
+pub(super) async fn run_files(
+    building: &Building<'_>,
+    files: &[SetupFile],
+) -> Result<(), ProvisionError> {
+    let Building {
+        context,
+        flavour,
+        managed,
+        child,
+        events,
+        ..
+    } = *building;
+    building.phase(Phase::LoggingIn);
+    let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
+    let server = started(child, &managed.spec, login).await?;
+    building.phase(Phase::SettingUp);
+    let facts = facts(&server);
+    for file in files.iter().filter(|file| file.conditions.hold(&facts)) {
+        let path = &file.path;
+        let dump = open(path).await?;
+        if dump.may_be_cut().unwrap_or_default() {
+            events.warn(format!(
+                "{flavour}: setup `{}` may be incomplete: it is a dump without `-- Dump completed` at its end",
+                path.display()
+            ));
         }
+        let report = |done, total| {
+            events.send(Event::FlavourProgress {
+                flavour: flavour.to_owned(),
+                file: path.clone(),
+                done,
+                total,
+            });
+        };
+        let database = server.database.as_deref();
+        run_file(&server, path, dump.path(), database, report).await?;
     }
-
-    fn apply<'a>(
-        &'a self,
-        building: &'a mut Building<'_>,
-    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
-        async {
-            let Building {
-                context,
-                flavour,
-                managed,
-                child,
-                events,
-                ..
-            } = *building;
-            building.phase(Phase::LoggingIn);
-            let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
-            let server = started(child, &managed.spec, login).await?;
-            building.phase(Phase::SettingUp);
-            let facts = facts(&server);
-            let files = self.files(managed).iter();
-            for file in files.filter(|file| file.conditions.hold(&facts)) {
-                let path = &file.path;
-                let dump = open(path).await?;
-                if dump.may_be_cut().unwrap_or_default() {
-                    events.warn(format!(
-                        "{flavour}: setup `{}` may be incomplete: it is a dump without `-- Dump completed` at its end",
-                        path.display()
-                    ));
-                }
-                let report = |done, total| {
-                    events.send(Event::FlavourProgress {
-                        flavour: flavour.to_owned(),
-                        file: path.clone(),
-                        done,
-                        total,
-                    });
-                };
-                let database = server.database.as_deref();
-                run_file(&server, path, dump.path(), database, report).await?;
-            }
-            Ok(())
-        }
-        .boxed()
-    }
+    Ok(())
 }
 
 /// The files belong to the server, not to a flavour: flavours with the same setup share it.

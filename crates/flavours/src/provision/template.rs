@@ -12,7 +12,7 @@ pub(super) struct Template {
     pub(super) key: String,
     /// The steps applied in a copy of the previous golden child, or first in the image's
     /// container.
-    pub(super) steps: Vec<&'static dyn Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 /// The golden children of a flavour, each made from the previous one. A key covers all

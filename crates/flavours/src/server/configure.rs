@@ -102,6 +102,7 @@ pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
     let statements = user.statements(spec.family, spec.version);
     ChildAccess {
         login: user.login.clone(),
+        certificates: spec.client_certificates(),
         file: ChildFile {
             path: ACCESS_FILE,
             content: Secret::new(&statements),

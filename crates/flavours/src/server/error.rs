@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use dbmatrix_containers::nest::NestError;
 use dbmatrix_engine::EngineError;
 use dbmatrix_sql::session::SessionError;
 use dbmatrix_sql::version::{Family, Version};
@@ -110,6 +111,17 @@ pub enum ServerError {
         address: std::net::SocketAddr,
         /// The last error.
         source: SessionError,
+    },
+    /// The nest.
+    #[error(transparent)]
+    Nest(#[from] NestError),
+    /// A socket of this machine that should lead to the server.
+    #[error("`{}` does not lead to the server: {reason}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
     },
     /// The server's certificate is not known.
     #[error("the server's certificate cannot be pinned: {reason}")]

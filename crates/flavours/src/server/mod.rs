@@ -20,6 +20,7 @@ mod memory_profile;
 mod packages;
 pub(crate) mod recipe;
 mod settle;
+mod socket;
 mod source;
 mod spec;
 mod start;
@@ -40,6 +41,7 @@ pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
 pub use settle::settle;
+pub use socket::ensure_socket;
 pub use source::{Ask, SourceHost, check_source};
 pub use spec::{
     Certificates, Durability, Installation, KeySource, LoginSpec, MemoryProfile, Packages,

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use dbmatrix_containers::nest::UserLogin;
+use dbmatrix_containers::nest::{ClientCertificates, UserLogin};
 use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::{Family, Version};
 
@@ -253,6 +253,36 @@ impl Installation {
             Installation::Packages(packages) => &packages.service,
             Installation::Tarball(_) => super::tarball::SERVICE,
         }
+    }
+}
+
+impl Certificates {
+    /// Those that clients need, as whole paths.
+    pub fn for_clients(&self) -> ClientCertificates {
+        let Certificates {
+            ca,
+            certificate,
+            key,
+            client,
+        } = self;
+        let (certificate, key) = match client {
+            Some((certificate, key)) => (certificate, key),
+            None => (certificate, key),
+        };
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        ClientCertificates {
+            ca: Some(whole(ca)),
+            certificate: Some(whole(certificate)),
+            key: Some(whole(key)),
+        }
+    }
+}
+
+impl ServerSpec {
+    /// The user's own files for clients of this server.
+    pub(super) fn client_certificates(&self) -> ClientCertificates {
+        let given = self.certificates.as_ref();
+        given.map(Certificates::for_clients).unwrap_or_default()
     }
 }
 

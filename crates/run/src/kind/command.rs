@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dbmatrix_containers::nest::ClientCertificates;
 use dbmatrix_flavours::matrix::CommandSpec;
 use dbmatrix_flavours::server::{Server, certificate_authority};
 use dbmatrix_platform::process;
@@ -13,9 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{JobRun, Kind};
-use crate::command::{
-    ClientCertificates, CommandEnd, CommandError, Invocation, NestName, Output, run_command,
-};
+use crate::command::{CommandEnd, CommandError, Invocation, NestName, Output, run_command};
 use crate::deployment::{Lease, Site, Supply};
 use crate::expectations::Answers;
 use crate::retries::Retries;
@@ -177,7 +176,7 @@ async fn certificates(
         return Ok(ClientCertificates::default());
     };
     if let Some(given) = &managed.spec.certificates {
-        return Ok(ClientCertificates::of(given));
+        return Ok(given.for_clients());
     }
     let container = match lease.copy() {
         Some(copy) => copy.to_owned(),

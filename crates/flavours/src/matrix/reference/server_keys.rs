@@ -264,7 +264,7 @@ pub(super) const FILES: Section = Section {
 pub(super) const TLS: Section = Section {
     path: "tls",
     title: "tls of [[flavour]] and [defaults]",
-    about: "Certificates and keys of your own, files in PEM form. Commands of suites get `MYSQL_SSL_CA`, `MYSQL_SSL_CERT` and `MYSQL_SSL_KEY`.",
+    about: "Certificates and keys of your own, files in PEM form. Commands of suites, `exec` and `env` get `MYSQL_SSL_CA`, `MYSQL_SSL_CERT` and `MYSQL_SSL_KEY`.",
     keys: &[
         required("ca", Text, "the certificate authority, for both sides"),
         required("cert", Text, "the server's certificate"),
