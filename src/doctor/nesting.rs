@@ -82,7 +82,7 @@ fn limits() -> Finding {
     };
     let missing = unenforced_limits(all);
     if missing.is_empty() {
-        return Finding::ok(AT, "cpu and memory: limits of nests are enforced");
+        return Finding::ok(AT, "cpuset and memory: limits of nests are enforced");
     }
     Finding::note(
         AT,

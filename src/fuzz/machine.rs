@@ -24,7 +24,7 @@ pub fn engine(input: &[u8]) -> Promise {
         }
     };
     if let Ok(state) = typed::<InstanceState>(WHAT, value.clone()) {
-        let _ = (state.memory(), state.started());
+        let _ = state.started();
     }
     if let Ok(snapshot) = typed::<Snapshot>(WHAT, value.clone()) {
         let _ = snapshot.taken();

@@ -23,6 +23,20 @@ async fn a_golden_child_is_whole_when_it_is_down_and_noted() {
     assert!(children.golden(&spec).await.expect("a look").is_some());
 }
 
+/// AppArmor gives a nest a namespace of policies of its own, so the servers in its children
+/// start without it. Whoever nests can mount more.
+#[tokio::test(start_paused = true)]
+async fn children_may_not_nest() {
+    let fake = Stateful::start();
+    let children = children(&fake).await;
+    renewed(&children, &spec(MYSQL, "k"), Purpose::Now).await;
+    for container in ["golden--k", MYSQL] {
+        for setting in ["security.nesting", "security.privileged"] {
+            assert_eq!(fake.setting(container, setting), "", "{container}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_golden_child_that_cannot_be_begun_leaves_nothing() {
     let steps = [

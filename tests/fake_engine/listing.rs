@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dbmatrix_containers::host::Names;
 use dbmatrix_containers::nest::{
-    FindError, Located, list_all, locate, remove_incomplete, wake_nests,
+    FindError, Located, list_all, locate, measure, remove_incomplete, wake_nests,
 };
 use dbmatrix_engine::config;
 
@@ -88,6 +88,30 @@ async fn a_list_tells_what_each_container_is() {
         ]
     );
     assert_eq!(host.changes() + inner.changes(), 0);
+}
+
+#[tokio::test]
+async fn memory_is_that_of_processes_whatever_the_engine_counts() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    host.write(
+        "\
+1/cgroup:0::/init.scope
+77/cgroup:0::/lxc.payload.mysql-9-7/system.slice/mysql.service
+1/smaps_rollup:Pss:     1000 kB
+77/smaps_rollup:Pss:     200 kB
+",
+    );
+    let mut rows = list_all(&host.engine(), PROJECT).await.expect("a list");
+    measure(&host.engine(), &mut rows)
+        .await
+        .expect("it is measured");
+    let memory = |container: &str| {
+        let row = rows.iter().find(|row| row.container == container);
+        row.and_then(|row| row.memory)
+    };
+    assert_eq!(memory("m"), Some(1200 << 10));
+    assert_eq!(memory("mysql-9-7"), Some(200 << 10));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ mod copy;
 mod fake;
 mod golden;
 mod http;
+mod limits;
 mod listing;
 mod moved;
 mod nested;

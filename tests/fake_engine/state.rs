@@ -129,6 +129,14 @@ impl Stateful {
         container.devices.insert(device.to_owned(), settings);
     }
 
+    pub(crate) fn put_settings(&self, name: &str, settings: &[(&str, &str)]) {
+        let mut state = self.state();
+        let container = state.containers.get_mut(name).expect("it is there");
+        let settings = settings.iter().map(|(key, value)| (*key, *value));
+        let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        container.config.extend(settings);
+    }
+
     pub(crate) fn put_image(&self, fingerprint: &str) {
         self.state().images.insert(fingerprint.to_owned());
     }
@@ -165,6 +173,13 @@ impl Stateful {
         found.cloned().unwrap_or_default()
     }
 
+    /// A setting of a container; empty where it has none.
+    pub(crate) fn setting(&self, name: &str, key: &str) -> String {
+        let state = self.state();
+        let container = state.containers.get(name).expect("it is there");
+        container.config.get(key).cloned().unwrap_or_default()
+    }
+
     pub(crate) fn images(&self) -> Vec<String> {
         self.state().images.iter().cloned().collect()
     }
@@ -177,6 +192,11 @@ impl Stateful {
     pub(crate) fn heard(&self, act: &str) -> usize {
         let state = self.state();
         state.heard.iter().filter(|words| *words == act).count()
+    }
+
+    /// What it was asked to do, in order.
+    pub(crate) fn acts(&self) -> Vec<String> {
+        self.state().heard.clone()
     }
 
     /// How often it was asked to change anything.
@@ -318,6 +338,10 @@ impl State {
             "GET /1.0/projects" => {
                 let owned = json!({ "user.dbmatrix.owner": "dbmatrix" });
                 Answer::Sync(json!([{ "name": super::listing::PROJECT, "config": owned }]))
+            }
+            // Cached files count, as they do where there is a memory controller.
+            _ if words.ends_with("/state") => {
+                Answer::Sync(json!({ "memory": { "usage": 4_u64 << 30 } }))
             }
             _ if words.ends_with("/logs/written") => Answer::Text(self.written.clone()),
             "GET /internal/ready" => Answer::Sync(json!({})),

@@ -35,6 +35,7 @@ mod second;
 mod setup;
 mod slt;
 mod statements;
+mod stock_host;
 mod terminal;
 mod vendor;
 
@@ -205,6 +206,16 @@ fn main() {
         ),
         ("killed_and_run_again", ONE, interrupt::killed),
         ("a_killed_daemon_is_started_again", ONE, interrupt::daemon),
+        (
+            "debian_13_as_a_host_from_nothing_to_nothing",
+            ONE,
+            stock_host::debian_13,
+        ),
+        (
+            "debian_12_as_a_host_from_nothing_to_nothing",
+            ONE,
+            stock_host::debian_12,
+        ),
         ("down_leaves_nothing", ONE, chain::down),
     ];
     let trials = trials.iter().enumerate();

@@ -1,4 +1,4 @@
-//! The state of a container: its memory, and when it started.
+//! The state of a container: when it started.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,28 +10,12 @@ use super::{Engine, EngineError, Instance};
 /// A running container's current state in the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct InstanceState {
-    #[serde(default)]
-    memory: Memory,
     /// Reported by Incus since 6.4, in RFC 3339.
     #[serde(default)]
     started_at: String,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-struct Memory {
-    #[serde(default)]
-    usage: i64,
-}
-
 impl InstanceState {
-    /// Bytes of memory that its control group counts, including cached files; `None` if
-    /// the machine has no memory controller.
-    pub fn memory(&self) -> Option<u64> {
-        u64::try_from(self.memory.usage)
-            .ok()
-            .filter(|bytes| *bytes > 0)
-    }
-
     /// When its first process started, if the engine reports it.
     pub fn started(&self) -> Option<SystemTime> {
         read_time(&self.started_at)
@@ -82,18 +66,6 @@ mod tests {
 
     fn state(json: &str) -> InstanceState {
         serde_json::from_str(json).expect("a state of this test")
-    }
-
-    #[test]
-    fn memory_that_is_not_counted_is_not_told() {
-        assert_eq!(state(r#"{"memory":{"usage":4096}}"#).memory(), Some(4096));
-        for none in [
-            r#"{"memory":{"usage":0}}"#,
-            r#"{"memory":{"usage":-1}}"#,
-            "{}",
-        ] {
-            assert_eq!(state(none).memory(), None);
-        }
     }
 
     #[test]

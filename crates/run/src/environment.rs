@@ -12,7 +12,8 @@ use dbmatrix_containers::image::{
 };
 use dbmatrix_containers::name::{ENGINE_LOCK, nest_lock, project_lock};
 use dbmatrix_containers::nest::{
-    CacheError, CacheFile, Children, Nest, NestError, NestSettings, nest_image, restore_nest_image,
+    CacheError, CacheFile, Children, Nest, NestError, NestLimits, NestSettings, UnmetLimit,
+    nest_image, restore_nest_image,
 };
 use dbmatrix_containers::route::{GuardError, RouteError};
 use dbmatrix_engine::Engine;
@@ -132,6 +133,7 @@ impl Environment {
         let engine_project = making.ensure_project(&names).await?;
         let nest = making.nest(&engine_project).await?;
         let ahead = making.ahead;
+        warn_of_limits(&nest, limits_of(spec), events).await;
         step(events, "way to the children");
         nest.ensure_route().await?;
         let source = nest.client().await?;
@@ -282,8 +284,7 @@ impl Making<'_> {
         }
         let settings = NestSettings {
             name: spec.name.clone(),
-            cpus: spec.cpus,
-            memory: spec.memory,
+            limits: limits_of(spec),
             privileged: spec.privileged,
             access: spec.access,
             image: spec.image.clone(),
@@ -321,6 +322,53 @@ impl Making<'_> {
     }
 }
 
+fn limits_of(spec: &NestSpec) -> NestLimits {
+    NestLimits {
+        cpus: spec.cpus,
+        memory: spec.memory,
+    }
+}
+
+/// Warns of limits that the machine could enforce and that are not in effect in the nest.
+async fn warn_of_limits(nest: &Nest, limits: NestLimits, events: &Sender) {
+    let wanted = Limits {
+        cpus: limits.cpus.is_some(),
+        memory: limits.memory.is_some(),
+    };
+    let unenforced = unenforced_limits(wanted);
+    let enforced = |controller: &str| !unenforced.contains(&controller);
+    let limits = NestLimits {
+        cpus: limits.cpus.filter(|_| enforced("cpuset")),
+        memory: limits.memory.filter(|_| enforced("memory")),
+    };
+    match nest.unmet_limits(limits).await {
+        Ok(unmet) => unmet
+            .into_iter()
+            .for_each(|unmet| events.warn(unmet_text(&nest.name, unmet))),
+        Err(error) => events.warn(format!(
+            "the limits of nest `{}` could not be checked: {error}",
+            nest.name
+        )),
+    }
+}
+
+fn unmet_text(nest: &str, unmet: UnmetLimit) -> String {
+    let (key, found, expected) = match unmet {
+        UnmetLimit::Cpus { expected, found } => {
+            let found = found.map_or("all".to_owned(), |found| found.to_string());
+            ("cpus", format!("{found} processors"), expected.to_string())
+        }
+        UnmetLimit::Memory { expected, found } => {
+            let size = |bytes| bytesize::ByteSize(bytes).to_string();
+            let found = found.map_or("all of the".to_owned(), |found| size(found) + " of");
+            ("memory", format!("{found} memory"), size(expected))
+        }
+    };
+    format!(
+        "nest `{nest}` may use {found}, expected {expected}: the engine has not applied `{key}` to the running nest; after `dbmatrix down --nest {nest}` the next run makes a nest with that limit"
+    )
+}
+
 /// Space that the nest, its images and a few servers take.
 const ROOM: u64 = 6 << 30;
 
@@ -353,5 +401,31 @@ fn warn_of(spec: &NestSpec, engine_project: &EngineProject, events: &Sender) {
         (Storage::Folder, true) => events.warn(
             "the pool was made as btrfs: `storage = \"dir\"` is applied after `dbmatrix down --all`",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unmet_limit_is_told_with_what_was_found() {
+        let cpus = UnmetLimit::Cpus {
+            expected: 2,
+            found: Some(4),
+        };
+        assert_eq!(
+            unmet_text("m", cpus),
+            "nest `m` may use 4 processors, expected 2: the engine has not applied `cpus` to the running nest; after `dbmatrix down --nest m` the next run makes a nest with that limit"
+        );
+        let memory = UnmetLimit::Memory {
+            expected: 3 << 30,
+            found: None,
+        };
+        let text = unmet_text("m", memory);
+        assert!(
+            text.starts_with("nest `m` may use all of the memory, expected 3.0 GiB"),
+            "{text}"
+        );
     }
 }

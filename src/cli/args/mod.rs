@@ -173,8 +173,9 @@ Examples:
     #[command(after_help = "\
 A row a container: its nest, its name (a flavour's own), state, address, type
 (`nest`, `flavour`, `golden`, `standby` for a copy that the next run takes,
-`other` for what dbmatrix did not make or not to the end), snapshots, server and exact version; where it runs, how long and with
-how much memory; and what it takes on the disk for itself alone.
+`other` for what dbmatrix did not make or not to the end), snapshots, server and exact
+version; where it runs, how long and with how much memory, which is that of its
+processes, without cached files; and what it takes on the disk for itself alone.
 
 As JSON it is an array of objects with the names schema (2), nest, name, container,
 type, state (`running`, `stopped`, `paused`, `incomplete`), ipv4, snapshots, server,

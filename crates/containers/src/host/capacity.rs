@@ -55,7 +55,8 @@ pub fn unenforced_limits(wanted: Limits) -> Vec<&'static str> {
     };
     let controllers =
         fs::read_to_string(format!("{folder}/cgroup.controllers")).unwrap_or_default();
-    [(wanted.cpus, "cpu"), (wanted.memory, "memory")]
+    // An engine limits the number of processors by `cpuset`; `cpu` is for shares of time.
+    [(wanted.cpus, "cpuset"), (wanted.memory, "memory")]
         .into_iter()
         .filter(|(asked, name)| *asked && !controllers.split_whitespace().any(|has| has == *name))
         .map(|(_, name)| name)

@@ -231,6 +231,8 @@ fn to_install(kinds: &[EngineKind]) -> EngineKind {
 /// The package that builds images.
 const BUILDER: &str = "mmdebstrap";
 const KEYRING: &str = "debian-archive-keyring";
+/// Lets a user other than root build them: `newuidmap`.
+const IDS: &str = "uidmap";
 
 /// Every package that may be missing.
 const INSTALLABLE: [&str; 8] = [
@@ -239,9 +241,9 @@ const INSTALLABLE: [&str; 8] = [
     "dnsmasq-base",
     "btrfs-progs",
     "nftables",
-    "uidmap",
     BUILDER,
     KEYRING,
+    IDS,
 ];
 
 /// Whether dbmatrix may need a package; root installs no others for a user.
@@ -249,9 +251,9 @@ pub fn is_installable(package: &str) -> bool {
     INSTALLABLE.contains(&package)
 }
 
-/// Whether a package is needed to build images.
+/// Whether a package is needed to build images, by a user other than root too.
 pub fn builds(package: &str) -> bool {
-    [BUILDER, KEYRING].contains(&package)
+    [BUILDER, KEYRING, IDS].contains(&package)
 }
 
 /// Packages that a working engine lacks: the engine itself, and the programs that it
@@ -271,7 +273,7 @@ pub(super) fn missing_packages(
         (!runs, "dnsmasq", "dnsmasq-base"),
         (btrfs, "mkfs.btrfs", "btrfs-progs"),
         (builds_images, "mmdebstrap", BUILDER),
-        (builds_images && !user::is_root(), "newuidmap", "uidmap"),
+        (builds_images && !user::is_root(), "newuidmap", IDS),
     ];
     let wanted = programs
         .into_iter()
@@ -302,6 +304,14 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
+
+    #[test]
+    fn all_that_builds_images_is_installed_before_the_engine() {
+        for package in ["mmdebstrap", "debian-archive-keyring", "uidmap"] {
+            assert!(builds(package), "{package}");
+        }
+        assert!(!builds("incus-base"));
+    }
 
     #[test]
     fn a_snap_has_units_of_its_own() {

@@ -16,6 +16,7 @@ use super::access::{self, Access, Proxies};
 use super::address::{
     UNMANAGED, UNMANAGED_TEXT, first_steps, fixed_address, free_address, gateway,
 };
+use super::limits::NestLimits;
 use super::server_socket::{self, server_sockets};
 use super::socket::{SOCKET_DEVICE, remove_stale_socket, socket_device, socket_of, socket_path};
 use super::{NestError, inner, key, schema};
@@ -32,10 +33,8 @@ const ENGINE_LIMIT: Duration = Duration::from_secs(90);
 pub struct NestSettings {
     /// Its name.
     pub name: String,
-    /// Number of processors; by default all.
-    pub cpus: Option<u32>,
-    /// Bytes of memory; by default all.
-    pub memory: Option<u64>,
+    /// How much of the machine it may use.
+    pub limits: NestLimits,
     /// Whether root in the nest is root on the host.
     pub privileged: bool,
     /// How its children are reached.
@@ -92,24 +91,11 @@ impl Nest {
             engine.destroy_instance(&settings.name).await?;
             found = None;
         }
-        let changeable = changeable(settings);
-        let is_set = |(key, value): (&String, &String)| {
-            let instance = found.as_ref();
-            let there = instance.and_then(|instance| instance.config.get(key));
-            there.map_or("", String::as_str) == value
+        let Some(instance) = &found else {
+            return Self::make(ground, settings, builder, progress).await;
         };
-        let are_set = changeable.iter().all(is_set);
-        let mut nest = match &found {
-            Some(instance) => Self::repair(ground, settings, instance).await?,
-            None => Self::make(ground, settings, builder, progress).await?,
-        };
-        if !are_set {
-            engine.configure_instance(&nest.name, &changeable).await?;
-            nest.access = settings.access;
-        }
-        if let Some(instance) = &found {
-            nest.remove_other_access(instance).await?;
-        }
+        let nest = Self::repair(ground, settings, instance).await?;
+        nest.remove_other_access(instance).await?;
         Ok(nest)
     }
 
@@ -224,7 +210,19 @@ impl Nest {
     ) -> Result<Self, NestError> {
         let engine = &ground.engine;
         let noted = schema::brought_up(instance, settings, ground.copy_on_write)?;
-        let nest = Self::wake(engine, instance, &ground.names.bridge).await?;
+        let changeable = changeable(settings);
+        let is_set = |(key, value): (&String, &String)| {
+            let there = instance.config.get(key);
+            there.map_or("", String::as_str) == value
+        };
+        // A nest that starts has its limits from the first moment.
+        if !changeable.iter().all(is_set) {
+            engine
+                .configure_instance(&instance.name, &changeable)
+                .await?;
+        }
+        let mut nest = Self::wake(engine, instance, &ground.names.bridge).await?;
+        nest.access = settings.access;
         if let Some(noted) = noted {
             inner::ensure_restarts(engine, &nest.name).await?;
             engine.configure_instance(&nest.name, &noted).await?;
@@ -347,19 +345,9 @@ fn record_error(name: &str, key: &'static str, found: &str) -> NestError {
 
 /// The settings that can change in an existing nest.
 fn changeable(settings: &NestSettings) -> Config {
-    let cpus = settings
-        .cpus
-        .map(|cpus| cpus.to_string())
-        .unwrap_or_default();
-    let memory = settings
-        .memory
-        .map(|bytes| format!("{bytes}B"))
-        .unwrap_or_default();
-    config([
-        ("limits.cpu", &cpus),
-        ("limits.memory", &memory),
-        (key::ACCESS, settings.access.as_str()),
-    ])
+    let mut changeable = settings.limits.config();
+    changeable.extend(config([(key::ACCESS, settings.access.as_str())]));
+    changeable
 }
 
 async fn new_config(ground: &EngineProject, settings: &NestSettings) -> Result<Config, NestError> {
@@ -376,6 +364,8 @@ async fn new_config(ground: &EngineProject, settings: &NestSettings) -> Result<C
     let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
     let key = schema::settings_key(settings, ground.copy_on_write);
     let mut noted = schema::noted();
+    noted.extend(changeable(settings));
+    noted.retain(|_, value| !value.is_empty());
     noted.extend(config([
         ("security.nesting", "true"),
         (

@@ -116,7 +116,7 @@ mod tests {
     use dbmatrix_engine::Devices;
 
     use super::*;
-    use crate::nest::Access;
+    use crate::nest::{Access, NestLimits};
 
     fn settings(suite: &str) -> NestSettings {
         let image = ImageOrigin::Built(BaseImage {
@@ -127,8 +127,7 @@ mod tests {
         });
         NestSettings {
             name: "mysql".to_owned(),
-            cpus: None,
-            memory: None,
+            limits: NestLimits::default(),
             privileged: false,
             access: Access::Route,
             made_of: image.clone(),
@@ -200,7 +199,10 @@ mod tests {
         };
         assert_ne!(key, settings_key(&privileged, true));
         let smaller = NestSettings {
-            memory: Some(1 << 30),
+            limits: NestLimits {
+                cpus: None,
+                memory: Some(1 << 30),
+            },
             ..usual
         };
         assert_eq!(key, settings_key(&smaller, true));

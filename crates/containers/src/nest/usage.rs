@@ -41,6 +41,9 @@ pub fn read(line: &str) -> Option<(String, u64)> {
 
 /// The processes of a nest: the control group of each, and the bytes of memory that are
 /// its own, with its part of those that it shares. Some may end during the measurement.
+///
+/// What an engine reports would include cached files, and nothing at all on a machine
+/// without a memory controller.
 const PROCESSES: &str = r#"
 cd /proc
 grep -H '^0::' [0-9]*/cgroup 2> /dev/null || true
@@ -91,13 +94,8 @@ pub async fn measure(host: &Engine, rows: &mut [ContainerInfo]) -> Result<(), Ne
     for looked in join_all(looks).await {
         looked?;
     }
-    // An engine on a machine without a memory controller reports nothing.
-    let uncounted = |row: &&ContainerInfo| row.is_running() && row.memory.is_none();
-    let mut nests: Vec<String> = rows
-        .iter()
-        .filter(uncounted)
-        .map(|row| row.nest.clone())
-        .collect();
+    let running = rows.iter().filter(|row| row.is_running());
+    let mut nests: Vec<String> = running.map(|row| row.nest.clone()).collect();
     nests.dedup();
     for nest in nests {
         let counted = host
@@ -113,9 +111,9 @@ pub async fn measure(host: &Engine, rows: &mut [ContainerInfo]) -> Result<(), Ne
         let of_nest = rows
             .iter_mut()
             .filter(|row| row.nest == nest && row.is_running());
-        for row in of_nest.filter(|row| row.memory.is_none()) {
+        for row in of_nest {
             row.memory = match row.kind {
-                ContainerKind::Nest => Some(memory.whole),
+                ContainerKind::Nest => Some(memory.whole).filter(|bytes| *bytes > 0),
                 _ => memory.children.get(&row.container).copied(),
             };
         }
@@ -132,10 +130,8 @@ async fn measure_container(row: &mut ContainerInfo) -> Result<(), EngineError> {
     let asked = try_join(engine.snapshot_count(&name), engine.instance_state(&name));
     let (snapshots, state) = asked.await?;
     row.snapshots = snapshots;
-    if let Some(state) = state {
-        row.memory = state.memory();
-        row.started = state.started().or(row.started);
-    }
+    let started = state.and_then(|state| state.started());
+    row.started = started.or(row.started);
     Ok(())
 }
 
