@@ -1,15 +1,20 @@
 //! Detects runs in which nothing can run, before anything is provided for them.
 
 use dbmatrix_flavours::plan::{Plan, Selection, SuiteRun};
-use dbmatrix_run::{NoTests, foresee_vacancy};
+use dbmatrix_run::{NoTests, ValidatedPlan, foresee_vacancy};
 use globset::Glob;
 
 use crate::app::Failure;
 
 /// Rejects a plan in which nothing can run. `whole` is the plan with all shards of the
 /// run.
-pub(crate) fn refuse_vacancy(plan: &Plan, whole: &Plan, no_tests: NoTests) -> Result<(), Failure> {
-    match (foresee_vacancy(plan, whole), no_tests) {
+pub(crate) fn refuse_vacancy(
+    plan: &Plan,
+    whole: &Plan,
+    prepared: &ValidatedPlan,
+    no_tests: NoTests,
+) -> Result<(), Failure> {
+    match (foresee_vacancy(plan, whole, prepared), no_tests) {
         (None, _) | (_, NoTests::Pass) => Ok(()),
         (Some(why), NoTests::Fail) => Err(Failure::misused(why)),
         (Some(why), NoTests::Warn) => {

@@ -66,7 +66,12 @@ pub(crate) fn compared(sandbox: &Sandbox) -> Outcome {
     ];
     let ran = sandbox.run(&arguments).expect(1)?;
     check(!ran.stdout.contains("(INSERT)"), ran.stdout)?;
-    let count = ["connect", "mysql-9.7", "-e", "SELECT MAX(id) FROM shop.item"];
+    let count = [
+        "connect",
+        "mysql-9.7",
+        "-e",
+        "SELECT MAX(id) FROM shop.item",
+    ];
     let ran = sandbox.run(&count).expect(0)?;
     check(ran.stdout.contains('2'), ran.stdout)?;
     sandbox

@@ -128,7 +128,9 @@ pub(super) fn show(
         ));
     }
     if let more @ 1.. = shown.count().saturating_sub(MOST) {
-        text.push_str(&format!("\n… {more} more of such groups; `--report` writes each\n"));
+        text.push_str(&format!(
+            "\n… {more} more of such groups; `--report` writes each\n"
+        ));
     }
     text
 }

@@ -60,8 +60,7 @@ pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> Strin
     let lists_all = which.listed == Listed::All;
     let mut text = String::new();
     let is_single = |found: &Divergence| lists_all || !run.sampled.contains_key(&found.suite);
-    let is_new =
-        |found: &Divergence| found.standing == DifferenceStatus::New && is_single(found);
+    let is_new = |found: &Divergence| found.standing == DifferenceStatus::New && is_single(found);
     text.push_str(&list(run, which, is_new, colour));
     let is_known = |found: &Divergence| {
         matches!(found.standing, DifferenceStatus::Known(_)) && is_single(found)

@@ -5,8 +5,8 @@ use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
 use super::text::{Colour, block, count, one_line};
 use super::unavailable::unavailable_groups;
-use super::{divergence, failure};
-use crate::event::DifferenceStatus;
+use super::{classes, divergence, failure};
+use crate::event::{DifferenceStatus, Divergence};
 
 /// Findings of one kind that are reported; GitHub accepts a mebibyte, and readers less.
 const MOST: usize = 30;
@@ -115,20 +115,36 @@ fn failures(run: &RunRecord) -> String {
 }
 
 fn differences(run: &RunRecord) -> String {
-    let all: Vec<_> = run.new_divergences().collect();
-    let mut parts: Vec<String> = all
+    let is_single = |found: &&Divergence| !run.sampled.contains_key(&found.suite);
+    let all: Vec<_> = run.new_divergences().filter(is_single).collect();
+    let classes = classes::classes(run);
+    let mut parts: Vec<String> = classes
         .iter()
+        .filter(|class| !class.is_known)
         .take(MOST)
-        .map(|found| {
-            let place = format!("{}:{}", found.file.display(), found.line);
-            let whole = divergence::one(found, run, &place, Colour::Never);
-            let rest = whole.trim_start().split_once('\n');
+        .map(|class| {
+            let example = class.example;
             folded(
-                &format!("{place}: {}", divergence::titles(&found.kinds)),
-                rest.map_or("", |(_, rest)| rest),
+                &class.title(),
+                &format!(
+                    "{}\n{}:{}:\n{}",
+                    one_line(&class.form, COLUMNS),
+                    example.file.display(),
+                    example.line,
+                    divergence::body(example, run)
+                ),
             )
         })
         .collect();
+    parts.extend(all.iter().take(MOST).map(|found| {
+        let place = format!("{}:{}", found.file.display(), found.line);
+        let whole = divergence::one(found, run, &place, Colour::Never);
+        let rest = whole.trim_start().split_once('\n');
+        folded(
+            &format!("{place}: {}", divergence::titles(&found.kinds)),
+            rest.map_or("", |(_, rest)| rest),
+        )
+    }));
     if all.len() > MOST {
         parts.push(more(all.len() - MOST));
     }

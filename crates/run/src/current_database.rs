@@ -43,7 +43,10 @@ impl CurrentDatabase {
             return sessions.reopen(until).await;
         };
         let sql = format!("USE `{}`", name.replace('`', "``"));
-        match sessions.send(&None, &Sql::from(sql.into_bytes()), until, false).await? {
+        match sessions
+            .send(&None, &Sql::from(sql.into_bytes()), until, false)
+            .await?
+        {
             Reply::Outcome(outcome, _) => {
                 self.is_absent = outcome.refusal().is_some();
                 Ok(())

@@ -63,8 +63,8 @@ pub use workload::Workload;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dbmatrix_report::event::{Event, Sender};
 use context::RunContext;
+use dbmatrix_report::event::{Event, Sender};
 use deployment::{Deployment, Providers};
 use expectations::write_expectations;
 use side_by_side::run_flavours;
@@ -116,6 +116,8 @@ fn report_workloads(context: &RunContext) {
         for warning in workload.warnings() {
             context.events.warn(warning.clone());
         }
-        context.events.send(Event::Sampled(workload.facts().clone()));
+        context
+            .events
+            .send(Event::Sampled(workload.facts().clone()));
     }
 }

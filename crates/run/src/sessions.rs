@@ -222,7 +222,8 @@ impl<'a, S: Connect> Sessions<'a, S> {
         }
         let opened = timeout_at(until.when, self.connect()).await;
         let opened = opened.map_err(|_| "the server does not answer".to_owned())?;
-        self.open.insert(None, opened.map_err(|error| error.to_string())?);
+        self.open
+            .insert(None, opened.map_err(|error| error.to_string())?);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use dbmatrix_sql::suite::{Action, FileKind, SltOptions, SltSteps, SqlSteps, Step
 use dbmatrix_flavours::matrix::{MysqltestSpec, SuiteKind, SuiteSpec};
 use dbmatrix_flavours::plan::Plan;
 
-use super::validated::RunOptions;
+use super::validated::{RunOptions, ValidatedPlan};
 
 /// Lines of a message that lists these parts.
 const NAMED: usize = 20;
@@ -193,10 +193,6 @@ impl State {
                         path.display(),
                         listed(&part.missing)
                     )),
-                    Some(Part { skipped: 0, .. }) if suite.has_logs() => Some(format!(
-                        "`{}` holds no statement that runs; the summary says what was left out",
-                        path.display()
-                    )),
                     Some(Part { skipped: 0, .. }) => {
                         Some(format!("`{}` holds no statement to run", path.display()))
                     }
@@ -232,7 +228,11 @@ impl State {
 
 /// The first of some names.
 fn listed(names: &[String]) -> String {
-    let mut first: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let mut first: Vec<String> = names
+        .iter()
+        .take(NAMED)
+        .map(|name| format!("`{name}`"))
+        .collect();
     if names.len() > NAMED {
         first.push(format!("and {} more", names.len() - NAMED));
     }
@@ -268,7 +268,7 @@ fn nothing_ran(why: &[String], remedy: Remedy) -> String {
 /// Returns a human-readable reason why nothing in a plan can run on any server, as far as
 /// its files show; `None` if something may. `whole` is the plan with all shards of the
 /// run.
-pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
+pub fn foresee_vacancy(plan: &Plan, whole: &Plan, prepared: &ValidatedPlan) -> Option<String> {
     let mut why = Vec::new();
     if plan.suite_runs.is_empty() {
         why.push(match parts_of(whole) {
@@ -280,6 +280,10 @@ pub fn foresee_vacancy(plan: &Plan, whole: &Plan) -> Option<String> {
         let SuiteKind::Files(files) = &suite.kind else {
             return None;
         };
+        if let Some(workload) = prepared.workload(&suite.name) {
+            why.push(workload.vacancy()?);
+            continue;
+        }
         for file in &files.files {
             // The case reports files that cannot be read.
             if has_statement(file).unwrap_or(true) {
@@ -475,7 +479,9 @@ mod tests {
     fn what_a_file_holds_is_foreseen() {
         let foreseen = |files: &[(&str, &str)]| {
             let sandbox = Sandbox::new(files);
-            foresee_vacancy(&sandbox.plan, &sandbox.plan)
+            let plan = &sandbox.plan;
+            let prepared = ValidatedPlan::check(plan, RunOptions::default()).expect("good files");
+            foresee_vacancy(plan, plan, &prepared)
         };
         let why = foreseen(&[
             ("a.slt", "halt\n\nstatement ok\nSELECT 1\n"),

@@ -110,6 +110,11 @@ impl ValidatedPlan {
         }
     }
 
+    /// What runs of a suite's logs, if it has any.
+    pub(super) fn workload(&self, suite: &str) -> Option<&Workload> {
+        self.workloads.get(suite)
+    }
+
     /// Deprecated names in the files that were read.
     pub fn deprecations(&self) -> Vec<String> {
         let all = self.known.values().chain(self.known_tests.values());

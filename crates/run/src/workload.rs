@@ -35,10 +35,7 @@ impl Workload {
             let Some(action) = action_of(statement, writes, &mut left_out) else {
                 continue;
             };
-            let (steps, current) = (
-                &mut steps[statement.file],
-                &mut databases[statement.file],
-            );
+            let (steps, current) = (&mut steps[statement.file], &mut databases[statement.file]);
             if *current != statement.database {
                 current.clone_from(&statement.database);
                 let database = statement.database.as_deref().map(str::to_owned);
@@ -58,6 +55,18 @@ impl Workload {
     /// What reports say about the logs.
     pub fn facts(&self) -> &SampledLogs {
         &self.facts
+    }
+
+    /// Why none of the logs' statements runs; `None` if one does.
+    pub(super) fn vacancy(&self) -> Option<String> {
+        if self.facts.examples > 0 {
+            return None;
+        }
+        let mut why = format!("no statement of {} runs", self.facts.files.join(", "));
+        for (number, reason) in &self.facts.left_out {
+            why.push_str(&format!("\n    {number} left out: {reason}"));
+        }
+        Some(why)
     }
 
     /// What was noticed while the logs were read.
@@ -144,7 +153,11 @@ fn facts_of(
     let time = |digest: &DigestStats| digest.total;
     SampledLogs {
         suite: suite.to_owned(),
-        files: sample.files.iter().map(|path| path.display().to_string()).collect(),
+        files: sample
+            .files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
         statements: all.clone().map(count).sum::<u64>() + sample.rare.count,
         time: all.map(time).sum::<std::time::Duration>() + sample.rare.total,
         examples: examples.iter().sum(),

@@ -63,7 +63,10 @@ mod tests {
         let permanent = |word: &str| Effect::Permanent(word.to_owned());
         for (sql, effect) in [
             ("SELECT 1", Effect::Reads),
-            ("/* app */ (SELECT a FROM t) UNION (SELECT 2)", Effect::Reads),
+            (
+                "/* app */ (SELECT a FROM t) UNION (SELECT 2)",
+                Effect::Reads,
+            ),
             ("show tables", Effect::Reads),
             ("START TRANSACTION READ ONLY", Effect::Transaction),
             ("begin", Effect::Transaction),

@@ -76,11 +76,17 @@ impl LogArgs {
 
     pub(crate) fn spec(&self) -> LogSpec {
         let usual = SampleOptions::default();
-        let patterns =
-            |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect::<Vec<_>>();
+        let patterns = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| Pattern::new(text))
+                .collect::<Vec<_>>()
+        };
         LogSpec {
             sample: SampleOptions {
-                per_digest: self.per_digest.map_or(usual.per_digest, |count| count as usize),
+                per_digest: self
+                    .per_digest
+                    .map_or(usual.per_digest, |count| count as usize),
                 since: self.since,
                 until: self.until,
                 database: self.database.clone(),

@@ -62,10 +62,11 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         ..RunOptions::default()
     };
     let prepared = prepare(&plan, options)?;
-    if foresee_vacancy(&plan, &plan).is_some() {
-        return Err(Failure::misused(format!(
-            "expected a statement to compare; found none in {title}"
-        )));
+    if let Some(why) = foresee_vacancy(&plan, &plan, &prepared) {
+        return Err(Failure::misused(match is_log(&file) {
+            true => why.replace("\n  `--no-tests=pass` allows that", ""),
+            false => format!("expected a statement to compare; found none in {title}"),
+        }));
     }
     let task = Task {
         yes: args.up.yes,

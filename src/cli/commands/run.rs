@@ -61,7 +61,7 @@ pub(crate) async fn run(global: &Globals, args: &RunArgs) -> Result<Verdict, Fai
         ..selection
     };
     let plan_of_all = task::plan(&matrix, &whole)?;
-    refuse_vacancy(&plan, &plan_of_all, args.no_tests)?;
+    refuse_vacancy(&plan, &plan_of_all, &prepared, args.no_tests)?;
     warn_of_vain_choices(&whole, &plan_of_all);
     let task = Task {
         yes: args.up.yes,

@@ -52,7 +52,9 @@ pub(super) fn read(table: &TableReader<'_>, folder: &Path) -> Option<(Vec<PathBu
             user: table.text("user").map(|name| name.value),
             only: read_patterns(table, "only"),
             skip: read_patterns(table, "skip"),
-            seed: table.count("seed").map_or(usual.seed, |seed| seed.value.into()),
+            seed: table
+                .count("seed")
+                .map_or(usual.seed, |seed| seed.value.into()),
         },
         writes: table.choice("writes", &Writes::WORDS).unwrap_or_default(),
     };

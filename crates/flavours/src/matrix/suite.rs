@@ -162,11 +162,6 @@ impl SuiteSpec {
         }
     }
 
-    /// Whether it runs examples from logs.
-    pub fn has_logs(&self) -> bool {
-        matches!(&self.kind, SuiteKind::Files(files) if files.log.is_some())
-    }
-
     /// The suite reduced to these parts; `None` if none is left.
     pub fn only(&self, parts: &[String]) -> Option<SuiteSpec> {
         if parts.is_empty() {

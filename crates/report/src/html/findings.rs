@@ -1,6 +1,7 @@
 //! The findings of a run for the page.
 
 use super::{Finding, Side, State};
+use crate::classes::classes;
 use crate::event::{DifferenceStatus, Divergence};
 use crate::insignificant::{FormSum, sum_up};
 use crate::record::RunRecord;
@@ -58,7 +59,15 @@ pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
         };
         all.push(of_failure(state, &group));
     }
-    let is_significant = |found: &&Divergence| found.standing != DifferenceStatus::Shown;
+    for class in classes(run) {
+        all.push(Finding {
+            head: class.title(),
+            ..of_divergence(run, class.example)
+        });
+    }
+    let is_significant = |found: &&Divergence| {
+        found.standing != DifferenceStatus::Shown && !run.sampled.contains_key(&found.suite)
+    };
     let significant = run.divergences.iter().filter(is_significant);
     all.extend(significant.map(|found| of_divergence(run, found)));
     for sum in sum_up(run) {

@@ -108,7 +108,10 @@ pub(crate) async fn run_files<P: Supply>(run: JobRun<P>) -> Vec<Answers> {
 
 /// Why a server that dbmatrix did not make does not get the statements of a log.
 fn refused_writes(files: &FilesSpec, tenancy: Tenancy) -> Option<&'static str> {
-    let writes = files.log.as_ref().is_some_and(|log| log.writes != Writes::Skip);
+    let writes = files
+        .log
+        .as_ref()
+        .is_some_and(|log| log.writes != Writes::Skip);
     (writes && tenancy != Tenancy::Owner).then_some(
         "external: statements that write run on servers that dbmatrix makes; `writes = \"skip\"` leaves them out",
     )

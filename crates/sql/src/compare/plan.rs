@@ -63,7 +63,7 @@ impl Plan {
         self.0.len() == other.0.len() && pairs.all(|(a, b)| a.is_like(b))
     }
 
-    /// A line for each table, such as `book: ref by author, 3 rows, sorts`.
+    /// A line for each table, such as `-> book: ref by author, 3 rows, sorts`.
     pub fn shown(&self) -> String {
         let mut text = String::new();
         for access in &self.0 {
@@ -95,7 +95,7 @@ impl Access {
     }
 
     fn shown(&self) -> String {
-        let mut text = format!("{}: {}", self.table, self.method);
+        let mut text = format!("-> {}: {}", self.table, self.method);
         if let Some(key) = &self.key {
             let _ = write!(text, " by {key}");
         }
@@ -135,17 +135,32 @@ mod tests {
 
     #[test]
     fn plans_differ_in_methods_keys_order_and_far_estimates() {
-        let by_key = plan(&[["b", "ref", "author", "3", "-"], ["a", "eq_ref", "PRIMARY", "1", "-"]]);
+        let by_key = plan(&[
+            ["b", "ref", "author", "3", "-"],
+            ["a", "eq_ref", "PRIMARY", "1", "-"],
+        ]);
         let near = plan(&[
             ["b", "ref", "author", "30", "Using where"],
             ["a", "eq_ref", "PRIMARY", "1", "-"],
         ]);
         assert!(by_key.is_like(&near) && near.is_like(&by_key));
         for other in [
-            plan(&[["b", "ref", "author", "31", "-"], ["a", "eq_ref", "PRIMARY", "1", "-"]]),
-            plan(&[["a", "eq_ref", "PRIMARY", "1", "-"], ["b", "ref", "author", "3", "-"]]),
-            plan(&[["b", "ALL", "-", "3", "-"], ["a", "eq_ref", "PRIMARY", "1", "-"]]),
-            plan(&[["b", "ref", "author", "3", "Using filesort"], ["a", "eq_ref", "PRIMARY", "1", "-"]]),
+            plan(&[
+                ["b", "ref", "author", "31", "-"],
+                ["a", "eq_ref", "PRIMARY", "1", "-"],
+            ]),
+            plan(&[
+                ["a", "eq_ref", "PRIMARY", "1", "-"],
+                ["b", "ref", "author", "3", "-"],
+            ]),
+            plan(&[
+                ["b", "ALL", "-", "3", "-"],
+                ["a", "eq_ref", "PRIMARY", "1", "-"],
+            ]),
+            plan(&[
+                ["b", "ref", "author", "3", "Using filesort"],
+                ["a", "eq_ref", "PRIMARY", "1", "-"],
+            ]),
             plan(&[["b", "ref", "author", "3", "-"]]),
         ] {
             assert!(!by_key.is_like(&other), "{}", other.shown());
@@ -155,15 +170,21 @@ mod tests {
     #[test]
     fn a_plan_is_shown_in_common_words() {
         let shown = plan(&[
-            ["b", "ALL", "-", "4", "Using where; Using temporary; Using filesort"],
+            [
+                "b",
+                "ALL",
+                "-",
+                "4",
+                "Using where; Using temporary; Using filesort",
+            ],
             ["a", "eq_ref", "PRIMARY", "1", "-"],
             ["-", "-", "-", "-", "No tables used"],
         ])
         .shown();
         insta::assert_snapshot!(shown, @r"
-        b: all, 4 rows, temporary table, sorts
-        a: eq_ref by PRIMARY, 1 row
-        -: -
+        -> b: all, 4 rows, temporary table, sorts
+        -> a: eq_ref by PRIMARY, 1 row
+        -> -: -
         ");
     }
 }

@@ -342,9 +342,16 @@ expires = 2999-12-31
             "select a  from t where b in (7, 8)",
         ] {
             let known = parse(&entry(digest)).expect("a file");
-            assert_eq!(known.matching("SELECT a FROM t WHERE b IN (1, 2, 3)", 1), [0]);
+            assert_eq!(
+                known.matching("SELECT a FROM t WHERE b IN (1, 2, 3)", 1),
+                [0]
+            );
             assert_eq!(known.matching("SELECT a FROM t WHERE b IN (4)", 9), [0]);
-            assert!(known.matching("SELECT c FROM t WHERE b IN (1)", 1).is_empty());
+            assert!(
+                known
+                    .matching("SELECT c FROM t WHERE b IN (1)", 1)
+                    .is_empty()
+            );
         }
         let both = entry("SELECT ?") + "statement = 'SELECT 1'\n";
         insta::assert_snapshot!(told(&both).join("\n"), @"x.slt.divergences.toml:2: expected a `statement`, or a `digest` for all statements of a form");
