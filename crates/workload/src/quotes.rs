@@ -2,28 +2,46 @@
 
 use memchr::{memchr, memchr2, memmem};
 
-/// The next place at or after `from`, outside strings, quoted names and comments, where
-/// `is_wanted` holds. `Err` where the text ends within one of them.
+/// The next place of a byte at or after `from`, outside strings, quoted names and comments.
+/// `Err` where the text ends within one of them.
 pub(crate) fn find_outside(
     text: &[u8],
     from: usize,
-    is_wanted: impl Fn(u8) -> bool,
+    wanted: Option<u8>,
 ) -> Result<Option<usize>, Unclosed> {
     let mut at = from;
-    while let Some(&byte) = text.get(at) {
+    loop {
         let rest = &text[at..];
+        let is_special = |byte: &u8| IS_SPECIAL[usize::from(*byte)] || Some(*byte) == wanted;
+        let Some(plain) = rest.iter().position(is_special) else {
+            return Ok(None);
+        };
+        at += plain;
+        let rest = &text[at..];
+        let byte = rest[0];
         at += match byte {
             b'\'' | b'"' | b'`' => quoted_length(rest, byte).ok_or(Unclosed)?,
             b'#' => line_length(rest),
             b'-' if is_dashes(rest) => line_length(rest),
             b'/' if rest.starts_with(b"/*!") || rest.starts_with(b"/*M!") => 3,
             b'/' if rest.starts_with(b"/*") => memmem::find(&rest[2..], b"*/").ok_or(Unclosed)? + 4,
-            byte if is_wanted(byte) => return Ok(Some(at)),
+            byte if Some(byte) == wanted => return Ok(Some(at)),
             _ => 1,
         };
     }
-    Ok(None)
 }
+
+/// Bytes that may begin a string, a quoted name or a comment.
+const IS_SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut at = 0;
+    while at < SPECIAL.len() {
+        special[SPECIAL[at] as usize] = true;
+        at += 1;
+    }
+    special
+};
+const SPECIAL: &[u8] = b"'\"`#-/";
 
 /// A text ends within a string or a comment.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +49,7 @@ pub(crate) struct Unclosed;
 
 /// Whether a text ends outside strings and comments.
 pub(crate) fn is_closed(text: &[u8]) -> bool {
-    find_outside(text, 0, |_| false).is_ok()
+    find_outside(text, 0, None).is_ok()
 }
 
 /// The length of a quoted text with both quotes.

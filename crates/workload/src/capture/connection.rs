@@ -228,6 +228,8 @@ impl Connection {
         left_out.gaps += 1;
         left_out.cut += u64::from(!self.from_client.unread().is_empty());
         self.from_client.forget();
+        self.from_server.forget();
+        self.preparing = None;
         self.phase = Phase::Searching;
     }
 
@@ -305,16 +307,21 @@ impl Connection {
                 return self.close();
             }
             Phase::Searching => {
-                if !begins_command(self.from_client.unread())
-                    && !self.begins_login(self.from_client.unread())
-                {
+                let unread = self.from_client.unread();
+                let is_login = self.begins_login(unread);
+                if is_login || begins_command(unread) {
+                    self.phase = if is_login {
+                        Phase::Login
+                    } else {
+                        Phase::Commands
+                    };
+                } else if is_encrypted(unread) {
+                    left_out.encrypted_connections += 1;
+                    return self.close();
+                } else {
                     self.from_client.forget();
                     return self.note_strange(left_out);
                 }
-                self.phase = match self.begins_login(self.from_client.unread()) {
-                    true => Phase::Login,
-                    false => Phase::Commands,
-                };
             }
             Phase::Login | Phase::Commands => {}
             Phase::Closed => return,
@@ -422,4 +429,9 @@ fn begins_frame(frame: &Frame) -> bool {
 /// Whether a server's first packet is an error.
 fn is_error(bytes: &[u8]) -> bool {
     bytes.get(3) == Some(&0) && bytes.get(4) == Some(&0xff)
+}
+
+/// Whether bytes begin a record of TLS.
+fn is_encrypted(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x14..=0x17, 3, 1..=4, ..])
 }

@@ -122,7 +122,7 @@ fn read_kinds(bytes: &mut Bytes<'_>, count: usize, has_names: bool) -> Option<Ve
 fn placeholders(text: &[u8]) -> Vec<usize> {
     let mut places = Vec::new();
     let mut from = 0;
-    while let Ok(Some(place)) = find_outside(text, from, |byte| byte == b'?') {
+    while let Ok(Some(place)) = find_outside(text, from, Some(b'?')) {
         places.push(place);
         from = place + 1;
     }

@@ -190,7 +190,9 @@ impl CaptureReader {
                         held: &mut self.held,
                         ready: &mut self.ready,
                     };
+                    let before = *left_out;
                     follower.take(time, &segment, left_out);
+                    warn_of_hidden(&before, left_out, self.packet, warnings);
                 } else if !link::is_known(interface.link) {
                     warn_of_link(interface.link, self.packet, warnings);
                 }
@@ -209,6 +211,28 @@ impl CaptureReader {
         }
         last.sort_by_key(|ready| ready.packet);
         self.ready.extend(last);
+    }
+}
+
+/// Warns of the first connection whose statements are encrypted or compressed.
+fn warn_of_hidden(before: &LeftOut, after: &LeftOut, packet: u64, warnings: &mut Vec<Warning>) {
+    let mut warn = |message: &str| {
+        warnings.push(Warning {
+            place: Place::Packet(packet),
+            message: message.to_owned(),
+        });
+    };
+    if before.encrypted_connections == 0 && after.encrypted_connections > 0 {
+        warn(
+            "expected MySQL's protocol in plain text; found TLS: the statements of encrypted \
+             connections are not read; for a capture connect without it (`--ssl-mode=DISABLED`)",
+        );
+    }
+    if before.compressed_connections == 0 && after.compressed_connections > 0 {
+        warn(
+            "expected MySQL's protocol in plain text; found compression: the statements of \
+             compressed connections are not read; for a capture connect without it",
+        );
     }
 }
 

@@ -204,6 +204,9 @@ fn encryption_and_compression_are_counted() {
     assert_eq!(statements(&found), ["select 1"]);
     assert_eq!(found.left_out.encrypted_connections, 1);
     assert_eq!(found.left_out.compressed_connections, 1);
+    let places: Vec<Place> = found.warnings.iter().map(|warning| warning.place).collect();
+    assert_eq!(places, [Place::Packet(5), Place::Packet(11)]);
+    assert!(found.warnings[0].message.contains("found TLS"));
 }
 
 #[test]
@@ -219,6 +222,18 @@ fn a_connection_without_its_beginning_is_used() {
     let found = read(pcap(&[known.packets, unknown.packets].concat()));
     assert_eq!(statements(&found), ["select 1", "select 2", "select 3"]);
     assert_eq!(found.left_out.executions_without_text, 1);
+}
+
+#[test]
+fn an_encrypted_connection_without_its_beginning_is_counted() {
+    let mut wire = Wire::new(5000);
+    wire.bytes(CLIENT, b"\x17\x03\x03\x01\x00garbage");
+    wire.bytes(CLIENT, b"\x17\x03\x03\x01\x00garbage");
+    let found = read(pcap(&wire.packets));
+    assert_eq!(
+        (found.all.len(), found.left_out.encrypted_connections),
+        (0, 1)
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Lines of a slow log's headers.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use memchr::memmem::{Finder, FinderRev};
 use memchr::{memchr, memmem};
 
 use crate::entry::{Record, set};
@@ -67,7 +69,7 @@ pub(super) fn read_line(line: &[u8], record: &mut Record) {
 /// Reads `granted[user] @ host [address]  Id: 8`.
 fn read_user(text: &[u8], record: &mut Record) {
     // Names may hold any of the marks: the last `] @ ` ends them.
-    let Some(middle) = memmem::rfind(text, b"] @ ") else {
+    let Some(middle) = AT.rfind(text) else {
         return;
     };
     let (users, rest) = (&text[..middle], &text[middle + 4..]);
@@ -87,7 +89,7 @@ fn read_user(text: &[u8], record: &mut Record) {
     };
     set(&mut record.host, host);
     let after = address.get(close..).unwrap_or_default();
-    if let Some(id) = memmem::find(after, b"Id:") {
+    if let Some(id) = ID.find(after) {
         record.connection = number(after[id + 3..].trim_ascii());
     }
 }
@@ -97,18 +99,22 @@ fn read_fields(line: &[u8], record: &mut Record) {
     if let Some(time) = line.strip_prefix(b"Query_time: ") {
         record.duration = duration(first_word(time));
     }
-    for name in [&b"Thread_id: "[..], b"Start: "] {
-        let Some(found) = memmem::find(line, name) else {
-            continue;
-        };
-        let value = first_word(&line[found + name.len()..]);
-        match name {
-            b"Thread_id: " => record.connection = number(value).or(record.connection),
-            // Of `log_slow_extra`, finer than the line of seconds that follows.
-            _ => record.time = Timestamp::read(value).or(record.time),
-        }
+    // Of `log_slow_extra` and MariaDB. The start is finer than the line of seconds that follows.
+    if let Some(found) = THREAD.find(line) {
+        let value = first_word(&line[found + THREAD.needle().len()..]);
+        record.connection = number(value).or(record.connection);
+    }
+    if let Some(found) = START.find(line) {
+        let value = first_word(&line[found + START.needle().len()..]);
+        record.time = Timestamp::read(value).or(record.time);
     }
 }
+
+/// Searches that each entry needs, prepared once.
+static THREAD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"Thread_id: "));
+static START: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"Start: "));
+static AT: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(b"] @ "));
+static ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"Id:"));
 
 /// Reads the database of Percona Server and MariaDB, which may be none.
 fn read_schema(line: &[u8], record: &mut Record) {

@@ -86,7 +86,12 @@ impl SlowReader {
                 }
             };
             let text = window.text(line);
-            if text.first() == Some(&b'#') {
+            if is_administrator(text) {
+                // Without the line that sets the time, as very old servers write it.
+                left_out.administrator_commands += 1;
+                has_header = false;
+                record.clear();
+            } else if text.first() == Some(&b'#') {
                 has_header |= is_header(text);
                 header::read_line(text, record);
             } else if has_header {
@@ -258,7 +263,11 @@ fn boundary(window: &mut Window, line: Line) -> Result<Boundary, Problem> {
     let Some(time) = text.strip_prefix(b"# Time: ") else {
         return Ok(Boundary::None);
     };
-    if Timestamp::read_first(time.trim_ascii()).is_none() {
+    if !time
+        .trim_ascii_start()
+        .first()
+        .is_some_and(u8::is_ascii_digit)
+    {
         return Ok(Boundary::None);
     }
     Ok(match window.line(line.next)? {
