@@ -150,5 +150,5 @@ async fn a_nest_without_limits_is_not_looked_at() {
     let none = NestLimits::default();
     let unmet = nest(host.engine()).unmet_limits(none).await;
     assert_eq!(unmet.expect("an answer"), []);
-    assert_eq!(host.acts(), [String::new(); 0]);
+    assert!(host.acts().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Limits of a nest: how the engine is told, and whether they are in effect.
+//! Limits of a nest: how the engine gets them, and whether they are in effect.
 //!
 //! Reads the control group of the nest from inside. Does not know which controllers the
 //! machine has.
@@ -98,7 +98,7 @@ impl NestLimits {
 impl Nest {
     /// The limits that are set and not in effect in this nest, which runs.
     ///
-    /// Where the number of processors is another one, the engine is told again: Incus 6.0.4
+    /// Where the number of processors is another one, the engine gets it again: Incus 6.0.4
     /// spreads processors before it has stored a change, so the change takes effect with the
     /// next one.
     ///
