@@ -131,8 +131,10 @@ parcel() {
     matrix 1 2GiB > "$FOLDER/parcel/changed.toml"
     printf 'query I\nSELECT 6 * 7\n----\n42\n' > "$FOLDER/parcel/one.slt"
     cat > "$FOLDER/parcel/trial.sh" << 'TRIAL'
+set -o pipefail
 stty -F /dev/ttyS1 -onlcr
-as_somebody() { runuser --login somebody --command "cd /home/somebody && $*"; }
+# Not at a terminal: a serial line has no width.
+as_somebody() { runuser --login somebody --command "cd /home/somebody && $*" 2>&1 | cat; }
 step() {
     name=$1 expected=$2
     shift 2
@@ -177,6 +179,8 @@ fact units running systemctl is-system-running --wait
 before=$(left)
 step 'run from nothing' 0 dbmatrix run first.toml --yes
 apt-get -qq install --yes --no-install-recommends incus-client > /dev/null
+# The first call greets.
+incus list > /dev/null 2>&1 || true
 fact 'engine' '' incus --version
 fact 'processors of the nest' 0-1 nest cat /sys/fs/cgroup/cpuset.cpus.effective
 fact 'memory of the nest' 3221225472 nest cat /sys/fs/cgroup/memory.max
