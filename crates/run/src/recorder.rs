@@ -312,7 +312,7 @@ mod tests {
 
     use dbmatrix_flavours::matrix::FilesSpec;
     use dbmatrix_report::event::Sender;
-    use dbmatrix_sql::suite::{Action, Conditions, Facts, FileKind, KnownDivergences};
+    use dbmatrix_sql::suite::{Action, Conditions, Facts, KnownDivergences};
     use dbmatrix_sql::version::{Family, Version};
 
     use super::*;
@@ -321,7 +321,7 @@ mod tests {
     fn case(only_line: Option<usize>) -> Case {
         Case {
             path: PathBuf::from("a.sql"),
-            kind: FileKind::Sql,
+            content: Content::Sql,
             facts: Facts {
                 flavour: "mariadb-11.8".to_owned(),
                 family: Family::Mariadb,

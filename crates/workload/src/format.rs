@@ -89,7 +89,7 @@ pub(crate) fn detect(head: &[u8]) -> Result<Detected, Problem> {
     if let Some(found) = unreadable(head) {
         return at(1, format!("expected {EXPECTED}; found {found}"));
     }
-    if let [b'{' | b'[', ..] = text.trim_ascii_start() {
+    if begins_json(text) {
         return table_of_json(text).map(Detected::Json).map_or_else(
             || {
                 let found = excerpt(text);
@@ -170,6 +170,18 @@ fn unreadable(head: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "a text in UTF-16: convert it to UTF-8",
         _ => return None,
     })
+}
+
+/// Whether a text begins as JSON does: an object, or an array of objects.
+fn begins_json(text: &[u8]) -> bool {
+    let (first, rest) = text
+        .trim_ascii_start()
+        .split_at_checked(1)
+        .unwrap_or_default();
+    match (first, rest.trim_ascii_start()) {
+        (b"[", [b'{' | b']', ..]) | (b"{", [b'"' | b'}', ..]) => true,
+        _ => false,
+    }
 }
 
 /// Recognises rows by the first one.

@@ -59,6 +59,8 @@ fn says_what_is_no_log() {
         assert!(message.starts_with("1: expected "), "{message}");
         assert!(message.ends_with(wanted), "{message}");
     }
+    let message = found(b"[[image]]\nname = 'debian:sid'\n").expect_err("no log");
+    assert!(message.starts_with("1: expected a slow log"), "{message}");
     let message = found(b"\n\nnothing to see").expect_err("no log");
     assert!(message.starts_with("3: expected a slow log"), "{message}");
 }

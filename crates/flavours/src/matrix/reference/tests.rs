@@ -59,14 +59,14 @@ name = 'files'
 files = ['sql/types.slt']
 replace = [{ pattern = 'x' }]
 [[suite]]
-name = 'log'
-log = 'examples/logs/bookshop-slow.log'
-[[suite]]
 name = 'command'
 command = ['true']
 [[suite]]
 name = 'mysqltest'
 mysqltest = 'mysql'
+[[suite]]
+name = 'log'
+log = 'examples/logs/bookshop-slow.log'
 ";
 
 fn told(text: &str) -> Vec<String> {
@@ -175,6 +175,11 @@ fn with(section: &Section, key: &Key, value: Value) -> String {
     let at = match (section.path, key.name) {
         ("suite", "command" | "folder" | "environment") => 1,
         ("suite", "mysqltest" | "tests" | "skip") => 2,
+        (
+            "suite",
+            "log" | "per-digest" | "since" | "until" | "database" | "user" | "only" | "seed"
+            | "writes",
+        ) => 3,
         ("flavour", "url" | "tls" | "ca" | "permissions") => 2,
         _ => 0,
     };
