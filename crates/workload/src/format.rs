@@ -178,10 +178,10 @@ fn begins_json(text: &[u8]) -> bool {
         .trim_ascii_start()
         .split_at_checked(1)
         .unwrap_or_default();
-    match (first, rest.trim_ascii_start()) {
-        (b"[", [b'{' | b']', ..]) | (b"{", [b'"' | b'}', ..]) => true,
-        _ => false,
-    }
+    matches!(
+        (first, rest.trim_ascii_start()),
+        (b"[", [b'{' | b']', ..]) | (b"{", [b'"' | b'}', ..])
+    )
 }
 
 /// Recognises rows by the first one.
