@@ -1,6 +1,7 @@
 //! The record of a run, built from its events for everything that is written after its
 //! end.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -166,9 +167,12 @@ impl RunRecord {
                     result,
                 });
             }
-            Event::Sampled(logs) => {
-                self.sampled.insert(logs.suite.clone(), logs);
-            }
+            Event::Sampled(logs) => match self.sampled.entry(logs.suite.clone()) {
+                Entry::Vacant(place) => {
+                    place.insert(logs);
+                }
+                Entry::Occupied(mut before) => before.get_mut().add(logs),
+            },
             Event::Diverged(found) => self.divergences.push(found),
             Event::MoreShown {
                 steps,

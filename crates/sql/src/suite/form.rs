@@ -37,7 +37,7 @@ enum Token {
     LongMark(&'static str),
     /// A literal.
     Value,
-    /// `NULL`, which ends a list of literals and is a literal only within it.
+    /// `NULL` that is no literal: `IS NULL`, or of a column.
     Null,
     /// Literals separated by commas.
     Values,
@@ -111,7 +111,8 @@ fn push(tokens: &mut Vec<Token>, token: Token) {
             drop_signs(tokens);
             push_value(tokens, Token::Value);
         }
-        Token::Null | Token::Values => push_value(tokens, token),
+        Token::Null if is_literal_next(tokens) => push_value(tokens, Token::Value),
+        Token::Values => push_value(tokens, token),
         Token::Mark(b')') => close(tokens),
         Token::FurtherRows => {
             if let Some(Token::Row(several) | Token::LongRow(several)) = tokens.last_mut() {
@@ -119,6 +120,17 @@ fn push(tokens: &mut Vec<Token>, token: Token) {
             }
         }
         token => tokens.push(token),
+    }
+}
+
+/// Whether `NULL` after these tokens is a literal: it is none after `IS` and `NOT`, and
+/// after the type of a column.
+fn is_literal_next(tokens: &[Token]) -> bool {
+    match tokens.last() {
+        None | Some(Token::LongMark(_)) => true,
+        Some(Token::Keyword(word)) => !matches!(word.text(), "IS" | "NOT"),
+        Some(Token::Mark(mark)) => *mark != b')',
+        Some(_) => false,
     }
 }
 
@@ -138,12 +150,7 @@ fn drop_signs(tokens: &mut Vec<Token>) {
 }
 
 fn push_value(tokens: &mut Vec<Token>, value: Token) {
-    if let [
-        ..,
-        Token::Value | Token::Null | Token::Values,
-        Token::Mark(b','),
-    ] = tokens.as_slice()
-    {
+    if let [.., Token::Value | Token::Values, Token::Mark(b',')] = tokens.as_slice() {
         tokens.truncate(tokens.len() - 2);
         tokens.push(Token::Values);
     } else {

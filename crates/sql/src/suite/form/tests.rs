@@ -75,7 +75,11 @@ fn what_is_no_literal_stays() {
         &["SELECT a - 1, ABS(-1) FROM db . t"],
     );
     same("SELECT (a) - ?", &["SELECT (a) - 1"]);
-    same("SELECT NULL", &["select null"]);
+    same("SELECT ?", &["select null", "SELECT 'x'"]);
+    same(
+        "CREATE TABLE t(a INT NULL DEFAULT ?)",
+        &["CREATE TABLE t (a INT NULL DEFAULT NULL)"],
+    );
     same("SELECT @a, @@sql_mode", &["SELECT @a, @@sql_mode"]);
     same("SELECT 1st FROM 2nd", &["SELECT 1st FROM `2nd`"]);
     same("SELECT COUNT(*) FROM t", &["SELECT COUNT( * ) FROM t"]);
