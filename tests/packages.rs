@@ -105,6 +105,23 @@ fn no_package_comes_in_several_versions_without_a_reason() {
     );
 }
 
+/// `cargo run` refuses to choose where several members of the workspace have a program.
+#[test]
+fn the_readmes_command_finds_its_program() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("Cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let chosen: Vec<&str> = packages
+        .iter()
+        .filter_map(|package| package["default_run"].as_str())
+        .collect();
+    assert_eq!(chosen, ["dbmatrix"], "`default-run` in Cargo.toml");
+}
+
 #[test]
 fn what_is_shipped_optimises_what_release_does_not() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
