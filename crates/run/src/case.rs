@@ -285,8 +285,9 @@ impl<S: Connect> Runner<'_, S> {
                     let judged = self.run_command(&step, command).await;
                     self.recorder.record_step(&step, judged);
                 }
-                _ if let Some(database) = self.current.absent() => {
-                    self.recorder.note_missing(database);
+                _ if self.current.absent().is_some() => {
+                    let absent = self.current.absent().unwrap_or_default();
+                    self.recorder.note_missing(absent);
                     self.skip(ordinal, step);
                 }
                 Action::RollBack { .. } => {
