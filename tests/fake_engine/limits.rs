@@ -1,4 +1,4 @@
-//! Limits of a nest: when the engine is told, and what is said where they do not hold.
+//! Limits of a nest: when the engine gets them, and what dbmatrix says where they do not hold.
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::symlink;

@@ -8,7 +8,7 @@ use dbmatrix_sql::suite::statement_form;
 
 use super::divergence::{body, titles};
 use super::record::RunRecord;
-use super::text::{Colour, count, one_line, thousands};
+use super::text::{Colour, count, one_line, thousands, visible};
 use crate::event::{DifferenceStatus, Divergence, SampledDigest, SampledLogs};
 
 /// Columns of a digest.
@@ -196,7 +196,8 @@ fn describe_missing(run: &RunRecord) -> String {
             false => flavours.join(", "),
         };
         text.push_str(&format!(
-            "  missing on {on}: {name} ({})\n",
+            "  missing on {on}: {} ({})\n",
+            visible(name),
             count(*statements, "statement")
         ));
     }
@@ -307,7 +308,7 @@ mod tests {
             name: name.to_owned(),
             statements,
         };
-        let mut record = record(vec![missing("shop.a", 2), missing("shop", 5)]);
+        let mut record = record(vec![missing("shop.a", 2), missing("sh\u{1b}op", 5)]);
         record.on_event(Event::CaseFinished {
             flavour: "b".to_owned(),
             suite: "production".to_owned(),
@@ -320,7 +321,7 @@ mod tests {
         insta::assert_snapshot!(describe(&record).trim_start(), @r"
         slow.log: 12,000 statements of 3 digests; 7 examples run
           3 left out: administrator commands
-          missing on a: shop (5 statements)
+          missing on a: sh\u{1b}op (5 statements)
           missing on all flavours: shop.a (2 statements)
           a flavour's `setup` loads schema and data
         ");

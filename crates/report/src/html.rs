@@ -8,6 +8,7 @@ use std::path::Path;
 use dbmatrix_sql::compare::Kind;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::classes;
 use super::insignificant::sum_up;
 use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
@@ -137,6 +138,8 @@ fn header(run: &RunRecord) -> Markup {
             }
             p { (Summary::of(run).last_line()) }
             @if let Some((_, reason)) = &run.aborted { pre.reason { (visible(reason)) } }
+            @let logs = classes::describe(run);
+            @if !logs.is_empty() { pre { (logs.trim()) } }
             @for warning in run.warnings() { p.warning { "warning: " (visible(&warning)) } }
         }
     }

@@ -27,6 +27,10 @@ pub(super) fn render(run: &RunRecord) -> String {
         text.push_str(&fenced(reason));
     }
     text.push_str(&table(run));
+    let logs = classes::describe(run);
+    if !logs.is_empty() {
+        text.push_str(&fenced(logs.trim()));
+    }
     text.push_str(&unavailable(run));
     text.push_str(&failures(run));
     text.push_str(&differences(run));

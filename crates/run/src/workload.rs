@@ -96,26 +96,19 @@ fn action_of(
     let sql = statement.statement.clone().into();
     let word = match (Effect::of(&statement.statement), writes) {
         (Effect::Reads, _) => return Some(Action::Record { sql }),
-        (Effect::Undoable, Writes::Rollback) => return Some(Action::RollBack { sql }),
-        (Effect::Undoable | Effect::Permanent(_), Writes::Apply) => {
+        (Effect::Undoable(_), Writes::Rollback) => return Some(Action::RollBack { sql }),
+        (Effect::Undoable(_) | Effect::Permanent(_), Writes::Apply) => {
             return Some(Action::Record { sql });
         }
         (Effect::Transaction, _) => {
             left_out.transactions.insert(statement.digest);
             return None;
         }
-        (Effect::Undoable, Writes::Skip) => first_word(&statement.statement),
-        (Effect::Permanent(word) | Effect::Ends(word), _) => word,
+        (Effect::Undoable(word) | Effect::Permanent(word) | Effect::Ends(word), _) => word,
     };
     let digests = left_out.writing.entry(word).or_default();
     digests.insert(statement.digest);
     None
-}
-
-fn first_word(statement: &[u8]) -> String {
-    let form = dbmatrix_sql::suite::statement_form(&String::from_utf8_lossy(statement));
-    let mut words = form.split([' ', '(']).filter(|word| !word.is_empty());
-    words.next().unwrap_or_default().to_ascii_uppercase()
 }
 
 fn step(statement: &SampledStatement, action: Action) -> Step {

@@ -11,8 +11,8 @@ pub enum Effect {
     Reads,
     /// It begins or ends a transaction, or a part of one.
     Transaction,
-    /// It may write, and a transaction around it can be rolled back.
-    Undoable,
+    /// It may write, and a transaction around it can be rolled back; with its first word.
+    Undoable(String),
     /// It commits by itself, or does what no transaction undoes; with its first word.
     Permanent(String),
     /// It ends sessions or the server; with its first word.
@@ -47,7 +47,7 @@ impl Effect {
             | "DO"
                 if !writes_file =>
             {
-                Effect::Undoable
+                Effect::Undoable(first)
             }
             _ => Effect::Permanent(first),
         }
@@ -61,6 +61,7 @@ mod tests {
     #[test]
     fn statements_are_told_apart_by_what_undoes_them() {
         let permanent = |word: &str| Effect::Permanent(word.to_owned());
+        let undoable = |word: &str| Effect::Undoable(word.to_owned());
         for (sql, effect) in [
             ("SELECT 1", Effect::Reads),
             (
@@ -73,9 +74,9 @@ mod tests {
             ("COMMIT /* app */", Effect::Transaction),
             ("BEGIN NOT ATOMIC DELETE FROM t; END", permanent("BEGIN")),
             ("START SLAVE", permanent("START")),
-            ("insert into t values (1)", Effect::Undoable),
-            ("SELECT a FROM t FOR UPDATE", Effect::Undoable),
-            ("SELECT f(1)", Effect::Undoable),
+            ("insert into t values (1)", undoable("INSERT")),
+            ("SELECT a FROM t FOR UPDATE", undoable("SELECT")),
+            ("SELECT f(1)", undoable("SELECT")),
             ("SELECT 1 INTO OUTFILE '/tmp/a'", permanent("SELECT")),
             ("CREATE TABLE t (a INT)", permanent("CREATE")),
             ("CALL p()", permanent("CALL")),
