@@ -147,6 +147,7 @@ mod tests {
             baseline: None,
             propose: false,
             listed: Listed::Some,
+            measures: false,
         };
         let names: Vec<String> = flavours.iter().map(|one| one.name.clone()).collect();
         let comparison = Comparison::new(about, &names, &SpillBuffer::default(), events);
@@ -158,6 +159,7 @@ mod tests {
             known: Arc::default(),
             cut: Arc::default(),
             activity: Arc::default(),
+            measured: Arc::default(),
         }
     }
 
@@ -180,6 +182,8 @@ mod tests {
             nth: 1,
             ordered: false,
             settled: Kinds::NONE,
+            database: None,
+            is_repeatable: false,
         };
         let came = StepOutcome {
             answer: NormalizedResult::of(&outcome, &[]),

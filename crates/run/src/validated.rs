@@ -148,6 +148,7 @@ impl ValidatedPlan {
                         true => Listed::All,
                         false => Listed::Some,
                     },
+                    measures: files.measure.is_some(),
                 };
                 comparisons
                     .entry((suite.to_owned(), file.clone()))
@@ -162,6 +163,7 @@ impl ValidatedPlan {
             known: Arc::clone(&self.known_tests),
             cut: Arc::new(AtomicUsize::new(0)),
             activity: Arc::default(),
+            measured: Arc::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use dbmatrix_report::shard::Shard;
 use dbmatrix_run::NoTests;
 
 use super::log::LogArgs;
+use super::times::TimeArgs;
 use super::value::after;
 
 /// Options of `run`.
@@ -128,6 +129,9 @@ pub(crate) struct DiffArgs {
 
     #[command(flatten)]
     pub(crate) log: LogArgs,
+
+    #[command(flatten)]
+    pub(crate) times: TimeArgs,
 
     /// Compare all flavours with this one, instead of with the largest group
     #[arg(long, value_name = "FLAVOUR")]

@@ -40,6 +40,7 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
             (FilesSpec::compared(vec![file]), title)
         }
     };
+    let files = args.times.apply(files);
     let file = files.files[0].clone();
     matrix.suites = vec![SuiteSpec {
         name: "diff".to_owned(),
