@@ -90,7 +90,7 @@ pub(super) fn all_classes(run: &RunRecord) -> Vec<Class<'_>> {
     classes
 }
 
-impl Class<'_> {
+impl<'a> Class<'a> {
     /// Such as `rows: 3 of 5 examples; 1,203 of 9,500 statements, 12.4 % of the log's time`.
     pub(super) fn title(&self) -> String {
         let kinds: Vec<_> = self.kinds.iter().collect();

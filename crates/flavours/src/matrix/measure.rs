@@ -78,7 +78,6 @@ pub(super) fn read(table: &TableReader<'_>, rules: &mut Rules) -> Option<Measure
 mod tests {
     use std::path::Path;
 
-    use super::*;
     use crate::matrix::{Matrix, SuiteKind};
 
     const MATRIX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../m.toml");
@@ -115,7 +114,7 @@ mod tests {
         for (keys, expected) in [
             (
                 "repeat = 5",
-                ":5: expected 6 to 1000 repetitions: fewer support no confidence of 95 %; found 5",
+                ":5: expected 6 to 500 repetitions: fewer support no confidence of 95 %; found 5",
             ),
             (
                 "repeat = 7\ntime-factor = 1",

@@ -27,6 +27,17 @@ pub(super) struct Tally {
     pub(super) left: usize,
 }
 
+impl Tally {
+    /// Counts statements that were to be measured a second time. Without that they are not.
+    pub(super) fn confirm(&mut self, second: Tally) {
+        let unconfirmed = second.slow + second.failed + second.left;
+        self.measured = self.measured.saturating_sub(unconfirmed);
+        self.slow += second.slow;
+        self.failed += second.failed;
+        self.left += second.left;
+    }
+}
+
 /// Why a statement has no times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unmeasured {

@@ -54,14 +54,19 @@ impl Default for TimeFactor {
 impl Times {
     /// The fewest rounds that support a confidence of 95 %.
     pub const FEWEST: usize = 6;
-    /// The most rounds.
-    pub const MOST: usize = 1000;
+    /// The most rounds of one measuring; it is done twice.
+    pub const MOST: usize = 500;
 
     /// The times of all rounds, in order; `None` if they are too few or too many to say
     /// anything.
     pub fn new(rounds: Vec<Duration>) -> Option<Self> {
-        let is_enough = (Times::FEWEST..=Times::MOST).contains(&rounds.len());
+        let is_enough = (Times::FEWEST..=2 * Times::MOST).contains(&rounds.len());
         is_enough.then(|| Times(rounds.into()))
+    }
+
+    /// These rounds and those of a second measuring; `None` if they are too many.
+    pub fn and(self, second: &Times) -> Option<Self> {
+        Times::new([self.0, second.0.clone()].concat())
     }
 
     /// How many rounds there are.
@@ -229,7 +234,7 @@ mod tests {
         ] {
             assert_eq!(rank(n), expected, "{n}");
         }
-        assert!(rank(Times::MOST) > 400);
+        assert!(rank(2 * Times::MOST) > 400);
     }
 
     #[test]
@@ -250,6 +255,18 @@ mod tests {
         assert!(usual.are_alike(&usual, factor));
         let higher = TimeFactor::new(2.2).expect("a factor");
         assert!(!slow.differ(&usual, higher));
+    }
+
+    #[test]
+    fn a_difference_that_does_not_show_a_second_time_is_none() {
+        let usual = times(&[10.0; 7]);
+        let (slow, alike) = (times(&[27.0; 7]), times(&[11.0; 7]));
+        let factor = TimeFactor::default();
+        let both = |second: &Times| slow.clone().and(second).expect("enough rounds");
+        let usual_twice = usual.clone().and(&usual).expect("enough rounds");
+        assert!(slow.differ(&usual, factor));
+        assert!(!both(&alike).differ(&usual_twice, factor));
+        assert!(both(&slow).differ(&usual_twice, factor));
     }
 
     #[test]
