@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::Ran;
-use super::rounds::{Rounds, Tally};
+use super::rounds::{MeasureCounts, Rounds};
 use super::turns::pair;
 use crate::case::{Case, Content, run_case};
 use crate::comparison::{Candidate, Comparison};
@@ -56,7 +56,7 @@ impl MeasuredFile {
         let begun = Instant::now();
         let sites = self.sites(&all, &candidates).await;
         let total = candidates.len();
-        let (mut tally, mut measured) = self.measure(&sites, &candidates, 0, total).await;
+        let (mut counts, mut measured) = self.measure(&sites, &candidates, 0, total).await;
         let differing = self.differing(&candidates, &measured);
         if !differing.is_empty() {
             // What slowed one server for a while has ended then.
@@ -64,7 +64,7 @@ impl MeasuredFile {
             tokio::time::sleep_until(earliest.min(self.deadline)).await;
             let all = total + differing.len();
             let (second, mut again) = self.measure(&sites, &differing, total, all).await;
-            tally.confirm(second);
+            counts.confirm(second);
             for candidate in &differing {
                 let first = measured.remove(&candidate.ordinal).unwrap_or_default();
                 let second = again.remove(&candidate.ordinal).unwrap_or_default();
@@ -76,7 +76,7 @@ impl MeasuredFile {
                 self.comparison.add_times(ordinal, flavour, times);
             }
         }
-        self.report(tally, begun.elapsed());
+        self.report(counts, begun.elapsed());
     }
 
     /// Measures statements on all flavours once. `done` of a `total` are done before.
@@ -86,10 +86,10 @@ impl MeasuredFile {
         candidates: &[Candidate],
         done: usize,
         total: usize,
-    ) -> (Tally, TimesByStep) {
+    ) -> (MeasureCounts, TimesByStep) {
         let mut measured = TimesByStep::new();
         let Some((content, due)) = self.content(candidates) else {
-            return (Tally::default(), measured);
+            return (MeasureCounts::default(), measured);
         };
         let shared: Arc<[usize]> = due.clone().into();
         let cases: Vec<Case> = sites
@@ -116,12 +116,12 @@ impl MeasuredFile {
                 by_flavour.insert(flavour, times);
             };
             let progress = |now| self.report_progress(done + now, total);
-            let tally = rounds.run(candidates, &due, keep, progress).await;
+            let counts = rounds.run(candidates, &due, keep, progress).await;
             // That ends the cases.
             drop(players);
-            tally
+            counts
         };
-        let (tally, ends) = tokio::join!(conducting, join_all(running));
+        let (counts, ends) = tokio::join!(conducting, join_all(running));
         for (site, mut end) in sites.iter().zip(ends) {
             if let Some(reason) = &end.result.aborted {
                 let (file, flavour) = (self.file.display(), &site.facts.facts.flavour);
@@ -132,7 +132,7 @@ impl MeasuredFile {
                 site.lease.give_up(&mut end.result.left);
             }
         }
-        (tally, measured)
+        (counts, measured)
     }
 
     /// The statements whose times differ so far.
@@ -219,15 +219,15 @@ impl MeasuredFile {
         });
     }
 
-    fn report(&self, tally: Tally, took: Duration) {
+    fn report(&self, counts: MeasureCounts, took: Duration) {
         self.context.events.send(Event::Measured(MeasuredTimes {
             suite: self.suite.clone(),
             file: self.file.clone(),
             repeat: self.spec.repeat,
-            statements: tally.measured,
-            slow: tally.slow,
-            failed: tally.failed,
-            left: tally.left,
+            statements: counts.measured,
+            slow: counts.slow,
+            failed: counts.failed,
+            left: counts.left,
             limit: self.spec.limit,
             took,
         }));

@@ -17,7 +17,7 @@ const COLD: u32 = 3;
 
 /// What became of the statements that can be measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct MeasureCounts {
     pub(super) measured: usize,
     /// Too slow to be repeated often enough.
     pub(super) slow: usize,
@@ -27,9 +27,9 @@ pub(super) struct Tally {
     pub(super) left: usize,
 }
 
-impl Tally {
+impl MeasureCounts {
     /// Counts statements that were to be measured a second time. Without that they are not.
-    pub(super) fn confirm(&mut self, second: Tally) {
+    pub(super) fn confirm(&mut self, second: MeasureCounts) {
         let unconfirmed = second.slow + second.failed + second.left;
         self.measured = self.measured.saturating_sub(unconfirmed);
         self.slow += second.slow;
@@ -64,8 +64,8 @@ impl Rounds<'_> {
         due: &[usize],
         mut keep: impl FnMut(usize, usize, Times),
         progress: impl Fn(usize),
-    ) -> Tally {
-        let mut tally = Tally::default();
+    ) -> MeasureCounts {
+        let mut counts = MeasureCounts::default();
         for (done, (candidate, at)) in candidates.iter().zip(due).enumerate() {
             progress(done);
             let measured = self.measure(candidate, *at).await;
@@ -74,20 +74,20 @@ impl Rounds<'_> {
             }
             match measured {
                 Ok(measured) => {
-                    tally.measured += 1;
+                    counts.measured += 1;
                     for (flavour, times) in measured {
                         keep(candidate.ordinal, flavour, times);
                     }
                 }
-                Err(Unmeasured::Slow) => tally.slow += 1,
-                Err(Unmeasured::Failed) => tally.failed += 1,
+                Err(Unmeasured::Slow) => counts.slow += 1,
+                Err(Unmeasured::Failed) => counts.failed += 1,
                 Err(Unmeasured::Left) => {
-                    tally.left = candidates.len() - done;
+                    counts.left = candidates.len() - done;
                     break;
                 }
             }
         }
-        tally
+        counts
     }
 
     /// The times of one statement by flavour.
@@ -215,7 +215,7 @@ mod tests {
     }
 
     struct Played {
-        tally: Tally,
+        counts: MeasureCounts,
         /// Rounds by statement and flavour.
         rounds: BTreeMap<(usize, usize), usize>,
         runs: String,
@@ -249,14 +249,14 @@ mod tests {
             let keep = |ordinal, flavour, times: Times| {
                 rounds.insert((ordinal, flavour), times.rounds());
             };
-            let tally = all.run(&candidates, &due, keep, |_| {}).await;
+            let counts = all.run(&candidates, &due, keep, |_| {}).await;
             drop(players);
-            tally
+            counts
         };
-        let (tally, _) = tokio::join!(conducting, join_all(playing));
+        let (counts, _) = tokio::join!(conducting, join_all(playing));
         let runs = runs.lock().expect("one thread").clone();
         Played {
-            tally,
+            counts,
             rounds,
             runs,
         }
@@ -269,7 +269,7 @@ mod tests {
         let played = measure(vec![vec![Some(1)], vec![Some(2)]], 6, LONG).await;
         assert_eq!(played.runs, "abbaabbaabbaab");
         assert_eq!(played.rounds, BTreeMap::from([((0, 0), 6), ((0, 1), 6)]));
-        assert_eq!(played.tally.measured, 1);
+        assert_eq!(played.counts.measured, 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -281,11 +281,11 @@ mod tests {
         ];
         let played = measure(scripts, 6, LONG).await;
         assert_eq!(
-            played.tally,
-            Tally {
+            played.counts,
+            MeasureCounts {
                 measured: 2,
                 failed: 1,
-                ..Tally::default()
+                ..MeasureCounts::default()
             }
         );
         let measured: Vec<(usize, usize)> = played.rounds.into_keys().collect();
@@ -300,11 +300,11 @@ mod tests {
         let played = measure(vec![script.clone(), script], 10, limit).await;
         assert_eq!((played.rounds[&(0, 0)], played.rounds[&(1, 0)]), (10, 8));
         assert_eq!(
-            played.tally,
-            Tally {
+            played.counts,
+            MeasureCounts {
                 measured: 2,
                 slow: 1,
-                ..Tally::default()
+                ..MeasureCounts::default()
             }
         );
     }
@@ -316,11 +316,11 @@ mod tests {
         let played = measure(vec![script.clone(), script], 7, limit).await;
         // 0.96 s for each.
         assert_eq!(
-            played.tally,
-            Tally {
+            played.counts,
+            MeasureCounts {
                 measured: 10,
                 left: 90,
-                ..Tally::default()
+                ..MeasureCounts::default()
             }
         );
     }
