@@ -19,6 +19,7 @@ pub struct Summary<'a> {
     colour: Colour,
     detail: Detail,
     differences: Differences,
+    records: bool,
 }
 
 impl<'a> Summary<'a> {
@@ -29,7 +30,13 @@ impl<'a> Summary<'a> {
             colour: Colour::default(),
             detail: Detail::default(),
             differences: Differences::default(),
+            records: false,
         }
+    }
+
+    /// Sets whether answers were recorded and not compared; by default they were compared.
+    pub fn set_records(&mut self, records: bool) {
+        self.records = records;
     }
 
     /// Sets whether the text is coloured; by default it is not.
@@ -144,6 +151,8 @@ impl<'a> Summary<'a> {
     pub(super) fn last_line(&self) -> String {
         let record = self.record;
         let verdict = match record.verdict() {
+            Verdict::Passed if self.records => self.colour.good("answered"),
+            Verdict::Failed if self.records => self.colour.bad("failed"),
             Verdict::Passed if self.compares_only() => self.colour.good("alike"),
             Verdict::Failed if self.compares_only() => self.colour.bad("different"),
             Verdict::Passed if record.cases.is_empty() => self.colour.good("ready"),
@@ -171,6 +180,10 @@ impl<'a> Summary<'a> {
         if self.compares_only() {
             let steps = |case: &CaseOn| case.result.passed + case.result.failed;
             let steps = record.cases.iter().map(steps).max().unwrap_or(0);
+            if self.records {
+                let steps = count(steps, "statement");
+                return format!("{verdict}: {steps} on {flavours} in {took}");
+            }
             let totals = divergence::totals(record, steps);
             return format!("{verdict}: {totals}, on {flavours} in {took}");
         }

@@ -47,6 +47,8 @@ impl Fixture {
             baseline: None,
             propose,
             listed: Listed::Some,
+            recording: None,
+            reference: None,
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());

@@ -1,0 +1,67 @@
+//! Reads and checks what a plan needs before anything is started: files beside the suites'
+//! own, logs, and recorded answers.
+
+use dbmatrix_config::hint;
+use dbmatrix_flavours::plan::Plan;
+use dbmatrix_run::{PrepareError, Reference, RunOptions, ValidatedPlan};
+
+use crate::app::matrix_file::colour_of_stderr;
+use crate::app::sampling::sample_logs;
+use crate::app::{Failure, deprecated};
+
+/// Checks the files beside the suites' files and the choice of a baseline, and reads the
+/// suites' logs.
+pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
+    Ok(check(plan, options)?.with_workloads(sample_logs(plan)?))
+}
+
+/// Checks the files beside the suites' files, and the choice of a baseline.
+fn check(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
+    if let Some(name) = &options.baseline
+        && !plan.flavours.iter().any(|flavour| flavour.name == *name)
+    {
+        let chosen = plan.flavours.iter().map(|flavour| flavour.name.as_str());
+        return Err(Failure::misused(format!(
+            "the baseline `{name}` is none of the chosen flavours; {}",
+            hint(name, chosen)
+        )));
+    }
+    for flavour in &plan.flavours {
+        if let Some(external) = flavour.external() {
+            external.endpoint(&flavour.name).map_err(Failure::misused)?;
+        }
+    }
+    let checked = ValidatedPlan::check(plan, options).map_err(misused)?;
+    deprecated::note_all(&checked.deprecations());
+    Ok(checked)
+}
+
+/// Like [`prepare`] for a plan of one file whose answers are compared with recorded ones;
+/// those of the flavour that `options` or else the reference names first lead.
+pub(crate) fn prepare_against(
+    reference: Reference,
+    plan: &Plan,
+    mut options: RunOptions,
+) -> Result<ValidatedPlan, Failure> {
+    let live = plan.flavours.iter().map(|flavour| flavour.name.as_str());
+    reference.check_names(live).map_err(Failure::misused)?;
+    let first = reference.flavours().first();
+    let baseline = match options.baseline.as_deref() {
+        None => first.map(|flavour| flavour.title.clone()),
+        Some(name) => reference.find(name).map(str::to_owned),
+    };
+    if baseline.is_some() {
+        options.baseline = None;
+    }
+    let checked = check(plan, options)?;
+    let compared = checked.compared_with(reference, baseline, plan);
+    compared.map_err(misused)
+}
+
+fn misused(error: PrepareError) -> Failure {
+    match error {
+        PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
+        PrepareError::Expectation(error) => Failure::misused(error),
+        PrepareError::Reference(error) => Failure::misused(error),
+    }
+}
