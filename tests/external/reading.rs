@@ -200,7 +200,15 @@ pub(crate) fn diff(sandbox: &Sandbox) -> Outcome {
         .run(&["diff", "m.toml", "-e", "INSERT INTO orders VALUES (9)"])?
         .expect(2)?
         .says("nothing ran\n  `-e`: read-only: line 1 writes (INSERT)")?;
-    let recording = ["record", "m.toml", "--flavour", "oldmysql", "-o", "r.zst", "-e"];
+    let recording = [
+        "record",
+        "m.toml",
+        "--flavour",
+        "oldmysql",
+        "-o",
+        "r.zst",
+        "-e",
+    ];
     project
         .run(&[&recording[..], &["INSERT INTO orders VALUES (9)"]].concat())?
         .expect(2)?;

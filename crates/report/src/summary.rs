@@ -1,5 +1,7 @@
 //! The summary of a run: a table, then the failures, then a last line.
 
+use std::path::Path;
+
 use super::classes;
 use super::divergence::{self, Differences, Listed};
 use super::failure;
@@ -70,7 +72,8 @@ impl<'a> Summary<'a> {
         };
         text.push_str(&classes::describe(record));
         let with_known = self.differences.listed == Listed::All || self.compares_only();
-        text.push_str(&failure::all(record, with_known, self.colour));
+        let name_of = |file: &Path| self.differences.title_of(file);
+        text.push_str(&failure::all(record, with_known, name_of, self.colour));
         text.push_str(&divergence::all(record, &self.differences, self.colour));
         text.push_str(&self.missing());
         text.push_str(&self.forbidden());
@@ -133,10 +136,7 @@ impl<'a> Summary<'a> {
             }
             text.push_str(&format!("\n{flavour}: {}\n", self.colour.odd("not sent")));
             for case in cases.iter().take(MOST_FORBIDDEN) {
-                let name = match &self.differences.only {
-                    Some(only) => only.title.clone(),
-                    None => case.file.display().to_string(),
-                };
+                let name = self.differences.title_of(&case.file);
                 let note = case.result.note.as_deref().unwrap_or_default();
                 text.push_str(&indented(&format!("{name}: {note}"), "  "));
             }

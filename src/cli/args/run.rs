@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Subcommand};
+use clap::Subcommand;
 use dbmatrix_flavours::matrix::After;
 use dbmatrix_flavours::plan::Selection;
 use dbmatrix_report::ReportSpec;
@@ -113,7 +113,7 @@ pub(crate) struct AfterArgs {
 
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("asked").args(["file", "execute", "against"]).required(true).multiple(true)))]
+#[command(mut_arg("file", |file| file.required_unless_present_any(["execute", "against"])))]
 pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
@@ -143,7 +143,7 @@ pub(crate) struct DiffArgs {
 
 /// Options of `record`.
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("asked").args(["file", "execute"]).required(true)))]
+#[command(mut_arg("file", |file| file.required_unless_present("execute")))]
 pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,

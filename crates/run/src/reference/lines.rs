@@ -74,8 +74,11 @@ impl LineReader {
         if self.line.capacity() > LONGEST_LINE / 64 {
             self.line = Vec::new();
         }
-        line.map(Some)
-            .map_err(|error| Problem::damaged(self.number, error))
+        line.map(Some).map_err(|error| {
+            // Each is a text of one line for the parser.
+            let why = error.to_string().replace(" at line 1 column", " at column");
+            Problem::damaged(self.number, why)
+        })
     }
 
     /// Adds the line to a problem that has none.

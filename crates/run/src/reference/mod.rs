@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Answers are written as they are compared, so that memory is bounded. Without its last
-//! line a file is not whole. Everything in it is read as if somebody with bad intentions had
+//! line a file is incomplete. Everything in it is read as if somebody with bad intentions had
 //! written it: lines have a longest length, names are checked, and a statement runs only
 //! where the rules for logs would let it run today.
 //!

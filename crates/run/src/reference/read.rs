@@ -55,7 +55,7 @@ impl Reference {
     /// Reads a reference and checks all of it.
     ///
     /// # Errors
-    /// [`ReferenceError`]: it is another file, or not whole, or of a later version.
+    /// [`ReferenceError`]: it is another file, or incomplete, or of a later version.
     pub fn open(path: &Path) -> Result<Self, ReferenceError> {
         let read = LineReader::open(path).and_then(|mut lines| {
             let read = read_whole(path, &mut lines);
@@ -109,13 +109,6 @@ impl Reference {
         workload.map_err(|line| Problem::NotRecorded(line).of(&self.path))
     }
 
-    /// The title of a recorded flavour, by that or by its own name.
-    pub fn find(&self, name: &str) -> Option<&str> {
-        let mut flavours = self.flavours.iter();
-        let found = flavours.find(|one| one.title == name || one.facts.flavour == name)?;
-        Some(&found.title)
-    }
-
     /// Refuses an input, by its name for the user, that is not the recorded one.
     ///
     /// # Errors
@@ -143,7 +136,8 @@ impl Reference {
         &self,
         mut live: impl Iterator<Item = &'a str>,
     ) -> Result<(), ReferenceError> {
-        match live.find(|name| self.find(name).is_some()) {
+        let recorded = |name: &&str| self.flavours.iter().any(|one| one.facts.flavour == *name);
+        match live.find(recorded) {
             Some(name) => Err(Problem::SameName(name.to_owned()).of(&self.path)),
             None => Ok(()),
         }
