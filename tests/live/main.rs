@@ -54,7 +54,10 @@ const PAIR: Flavours = &["mysql-9.7", "mariadb-10.11"];
 const ALL: Flavours = &["mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8"];
 
 /// Cases of some minutes whose like runs each time; `--include-ignored` runs them too.
-const LONG: &[&str] = &["debian_12_as_a_host_from_nothing_to_nothing"];
+const LONG: &[&str] = &[
+    "debian_12_as_a_host_from_nothing_to_nothing",
+    "debian_13_with_incus_7_as_a_host_from_nothing_to_nothing",
+];
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -220,6 +223,11 @@ fn main() {
             "debian_12_as_a_host_from_nothing_to_nothing",
             ONE,
             stock_host::debian_12,
+        ),
+        (
+            "debian_13_with_incus_7_as_a_host_from_nothing_to_nothing",
+            ONE,
+            stock_host::debian_13_with_incus_7,
         ),
         ("down_leaves_nothing", ONE, chain::down),
     ];
