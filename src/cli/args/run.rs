@@ -118,9 +118,6 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
 
-    #[command(flatten)]
-    pub(crate) input: InputArgs,
-
     /// Compare with the answers in this file, which `record` wrote; what runs is in it too
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Option<PathBuf>,
@@ -139,6 +136,10 @@ pub(crate) struct DiffArgs {
 
     #[command(flatten)]
     pub(crate) after: AfterArgs,
+
+    // Its options have a heading of their own, and so would what follows.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
 }
 
 /// Options of `record`.
@@ -148,15 +149,16 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
 
-    #[command(flatten)]
-    pub(crate) input: InputArgs,
-
     /// The file for the answers; one that is there is replaced once all is recorded
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
     #[command(flatten)]
     pub(crate) after: AfterArgs,
+
+    // Its options have a heading of their own, and so would what follows.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
 }
 
 /// What flavours are asked.

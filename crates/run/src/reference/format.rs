@@ -26,7 +26,7 @@ pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Line {
-    Reference(Header),
+    Reference(Box<Header>),
     Digest(SampledDigest),
     Statement(Statement),
     /// In the text form of [`dbmatrix_sql::sql_text`].
@@ -67,15 +67,19 @@ pub(super) struct Header {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Content {
-    /// Examples from a log. The digests of its figures are lines of their own.
-    Log {
-        facts: SampledLogs,
-        sampling: Sampling,
-    },
+    /// Examples from a log.
+    Log(Box<RecordedLog>),
     /// A file of statements.
     Sql,
     /// A file of records.
     Slt,
+}
+
+/// A log: its figures, whose digests are lines of their own, and how it was sampled.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RecordedLog {
+    pub(super) facts: SampledLogs,
+    pub(super) sampling: Sampling,
 }
 
 /// The options by which examples were taken of a log.

@@ -82,7 +82,7 @@ impl Reference {
     /// Rules for what runs of the recorded log; `None` if it is a file of statements.
     pub fn writes(&self) -> Option<Writes> {
         match &self.content {
-            Content::Log { sampling, .. } => sampling.writes(),
+            Content::Log(log) => log.sampling.writes(),
             Content::Sql | Content::Slt => None,
         }
     }
@@ -90,7 +90,7 @@ impl Reference {
     /// The figures of the recorded log, and what runs of it.
     pub(crate) fn log(&self) -> Option<(&SampledLogs, &[Statement])> {
         match &self.content {
-            Content::Log { facts, .. } => Some((facts, &self.statements)),
+            Content::Log(log) => Some((&log.facts, &self.statements)),
             Content::Sql | Content::Slt => None,
         }
     }
@@ -150,7 +150,7 @@ impl Reference {
     pub fn extract(&self, folder: &Path) -> Result<PathBuf, ReferenceError> {
         let name = match self.content {
             Content::Slt => "statements.slt",
-            Content::Sql | Content::Log { .. } => "statements.sql",
+            Content::Sql | Content::Log(_) => "statements.sql",
         };
         let path = folder.join(name);
         let written = File::create(&path).map_err(Problem::Io).and_then(|file| {
@@ -233,7 +233,7 @@ fn read_whole(path: &Path, lines: &mut LineReader) -> Result<Reference, Problem>
                 if lines.next()?.is_some() {
                     return Err(damaged("it is not in its place"));
                 }
-                return reading.finish(path, header, end);
+                return reading.finish(path, *header, end);
             }
             line => reading.add(line, &header)?,
         }
@@ -244,7 +244,7 @@ fn read_whole(path: &Path, lines: &mut LineReader) -> Result<Reference, Problem>
 impl Reading {
     fn add(&mut self, line: Line, header: &Header) -> Result<(), Problem> {
         let damaged = |why: &str| Err(Problem::damaged(0, why));
-        let is_log = matches!(header.content, Content::Log { .. });
+        let is_log = matches!(header.content, Content::Log(_));
         match line {
             Line::Digest(digest) if is_log => {
                 self.digests.push(digest);
@@ -286,9 +286,9 @@ impl Reading {
         }
         let mut content = header.content;
         match &mut content {
-            Content::Log { facts, sampling } => {
-                facts.digests = self.digests;
-                if sampling.writes().is_none() {
+            Content::Log(log) => {
+                log.facts.digests = self.digests;
+                if log.sampling.writes().is_none() {
                     return damaged("it has unknown options");
                 }
             }

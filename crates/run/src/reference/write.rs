@@ -16,7 +16,8 @@ use dbmatrix_sql::suite::{Facts, FileKind};
 
 use super::error::{Problem, ReferenceError};
 use super::format::{
-    Answer, Content, End, FORMAT, Flavour, Header, LONGEST_LINE, Line, PIECE, Sampling, Statement,
+    Answer, Content, End, FORMAT, Flavour, Header, LONGEST_LINE, Line, PIECE, RecordedLog,
+    Sampling, Statement,
 };
 use super::input::{Identity, refuse_includes};
 use crate::comparison::{StepFacts, StepOutcome};
@@ -179,7 +180,7 @@ impl State {
             identity: Identity::of(source.file)?,
             content: content_of(source, workload),
         };
-        state.write(&Line::Reference(header), 0)?;
+        state.write(&Line::Reference(Box::new(header)), 0)?;
         match workload {
             Some(workload) => state.write_log(workload, source.file)?,
             None => state.write_text(source.file)?,
@@ -299,13 +300,13 @@ impl Member {
 
 fn content_of(source: Source<'_>, workload: Option<&Workload>) -> Content {
     match (source.log, workload) {
-        (Some(log), Some(workload)) => Content::Log {
+        (Some(log), Some(workload)) => Content::Log(Box::new(RecordedLog {
             facts: SampledLogs {
                 digests: Vec::new(),
                 ..workload.facts().clone()
             },
             sampling: Sampling::of(log),
-        },
+        })),
         _ if FileKind::of(source.file) == Some(FileKind::Slt) => Content::Slt,
         _ => Content::Sql,
     }
