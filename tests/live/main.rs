@@ -55,7 +55,10 @@ const PAIR: Flavours = &["mysql-9.7", "mariadb-10.11"];
 const ALL: Flavours = &["mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8"];
 
 /// Cases of some minutes whose like runs each time; `--include-ignored` runs them too.
-const LONG: &[&str] = &["debian_12_as_a_host_from_nothing_to_nothing"];
+const LONG: &[&str] = &[
+    "debian_12_as_a_host_from_nothing_to_nothing",
+    "debian_13_with_incus_7_as_a_host_from_nothing_to_nothing",
+];
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -130,6 +133,7 @@ fn main() {
             NOTHING,
             times::measured,
         ),
+        ("recorded_answers_are_compared_later", ALL, log::recorded),
         ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
         ("sqllogictest_in_all_its_forms", PAIR, slt::forms),
         ("a_hanging_statement_is_killed", PAIR, compare::limits),
@@ -225,6 +229,11 @@ fn main() {
             "debian_12_as_a_host_from_nothing_to_nothing",
             ONE,
             stock_host::debian_12,
+        ),
+        (
+            "debian_13_with_incus_7_as_a_host_from_nothing_to_nothing",
+            ONE,
+            stock_host::debian_13_with_incus_7,
         ),
         ("down_leaves_nothing", ONE, chain::down),
     ];

@@ -47,6 +47,16 @@ printf 'query I\nSELECT 6 * 7\n----\n42\n' > /home/somebody/one.slt
 chown -R somebody: /home/somebody
 "#;
 
+/// Has `apt` prefer the Incus of Debian's backports.
+const BACKPORTS: &str = r#"
+. /etc/os-release
+backports=$VERSION_CODENAME-backports
+sed -n "s/ $VERSION_CODENAME main/ $backports main/p" /etc/apt/sources.list \
+    > /etc/apt/sources.list.d/backports.list
+printf 'Package: *\nPin: release n=%s\nPin-Priority: 500\n' "$backports" \
+    > /etc/apt/preferences.d/backports
+"#;
+
 /// Prints what dbmatrix could leave on the host: interfaces, routes, mounts, files of pools
 /// and containers, sockets and processes. `lo` and `eth0` are the host's own.
 const LEFT: &str = r#"
@@ -64,18 +74,24 @@ pgrep --list-full dbmatrix || true
 
 /// Debian 13, with the Incus that it has.
 pub(crate) fn debian_13(_: &Sandbox) -> Outcome {
-    from_nothing_to_nothing("trixie", "Incus")
+    from_nothing_to_nothing("trixie", SETTLE, "Incus 6")
+}
+
+/// Debian 13 with the Incus of its backports.
+pub(crate) fn debian_13_with_incus_7(_: &Sandbox) -> Outcome {
+    let settle = [SETTLE, BACKPORTS].concat();
+    from_nothing_to_nothing("trixie", &settle, "Incus 7")
 }
 
 /// Debian 12, with the LXD that it has.
 pub(crate) fn debian_12(_: &Sandbox) -> Outcome {
-    from_nothing_to_nothing("bookworm", "LXD")
+    from_nothing_to_nothing("bookworm", SETTLE, "LXD")
 }
 
 /// A run of one MariaDB, another one, and the removal of all.
-fn from_nothing_to_nothing(suite: &str, engine: &str) -> Outcome {
+fn from_nothing_to_nothing(suite: &str, settle: &str, engine: &str) -> Outcome {
     let host = StockHost::make(suite)?;
-    let settle = Exec::script_with_systemd(SETTLE).env("GATEWAY", &host.gateway);
+    let settle = Exec::script_with_systemd(settle).env("GATEWAY", &host.gateway);
     host.succeed("settle the host", &settle)?;
     check(host.left()?.is_empty(), "the host is not empty")?;
     let run = host.as_somebody(

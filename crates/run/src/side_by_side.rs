@@ -148,6 +148,8 @@ mod tests {
             propose: false,
             listed: Listed::Some,
             measures: false,
+            recording: None,
+            reference: None,
         };
         let names: Vec<String> = flavours.iter().map(|one| one.name.clone()).collect();
         let comparison = Comparison::new(about, &names, &SpillBuffer::default(), events);

@@ -1,4 +1,4 @@
-//! Options of `diff` for logs.
+//! Options of `diff` and `record` for logs.
 
 use dbmatrix_flavours::matrix::{LogSpec, Writes};
 use dbmatrix_workload::{Pattern, SampleOptions, Timestamp};

@@ -24,15 +24,19 @@ pub(crate) struct TimeArgs {
 }
 
 impl TimeArgs {
-    /// The files with what the options say.
-    pub(crate) fn apply(&self, mut files: FilesSpec) -> FilesSpec {
+    /// Whether times are measured.
+    pub(crate) fn is_given(&self) -> bool {
+        self.repeat.is_some()
+    }
+
+    /// Adds what the options say.
+    pub(crate) fn apply(&self, files: &mut FilesSpec) {
         files.measure = self
             .repeat
             .and_then(|repeat| MeasureSpec::new(repeat, self.time_limit).ok());
         if let Some(factor) = self.time_factor {
             files.rules.time_factor = factor;
         }
-        files
     }
 }
 

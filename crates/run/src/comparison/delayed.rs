@@ -24,6 +24,8 @@ pub(crate) struct Candidate {
 pub(super) struct Delayed {
     steps: SpillQueue<Complete>,
     candidates: Vec<Candidate>,
+    /// How many flavours are recorded. They come first, and cannot be measured.
+    recorded: usize,
     /// How many steps were added.
     added: usize,
     /// How many steps were taken.
@@ -47,10 +49,11 @@ impl MemorySize for Complete {
 }
 
 impl Delayed {
-    pub(super) fn new(spill: &SpillBuffer) -> Self {
+    pub(super) fn new(spill: &SpillBuffer, recorded: usize) -> Self {
         Delayed {
             steps: SpillQueue::new(spill),
             candidates: Vec::new(),
+            recorded,
             added: 0,
             taken: 0,
             times: HashMap::new(),
@@ -64,7 +67,7 @@ impl Delayed {
         came: Vec<Option<StepOutcome>>,
     ) -> io::Result<()> {
         let flavours = match step.is_repeatable {
-            true => comparable(&came),
+            true => comparable(&came, self.recorded),
             false => Vec::new(),
         };
         if flavours.len() > 1 {
@@ -103,8 +106,9 @@ impl Delayed {
 
 /// The flavours that executed a statement with the same kind of result as the first of
 /// them: rows, or none.
-fn comparable(came: &[Option<StepOutcome>]) -> Vec<usize> {
-    let answered = came.iter().enumerate().filter_map(|(flavour, came)| {
+fn comparable(came: &[Option<StepOutcome>], recorded: usize) -> Vec<usize> {
+    let live = came.iter().enumerate().skip(recorded);
+    let answered = live.filter_map(|(flavour, came)| {
         let answer = &came.as_ref()?.answer;
         (!answer.is_refused()).then(|| (flavour, answer.has_rows()))
     });

@@ -1,8 +1,10 @@
 //! Comparisons of fabricated answers.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dbmatrix_report::event::Receiver;
+use dbmatrix_sql::compare::Rules;
 use dbmatrix_sql::outcome::Outcome;
 use dbmatrix_sql::suite::known_path;
 use dbmatrix_sql::version::Family;
@@ -63,6 +65,8 @@ impl Fixture {
             propose,
             listed: Listed::Some,
             measures: measured.is_some(),
+            recording: None,
+            reference: None,
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());

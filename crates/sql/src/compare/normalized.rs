@@ -2,8 +2,6 @@
 
 mod time;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use serde::{Deserialize, Serialize};
 
 use super::formatted::FormattedRows;
@@ -13,12 +11,14 @@ use super::record::{each_row_line, escape_controls, same_line};
 use super::rules::Tolerance;
 use super::times::Times;
 use crate::outcome::{Column, Outcome, RowSet, SqlError, Warning};
+use crate::sql_text::fingerprint;
 
 /// Bytes of rows or warnings that are kept; longer texts are compared by hash, and only
 /// their start is shown.
 const KEPT: usize = 4000;
 
-/// One flavour's outcome of a step.
+/// One flavour's outcome of a step. Reference files hold it as it is: what would be read
+/// differently needs another number of their format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NormalizedResult {
     /// Columns of each result set; empty if there was none.
@@ -31,6 +31,7 @@ pub struct NormalizedResult {
     /// How the server reads the tables, where that was asked for.
     plan: Option<Plan>,
     /// How long the statement takes, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     times: Option<Times>,
 }
 
@@ -93,9 +94,7 @@ impl LineReader {
 
 impl Hashes {
     fn add(&mut self, line: &str) {
-        let mut hasher = DefaultHasher::new();
-        line.hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = fingerprint(line.as_bytes());
         self.in_order = self
             .in_order
             .rotate_left(5)
