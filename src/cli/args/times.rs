@@ -10,8 +10,8 @@ use dbmatrix_sql::compare::{TimeFactor, Times};
 #[command(next_help_heading = "Options for times")]
 pub(crate) struct TimeArgs {
     /// Compare times as well: after the comparison, repeat each statement that reads so
-    /// often, on one flavour at a time; from 6 on, such as 7
-    #[arg(long, value_name = "N", value_parser = repeat)]
+    /// often, on one flavour at a time; from 6 on, such as 7. Recorded answers have no times
+    #[arg(long, value_name = "N", conflicts_with = "against", value_parser = repeat)]
     repeat: Option<u32>,
 
     /// How many times as slow is a difference [default: 2]
