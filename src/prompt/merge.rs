@@ -33,6 +33,7 @@ impl<'a> MergedReplies<'a> {
         let options = CompareOptions {
             counted: rules.counted,
             tolerance: rules.tolerance,
+            time_factor: rules.time_factor,
             ordered: asks_for_order(sql),
             baseline: None,
         };

@@ -6,11 +6,12 @@ use regex::Regex;
 use crate::{read, root};
 
 /// Sources whose public data is written to `json` reports.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "crates/report/src/event/mod.rs",
     "crates/report/src/event/case.rs",
     "crates/report/src/event/difference.rs",
     "crates/report/src/event/facts.rs",
+    "crates/report/src/event/times.rs",
     "crates/sql/src/package.rs",
 ];
 

@@ -37,6 +37,7 @@ mod slt;
 mod statements;
 mod stock_host;
 mod terminal;
+mod times;
 mod vendor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -127,6 +128,11 @@ fn main() {
         ("diff_tells_who_agrees_with_whom", PAIR, compare::diff),
         ("an_applications_log_is_compared", PAIR, log::compared),
         ("forms_are_as_the_servers_digests", PAIR, log::digests),
+        (
+            "times_are_claimed_where_they_differ_and_nowhere_else",
+            NOTHING,
+            times::measured,
+        ),
         ("recorded_answers_are_compared_later", ALL, log::recorded),
         ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
         ("sqllogictest_in_all_its_forms", PAIR, slt::forms),

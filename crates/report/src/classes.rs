@@ -1,12 +1,13 @@
 //! Differences between the answers to a log's statements, by class: statements of one
 //! digest that differ in the same kinds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use dbmatrix_sql::compare::Kinds;
+use dbmatrix_sql::compare::{Kind, Kinds, times_as_slow};
 use dbmatrix_sql::suite::statement_form;
 
 use super::divergence::{body, titles};
+use super::measured;
 use super::record::RunRecord;
 use super::text::{Colour, count, one_line, thousands, visible};
 use crate::event::{DifferenceStatus, Divergence, SampledDigest, SampledLogs};
@@ -19,63 +20,77 @@ const MOST: usize = 100;
 /// Statements of one digest that differ in the same kinds.
 pub(super) struct Class<'a> {
     pub(super) form: String,
-    kinds: Kinds,
+    pub(super) kinds: Kinds,
     /// Whether each has a known reason.
     pub(super) is_known: bool,
+    /// Whether each is expected or insignificant.
+    pub(super) is_shown: bool,
     /// How many differ.
     pub(super) differing: usize,
     /// The shortest of them.
     pub(super) example: &'a Divergence,
+    /// The databases in which they ran.
+    pub(super) databases: BTreeSet<&'a str>,
+    /// How many times as slow the one is whose time differs most, if times do.
+    pub(super) slowdown: Option<f64>,
     logs: &'a SampledLogs,
     /// `None` for a digest that was too rare to be counted by itself.
     digest: Option<&'a SampledDigest>,
 }
 
-/// The classes of a run's logs: by kinds, the severest first, and by the time that their
-/// statements take in the log.
+/// The classes of a run's logs that are significant or known: by kinds, the severest first,
+/// and by the time that their statements take in the log.
 pub(super) fn classes(run: &RunRecord) -> Vec<Class<'_>> {
-    let mut found: HashMap<(&str, Kinds, String, bool), Class<'_>> = HashMap::new();
+    let mut classes = all_classes(run);
+    classes.retain(|class| !class.is_shown);
+    classes
+}
+
+/// The same with expected and insignificant ones, which are last.
+pub(super) fn all_classes(run: &RunRecord) -> Vec<Class<'_>> {
+    let mut found: HashMap<(&str, Kinds, String, bool, bool), Class<'_>> = HashMap::new();
     for difference in &run.divergences {
         let Some(logs) = run.sampled.get(&difference.suite) else {
             continue;
         };
-        if difference.standing == DifferenceStatus::Shown {
-            continue;
-        }
-        let is_known = difference.standing != DifferenceStatus::New;
+        let is_shown = difference.standing == DifferenceStatus::Shown;
+        let is_known = matches!(difference.standing, DifferenceStatus::Known(_));
         let kinds: Kinds = difference.kinds.iter().copied().collect();
         let form = statement_form(&difference.statement);
-        let key = (logs.suite.as_str(), kinds, form.clone(), is_known);
+        let suite = logs.suite.as_str();
+        let key = (suite, kinds, form.clone(), is_known, is_shown);
         let class = found.entry(key).or_insert_with(|| Class {
             digest: logs.digests.iter().find(|digest| digest.form == form),
             form,
             kinds,
             is_known,
+            is_shown,
             differing: 0,
             example: difference,
+            databases: BTreeSet::new(),
+            slowdown: None,
             logs,
         });
         class.differing += 1;
+        class.databases.extend(difference.database.as_deref());
+        class.note_slowdown(difference);
         if difference.statement.len() < class.example.statement.len() {
             class.example = difference;
         }
     }
     let mut classes: Vec<Class<'_>> = found.into_values().collect();
     classes.sort_by(|a, b| {
-        let weight = |class: &Class<'_>| {
-            let digest = class.digest;
-            digest.map_or((0, 0), |digest| (digest.time.as_nanos(), digest.statements))
-        };
         let first = |class: &Class<'_>| class.kinds.iter().next();
-        (a.is_known, first(a))
-            .cmp(&(b.is_known, first(b)))
-            .then_with(|| weight(b).cmp(&weight(a)))
+        (a.is_shown, a.is_known, first(a))
+            .cmp(&(b.is_shown, b.is_known, first(b)))
+            .then_with(|| b.weight().total_cmp(&a.weight()))
+            .then_with(|| b.statements().cmp(&a.statements()))
             .then_with(|| a.form.cmp(&b.form))
     });
     classes
 }
 
-impl Class<'_> {
+impl<'a> Class<'a> {
     /// Such as `rows: 3 of 5 examples; 1,203 of 9,500 statements, 12.4 % of the log's time`.
     pub(super) fn title(&self) -> String {
         let kinds: Vec<_> = self.kinds.iter().collect();
@@ -93,7 +108,42 @@ impl Class<'_> {
         if let Some(share) = self.share_of_time() {
             title.push_str(&format!(", {:.1} % of the log's time", 100.0 * share));
         }
+        if let Some(slowdown) = self.slowdown {
+            title.push_str(&format!("; {}", times_as_slow(slowdown)));
+        }
         title
+    }
+
+    /// How many statements of the log have this digest, if they are counted.
+    pub(super) fn statements(&self) -> Option<u64> {
+        self.digest.map(|digest| digest.statements)
+    }
+
+    /// Flavours whose answers are not those of the first group.
+    pub(super) fn differing_flavours(&self) -> impl Iterator<Item = &'a str> {
+        let groups = self.example.groups.get(1..).unwrap_or_default();
+        let names = groups.iter().flat_map(|group| &group.flavours);
+        names.map(String::as_str)
+    }
+
+    /// The seconds that matter: those of the log, or if only times differ those that are
+    /// gained or lost.
+    fn weight(&self) -> f64 {
+        let seconds = self.digest.map_or(0.0, |digest| digest.time.as_secs_f64());
+        match (self.kinds.iter().next(), self.slowdown) {
+            (Some(Kind::Time), Some(slowdown)) => seconds * (slowdown - 1.0).abs(),
+            _ => seconds,
+        }
+    }
+
+    fn note_slowdown(&mut self, difference: &Divergence) {
+        let times = difference.groups.iter().filter_map(|group| {
+            let differs = group.kinds.contains(&Kind::Time);
+            group.times.as_ref().filter(|_| differs)?.ratio
+        });
+        let all = times.map(|ratio| ratio.median).chain(self.slowdown);
+        let far = |ratio: &f64| ratio.ln().abs();
+        self.slowdown = all.max_by(|a, b| far(a).total_cmp(&far(b)));
     }
 
     /// The share of the log's time that statements of this digest take, from 0 to 1.
@@ -155,6 +205,7 @@ pub(super) fn describe(run: &RunRecord) -> String {
         }
     }
     text.push_str(&describe_missing(run));
+    text.push_str(&measured::describe(run));
     text
 }
 
@@ -213,19 +264,23 @@ mod tests {
     use dbmatrix_sql::compare::Kind;
 
     use super::*;
-    use crate::event::{CaseResult, Event, Group, MissingObject, ServerFacts};
+    use crate::event::{
+        CaseResult, Event, Group, GroupTimes, MissingObject, ServerFacts, TimeRatio,
+    };
 
     fn differs(line: usize, statement: &str, kind: Kind) -> Event {
         let group = |flavour: &str, outcome: &str| Group {
             flavours: vec![flavour.to_owned()],
             outcome: outcome.to_owned(),
             kinds: Vec::new(),
+            times: None,
         };
         Event::Diverged(Divergence {
             suite: "production".to_owned(),
             file: PathBuf::from("slow.log"),
             line,
             statement: statement.to_owned(),
+            database: Some("shop".to_owned()),
             kinds: vec![kind],
             standing: DifferenceStatus::New,
             groups: vec![group("a", "1"), group("b", "2")],
@@ -300,6 +355,50 @@ mod tests {
         SELECT c FROM t | 12:rows: 1 of 1 example; 1,500 of 12,000 statements, 15.0 % of the log's time
         SELECT e FROM t | 20:rows: 1 example
         ");
+    }
+
+    /// A difference of times; `b` takes so many times as long.
+    fn slower(line: usize, statement: &str, ratio: f64) -> Event {
+        let times = |ratio| GroupTimes {
+            runs: 7,
+            median: Duration::from_millis(10),
+            ratio,
+        };
+        let Event::Diverged(mut found) = differs(line, statement, Kind::Time) else {
+            panic!("a difference");
+        };
+        found.groups[0].times = Some(times(None));
+        found.groups[1].kinds = vec![Kind::Time];
+        found.groups[1].times = Some(times(Some(TimeRatio {
+            median: ratio,
+            low: ratio,
+            high: ratio,
+        })));
+        Event::Diverged(found)
+    }
+
+    #[test]
+    fn times_are_sorted_by_what_is_gained_or_lost() {
+        let mut record = record(Vec::new());
+        for event in [
+            slower(3, "SELECT a FROM t WHERE b = 1", 0.4),
+            slower(4, "SELECT c FROM t", 4.25),
+            slower(5, "SELECT a FROM t WHERE b = 2", 0.45),
+            slower(6, "SELECT d FROM t", 2.5),
+        ] {
+            record.on_event(event);
+        }
+        let found = classes(&record);
+        let titles: Vec<String> = found
+            .iter()
+            .map(|class| format!("{}: {}", class.form, class.title()))
+            .collect();
+        insta::assert_snapshot!(titles.join("\n"), @r"
+        SELECT c FROM t: time: 1 of 1 example; 1,500 of 12,000 statements, 15.0 % of the log's time; 4.25 times as slow
+        SELECT a FROM t WHERE b = ?: time: 2 of 5 examples; 9,000 of 12,000 statements, 80.0 % of the log's time; 2.50 times as fast
+        SELECT d FROM t: time: 1 of 1 example; 1,500 of 12,000 statements, 5.0 % of the log's time; 2.50 times as slow
+        ");
+        assert_eq!(found[0].databases, BTreeSet::from(["shop"]));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! A single self-contained page: an overview of the matrix, the problems, and the answers
 //! of each side. Without scripts, everything is visible and filters are missing.
 
+mod class_table;
 mod findings;
+mod policy;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use dbmatrix_sql::compare::Kind;
@@ -14,7 +17,9 @@ use super::record::{RunRecord, facts_of_run, facts_of_server, release};
 use super::summary::Summary;
 use super::text::{one_line, visible};
 use crate::event::{CellVerdict, Reason, Verdict};
+use class_table::{LogClass, class_table};
 use findings::findings;
+use policy::policy;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -87,6 +92,15 @@ struct Finding {
     statement: String,
     sides: Vec<Side>,
     reasons: Vec<Reason>,
+    /// Present if it is of a log.
+    class: Option<LogClass>,
+}
+
+impl Finding {
+    /// The databases in which its statements ran, in a log.
+    fn databases(&self) -> &[String] {
+        self.class.as_ref().map_or(&[], |class| &class.databases)
+    }
 }
 
 /// What some flavours answered, or the expected result.
@@ -105,8 +119,7 @@ pub(super) fn render(run: &RunRecord) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy"
-                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+                meta http-equiv="Content-Security-Policy" content=(policy(STYLE, SCRIPT));
                 title { (run.verdict_label()) " · " (run.matrix.display()) " · dbmatrix" }
                 style { (PreEscaped(STYLE)) }
             }
@@ -223,6 +236,7 @@ fn list(run: &RunRecord, findings: &[Finding]) -> Markup {
     let mut kinds: Vec<Kind> = findings.iter().flat_map(|one| one.kinds.clone()).collect();
     kinds.sort_unstable();
     kinds.dedup();
+    let databases: BTreeSet<&String> = findings.iter().flat_map(Finding::databases).collect();
     let states: Vec<(State, usize)> = State::ALL
         .into_iter()
         .map(|state| {
@@ -261,6 +275,15 @@ fn list(run: &RunRecord, findings: &[Finding]) -> Markup {
                             @for kind in &kinds { option value=(kind.as_str()) { (kind.title()) } }
                         }
                     }
+                    @if !databases.is_empty() {
+                        label {
+                            "database "
+                            select name="database" {
+                                option value="" { "all" }
+                                @for name in &databases { option { (name) } }
+                            }
+                        }
+                    }
                     label {
                         "file or statement "
                         input type="search" name="text" placeholder="JSON_TABLE";
@@ -268,6 +291,7 @@ fn list(run: &RunRecord, findings: &[Finding]) -> Markup {
                     output {}
                     button type="reset" { "show all" }
                 }
+                (class_table(findings))
                 @for (at, one) in findings.iter().enumerate() { (finding_section(at, one)) }
             }
             @let sums = sum_up(run);
@@ -288,7 +312,7 @@ fn finding_section(at: usize, one: &Finding) -> Markup {
     html! {
         details id={ "f" (at) } class=(one.state.name()) data-state=(one.state.name())
             data-kinds=(kinds.join(" ")) data-flavours=(one.flavours.join(" "))
-            data-suite=(one.suite) data-file=(one.file) {
+            data-databases=[databases(one)] data-suite=(one.suite) data-file=(one.file) {
             summary {
                 b { (one.state.title()) } " "
                 code.place { (place) } " "
@@ -308,6 +332,12 @@ fn finding_section(at: usize, one: &Finding) -> Markup {
             @for reason in &one.reasons { (because(reason)) }
         }
     }
+}
+
+/// A line for each database: their names may have blanks.
+fn databases(one: &Finding) -> Option<String> {
+    let names = one.databases();
+    (!names.is_empty()).then(|| names.join("\n"))
 }
 
 fn because(reason: &Reason) -> Markup {

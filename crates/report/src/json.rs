@@ -22,9 +22,10 @@ impl Reporter for JsonLines {
         &self.name
     }
 
-    /// An interrupted run leaves complete lines. The progress of a case is omitted.
+    /// An interrupted run leaves complete lines. The progress of a case and
+    /// of measuring is omitted.
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
-        if matches!(event, Event::CaseProgress { .. }) {
+        if matches!(event, Event::CaseProgress { .. } | Event::Measuring { .. }) {
             return Ok(());
         }
         let mut line = serde_json::to_vec(event)?;

@@ -19,6 +19,7 @@ mod json;
 mod junit;
 mod markdown;
 mod masked;
+mod measured;
 mod merge;
 mod omitted;
 mod plain_progress;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::text::{count, describe_setup, one_line, visible};
+use super::text::{count, describe_measuring, describe_setup, one_line, visible};
 use crate::event::{CaseResult, Event, Phase};
 
 /// The widest reason on a line; the summary contains all of it.
@@ -17,6 +17,8 @@ const BETWEEN: Duration = Duration::from_secs(10);
 pub(super) struct PlainProgress {
     out: Box<dyn Write + Send>,
     flavours: BTreeMap<String, State>,
+    /// When the progress of measuring was last shown.
+    measuring_shown: Duration,
 }
 
 /// The last state shown for a flavour.
@@ -35,6 +37,7 @@ impl PlainProgress {
         PlainProgress {
             out,
             flavours: BTreeMap::new(),
+            measuring_shown: Duration::ZERO,
         }
     }
 
@@ -106,6 +109,17 @@ impl PlainProgress {
                     file.display(),
                     describe_problem(result)
                 )
+            }
+            Event::Measuring { done, total, .. } => {
+                let is_due = *done == 0 || since >= self.measuring_shown + BETWEEN;
+                if !is_due {
+                    return None;
+                }
+                self.measuring_shown = since;
+                describe_measuring(*done, *total)
+            }
+            Event::Measured(times) => {
+                format!("measured times of {}", count(times.statements, "statement"))
             }
             Event::ExpectationWritten { file } => format!("wrote {}", file.display()),
             Event::FlavourFinished { flavour } => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{count, cut_to_width, describe_setup, one_line, visible};
+use super::text::{count, cut_to_width, describe_measuring, describe_setup, one_line, visible};
 use crate::event::Event;
 
 /// Interval of a spinner's turns.
@@ -75,6 +75,15 @@ impl ProgressBars {
             Event::Interrupted => return self.all.println("interrupted"),
             Event::SetupStarted { step } => self.setup.set_message(one_line(step, WIDEST)),
             Event::SetupFinished { .. } => self.setup.finish_with_message("ready"),
+            Event::Measuring { done, total, .. } => {
+                if self.setup.is_finished() {
+                    self.setup.reset();
+                    self.setup.set_prefix("times");
+                    self.setup.enable_steady_tick(TICK);
+                }
+                self.setup.set_message(describe_measuring(*done, *total));
+            }
+            Event::Measured(_) => self.setup.finish_with_message("measured"),
             // The summary reports them, or they do not matter by themselves.
             Event::RunStarted { .. }
             | Event::ImageStarted { .. }

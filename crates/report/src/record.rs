@@ -10,8 +10,8 @@ use super::masked::Masks;
 use super::omitted::{Compared, OmittedDifferences};
 use super::reporter_set::FailedReporter;
 use crate::event::{
-    CaseResult, CellVerdict, DifferenceStatus, Divergence, Event, Machine, SampledLogs,
-    ServerFacts, Stale, Verdict,
+    CaseResult, CellVerdict, DifferenceStatus, Divergence, Event, Machine, MeasuredTimes,
+    SampledLogs, ServerFacts, Stale, Verdict,
 };
 
 /// The record of a run.
@@ -38,6 +38,8 @@ pub struct RunRecord {
     ended_flavours: BTreeSet<String>,
     /// What runs of logs, by suite.
     pub(super) sampled: BTreeMap<String, SampledLogs>,
+    /// How times were measured, by file.
+    pub(super) measured: Vec<MeasuredTimes>,
     pub(super) divergences: Vec<Divergence>,
     pub(super) omitted: OmittedDifferences,
     /// Totals of all comparisons.
@@ -173,6 +175,7 @@ impl RunRecord {
                 }
                 Entry::Occupied(mut before) => before.get_mut().add(logs),
             },
+            Event::Measured(times) => self.measured.push(times),
             Event::Diverged(found) => self.divergences.push(found),
             Event::MoreShown {
                 steps,

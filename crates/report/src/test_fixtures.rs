@@ -142,12 +142,14 @@ fn differs(line: usize, standing: DifferenceStatus) -> Event {
         flavours: vec![flavour.to_owned()],
         outcome: outcome.to_owned(),
         kinds: kinds.to_vec(),
+        times: None,
     };
     Event::Diverged(Divergence {
         suite: "types".to_owned(),
         file: PathBuf::from("sql/a.sql"),
         line,
         statement: "INSERT INTO t\nVALUES (1) RETURNING a".to_owned(),
+        database: None,
         kinds: vec![Kind::Success],
         standing,
         groups: vec![

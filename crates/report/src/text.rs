@@ -126,6 +126,12 @@ pub(super) fn describe_setup(file: &Path, done: u64, total: u64) -> String {
     format!("{name}: {percent} % of {}", HumanBytes(total))
 }
 
+/// The progress of measuring.
+pub(super) fn describe_measuring(done: usize, total: usize) -> String {
+    let total = count(total, "statement");
+    format!("measuring times: {} of {total}", thousands(done))
+}
+
 /// A large number with separators: `2,260`.
 pub(super) fn thousands(number: usize) -> String {
     let digits = number.to_string();

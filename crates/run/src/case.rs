@@ -4,6 +4,9 @@
 //! other. It is judged earlier if its verdict decides what follows: a step with retries,
 //! or a run that ends at its first failure.
 
+mod frame;
+mod measure;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -35,6 +38,8 @@ use super::recorder::{CaseRecorder, StepVerdict};
 use super::sessions::{Reply, Sessions, Until};
 use super::system::Commands;
 use super::variables::Variables;
+use crate::measure::Meter;
+use frame::Frame;
 
 /// Steps that wait for their verdict; skipped ones wait behind the last that ran.
 const MOST_WAITING: usize = 64;
@@ -99,13 +104,15 @@ impl CaseEnd {
     }
 }
 
-/// Runs a case and passes each step with its answer to `sink`. If the case `is_alone` on
+/// Runs a case and passes each step with its answer to `sink`. With a `meter` it is a run
+/// whose steps are repeated for their times. If the case `is_alone` on
 /// the server, everything left at the end belongs to it. The future may be dropped at any
 /// time; its database then stays until the next run.
 pub(super) async fn run_case(
     server: &impl Connect,
     case: &Case,
     sink: Option<&mut Sink>,
+    meter: Option<Meter>,
     is_alone: impl Fn() -> bool,
 ) -> CaseEnd {
     let begun = Instant::now();
@@ -126,6 +133,7 @@ pub(super) async fn run_case(
                 variables: Variables::new(&database),
                 current: CurrentDatabase::default(),
                 commands: Commands::default(),
+                meter,
             };
             runner.run(steps).await
         }
@@ -183,22 +191,6 @@ async fn open(
     Ok((steps, stored, first))
 }
 
-/// A statement around a step that is rolled back.
-#[derive(Debug, Clone, Copy)]
-enum Frame {
-    Begin,
-    RollBack,
-}
-
-impl Frame {
-    fn as_str(self) -> &'static str {
-        match self {
-            Frame::Begin => "START TRANSACTION",
-            Frame::RollBack => "ROLLBACK",
-        }
-    }
-}
-
 /// A running case.
 struct Runner<'a, S> {
     case: &'a Case,
@@ -210,6 +202,8 @@ struct Runner<'a, S> {
     variables: Variables,
     current: CurrentDatabase,
     commands: Commands,
+    /// Says when it is the flavour's turn, in a run for times.
+    meter: Option<Meter>,
 }
 
 /// A step that is judged while the server works on the next one.
@@ -220,6 +214,8 @@ struct Waiting {
     reply: Option<Reply>,
     /// How the server reads the tables, in a log.
     plan: Option<Plan>,
+    /// The database, in a log.
+    database: Option<String>,
 }
 
 impl<S: Connect> Runner<'_, S> {
@@ -298,6 +294,10 @@ impl<S: Connect> Runner<'_, S> {
                     self.add_reply(ordinal, step, reply).await?;
                     self.frame(Frame::RollBack).await?;
                 }
+                _ if self.is_due(ordinal) => match self.measure(ordinal, &step).await? {
+                    true => steps.assume(self.modes()),
+                    false => break,
+                },
                 _ if step.retry.is_some() => self.retry(ordinal, step, wants_notices).await?,
                 _ => {
                     let reply = self.send(&step, wants_notices).await?;
@@ -307,19 +307,6 @@ impl<S: Connect> Runner<'_, S> {
             }
         }
         Ok(())
-    }
-
-    /// Sends a statement that begins or rolls back the transaction around a step.
-    async fn frame(&mut self, frame: Frame) -> Result<(), String> {
-        let until = self.until();
-        let sql = Sql::from(frame.as_str().as_bytes().to_vec());
-        match self.sessions.send(&None, &sql, until, false).await? {
-            Reply::Outcome(outcome, _) => match outcome.refusal() {
-                Some(error) => Err(format!("`{}` failed: {error}", frame.as_str())),
-                None => Ok(()),
-            },
-            Reply::Failed(failure) => Err(format!("`{}`: {}", frame.as_str(), failure.found)),
-        }
     }
 
     /// How the session of a `.sql` file currently reads text.
@@ -406,8 +393,8 @@ impl<S: Connect> Runner<'_, S> {
     /// Adds a reply, which is judged later. Of a log's statement, its plan as well.
     async fn add_reply(&mut self, ordinal: usize, step: Step, reply: Reply) -> Result<(), String> {
         let mut plan = None;
-        if let (Content::Log(_), Some(sql), Reply::Outcome(outcome, _)) =
-            (&self.case.content, step.action.sql(), &reply)
+        if let (Content::Log(_), Some(sql), Reply::Outcome(outcome, _), None) =
+            (&self.case.content, step.action.sql(), &reply, &self.meter)
         {
             let (facts, until) = (&self.case.facts, self.until());
             plan = plan_of(&mut self.sessions, facts, sql, outcome, until).await?;
@@ -417,6 +404,7 @@ impl<S: Connect> Runner<'_, S> {
             step,
             reply: Some(reply),
             plan,
+            database: self.current.name().map(str::to_owned),
         });
         Ok(())
     }
@@ -427,6 +415,7 @@ impl<S: Connect> Runner<'_, S> {
             step,
             reply: None,
             plan: None,
+            database: None,
         });
     }
 
@@ -494,6 +483,7 @@ fn judge_all(
         step,
         reply,
         plan,
+        database,
     } in waiting.drain(..)
     {
         let Some(reply) = reply else {
@@ -501,6 +491,6 @@ fn judge_all(
             continue;
         };
         let judged = recorder.judge(judge, ordinal, &step, reply);
-        recorder.record_step(&step, judged.with_plan(plan));
+        recorder.record_step(&step, judged.with_plan(plan).in_database(database));
     }
 }

@@ -4,12 +4,16 @@
 mod about;
 mod counts;
 mod cuts;
+mod delayed;
+mod known;
 mod recorded;
 mod sink;
 
 pub(super) use about::{About, StepFacts, StepOutcome};
 pub(super) use counts::Listed;
 use cuts::{cuts_differ, cuts_divergence};
+pub(super) use delayed::Candidate;
+use delayed::{Delayed, group_times};
 pub(super) use sink::Sink;
 
 use std::collections::HashMap;
@@ -17,9 +21,11 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use dbmatrix_report::event::{
-    CaseResult, DifferenceStatus, Divergence, Event, Group, Sender, Stale, Verdict,
+    CaseResult, DifferenceStatus, Divergence, Event, Group, Sender, Verdict,
 };
-use dbmatrix_sql::compare::{CompareOptions, Grouping, Kinds, NormalizedResult, difference, split};
+use dbmatrix_sql::compare::{
+    CompareOptions, Grouping, Kind, Kinds, NormalizedResult, Times, difference, split,
+};
 use dbmatrix_sql::suite::{Facts, FileKind, KnownDivergences, one_line};
 
 use super::proposal::Proposals;
@@ -47,6 +53,8 @@ struct State {
     /// The answers of the recorded ones.
     recorded: Option<RecordedMembers>,
     counts: Counts,
+    /// Steps whose times are to be measured first.
+    delayed: Option<Delayed>,
     proposals: Proposals,
     /// Whether an entry held on a flavour, by the indexes of both.
     held: HashMap<(usize, usize), bool>,
@@ -66,6 +74,7 @@ impl Comparison {
             Some(reference) => recorded::members_of(reference, spill),
             None => (Vec::new(), None),
         };
+        let recorded_members = members.len();
         members.extend(flavours.iter().map(|name| Member::new(name, spill)));
         Comparison(Arc::new(Mutex::new(State {
             flavours: members,
@@ -75,6 +84,9 @@ impl Comparison {
             failed: false,
             is_cut: FileKind::of(&about.file) == Some(FileKind::Sql),
             counts: Counts::new(about.listed),
+            delayed: about
+                .measures
+                .then(|| Delayed::new(spill, recorded_members)),
             proposals: Proposals::default(),
             held: HashMap::new(),
             met: vec![false; about.known.entries.len()],
@@ -118,6 +130,36 @@ impl Comparison {
         }
     }
 
+    /// The steps to measure, with the flavours that take part, once all flavours have ended.
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        match &mut state.delayed {
+            Some(delayed) if !state.failed => delayed.take_candidates(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Adds the times of a step on a flavour, both by their indexes.
+    pub(super) fn add_times(&self, ordinal: usize, flavour: usize, times: Times) {
+        if let Some(delayed) = &mut self.lock().delayed {
+            delayed.add_times(ordinal, flavour, times);
+        }
+    }
+
+    /// The names of the flavours, by their indexes.
+    pub(super) fn flavours(&self) -> Vec<String> {
+        let state = self.lock();
+        let names = state.flavours.iter().map(|member| member.name.clone());
+        names.collect()
+    }
+
+    /// Compares the steps that waited for their times. Without this it happens when the
+    /// comparison is dropped.
+    pub(super) fn conclude(&self) {
+        self.lock().conclude();
+    }
+
     /// After a panic, answers of some flavours may be missing, so this file is not
     /// compared any more.
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -158,6 +200,31 @@ impl State {
         if let Err(error) = self.flavours[member].waiting.flush() {
             self.fail(&error);
         }
+        if self.delayed.is_none() {
+            self.finish();
+        }
+    }
+
+    /// Compares the steps that waited for their times.
+    fn conclude(&mut self) {
+        let Some(mut delayed) = self.delayed.take() else {
+            return;
+        };
+        loop {
+            match delayed.next() {
+                Ok(Some((step, came))) => self.compare(&step, &came),
+                Ok(None) => break,
+                Err(error) => {
+                    self.fail(&error);
+                    break;
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// Reports what is known only after the last step, if all flavours have ended.
+    fn finish(&mut self) {
         if !self.flavours.iter().all(|member| member.ended) {
             return;
         }
@@ -207,11 +274,16 @@ impl State {
             let Some((_, step)) = steps.into_iter().next() else {
                 return;
             };
-            match self.about.recording.clone() {
-                None => self.compare(&step, &came),
-                Some(recording) => {
+            match (self.about.recording.clone(), &mut self.delayed) {
+                (None, None) => self.compare(&step, &came),
+                (Some(recording), _) => {
                     if let Err(error) = recording.write(step, came) {
                         return self.abort(&error.to_string());
+                    }
+                }
+                (None, Some(delayed)) => {
+                    if let Err(error) = delayed.push(step, came) {
+                        return self.fail(&error);
                     }
                 }
             }
@@ -243,6 +315,7 @@ impl State {
         let options = CompareOptions {
             counted: self.about.rules.counted.without(step.settled),
             tolerance: self.about.rules.tolerance,
+            time_factor: self.about.rules.time_factor,
             ordered: step.ordered,
             baseline: here
                 .iter()
@@ -274,41 +347,6 @@ impl State {
         }
     }
 
-    fn applies_to(&self, entry: usize, member: usize) -> bool {
-        let facts = self.flavours[member].facts.as_ref();
-        facts.is_some_and(|facts| self.about.known.entries[entry].applies_to(facts))
-    }
-
-    /// Notes on which flavours the entries about a step hold: those that failed as the
-    /// entry says, or that differ from a flavour which it does not name.
-    fn note_entries(
-        &mut self,
-        entries: &[usize],
-        step: &StepFacts,
-        here: &[usize],
-        there: &[&StepOutcome],
-        options: CompareOptions,
-    ) {
-        for &entry in entries {
-            self.met[entry] = true;
-            let kinds = self.about.known.entries[entry].kinds;
-            let (covered, others): (Vec<usize>, Vec<usize>) =
-                (0..here.len()).partition(|at| self.applies_to(entry, here[*at]));
-            for at in covered {
-                let differs = |other: &usize| {
-                    let found = difference(&there[at].answer, &there[*other].answer, options);
-                    !found.and(kinds).is_empty()
-                };
-                let holds = there[at].excused.contains(&entry) || others.iter().any(differs);
-                // Without another flavour, only an expectation can decide.
-                let is_sure = !others.is_empty() || kinds.without(step.settled).is_empty();
-                if holds || is_sure {
-                    *self.held.entry((entry, here[at])).or_insert(false) |= holds;
-                }
-            }
-        }
-    }
-
     fn report_difference(
         &mut self,
         step: &StepFacts,
@@ -320,7 +358,7 @@ impl State {
     ) {
         let standing = match found.counted {
             false => DifferenceStatus::Shown,
-            true => self.difference_status(here, answers, entries, options),
+            true => self.difference_status(here, answers, entries, found, options),
         };
         let name = |at: &usize| self.flavours[here[*at]].name.clone();
         let mut kinds = Kinds::NONE;
@@ -348,16 +386,26 @@ impl State {
             },
             DifferenceStatus::New | DifferenceStatus::Known(_) => self.counts.note_significant(),
         };
-        let groups = found.groups.iter().map(|group| Group {
-            flavours: group.members.iter().map(name).collect(),
-            outcome: brief(answers[group.members[0]].shown(kinds), told),
-            kinds: group.kinds.iter().collect(),
+        let reference = answers[found.groups[0].members[0]];
+        let groups = found.groups.iter().enumerate().map(|(at, group)| {
+            let answer = answers[group.members[0]];
+            let outcome = match at {
+                0 => answer.shown(kinds),
+                _ => answer.shown_beside(reference, kinds),
+            };
+            Group {
+                flavours: group.members.iter().map(name).collect(),
+                outcome: brief(outcome, told),
+                kinds: group.kinds.iter().collect(),
+                times: group_times(answer, reference).filter(|_| kinds.contains(Kind::Time)),
+            }
         });
         let divergence = Divergence {
             suite: self.about.suite.clone(),
             file: self.about.file.clone(),
             line: step.line,
             statement: step.statement.clone(),
+            database: step.database.clone(),
             kinds: counted
                 .iter()
                 .chain(kinds.without(counted).iter())
@@ -366,45 +414,6 @@ impl State {
             standing,
         };
         self.events.send(Event::Diverged(divergence));
-    }
-
-    /// A divergence is known if, for each pair of flavours that differ, an entry names
-    /// exactly one of them.
-    fn difference_status(
-        &self,
-        here: &[usize],
-        answers: &[&NormalizedResult],
-        entries: &[usize],
-        options: CompareOptions,
-    ) -> DifferenceStatus {
-        let mut used = Vec::new();
-        let valid = |entry: &&usize| self.about.known.entries[**entry].expired.is_none();
-        for a in 0..here.len() {
-            for b in a + 1..here.len() {
-                if options
-                    .baseline
-                    .is_some_and(|baseline| a != baseline && b != baseline)
-                {
-                    continue;
-                }
-                let mut open = difference(answers[a], answers[b], options).and(options.counted);
-                for &entry in entries.iter().filter(valid) {
-                    let apart = self.applies_to(entry, here[a]) != self.applies_to(entry, here[b]);
-                    let kinds = self.about.known.entries[entry].kinds;
-                    if apart && !open.and(kinds).is_empty() {
-                        open = open.without(kinds);
-                        used.push(entry);
-                    }
-                }
-                if !open.is_empty() {
-                    return DifferenceStatus::New;
-                }
-            }
-        }
-        used.sort_unstable();
-        used.dedup();
-        let reason = |entry: usize| self.about.known.entries[entry].reason.clone();
-        DifferenceStatus::Known(used.into_iter().map(reason).collect())
     }
 
     fn report_counts(&mut self) {
@@ -422,38 +431,13 @@ impl State {
             });
         }
     }
+}
 
-    fn report_stale(&self) {
-        for (at, entry) in self.about.known.entries.iter().enumerate() {
-            let on = |held: bool| {
-                let all = self.flavours.iter().enumerate();
-                let found = all.filter(|(member, _)| self.held.get(&(at, *member)) == Some(&held));
-                found
-                    .map(|(_, member)| member.name.clone())
-                    .collect::<Vec<_>>()
-            };
-            let (fine, gone) = (on(true), on(false));
-            let any_ran = self.flavours.iter().any(|member| member.steps > 0);
-            let (flavours, why) = if let Some(day) = &entry.expired {
-                if fine.is_empty() {
-                    continue;
-                }
-                (fine, format!("it expired on {day}, and it still differs"))
-            } else if !gone.is_empty() {
-                (gone, "it differs no more".to_owned())
-            } else if !self.met[at] && any_ran {
-                (Vec::new(), "no step has this statement".to_owned())
-            } else {
-                continue;
-            };
-            self.events.send(Event::Stale(Stale {
-                suite: self.about.suite.clone(),
-                file: self.about.known.path.clone(),
-                line: entry.line,
-                statement: entry.statement.clone(),
-                flavours,
-                why,
-            }));
+impl Drop for State {
+    /// A run that ends while times are measured reports what it has.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.conclude();
         }
     }
 }

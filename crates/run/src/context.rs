@@ -12,6 +12,7 @@ use dbmatrix_sql::suite::KnownDivergences;
 
 use super::comparison::Comparison;
 use super::fail_fast::FailFast;
+use super::measure::MeasuredServers;
 use super::vacancy::Activity;
 use super::workload::Workload;
 
@@ -29,6 +30,8 @@ pub(super) struct RunContext {
     /// Cases that did not run to their end.
     pub(super) cut: Arc<AtomicUsize>,
     pub(super) activity: Arc<Activity>,
+    /// Where times are measured after the comparison.
+    pub(super) measured: Arc<MeasuredServers>,
 }
 
 impl RunContext {

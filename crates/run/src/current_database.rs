@@ -15,6 +15,11 @@ pub(super) struct CurrentDatabase {
 }
 
 impl CurrentDatabase {
+    /// The database that the log names, if it names one.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// The database, if the server does not have it.
     pub(super) fn absent(&self) -> Option<&str> {
         self.name.as_deref().filter(|_| self.is_absent)

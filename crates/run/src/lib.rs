@@ -24,6 +24,7 @@ mod keeper;
 mod kind;
 mod lock;
 mod managed;
+mod measure;
 mod pool;
 mod prefetch;
 mod proposal;
@@ -71,6 +72,7 @@ use context::RunContext;
 use dbmatrix_report::event::{Event, Sender};
 use deployment::{Deployment, Providers};
 use expectations::write_expectations;
+use measure::measure_times;
 use side_by_side::run_flavours;
 use work::Work;
 
@@ -105,6 +107,7 @@ pub async fn run(
         }
     };
     let answers = run_flavours(&plan.flavours, &context, provide, work).await;
+    measure_times(&context).await;
     let cut = context.cut.load(Ordering::Relaxed);
     if cut > 0 {
         events.warn(format!(

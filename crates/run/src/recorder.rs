@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 use dbmatrix_flavours::matrix::Expect;
 use dbmatrix_report::event::{CaseResult, Failure, MissingObject};
 use dbmatrix_sql::compare::{Kind, Plan, record_lines};
+use dbmatrix_sql::effect::Effect;
 use dbmatrix_sql::outcome::{SqlError, Warning};
-use dbmatrix_sql::suite::{Recorded, Step, asks_for_order, one_line};
+use dbmatrix_sql::sql_text::Sql;
+use dbmatrix_sql::suite::{Action, Recorded, Step, asks_for_order, one_line};
 
 use super::case::{Case, CaseEnd, Content};
 use super::comparison::{self, Sink, StepFacts};
@@ -38,6 +40,8 @@ pub(super) struct StepVerdict {
     came: Option<(StepOutcome, Vec<Warning>)>,
     /// How the server reads the tables, where that was asked for.
     plan: Option<Plan>,
+    /// The database that a log names.
+    database: Option<String>,
 }
 
 enum Ended {
@@ -52,12 +56,14 @@ impl StepVerdict {
         ended: Ended::Skipped,
         came: None,
         plan: None,
+        database: None,
     };
     /// A finished pause, or a step that has no say.
     pub(super) const SLEPT: StepVerdict = StepVerdict {
         ended: Ended::Passed,
         came: None,
         plan: None,
+        database: None,
     };
 
     /// A step that sends nothing to a server.
@@ -69,7 +75,13 @@ impl StepVerdict {
             },
             came: None,
             plan: None,
+            database: None,
         }
+    }
+
+    /// Adds the database in which a log's statement ran.
+    pub(super) fn in_database(self, database: Option<String>) -> Self {
+        StepVerdict { database, ..self }
     }
 
     /// Adds how the server reads the statement's tables.
@@ -127,6 +139,7 @@ impl<'a> CaseRecorder<'a> {
                     ended: Ended::Failed(wrong),
                     came: None,
                     plan: None,
+                    database: None,
                 };
             }
         };
@@ -145,6 +158,7 @@ impl<'a> CaseRecorder<'a> {
             ended,
             came: Some((came, notices)),
             plan: None,
+            database: None,
         }
     }
 
@@ -165,11 +179,15 @@ impl<'a> CaseRecorder<'a> {
     /// Counts a step and passes it to the comparison.
     pub(super) fn record_step(&mut self, step: &Step, judged: StepVerdict) {
         let only_line = self.case.suite.only_line;
-        let StepVerdict { ended, came, plan } =
-            match only_line.is_some_and(|line| line != step.line) {
-                true => StepVerdict::SLEPT,
-                false => judged,
-            };
+        let StepVerdict {
+            ended,
+            came,
+            plan,
+            database,
+        } = match only_line.is_some_and(|line| line != step.line) {
+            true => StepVerdict::SLEPT,
+            false => judged,
+        };
         self.case.steps_done.fetch_add(1, Ordering::Relaxed);
         if self.case.update
             && let Some(sql) = step.action.sql()
@@ -205,6 +223,8 @@ impl<'a> CaseRecorder<'a> {
             nth,
             ordered: asks_for_order(sql),
             settled: step.action.settles(stored),
+            database,
+            is_repeatable: self.case.suite.measure.is_some() && is_repeatable(step, sql),
         };
         let came = came.map(|(came, notices)| comparison::StepOutcome {
             answer: came.answer(&self.mask_notices(notices)).with_plan(plan),
@@ -281,6 +301,14 @@ impl<'a> CaseRecorder<'a> {
             });
         }
     }
+}
+
+/// Whether a step can be run again and again, only for its time.
+fn is_repeatable(step: &Step, sql: &Sql) -> bool {
+    let is_alone = step.retry.is_none() && !step.substitutes;
+    is_alone
+        && !matches!(step.action, Action::RollBack { .. })
+        && Effect::of(sql.bytes()) == Effect::Reads
 }
 
 /// The table or database that a server says it does not have: errors 1049 and 1146, whose

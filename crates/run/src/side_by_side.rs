@@ -147,6 +147,7 @@ mod tests {
             baseline: None,
             propose: false,
             listed: Listed::Some,
+            measures: false,
             recording: None,
             reference: None,
         };
@@ -160,6 +161,7 @@ mod tests {
             known: Arc::default(),
             cut: Arc::default(),
             activity: Arc::default(),
+            measured: Arc::default(),
         }
     }
 
@@ -182,6 +184,8 @@ mod tests {
             nth: 1,
             ordered: false,
             settled: Kinds::NONE,
+            database: None,
+            is_repeatable: false,
         };
         let came = StepOutcome {
             answer: NormalizedResult::of(&outcome, &[]),

@@ -213,6 +213,7 @@ impl ValidatedPlan {
                         true => Listed::All,
                         false => Listed::Some,
                     },
+                    measures: files.measure.is_some(),
                     recording: self.recording.clone(),
                     reference: self.reference.clone(),
                 };
@@ -229,6 +230,7 @@ impl ValidatedPlan {
             known: Arc::clone(&self.known_tests),
             cut: Arc::new(AtomicUsize::new(0)),
             activity: Arc::default(),
+            measured: Arc::default(),
         }
     }
 }

@@ -121,7 +121,13 @@ impl Work {
         let run = |job: Job| Arc::clone(&self).run_job(job);
         let lost = |job, reason: String| self.report_lost_job(job, &reason);
         let answers = work_through(self.scheduler(jobs), run, lost).await;
-        self.servers.close().await;
+        let measured = &self.context.measured;
+        let suites = self.suites.iter().map(|work| &work.suite_run);
+        let of_flavour = suites.filter(|run| run.suite.isolation == Isolation::Database);
+        let kept = of_flavour.map(|run| measured.keep(run, &self.facts, &self.servers));
+        if kept.filter(|kept| *kept).count() == 0 {
+            self.servers.close().await;
+        }
         answers.into_iter().flatten().collect()
     }
 
@@ -158,7 +164,9 @@ impl Work {
         }
         let running = kind.run_job(self.begin(job, &servers));
         let ended = AssertUnwindSafe(running).catch_unwind().await;
-        servers.close().await;
+        if !self.context.measured.keep(suite_run, &self.facts, &servers) {
+            servers.close().await;
+        }
         ended.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }

@@ -10,6 +10,7 @@ mod log;
 mod run;
 mod shell;
 mod side;
+mod times;
 mod transfer;
 mod value;
 

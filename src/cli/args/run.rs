@@ -10,6 +10,7 @@ use dbmatrix_report::shard::Shard;
 use dbmatrix_run::NoTests;
 
 use super::log::LogArgs;
+use super::times::TimeArgs;
 use super::value::after;
 
 /// Options of `run`.
@@ -137,9 +138,12 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) after: AfterArgs,
 
-    // Its options have a heading of their own, and so would what follows.
+    // Their options have headings of their own, and so would what follows.
     #[command(flatten)]
     pub(crate) input: InputArgs,
+
+    #[command(flatten)]
+    pub(crate) times: TimeArgs,
 }
 
 /// Options of `record`.

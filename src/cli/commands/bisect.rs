@@ -307,12 +307,14 @@ mod tests {
             flavours: vec![flavour.to_owned()],
             outcome: outcome.to_owned(),
             kinds: kinds.to_vec(),
+            times: None,
         };
         Divergence {
             suite: "bisect".to_owned(),
             file: "/tmp/x/statements.sql".into(),
             line: 1,
             statement: "SELECT 1".to_owned(),
+            database: None,
             kinds: vec![Kind::Rows],
             standing: DifferenceStatus::New,
             groups: vec![

@@ -31,8 +31,14 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         Some(reference) => recorded_input(args, reference, folder.path())?,
         None => Input::read(&args.input, folder.path())?,
     };
-    input.replace_suites(&mut matrix);
+    input.replace_suites(&mut matrix, |files| args.times.apply(files));
     let plan = plan(&matrix, &args.up.selection())?;
+    if let (true, [only]) = (args.times.is_given(), plan.flavours.as_slice()) {
+        return Err(Failure::misused(format!(
+            "`--repeat` compares times of flavours that run, and only `{}` does; choose two",
+            only.name
+        )));
+    }
     let listed = listed_differences(global, args.all_differences);
     let options = RunOptions {
         baseline: args.baseline.clone(),

@@ -46,13 +46,14 @@ impl Input {
         }
     }
 
-    /// Makes it the only suite of a matrix.
-    pub(super) fn replace_suites(&self, matrix: &mut Matrix) {
+    /// Makes it the only suite of a matrix, changed as `change` does.
+    pub(super) fn replace_suites(&self, matrix: &mut Matrix, change: impl Fn(&mut FilesSpec)) {
         let files = vec![self.file.clone()];
-        let files = match &self.log {
+        let mut files = match &self.log {
             Some(log) => FilesSpec::logs(files, log.clone()),
             None => FilesSpec::compared(files),
         };
+        change(&mut files);
         let flavours = matrix.flavours.iter().map(|flavour| flavour.name.clone());
         matrix.suites = vec![SuiteSpec {
             name: "diff".to_owned(),

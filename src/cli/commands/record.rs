@@ -21,7 +21,7 @@ pub(crate) async fn record(global: &Globals, args: &RecordArgs) -> Result<Verdic
     }
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
     let input = Input::read(&args.input, folder.path())?;
-    input.replace_suites(&mut matrix);
+    input.replace_suites(&mut matrix, |_| {});
     let plan = plan(&matrix, &args.up.selection())?;
     let prepared = prepare(&plan, RunOptions::default())?;
     input.refuse_vacancy(&plan, &prepared)?;

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use dbmatrix_config::{Placed, TableReader};
 use dbmatrix_containers::image::{BaseImage, ImageOrigin};
-use dbmatrix_sql::compare::{Replacement, Rules, Tolerance};
-use dbmatrix_sql::suite::read_kinds;
+use dbmatrix_sql::compare::Rules;
 use globset::Glob;
-use regex::Regex;
 
 use super::defaults::LocalFiles;
 use super::flavour::{Flavour, check_name};
 use super::pattern::{expand, plain};
-use super::{LogSpec, SetupFile, image, log, setup};
+use super::rules::read_rules;
+use super::{LogSpec, MeasureSpec, SetupFile, image, log, measure, setup};
 use crate::mysqltest::Program;
 use crate::name_rule::FLAVOUR;
 
@@ -84,6 +83,8 @@ pub struct FilesSpec {
     pub allow_system: bool,
     /// Present if the files are logs, of which examples run.
     pub log: Option<LogSpec>,
+    /// Present if times are measured.
+    pub measure: Option<MeasureSpec>,
     /// The line whose steps alone are judged and compared. Those before it run for them,
     /// those after it do not run.
     pub only_line: Option<usize>,
@@ -266,7 +267,8 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
     let patterns = table.texts("files");
     let labels = table.texts("labels");
     let expect = read_expect(table);
-    let rules = read_rules(table);
+    let mut rules = read_rules(table);
+    let measure = measure::read(table, &mut rules);
     let step_timeout = table.duration(table.renamed("step-limit", "step-timeout"));
     let jobs = table.count("jobs");
     let local_files = table.text("local-files").and_then(|name| {
@@ -297,17 +299,20 @@ fn read_files(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
         local_files,
         allow_system: allow_system.is_some_and(|allowed| allowed.value),
         log: None,
+        measure,
         only_line: None,
     })))
 }
 
 fn read_log(table: &TableReader<'_>, folder: &Path) -> Option<SuiteKind> {
-    let rules = read_rules(table);
+    let mut rules = read_rules(table);
+    let measure = measure::read(table, &mut rules);
     let step_timeout = table.duration("step-timeout");
     let (files, log) = log::read(table, folder)?;
     Some(SuiteKind::Files(Arc::new(FilesSpec {
         rules,
         step_timeout: step_timeout.map_or(STEP_TIMEOUT, |timeout| timeout.value),
+        measure,
         ..FilesSpec::logs(files, log)
     })))
 }
@@ -325,57 +330,6 @@ fn read_expect(table: &TableReader<'_>) -> Expect {
             Expect::default()
         }
     }
-}
-
-fn read_rules(table: &TableReader<'_>) -> Rules {
-    let usual = Rules::default();
-    let counted = match table.has("kinds") {
-        true => read_kinds(table).unwrap_or(usual.counted),
-        false => {
-            table.know("kinds");
-            usual.counted
-        }
-    };
-    let tolerance = table.number("tolerance").and_then(|number| {
-        let tolerance = Tolerance::new(number.value);
-        if tolerance.is_none() {
-            let expected = "expected a tolerance from 0 to below 1, such as 1e-9";
-            table.problem(number.span, expected);
-        }
-        tolerance
-    });
-    Rules {
-        counted,
-        tolerance: tolerance.unwrap_or(usual.tolerance),
-        replacements: read_replacements(table),
-    }
-}
-
-fn read_replacements(table: &TableReader<'_>) -> Vec<Replacement> {
-    let read = |table: TableReader<'_>| {
-        let pattern = table.text("pattern");
-        let with = table.text("with");
-        table.finish();
-        let Some(pattern) = pattern else {
-            table.problem(table.span(), "expected a `pattern` and `with`");
-            return None;
-        };
-        match Regex::new(&pattern.value) {
-            Ok(regex) => Some(Replacement {
-                pattern: regex,
-                with: with.map_or_else(|| "<…>".to_owned(), |with| with.value),
-            }),
-            Err(error) => {
-                table.problem(pattern.span, format!("expected a pattern: {error}"));
-                None
-            }
-        }
-    };
-    table
-        .tables("replace")
-        .into_iter()
-        .filter_map(read)
-        .collect()
 }
 
 fn read_command(table: &TableReader<'_>, matrix_folder: &Path) -> Option<SuiteKind> {

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use dbmatrix_sql::compare::Kind;
 pub use dbmatrix_sql::suite::Reason;
 
+use super::times::GroupTimes;
+
 /// A step that flavours answered differently.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Divergence {
     /// The suite.
     pub suite: String,
@@ -19,6 +21,9 @@ pub struct Divergence {
     pub line: usize,
     /// The statement.
     pub statement: String,
+    /// The database in which a log's statement ran, if the log names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// The kinds of difference; significant ones first.
     pub kinds: Vec<Kind>,
     /// Whether it is acceptable.
@@ -42,7 +47,7 @@ pub enum DifferenceStatus {
 }
 
 /// Flavours with the same outcome of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Their names, in the order of the run.
     pub flavours: Vec<String>,
@@ -50,6 +55,9 @@ pub struct Group {
     pub outcome: String,
     /// The difference from the first group; empty for the first group itself.
     pub kinds: Vec<Kind>,
+    /// How long the step takes, if that is among the differences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<GroupTimes>,
 }
 
 /// An entry of a file of known divergences that does not hold.

@@ -9,12 +9,14 @@ mod difference;
 mod facts;
 mod in_files;
 mod sampled;
+mod times;
 
 pub use case::{CaseResult, CellVerdict, Failure};
 pub use channel::{Receiver, Sender, WeakSender};
 pub use difference::{DifferenceStatus, Divergence, FormSteps, Group, Reason, Stale};
 pub use facts::{Machine, PackageVersion, ServerFacts};
 pub use sampled::{MissingObject, SampledDigest, SampledLogs};
+pub use times::{GroupTimes, MeasuredTimes, TimeRatio};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -188,6 +190,20 @@ pub enum Event {
         /// Steps that fewer than two flavours answered, although more should have.
         not_compared: usize,
     },
+    /// The progress of measuring times; sent for each statement.
+    Measuring {
+        /// The suite.
+        suite: String,
+        /// The file.
+        #[serde(with = "path_text")]
+        file: PathBuf,
+        /// Statements done.
+        done: usize,
+        /// Statements in all.
+        total: usize,
+    },
+    /// The times of a file's statements were measured.
+    Measured(MeasuredTimes),
     /// An entry of a file of known divergences does not hold.
     Stale(Stale),
     /// Expectations were written.

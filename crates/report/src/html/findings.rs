@@ -1,7 +1,7 @@
 //! The findings of a run for the page.
 
-use super::{Finding, Side, State};
-use crate::classes::classes;
+use super::{Finding, LogClass, Side, State};
+use crate::classes::{Class, all_classes};
 use crate::event::{DifferenceStatus, Divergence};
 use crate::insignificant::{FormSum, sum_up};
 use crate::record::RunRecord;
@@ -23,6 +23,7 @@ pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
             statement: String::new(),
             sides: vec![said("reason", group.reason)],
             reasons: Vec::new(),
+            class: None,
         });
     }
     for ended in failure::ended_early(run) {
@@ -37,6 +38,7 @@ pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
             statement: String::new(),
             sides: vec![said("reason", ended.reason)],
             reasons: Vec::new(),
+            class: None,
         });
     }
     for case in &run.cases {
@@ -59,11 +61,15 @@ pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
         };
         all.push(of_failure(state, &group));
     }
-    for class in classes(run) {
-        all.push(Finding {
-            head: class.title(),
-            ..of_divergence(run, class.example)
-        });
+    let classes = all_classes(run);
+    for (rank, class) in classes.iter().enumerate() {
+        if !class.is_shown {
+            all.push(Finding {
+                head: class.title(),
+                class: Some(LogClass::of(rank, class)),
+                ..of_divergence(run, class.example)
+            });
+        }
     }
     let is_significant = |found: &&Divergence| {
         found.standing != DifferenceStatus::Shown && !run.sampled.contains_key(&found.suite)
@@ -71,7 +77,18 @@ pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
     let significant = run.divergences.iter().filter(is_significant);
     all.extend(significant.map(|found| of_divergence(run, found)));
     for sum in sum_up(run) {
-        all.extend(sum.forms.iter().filter_map(|form| of_form(run, form)));
+        for form in &sum.forms {
+            let is_same = |class: &Class<'_>| {
+                let is_of_suite = |found: &Divergence| found.suite == class.example.suite;
+                class.is_shown
+                    && class.kinds == sum.kinds
+                    && class.form == form.form
+                    && form.example.is_some_and(is_of_suite)
+            };
+            let rank = classes.iter().position(is_same);
+            let class = rank.map(|rank| LogClass::of(rank, &classes[rank]));
+            all.extend(of_form(run, form).map(|finding| Finding { class, ..finding }));
+        }
     }
     all.extend(run.stale.iter().map(|entry| Finding {
         state: State::Stale,
@@ -87,6 +104,7 @@ pub(super) fn findings(run: &RunRecord) -> Vec<Finding> {
         statement: entry.statement.clone(),
         sides: Vec::new(),
         reasons: Vec::new(),
+        class: None,
     }));
     all
 }
@@ -108,6 +126,7 @@ fn of_failure(state: State, group: &failure::Group<'_>) -> Finding {
         ],
         flavours,
         reasons: failure.known.iter().cloned().collect(),
+        class: None,
     }
 }
 
@@ -157,6 +176,7 @@ fn of_divergence(run: &RunRecord, found: &Divergence) -> Finding {
         statement: found.statement.clone(),
         sides: sides.collect(),
         reasons,
+        class: None,
     }
 }
 

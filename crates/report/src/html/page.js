@@ -3,6 +3,8 @@
   document.documentElement.classList.add('js');
   const form = document.getElementById('filters');
   const all = [...document.querySelectorAll('#findings details')];
+  const classes = document.getElementById('classes');
+  const rows = classes ? [...classes.tBodies[0].rows] : [];
   // The file or suite of a cell that was clicked, beside the form's own filters.
   let place = { suite: '', file: '' };
 
@@ -17,6 +19,7 @@
     const states = new Set(chosen.getAll('state'));
     const flavour = chosen.get('flavour');
     const kind = chosen.get('kind');
+    const database = chosen.get('database');
     const text = chosen.get('text').trim().toLowerCase();
     let number = 0;
     for (const one of all) {
@@ -24,12 +27,14 @@
       const fits = states.has(of.state)
         && (!flavour || of.flavours.split(' ').includes(flavour))
         && (!kind || of.kinds.split(' ').includes(kind))
+        && (!database || (of.databases ?? '').split('\n').includes(database))
         && (!place.file || of.file.startsWith(place.file))
         && (!place.suite || of.suite === place.suite)
         && (!text || textOf(one).includes(text));
       one.hidden = !fits;
       number += fits;
     }
+    for (const row of rows) row.hidden = document.getElementById(row.dataset.finding).hidden;
     const where = place.file || place.suite;
     form.querySelector('output').value =
       `${number} of ${all.length}${where ? ` in ${where}` : ''}`;
@@ -47,6 +52,31 @@
       });
     });
     filter();
+  }
+
+  // Rows without a value are last in both directions; equal ones keep their order.
+  const sortBy = (head) => {
+    const isNumber = 'number' in head.dataset;
+    const before = head.getAttribute('aria-sort');
+    const isDown = before ? before === 'ascending' : 'down' in head.dataset;
+    for (const other of head.parentElement.cells) other.removeAttribute('aria-sort');
+    head.setAttribute('aria-sort', isDown ? 'descending' : 'ascending');
+    const valueOf = (row) => {
+      const { dataset, textContent } = row.cells[head.cellIndex];
+      if (isNumber) return dataset.value === undefined ? null : Number(dataset.value);
+      return textContent === '-' ? null : textContent;
+    };
+    rows.sort((a, b) => {
+      const [one, other] = [valueOf(a), valueOf(b)];
+      if (one === null || other === null) return (one === null) - (other === null);
+      const order = isNumber ? one - other : one.localeCompare(other);
+      return isDown ? -order : order;
+    });
+    classes.tBodies[0].append(...rows);
+  };
+  for (const button of document.querySelectorAll('#classes th button')) {
+    button.disabled = false;
+    button.addEventListener('click', () => sortBy(button.parentElement));
   }
 
   for (const link of document.querySelectorAll('#matrix td a')) {

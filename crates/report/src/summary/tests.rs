@@ -348,12 +348,14 @@ fn returning(standing: DifferenceStatus) -> Divergence {
         flavours: flavours.iter().map(|&name| name.to_owned()).collect(),
         outcome: outcome.to_owned(),
         kinds: kinds.to_vec(),
+        times: None,
     };
     Divergence {
         suite: "types".to_owned(),
         file: PathBuf::from("sql/dates.slt"),
         line: 7,
         statement: "INSERT INTO t\nVALUES (1) RETURNING a".to_owned(),
+        database: None,
         kinds: vec![Kind::Success],
         standing,
         groups: vec![
@@ -487,12 +489,14 @@ fn column_type(line: usize, statement: &str) -> Event {
         flavours: vec![flavour.to_owned()],
         outcome: outcome.to_owned(),
         kinds: kinds.to_vec(),
+        times: None,
     };
     Event::Diverged(Divergence {
         suite: "diff".to_owned(),
         file: PathBuf::from("f.sql"),
         line,
         statement: statement.to_owned(),
+        database: None,
         kinds: vec![Kind::ColumnType],
         standing: DifferenceStatus::Shown,
         groups: vec![

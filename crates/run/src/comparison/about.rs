@@ -24,6 +24,8 @@ pub(crate) struct About {
     pub(crate) propose: bool,
     /// Which insignificant differences are reported one by one.
     pub(crate) listed: Listed,
+    /// Whether times are measured before the steps are compared.
+    pub(crate) measures: bool,
     /// Where the answers are written, if they are recorded and not compared.
     pub(crate) recording: Option<Recording>,
     /// The recorded answers with which those of the flavours are compared.
@@ -41,6 +43,10 @@ pub(crate) struct StepFacts {
     pub(crate) ordered: bool,
     /// Kinds that the file's expectation judges.
     pub(crate) settled: Kinds,
+    /// The database that a log names for the statement.
+    pub(crate) database: Option<String>,
+    /// Whether it can be repeated to measure its time.
+    pub(crate) is_repeatable: bool,
 }
 
 /// The result of a step on one flavour.

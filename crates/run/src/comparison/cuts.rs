@@ -41,12 +41,14 @@ pub(super) fn cuts_divergence(about: &About, steps: Vec<(String, StepFacts)>) ->
             0 => Vec::new(),
             _ => vec![Kind::Success],
         },
+        times: None,
     });
     Divergence {
         suite: about.suite.clone(),
         file: about.file.clone(),
         line,
         statement,
+        database: None,
         kinds: vec![Kind::Success],
         standing: DifferenceStatus::New,
         groups: groups.collect(),

@@ -1,6 +1,7 @@
 //! Comparisons of fabricated answers.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dbmatrix_report::event::Receiver;
 use dbmatrix_sql::compare::Rules;
@@ -37,6 +38,16 @@ impl Fixture {
     }
 
     fn within(known: &str, propose: bool, spill: &SpillBuffer) -> Self {
+        Fixture::judging(known, propose, spill, None)
+    }
+
+    /// A comparison whose steps wait for their times, which are significant.
+    fn measuring(known: &str) -> Self {
+        let counted = [Kind::Affected, Kind::Time].into_iter().collect();
+        Fixture::judging(known, false, &SpillBuffer::default(), Some(counted))
+    }
+
+    fn judging(known: &str, propose: bool, spill: &SpillBuffer, measured: Option<Kinds>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a.sql");
         if !known.is_empty() {
@@ -45,11 +56,15 @@ impl Fixture {
         let about = About {
             suite: "s".to_owned(),
             file: file.clone(),
-            rules: Rules::default(),
+            rules: Rules {
+                counted: measured.unwrap_or(Rules::default().counted),
+                ..Rules::default()
+            },
             known: Arc::new(KnownDivergences::load(&file, propose).expect("known divergences")),
             baseline: None,
             propose,
             listed: Listed::Some,
+            measures: measured.is_some(),
             recording: None,
             reference: None,
         };
@@ -86,6 +101,8 @@ impl Fixture {
             nth: 1,
             ordered: false,
             settled: Kinds::NONE,
+            database: None,
+            is_repeatable: true,
         };
         let came = affected.map(|affected| StepOutcome {
             answer: NormalizedResult::of(
@@ -353,4 +370,85 @@ fn a_panic_within_a_comparison_is_no_good_end() {
         "{event:?}"
     );
     assert!(fixture.told().is_empty());
+}
+
+/// Adds seven rounds of so many milliseconds.
+fn add_times(fixture: &Fixture, ordinal: usize, by_flavour: [u64; 3]) {
+    for (flavour, milliseconds) in by_flavour.into_iter().enumerate() {
+        let times = Times::new(vec![Duration::from_millis(milliseconds); 7]);
+        let times = times.expect("enough rounds");
+        fixture.comparison.add_times(ordinal, flavour, times);
+    }
+}
+
+#[test]
+fn steps_that_are_measured_wait_for_their_times() {
+    let mut fixture = Fixture::measuring("");
+    for flavour in 0..3 {
+        fixture.answers(flavour, Some(1));
+        fixture.answers(flavour, (flavour != 1).then_some(1));
+        fixture.answers(flavour, (flavour == 1).then_some(1));
+    }
+    fixture.end();
+    assert_eq!(fixture.told(), [""; 0]);
+    let candidates = fixture.comparison.candidates();
+    let candidates: Vec<(usize, Vec<usize>)> = candidates
+        .into_iter()
+        .map(|candidate| (candidate.ordinal, candidate.flavours))
+        .collect();
+    assert_eq!(candidates, [(0, vec![0, 1, 2]), (1, vec![0, 2])]);
+    add_times(&fixture, 0, [10, 11, 40]);
+    fixture.comparison.conclude();
+    assert_eq!(
+        fixture.told(),
+        ["new: mysql-9.7+mariadb-10.5 | mariadb-11.8"]
+    );
+    assert_eq!(fixture.compared, Some((2, 1, 1)));
+}
+
+#[test]
+fn a_run_that_ends_while_it_measures_tells_what_it_has() {
+    let mut fixture = Fixture::measuring("");
+    for flavour in 0..3 {
+        fixture.answers(flavour, Some(u64::from(flavour == 2)));
+        fixture.answers(flavour, Some(1));
+    }
+    fixture.end();
+    let Fixture {
+        comparison,
+        mut heard,
+        ..
+    } = fixture;
+    drop(comparison);
+    let told = std::iter::from_fn(|| heard.try_recv().ok());
+    let told: Vec<Event> = told.collect();
+    assert!(matches!(
+        told.as_slice(),
+        [Event::Diverged(_), Event::Compared { same: 1, .. }]
+    ));
+}
+
+#[test]
+fn a_known_time_is_stale_only_where_measuring_proves_it() {
+    let known = "[[divergence]]\nstatement = 'S'\nflavours = ['mariadb-11.8']\n\
+                 kinds = ['time']\nreason = 'because'\n";
+    for (times, expected) in [
+        (
+            Some([10, 10, 40]),
+            "known: because: mysql-9.7+mariadb-10.5 | mariadb-11.8",
+        ),
+        (Some([10, 10, 11]), "stale: it differs no more mariadb-11.8"),
+        (None, ""),
+    ] {
+        let mut fixture = Fixture::measuring(known);
+        for flavour in 0..3 {
+            fixture.answers(flavour, Some(1));
+        }
+        fixture.end();
+        if let Some(times) = times {
+            add_times(&fixture, 0, times);
+        }
+        fixture.comparison.conclude();
+        assert_eq!(fixture.told().join("\n"), expected, "{times:?}");
+    }
 }

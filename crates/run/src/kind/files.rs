@@ -217,7 +217,7 @@ async fn run_watched(run: &JobRun<impl Supply>, case: &Case, sink: Option<&mut S
         Ok(lease) => lease,
         Err(reason) => return CaseEnd::without_server(reason),
     };
-    let running = run_case(&lease.server, case, sink, || lease.is_alone());
+    let running = run_case(&lease.server, case, sink, None, || lease.is_alone());
     tokio::pin!(running);
     let mut tick = tokio::time::interval(TICK);
     loop {

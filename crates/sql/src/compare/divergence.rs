@@ -1,8 +1,9 @@
 //! Answers of several flavours to the same step, grouped by agreement.
 
-use super::kind::Kinds;
+use super::kind::{Kind, Kinds};
 use super::normalized::NormalizedResult;
 use super::rules::Tolerance;
+use super::times::{TimeFactor, TimeRatio};
 
 /// How to compare the answers to one step.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +12,8 @@ pub struct CompareOptions {
     pub counted: Kinds,
     /// For numbers.
     pub tolerance: Tolerance,
+    /// For times.
+    pub time_factor: TimeFactor,
     /// Whether the statement asks for an order.
     pub ordered: bool,
     /// The answer to which the others are compared, by its index; otherwise that of the
@@ -45,7 +48,16 @@ pub fn split(answers: &[&NormalizedResult], options: CompareOptions) -> Option<G
     }
     let counted = group(answers, options, options.counted);
     if counted.len() > 1 {
-        return Some(finished(answers, options, counted, true));
+        let found = finished(answers, options, counted, true);
+        let reference = answers[found.groups[0].members[0]];
+        let mut others = found.groups[1..].iter();
+        let counts = |other: &Agreement| {
+            let answer = answers[other.members[0]];
+            !significant(reference, answer, options).is_empty()
+        };
+        if others.any(counts) {
+            return Some(found);
+        }
     }
     let all = group(answers, options, Kinds::ALL);
     (all.len() > 1).then(|| finished(answers, options, all, false))
@@ -53,7 +65,23 @@ pub fn split(answers: &[&NormalizedResult], options: CompareOptions) -> Option<G
 
 /// The kinds of difference between two answers.
 pub fn difference(a: &NormalizedResult, b: &NormalizedResult, options: CompareOptions) -> Kinds {
-    a.kinds(b, options.tolerance, options.ordered)
+    let kinds = a.kinds(b, options.tolerance, options.ordered);
+    kinds.or(a.time_kinds(b, options.time_factor))
+}
+
+/// The significant kinds of difference of an answer from the one that it is compared with.
+/// To be faster is none.
+pub fn significant(
+    reference: &NormalizedResult,
+    answer: &NormalizedResult,
+    options: CompareOptions,
+) -> Kinds {
+    let kinds = difference(reference, answer, options).and(options.counted);
+    let is_faster = |ratio: TimeRatio| ratio.high < 1.0;
+    match kinds.contains(Kind::Time) && answer.time_ratio(reference).is_some_and(is_faster) {
+        true => kinds.without(Kind::Time.into()),
+        false => kinds,
+    }
 }
 
 /// An answer joins the first group whose first member it agrees with.
@@ -100,10 +128,12 @@ fn finished(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::compare::Rules;
+    use crate::compare::{Rules, Times};
     use crate::outcome::{Outcome, SqlError};
 
     fn done(affected: u64) -> NormalizedResult {
@@ -129,6 +159,7 @@ mod tests {
         CompareOptions {
             counted: Rules::default().counted,
             tolerance: Tolerance::EXACT,
+            time_factor: TimeFactor::default(),
             ordered: false,
             baseline,
         }
@@ -164,6 +195,38 @@ mod tests {
         let found = split(&only_words, options(None)).expect("two texts");
         assert!(!found.counted);
         assert_eq!(found.groups.len(), 2);
+    }
+
+    /// An answer that takes so many milliseconds.
+    fn timed(affected: u64, milliseconds: u64) -> NormalizedResult {
+        let rounds = vec![Duration::from_millis(milliseconds); Times::FEWEST];
+        done(affected).with_times(Times::new(rounds))
+    }
+
+    #[test]
+    fn to_be_slower_counts_and_to_be_faster_is_only_shown() {
+        let counting = CompareOptions {
+            counted: Kinds::ALL,
+            ..options(Some(0))
+        };
+        let found = |answers: [&NormalizedResult; 2], options| {
+            let found = split(&answers, options).expect("two times");
+            (found.counted, found.groups[1].kinds)
+        };
+        let (usual, slow) = (timed(1, 10), timed(1, 30));
+        let time = Kinds::from(Kind::Time);
+        assert_eq!(found([&usual, &slow], counting), (true, time));
+        assert_eq!(found([&slow, &usual], counting), (false, time));
+        assert_eq!(found([&usual, &slow], options(Some(0))), (false, time));
+        // What else differs counts beside a faster time.
+        let kinds = [Kind::Affected, Kind::Time].into_iter().collect();
+        assert_eq!(found([&slow, &timed(2, 10)], counting), (true, kinds));
+        assert!(split(&[&usual, &timed(1, 19)], counting).is_none());
+        let shown = slow.shown_beside(&usual, time);
+        assert_eq!(
+            shown,
+            "-> 6 runs, median 30.0 ms: 3.00 times as slow, 3.00 to 3.00 with 95 % confidence\nok, affected 1"
+        );
     }
 
     proptest! {

@@ -30,11 +30,13 @@ pub enum Kind {
     ErrorText,
     /// Another way to read the tables, as `EXPLAIN` says.
     Plan,
+    /// Another time, by repeated measuring.
+    Time,
 }
 
 impl Kind {
     /// Every kind, the graver ones first.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Success,
         Kind::Rows,
         Kind::Order,
@@ -45,6 +47,7 @@ impl Kind {
         Kind::Warning,
         Kind::ErrorText,
         Kind::Plan,
+        Kind::Time,
     ];
 
     /// The word used in files.
@@ -60,6 +63,7 @@ impl Kind {
             Kind::Warning => "warning",
             Kind::ErrorText => "error-text",
             Kind::Plan => "plan",
+            Kind::Time => "time",
         }
     }
 
@@ -81,6 +85,7 @@ impl Kind {
             Kind::Warning => "warning",
             Kind::ErrorText => "error text only",
             Kind::Plan => "plan",
+            Kind::Time => "time",
         }
     }
 }

@@ -12,8 +12,9 @@ mod normalized;
 mod plan;
 mod record;
 mod rules;
+mod times;
 
-pub use divergence::{Agreement, CompareOptions, Grouping, difference, split};
+pub use divergence::{Agreement, CompareOptions, Grouping, difference, significant, split};
 pub use error_pattern::{ErrorPattern, ErrorText};
 pub use expected::{ExpectedRows, LineMode, Mismatch, check_error, check_rows};
 pub use formatted::{FormattedRows, Letter, SortMode};
@@ -22,3 +23,4 @@ pub use normalized::NormalizedResult;
 pub use plan::Plan;
 pub use record::{record_kind, record_lines, same_record};
 pub use rules::{Replacement, Rules, Tolerance};
+pub use times::{TimeFactor, TimeRatio, Times, times_as_slow};

@@ -1,5 +1,7 @@
 //! One flavour's outcome of a step, in a form for comparison.
 
+mod time;
+
 use serde::{Deserialize, Serialize};
 
 use super::formatted::FormattedRows;
@@ -7,6 +9,7 @@ use super::kind::{Kind, Kinds};
 use super::plan::Plan;
 use super::record::{each_row_line, escape_controls, same_line};
 use super::rules::Tolerance;
+use super::times::Times;
 use crate::outcome::{Column, Outcome, RowSet, SqlError, Warning};
 use crate::sql_text::fingerprint;
 
@@ -27,6 +30,9 @@ pub struct NormalizedResult {
     refusal: Option<SqlError>,
     /// How the server reads the tables, where that was asked for.
     plan: Option<Plan>,
+    /// How long the statement takes, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    times: Option<Times>,
 }
 
 /// Lines of text, complete or reduced to what comparison needs.
@@ -148,6 +154,7 @@ impl NormalizedResult {
             warnings: Lines::of(warnings.iter().map(|text| escape_controls(text))),
             refusal: outcome.refusal().cloned(),
             plan: None,
+            times: None,
         }
     }
 
@@ -156,7 +163,17 @@ impl NormalizedResult {
         NormalizedResult { plan, ..self }
     }
 
-    /// The kinds of difference between two answers. `ordered` means that the statement
+    /// Whether the server rejected the statement.
+    pub fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// Whether there are rows, or could be.
+    pub fn has_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// The kinds of difference between two answers, whatever their times. `ordered` means that the statement
     /// asks for an order, so that another order is a difference of rows.
     pub fn kinds(&self, other: &NormalizedResult, tolerance: Tolerance, ordered: bool) -> Kinds {
         if self == other {
@@ -218,6 +235,9 @@ impl NormalizedResult {
     /// The outcome as text, with the details that `kinds` concern.
     pub fn shown(&self, kinds: Kinds) -> String {
         let mut lines: Vec<String> = Vec::new();
+        if let (true, Some(times)) = (kinds.contains(Kind::Time), &self.times) {
+            lines.push(format!("-> {}", times.shown()));
+        }
         if let Some(rows) = &self.rows {
             lines.extend(self.names.lines().map(str::to_owned));
             if kinds.contains(Kind::ColumnType) {
@@ -255,6 +275,7 @@ impl NormalizedResult {
             + rows
             + self.warnings.text.len()
             + self.plan.as_ref().map_or(0, Plan::size)
+            + self.times.as_ref().map_or(0, Times::size)
     }
 }
 

@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::kind::{Kind, Kinds};
+use super::times::TimeFactor;
 use crate::outcome::{Outcome, Rows};
 
 /// The rules of a comparison.
@@ -12,6 +13,8 @@ pub struct Rules {
     pub counted: Kinds,
     /// How far apart two numbers with a point or an exponent may be.
     pub tolerance: Tolerance,
+    /// From which factor on another time is a difference.
+    pub time_factor: TimeFactor,
     /// Replacements in values, warnings and error texts before they are compared.
     pub replacements: Vec<Replacement>,
 }
@@ -67,6 +70,7 @@ impl Default for Rules {
         Rules {
             counted: Rules::COUNTED.into_iter().collect(),
             tolerance: Tolerance::EXACT,
+            time_factor: TimeFactor::default(),
             replacements: Vec::new(),
         }
     }

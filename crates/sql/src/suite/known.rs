@@ -380,7 +380,7 @@ expires = 'soon'
 ";
         insta::assert_snapshot!(told(text).join("\n"), @r#"
         x.slt.divergences.toml:3: condition `mariadb>`: expected a version such as `8.4` or `10.11.18`; found ``
-        x.slt.divergences.toml:4: expected one of `success`, `rows`, `order`, `affected`, `error-code`, `column-name`, `column-type`, `warning`, `error-text`, `plan`; found `row`
+        x.slt.divergences.toml:4: expected one of `success`, `rows`, `order`, `affected`, `error-code`, `column-name`, `column-type`, `warning`, `error-text`, `plan`, `time`; found `row`
         x.slt.divergences.toml:5: expected a reason: why is it well that these differ?
         x.slt.divergences.toml:7: expected a `statement`
         x.slt.divergences.toml:7: expected `flavours`, such as `["mariadb<10.6"]`

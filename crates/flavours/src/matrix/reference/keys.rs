@@ -60,6 +60,7 @@ const KINDS: Takes = Words(
         "warning",
         "error-text",
         "plan",
+        "time",
     ],
     &["acceptance"],
 );
@@ -317,6 +318,24 @@ const SUITE: Section = Section {
             Number,
             "0",
             "how far apart two floats may be, relative to the greater of them and 1; below 1",
+        ),
+        key(
+            "repeat",
+            Count,
+            "none",
+            "how often each statement that reads is repeated to [compare times](differences.md#times); from 6 on",
+        ),
+        key(
+            "time-factor",
+            Number,
+            "2",
+            "how many times as slow is a difference of kind `time`",
+        ),
+        key(
+            "time-limit",
+            TIME,
+            "`\"10min\"`",
+            "how long the repetitions of all its statements may take",
         ),
         key(
             "replace",

@@ -104,6 +104,7 @@ impl Fixture {
             baseline: None,
             propose: false,
             listed: Listed::Some,
+            measures: false,
             recording: recording.cloned(),
             reference,
         };
@@ -121,6 +122,8 @@ impl Fixture {
                     nth: 0,
                     ordered: false,
                     settled: Kinds::NONE,
+                    database: None,
+                    is_repeatable: false,
                 };
                 sink.deliver_step(facts, outcome(*answer));
             }
