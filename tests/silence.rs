@@ -44,6 +44,7 @@ use Without::{Fails, Refuses, Reports, Works};
 const CALLS: &[(Without, &str)] = &[
     (Fails, "run m.toml"),
     (Fails, "diff m.toml -e SELECT"),
+    (Fails, "replay m.toml s.sql"),
     (Fails, "up m.toml"),
     (Fails, "lock m.toml"),
     (Fails, "down m.toml"),

@@ -29,6 +29,7 @@ mod mysqltest;
 mod privilege;
 mod prompt;
 mod releases;
+mod replay;
 mod report;
 mod sandbox;
 mod second;
@@ -124,6 +125,7 @@ fn main() {
         ("diff_tells_who_agrees_with_whom", PAIR, compare::diff),
         ("an_applications_log_is_compared", PAIR, log::compared),
         ("forms_are_as_the_servers_digests", PAIR, log::digests),
+        ("a_log_is_replayed_under_load", PAIR, replay::under_load),
         ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
         ("sqllogictest_in_all_its_forms", PAIR, slt::forms),
         ("a_hanging_statement_is_killed", PAIR, compare::limits),

@@ -28,6 +28,7 @@ mod pool;
 mod prefetch;
 mod proposal;
 mod recorder;
+mod replay;
 mod retries;
 mod scheduler;
 mod server_socket;
@@ -53,6 +54,7 @@ pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_e
 pub use external::{drop_own_databases, drop_own_databases_on};
 pub use keeper::{HandedFlavour, Handover, KeepError, take_leftover_report, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
+pub use replay::{Inspected, Replay, ReplayOptions, inspect_log, replay};
 pub use step_line::{NoStep, check_step_line};
 pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy, has_statement};

@@ -285,7 +285,7 @@ impl<'a> CaseRecorder<'a> {
 
 /// The table or database that a server says it does not have: errors 1049 and 1146, whose
 /// messages name it in quotes.
-fn missing_object(error: &SqlError) -> Option<&str> {
+pub(super) fn missing_object(error: &SqlError) -> Option<&str> {
     if !matches!(error.code, 1049 | 1146) {
         return None;
     }

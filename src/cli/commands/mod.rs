@@ -20,6 +20,7 @@ pub(crate) mod lock;
 pub(crate) mod logs;
 pub(crate) mod power;
 pub(crate) mod prune;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod root_helper;
 pub(crate) mod run;
@@ -40,6 +41,7 @@ pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
     let verdict = match &args.command {
         Command::Run(command) => run::run(global, command).await,
         Command::Diff(command) => diff::diff(global, command).await,
+        Command::Replay(command) => replay::replay(global, command).await,
         Command::Bisect(command) => bisect::bisect(global, command).await,
         Command::Up(command) => run::up(global, command).await,
         Command::Lock(command) => lock::lock(global, command).await,
