@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hyper::Method;
 use hyper::header::HeaderMap;
 use serde::Deserialize;
@@ -114,27 +116,34 @@ impl Engine {
     ///
     /// # Errors
     /// As any operation; also if the program does not exist.
-    pub async fn exec(&self, instance: &str, exec: &Exec) -> Result<ExecOutput, EngineError> {
-        let what = format!("run `{}` in `{instance}`", shortened_command(&exec.command));
-        let path = format!("/1.0/instances/{}/exec", escaped(instance));
-        let body = json!({
-            "command": exec.command,
-            "environment": exec.environment,
-            "record-output": true,
-            "wait-for-websocket": false,
-            "interactive": false,
-        });
-        let ended = self
-            .change(&what, Method::POST, &path, Some(body), exec.limit)
-            .await?;
-        let result: ExecResult = typed(&what, ended)?;
-        let stdout = self.recorded(&what, result.output.get("1")).await?;
-        let stderr = self.recorded(&what, result.output.get("2")).await?;
-        Ok(ExecOutput {
-            status: result.status,
-            stdout,
-            stderr,
-        })
+    pub fn exec<'a>(
+        &'a self,
+        instance: &'a str,
+        exec: &'a Exec,
+    ) -> BoxFuture<'a, Result<ExecOutput, EngineError>> {
+        async move {
+            let what = format!("run `{}` in `{instance}`", shortened_command(&exec.command));
+            let path = format!("/1.0/instances/{}/exec", escaped(instance));
+            let body = json!({
+                "command": exec.command,
+                "environment": exec.environment,
+                "record-output": true,
+                "wait-for-websocket": false,
+                "interactive": false,
+            });
+            let ended = self
+                .change(&what, Method::POST, &path, Some(body), exec.limit)
+                .await?;
+            let result: ExecResult = typed(&what, ended)?;
+            let stdout = self.recorded(&what, result.output.get("1")).await?;
+            let stderr = self.recorded(&what, result.output.get("2")).await?;
+            Ok(ExecOutput {
+                status: result.status,
+                stdout,
+                stderr,
+            })
+        }
+        .boxed()
     }
 
     /// Fetches one recorded stream and removes the engine's copy.

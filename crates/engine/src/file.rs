@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::TryStreamExt;
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
@@ -102,19 +104,22 @@ impl Engine {
         }
     }
 
-    async fn push_whole(
-        &self,
-        instance: &str,
-        path: &str,
+    fn push_whole<'a>(
+        &'a self,
+        instance: &'a str,
+        path: &'a str,
         kind: &'static str,
         mode: FileMode,
-        content: &str,
-    ) -> Result<(), EngineError> {
-        past_ending_helpers(|| async {
-            let body = whole_body(content.to_owned());
-            self.push_body(instance, path, kind, mode, body).await
-        })
-        .await
+        content: &'a str,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            past_ending_helpers(|| async {
+                let body = whole_body(content.to_owned());
+                self.push_body(instance, path, kind, mode, body).await
+            })
+            .await
+        }
+        .boxed()
     }
 
     /// Opens a file for reading, or reports that the path is a folder. Follows symbolic
@@ -122,55 +127,65 @@ impl Engine {
     ///
     /// # Errors
     /// As any request; if too many links follow each other.
-    pub async fn open(&self, instance: &str, path: &str) -> Result<Option<Opened>, EngineError> {
-        let what = format!("read `{path}` in `{instance}`");
-        let mut at = path.to_owned();
-        for _ in 0..LINKS {
-            let response = match self.fetch(&what, &address(instance, &at)).await {
-                Err(error) if error.is_not_found() => return Ok(None),
-                other => other?,
-            };
-            let said = |key: &str| header(response.headers(), key);
-            match said("type").as_deref() {
-                Some("directory") => return Ok(Some(Opened::Folder)),
-                Some("symlink") => {
-                    let target = collect(&self.watch(), &what, response).await?;
-                    at = joined(&at, &String::from_utf8_lossy(&target));
-                }
-                _ => {
-                    let mode = said("mode");
-                    let mode = mode.and_then(|text| u32::from_str_radix(&text, 8).ok());
-                    return Ok(Some(Opened::File(Content {
-                        mode,
-                        ..Content::of(self.watch(), what, response)
-                    })));
+    pub fn open<'a>(
+        &'a self,
+        instance: &'a str,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Opened>, EngineError>> {
+        async move {
+            let what = format!("read `{path}` in `{instance}`");
+            let mut at = path.to_owned();
+            for _ in 0..LINKS {
+                let response = match self.fetch(&what, &address(instance, &at)).await {
+                    Err(error) if error.is_not_found() => return Ok(None),
+                    other => other?,
+                };
+                let said = |key: &str| header(response.headers(), key);
+                match said("type").as_deref() {
+                    Some("directory") => return Ok(Some(Opened::Folder)),
+                    Some("symlink") => {
+                        let target = collect(&self.watch(), &what, response).await?;
+                        at = joined(&at, &String::from_utf8_lossy(&target));
+                    }
+                    _ => {
+                        let mode = said("mode");
+                        let mode = mode.and_then(|text| u32::from_str_radix(&text, 8).ok());
+                        return Ok(Some(Opened::File(Content {
+                            mode,
+                            ..Content::of(self.watch(), what, response)
+                        })));
+                    }
                 }
             }
+            let found = format!("{LINKS} links in a row");
+            Err(unexpected(&what, "a file", &found))
         }
-        let found = format!("{LINKS} links in a row");
-        Err(unexpected(&what, "a file", &found))
+        .boxed()
     }
 
     /// The text of a file; `None` if it does not exist.
     ///
     /// # Errors
     /// As of [`Engine::open`].
-    pub async fn read_text(
-        &self,
-        instance: &str,
-        path: &str,
-    ) -> Result<Option<String>, EngineError> {
-        let Some(Opened::File(content)) = self.open(instance, path).await? else {
-            return Ok(None);
-        };
-        let whole = content.body.collect().await;
-        let whole = whole.map_err(|error| EngineError::Lost {
-            what: content.what,
-            reason: error.to_string(),
-        })?;
-        Ok(Some(
-            String::from_utf8_lossy(&whole.to_bytes()).into_owned(),
-        ))
+    pub fn read_text<'a>(
+        &'a self,
+        instance: &'a str,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, EngineError>> {
+        async move {
+            let Some(Opened::File(content)) = self.open(instance, path).await? else {
+                return Ok(None);
+            };
+            let whole = content.body.collect().await;
+            let whole = whole.map_err(|error| EngineError::Lost {
+                what: content.what,
+                reason: error.to_string(),
+            })?;
+            Ok(Some(
+                String::from_utf8_lossy(&whole.to_bytes()).into_owned(),
+            ))
+        }
+        .boxed()
     }
 
     async fn fetch(&self, what: &str, path: &str) -> Result<Response<Incoming>, EngineError> {

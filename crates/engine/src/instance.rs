@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
@@ -125,35 +127,54 @@ impl Engine {
     }
 
     /// One container, or `None`.
-    pub async fn instance(&self, name: &str) -> Result<Option<Instance>, EngineError> {
-        let what = format!("look at container `{name}`");
-        self.find(&what, &format!("/1.0/instances/{}", escaped(name)))
-            .await
+    pub fn instance<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Instance>, EngineError>> {
+        async move {
+            let what = format!("look at container `{name}`");
+            self.find(&what, &format!("/1.0/instances/{}", escaped(name)))
+                .await
+        }
+        .boxed()
     }
 
     /// Creates a container without starting it.
-    pub async fn create_instance(&self, new: &NewInstance) -> Result<(), EngineError> {
-        let what = format!("make container `{}`", new.name);
-        let body = json!({
-            "name": new.name,
-            "type": "container",
-            "source": new.image.to_json(),
-            "config": new.config,
-            "devices": new.devices,
-        });
-        self.change(&what, Method::POST, "/1.0/instances", Some(body), CREATE)
-            .await
-            .map(drop)
+    pub fn create_instance<'a>(
+        &'a self,
+        new: &'a NewInstance,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            let what = format!("make container `{}`", new.name);
+            let body = json!({
+                "name": new.name,
+                "type": "container",
+                "source": new.image.to_json(),
+                "config": new.config,
+                "devices": new.devices,
+            });
+            self.change(&what, Method::POST, "/1.0/instances", Some(body), CREATE)
+                .await
+                .map(drop)
+        }
+        .boxed()
     }
 
     /// Sets some settings of a container and keeps the others.
-    pub async fn configure_instance(&self, name: &str, config: &Config) -> Result<(), EngineError> {
-        let what = format!("set settings of container `{name}`");
-        let path = format!("/1.0/instances/{}", escaped(name));
-        let body = json!({ "config": config });
-        self.change(&what, Method::PATCH, &path, Some(body), CHANGE)
-            .await
-            .map(drop)
+    pub fn configure_instance<'a>(
+        &'a self,
+        name: &'a str,
+        config: &'a Config,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            let what = format!("set settings of container `{name}`");
+            let path = format!("/1.0/instances/{}", escaped(name));
+            let body = json!({ "config": config });
+            self.change(&what, Method::PATCH, &path, Some(body), CHANGE)
+                .await
+                .map(drop)
+        }
+        .boxed()
     }
 
     /// Sets or removes one of a container's own devices.
@@ -216,17 +237,24 @@ impl Engine {
     }
 
     /// Starts, stops, pauses or resumes a container.
-    pub async fn power(&self, name: &str, power: Power) -> Result<(), EngineError> {
-        let what = format!("{} container `{name}`", power.verb());
-        let path = format!("/1.0/instances/{}/state", escaped(name));
-        let body = json!({
-            "action": power.verb(),
-            "force": power == Power::Kill,
-            "timeout": if power == Power::Stop { 30 } else { -1 },
-        });
-        self.change(&what, Method::PUT, &path, Some(body), CHANGE)
-            .await
-            .map(drop)
+    pub fn power<'a>(
+        &'a self,
+        name: &'a str,
+        power: Power,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            let what = format!("{} container `{name}`", power.verb());
+            let path = format!("/1.0/instances/{}/state", escaped(name));
+            let body = json!({
+                "action": power.verb(),
+                "force": power == Power::Kill,
+                "timeout": if power == Power::Stop { 30 } else { -1 },
+            });
+            self.change(&what, Method::PUT, &path, Some(body), CHANGE)
+                .await
+                .map(drop)
+        }
+        .boxed()
     }
 
     /// Starts or resumes a container if necessary.
@@ -240,31 +268,34 @@ impl Engine {
 
     /// Kills and removes a container, which may be absent. Retries while the container is
     /// being created or changed.
-    pub async fn destroy_instance(&self, name: &str) -> Result<(), EngineError> {
-        let what = format!("remove container `{name}`");
-        let path = format!("/1.0/instances/{}", escaped(name));
-        let deadline = Instant::now() + CHANGE;
-        loop {
-            match self.instance(name).await? {
-                None => return Ok(()),
-                Some(instance) if instance.status != "Stopped" => {
-                    if let Err(error) = self.power(name, Power::Kill).await {
-                        tracing::debug!(%error, "kill before removal");
+    pub fn destroy_instance<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            let what = format!("remove container `{name}`");
+            let path = format!("/1.0/instances/{}", escaped(name));
+            let deadline = Instant::now() + CHANGE;
+            loop {
+                match self.instance(name).await? {
+                    None => return Ok(()),
+                    Some(instance) if instance.status != "Stopped" => {
+                        if let Err(error) = self.power(name, Power::Kill).await {
+                            tracing::debug!(%error, "kill before removal");
+                        }
                     }
+                    Some(_) => {}
                 }
-                Some(_) => {}
+                match self
+                    .change(&what, Method::DELETE, &path, None, CHANGE)
+                    .await
+                {
+                    Ok(_) => return Ok(()),
+                    Err(error) if error.is_not_found() => return Ok(()),
+                    Err(error) if Instant::now() > deadline => return Err(error),
+                    Err(error) if error.is_of_the_daemon() => return Err(error),
+                    Err(error) => tracing::debug!(%error, "removal is tried again"),
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
-            match self
-                .change(&what, Method::DELETE, &path, None, CHANGE)
-                .await
-            {
-                Ok(_) => return Ok(()),
-                Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) if Instant::now() > deadline => return Err(error),
-                Err(error) if error.is_of_the_daemon() => return Err(error),
-                Err(error) => tracing::debug!(%error, "removal is tried again"),
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
         }
+        .boxed()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -52,45 +54,48 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Failed`] with the engine's message; `TimedOut` after
     /// `limit`, after a request to cancel the operation.
-    pub(super) async fn wait(
-        &self,
-        what: &str,
-        operation: &Operation,
+    pub(super) fn wait<'a>(
+        &'a self,
+        what: &'a str,
+        operation: &'a Operation,
         limit: Duration,
-    ) -> Result<Value, EngineError> {
-        let deadline = Instant::now() + limit;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                self.cancel(operation).await;
-                return Err(EngineError::TimedOut {
-                    what: what.to_owned(),
-                    seconds: limit.as_secs(),
-                });
-            }
-            let held = left.min(HELD).as_secs().max(1);
-            let state = self.poll(what, operation, held).await.map_err(|error| {
-                if error.is_not_found() {
-                    unexpected(
-                        what,
-                        "the state of an operation",
-                        "no such operation; was the engine restarted?",
-                    )
-                } else {
-                    error
-                }
-            })?;
-            match state.status_code {
-                SUCCESS => return Ok(state.metadata),
-                code if RUNNING.contains(&code) => {}
-                _ => {
-                    return Err(EngineError::Failed {
+    ) -> BoxFuture<'a, Result<Value, EngineError>> {
+        async move {
+            let deadline = Instant::now() + limit;
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    self.cancel(operation).await;
+                    return Err(EngineError::TimedOut {
                         what: what.to_owned(),
-                        message: state.err,
+                        seconds: limit.as_secs(),
                     });
+                }
+                let held = left.min(HELD).as_secs().max(1);
+                let state = self.poll(what, operation, held).await.map_err(|error| {
+                    if error.is_not_found() {
+                        unexpected(
+                            what,
+                            "the state of an operation",
+                            "no such operation; was the engine restarted?",
+                        )
+                    } else {
+                        error
+                    }
+                })?;
+                match state.status_code {
+                    SUCCESS => return Ok(state.metadata),
+                    code if RUNNING.contains(&code) => {}
+                    _ => {
+                        return Err(EngineError::Failed {
+                            what: what.to_owned(),
+                            message: state.err,
+                        });
+                    }
                 }
             }
         }
+        .boxed()
     }
 
     /// The state when the operation ends, or after `seconds`. If the time has run out,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -264,18 +266,21 @@ impl Engine {
 
     /// Sends JSON and waits for the operation, if the engine starts one. Returns the
     /// metadata of the reply or of the operation.
-    pub(super) async fn change(
-        &self,
-        what: &str,
+    pub(super) fn change<'a>(
+        &'a self,
+        what: &'a str,
         method: Method,
-        path: &str,
+        path: &'a str,
         body: Option<Value>,
         limit: Duration,
-    ) -> Result<Value, EngineError> {
-        match self.send(what, method, path, body).await? {
-            Reply::Sync(metadata) => Ok(metadata),
-            Reply::Async(operation, _) => self.wait(what, &operation, limit).await,
+    ) -> BoxFuture<'a, Result<Value, EngineError>> {
+        async move {
+            match self.send(what, method, path, body).await? {
+                Reply::Sync(metadata) => Ok(metadata),
+                Reply::Async(operation, _) => self.wait(what, &operation, limit).await,
+            }
         }
+        .boxed()
     }
 
     pub(super) async fn send(
@@ -291,71 +296,80 @@ impl Engine {
     }
 
     /// Sends a text and reads the reply.
-    async fn send_text(
-        &self,
-        what: &str,
+    fn send_text<'a>(
+        &'a self,
+        what: &'a str,
         method: Method,
-        path: &str,
+        path: &'a str,
         headers: HeaderMap,
         text: String,
-    ) -> Result<Reply, EngineError> {
-        let window = RetryWindow::begin();
-        loop {
-            let body = whole_body(text.clone());
-            let sent = self
-                .exchange(what, method.clone(), path, headers.clone(), body)
-                .await;
-            let outcome = sent.and_then(|bytes| read_reply(what, &bytes));
-            if !window.allows_retry(outcome.as_ref().err()).await {
-                return outcome;
+    ) -> BoxFuture<'a, Result<Reply, EngineError>> {
+        async move {
+            let window = RetryWindow::begin();
+            loop {
+                let body = whole_body(text.clone());
+                let sent = self
+                    .exchange(what, method.clone(), path, headers.clone(), body)
+                    .await;
+                let outcome = sent.and_then(|bytes| read_reply(what, &bytes));
+                if !window.allows_retry(outcome.as_ref().err()).await {
+                    return outcome;
+                }
             }
         }
+        .boxed()
     }
 
     /// Sends one request and reads its complete reply. A status outside 2xx is an error
     /// with the engine's message.
-    pub(super) async fn exchange(
-        &self,
-        what: &str,
+    pub(super) fn exchange<'a>(
+        &'a self,
+        what: &'a str,
         method: Method,
-        path: &str,
+        path: &'a str,
         headers: HeaderMap,
         body: Body,
-    ) -> Result<Bytes, EngineError> {
-        let response = self.respond(what, method, path, headers, body).await?;
-        collect(&self.watch(), what, response).await
+    ) -> BoxFuture<'a, Result<Bytes, EngineError>> {
+        async move {
+            let response = self.respond(what, method, path, headers, body).await?;
+            collect(&self.watch(), what, response).await
+        }
+        .boxed()
     }
 
     /// Like [`Engine::exchange`], but the reply's body is not yet read.
-    pub(super) async fn respond(
-        &self,
-        what: &str,
+    pub(super) fn respond<'a>(
+        &'a self,
+        what: &'a str,
         method: Method,
-        path: &str,
+        path: &'a str,
         headers: HeaderMap,
         body: Body,
-    ) -> Result<Response<Incoming>, EngineError> {
-        let path = self.with_project(path);
-        tracing::debug!(uri = path, what, "engine request");
-        let (watch, progress) = (self.watch(), Progress::default());
-        let mut request = Request::new(counted(body, &progress));
-        *request.method_mut() = method;
-        *request.headers_mut() = headers;
-        let response = self.transport.request(what, &path, request);
-        let response = watch.watch_over(what, &progress, response).await??;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
+    ) -> BoxFuture<'a, Result<Response<Incoming>, EngineError>> {
+        async move {
+            let path = self.with_project(path);
+            tracing::debug!(uri = path, what, "engine request");
+            let (watch, progress) = (self.watch(), Progress::default());
+            let mut request = Request::new(counted(body, &progress));
+            *request.method_mut() = method;
+            *request.headers_mut() = headers;
+            let response = self.transport.request(what, &path, request);
+            let response = watch.watch_over(what, &progress, response).await??;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let bytes = collect(&watch, what, response).await?;
+            let message = serde_json::from_slice::<Envelope>(&bytes)
+                .map(|envelope| envelope.error)
+                .unwrap_or_else(|_| beginning(&bytes));
+            Err(EngineError::Refused {
+                what: what.to_owned(),
+                code: status.as_u16(),
+                message,
+            })
         }
-        let bytes = collect(&watch, what, response).await?;
-        let message = serde_json::from_slice::<Envelope>(&bytes)
-            .map(|envelope| envelope.error)
-            .unwrap_or_else(|_| beginning(&bytes));
-        Err(EngineError::Refused {
-            what: what.to_owned(),
-            code: status.as_u16(),
-            message,
-        })
+        .boxed()
     }
 
     pub(super) fn with_project(&self, path: &str) -> String {
@@ -409,19 +423,22 @@ fn counted(body: Body, progress: &Progress) -> Body {
 }
 
 /// Reads a complete reply.
-pub(super) async fn collect(
-    watch: &Watch,
-    what: &str,
+pub(super) fn collect<'a>(
+    watch: &'a Watch,
+    what: &'a str,
     response: Response<Incoming>,
-) -> Result<Bytes, EngineError> {
-    let progress = Progress::default();
-    let whole = counted_reply(response.into_body(), &progress).collect();
-    let whole = watch.watch_over(what, &progress, whole).await?;
-    let whole = whole.map_err(|error| EngineError::Lost {
-        what: what.to_owned(),
-        reason: error.to_string(),
-    })?;
-    Ok(whole.to_bytes())
+) -> BoxFuture<'a, Result<Bytes, EngineError>> {
+    async move {
+        let progress = Progress::default();
+        let whole = counted_reply(response.into_body(), &progress).collect();
+        let whole = watch.watch_over(what, &progress, whole).await?;
+        let whole = whole.map_err(|error| EngineError::Lost {
+            what: what.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(whole.to_bytes())
+    }
+    .boxed()
 }
 
 fn counted_reply(

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dbmatrix_engine::{Engine, EngineError, ImageSource};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -100,24 +102,30 @@ impl ImageStore {
     }
 
     /// The image, in the form that a new container refers to.
-    pub async fn provide(&self, origin: &ImageOrigin) -> Result<ImageSource, StoreError> {
-        let key = origin.key();
-        let lock = self.locks.of(&key);
-        let _held = lock.lock().await;
-        if let Some(found) = find(&self.engine, &key).await? {
-            return Ok(ImageSource::Fingerprint(found));
-        }
-        match origin {
-            ImageOrigin::Built(image) => {
-                let built = self.builder.ensure(image).await?;
-                let imported = self.engine.import_image(&built).await?;
-                Ok(ImageSource::Fingerprint(imported))
+    pub fn provide<'a>(
+        &'a self,
+        origin: &'a ImageOrigin,
+    ) -> BoxFuture<'a, Result<ImageSource, StoreError>> {
+        async move {
+            let key = origin.key();
+            let lock = self.locks.of(&key);
+            let _held = lock.lock().await;
+            if let Some(found) = find(&self.engine, &key).await? {
+                return Ok(ImageSource::Fingerprint(found));
             }
-            ImageOrigin::Server { server, alias } => Ok(ImageSource::Remote {
-                server: server.clone(),
-                alias: alias.clone(),
-            }),
+            match origin {
+                ImageOrigin::Built(image) => {
+                    let built = self.builder.ensure(image).await?;
+                    let imported = self.engine.import_image(&built).await?;
+                    Ok(ImageSource::Fingerprint(imported))
+                }
+                ImageOrigin::Server { server, alias } => Ok(ImageSource::Remote {
+                    server: server.clone(),
+                    alias: alias.clone(),
+                }),
+            }
         }
+        .boxed()
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use dbmatrix_engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
 use dbmatrix_sql::session::Secret;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::address::{fixed_address, free_address};
@@ -117,19 +119,25 @@ impl Children {
 
     /// Ensures a child that is not a copy, and starts it. An incomplete child or one with
     /// another key is replaced.
-    pub async fn ensure(&self, spec: &ChildSpec) -> Result<(Child, Stage), NestError> {
-        let engine = &self.nest.engine;
-        match engine.instance(&spec.name).await? {
-            Some(found) if fits(&found, spec) => {
-                engine.ensure_running(&found).await?;
-                Ok((self.read(&found)?, Stage::Ready))
+    pub fn ensure<'a>(
+        &'a self,
+        spec: &'a ChildSpec,
+    ) -> BoxFuture<'a, Result<(Child, Stage), NestError>> {
+        async move {
+            let engine = &self.nest.engine;
+            match engine.instance(&spec.name).await? {
+                Some(found) if fits(&found, spec) => {
+                    engine.ensure_running(&found).await?;
+                    Ok((self.read(&found)?, Stage::Ready))
+                }
+                Some(_) => {
+                    remove(engine, &spec.name, Meant::Tool).await?;
+                    Ok((self.make(&spec.name, spec).await?, Stage::New))
+                }
+                None => Ok((self.make(&spec.name, spec).await?, Stage::New)),
             }
-            Some(_) => {
-                remove(engine, &spec.name, Meant::Tool).await?;
-                Ok((self.make(&spec.name, spec).await?, Stage::New))
-            }
-            None => Ok((self.make(&spec.name, spec).await?, Stage::New)),
         }
+        .boxed()
     }
 
     /// Removes what killed runs left, and notes what exists. No other process may use the
@@ -213,35 +221,45 @@ impl Children {
     }
 
     /// Makes a container from its image as `name`, and starts it.
-    pub(super) async fn make(&self, name: &str, spec: &ChildSpec) -> Result<Child, NestError> {
-        let image = self.images.provide(&spec.image).await?;
-        let client = spec.client.map(|client| client.to_string());
-        // Flavour names contain no blanks.
-        let password = self.nest.password_of(&format!("golden {}", spec.key));
-        let noted = config([
-            (key::STAGE, "making"),
-            (key::KEY, &spec.key),
-            (key::SERVER, &spec.server),
-            (key::CLIENT, &client.unwrap_or_default()),
-            (key::PASSWORD, password.reveal()),
-        ]);
-        let packages = apt::device(&self.nest.engine, &spec.image).await?;
-        let devices = Devices::from([packages]);
-        let child = self.create(name, image, noted, devices).await?;
-        first_start(&child.engine, name, self.nest.subnet).await?;
-        Ok(child)
+    pub(super) fn make<'a>(
+        &'a self,
+        name: &'a str,
+        spec: &'a ChildSpec,
+    ) -> BoxFuture<'a, Result<Child, NestError>> {
+        async move {
+            let image = self.images.provide(&spec.image).await?;
+            let client = spec.client.map(|client| client.to_string());
+            // Flavour names contain no blanks.
+            let password = self.nest.password_of(&format!("golden {}", spec.key));
+            let noted = config([
+                (key::STAGE, "making"),
+                (key::KEY, &spec.key),
+                (key::SERVER, &spec.server),
+                (key::CLIENT, &client.unwrap_or_default()),
+                (key::PASSWORD, password.reveal()),
+            ]);
+            let packages = apt::device(&self.nest.engine, &spec.image).await?;
+            let devices = Devices::from([packages]);
+            let child = self.create(name, image, noted, devices).await?;
+            first_start(&child.engine, name, self.nest.subnet).await?;
+            Ok(child)
+        }
+        .boxed()
     }
 
     /// Makes a container with its own address; does not start it.
-    pub(super) async fn create(
-        &self,
-        name: &str,
+    pub(super) fn create<'a>(
+        &'a self,
+        name: &'a str,
         image: ImageSource,
         noted: Config,
         devices: Devices,
-    ) -> Result<Child, NestError> {
-        let address = self.address_of(name).await?;
-        create_at(&self.nest, name, address, image, noted, devices).await
+    ) -> BoxFuture<'a, Result<Child, NestError>> {
+        async move {
+            let address = self.address_of(name).await?;
+            create_at(&self.nest, name, address, image, noted, devices).await
+        }
+        .boxed()
     }
 
     /// The address that a container has or had, or else a free one.

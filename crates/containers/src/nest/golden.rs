@@ -19,6 +19,8 @@ use super::outer::{is_ready, succeed};
 use super::removal::{Meant, remove};
 use super::{Nest, NestError, apt, key, schema};
 use crate::name;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 /// Writes that were not waited for while the server was installed.
 const SYNC: Duration = Duration::from_secs(300);
@@ -304,20 +306,23 @@ impl Children {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn throwaway_of(
-        &self,
-        golden: &Golden,
-        of: &str,
-        name: &str,
-        access: &ChildAccess,
-    ) -> Result<Child, NestError> {
-        let title = format!("copy of {of}");
-        let noted = config([
-            (key::STAGE, "making"),
-            (key::GOLDEN, ""),
-            (key::SERVER, &title),
-        ]);
-        self.copy(golden, name, noted, Some(access)).await
+    pub fn throwaway_of<'a>(
+        &'a self,
+        golden: &'a Golden,
+        of: &'a str,
+        name: &'a str,
+        access: &'a ChildAccess,
+    ) -> BoxFuture<'a, Result<Child, NestError>> {
+        async move {
+            let title = format!("copy of {of}");
+            let noted = config([
+                (key::STAGE, "making"),
+                (key::GOLDEN, ""),
+                (key::SERVER, &title),
+            ]);
+            self.copy(golden, name, noted, Some(access)).await
+        }
+        .boxed()
     }
 
     /// Pauses a child that was copied for later, unless it has been used in the meantime.
@@ -387,39 +392,42 @@ impl Children {
     ///
     /// # Errors
     /// [`NestError::NotMeant`]; as of the engine.
-    pub async fn remove(&self, name: &str) -> Result<(), NestError> {
-        remove(&self.nest.engine, name, Meant::FlavoursOwn).await
+    pub fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), NestError>> {
+        async move { remove(&self.nest.engine, name, Meant::FlavoursOwn).await }.boxed()
     }
 
     /// Copies a golden child under a name; replaces the flavour's child of that name.
-    pub(super) async fn copy(
-        &self,
-        of: &Golden,
-        name: &str,
+    pub(super) fn copy<'a>(
+        &'a self,
+        of: &'a Golden,
+        name: &'a str,
         mut noted: Config,
-        access: Option<&ChildAccess>,
-    ) -> Result<Child, NestError> {
-        let engine = &self.nest.engine;
-        self.remove(name).await?;
-        let golden = ImageSource::Container(of.name.clone());
-        if let Some(access) = access {
-            let credentials = Credentials {
-                login: access.login.clone(),
-                tls: of.tls.clone(),
-            };
-            noted.extend(credentials.noted());
-            noted.extend(access.certificates.noted());
+        access: Option<&'a ChildAccess>,
+    ) -> BoxFuture<'a, Result<Child, NestError>> {
+        async move {
+            let engine = &self.nest.engine;
+            self.remove(name).await?;
+            let golden = ImageSource::Container(of.name.clone());
+            if let Some(access) = access {
+                let credentials = Credentials {
+                    login: access.login.clone(),
+                    tls: of.tls.clone(),
+                };
+                noted.extend(credentials.noted());
+                noted.extend(access.certificates.noted());
+            }
+            let mut child = self.create(name, golden, noted, Devices::new()).await?;
+            child.packages = of.packages.clone();
+            if let Some(ChildAccess { file, .. }) = access {
+                // The file exists, and keeps its owner and permissions.
+                let content = file.content.reveal();
+                engine
+                    .push(name, file.path, FileMode::Private, content)
+                    .await?;
+            }
+            Ok(child)
         }
-        let mut child = self.create(name, golden, noted, Devices::new()).await?;
-        child.packages = of.packages.clone();
-        if let Some(ChildAccess { file, .. }) = access {
-            // The file exists, and keeps its owner and permissions.
-            let content = file.content.reveal();
-            engine
-                .push(name, file.path, FileMode::Private, content)
-                .await?;
-        }
-        Ok(child)
+        .boxed()
     }
 
     fn read_golden(&self, found: Instance) -> Golden {

@@ -15,6 +15,8 @@ use super::golden::{Golden, Purpose};
 use super::info::ContainerKind;
 use super::{NestError, key};
 use crate::name::{self, first_of};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 /// The active containers of flavours, by the names of their first ones.
 #[derive(Debug, Clone, Default)]
@@ -82,27 +84,30 @@ impl Children {
 
     /// Activates a copy of the golden child that is not started: a prepared one, or else
     /// a new one. It belongs to the flavour from here on, and counts as incomplete.
-    pub(super) async fn activate_copy(
-        &self,
-        golden: &Golden,
-        spec: &ChildSpec,
+    pub(super) fn activate_copy<'a>(
+        &'a self,
+        golden: &'a Golden,
+        spec: &'a ChildSpec,
         use_of: Purpose,
-    ) -> Result<Child, NestError> {
-        let name = self.other(&spec.name);
-        let noted = noted(spec, "", use_of);
-        let child = match self.valid_standby(spec).await? {
-            Some(found) => {
-                let engine = &self.nest.engine;
-                engine.configure_instance(&name, &noted).await?;
-                self.read(&found)?
-            }
-            None => {
-                self.copy(golden, &name, noted, spec.access.as_ref())
-                    .await?
-            }
-        };
-        self.slots.lock().insert(spec.name.clone(), name);
-        Ok(child)
+    ) -> BoxFuture<'a, Result<Child, NestError>> {
+        async move {
+            let name = self.other(&spec.name);
+            let noted = noted(spec, "", use_of);
+            let child = match self.valid_standby(spec).await? {
+                Some(found) => {
+                    let engine = &self.nest.engine;
+                    engine.configure_instance(&name, &noted).await?;
+                    self.read(&found)?
+                }
+                None => {
+                    self.copy(golden, &name, noted, spec.access.as_ref())
+                        .await?
+                }
+            };
+            self.slots.lock().insert(spec.name.clone(), name);
+            Ok(child)
+        }
+        .boxed()
     }
 
     /// The prepared copy, if it is still valid.

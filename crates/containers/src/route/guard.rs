@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
 use thiserror::Error;
 
@@ -67,14 +69,17 @@ impl Reach {
     ///
     /// # Errors
     /// [`GuardError`], which names the actual receiver.
-    pub async fn check(&self, address: SocketAddr) -> Result<(), GuardError> {
-        match (self, address) {
-            (Reach::Route(guard), SocketAddr::V4(address)) => {
-                guard.check(*address.ip()).await.map(drop)
+    pub fn check(&self, address: SocketAddr) -> BoxFuture<'_, Result<(), GuardError>> {
+        async move {
+            match (self, address) {
+                (Reach::Route(guard), SocketAddr::V4(address)) => {
+                    guard.check(*address.ip()).await.map(drop)
+                }
+                (Reach::Route(_), SocketAddr::V6(_)) => Ok(()),
+                (Reach::Proxy, address) => port::check(address),
             }
-            (Reach::Route(_), SocketAddr::V6(_)) => Ok(()),
-            (Reach::Proxy, address) => port::check(address),
         }
+        .boxed()
     }
 }
 

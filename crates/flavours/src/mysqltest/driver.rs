@@ -8,6 +8,8 @@ use dbmatrix_containers::image::ImageOrigin;
 use dbmatrix_containers::name;
 use dbmatrix_containers::nest::{Child, ChildSpec, Children, Stage};
 use dbmatrix_engine::Exec;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::{BenchError, Program};
@@ -31,19 +33,22 @@ impl TestDrivers {
     ///
     /// # Errors
     /// As of [`TestDriverContainer::ensure`].
-    pub async fn ensure(
-        &self,
-        children: &Children,
+    pub fn ensure<'a>(
+        &'a self,
+        children: &'a Children,
         program: Program,
-        image: &ImageOrigin,
-    ) -> Result<TestDriverContainer, BenchError> {
-        let mut made = self.0.lock().await;
-        if let Some(driver) = made.get(&program) {
-            return Ok(driver.clone());
+        image: &'a ImageOrigin,
+    ) -> BoxFuture<'a, Result<TestDriverContainer, BenchError>> {
+        async move {
+            let mut made = self.0.lock().await;
+            if let Some(driver) = made.get(&program) {
+                return Ok(driver.clone());
+            }
+            let driver = TestDriverContainer::ensure(children, program, image).await?;
+            made.insert(program, driver.clone());
+            Ok(driver)
         }
-        let driver = TestDriverContainer::ensure(children, program, image).await?;
-        made.insert(program, driver.clone());
-        Ok(driver)
+        .boxed()
     }
 }
 

@@ -14,6 +14,8 @@ use dbmatrix_containers::nest::{Child, Children, Nest, NestError};
 use dbmatrix_engine::{EngineError, Exec, FileMode, Power};
 use dbmatrix_sql::session::{Connect, Session, SessionError};
 use dbmatrix_sql::version::{Family, Version};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use super::TestDriverContainer;
@@ -121,19 +123,22 @@ impl<'a> TestServer<'a> {
     ///
     /// # Errors
     /// [`BenchError`].
-    pub async fn make(
+    pub fn make(
         source: Source<'a>,
         tool: &'a TestDriverContainer,
         number: usize,
-    ) -> Result<Self, BenchError> {
-        let name = name::copy(source.child, name::Copy::Tests(number));
-        let made = Self::try_make(source, tool, name.clone()).await;
-        if made.is_err()
-            && let Err(left) = source.children.remove_incomplete(&name).await
-        {
-            tracing::debug!(%left, "the next run removes it");
+    ) -> BoxFuture<'a, Result<Self, BenchError>> {
+        async move {
+            let name = name::copy(source.child, name::Copy::Tests(number));
+            let made = Self::try_make(source, tool, name.clone()).await;
+            if made.is_err()
+                && let Err(left) = source.children.remove_incomplete(&name).await
+            {
+                tracing::debug!(%left, "the next run removes it");
+            }
+            made
         }
-        made
+        .boxed()
     }
 
     async fn try_make(
@@ -256,14 +261,17 @@ impl<'a> TestServer<'a> {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn remove(self) -> Result<(), BenchError> {
-        const FORGET: &str = r#"systemctl stop "$UNIT" 2> /dev/null || true; rm -rf "$FOLDER""#;
-        let forget = Exec::script(FORGET)
-            .env("UNIT", &self.unit())
-            .env("FOLDER", &self.folder);
-        self.tool.succeed("forget a bench", forget).await?;
-        self.source.children.remove_incomplete(&self.name).await?;
-        Ok(())
+    pub fn remove(self) -> BoxFuture<'a, Result<(), BenchError>> {
+        async move {
+            const FORGET: &str = r#"systemctl stop "$UNIT" 2> /dev/null || true; rm -rf "$FOLDER""#;
+            let forget = Exec::script(FORGET)
+                .env("UNIT", &self.unit())
+                .env("FOLDER", &self.folder);
+            self.tool.succeed("forget a bench", forget).await?;
+            self.source.children.remove_incomplete(&self.name).await?;
+            Ok(())
+        }
+        .boxed()
     }
 }
 

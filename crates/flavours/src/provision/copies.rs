@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dbmatrix_containers::name;
 use dbmatrix_containers::nest::{Child, NestError};
 use dbmatrix_report::event::Sender;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use super::building::START_TIMEOUT;
@@ -67,16 +69,19 @@ impl Copies {
     ///
     /// # Errors
     /// [`CopyError`].
-    pub async fn make(&self) -> Result<(Server, Child), CopyError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let name = name::copy(&self.flavour.container(), name::Copy::Suite(number));
-        let made = self.try_make(&name).await;
-        if made.is_err()
-            && let Err(left) = self.context.children.remove_incomplete(&name).await
-        {
-            tracing::debug!(%left, "the next run removes it");
+    pub fn make(&self) -> BoxFuture<'_, Result<(Server, Child), CopyError>> {
+        async move {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let name = name::copy(&self.flavour.container(), name::Copy::Suite(number));
+            let made = self.try_make(&name).await;
+            if made.is_err()
+                && let Err(left) = self.context.children.remove_incomplete(&name).await
+            {
+                tracing::debug!(%left, "the next run removes it");
+            }
+            made
         }
-        made
+        .boxed()
     }
 
     async fn try_make(&self, name: &str) -> Result<(Server, Child), CopyError> {
@@ -108,7 +113,7 @@ impl Copies {
     ///
     /// # Errors
     /// As of the engine.
-    pub async fn remove(&self, copy: &Child) -> Result<(), NestError> {
-        self.context.children.remove(&copy.name).await
+    pub fn remove<'a>(&'a self, copy: &'a Child) -> BoxFuture<'a, Result<(), NestError>> {
+        async move { self.context.children.remove(&copy.name).await }.boxed()
     }
 }

@@ -67,26 +67,29 @@ impl<'a> Provisioner<'a> {
     ///
     /// # Errors
     /// [`ProvisionError`].
-    pub async fn bring_up(
+    pub fn bring_up(
         &self,
         start_from: StartFrom,
-    ) -> Result<(Server, ServerFacts), ProvisionError> {
-        self.phase(Phase::Creating);
-        let (children, name) = (&self.context.children, &self.flavour.name);
-        children.ensure_not_imported(name).await?;
-        let there = match start_from {
-            StartFrom::Template => self.claim_standby().await,
-            StartFrom::Existing => self.claim_existing().await?,
-        };
-        let (child, server) = match there {
-            Some(there) => there,
-            None => self.create_from_template(Purpose::Now).await?,
-        };
-        if let Some(locked) = &self.managed.locked {
-            check_locked(&server, &locked.server)?;
+    ) -> BoxFuture<'_, Result<(Server, ServerFacts), ProvisionError>> {
+        async move {
+            self.phase(Phase::Creating);
+            let (children, name) = (&self.context.children, &self.flavour.name);
+            children.ensure_not_imported(name).await?;
+            let there = match start_from {
+                StartFrom::Template => self.claim_standby().await,
+                StartFrom::Existing => self.claim_existing().await?,
+            };
+            let (child, server) = match there {
+                Some(there) => there,
+                None => self.create_from_template(Purpose::Now).await?,
+            };
+            if let Some(locked) = &self.managed.locked {
+                check_locked(&server, &locked.server)?;
+            }
+            let facts = facts(&server, &child, self.managed);
+            Ok((server, facts))
         }
-        let facts = facts(&server, &child, self.managed);
-        Ok((server, facts))
+        .boxed()
     }
 
     /// Replaces the flavour's child by an unused one, paused for the next run.

@@ -9,6 +9,8 @@ use dbmatrix_sql::session::{
     Address, Connect, Endpoint, Secret, Session, SessionError, Target, Tenancy, TlsPolicy,
 };
 use dbmatrix_sql::version::Identity;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
@@ -50,9 +52,15 @@ struct Guarded<'a> {
 }
 
 impl Connect for Guarded<'_> {
-    async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        check_reach(self.reach, self.target).await?;
-        self.target.connect(database).await
+    fn connect<'a>(
+        &'a self,
+        database: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Session, SessionError>> {
+        async move {
+            check_reach(self.reach, self.target).await?;
+            self.target.connect(database).await
+        }
+        .boxed()
     }
 }
 
@@ -62,11 +70,17 @@ async fn check_reach(reach: &Reach, target: &Target) -> Result<(), SessionError>
 }
 
 impl Connect for Server {
-    async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        match &self.way {
-            Way::Nest { target, reach } => Guarded { target, reach }.connect(database).await,
-            Way::External(endpoint) => endpoint.connect(database).await,
+    fn connect<'a>(
+        &'a self,
+        database: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Session, SessionError>> {
+        async move {
+            match &self.way {
+                Way::Nest { target, reach } => Guarded { target, reach }.connect(database).await,
+                Way::External(endpoint) => endpoint.connect(database).await,
+            }
         }
+        .boxed()
     }
 
     fn tenancy(&self) -> Tenancy {
@@ -109,17 +123,20 @@ impl Server {
     ///
     /// # Errors
     /// As of [`Connect`].
-    pub async fn open_connection(&self) -> Result<TcpStream, SessionError> {
-        if let Way::Nest { target, reach } = &self.way {
-            check_reach(reach, target).await?;
+    pub fn open_connection(&self) -> BoxFuture<'_, Result<TcpStream, SessionError>> {
+        async move {
+            if let Way::Nest { target, reach } = &self.way {
+                check_reach(reach, target).await?;
+            }
+            let address = self.address();
+            let opened = TcpStream::connect((address.host.as_str(), address.port)).await;
+            opened.map_err(|error| SessionError::Connect {
+                is_refused: error.kind() == std::io::ErrorKind::ConnectionRefused,
+                reason: error.to_string(),
+                address,
+            })
         }
-        let address = self.address();
-        let opened = TcpStream::connect((address.host.as_str(), address.port)).await;
-        opened.map_err(|error| SessionError::Connect {
-            is_refused: error.kind() == std::io::ErrorKind::ConnectionRefused,
-            reason: error.to_string(),
-            address,
-        })
+        .boxed()
     }
 
     /// The name of the routed user.
@@ -155,41 +172,44 @@ pub struct Login<'a> {
 /// # Errors
 /// [`ServerError::Login`] with the last reason; also as of the engine, if it
 /// creates a proxy.
-pub async fn log_in(login: &Login<'_>) -> Result<Server, ServerError> {
-    let endpoint = login.nest.endpoint(login.child.address, PORT).await?;
-    let Credentials { login: user, tls } = &login.child.credentials;
-    let target = Target {
-        address: endpoint.address,
-        user: user.user.clone(),
-        password: user.password.clone(),
-        tls: tls.clone(),
-    };
-    let guarded = Guarded {
-        target: &target,
-        reach: &endpoint.reach,
-    };
-    let deadline = Instant::now() + login.limit;
-    let (identity, defaults) = loop {
-        match ask(&guarded).await {
-            Ok(answers) => break answers,
-            Err(source) if !is_worth_waiting(&source) || Instant::now() > deadline => {
-                return Err(ServerError::Login {
-                    address: target.address,
-                    source,
-                });
+pub fn log_in<'a>(login: &'a Login<'a>) -> BoxFuture<'a, Result<Server, ServerError>> {
+    async move {
+        let endpoint = login.nest.endpoint(login.child.address, PORT).await?;
+        let Credentials { login: user, tls } = &login.child.credentials;
+        let target = Target {
+            address: endpoint.address,
+            user: user.user.clone(),
+            password: user.password.clone(),
+            tls: tls.clone(),
+        };
+        let guarded = Guarded {
+            target: &target,
+            reach: &endpoint.reach,
+        };
+        let deadline = Instant::now() + login.limit;
+        let (identity, defaults) = loop {
+            match ask(&guarded).await {
+                Ok(answers) => break answers,
+                Err(source) if !is_worth_waiting(&source) || Instant::now() > deadline => {
+                    return Err(ServerError::Login {
+                        address: target.address,
+                        source,
+                    });
+                }
+                Err(_) => sleep(AGAIN).await,
             }
-            Err(_) => sleep(AGAIN).await,
-        }
-    };
-    Ok(Server {
-        way: Way::Nest {
-            target,
-            reach: endpoint.reach,
-        },
-        identity,
-        defaults,
-        database: user.database.clone(),
-    })
+        };
+        Ok(Server {
+            way: Way::Nest {
+                target,
+                reach: endpoint.reach,
+            },
+            identity,
+            defaults,
+            database: user.database.clone(),
+        })
+    }
+    .boxed()
 }
 
 /// Checks that a server is the requested one.

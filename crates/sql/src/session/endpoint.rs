@@ -4,6 +4,8 @@
 //! The address is the one in the matrix. No other address is ever used: the driver
 //! follows no redirect, and uses no socket that a server offers.
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -105,17 +107,23 @@ pub struct Endpoint {
 }
 
 impl Connect for Endpoint {
-    async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        let usual = match self.tenancy {
-            Tenancy::Reader => self.url.database.as_deref(),
-            Tenancy::Owner | Tenancy::Guest => None,
-        };
-        let opened = self.open(database.or(usual)).await;
-        let mut session = opened.map_err(|error| self.no_session(error))?;
-        if self.tenancy == Tenancy::Reader {
-            session.only_read().await?;
+    fn connect<'a>(
+        &'a self,
+        database: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Session, SessionError>> {
+        async move {
+            let usual = match self.tenancy {
+                Tenancy::Reader => self.url.database.as_deref(),
+                Tenancy::Owner | Tenancy::Guest => None,
+            };
+            let opened = self.open(database.or(usual)).await;
+            let mut session = opened.map_err(|error| self.no_session(error))?;
+            if self.tenancy == Tenancy::Reader {
+                session.only_read().await?;
+            }
+            Ok(session)
         }
-        Ok(session)
+        .boxed()
     }
 
     fn tenancy(&self) -> Tenancy {

@@ -22,6 +22,8 @@ pub use url::{ServerUrl, UrlError};
 
 use std::fmt::Write;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use mysql_async::consts::{ColumnFlags, ColumnType, StatusFlags};
 use mysql_async::prelude::Queryable;
 use mysql_async::{ChangeUserOpts, Conn, Error};
@@ -144,19 +146,22 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError::Lost`].
-    async fn only_read(&mut self) -> Result<(), SessionError> {
-        self.only_reads = Some(Modes::default());
-        let outcome = self.run("SET SESSION TRANSACTION READ ONLY").await?;
-        if let Some(refusal) = outcome.refusal() {
-            tracing::debug!(%refusal, "the server knows no read-only transactions");
+    fn only_read(&mut self) -> BoxFuture<'_, Result<(), SessionError>> {
+        async move {
+            self.only_reads = Some(Modes::default());
+            let outcome = self.run("SET SESSION TRANSACTION READ ONLY").await?;
+            if let Some(refusal) = outcome.refusal() {
+                tracing::debug!(%refusal, "the server knows no read-only transactions");
+            }
+            let outcome = self.run("SELECT @@SESSION.sql_mode").await?;
+            let mode = outcome.rows().and_then(|set| set.rows.values().next());
+            if let Some(mode) = mode.flatten() {
+                let modes = Modes::of_sql_mode(&String::from_utf8_lossy(mode));
+                self.only_reads = Some(modes);
+            }
+            Ok(())
         }
-        let outcome = self.run("SELECT @@SESSION.sql_mode").await?;
-        let mode = outcome.rows().and_then(|set| set.rows.values().next());
-        if let Some(mode) = mode.flatten() {
-            let modes = Modes::of_sql_mode(&String::from_utf8_lossy(mode));
-            self.only_reads = Some(modes);
-        }
-        Ok(())
+        .boxed()
     }
 
     /// Whether a backslash in a string is an ordinary letter for the server.
@@ -204,34 +209,37 @@ impl Session {
         }
     }
 
-    async fn answer(&mut self, sql: &[u8]) -> Result<Outcome, SessionError> {
-        let mut parts = Vec::new();
-        let mut result = match self.conn.query_iter(sql).await {
-            Ok(result) => result,
-            Err(error) => return refused(error).map(Outcome::Refused),
-        };
-        loop {
-            let (outcome, more) = match read_part(&mut result).await {
-                Ok(part) => part,
-                Err(error) => {
-                    parts.push(Outcome::Refused(refused(error)?));
+    fn answer<'a>(&'a mut self, sql: &'a [u8]) -> BoxFuture<'a, Result<Outcome, SessionError>> {
+        async move {
+            let mut parts = Vec::new();
+            let mut result = match self.conn.query_iter(sql).await {
+                Ok(result) => result,
+                Err(error) => return refused(error).map(Outcome::Refused),
+            };
+            loop {
+                let (outcome, more) = match read_part(&mut result).await {
+                    Ok(part) => part,
+                    Err(error) => {
+                        parts.push(Outcome::Refused(refused(error)?));
+                        break;
+                    }
+                };
+                parts.push(outcome);
+                if !more {
+                    // The driver keeps an error in place of another result, and would return
+                    // it for the next statement without sending that.
+                    if let Err(error) = result.next().await {
+                        parts.push(Outcome::Refused(refused(error)?));
+                    }
                     break;
                 }
-            };
-            parts.push(outcome);
-            if !more {
-                // The driver keeps an error in place of another result, and would return
-                // it for the next statement without sending that.
-                if let Err(error) = result.next().await {
-                    parts.push(Outcome::Refused(refused(error)?));
-                }
-                break;
             }
+            Ok(match parts.len() {
+                1 => parts.remove(0),
+                _ => Outcome::MultiResult(parts),
+            })
         }
-        Ok(match parts.len() {
-            1 => parts.remove(0),
-            _ => Outcome::MultiResult(parts),
-        })
+        .boxed()
     }
 
     /// Runs a query and returns the columns of its first row as text.
@@ -258,17 +266,20 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError::Lost`].
-    pub async fn reset(&mut self) -> Result<(), SessionError> {
-        let lost = |error: Error| SessionError::Lost(error.to_string());
-        if !self.conn.reset().await.map_err(lost)? {
-            let again = self.conn.change_user(ChangeUserOpts::default()).await;
-            again.map_err(lost)?;
+    pub fn reset(&mut self) -> BoxFuture<'_, Result<(), SessionError>> {
+        async move {
+            let lost = |error: Error| SessionError::Lost(error.to_string());
+            if !self.conn.reset().await.map_err(lost)? {
+                let again = self.conn.change_user(ChangeUserOpts::default()).await;
+                again.map_err(lost)?;
+            }
+            if self.only_reads.is_some() {
+                self.only_read().await?;
+            }
+            self.note_status();
+            Ok(())
         }
-        if self.only_reads.is_some() {
-            self.only_read().await?;
-        }
-        self.note_status();
-        Ok(())
+        .boxed()
     }
 
     /// The current database.
@@ -307,29 +318,35 @@ impl Session {
     }
 
     /// Closes the session.
-    pub async fn close(self) {
-        if let Err(error) = self.conn.disconnect().await {
-            tracing::debug!(%error, "the connection ended without a farewell");
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        async move {
+            if let Err(error) = self.conn.disconnect().await {
+                tracing::debug!(%error, "the connection ended without a farewell");
+            }
         }
+        .boxed()
     }
 }
 
 type TextResult<'a> = mysql_async::QueryResult<'a, 'static, mysql_async::TextProtocol>;
 
 /// Counts the rows of all results of a statement.
-async fn count_rows(conn: &mut Conn, sql: &[u8]) -> Result<u64, Error> {
-    let mut result = conn.query_iter(sql).await?;
-    let mut rows = 0;
-    loop {
-        while result.next().await?.is_some() {
-            rows += 1;
-        }
-        if result.is_empty() {
-            // The driver keeps an error in place of another result.
-            result.next().await?;
-            return Ok(rows);
+fn count_rows<'a>(conn: &'a mut Conn, sql: &'a [u8]) -> BoxFuture<'a, Result<u64, Error>> {
+    async move {
+        let mut result = conn.query_iter(sql).await?;
+        let mut rows = 0;
+        loop {
+            while result.next().await?.is_some() {
+                rows += 1;
+            }
+            if result.is_empty() {
+                // The driver keeps an error in place of another result.
+                result.next().await?;
+                return Ok(rows);
+            }
         }
     }
+    .boxed()
 }
 
 /// Reads one result, and whether another one follows.

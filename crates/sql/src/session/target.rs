@@ -1,11 +1,12 @@
 //! A server's address and login: what a session needs.
 
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
 use rustls::CertificateError;
 
@@ -68,10 +69,10 @@ pub struct Target {
 /// Opens sessions to one server.
 pub trait Connect: Send + Sync {
     /// Opens a session, in `database` if it is given.
-    fn connect(
-        &self,
-        database: Option<&str>,
-    ) -> impl Future<Output = Result<Session, SessionError>> + Send;
+    fn connect<'a>(
+        &'a self,
+        database: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Session, SessionError>>;
 
     /// The role of dbmatrix on the server.
     fn tenancy(&self) -> Tenancy {
@@ -80,23 +81,29 @@ pub trait Connect: Send + Sync {
 }
 
 impl Connect for Target {
-    async fn connect(&self, database: Option<&str>) -> Result<Session, SessionError> {
-        let opened = match &self.tls {
-            TlsPolicy::Plain => self.open(database, None).await,
-            TlsPolicy::Pinned(certificate) => {
-                let opening = self.open(database, Some(unchecked()));
-                let opened = pin::with_server_of(certificate, opening).await;
-                opened.map_err(|error| SessionError::Certificate {
-                    address: self.address.into(),
-                    reason: format!("the pinned certificate cannot be read: {error}"),
-                })?
-            }
-            TlsPolicy::Offered => match self.open(database, Some(unchecked())).await {
-                Err(error) if is_without_tls(&error) => self.open(database, None).await,
-                other => other,
-            },
-        };
-        opened.map_err(|error| self.no_session(error))
+    fn connect<'a>(
+        &'a self,
+        database: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Session, SessionError>> {
+        async move {
+            let opened = match &self.tls {
+                TlsPolicy::Plain => self.open(database, None).await,
+                TlsPolicy::Pinned(certificate) => {
+                    let opening = self.open(database, Some(unchecked()));
+                    let opened = pin::with_server_of(certificate, opening).await;
+                    opened.map_err(|error| SessionError::Certificate {
+                        address: self.address.into(),
+                        reason: format!("the pinned certificate cannot be read: {error}"),
+                    })?
+                }
+                TlsPolicy::Offered => match self.open(database, Some(unchecked())).await {
+                    Err(error) if is_without_tls(&error) => self.open(database, None).await,
+                    other => other,
+                },
+            };
+            opened.map_err(|error| self.no_session(error))
+        }
+        .boxed()
     }
 }
 
@@ -146,14 +153,21 @@ fn is_stranger(error: &Error) -> bool {
 }
 
 impl Target {
-    async fn open(&self, database: Option<&str>, tls: Option<SslOpts>) -> Result<Session, Error> {
-        let login = Login {
-            address: self.address.into(),
-            user: &self.user,
-            password: &self.password,
-            database,
-        };
-        login.open(tls).await
+    fn open<'a>(
+        &'a self,
+        database: Option<&'a str>,
+        tls: Option<SslOpts>,
+    ) -> BoxFuture<'a, Result<Session, Error>> {
+        async move {
+            let login = Login {
+                address: self.address.into(),
+                user: &self.user,
+                password: &self.password,
+                database,
+            };
+            login.open(tls).await
+        }
+        .boxed()
     }
 
     fn no_session(&self, error: Error) -> SessionError {
