@@ -1,6 +1,7 @@
 //! A replay as text for a terminal: what was sent, a table of flavours, errors, and the
 //! forms of statements whose times differ.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table};
@@ -154,28 +155,27 @@ impl ReplayReport {
             .iter()
             .filter(|digest| digest.flavours.len() > 1);
         let compared = compared.count();
+        if compared == 0 {
+            return String::new();
+        }
+        let beyond = "beyond the spread of rounds";
         if differing.is_empty() {
             let rounds = match self.rounds {
-                1 => "; one round shows no spread, so that nothing can differ (`--rounds 3`)",
+                1 => "; one round shows no spread, so that none can (`--rounds 3`)",
                 _ => "",
             };
-            return match compared {
-                0 => String::new(),
-                _ => format!(
-                    "\nno digest of {compared} differs beyond the spread of rounds{rounds}\n"
-                ),
-            };
+            return format!(
+                "\nnone of {} differs {beyond}{rounds}\n",
+                count(compared, "digest")
+            );
         }
-        let digests: std::collections::BTreeSet<&str> =
-            differing.iter().map(|one| one.form.as_str()).collect();
-        let mut text = format!(
-            "\n{} of {} beyond the spread of rounds, those with the most time first",
-            match digests.len() {
-                1 => "1 digest differs".to_owned(),
-                more => format!("{more} digests differ"),
-            },
-            compared
-        );
+        let digests: BTreeSet<&str> = differing.iter().map(|one| one.form.as_str()).collect();
+        let differ = match digests.len() {
+            1 => "differs",
+            _ => "differ",
+        };
+        let of_all = format!("{} of {}", digests.len(), count(compared, "digest"));
+        let mut text = format!("\n{of_all} {differ} {beyond}, those with the most time first");
         if let Some(one_in) = one_in(self.rounds).filter(|one_in| *one_in < 100) {
             text.push_str(&format!(" (by chance 1 of {one_in} may)"));
         }

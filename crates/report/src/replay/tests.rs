@@ -100,7 +100,32 @@ fn report() -> ReplayReport {
 
 #[test]
 fn a_replay_is_shown_with_what_differs() {
-    insta::assert_snapshot!(report().render(120, Colour::Never), @"");
+    insta::assert_snapshot!(report().render(120, Colour::Never), @r"
+    slow.log: 40 statements on 7 connections (at most 3 at once), at the log's own pace, 3 rounds; 12.5 s of the log
+      1,200 left out: administrator commands
+      missing on new: shop.gone (3 statements)
+      a flavour's `setup` loads schema and data
+
+    ┌─────────┬────────────────┬─────────┬────────┬────────────┬─────────┬─────────┬─────────┬─────────┬─────────────────────┐
+    │ flavour ┆ server         ┆ answers ┆ errors ┆ per second ┆     p50 ┆     p95 ┆     p99 ┆  behind ┆        time against │
+    │         ┆                ┆         ┆        ┆            ┆         ┆         ┆         ┆         ┆                 old │
+    ╞═════════╪════════════════╪═════════╪════════╪════════════╪═════════╪═════════╪═════════╪═════════╪═════════════════════╡
+    │ old     ┆ 11.8.9-MariaDB ┆      40 ┆      1 ┆         20 ┆ 11.0 ms ┆ 22.0 ms ┆ 33.0 ms ┆ 12.0 ms ┆                   1 │
+    │ new     ┆ 11.8.9-MariaDB ┆      40 ┆      1 ┆         20 ┆ 21.0 ms ┆ 42.0 ms ┆ 63.0 ms ┆ 22.0 ms ┆ 2.00 (1.82 to 2.20) │
+    └─────────┴────────────────┴─────────┴────────┴────────────┴─────────┴─────────┴─────────┴─────────┴─────────────────────┘
+
+    new: ERROR 1064 (42000): 3 statements in 3 rounds
+      slow.log:12: SELECT a AS offset
+      You have an error\u{1b}[2J
+
+    1 of 2 digests differs beyond the spread of rounds, those with the most time first (by chance 1 of 10 may):
+    ┌─────────┬─────────┬─────────┬─────────────────────┬────────────┬─────────────────────────────┐
+    │ flavour ┆     p50 ┆     old ┆               ratio ┆ statements ┆ digest                      │
+    ╞═════════╪═════════╪═════════╪═════════════════════╪════════════╪═════════════════════════════╡
+    │ new     ┆ 22.0 ms ┆ 11.0 ms ┆ 1.91 (1.67 to 2.20) ┆         20 ┆ SELECT a FROM t WHERE b = ? │
+    └─────────┴─────────┴─────────┴─────────────────────┴────────────┴─────────────────────────────┘
+    note: a note
+    ");
 }
 
 #[test]
@@ -113,7 +138,16 @@ fn what_did_not_end_says_so() {
     let text = report.render(120, Colour::Never);
     let (_, end) = text.split_once("└").expect("a table");
     let (_, end) = end.split_once('\n').expect("its last line");
-    insta::assert_snapshot!(end, @"");
+    insta::assert_snapshot!(end, @r"
+
+    new: aborted
+      could not connect
+
+    none of 1 digest differs beyond the spread of rounds
+    note: a note
+
+    INCOMPLETE: not all rounds ran to their ends
+    ");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct Results {
     /// What one round sends.
     pub(super) fed: Option<Fed>,
     pub(super) notes: BTreeSet<String>,
+    /// How late dbmatrix itself sent statements, by flavour, where that matters.
+    lags: BTreeMap<String, Duration>,
     /// Connections of the log, and the most at once.
     connections: (u64, u64),
 }
@@ -118,14 +120,12 @@ impl Results {
         }
     }
 
+    /// Notes how late dbmatrix itself sent statements, if that is no small part of their times.
     fn note_lag(&mut self, flavour: &str, round: &ReplayedRound) {
         let limit = round.latency.p50.mul_f64(LARGE_LAG).max(USUAL_LAG);
         if round.client_lag > limit {
-            self.notes.insert(format!(
-                "{flavour}: dbmatrix itself sent statements late, 1 of 100 by more than {} ms: this \
-                 machine is too busy for the pace, and the figures are not the server's alone",
-                round.client_lag.as_millis()
-            ));
+            let worst = self.lags.entry(flavour.to_owned()).or_default();
+            *worst = round.client_lag.max(*worst);
         }
     }
 
@@ -166,7 +166,11 @@ impl Results {
             baseline: baseline.map(|(flavour, _)| flavour.name.clone()),
             flavours: all
                 .iter()
-                .map(|(flavour, rounds)| flavour.report(rounds, base, asked.log))
+                .map(|(flavour, rounds)| {
+                    let is_baseline = baseline.is_some_and(|(base, _)| base.name == flavour.name);
+                    let base = base.filter(|_| !is_baseline);
+                    flavour.report(rounds, base, asked.log)
+                })
                 .collect(),
             digests: digests_of(&all, baseline, digests),
         }
@@ -174,6 +178,14 @@ impl Results {
 
     fn all_notes(&self, fed: &Fed, asked: &Asked<'_>, all: &[Rounds<'_>]) -> Vec<String> {
         let mut notes: Vec<String> = self.notes.iter().cloned().collect();
+        let lags = self.lags.iter();
+        notes.extend(lags.map(|(flavour, lag)| {
+            format!(
+                "{flavour}: dbmatrix itself sent 1 of 100 statements late, by more than {} ms: this machine \
+                 is too busy, and the figures are not the server's alone",
+                lag.as_millis()
+            )
+        }));
         if !fed.cut.is_zero() && asked.speed.is_some() {
             let seconds = fed.cut.as_secs();
             notes.push(format!(
@@ -391,7 +403,7 @@ mod tests {
         assert!(report.complete);
         assert_eq!(report.baseline.as_deref(), Some("old"));
         let ratio = report.flavours[1].ratio.expect("both were measured");
-        assert_eq!((ratio.median, ratio.differs()), (3.0, true));
+        assert!((ratio.median - 3.0).abs() < 1e-9 && ratio.differs(), "{ratio:?}");
         let digest = &report.digests[0];
         assert_eq!(digest.digest.as_deref(), Some("SELECT ?"));
         assert_eq!(
