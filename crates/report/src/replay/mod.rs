@@ -68,7 +68,7 @@ pub struct ReplayedFlavour {
     /// Errors of all rounds, by code.
     pub errors: Vec<ReplayedError>,
     /// Tables and databases that statements need and the server does not have; statements
-    /// of all rounds.
+    /// of the round with most.
     pub missing: Vec<MissingObject>,
 }
 
@@ -116,7 +116,7 @@ pub struct Latency {
 }
 
 /// Statements with the same error.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReplayedError {
     /// Such as `ERROR 1064 (42000)`, or `no answer`.
     pub title: String,

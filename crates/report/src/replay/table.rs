@@ -8,7 +8,9 @@ use comfy_table::{Cell, CellAlignment, Table};
 use unicode_width::UnicodeWidthStr;
 
 use super::ratio::{median, one_in};
-use super::{Latency, Ratio, ReplayReport, ReplayedDigest, ReplayedDigestOn, ReplayedFlavour};
+use super::{
+    Latency, Ratio, ReplayReport, ReplayedDigest, ReplayedDigestOn, ReplayedError, ReplayedFlavour,
+};
 use crate::classes::describe_missing_on;
 use crate::summary_table::new_table;
 use crate::text::{Colour, count, indented, one_line, span, thousands, visible};
@@ -50,9 +52,8 @@ impl ReplayReport {
         });
         text.push_str(&describe_missing_on(missing, self.flavours.len()));
         text.push_str(&format!("\n{}\n", self.flavour_table()));
-        for flavour in &self.flavours {
-            text.push_str(&problems(flavour, colour));
-        }
+        text.push_str(&describe_aborted(&self.flavours, colour));
+        text.push_str(&describe_errors(&self.flavours, colour));
         text.push_str(&self.digest_table(width));
         for note in &self.notes {
             text.push_str(&indented(&format!("note: {note}"), ""));
@@ -70,18 +71,23 @@ impl ReplayReport {
             Some(1.0) => "at the log's own pace".to_owned(),
             Some(speed) => format!("{speed} times as fast as in the log"),
         };
-        let log_time = self
-            .log_time
-            .map(|time| format!("; {} of the log", span(time)));
-        format!(
-            "{}: {} on {} (at most {} at once), {pace}, {}{}\n",
-            visible(&self.log),
-            counted(self.statements, "statement"),
-            counted(self.connections, "connection"),
-            thousands(self.connections_at_once as usize),
-            count(self.rounds, "round"),
-            log_time.unwrap_or_default(),
-        )
+        // Without a round that has ended, what one sends is unknown.
+        let sent = match self.statements {
+            0 => String::new(),
+            statements => format!(
+                "{} on {} (at most {} at once), ",
+                counted(statements, "statement"),
+                counted(self.connections, "connection"),
+                thousands(self.connections_at_once as usize),
+            ),
+        };
+        let log_time = match self.log_time {
+            Some(time) => format!("; {} of the log", span(time)),
+            None => String::new(),
+        };
+        let rounds = count(self.rounds, "round");
+        let log = visible(&self.log);
+        format!("{log}: {sent}{pace}, {rounds}{log_time}\n")
     }
 
     fn flavour_table(&self) -> Table {
@@ -123,6 +129,10 @@ impl ReplayReport {
         });
         let latencies: Vec<Latency> = rounds.iter().map(|round| round.latency).collect();
         let Latency { p50, p95, p99 } = Latency::median(&latencies);
+        let time = |time| match latencies.is_empty() {
+            true => "-".to_owned(),
+            false => time_text(time),
+        };
         let behind = rounds.iter().filter_map(|round| round.behind).max();
         let ratio = match (&flavour.ratio, &self.baseline) {
             (_, Some(baseline)) if *baseline == flavour.name => "1".to_owned(),
@@ -137,9 +147,9 @@ impl ReplayReport {
             whole(answers),
             errors.map_or("-".to_owned(), |number| thousands(number as usize)),
             whole(per_second),
-            time_text(p50),
-            time_text(p95),
-            time_text(p99),
+            time(p50),
+            time(p95),
+            time(p99),
             behind.map_or("-".to_owned(), time_text),
             ratio,
         ]
@@ -256,30 +266,47 @@ impl ReplayedDigest {
     }
 }
 
-/// Why a flavour was not measured to its end, and its errors.
-fn problems(flavour: &ReplayedFlavour, colour: Colour) -> String {
+/// Why flavours were not measured to their ends.
+fn describe_aborted(flavours: &[ReplayedFlavour], colour: Colour) -> String {
     let mut text = String::new();
-    if let Some(reason) = &flavour.aborted {
-        let word = colour.bad("aborted");
-        text.push_str(&format!("\n{}: {word}\n", visible(&flavour.name)));
-        text.push_str(&indented(reason, "  "));
-    }
-    for error in &flavour.errors {
-        text.push_str(&format!(
-            "\n{}: {}: {} in {}\n",
-            visible(&flavour.name),
-            colour.odd(visible(&error.title)),
-            counted(error.statements, "statement"),
-            count(flavour.rounds.len(), "round"),
-        ));
-        let place = visible(&error.place);
-        text.push_str(&format!(
-            "  {place}: {}\n",
-            one_line(&error.statement, WIDEST)
-        ));
-        text.push_str(&format!("  {}\n", one_line(&error.message, WIDEST)));
+    for flavour in flavours {
+        if let Some(reason) = &flavour.aborted {
+            let word = colour.bad("aborted");
+            text.push_str(&format!("\n{}: {word}\n", visible(&flavour.name)));
+            text.push_str(&indented(reason, "  "));
+        }
     }
     text
+}
+
+/// The errors, each with the flavours that answer it alike.
+fn describe_errors(flavours: &[ReplayedFlavour], colour: Colour) -> String {
+    let mut groups: Vec<(&ReplayedError, usize, Vec<String>)> = Vec::new();
+    for flavour in flavours {
+        let rounds = flavour.rounds.len();
+        for error in &flavour.errors {
+            let is_same = |group: &&mut (&ReplayedError, usize, Vec<String>)| {
+                (group.0, group.1) == (error, rounds)
+            };
+            match groups.iter_mut().find(is_same) {
+                Some((_, _, names)) => names.push(visible(&flavour.name)),
+                None => groups.push((error, rounds, vec![visible(&flavour.name)])),
+            }
+        }
+    }
+    let groups = groups.into_iter().map(|(error, rounds, names)| {
+        format!(
+            "\n{}: {}: {} in {}\n  {}: {}\n  {}\n",
+            names.join(", "),
+            colour.odd(visible(&error.title)),
+            counted(error.statements, "statement"),
+            count(rounds, "round"),
+            visible(&error.place),
+            one_line(&error.statement, WIDEST),
+            one_line(&error.message, WIDEST)
+        )
+    });
+    groups.collect()
 }
 
 fn counted(number: u64, noun: &str) -> String {

@@ -151,6 +151,21 @@ fn what_did_not_end_says_so() {
 }
 
 #[test]
+fn what_has_hardly_begun_has_few_figures() {
+    let mut report = report();
+    report.statements = 0;
+    report.log_time = None;
+    report.flavours[0].rounds.clear();
+    let text = report.render(120, Colour::Never);
+    assert!(
+        text.starts_with("slow.log: at the log's own pace, 3 rounds\n"),
+        "{text}"
+    );
+    let row = text.lines().find(|line| line.starts_with("│ old"));
+    assert_eq!(row.map(|row| row.matches(" - ").count()), Some(7), "{text}");
+}
+
+#[test]
 fn incomplete_rounds_count_only_where_there_is_no_other() {
     let mut flavour = flavour("a", [1, 2, 3]);
     flavour.rounds[0].complete = false;
