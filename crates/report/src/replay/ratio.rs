@@ -5,10 +5,15 @@ use serde::Serialize;
 /// A ratio that is nearer to 1 is no difference, whatever its spread: two servers of the
 /// same version differ as much from one run to the next.
 const LEAST: f64 = 1.1;
+/// Fewer rounds show no difference: with 2 each, one of 3 pairs of equal servers would seem
+/// to differ.
+pub(super) const LEAST_ROUNDS: usize = 3;
 
 /// How a figure of one flavour compares with that of the baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ratio {
+    /// The rounds of the side with fewer.
+    pub rounds: usize,
     /// The ratio of both medians; above 1 the baseline has less.
     pub median: f64,
     /// The smallest figure against the baseline's largest; `None` after one round.
@@ -27,18 +32,21 @@ impl Ratio {
         if base_least <= 0.0 {
             return None;
         }
-        let has_spread = own.len() > 1 && base.len() > 1;
+        let rounds = own.len().min(base.len());
+        let has_spread = rounds > 1;
         Some(Ratio {
+            rounds,
             median: median(&own)? / median(&base)?,
             lowest: has_spread.then_some(least / base_most),
             highest: has_spread.then_some(most / base_least),
         })
     }
 
-    /// Whether the rounds of both sides do not overlap and lie apart by some tenth. One
-    /// round shows no spread, and so no difference.
+    /// Whether the rounds of both sides do not overlap and lie apart by a tenth, and there
+    /// are enough of them.
     pub fn differs(&self) -> bool {
         match (self.lowest, self.highest) {
+            _ if self.rounds < LEAST_ROUNDS => false,
             (Some(lowest), _) if lowest > 1.0 => self.median >= LEAST,
             (_, Some(highest)) if highest < 1.0 => self.median <= 1.0 / LEAST,
             _ => false,
@@ -99,13 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn neither_one_round_nor_a_few_percent_are_a_difference() {
+    fn neither_few_rounds_nor_a_few_percent_are_a_difference() {
         let once = Ratio::of(&[9.0], &[1.0]).expect("figures");
         assert_eq!(
             (once.median, once.lowest, once.differs()),
             (9.0, None, false)
         );
-        let near = Ratio::of(&[1.06, 1.07], &[1.0, 1.01]).expect("figures");
+        let twice = Ratio::of(&[9.0, 9.0], &[1.0, 1.0]).expect("figures");
+        assert_eq!((twice.lowest, twice.differs()), (Some(9.0), false));
+        let near = Ratio::of(&[1.06, 1.07, 1.07], &[1.0, 1.01, 1.01]).expect("figures");
         assert!(near.lowest > Some(1.0) && !near.differs());
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use comfy_table::{Cell, CellAlignment, Table};
 use unicode_width::UnicodeWidthStr;
 
-use super::ratio::{median, one_in};
+use super::ratio::{LEAST_ROUNDS, median, one_in};
 use super::{
     Latency, Ratio, ReplayReport, ReplayedDigest, ReplayedDigestOn, ReplayedError, ReplayedFlavour,
 };
@@ -170,14 +170,12 @@ impl ReplayReport {
         }
         let beyond = "beyond the spread of rounds";
         if differing.is_empty() {
-            let rounds = match self.rounds {
-                1 => "; one round shows no spread, so that none can (`--rounds 3`)",
-                _ => "",
+            let few = match self.rounds < LEAST_ROUNDS {
+                true => "; fewer than 3 rounds show no difference (`--rounds 3`)",
+                false => "",
             };
-            return format!(
-                "\nnone of {} differs {beyond}{rounds}\n",
-                count(compared, "digest")
-            );
+            let digests = count(compared, "digest");
+            return format!("\nnone of {digests} differs {beyond}{few}\n");
         }
         let digests: BTreeSet<&str> = differing.iter().map(|one| one.form.as_str()).collect();
         let differ = match digests.len() {
@@ -187,44 +185,11 @@ impl ReplayReport {
         let of_all = format!("{} of {}", digests.len(), count(compared, "digest"));
         let mut text = format!("\n{of_all} {differ} {beyond}, those with the most time first");
         if let Some(one_in) = one_in(self.rounds).filter(|one_in| *one_in < 100) {
-            text.push_str(&format!(" (by chance 1 of {one_in} may)"));
+            let chance = format!(" (1 of {one_in} equal ones is here by chance)");
+            text.push_str(&chance);
         }
-        text.push_str(":\n");
-        let mut table = new_table();
-        let head = [
-            "flavour",
-            "p50",
-            baseline.as_str(),
-            "ratio",
-            "statements",
-            "digest",
-        ];
-        table.set_header(head.map(str::to_owned));
-        let cells = |one: &Differing<'_>, form: String| {
-            [
-                visible(&one.on.flavour),
-                time_text(one.on.latency.p50),
-                time_text(one.baseline.latency.p50),
-                ratio_text(&one.ratio),
-                thousands(one.on.statements as usize),
-                form,
-            ]
-        };
-        let shown = || differing.iter().take(MOST_DIGESTS);
-        let column = |at: usize| {
-            let cells = shown().map(|one| cells(one, String::new())[at].width());
-            cells.chain([head[at].width()]).max().unwrap_or(0)
-        };
-        // Each column has a margin on both sides and a line.
-        let others: usize = (0..5).map(|at| column(at) + 3).sum();
-        let room = width.saturating_sub(others + 4).max(LEAST_FORM);
-        for one in shown() {
-            table.add_row(cells(one, one_line(&one.form, room)));
-        }
-        for column in table.column_iter_mut().skip(1).take(4) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        text.push_str(&format!("{table}\n"));
+        let table = table_of(&differing, baseline, width);
+        text.push_str(&format!(":\n{table}\n"));
         if let more @ 1.. = differing.len().saturating_sub(MOST_DIGESTS) {
             text.push_str(&format!("… and {more} more; `--format json` has all\n"));
         }
@@ -255,6 +220,38 @@ impl ReplayReport {
         all.sort_by(|one, other| other.weight().total_cmp(&one.weight()));
         all
     }
+}
+
+/// The first of the forms that differ, with their times on both sides.
+fn table_of(differing: &[Differing<'_>], baseline: &str, width: usize) -> Table {
+    let mut table = new_table();
+    let head = ["flavour", "p50", baseline, "ratio", "statements", "digest"];
+    table.set_header(head.map(str::to_owned));
+    let cells = |one: &Differing<'_>, form: String| {
+        [
+            visible(&one.on.flavour),
+            time_text(one.on.latency.p50),
+            time_text(one.baseline.latency.p50),
+            ratio_text(&one.ratio),
+            thousands(one.on.statements as usize),
+            form,
+        ]
+    };
+    let shown = || differing.iter().take(MOST_DIGESTS);
+    let column = |at: usize| {
+        let cells = shown().map(|one| cells(one, String::new())[at].width());
+        cells.chain([head[at].width()]).max().unwrap_or(0)
+    };
+    // Each column has a margin on both sides and a line.
+    let others: usize = (0..5).map(|at| column(at) + 3).sum();
+    let room = width.saturating_sub(others + 4).max(LEAST_FORM);
+    for one in shown() {
+        table.add_row(cells(one, one_line(&one.form, room)));
+    }
+    for column in table.column_iter_mut().skip(1).take(4) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 impl ReplayedDigest {

@@ -118,7 +118,7 @@ fn a_replay_is_shown_with_what_differs() {
       slow.log:12: SELECT a AS offset
       You have an error\u{1b}[2J
 
-    1 of 2 digests differs beyond the spread of rounds, those with the most time first (by chance 1 of 10 may):
+    1 of 2 digests differs beyond the spread of rounds, those with the most time first (1 of 10 equal ones is here by chance):
     ┌─────────┬─────────┬─────────┬─────────────────────┬────────────┬─────────────────────────────┐
     │ flavour ┆     p50 ┆     old ┆               ratio ┆ statements ┆ digest                      │
     ╞═════════╪═════════╪═════════╪═════════════════════╪════════════╪═════════════════════════════╡
