@@ -234,6 +234,8 @@ impl<S: Connect> Runner<'_, S> {
     async fn run_steps(&mut self, mut steps: StepPrefetcher) -> Result<(), String> {
         steps.assume(self.modes());
         let mut statements = 0;
+        // Each example stands by itself, so the next one asks for no counts of this one.
+        let is_log = matches!(self.case.content, Content::Log(_));
         while let Some(step) = steps.next().await? {
             if self
                 .case
@@ -246,8 +248,8 @@ impl<S: Connect> Runner<'_, S> {
             // Stored expectations cover statements only.
             let ordinal = statements;
             statements += usize::from(step.action.sql().is_some());
-            let wants_notices =
-                self.recorder.is_compared() && !steps.peek().await.is_some_and(asks_for_counts);
+            let wants_notices = self.recorder.is_compared()
+                && (is_log || !steps.peek().await.is_some_and(asks_for_counts));
             if self.waiting.len() >= MOST_WAITING || self.case.fail_fast.fails_fast() {
                 self.judge_waiting();
             }

@@ -62,8 +62,8 @@ pub(super) async fn drop_leftovers(server: &impl Connect) -> Result<(), SessionE
     cleanup::drop_former(session, &names).await
 }
 
-/// Replaces the name of the case's database in messages by the same placeholder in every
-/// run.
+/// Replaces the name of the case's database in messages, rows and names of columns
+/// (`SHOW TABLES`) by the same placeholder on every server and in every run.
 pub(super) fn anonymous(outcome: &mut Outcome, database: &str) {
     match outcome {
         Outcome::Refused(refusal) => {
@@ -74,6 +74,40 @@ pub(super) fn anonymous(outcome: &mut Outcome, database: &str) {
                 anonymous(part, database);
             }
         }
-        Outcome::Rows(_) | Outcome::Completed { .. } => {}
+        Outcome::Rows(set) => {
+            for column in &mut set.columns {
+                if column.name.contains(database) {
+                    column.name = column.name.replace(database, PLACEHOLDER);
+                }
+            }
+            set.rows
+                .replace(database.as_bytes(), PLACEHOLDER.as_bytes());
+        }
+        Outcome::Completed { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dbmatrix_sql::outcome::{Column, RowSet, Rows};
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_cases_database_is_the_same_everywhere() {
+        let column = Column {
+            name: "Tables_in_dbmatrix_7_1".to_owned(),
+            kind: "VAR_STRING".to_owned(),
+        };
+        let mut outcome = Outcome::MultiResult(vec![Outcome::Rows(RowSet {
+            columns: vec![column],
+            rows: Rows::from_iter([[Some(b"t".to_vec())], [Some(b"dbmatrix_7_1".to_vec())]]),
+            warnings: 0,
+        })]);
+        anonymous(&mut outcome, "dbmatrix_7_1");
+        let set = outcome.rows().expect("rows");
+        assert_eq!(set.columns[0].name, "Tables_in_dbmatrix_case");
+        let values: Vec<_> = set.rows.values().flatten().collect();
+        assert_eq!(values, [b"t".as_slice(), b"dbmatrix_case"]);
     }
 }

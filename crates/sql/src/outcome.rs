@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::sql_text::escape_bytes;
@@ -48,6 +49,31 @@ impl Rows {
         self.bytes.extend_from_slice(value.unwrap_or_default());
         let mark = if value.is_none() { NULL } else { 0 };
         self.ends.push(self.bytes.len() | mark);
+    }
+
+    /// Replaces a text wherever it stands within a value.
+    pub fn replace(&mut self, text: &[u8], by: &[u8]) {
+        if memmem::find(&self.bytes, text).is_none() {
+            return;
+        }
+        let finder = memmem::Finder::new(text);
+        let mut replaced = Rows::new(self.width);
+        let mut whole = Vec::new();
+        for value in self.values() {
+            let value = value.map(|value| {
+                whole.clear();
+                let mut rest = value;
+                while let Some(at) = finder.find(rest) {
+                    whole.extend_from_slice(&rest[..at]);
+                    whole.extend_from_slice(by);
+                    rest = &rest[at + text.len()..];
+                }
+                whole.extend_from_slice(rest);
+                whole.as_slice()
+            });
+            replaced.push(value);
+        }
+        *self = replaced;
     }
 
     /// Number of rows.
@@ -250,5 +276,15 @@ mod tests {
         assert_eq!(rows.len(), 3);
         let second = rows.iter().nth(1).expect("three rows");
         assert_eq!(second.texts(), [Some(String::new()), None]);
+    }
+
+    #[test]
+    fn a_text_is_replaced_within_values_only() {
+        let mut rows = Rows::new(2);
+        let values: [Value<'_>; 4] = [Some(b"ab ab"), None, Some(b"xa"), Some(b"b")];
+        values.iter().for_each(|value| rows.push(*value));
+        rows.replace(b"ab", b"longer");
+        let replaced: [Value<'_>; 4] = [Some(b"longer longer"), None, Some(b"xa"), Some(b"b")];
+        assert_eq!(rows.values().collect::<Vec<_>>(), replaced);
     }
 }
