@@ -58,7 +58,8 @@ fn sent(log: &str) -> BTreeMap<(String, String), Vec<usize>> {
         };
         let thread = head.split_whitespace().last().unwrap_or_default();
         let (connection, rest) = statement.split_once("', ").unwrap_or_default();
-        let number = rest.split(' ').next().and_then(|word| word.parse().ok());
+        let number = rest.split(' ').next();
+        let number = number.and_then(|word| word.parse::<usize>().ok());
         sent.entry((connection.to_owned(), thread.to_owned()))
             .or_default()
             .extend(number);

@@ -57,6 +57,10 @@ impl Moment {
 
 /// What a client sent.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "each is gone before the next one is read"
+)]
 pub enum Command<'a> {
     /// A statement.
     Statement(Entry<'a>),
