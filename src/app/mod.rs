@@ -22,6 +22,7 @@ pub(crate) mod keeper;
 pub(crate) mod matrix_file;
 pub(crate) mod matrix_flavours;
 mod output;
+pub(crate) mod prepare;
 pub(crate) mod privilege;
 pub(crate) mod remotes;
 pub(crate) mod sampling;

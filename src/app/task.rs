@@ -5,7 +5,6 @@ use std::io::IsTerminal;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use dbmatrix_config::hint;
 use dbmatrix_containers::host::{EngineProbe, Names, Storage, detect_engine};
 use dbmatrix_containers::image::ImageOrigin;
 use dbmatrix_containers::nest::{self, Access, Nest};
@@ -21,18 +20,18 @@ use dbmatrix_report::{
     Timings, drive, open_reports,
 };
 use dbmatrix_run::{
-    After, Environment, EnvironmentOptions, PrepareError, RunOptions, StopPatience, ValidatedPlan,
+    After, Environment, EnvironmentOptions, RunOptions, StopPatience, ValidatedPlan,
     drop_own_databases, run as run_plan, teardown,
 };
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::app::keeper::hand_over;
-use crate::app::matrix_file::{colour_of_stderr, load_lock};
-use crate::app::sampling::sample_logs;
+use crate::app::matrix_file::load_lock;
+use crate::app::prepare::prepare;
 use crate::app::signal::{asked_to_end, end_at_once_when_asked_again};
 use crate::app::told::ToldWarnings;
-use crate::app::{Failure, Globals, USUAL_PROJECT, consent, deprecated, privilege, say};
+use crate::app::{Failure, Globals, USUAL_PROJECT, consent, privilege, say};
 
 /// How long reporters may take for their unwritten output after a run is interrupted.
 const UNREAD: Duration = Duration::from_secs(3);
@@ -62,6 +61,8 @@ pub(crate) struct Task {
     pub(crate) timings: bool,
     /// Omit the summary of successes.
     pub(crate) quiet: bool,
+    /// Whether answers are recorded and not compared.
+    pub(crate) records: bool,
     /// Whether the caller shows the results, so that there is no summary.
     pub(crate) shows_results: bool,
     /// The warnings of earlier runs, if this one is a step of several: it shows no summary,
@@ -86,6 +87,7 @@ impl Task {
             wait: false,
             timings: false,
             quiet: false,
+            records: false,
             shows_results: false,
             step: None,
         }
@@ -102,31 +104,6 @@ pub(crate) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Fa
     };
     let prepared = prepare(&plan, options)?;
     Ok(Task::new(matrix, plan, prepared))
-}
-
-/// Checks the files beside the suites' files and the choice of a baseline, and reads the
-/// suites' logs.
-pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
-    if let Some(name) = &options.baseline
-        && !plan.flavours.iter().any(|flavour| flavour.name == *name)
-    {
-        let chosen = plan.flavours.iter().map(|flavour| flavour.name.as_str());
-        return Err(Failure::misused(format!(
-            "the baseline `{name}` is none of the chosen flavours; {}",
-            hint(name, chosen)
-        )));
-    }
-    for flavour in &plan.flavours {
-        if let Some(external) = flavour.external() {
-            external.endpoint(&flavour.name).map_err(Failure::misused)?;
-        }
-    }
-    let checked = ValidatedPlan::check(plan, options).map_err(|error| match error {
-        PrepareError::Known(error) => Failure::misused(error.render(colour_of_stderr())),
-        PrepareError::Expectation(error) => Failure::misused(error),
-    })?;
-    deprecated::note_all(&checked.deprecations());
-    Ok(checked.with_workloads(sample_logs(plan)?))
 }
 
 pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
@@ -161,11 +138,10 @@ pub(crate) async fn provide_and(
         false => None,
     };
     let reports = open_reports(&task.reports).map_err(Failure::misused)?;
-    let names: Vec<String> = plan
-        .flavours
-        .iter()
-        .map(|flavour| flavour.name.clone())
-        .collect();
+    let recorded = task.prepared.recorded_flavours().iter();
+    let live = plan.flavours.iter().map(|flavour| &flavour.name);
+    let names = recorded.map(|flavour| &flavour.title).chain(live);
+    let names: Vec<String> = names.cloned().collect();
     let (events, heard) = Sender::channel();
     let live = std::io::stderr().is_terminal() && !task.plain;
     let progress = match task.step.is_some() && !live && global.verbose == 0 {
@@ -358,6 +334,7 @@ fn print_summary(global: &Globals, task: &Task, record: &RunRecord, timings: &Ti
     let mut summary = Summary::of(record);
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(task.differences.clone());
+    summary.set_records(task.records);
     if global.verbose > 0 {
         summary.set_detail(Detail::Files);
     }

@@ -200,6 +200,33 @@ pub(crate) fn diff(sandbox: &Sandbox) -> Outcome {
         .run(&["diff", "m.toml", "-e", "INSERT INTO orders VALUES (9)"])?
         .expect(2)?
         .says("nothing ran\n  `-e`: read-only: line 1 writes (INSERT)")?;
+    let recording = [
+        "record",
+        "m.toml",
+        "--flavour",
+        "oldmysql",
+        "-o",
+        "r.zst",
+        "-e",
+    ];
+    project
+        .run(&[&recording[..], &["INSERT INTO orders VALUES (9)"]].concat())?
+        .expect(2)?;
+    check(!project.path("r.zst").exists(), "nothing was answered")?;
+    project
+        .run(&[&recording[..], &["SELECT JSON_VALID('1')"]].concat())?
+        .expect(0)?
+        .says("r.zst: answers of oldmysql (5.6")?;
+    let later = ["diff", "m.toml", "--flavour", "maria", "--against", "r.zst"];
+    project
+        .run(&later)?
+        .expect(1)?
+        .says("DIFF -e:1")?
+        .says("oldmysql (recorded 20")?;
+    project
+        .run(&[&later[..], &["-e", "SELECT 2"]].concat())?
+        .expect(2)?
+        .says("answers to another input than `-e`")?;
     Ok(())
 }
 

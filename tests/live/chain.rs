@@ -254,6 +254,10 @@ pub(crate) fn tarball(sandbox: &Sandbox) -> Outcome {
     let newer = "[[flavour]]\nserver = \"mysql:9.7\"\n\n[[flavour]]\nserver = \"mariadb:10.11\"\n";
     let matrix = sandbox.matrix("ages.toml", &format!("{}\n{newer}", flavour(sum)));
     old_against_new(sandbox, text(&matrix))?;
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop/shop.sql");
+    let data = format!("\n[defaults]\nsetup = [\"{schema}\"]\n");
+    let matrix = sandbox.matrix("shop.toml", &format!("{}\n{newer}{data}", flavour(sum)));
+    a_shop_of_5_6(sandbox, text(&matrix))?;
     let matrix = sandbox.matrix(
         "other.toml",
         &format!("{}\n{suite}", flavour(&"0".repeat(64))),
@@ -281,6 +285,30 @@ fn old_against_new(sandbox: &Sandbox, matrix: &str) -> Outcome {
         .says("ERROR 1305 (42000)")?;
     let found = ran.stdout.matches("DIFF -e:").count();
     check(found >= 4, format!("{found} differences:\n{}", ran.stdout))
+}
+
+/// What docs/upgrade-report.md tells.
+fn a_shop_of_5_6(sandbox: &Sandbox, matrix: &str) -> Outcome {
+    const LOG: &str = "examples/shop/shop-slow.log";
+    let ran = sandbox
+        .run(&[
+            "diff",
+            matrix,
+            LOG,
+            "--writes=rollback",
+            "--baseline",
+            "mysql-5.6",
+        ])
+        .expect(1)?
+        .says("87 statements of 29 digests; 36 examples run")?
+        .says("ERROR 1406 (22001)")?
+        .says("ERROR 1055 (42000)")?
+        .says("FUNCTION shop.ENCODE does not exist")?;
+    let found = ran
+        .stdout
+        .matches("DIFF succeeds here, fails there:")
+        .count();
+    check(found == 12, format!("{found} forms fail:\n{}", ran.stdout))
 }
 
 pub(crate) fn wrong_version(sandbox: &Sandbox) -> Outcome {

@@ -1,8 +1,10 @@
 //! What changes for an application, by the logs of the servers that it used.
 
 use std::fs;
+use std::path::Path;
 
 use dbmatrix_sql::suite::statement_form;
+use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::compare::PAIR;
@@ -177,4 +179,83 @@ fn known(sandbox: &Sandbox, log: &str) -> Outcome {
         .expect(0)?
         .says("1 step differs as is known")?;
     Ok(())
+}
+
+/// Statements to which servers have different answers, and one of a missing table.
+const ASKED: &str = "\
+SELECT name FROM shop.item WHERE id = 1;
+SELECT id FROM shop.item WHERE name = 'anvil ';
+SELECT JSON_TYPE(1.5);
+SELECT id AS offset FROM shop.item;
+SELECT x FROM shop.gone;
+SELECT seq FROM seq_1_to_3000;
+";
+
+/// Answers that were recorded differ from those of other flavours as live ones do.
+pub(crate) fn recorded(sandbox: &Sandbox) -> Outcome {
+    sandbox.file("shop.sql", SCHEMA);
+    let log = sandbox.file("asked.log", ASKED);
+    let third = "\n[[flavour]]\nserver = \"mariadb:11.8\"\n";
+    let defaults = "[defaults]\nsetup = [\"shop.sql\"]\n";
+    let matrix = sandbox.matrix("recorded.toml", &format!("{defaults}{PAIR}{third}"));
+    let report = |name: &str| format!("json={}", text(&sandbox.folder.join(name)));
+    let live = [
+        "diff",
+        text(&matrix),
+        text(&log),
+        "--baseline",
+        "mariadb-10.11",
+    ];
+    let (live_json, later_json) = (report("live.jsonl"), report("later.jsonl"));
+    sandbox
+        .run(&[&live[..], &["--report", &live_json]].concat())
+        .expect(1)?;
+    let reference = sandbox.folder.join("reference.zst");
+    let recording = ["record", text(&matrix), text(&log), "-o", text(&reference)];
+    sandbox
+        .run(&[&recording[..], &["--flavour", "mariadb-10.11"]].concat())
+        .expect(0)?
+        .says("answered: 6 statements on 1 flavour")?
+        .says("reference.zst: answers of mariadb-10.11 (10.11")?;
+    fs::remove_file(&log)?;
+    let later = ["diff", text(&matrix), "--against", text(&reference)];
+    let chosen = ["--flavour", "mysql-9.7", "--flavour", "mariadb-11.8"];
+    sandbox
+        .run(&[&later[..], &chosen, &["--report", &later_json]].concat())
+        .expect(1)?
+        .says("mariadb-10.11 (recorded 20")?
+        .says("missing on all flavours: shop.gone (1 statement)")?;
+    let found = differences(&sandbox.folder.join("live.jsonl"))?;
+    check(found.len() > 2, format!("{found:?}"))?;
+    let recorded = differences(&sandbox.folder.join("later.jsonl"))?;
+    check(found == recorded, format!("{found:#?}\n{recorded:#?}"))?;
+    sandbox
+        .run(&later)
+        .expect(2)?
+        .says("`mariadb-10.11` is a flavour of the reference and of the matrix")?;
+    Ok(())
+}
+
+/// The differences in a `json` report: of each the line, the kinds, and each flavour's
+/// answer.
+fn differences(report: &Path) -> Result<Vec<Value>, libtest_mimic::Failed> {
+    let mut found = Vec::new();
+    for line in fs::read_to_string(report)?.lines() {
+        let event: Value = serde_json::from_str(line)?;
+        if event["event"] != "diverged" {
+            continue;
+        }
+        let mut answers = Vec::new();
+        for group in event["groups"].as_array().into_iter().flatten() {
+            for flavour in group["flavours"].as_array().into_iter().flatten() {
+                let name = flavour.as_str().unwrap_or_default();
+                let name = name.split(" (recorded ").next().unwrap_or_default();
+                answers.push((name.to_owned(), group["outcome"].to_string()));
+            }
+        }
+        answers.sort();
+        found.push(json!([event["line"], event["kinds"], answers]));
+    }
+    found.sort_by_key(Value::to_string);
+    Ok(found)
 }

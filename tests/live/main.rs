@@ -126,6 +126,7 @@ fn main() {
         ("an_applications_log_is_compared", PAIR, log::compared),
         ("forms_are_as_the_servers_digests", PAIR, log::digests),
         ("a_log_is_replayed_under_load", PAIR, replay::under_load),
+        ("recorded_answers_are_compared_later", ALL, log::recorded),
         ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
         ("sqllogictest_in_all_its_forms", PAIR, slt::forms),
         ("a_hanging_statement_is_killed", PAIR, compare::limits),

@@ -4,7 +4,7 @@
 //! Knows nothing of the files' content.
 
 use std::fs::{self, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
@@ -35,27 +35,50 @@ pub enum Replaced {
 /// As of the system; the file is then unchanged.
 pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
     let path = follow_links(path)?;
-    let old = match fs::metadata(&path) {
-        Ok(old) => Some(old),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    match &old {
-        Some(old) if !old.is_file() => {
-            fs::write(&path, contents)?;
-            return Ok(Replaced::Changed);
-        }
-        Some(old) if has_contents(&path, old, contents)? => return Ok(Replaced::Unchanged),
-        _ => {}
+    if let Some(old) = metadata(&path)?.filter(Metadata::is_file)
+        && has_contents(&path, &old, contents)?
+    {
+        return Ok(Replaced::Unchanged);
     }
-    let folder = match path.parent() {
+    replace(&path, &mut &*contents)
+}
+
+/// The same with contents that are read from somewhere, however long, and that are not
+/// compared with those of before.
+///
+/// # Errors
+/// As of the system; the file is then unchanged.
+pub fn replace_file_from(path: &Path, contents: &mut dyn Read) -> io::Result<Replaced> {
+    replace(&follow_links(path)?, contents)
+}
+
+/// The folder of a file.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// `None` if there is no such file.
+fn metadata(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn replace(path: &Path, contents: &mut dyn Read) -> io::Result<Replaced> {
+    let old = metadata(path)?;
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
+        io::copy(contents, &mut fs::File::create(path)?)?;
+        return Ok(Replaced::Changed);
+    }
     let mut builder = Builder::new();
     make_with_mode(&mut builder, NEW);
-    let mut beside = builder.prefix(".dbmatrix-").tempfile_in(folder)?;
-    beside.write_all(contents)?;
+    let mut beside = builder.prefix(".dbmatrix-").tempfile_in(folder_of(path))?;
+    io::copy(contents, beside.as_file_mut())?;
     if let Some(old) = &old {
         // A user who may not change owners owns the new file, as with any editor.
         if let Err(error) = set_owner_of(beside.as_file(), old) {
@@ -64,7 +87,7 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<Replaced> {
         beside.as_file().set_permissions(old.permissions())?;
     }
     beside.as_file().sync_all()?;
-    beside.persist(&path)?;
+    beside.persist(path)?;
     Ok(match old {
         Some(_) => Replaced::Changed,
         None => Replaced::Created,
@@ -133,6 +156,18 @@ mod tests {
         assert_eq!(replace(&path, "2"), Replaced::Unchanged);
         let second = fs::metadata(&path).expect("it is there");
         assert_eq!(first.ino(), second.ino());
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn contents_may_be_read_from_elsewhere() {
+        let folder = folder();
+        let path = folder.path().join("a");
+        fs::write(&path, "old").expect("a file");
+        let mut contents = io::Cursor::new("new").chain(io::Cursor::new(" words"));
+        let replaced = replace_file_from(&path, &mut contents).expect("it is written");
+        assert_eq!(replaced, Replaced::Changed);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "new words");
         assert_eq!(names(folder.path()), ["a"]);
     }
 

@@ -46,11 +46,16 @@ pub struct OnlyFile {
 }
 
 impl Differences {
-    fn name_of(&self, found: &Divergence) -> String {
+    /// The name of a file for the user.
+    pub(super) fn title_of(&self, file: &Path) -> String {
         match &self.only {
-            Some(only) if only.file == found.file => only.title.clone(),
-            _ => found.file.display().to_string(),
+            Some(only) if only.file == file => only.title.clone(),
+            _ => file.display().to_string(),
         }
+    }
+
+    fn name_of(&self, found: &Divergence) -> String {
+        self.title_of(&found.file)
     }
 }
 

@@ -43,7 +43,12 @@ pub(super) struct EndedEarly<'a> {
 }
 
 /// All failures by file and line, then those that the cases omit, then aborted files.
-pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
+pub(super) fn all(
+    run: &RunRecord,
+    with_known: bool,
+    name_of: impl Fn(&Path) -> String,
+    colour: Colour,
+) -> String {
     let mut text = String::new();
     let mut groups = groups(run);
     groups.retain(|group| with_known || group.failure.known.is_none());
@@ -55,7 +60,7 @@ pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
                 Some(_) => colour.odd("KNOWN"),
                 None => colour.bad("FAIL"),
             },
-            group.file.display(),
+            name_of(group.file),
             group.failure.line,
             visible(&group.title()),
             failure_text(group.failure, colour)
@@ -77,7 +82,7 @@ pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
             text.push_str(&format!(
                 "\n{} in {} on {}\n",
                 count(more, "more failure"),
-                case.file.display(),
+                name_of(&case.file),
                 case.flavour
             ));
         }
@@ -86,7 +91,7 @@ pub(super) fn all(run: &RunRecord, with_known: bool, colour: Colour) -> String {
         text.push_str(&format!(
             "\n{} {} aborted on {}\n{}",
             colour.bad("ERROR"),
-            ended.file.display(),
+            name_of(ended.file),
             ended.flavours.join(", "),
             block(ended.reason, "    ", LINES, COLUMNS)
         ));

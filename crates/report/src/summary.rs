@@ -1,5 +1,7 @@
 //! The summary of a run: a table, then the failures, then a last line.
 
+use std::path::Path;
+
 use super::classes;
 use super::divergence::{self, Differences, Listed};
 use super::failure;
@@ -19,6 +21,7 @@ pub struct Summary<'a> {
     colour: Colour,
     detail: Detail,
     differences: Differences,
+    records: bool,
 }
 
 impl<'a> Summary<'a> {
@@ -29,7 +32,13 @@ impl<'a> Summary<'a> {
             colour: Colour::default(),
             detail: Detail::default(),
             differences: Differences::default(),
+            records: false,
         }
+    }
+
+    /// Sets whether answers were recorded and not compared; by default they were compared.
+    pub fn set_records(&mut self, records: bool) {
+        self.records = records;
     }
 
     /// Sets whether the text is coloured; by default it is not.
@@ -63,7 +72,8 @@ impl<'a> Summary<'a> {
         };
         text.push_str(&classes::describe(record));
         let with_known = self.differences.listed == Listed::All || self.compares_only();
-        text.push_str(&failure::all(record, with_known, self.colour));
+        let name_of = |file: &Path| self.differences.title_of(file);
+        text.push_str(&failure::all(record, with_known, name_of, self.colour));
         text.push_str(&divergence::all(record, &self.differences, self.colour));
         text.push_str(&self.missing());
         text.push_str(&self.forbidden());
@@ -126,10 +136,7 @@ impl<'a> Summary<'a> {
             }
             text.push_str(&format!("\n{flavour}: {}\n", self.colour.odd("not sent")));
             for case in cases.iter().take(MOST_FORBIDDEN) {
-                let name = match &self.differences.only {
-                    Some(only) => only.title.clone(),
-                    None => case.file.display().to_string(),
-                };
+                let name = self.differences.title_of(&case.file);
                 let note = case.result.note.as_deref().unwrap_or_default();
                 text.push_str(&indented(&format!("{name}: {note}"), "  "));
             }
@@ -144,6 +151,8 @@ impl<'a> Summary<'a> {
     pub(super) fn last_line(&self) -> String {
         let record = self.record;
         let verdict = match record.verdict() {
+            Verdict::Passed if self.records => self.colour.good("answered"),
+            Verdict::Failed if self.records => self.colour.bad("failed"),
             Verdict::Passed if self.compares_only() => self.colour.good("alike"),
             Verdict::Failed if self.compares_only() => self.colour.bad("different"),
             Verdict::Passed if record.cases.is_empty() => self.colour.good("ready"),
@@ -171,6 +180,10 @@ impl<'a> Summary<'a> {
         if self.compares_only() {
             let steps = |case: &CaseOn| case.result.passed + case.result.failed;
             let steps = record.cases.iter().map(steps).max().unwrap_or(0);
+            if self.records {
+                let steps = count(steps, "statement");
+                return format!("{verdict}: {steps} on {flavours} in {took}");
+            }
             let totals = divergence::totals(record, steps);
             return format!("{verdict}: {totals}, on {flavours} in {took}");
         }

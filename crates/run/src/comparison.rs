@@ -1,82 +1,32 @@
 //! Compares the answers of all flavours to one file, step by step as they arrive. A step
 //! that all flavours have answered is reported and dropped.
 
+mod about;
 mod counts;
 mod cuts;
+mod recorded;
 mod sink;
 
+pub(super) use about::{About, StepFacts, StepOutcome};
 pub(super) use counts::Listed;
 use cuts::{cuts_differ, cuts_divergence};
 pub(super) use sink::Sink;
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use dbmatrix_report::event::{DifferenceStatus, Divergence, Event, Group, Sender, Stale, Verdict};
-use dbmatrix_sql::compare::{
-    CompareOptions, Grouping, Kind, Kinds, NormalizedResult, Rules, difference, split,
+use dbmatrix_report::event::{
+    CaseResult, DifferenceStatus, Divergence, Event, Group, Sender, Stale, Verdict,
 };
+use dbmatrix_sql::compare::{CompareOptions, Grouping, Kinds, NormalizedResult, difference, split};
 use dbmatrix_sql::suite::{Facts, FileKind, KnownDivergences, one_line};
-use serde::{Deserialize, Serialize};
 
 use super::proposal::Proposals;
-use super::spill::{MemorySize, SpillBuffer, SpillQueue};
+use super::spill::SpillBuffer;
+use about::{Delivered, Member};
 use counts::{Counts, brief};
-
-/// What all flavours of a file's comparison share.
-#[derive(Debug)]
-pub(super) struct About {
-    pub(super) suite: String,
-    pub(super) file: PathBuf,
-    pub(super) rules: Rules,
-    pub(super) known: Arc<KnownDivergences>,
-    /// The flavour to which the others are compared.
-    pub(super) baseline: Option<String>,
-    /// Whether new differences are proposed as known ones.
-    pub(super) propose: bool,
-    /// Which insignificant differences are reported one by one.
-    pub(super) listed: Listed,
-}
-
-/// The properties of a step that are the same on all flavours.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct StepFacts {
-    pub(super) line: usize,
-    pub(super) statement: String,
-    /// Its position among the steps with this statement, from 1.
-    pub(super) nth: usize,
-    /// Whether the statement asks for an order.
-    pub(super) ordered: bool,
-    /// Kinds that the file's expectation judges.
-    pub(super) settled: Kinds,
-}
-
-/// The result of a step on one flavour.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StepOutcome {
-    pub(super) answer: NormalizedResult,
-    /// How it failed its expectation, if it did.
-    pub(super) failed: Option<Kind>,
-    /// Indexes of the known entries that excuse this.
-    pub(super) excused: Vec<usize>,
-}
-
-/// A step that a flavour has reached.
-#[derive(Debug, Serialize, Deserialize)]
-struct Delivered {
-    step: StepFacts,
-    /// `None` if it skipped the step.
-    came: Option<StepOutcome>,
-}
-
-impl MemorySize for Delivered {
-    fn size(&self) -> usize {
-        let answer = self.came.as_ref().map_or(0, |came| came.answer.size());
-        size_of::<Delivered>() + self.step.statement.len() + answer
-    }
-}
+use recorded::RecordedMembers;
 
 /// The comparison of one file. Clones share it.
 #[derive(Debug, Clone)]
@@ -92,24 +42,16 @@ struct State {
     failed: bool,
     /// Whether a server's modes decide where the file's statements end.
     is_cut: bool,
+    /// Recorded ones first.
     flavours: Vec<Member>,
+    /// The answers of the recorded ones.
+    recorded: Option<RecordedMembers>,
     counts: Counts,
     proposals: Proposals,
     /// Whether an entry held on a flavour, by the indexes of both.
     held: HashMap<(usize, usize), bool>,
     /// Whether any step has an entry's statement, by entry.
     met: Vec<bool>,
-}
-
-#[derive(Debug)]
-struct Member {
-    name: String,
-    facts: Option<Facts>,
-    /// Number of steps delivered.
-    steps: usize,
-    ended: bool,
-    /// Steps that some other flavours have not reached.
-    waiting: SpillQueue<Delivered>,
 }
 
 impl Comparison {
@@ -120,15 +62,14 @@ impl Comparison {
         spill: &SpillBuffer,
         events: &Sender,
     ) -> Self {
-        let member = |name: &String| Member {
-            name: name.clone(),
-            facts: None,
-            steps: 0,
-            ended: false,
-            waiting: SpillQueue::new(spill),
+        let (mut members, recorded) = match &about.reference {
+            Some(reference) => recorded::members_of(reference, spill),
+            None => (Vec::new(), None),
         };
+        members.extend(flavours.iter().map(|name| Member::new(name, spill)));
         Comparison(Arc::new(Mutex::new(State {
-            flavours: flavours.iter().map(member).collect(),
+            flavours: members,
+            recorded,
             events: events.clone(),
             spill: spill.clone(),
             failed: false,
@@ -151,11 +92,22 @@ impl Comparison {
         let mut state = self.lock();
         let at = state.place(&facts.flavour)?;
         let about = &state.about;
-        if state.flavours.len() == 1 && about.known.entries.is_empty() && !about.propose {
+        let is_alone = state.flavours.len() == 1 && about.recording.is_none();
+        if is_alone && about.known.entries.is_empty() && !about.propose {
             return None;
+        }
+        if let Some(recording) = &about.recording {
+            recording.note_flavour(facts);
         }
         state.flavours[at].facts = Some(facts.clone());
         Some(Sink::new(self.clone(), at))
+    }
+
+    /// Notes how a flavour's case ended.
+    pub(super) fn note_result(&self, flavour: &str, result: &CaseResult) {
+        if let Some(recording) = &self.lock().about.recording {
+            recording.note_result(flavour, result);
+        }
     }
 
     /// Removes a flavour that is not available.
@@ -209,6 +161,9 @@ impl State {
         if !self.flavours.iter().all(|member| member.ended) {
             return;
         }
+        if self.about.recording.is_some() {
+            return;
+        }
         self.report_counts();
         if self.failed {
             return;
@@ -235,7 +190,13 @@ impl State {
                     Err(error) => return self.fail(&error),
                 }
             }
+            if let Err(reason) = self.add_recorded(&mut steps, &mut came) {
+                return self.abort(&reason);
+            }
             if self.is_cut && cuts_differ(&steps) {
+                if self.about.recording.is_some() {
+                    return self.abort(recorded::OTHER_STATEMENTS);
+                }
                 self.failed = true;
                 self.counts.note_significant();
                 let name = |at: usize| self.flavours[at].name.clone();
@@ -246,7 +207,14 @@ impl State {
             let Some((_, step)) = steps.into_iter().next() else {
                 return;
             };
-            self.compare(&step, &came);
+            match self.about.recording.clone() {
+                None => self.compare(&step, &came),
+                Some(recording) => {
+                    if let Err(error) = recording.write(step, came) {
+                        return self.abort(&error.to_string());
+                    }
+                }
+            }
         }
     }
 

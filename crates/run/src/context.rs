@@ -50,6 +50,10 @@ impl RunContext {
     pub(super) fn finish_case(&self, suite_run: &SuiteRun, file: PathBuf, result: CaseResult) {
         self.activity
             .note_case(&suite_run.suite.name, &file, &result);
+        let key = (suite_run.suite.name.clone(), file.clone());
+        if let Some(comparison) = self.comparisons.get(&key) {
+            comparison.note_result(&suite_run.flavour, &result);
+        }
         self.events.send(Event::CaseFinished {
             flavour: suite_run.flavour.clone(),
             suite: suite_run.suite.name.clone(),

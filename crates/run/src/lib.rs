@@ -28,6 +28,7 @@ mod pool;
 mod prefetch;
 mod proposal;
 mod recorder;
+mod reference;
 mod replay;
 mod retries;
 mod scheduler;
@@ -54,6 +55,7 @@ pub use environment::{Environment, EnvironmentError, EnvironmentOptions, start_e
 pub use external::{drop_own_databases, drop_own_databases_on};
 pub use keeper::{HandedFlavour, Handover, KeepError, take_leftover_report, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
+pub use reference::{Recorded, RecordedFlavour, Recording, Reference, ReferenceError, Source};
 pub use replay::{Inspected, Replay, ReplayOptions, inspect_log, replay};
 pub use step_line::{NoStep, check_step_line};
 pub use teardown::{After, StopPatience, teardown};
@@ -62,8 +64,10 @@ pub use validated::{PrepareError, RunOptions, ValidatedPlan};
 pub use work::run_files_on;
 pub use workload::Workload;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use context::RunContext;
 use dbmatrix_report::event::{Event, Sender};
@@ -88,6 +92,7 @@ pub async fn run(
     let providers = Providers::new(environment, options.freshness, events);
     let context = prepared.join(plan, events);
     report_workloads(&context);
+    report_recorded(prepared, plan, events);
     let jobs = work::jobs(options.jobs, plan.flavours.len());
     let provide = |flavour: Flavour| {
         let providers = providers.clone();
@@ -110,6 +115,38 @@ pub async fn run(
     }
     context.activity.report_vacancies(&plan, options, events);
     write_expectations(answers, &plan, events);
+}
+
+/// Reports recorded flavours, which have answered already, like the others.
+fn report_recorded(prepared: &ValidatedPlan, plan: &Plan, events: &Sender) {
+    let (Some(reference), Some(suite_run)) = (&prepared.reference, plan.suite_runs.first()) else {
+        return;
+    };
+    let suite = &suite_run.suite;
+    for recorded in reference.flavours() {
+        let flavour = || recorded.title.clone();
+        events.send(Event::FlavourReady {
+            flavour: flavour(),
+            server: recorded.server.clone(),
+            address: reference.path().display().to_string(),
+            took: Duration::ZERO,
+        });
+        for part in suite.parts() {
+            let (suite, file) = (suite.name.clone(), PathBuf::from(part));
+            events.send(Event::CaseStarted {
+                flavour: flavour(),
+                suite: suite.clone(),
+                file: file.clone(),
+            });
+            events.send(Event::CaseFinished {
+                flavour: flavour(),
+                suite,
+                file,
+                result: recorded.result.clone(),
+            });
+        }
+        events.send(Event::FlavourFinished { flavour: flavour() });
+    }
 }
 
 /// Reports what runs of the suites' logs.

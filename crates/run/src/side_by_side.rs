@@ -147,6 +147,8 @@ mod tests {
             baseline: None,
             propose: false,
             listed: Listed::Some,
+            recording: None,
+            reference: None,
         };
         let names: Vec<String> = flavours.iter().map(|one| one.name.clone()).collect();
         let comparison = Comparison::new(about, &names, &SpillBuffer::default(), events);

@@ -17,6 +17,7 @@ use thiserror::Error;
 use super::comparison::{About, Comparison, Listed};
 use super::context::RunContext;
 use super::fail_fast::FailFast;
+use super::reference::{RecordedFlavour, Recording, Reference, ReferenceError, Source};
 use super::spill::SpillBuffer;
 use super::vacancy::NoTests;
 use super::workload::Workload;
@@ -53,6 +54,10 @@ pub struct ValidatedPlan {
     workloads: Arc<HashMap<String, Workload>>,
     /// For suites of the servers' own tests, by suite.
     known_tests: Arc<HashMap<String, Arc<KnownDivergences>>>,
+    /// Where answers are written in place of a comparison.
+    recording: Option<Recording>,
+    /// Recorded answers with which those of the plan's only file are compared.
+    pub(super) reference: Option<Arc<Reference>>,
 }
 
 /// A file beside a suite's files that cannot be used.
@@ -64,6 +69,9 @@ pub enum PrepareError {
     /// Stored expectations.
     #[error(transparent)]
     Expectation(#[from] SuiteError),
+    /// Recorded answers.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
 }
 
 impl ValidatedPlan {
@@ -97,6 +105,8 @@ impl ValidatedPlan {
             known,
             workloads: Arc::default(),
             known_tests: Arc::new(known_tests),
+            recording: None,
+            reference: None,
         })
     }
 
@@ -108,6 +118,61 @@ impl ValidatedPlan {
             workloads: Arc::new(by_suite.collect()),
             ..self
         }
+    }
+
+    /// Records the answers to the plan's only file, instead of comparing them.
+    ///
+    /// # Errors
+    /// [`ReferenceError`]: the file cannot be recorded, or the reference cannot be written.
+    pub fn recording_to(
+        self,
+        path: &Path,
+        source: Source<'_>,
+        plan: &Plan,
+    ) -> Result<(Self, Recording), ReferenceError> {
+        let flavours = plan.suite_runs.iter();
+        let flavours = flavours.map(|suite_run| suite_run.flavour.clone());
+        let workload = self.workloads.values().next();
+        let recording = Recording::begin(path, source, workload, flavours)?;
+        let prepared = ValidatedPlan {
+            recording: Some(recording.clone()),
+            ..self
+        };
+        Ok((prepared, recording))
+    }
+
+    /// Compares the plan's only file with recorded answers, and with those of the recorded
+    /// flavour that is the baseline.
+    ///
+    /// # Errors
+    /// [`PrepareError`]: the reference is damaged, or known divergences beside it are.
+    pub fn compared_with(
+        mut self,
+        reference: Reference,
+        baseline: Option<String>,
+        plan: &Plan,
+    ) -> Result<Self, PrepareError> {
+        for (suite, files) in files_of(plan) {
+            for file in &files.files {
+                if let Some(workload) = reference.workload(suite, file)? {
+                    self.workloads = Arc::new(HashMap::from([(suite.to_owned(), workload)]));
+                }
+                let beside = KnownDivergences::load(reference.path(), false)?;
+                if !beside.entries.is_empty() {
+                    self.known.insert(file.clone(), Arc::new(beside));
+                }
+            }
+        }
+        self.options.baseline = baseline.or(self.options.baseline);
+        self.reference = Some(Arc::new(reference));
+        Ok(self)
+    }
+
+    /// The recorded flavours with which the plan's are compared.
+    pub fn recorded_flavours(&self) -> &[RecordedFlavour] {
+        self.reference
+            .as_ref()
+            .map_or(&[], |found| found.flavours())
     }
 
     /// What runs of a suite's logs, if it has any.
@@ -148,6 +213,8 @@ impl ValidatedPlan {
                         true => Listed::All,
                         false => Listed::Some,
                     },
+                    recording: self.recording.clone(),
+                    reference: self.reference.clone(),
                 };
                 comparisons
                     .entry((suite.to_owned(), file.clone()))

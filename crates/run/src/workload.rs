@@ -7,11 +7,14 @@ use std::sync::Arc;
 use dbmatrix_flavours::matrix::Writes;
 use dbmatrix_report::event::{SampledDigest, SampledLogs};
 use dbmatrix_sql::effect::Effect;
+use dbmatrix_sql::sql_text::{Sql, unescape_bytes};
 use dbmatrix_sql::suite::{Action, Conditions, Step};
 use dbmatrix_workload::{DigestStats, Place, Sample, SampledStatement};
 
+use super::reference::Reference;
+
 /// Digests that reports know; the rarest of more are missing there.
-const MOST_DIGESTS: usize = 10_000;
+pub(super) const MOST_DIGESTS: usize = 10_000;
 /// First words of statements that a message names.
 const MOST_WORDS: usize = 12;
 
@@ -29,27 +32,52 @@ impl Workload {
     pub fn new(suite: &str, sample: Sample, writes: Writes) -> Self {
         let mut left_out = LeftOut::default();
         let mut examples = vec![0; sample.digests.len()];
-        let mut steps: Vec<Vec<Step>> = vec![Vec::new(); sample.files.len()];
-        let mut databases: Vec<Option<Arc<str>>> = vec![None; sample.files.len()];
+        let mut steps: Vec<Steps> = vec![Steps::default(); sample.files.len()];
         for statement in &sample.statements {
-            let Some(action) = action_of(statement, writes, &mut left_out) else {
-                continue;
-            };
-            let (steps, current) = (&mut steps[statement.file], &mut databases[statement.file]);
-            if *current != statement.database {
-                current.clone_from(&statement.database);
-                let database = statement.database.as_deref().map(str::to_owned);
-                steps.push(step(statement, Action::Use { database }));
+            match action_of(&statement.statement, writes) {
+                Ok(action) => {
+                    let database = statement.database.as_deref();
+                    steps[statement.file].push(line_of(statement), database, action);
+                    examples[statement.digest] += 1;
+                }
+                Err(effect) => left_out.add(effect, statement.digest),
             }
-            steps.push(step(statement, action));
-            examples[statement.digest] += 1;
         }
         let files = sample.files.iter().cloned();
         Workload {
-            steps: files.zip(steps.into_iter().map(Arc::from)).collect(),
+            steps: files.zip(steps.into_iter().map(Steps::finish)).collect(),
             warnings: warnings_of(&sample),
             facts: facts_of(suite, &sample, &examples, &left_out, writes),
         }
+    }
+
+    /// What ran of a recorded log, as if it were sampled from `file`; `None` if a file of
+    /// statements was recorded. An error is the line of a statement that the reference's
+    /// own rules for logs do not let run.
+    pub(super) fn recorded(
+        suite: &str,
+        file: &Path,
+        reference: &Reference,
+    ) -> Result<Option<Self>, usize> {
+        let (Some((facts, statements)), Some(writes)) = (reference.log(), reference.writes())
+        else {
+            return Ok(None);
+        };
+        let mut steps = Steps::default();
+        for statement in statements {
+            let sql = unescape_bytes(&statement.sql);
+            let action = action_of(&sql, writes).map_err(|_| statement.line)?;
+            steps.push(statement.line, statement.database.as_deref(), action);
+        }
+        Ok(Some(Workload {
+            steps: HashMap::from([(file.to_owned(), steps.finish())]),
+            warnings: Vec::new(),
+            facts: SampledLogs {
+                suite: suite.to_owned(),
+                examples: statements.len(),
+                ..facts.clone()
+            },
+        }))
     }
 
     /// What reports say about the logs.
@@ -78,6 +106,45 @@ impl Workload {
     pub(super) fn steps(&self, file: &Path) -> Arc<[Step]> {
         self.steps.get(file).cloned().unwrap_or_default()
     }
+
+    /// The examples of one of the logs, each with its line and database.
+    pub(super) fn statements(
+        &self,
+        file: &Path,
+    ) -> impl Iterator<Item = (usize, Option<&str>, &Sql)> {
+        let steps = self.steps.get(file).map_or(&[][..], |steps| &**steps);
+        let mut current = None;
+        steps.iter().filter_map(move |step| {
+            if let Action::Use { database } = &step.action {
+                current = database.as_deref();
+            }
+            let sql = step.action.sql()?;
+            Some((step.line, current, sql))
+        })
+    }
+}
+
+/// The steps of one log so far.
+#[derive(Debug, Clone, Default)]
+struct Steps {
+    steps: Vec<Step>,
+    /// The database of the last one.
+    database: Option<String>,
+}
+
+impl Steps {
+    fn push(&mut self, line: usize, database: Option<&str>, action: Action) {
+        if self.database.as_deref() != database {
+            self.database = database.map(str::to_owned);
+            let database = self.database.clone();
+            self.steps.push(step(line, Action::Use { database }));
+        }
+        self.steps.push(step(line, action));
+    }
+
+    fn finish(self) -> Arc<[Step]> {
+        Arc::from(self.steps)
+    }
 }
 
 /// Digests none of whose examples run, by the reason.
@@ -88,33 +155,40 @@ struct LeftOut {
     transactions: BTreeSet<usize>,
 }
 
-fn action_of(
-    statement: &SampledStatement,
-    writes: Writes,
-    left_out: &mut LeftOut,
-) -> Option<Action> {
-    let sql = statement.statement.clone().into();
-    let word = match (Effect::of(&statement.statement), writes) {
-        (Effect::Reads, _) => return Some(Action::Record { sql }),
-        (Effect::Undoable(_), Writes::Rollback) => return Some(Action::RollBack { sql }),
-        (Effect::Undoable(_) | Effect::Permanent(_), Writes::Apply) => {
-            return Some(Action::Record { sql });
-        }
-        (Effect::Transaction, _) => {
-            left_out.transactions.insert(statement.digest);
-            return None;
-        }
-        (Effect::Undoable(word) | Effect::Permanent(word) | Effect::Ends(word), _) => word,
-    };
-    let digests = left_out.writing.entry(word).or_default();
-    digests.insert(statement.digest);
-    None
+impl LeftOut {
+    fn add(&mut self, effect: Effect, digest: usize) {
+        let digests = match effect {
+            Effect::Reads | Effect::Transaction => &mut self.transactions,
+            Effect::Undoable(word) | Effect::Permanent(word) | Effect::Ends(word) => {
+                self.writing.entry(word).or_default()
+            }
+        };
+        digests.insert(digest);
+    }
 }
 
-fn step(statement: &SampledStatement, action: Action) -> Step {
+/// How a statement runs; its effect if it does not.
+fn action_of(statement: &[u8], writes: Writes) -> Result<Action, Effect> {
+    let sql = || Sql::from(statement.to_vec());
+    match (Effect::of(statement), writes) {
+        (Effect::Reads, _) => Ok(Action::Record { sql: sql() }),
+        (Effect::Undoable(_), Writes::Rollback) => Ok(Action::RollBack { sql: sql() }),
+        (Effect::Undoable(_) | Effect::Permanent(_), Writes::Apply) => {
+            Ok(Action::Record { sql: sql() })
+        }
+        (effect, _) => Err(effect),
+    }
+}
+
+/// The line of a statement, or the number of its packet.
+fn line_of(statement: &SampledStatement) -> usize {
     let (Place::Line(number) | Place::Packet(number)) = statement.place;
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn step(line: usize, action: Action) -> Step {
     Step {
-        line: usize::try_from(number).unwrap_or(usize::MAX),
+        line,
         within: None,
         conditions: Conditions::default(),
         connection: None,

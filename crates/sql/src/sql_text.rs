@@ -135,6 +135,23 @@ pub fn unescape_bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
+/// A number that stands for bytes, the same in each process and on each machine: files hold
+/// it. Eight bytes at a time (the mixing of `wyhash`).
+pub fn fingerprint(bytes: &[u8]) -> u64 {
+    const SECRET: [u64; 2] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db];
+    let mix = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        (product as u64) ^ (product >> 64) as u64
+    };
+    let mut state = SECRET[0] ^ bytes.len() as u64;
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        state = mix(state ^ u64::from_le_bytes(word), SECRET[1]).rotate_left(23) ^ state;
+    }
+    mix(state ^ SECRET[0], state.rotate_left(32) ^ SECRET[1])
+}
+
 /// Length of `\xHH`.
 const ESCAPE_LENGTH: usize = 4;
 

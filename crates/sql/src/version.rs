@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 /// A line of servers that share a code base and a numbering.
@@ -96,6 +96,12 @@ impl FromStr for Family {
             .into_iter()
             .find(|family| family.as_str() == text)
             .ok_or_else(|| VersionError::Family(text.to_owned()))
+    }
+}
+
+impl Serialize for Family {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -221,6 +227,12 @@ impl FromStr for Version {
             parts,
             len: len as u8,
         })
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -29,8 +29,9 @@ use dbmatrix_run::{After, NoTests, RunOptions};
 
 use crate::app::ad_hoc;
 use crate::app::matrix_file::read_matrix_text;
+use crate::app::prepare::prepare;
 use crate::app::signal::asked_to_end;
-use crate::app::task::{Task, plan, prepare, provide_for};
+use crate::app::task::{Task, plan, provide_for};
 use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals};
 

@@ -1,4 +1,4 @@
-//! Options for logs: of `diff`, and in part of `replay`.
+//! Options for logs: of `diff` and `record`, and in part of `replay`.
 
 use dbmatrix_flavours::matrix::{LogSpec, Writes};
 use dbmatrix_workload::{Pattern, SampleOptions, Timestamp};

@@ -23,7 +23,7 @@ pub(crate) use instance::{
     StopArgs, UrlArgs, Within,
 };
 pub(crate) use replay::{ReplayArgs, Speed};
-pub(crate) use run::{DiffArgs, MergeArgs, ReportCommand, RunArgs, UpArgs};
+pub(crate) use run::{DiffArgs, InputArgs, MergeArgs, RecordArgs, ReportCommand, RunArgs, UpArgs};
 pub(crate) use shell::{CatalogueArgs, CompletionsArgs, ManArgs, Shell};
 pub(crate) use side::Side;
 pub(crate) use transfer::{CopyArgs, ExportArgs, ImportArgs};
@@ -110,6 +110,7 @@ As of `run`, servers are new copies; `--after pause` makes the next one quick.
 Examples:
   dbmatrix diff matrices/mysql.toml -e 'SELECT JSON_TYPE(1.5)'
   dbmatrix diff matrices/mysql.toml migration.sql --baseline mysql-9.7
+  dbmatrix diff matrices/mysql.toml --against reference.zst
   echo 'SHOW VARIABLES' | dbmatrix diff matrices/mysql.toml -
 
 Exit status: 0 no significant difference; 1 differences; else as of `run`.")]
@@ -134,6 +135,18 @@ Examples:
 
 Exit status: 0 measured; 1 a flavour was not measured to the end; else as of `run`.")]
     Replay(ReplayArgs),
+    /// Keep the answers of flavours in a file, for `diff --against` later and elsewhere
+    #[command(after_help = "\
+Statements run as `diff` runs them. The file holds them and the answers, which are your
+data, and no password or address.
+
+Examples:
+  dbmatrix record external.toml slow.log --flavour production -o reference.zst
+  dbmatrix diff matrices/mysql.toml --against reference.zst
+
+Exit status: 0 recorded; 1 recorded, and an expectation of the file failed; else as of
+`run`, and nothing is recorded.")]
+    Record(RecordArgs),
     /// Find the first release whose outcome differs
     #[command(after_help = "\
 From the first release to the last it brings up as few as it needs, and compares each

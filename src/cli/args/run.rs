@@ -113,23 +113,20 @@ pub(crate) struct AfterArgs {
 
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("file", |file| file.required_unless_present_any(["execute", "against"])))]
 pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
 
-    /// A file of statements (`.sql`, `.slt`), or a log of what an application sends,
-    /// recognised by its content; `-` is standard input, as `.sql`
-    #[arg(required_unless_present = "execute")]
-    pub(crate) file: Option<PathBuf>,
-
-    /// These statements instead of a file
-    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
-    pub(crate) execute: Option<String>,
-
     #[command(flatten)]
-    pub(crate) log: LogArgs,
+    pub(crate) input: InputArgs,
 
-    /// Compare all flavours with this one, instead of with the largest group
+    /// Compare with the answers in this file, which `record` wrote; what runs is in it too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// Compare all flavours with this one, instead of with the largest group or the first
+    /// recorded one
     #[arg(long, value_name = "FLAVOUR")]
     pub(crate) baseline: Option<String>,
 
@@ -142,6 +139,46 @@ pub(crate) struct DiffArgs {
 
     #[command(flatten)]
     pub(crate) after: AfterArgs,
+}
+
+/// Options of `record`.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("file", |file| file.required_unless_present("execute")))]
+pub(crate) struct RecordArgs {
+    #[command(flatten)]
+    pub(crate) up: UpArgs,
+
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// The file for the answers; one that is there is replaced once all is recorded
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) after: AfterArgs,
+}
+
+/// What flavours are asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InputArgs {
+    /// A file of statements (`.sql`, `.slt`), or a log of what an application sends,
+    /// recognised by its content; `-` is standard input, as `.sql`
+    pub(crate) file: Option<PathBuf>,
+
+    /// These statements instead of a file
+    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
+    pub(crate) execute: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+impl InputArgs {
+    /// Whether there is any.
+    pub(crate) fn is_given(&self) -> bool {
+        self.file.is_some() || self.execute.is_some()
+    }
 }
 
 /// What is written beside the summary.

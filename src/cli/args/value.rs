@@ -37,11 +37,7 @@ pub(super) fn after(text: &str) -> Result<After, String> {
 
 /// What becomes of statements that write, by its word.
 pub(super) fn writes(text: &str) -> Result<Writes, String> {
-    let mut words = Writes::WORDS.into_iter();
-    let named = words.find(|(word, _)| *word == text);
-    named
-        .map(|(_, writes)| writes)
-        .ok_or_else(|| "expected `skip`, `rollback` or `apply`".to_owned())
+    Writes::find(text).ok_or_else(|| "expected `skip`, `rollback` or `apply`".to_owned())
 }
 
 /// A point in time, as logs write it.

@@ -1,59 +1,37 @@
 //! `dbmatrix diff`.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use dbmatrix_flavours::matrix::{FilesSpec, Isolation, SuiteKind, SuiteSpec};
+use dbmatrix_flavours::matrix::LogSpec;
 use dbmatrix_report::event::Verdict;
 use dbmatrix_report::{Differences, Listed, OnlyFile};
-use dbmatrix_run::{RunOptions, foresee_vacancy};
-use dbmatrix_sql::suite::FileKind;
+use dbmatrix_run::{Reference, RunOptions};
 
 use crate::app::matrix_file::load_matrix;
-use crate::app::task::{Task, plan, prepare, provide};
+use crate::app::prepare::{prepare, prepare_against};
+use crate::app::task::{Task, plan, provide};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::DiffArgs;
+use crate::cli::commands::input::Input;
 use crate::cli::commands::run::listed_differences;
-use crate::cli::commands::statements::statements_file;
 
 /// Runs statements on all flavours and reports where they differ.
 pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
+    let reference = match &args.against {
+        Some(path) => Some(Reference::open(path).map_err(Failure::misused)?),
+        None => None,
+    };
     // This must happen before standard input is read: sudo restarts the program.
     if plan(&matrix, &args.up.selection())?.has_managed() {
         privilege::ensure_engine_access(global).await?;
     }
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
-    let (files, title) = match &args.file {
-        Some(log) if is_log(log) => {
-            let files = FilesSpec::logs(vec![log.clone()], args.log.spec());
-            (files, log.display().to_string())
-        }
-        _ if args.log.is_given() => {
-            return Err(Failure::misused(
-                "options for logs, such as `--per-digest`, need a log; found statements",
-            ));
-        }
-        file => {
-            let (file, title) =
-                statements_file(args.execute.as_deref(), file.as_deref(), folder.path())?;
-            (FilesSpec::compared(vec![file]), title)
-        }
+    let input = match &reference {
+        Some(reference) => recorded_input(args, reference, folder.path())?,
+        None => Input::read(&args.input, folder.path())?,
     };
-    let file = files.files[0].clone();
-    matrix.suites = vec![SuiteSpec {
-        name: "diff".to_owned(),
-        flavours: matrix
-            .flavours
-            .iter()
-            .map(|flavour| flavour.name.clone())
-            .collect(),
-        timeout: None,
-        retries: 0,
-        isolation: Isolation::Database,
-        setup: Vec::new(),
-        kind: SuiteKind::Files(Arc::new(files)),
-    }];
+    input.replace_suites(&mut matrix);
     let plan = plan(&matrix, &args.up.selection())?;
     let listed = listed_differences(global, args.all_differences);
     let options = RunOptions {
@@ -61,13 +39,12 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         all_differences: listed == Listed::All,
         ..RunOptions::default()
     };
-    let prepared = prepare(&plan, options)?;
-    if let Some(why) = foresee_vacancy(&plan, &plan, &prepared) {
-        return Err(Failure::misused(match is_log(&file) {
-            true => why.replace("\n  `--no-tests=pass` allows that", ""),
-            false => format!("expected a statement to compare; found none in {title}"),
-        }));
-    }
+    let prepared = match reference {
+        Some(reference) => prepare_against(reference, &plan, options)?,
+        None => prepare(&plan, options)?,
+    };
+    input.refuse_vacancy(&plan, &prepared)?;
+    let Input { file, title, .. } = input;
     let task = Task {
         yes: args.up.yes,
         differences: Differences {
@@ -82,7 +59,35 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
     provide(global, &task).await
 }
 
-/// Whether a file is a log: it is no file of steps, and not standard input.
-fn is_log(file: &Path) -> bool {
-    file.as_os_str() != "-" && FileKind::of(file).is_none()
+/// The input of a reference. One that is given as well must be the recorded one; what runs
+/// of it is in the reference nevertheless.
+fn recorded_input(args: &DiffArgs, reference: &Reference, folder: &Path) -> Result<Input, Failure> {
+    if args.input.log.is_given() {
+        return Err(Failure::misused(format!(
+            "which statements run is said by the reference `{}`; leave options for logs, such as `--per-digest`, out",
+            reference.path().display()
+        )));
+    }
+    let log = reference.writes().map(|writes| LogSpec {
+        writes,
+        ..LogSpec::default()
+    });
+    if args.input.is_given() {
+        let given = Input::read(&args.input, folder)?;
+        let checked = reference.check_input(&given.file, &given.title);
+        checked.map_err(Failure::misused)?;
+        // The same bytes under a name of another kind are run as they were recorded.
+        if given.log.is_some() == log.is_some() {
+            return Ok(Input { log, ..given });
+        }
+    }
+    let file = match log {
+        Some(_) => reference.path().to_owned(),
+        None => reference.extract(folder).map_err(Failure::misused)?,
+    };
+    Ok(Input {
+        file,
+        title: reference.title().to_owned(),
+        log,
+    })
 }

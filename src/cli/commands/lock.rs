@@ -9,7 +9,8 @@ use dbmatrix_report::event::Verdict;
 use dbmatrix_run::RunOptions;
 
 use crate::app::matrix_file::load_matrix;
-use crate::app::task::{Task, plan, prepare, provide_for};
+use crate::app::prepare::prepare;
+use crate::app::task::{Task, plan, provide_for};
 use crate::app::{Failure, Globals, eprintln, say};
 use crate::cli::args::LockArgs;
 

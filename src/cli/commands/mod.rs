@@ -14,12 +14,14 @@ pub(crate) mod env;
 pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod import;
+mod input;
 pub(crate) mod keeper;
 pub(crate) mod list;
 pub(crate) mod lock;
 pub(crate) mod logs;
 pub(crate) mod power;
 pub(crate) mod prune;
+pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod root_helper;
@@ -41,6 +43,7 @@ pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
     let verdict = match &args.command {
         Command::Run(command) => run::run(global, command).await,
         Command::Diff(command) => diff::diff(global, command).await,
+        Command::Record(command) => record::record(global, command).await,
         Command::Replay(command) => replay::replay(global, command).await,
         Command::Bisect(command) => bisect::bisect(global, command).await,
         Command::Up(command) => run::up(global, command).await,

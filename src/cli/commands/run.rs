@@ -9,7 +9,8 @@ use dbmatrix_report::{Differences, Listed, ReportKind, ReportSpec, read_events, 
 use dbmatrix_run::RunOptions;
 
 use crate::app::matrix_file::load_matrix;
-use crate::app::task::{Task, bring_up, prepare, provide};
+use crate::app::prepare::prepare;
+use crate::app::task::{Task, bring_up, provide};
 use crate::app::vacancy::{refuse_vacancy, warn_of_vain_choices};
 use crate::app::{Failure, Globals, deprecated, eprintln, task};
 use crate::cli::args::{RunArgs, UpArgs};

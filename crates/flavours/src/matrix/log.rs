@@ -36,6 +36,22 @@ impl Writes {
         ("rollback", Writes::Rollback),
         ("apply", Writes::Apply),
     ];
+
+    /// The one of a word.
+    pub fn find(word: &str) -> Option<Self> {
+        let mut words = Writes::WORDS.into_iter();
+        let named = words.find(|(one, _)| *one == word);
+        named.map(|(_, writes)| writes)
+    }
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Writes::Skip => "skip",
+            Writes::Rollback => "rollback",
+            Writes::Apply => "apply",
+        }
+    }
 }
 
 /// Reads the keys of a suite with a `log`.

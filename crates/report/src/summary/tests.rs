@@ -554,6 +554,23 @@ fn of_file(record: &RunRecord, listed: Listed) -> String {
 }
 
 #[test]
+fn recorded_answers_are_counted_and_not_compared() {
+    let mut record = RunRecord::default();
+    ready(&mut record, "mysql-9.7", "9.7.4");
+    ended(&mut record, "mysql-9.7", "diff", "f.sql", passed(3));
+    let mut summary = Summary::of(&record);
+    summary.set_records(true);
+    summary.set_differences(Differences {
+        only: Some(divergence::OnlyFile {
+            file: PathBuf::from("f.sql"),
+            title: "f.sql".to_owned(),
+        }),
+        ..Differences::default()
+    });
+    insta::assert_snapshot!(summary.render(80).trim(), @"answered: 3 statements on 1 flavour in 0.0 s");
+}
+
+#[test]
 fn a_setup_that_several_flavours_share_fails_once() {
     let mut record = RunRecord::default();
     for flavour in ["mariadb-10.11", "mariadb-11.8"] {

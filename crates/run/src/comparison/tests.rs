@@ -1,6 +1,9 @@
 //! Comparisons of fabricated answers.
 
+use std::path::PathBuf;
+
 use dbmatrix_report::event::Receiver;
+use dbmatrix_sql::compare::Rules;
 use dbmatrix_sql::outcome::Outcome;
 use dbmatrix_sql::suite::known_path;
 use dbmatrix_sql::version::Family;
@@ -47,6 +50,8 @@ impl Fixture {
             baseline: None,
             propose,
             listed: Listed::Some,
+            recording: None,
+            reference: None,
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());

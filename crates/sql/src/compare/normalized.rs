@@ -1,7 +1,5 @@
 //! One flavour's outcome of a step, in a form for comparison.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use serde::{Deserialize, Serialize};
 
 use super::formatted::FormattedRows;
@@ -10,12 +8,14 @@ use super::plan::Plan;
 use super::record::{each_row_line, escape_controls, same_line};
 use super::rules::Tolerance;
 use crate::outcome::{Column, Outcome, RowSet, SqlError, Warning};
+use crate::sql_text::fingerprint;
 
 /// Bytes of rows or warnings that are kept; longer texts are compared by hash, and only
 /// their start is shown.
 const KEPT: usize = 4000;
 
-/// One flavour's outcome of a step.
+/// One flavour's outcome of a step. Reference files hold it as it is: what would be read
+/// differently needs another number of their format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NormalizedResult {
     /// Columns of each result set; empty if there was none.
@@ -88,9 +88,7 @@ impl LineReader {
 
 impl Hashes {
     fn add(&mut self, line: &str) {
-        let mut hasher = DefaultHasher::new();
-        line.hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = fingerprint(line.as_bytes());
         self.in_order = self
             .in_order
             .rotate_left(5)

@@ -15,6 +15,8 @@ mod scanner;
 use keywords::{Keyword, find_keyword};
 use scanner::Scanner;
 
+use crate::sql_text::fingerprint;
+
 /// Bytes of a form: the servers' default for a digest (`max_digest_length`).
 const LONGEST: usize = 1024;
 
@@ -84,24 +86,8 @@ impl FormReader {
     /// A number that statements of the same form share. It is the same in each process
     /// and on each machine.
     pub fn fingerprint(&mut self, statement: &[u8]) -> u64 {
-        hash(self.form(statement))
+        fingerprint(self.form(statement))
     }
-}
-
-/// A hash of a form, eight bytes at a time (the mixing of `wyhash`).
-fn hash(form: &[u8]) -> u64 {
-    const SECRET: [u64; 2] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db];
-    let mix = |a: u64, b: u64| {
-        let product = u128::from(a) * u128::from(b);
-        (product as u64) ^ (product >> 64) as u64
-    };
-    let mut state = SECRET[0] ^ form.len() as u64;
-    for chunk in form.chunks(8) {
-        let mut bytes = [0; 8];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        state = mix(state ^ u64::from_le_bytes(bytes), SECRET[1]).rotate_left(23) ^ state;
-    }
-    mix(state ^ SECRET[0], state.rotate_left(32) ^ SECRET[1])
 }
 
 /// Appends a token, and merges what it completes.

@@ -1,5 +1,7 @@
 //! What a sample takes.
 
+use std::fmt;
+
 use crate::entry::Entry;
 use crate::timestamp::Timestamp;
 
@@ -98,9 +100,23 @@ impl Pattern {
     }
 }
 
+impl fmt::Display for Pattern {
+    /// As it is read again, in small letters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.parts.join("*"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_is_written_as_it_is_read_again() {
+        for text in ["select *", "*", "", "*from t*"] {
+            assert_eq!(Pattern::new(text).to_string(), text);
+        }
+    }
 
     #[test]
     fn patterns_match_forms() {

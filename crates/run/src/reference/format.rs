@@ -1,0 +1,163 @@
+//! The lines of a reference.
+
+use dbmatrix_flavours::matrix::{LogSpec, Writes};
+use dbmatrix_report::event::{CaseResult, SampledDigest, SampledLogs, ServerFacts};
+use dbmatrix_sql::version::{Family, Version};
+use serde::{Deserialize, Serialize};
+
+use super::input::Identity;
+use crate::comparison::StepOutcome;
+
+/// The version of the format. Increased when a file would be read differently; additions do
+/// not increase it.
+pub(super) const FORMAT: u64 = 1;
+
+/// Bytes of the longest line. A statement that is longer than most servers take by default
+/// (`max_allowed_packet` of 64 MiB) is not recorded.
+pub(super) const LONGEST_LINE: usize = 64 << 20;
+
+/// Bytes of a file's text in one line.
+pub(super) const PIECE: usize = 64 << 10;
+
+/// The first bytes of a zstd frame (RFC 8878).
+pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// A line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Line {
+    Reference(Header),
+    Digest(SampledDigest),
+    Statement(Statement),
+    /// In the text form of [`dbmatrix_sql::sql_text`].
+    Text(String),
+    Answer(Answer),
+    End(End),
+}
+
+/// The first line as any version writes it.
+#[derive(Debug, Deserialize)]
+pub(super) struct AnyHeader {
+    pub(super) reference: AnyFormat,
+}
+
+/// Its number alone.
+#[derive(Debug, Deserialize)]
+pub(super) struct AnyFormat {
+    pub(super) format: u64,
+}
+
+/// What a reference is about.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Header {
+    /// [`FORMAT`].
+    pub(super) format: u64,
+    /// The program that recorded it, such as `dbmatrix 0.1.0`.
+    pub(super) program: String,
+    /// When it began, in UTC, such as `2026-11-28T09:30:00Z`.
+    pub(super) recorded: String,
+    /// The input's name for the user.
+    pub(super) title: String,
+    /// What tells the input from others; a pipe has nothing that does.
+    pub(super) identity: Option<Identity>,
+    pub(super) content: Content,
+}
+
+/// What was recorded.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Content {
+    /// Examples from a log. The digests of its figures are lines of their own.
+    Log {
+        facts: SampledLogs,
+        sampling: Sampling,
+    },
+    /// A file of statements.
+    Sql,
+    /// A file of records.
+    Slt,
+}
+
+/// The options by which examples were taken of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Sampling {
+    per_digest: usize,
+    since: Option<String>,
+    until: Option<String>,
+    database: Option<String>,
+    user: Option<String>,
+    only: Vec<String>,
+    skip: Vec<String>,
+    seed: u64,
+    /// A word of [`Writes::WORDS`].
+    writes: String,
+}
+
+impl Sampling {
+    pub(super) fn of(log: &LogSpec) -> Self {
+        let LogSpec { sample, writes } = log;
+        let texts = |patterns: &[dbmatrix_workload::Pattern]| {
+            let texts = patterns.iter().map(ToString::to_string);
+            texts.collect::<Vec<_>>()
+        };
+        Sampling {
+            per_digest: sample.per_digest,
+            since: sample.since.map(|time| time.to_string()),
+            until: sample.until.map(|time| time.to_string()),
+            database: sample.database.clone(),
+            user: sample.user.clone(),
+            only: texts(&sample.only),
+            skip: texts(&sample.skip),
+            seed: sample.seed,
+            writes: writes.as_str().to_owned(),
+        }
+    }
+
+    /// What becomes of statements that write; `None` for an unknown word.
+    pub(super) fn writes(&self) -> Option<Writes> {
+        Writes::find(&self.writes)
+    }
+}
+
+/// An example of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Statement {
+    /// Its line in the log, or the number of its packet.
+    pub(crate) line: usize,
+    /// Its database; `None` is that of the case.
+    pub(crate) database: Option<String>,
+    /// In the text form of [`dbmatrix_sql::sql_text`].
+    pub(crate) sql: String,
+}
+
+/// The answers to a step.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    /// Its line in the input.
+    pub(super) line: usize,
+    /// The statement, perhaps shortened.
+    pub(super) statement: String,
+    /// By flavour, in the order of [`End::flavours`]; `None` where it was skipped.
+    pub(super) came: Vec<Option<StepOutcome>>,
+}
+
+/// The last line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct End {
+    /// Lines of answers.
+    pub(super) answers: usize,
+    /// `None` for a flavour that was not available.
+    pub(super) flavours: Vec<Option<Flavour>>,
+}
+
+/// A recorded flavour.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Flavour {
+    pub(super) name: String,
+    pub(super) family: Family,
+    pub(super) version: Version,
+    /// What the server says of itself; nothing of where it is.
+    pub(super) server: ServerFacts,
+    pub(super) result: CaseResult,
+}
