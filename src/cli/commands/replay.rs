@@ -7,7 +7,8 @@ use dbmatrix_report::{Colour, visible};
 use dbmatrix_run::{Environment, Inspected, Replay, ReplayOptions, RunOptions, inspect_log};
 
 use crate::app::matrix_file::load_matrix;
-use crate::app::task::{Task, plan, prepare, provide_and, stdout_width};
+use crate::app::prepare::prepare;
+use crate::app::task::{Task, plan, provide_and, stdout_width};
 use crate::app::{Failure, Globals, consent, eprintln, privilege, say};
 use crate::cli::args::{Format, ReplayArgs, Speed};
 
