@@ -44,6 +44,7 @@ use Without::{Fails, Refuses, Reports, Works};
 const CALLS: &[(Without, &str)] = &[
     (Fails, "run m.toml"),
     (Fails, "diff m.toml -e SELECT"),
+    (Fails, "replay m.toml s.sql"),
     (Fails, "record m.toml -o r.zst -e SELECT"),
     (Fails, "up m.toml"),
     (Fails, "lock m.toml"),

@@ -63,6 +63,8 @@ pub(crate) struct Task {
     pub(crate) quiet: bool,
     /// Whether answers are recorded and not compared.
     pub(crate) records: bool,
+    /// Whether the caller shows the results, so that there is no summary.
+    pub(crate) shows_results: bool,
     /// The warnings of earlier runs, if this one is a step of several: it shows no summary,
     /// and its progress on a terminal alone.
     pub(crate) step: Option<ToldWarnings>,
@@ -86,6 +88,7 @@ impl Task {
             timings: false,
             quiet: false,
             records: false,
+            shows_results: false,
             step: None,
         }
     }
@@ -115,6 +118,18 @@ pub(crate) async fn provide(global: &Globals, task: &Task) -> Result<Verdict, Fa
 
 /// Like [`provide`], for callers that need more than the verdict.
 pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunRecord, Failure> {
+    let run = async |environment: Option<&Environment>, events: &Sender| {
+        run_plan(environment, &task.plan, &task.prepared, events).await;
+    };
+    provide_and(global, task, run).await
+}
+
+/// Provides what a task needs, and does something with it in place of its plan.
+pub(crate) async fn provide_and(
+    global: &Globals,
+    task: &Task,
+    run: impl AsyncFn(Option<&Environment>, &Sender),
+) -> Result<RunRecord, Failure> {
     let Task { matrix, plan, .. } = task;
     // A shard may be empty; its reports are written nevertheless. External servers need
     // no engine.
@@ -146,7 +161,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
     let lock = OnceCell::new();
     let work = async {
         let Some(options) = &options else {
-            run_plan(None, plan, &task.prepared, &events).await;
+            run(None, &events).await;
             return Ok(());
         };
         let taken = Environment::lock(options, &matrix.nest, &events);
@@ -155,7 +170,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
         let ensured = Environment::ensure(options, &matrix.nest, lock, &events);
         let ensured = ensured.await.map_err(Failure::not_provided)?;
         let environment = environment.get_or_init(|| ensured);
-        run_plan(Some(environment), plan, &task.prepared, &events).await;
+        run(Some(environment), &events).await;
         Ok::<(), Failure>(())
     };
     let ended = tokio::select! {
@@ -198,7 +213,7 @@ pub(crate) async fn provide_for(global: &Globals, task: &Task) -> Result<RunReco
     }
     let record = match heard {
         Some(record) => {
-            if task.step.is_none() {
+            if task.step.is_none() && !task.shows_results {
                 print_summary(global, task, &record, &timings);
             }
             record

@@ -29,6 +29,7 @@ mod mysqltest;
 mod privilege;
 mod prompt;
 mod releases;
+mod replay;
 mod report;
 mod sandbox;
 mod second;
@@ -133,6 +134,7 @@ fn main() {
             NOTHING,
             times::measured,
         ),
+        ("a_log_is_replayed_under_load", PAIR, replay::under_load),
         ("recorded_answers_are_compared_later", ALL, log::recorded),
         ("a_suite_chooses_what_is_compared", PAIR, compare::rules),
         ("sqllogictest_in_all_its_forms", PAIR, slt::forms),

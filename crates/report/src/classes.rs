@@ -10,7 +10,7 @@ use super::divergence::{body, titles};
 use super::measured;
 use super::record::RunRecord;
 use super::text::{Colour, count, one_line, thousands, visible};
-use crate::event::{DifferenceStatus, Divergence, SampledDigest, SampledLogs};
+use crate::event::{DifferenceStatus, Divergence, MissingObject, SampledDigest, SampledLogs};
 
 /// Columns of a digest.
 const WIDEST: usize = 200;
@@ -225,14 +225,25 @@ fn name_of_logs(logs: &SampledLogs) -> String {
 
 /// The tables and databases that a log's statements need and servers do not have.
 fn describe_missing(run: &RunRecord) -> String {
+    let cases = run.cases.iter();
+    let of_cases = cases.flat_map(|case| {
+        let missing = case.result.missing.iter();
+        missing.map(|missing| (case.flavour.as_str(), missing))
+    });
+    describe_missing_on(of_cases, run.servers.len())
+}
+
+/// Tables and databases that some of so many flavours do not have, each by the flavour.
+pub(super) fn describe_missing_on<'a>(
+    all: impl Iterator<Item = (&'a str, &'a MissingObject)>,
+    number_of_flavours: usize,
+) -> String {
     let mut by_name: HashMap<&str, (usize, Vec<&str>)> = HashMap::new();
-    for case in &run.cases {
-        for missing in &case.result.missing {
-            let (statements, flavours) = by_name.entry(&missing.name).or_default();
-            *statements = missing.statements.max(*statements);
-            if !flavours.contains(&case.flavour.as_str()) {
-                flavours.push(&case.flavour);
-            }
+    for (flavour, missing) in all {
+        let (statements, flavours) = by_name.entry(&missing.name).or_default();
+        *statements = missing.statements.max(*statements);
+        if !flavours.contains(&flavour) {
+            flavours.push(flavour);
         }
     }
     let mut all: Vec<_> = by_name.into_iter().collect();
@@ -242,7 +253,7 @@ fn describe_missing(run: &RunRecord) -> String {
     }
     let mut text = String::new();
     for (name, (statements, flavours)) in &all {
-        let on = match flavours.len() == run.servers.len() {
+        let on = match flavours.len() == number_of_flavours {
             true => "all flavours".to_owned(),
             false => flavours.join(", "),
         };
@@ -264,9 +275,7 @@ mod tests {
     use dbmatrix_sql::compare::Kind;
 
     use super::*;
-    use crate::event::{
-        CaseResult, Event, Group, GroupTimes, MissingObject, ServerFacts, TimeRatio,
-    };
+    use crate::event::{CaseResult, Event, Group, GroupTimes, ServerFacts, TimeRatio};
 
     fn differs(line: usize, statement: &str, kind: Kind) -> Event {
         let group = |flavour: &str, outcome: &str| Group {

@@ -26,6 +26,7 @@ mod plain_progress;
 mod progress;
 mod progress_bars;
 mod record;
+mod replay;
 mod reporter_set;
 mod summary;
 mod summary_table;
@@ -41,6 +42,10 @@ pub use found::show_divergence;
 pub use merge::{MergeError, merge, read_events, skipped};
 pub use progress::Progress;
 pub use record::RunRecord;
+pub use replay::{
+    Latency, REPLAY_SCHEMA, Ratio, ReplayReport, ReplayedDigest, ReplayedDigestOn, ReplayedError,
+    ReplayedFlavour, ReplayedRound,
+};
 pub use reporter_set::{Reporter, ReporterSet};
 pub use summary::Summary;
 pub use summary_table::Detail;

@@ -188,7 +188,7 @@ fn unavailable() -> Cell {
 }
 
 /// Without colours until it is complete, so that its width can be measured.
-fn new_table() -> Table {
+pub(super) fn new_table() -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_FULL_CONDENSED)

@@ -313,7 +313,7 @@ fn is_repeatable(step: &Step, sql: &Sql) -> bool {
 
 /// The table or database that a server says it does not have: errors 1049 and 1146, whose
 /// messages name it in quotes.
-fn missing_object(error: &SqlError) -> Option<&str> {
+pub(super) fn missing_object(error: &SqlError) -> Option<&str> {
     if !matches!(error.code, 1049 | 1146) {
         return None;
     }

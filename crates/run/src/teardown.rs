@@ -43,6 +43,10 @@ async fn teardown_flavour(
     let (events, _) = Sender::channel();
     let provisioner = Provisioner::new(&environment.context, flavour, managed, &events);
     let stop = async { Ok(children.stop(&current, patience).await?) };
+    if after == After::Keep {
+        // An interrupted replay leaves servers paused that wait for their turn.
+        children.resume(&current).await?;
+    }
     match (after, patience) {
         (After::Keep, StopPatience::None) => Ok(children.remove_inactive(&first).await?),
         (After::Keep, StopPatience::Some) => provisioner.prepare_standby().await,

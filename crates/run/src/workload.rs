@@ -254,24 +254,8 @@ fn reasons(
     let mut reasons = Vec::new();
     let writing: u64 = left_out.writing.values().map(count).sum();
     if writing > 0 {
-        let mut words: Vec<&str> = left_out.writing.keys().map(String::as_str).collect();
-        if words.len() > MOST_WORDS {
-            words.truncate(MOST_WORDS);
-            words.push("…");
-        }
-        let words = words.join(", ");
-        reasons.push((
-            writing,
-            match writes {
-                Writes::Skip => format!(
-                    "statements that are not known to read ({words}); `writes = \"rollback\"` runs what a transaction undoes, `writes = \"apply\"` all"
-                ),
-                Writes::Rollback => format!(
-                    "statements that commit by themselves or that no transaction undoes ({words})"
-                ),
-                Writes::Apply => format!("statements that end sessions or the server ({words})"),
-            },
-        ));
+        let words = left_out.writing.keys().map(String::as_str);
+        reasons.push((writing, why_not_run(words, writes)));
     }
     let transactions = count(&left_out.transactions);
     if transactions > 0 {
@@ -285,6 +269,25 @@ fn reasons(
     let described = sample.left_out.described().into_iter();
     reasons.extend(described.map(|(number, why)| (number, why.to_owned())));
     reasons
+}
+
+/// Why statements with these first words do not run.
+pub(super) fn why_not_run<'a>(words: impl Iterator<Item = &'a str>, writes: Writes) -> String {
+    let mut words: Vec<&str> = words.collect();
+    if words.len() > MOST_WORDS {
+        words.truncate(MOST_WORDS);
+        words.push("…");
+    }
+    let words = words.join(", ");
+    match writes {
+        Writes::Skip => format!(
+            "statements that are not known to read ({words}); `writes = \"rollback\"` runs what a transaction undoes, `writes = \"apply\"` all"
+        ),
+        Writes::Rollback => {
+            format!("statements that commit by themselves or that no transaction undoes ({words})")
+        }
+        Writes::Apply => format!("statements that end sessions or the server ({words})"),
+    }
 }
 
 #[cfg(test)]

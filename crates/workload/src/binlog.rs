@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use memchr::memmem;
 
-use crate::entry::{LeftOut, Record, Text, set};
+use crate::entry::{LeftOut, Moment, Record, Text, set};
 use crate::error::Problem;
 use crate::general::used_database;
 use crate::timestamp::Timestamp;
@@ -83,6 +83,7 @@ impl BinlogReader {
             }
             record.clear();
             record.time = self.time;
+            record.moment = self.time.map(Moment::Began);
             record.duration = self.duration;
             record.connection = self.connection;
             record.place = window.line_number(0);

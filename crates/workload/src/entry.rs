@@ -14,13 +14,16 @@ pub struct Entry<'a> {
     pub place: Place,
     /// When it began or ended, as the log has it.
     pub time: Option<Timestamp>,
+    /// When it began or ended, as exactly as the log has it.
+    pub moment: Option<Moment>,
     /// Who sent it.
     pub user: Option<Cow<'a, str>>,
     /// From where: a name or an address.
     pub host: Option<Cow<'a, str>>,
     /// The default database.
     pub database: Option<Cow<'a, str>>,
-    /// The server's number of the connection.
+    /// The server's number of the connection, or, of a capture that lacks its beginning, one
+    /// beyond all that servers give.
     pub connection: Option<u64>,
     /// How long this execution took.
     pub duration: Option<Duration>,
@@ -32,6 +35,42 @@ pub struct Entry<'a> {
     pub is_form: bool,
     /// The statement in the encoding of its connection, without the `;` at its end.
     pub statement: Cow<'a, [u8]>,
+}
+
+/// A point in time of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// When it began.
+    Began(Timestamp),
+    /// When it had ended.
+    Ended(Timestamp),
+}
+
+impl Moment {
+    /// The point in time, whatever it is.
+    pub fn time(self) -> Timestamp {
+        match self {
+            Moment::Began(time) | Moment::Ended(time) => time,
+        }
+    }
+}
+
+/// What a client sent.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "each is gone before the next one is read"
+)]
+pub enum Command<'a> {
+    /// A statement.
+    Statement(Entry<'a>),
+    /// The end of its connection.
+    Quit {
+        /// The connection.
+        connection: u64,
+        /// When.
+        moment: Option<Moment>,
+    },
 }
 
 /// Times of several executions.
@@ -150,11 +189,14 @@ pub struct Warning {
 pub(crate) struct Record {
     pub(crate) place: u64,
     pub(crate) time: Option<Timestamp>,
+    pub(crate) moment: Option<Moment>,
     pub(crate) duration: Option<Duration>,
     pub(crate) connection: Option<u64>,
     pub(crate) count: u64,
     pub(crate) summary: Option<Summary>,
     pub(crate) is_form: bool,
+    /// No statement: the client left.
+    pub(crate) is_quit: bool,
     /// Names; empty where unknown.
     pub(crate) user: Vec<u8>,
     pub(crate) host: Vec<u8>,
@@ -181,11 +223,13 @@ impl Record {
     /// Forgets what one entry alone has.
     pub(crate) fn clear(&mut self) {
         self.time = None;
+        self.moment = None;
         self.duration = None;
         self.connection = None;
         self.count = 1;
         self.summary = None;
         self.is_form = false;
+        self.is_quit = false;
         self.user.clear();
         self.host.clear();
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use memchr::memmem;
 
-use crate::entry::{LeftOut, Record, Text, set};
+use crate::entry::{LeftOut, Moment, Record, Text, set};
 use crate::error::Problem;
 use crate::slow::is_banner;
 use crate::timestamp::Timestamp;
@@ -128,6 +128,7 @@ impl GeneralReader {
             };
             let argument = window.slice(begin.min(end), end);
             record.time = self.time;
+            record.moment = self.time.map(Moment::Began);
             record.connection = Some(connection);
             if !self
                 .connections
@@ -136,7 +137,7 @@ impl GeneralReader {
                 continue;
             }
             let is_whole = window.slice(0, self.next).ends_with(b"\n");
-            if !is_whole {
+            if !is_whole && !record.is_quit {
                 left_out.cut += 1;
                 continue;
             }
@@ -167,7 +168,7 @@ impl GeneralReader {
 
 impl Connections {
     /// Takes note of a command; true if its argument is a statement that was run, whose
-    /// user, host and database are then in the record.
+    /// user, host and database are then in the record, or if it ends the connection.
     pub(crate) fn take(
         &mut self,
         command: &str,
@@ -212,6 +213,9 @@ impl Connections {
             }
             "Quit" => {
                 self.all.remove(&id);
+                left_out.administrator_commands += 1;
+                record.is_quit = true;
+                return true;
             }
             _ => {}
         }

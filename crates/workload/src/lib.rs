@@ -20,7 +20,7 @@ mod statements;
 mod timestamp;
 mod window;
 
-pub use entry::{Entry, LeftOut, Summary, Warning};
+pub use entry::{Command, Entry, LeftOut, Moment, Summary, Warning};
 pub use error::{LogError, Place};
 pub use format::Format;
 pub use log::Log;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::binlog::BinlogReader;
 use crate::capture::CaptureReader;
-use crate::entry::{Entry, LeftOut, Record, Text, Warning, known};
+use crate::entry::{Command, Entry, LeftOut, Record, Text, Warning, known};
 use crate::error::{LogError, Place, Problem};
 use crate::format::{Detected, Format, HEAD, detect};
 use crate::general::GeneralReader;
@@ -135,6 +135,35 @@ impl Log {
     ///
     /// The file cannot be read further, or is broken.
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, LogError> {
+        while self.read()? {
+            if !self.record.is_quit {
+                return Ok(Some(self.entry()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next statement or end of a connection; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Log::next_entry`].
+    pub fn next_command(&mut self) -> Result<Option<Command<'_>>, LogError> {
+        while self.read()? {
+            match (self.record.is_quit, self.record.connection) {
+                (false, _) => return Ok(Some(Command::Statement(self.entry()))),
+                (true, Some(connection)) => {
+                    let moment = self.record.moment;
+                    return Ok(Some(Command::Quit { connection, moment }));
+                }
+                (true, None) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads into the record; false at the end.
+    fn read(&mut self) -> Result<bool, LogError> {
         let (window, record, left_out) = (&mut self.window, &mut self.record, &mut self.left_out);
         let found = match &mut self.reader {
             Reader::Slow(reader) => reader.read(window, record, left_out),
@@ -144,8 +173,7 @@ impl Log {
             Reader::Rows(reader) => reader.read(window, record, left_out),
             Reader::Capture(reader) => reader.read(record, left_out, &mut self.warnings),
         };
-        let is_entry = found.map_err(|problem| problem.named(&self.path))?;
-        Ok(is_entry.then(|| self.entry()))
+        found.map_err(|problem| problem.named(&self.path))
     }
 
     fn entry(&self) -> Entry<'_> {
@@ -161,6 +189,7 @@ impl Log {
         Entry {
             place,
             time: record.time,
+            moment: record.moment,
             user: known(&record.user),
             host: known(&record.host),
             database: known(&record.database),

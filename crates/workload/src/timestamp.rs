@@ -21,6 +21,11 @@ impl Timestamp {
         self.0
     }
 
+    /// Whether it says more than the second.
+    pub const fn is_exact(self) -> bool {
+        self.0 % SECOND != 0
+    }
+
     /// Seconds since 1970, with a fraction: `1700000000.25`.
     pub(crate) fn from_epoch(text: &[u8]) -> Option<Self> {
         let mut cursor = Cursor { text, at: 0 };

@@ -1,4 +1,4 @@
-//! Options of `diff` and `record` for logs.
+//! Options for logs: of `diff` and `record`, and in part of `replay`.
 
 use dbmatrix_flavours::matrix::{LogSpec, Writes};
 use dbmatrix_workload::{Pattern, SampleOptions, Timestamp};
@@ -14,6 +14,18 @@ pub(crate) struct LogArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     per_digest: Option<u32>,
 
+    #[command(flatten)]
+    selection: LogSelectionArgs,
+
+    /// Another seed takes other random statements [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+}
+
+/// Which statements of a log are taken.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Options for logs")]
+pub(crate) struct LogSelectionArgs {
     /// Only statements since this time, in UTC
     #[arg(long, value_name = "TIME", value_parser = value::time)]
     since: Option<Timestamp>,
@@ -39,10 +51,6 @@ pub(crate) struct LogArgs {
     #[arg(long, value_name = "PATTERN")]
     skip: Vec<String>,
 
-    /// Another seed takes other random statements [default: 0]
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
-
     /// What becomes of statements that write: `skip`; `rollback` runs each in a
     /// transaction that is rolled back; `apply` runs them as they are [default: skip]
     #[arg(long, value_name = "WHAT", value_parser = value::writes)]
@@ -54,28 +62,50 @@ impl LogArgs {
     pub(crate) fn is_given(&self) -> bool {
         let LogArgs {
             per_digest,
+            selection,
+            seed,
+        } = self;
+        per_digest.is_some() || seed.is_some() || selection.is_given()
+    }
+
+    pub(crate) fn spec(&self) -> LogSpec {
+        let usual = SampleOptions::default();
+        let LogSpec { sample, writes } = self.selection.spec();
+        LogSpec {
+            sample: SampleOptions {
+                per_digest: self
+                    .per_digest
+                    .map_or(usual.per_digest, |count| count as usize),
+                seed: self.seed.unwrap_or(usual.seed),
+                ..sample
+            },
+            writes,
+        }
+    }
+}
+
+impl LogSelectionArgs {
+    fn is_given(&self) -> bool {
+        let LogSelectionArgs {
             since,
             until,
             database,
             user,
             only,
             skip,
-            seed,
             writes,
         } = self;
-        per_digest.is_some()
-            || since.is_some()
+        since.is_some()
             || until.is_some()
             || database.is_some()
             || user.is_some()
             || !only.is_empty()
             || !skip.is_empty()
-            || seed.is_some()
             || writes.is_some()
     }
 
+    /// What is taken of a log, and what becomes of statements that write.
     pub(crate) fn spec(&self) -> LogSpec {
-        let usual = SampleOptions::default();
         let patterns = |texts: &[String]| {
             texts
                 .iter()
@@ -84,16 +114,13 @@ impl LogArgs {
         };
         LogSpec {
             sample: SampleOptions {
-                per_digest: self
-                    .per_digest
-                    .map_or(usual.per_digest, |count| count as usize),
                 since: self.since,
                 until: self.until,
                 database: self.database.clone(),
                 user: self.user.clone(),
                 only: patterns(&self.only),
                 skip: patterns(&self.skip),
-                seed: self.seed.unwrap_or(usual.seed),
+                ..SampleOptions::default()
             },
             writes: self.writes.unwrap_or_default(),
         }

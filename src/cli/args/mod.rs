@@ -7,6 +7,7 @@ mod connect;
 mod format;
 mod instance;
 mod log;
+mod replay;
 mod run;
 mod shell;
 mod side;
@@ -22,6 +23,7 @@ pub(crate) use instance::{
     Chosen, CpArgs, InstanceCommand, LogsArgs, ResetArgs, RestoreArgs, ShellArgs, SnapshotArgs,
     StopArgs, UrlArgs, Within,
 };
+pub(crate) use replay::{ReplayArgs, Speed};
 pub(crate) use run::{DiffArgs, InputArgs, MergeArgs, RecordArgs, ReportCommand, RunArgs, UpArgs};
 pub(crate) use shell::{CatalogueArgs, CompletionsArgs, ManArgs, Shell};
 pub(crate) use side::Side;
@@ -114,6 +116,26 @@ Examples:
 
 Exit status: 0 no significant difference; 1 differences; else as of `run`.")]
     Diff(DiffArgs),
+    /// Send a log's statements at their own pace, and measure each flavour
+    #[command(after_help = "\
+Each of the log's connections becomes one, and each statement is sent at its time or when
+the one before it has ended. One flavour works at a time, the others are paused; rounds
+take turns. Only statements that read are sent, unless `--writes` says otherwise. A server
+that dbmatrix did not make is loaded only if `--load-on` names it, and one that may be
+written to only with `--yes` as well.
+
+As JSON it is an object with the names schema (1), log, speed (null is as fast as
+possible), rounds, complete, statements, connections, connections_at_once, log_time,
+left_out, notes, baseline, flavours and digests; times are seconds.
+
+Examples:
+  dbmatrix replay matrices/mysql.toml slow.log
+  dbmatrix replay matrices/mysql.toml slow.log --speed max --rounds 5 --warm-up
+  dbmatrix replay matrices/mysql.toml slow.log.gz --since '2026-11-27 20:00' --limit 60s
+  dbmatrix replay external.toml slow.log --load-on staging --format json
+
+Exit status: 0 measured; 1 a flavour was not measured to the end; else as of `run`.")]
+    Replay(ReplayArgs),
     /// Keep the answers of flavours in a file, for `diff --against` later and elsewhere
     #[command(after_help = "\
 Statements run as `diff` runs them. The file holds them and the answers, which are your

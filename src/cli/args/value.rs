@@ -1,5 +1,7 @@
 //! Values of options that are words or names.
 
+use std::time::Duration;
+
 use dbmatrix_containers::nest::Access;
 use dbmatrix_flavours::matrix::{After, Writes};
 use dbmatrix_flavours::name_rule::{CONTAINER, DATABASE, FLAVOUR, NameRule, PROJECT, SNAPSHOT};
@@ -42,6 +44,14 @@ pub(super) fn writes(text: &str) -> Result<Writes, String> {
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .ok_or_else(|| "expected a time in UTC, such as `2026-11-27 20:15`".to_owned())
+}
+
+/// A span of time above 0, such as `60s`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a time above 0, such as `60s` or `10min`".to_owned()),
+    }
 }
 
 pub(super) fn project_name(text: &str) -> Result<String, String> {

@@ -22,6 +22,7 @@ pub(crate) mod logs;
 pub(crate) mod power;
 pub(crate) mod prune;
 pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod root_helper;
 pub(crate) mod run;
@@ -43,6 +44,7 @@ pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
         Command::Run(command) => run::run(global, command).await,
         Command::Diff(command) => diff::diff(global, command).await,
         Command::Record(command) => record::record(global, command).await,
+        Command::Replay(command) => replay::replay(global, command).await,
         Command::Bisect(command) => bisect::bisect(global, command).await,
         Command::Up(command) => run::up(global, command).await,
         Command::Lock(command) => lock::lock(global, command).await,

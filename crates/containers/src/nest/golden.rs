@@ -344,6 +344,30 @@ impl Children {
         Ok(found.is_some_and(|found| found.is_running() || found.is_paused()))
     }
 
+    /// Pauses a child that runs.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn pause(&self, name: &str) -> Result<(), NestError> {
+        let engine = &self.nest.engine;
+        match engine.instance(name).await? {
+            Some(found) if found.is_running() => Ok(engine.power(name, Power::Pause).await?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Resumes a child that is paused.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn resume(&self, name: &str) -> Result<(), NestError> {
+        let engine = &self.nest.engine;
+        match engine.instance(name).await? {
+            Some(found) if found.is_paused() => Ok(engine.power(name, Power::Resume).await?),
+            _ => Ok(()),
+        }
+    }
+
     /// Shuts a child down and keeps its data. Kills one that does not end in time. It may
     /// be absent.
     ///

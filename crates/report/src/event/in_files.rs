@@ -1,7 +1,7 @@
 //! The format of times and paths in files.
 
 /// Times in files.
-pub(super) mod seconds {
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

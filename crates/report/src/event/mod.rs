@@ -25,7 +25,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use dbmatrix_sql::compare::Kind;
-use in_files::{path_text, seconds};
+use in_files::path_text;
+pub(crate) use in_files::seconds;
 
 /// The version of these events in files. Increased when existing data would be read
 /// differently; additions do not increase it. Version 2 renamed the kind `acceptance` of

@@ -1,9 +1,13 @@
 //! The lines of a reference.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use dbmatrix_flavours::matrix::{LogSpec, Writes};
 use dbmatrix_report::event::{CaseResult, SampledDigest, SampledLogs, ServerFacts};
 use dbmatrix_sql::version::{Family, Version};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::input::Identity;
 use crate::comparison::StepOutcome;
@@ -15,6 +19,9 @@ pub(super) const FORMAT: u64 = 1;
 /// Bytes of the longest line. A statement that is longer than most servers take by default
 /// (`max_allowed_packet` of 64 MiB) is not recorded.
 pub(super) const LONGEST_LINE: usize = 64 << 20;
+
+/// Flavours of a reference.
+pub(super) const MOST_FLAVOURS: usize = 1000;
 
 /// Bytes of a file's text in one line.
 pub(super) const PIECE: usize = 64 << 10;
@@ -143,6 +150,7 @@ pub(super) struct Answer {
     /// The statement, perhaps shortened.
     pub(super) statement: String,
     /// By flavour, in the order of [`End::flavours`]; `None` where it was skipped.
+    #[serde(deserialize_with = "read_some")]
     pub(super) came: Vec<Option<StepOutcome>>,
 }
 
@@ -152,6 +160,7 @@ pub(super) struct End {
     /// Lines of answers.
     pub(super) answers: usize,
     /// `None` for a flavour that was not available.
+    #[serde(deserialize_with = "read_some")]
     pub(super) flavours: Vec<Option<Flavour>>,
 }
 
@@ -164,4 +173,35 @@ pub(super) struct Flavour {
     /// What the server says of itself; nothing of where it is.
     pub(super) server: ServerFacts,
     pub(super) result: CaseResult,
+}
+
+/// Reads a list with an item for each flavour. A longer one is refused before it takes more
+/// memory than its text.
+fn read_some<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Items<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MOST_FLAVOURS} flavours")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut read = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if read.len() == MOST_FLAVOURS {
+                    return Err(A::Error::invalid_length(read.len() + 1, &self));
+                }
+                read.push(item);
+            }
+            Ok(read)
+        }
+    }
+
+    from.deserialize_seq(Items(PhantomData))
 }

@@ -168,6 +168,7 @@ fn what_is_no_reference_is_refused_by_its_reason() {
         with(last, "\"old\"", r#""../\u001b[2J""#),
         with(last, "\"passed\":2", "\"passed\":18446744073709551615"),
         with(last - 1, "}]}", "},null]}"),
+        with(last - 1, "}]}", &format!("}}{}]}}", ",null".repeat(1000))),
         twice,
         turned,
     ];
@@ -183,6 +184,7 @@ fn what_is_no_reference_is_refused_by_its_reason() {
     reference.zst: line 9 of the reference is damaged: expected a name of at most 45 letters, digits, hyphens and dots that begins with a letter; found `../\u{1b}[2J`; copy it again, or record it again
     reference.zst: line 9 of the reference is damaged: its counts are too large; copy it again, or record it again
     reference.zst: line 8 of the reference is damaged: it has another number of flavours than the others; copy it again, or record it again
+    reference.zst: line 8 of the reference is damaged: invalid length 1001, expected at most 1000 flavours at column 11293; copy it again, or record it again
     reference.zst: line 10 of the reference is damaged: it is not in its place; copy it again, or record it again
     reference.zst: line 3 of the reference is damaged: it is not in its place; copy it again, or record it again
     reference.zst: expected a reference, as `dbmatrix record` writes it; found another file

@@ -188,6 +188,27 @@ impl Session {
         }
     }
 
+    /// Like [`Session::run`], without keeping what the server answers: returns the number
+    /// of rows, or the server's error.
+    ///
+    /// # Errors
+    /// As of [`Session::run`].
+    pub async fn run_and_discard(
+        &mut self,
+        sql: impl AsRef<[u8]>,
+    ) -> Result<Result<u64, SqlError>, SessionError> {
+        if let Some(modes) = self.only_reads {
+            read_only::check(sql.as_ref(), modes)?;
+        }
+        let counted = count_rows(&mut self.conn, sql.as_ref()).await;
+        self.note_status();
+        match (counted, self.local_files.take_refusal()) {
+            (Ok(_), Some(refusal)) => Ok(Err(refusal)),
+            (Ok(rows), None) => Ok(Ok(rows)),
+            (Err(error), _) => refused(error).map(Err),
+        }
+    }
+
     fn answer<'a>(&'a mut self, sql: &'a [u8]) -> BoxFuture<'a, Result<Outcome, SessionError>> {
         async move {
             let mut parts = Vec::new();
@@ -308,6 +329,25 @@ impl Session {
 }
 
 type TextResult<'a> = mysql_async::QueryResult<'a, 'static, mysql_async::TextProtocol>;
+
+/// Counts the rows of all results of a statement.
+fn count_rows<'a>(conn: &'a mut Conn, sql: &'a [u8]) -> BoxFuture<'a, Result<u64, Error>> {
+    async move {
+        let mut result = conn.query_iter(sql).await?;
+        let mut rows = 0;
+        loop {
+            while result.next().await?.is_some() {
+                rows += 1;
+            }
+            if result.is_empty() {
+                // The driver keeps an error in place of another result.
+                result.next().await?;
+                return Ok(rows);
+            }
+        }
+    }
+    .boxed()
+}
 
 /// Reads one result, and whether another one follows.
 async fn read_part(result: &mut TextResult<'_>) -> Result<(Outcome, bool), Error> {

@@ -9,6 +9,7 @@ use crate::LONGEST_STATEMENT;
 use crate::entry::{LeftOut, set};
 use crate::general::used_database;
 
+const QUIT: u8 = 0x01;
 const INIT_DB: u8 = 0x02;
 const QUERY: u8 = 0x03;
 const CHANGE_USER: u8 = 0x11;
@@ -19,6 +20,9 @@ const CLOSE: u8 = 0x19;
 const RESET: u8 = 0x1a;
 const RESET_CONNECTION: u8 = 0x1f;
 const BULK_EXECUTE: u8 = 0xfa;
+
+/// Marks a connection whose number was not captured; servers give smaller ones.
+const WITHOUT_NUMBER: u64 = 1 << 63;
 
 pub(super) fn is_command(byte: u8) -> bool {
     matches!(byte, 0x01..=0x20 | BULK_EXECUTE)
@@ -62,6 +66,13 @@ impl Connection {
                 };
                 let statement = statement.unwrap_or(argument).to_owned();
                 self.send(statement, sent, left_out);
+            }
+            QUIT => {
+                left_out.administrator_commands += 1;
+                ready.push_back(Ready {
+                    is_quit: true,
+                    ..self.ready(Vec::new(), sent)
+                });
             }
             INIT_DB => {
                 set(&mut self.database, argument);
@@ -109,21 +120,28 @@ impl Connection {
             return;
         }
         let database = used_database(&statement);
+        self.waiting = Some(self.ready(statement, sent));
+        self.database = database.unwrap_or_else(|| std::mem::take(&mut self.database));
+    }
+
+    fn ready(&self, statement: Vec<u8>, sent: Sent) -> Ready {
         let host = match self.client {
             Some(Side::Second) => self.ends.1,
             _ => self.ends.0,
         };
-        self.waiting = Some(Ready {
+        let greeting = self.greeting.as_ref();
+        let connection = greeting.map(|greeting| greeting.connection);
+        Ready {
             packet: sent.packet,
             time: sent.time,
             duration: None,
-            connection: self.greeting.as_ref().map(|greeting| greeting.connection),
+            connection: Some(connection.unwrap_or(WITHOUT_NUMBER | self.begun)),
             user: self.user.clone(),
             host: host.ip(),
             database: self.database.clone(),
             statement,
-        });
-        self.database = database.unwrap_or_else(|| std::mem::take(&mut self.database));
+            is_quit: false,
+        }
     }
 
     fn change_user(&mut self, argument: &[u8]) {

@@ -38,6 +38,8 @@ pub(super) struct Ready {
     pub(super) host: IpAddr,
     pub(super) database: Vec<u8>,
     pub(super) statement: Vec<u8>,
+    /// No statement: the client leaves.
+    pub(super) is_quit: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use pcap_parser::pcapng::Block;
 use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 
-use crate::entry::{LeftOut, Record, Text, Warning, set};
+use crate::entry::{LeftOut, Moment, Record, Text, Warning, set};
 use crate::error::{Place, Problem};
 use crate::timestamp::Timestamp;
 use crate::window::Window;
@@ -331,6 +331,8 @@ fn write_record(ready: Ready, record: &mut Record) {
     record.clear();
     record.place = ready.packet;
     record.time = ready.time;
+    record.moment = ready.time.map(Moment::Began);
+    record.is_quit = ready.is_quit;
     record.duration = ready.duration;
     record.connection = ready.connection;
     set(&mut record.user, &ready.user);

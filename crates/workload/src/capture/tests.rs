@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::{Format, LeftOut, Log, Place, Warning};
+use crate::{Command, Format, LeftOut, Log, Place, Warning};
 use wire::{CLIENT, SERVER, Wire, frame, pcap, pcap_of, pcapng};
 
 /// Protocol 4.1, a database, a password with its length.
@@ -364,4 +364,29 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn connections_have_numbers_and_ends() {
+    let mut wire = logged_in(5000);
+    wire.command(3, b"select 1");
+    wire.send(CLIENT, 0, b"\x01");
+    wire.close();
+    // One whose beginning was not captured.
+    let mut other = Wire::new(6000);
+    other.command(3, b"select 2");
+    wire.packets.extend(other.packets);
+    let file = pcap(&wire.packets);
+    let mut log = Log::from_reader(std::io::Cursor::new(file), Path::new("x")).expect("a log");
+    let mut seen = Vec::new();
+    while let Some(command) = log.next_command().expect("a command") {
+        seen.push(match command {
+            Command::Statement(entry) => (false, entry.connection),
+            Command::Quit { connection, .. } => (true, Some(connection)),
+        });
+    }
+    let known = seen[0].1;
+    assert!(known.is_some_and(|number| number < 1 << 63), "{seen:?}");
+    assert_eq!(seen[1], (true, known));
+    assert!(seen[2].1.is_some_and(|number| number > 1 << 63), "{seen:?}");
 }

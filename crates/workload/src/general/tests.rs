@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::{Format, LeftOut, Log};
+use crate::{Command, Format, LeftOut, Log};
 
 /// Line, user, database, statement.
 type Seen = (crate::Place, String, String, String);
@@ -120,4 +120,21 @@ fn reads_logins_in_all_forms() {
         "\t\t 1 Connect\tAccess denied for user 'x'@'y' (using password: NO)\n\t\t 1 Query\tselect 1\n",
     );
     assert_eq!(found, [seen(2, "", "", "select 1")]);
+}
+
+#[test]
+fn the_end_of_a_connection_is_a_command() {
+    let text = "2026-11-27T20:15:00.5Z\t    1 Query\tselect 1\n\
+         2026-11-27T20:15:01.5Z\t    1 Quit\t\n\
+         2026-11-27T20:15:02.5Z\t    2 Quit\t";
+    let mut log = Log::from_reader(text.as_bytes(), Path::new("x")).expect("a log");
+    let mut quits = Vec::new();
+    while let Some(command) = log.next_command().expect("a command") {
+        if let Command::Quit { connection, moment } = command {
+            quits.push((connection, moment.is_some()));
+        }
+    }
+    // The last line is complete without its end.
+    assert_eq!(quits, [(1, true), (2, true)]);
+    assert_eq!(log.left_out().cut, 0);
 }

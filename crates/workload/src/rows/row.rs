@@ -5,7 +5,7 @@ use std::time::Duration;
 use memchr::{memchr, memmem};
 
 use super::columns::Role;
-use crate::entry::{LeftOut, Record, Summary, Text, set};
+use crate::entry::{LeftOut, Moment, Record, Summary, Text, set};
 use crate::timestamp::Timestamp;
 
 /// Values of a row, as texts; empty where there is none.
@@ -57,6 +57,7 @@ impl Row {
     pub(super) fn describe(&self, record: &mut Record) {
         let time = |role| Timestamp::read(self.get(role).trim_ascii());
         record.time = time(Role::Time).or_else(|| time(Role::LastSeen));
+        record.moment = record.time.map(Moment::Began);
         record.connection = number(self.get(Role::Connection));
         if let Some((user, host)) = split_user_host(self.get(Role::UserHost)) {
             set(&mut record.user, user);

@@ -44,7 +44,7 @@ impl Default for SampleOptions {
 impl SampleOptions {
     /// Whether a sample takes a statement, as far as that does not depend on its text.
     /// One without a time is not within any.
-    pub(super) fn takes(&self, entry: &Entry<'_>) -> bool {
+    pub fn takes(&self, entry: &Entry<'_>) -> bool {
         let is = |wanted: &Option<String>, found: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == found
         };
@@ -56,7 +56,7 @@ impl SampleOptions {
     }
 
     /// Whether a sample takes statements of a form.
-    pub(super) fn takes_form(&self, form: &str) -> bool {
+    pub fn takes_form(&self, form: &str) -> bool {
         let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(form));
         (self.only.is_empty() || any(&self.only)) && !any(&self.skip)
     }

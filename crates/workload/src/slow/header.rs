@@ -6,7 +6,7 @@ use std::time::Duration;
 use memchr::memmem::{Finder, FinderRev};
 use memchr::{memchr, memmem};
 
-use crate::entry::{Record, set};
+use crate::entry::{Moment, Record, set};
 use crate::timestamp::Timestamp;
 
 /// The longest line of a banner.
@@ -58,6 +58,7 @@ pub(super) fn read_line(line: &[u8], record: &mut Record) {
         read_user(rest, record);
     } else if let Some(time) = line.strip_prefix(b"Time: ") {
         record.time = Timestamp::read_first(time.trim_ascii()).map(|(time, _)| time);
+        record.moment = record.time.map(Moment::Ended);
     } else if line.starts_with(b"Query_time: ") {
         read_fields(line, record);
     } else if line.starts_with(b"Thread_id: ") || line.starts_with(b"Schema: ") {
@@ -106,7 +107,9 @@ fn read_fields(line: &[u8], record: &mut Record) {
     }
     if let Some(found) = START.find(line) {
         let value = first_word(&line[found + START.needle().len()..]);
-        record.time = Timestamp::read(value).or(record.time);
+        let start = Timestamp::read(value);
+        record.time = start.or(record.time);
+        record.moment = start.map(Moment::Began).or(record.moment);
     }
 }
 

@@ -8,7 +8,7 @@ mod header;
 
 use memchr::memmem;
 
-use crate::entry::{LeftOut, Record, Text, set};
+use crate::entry::{LeftOut, Moment, Record, Text, set};
 use crate::error::Problem;
 use crate::timestamp::Timestamp;
 use crate::window::{Line, Piece, Window};
@@ -137,6 +137,10 @@ impl SlowReader {
                 true
             } else if let Some(time) = set_timestamp(text) {
                 record.time = Some(time);
+                // Whole seconds, in which servers differ: most write when it had ended.
+                let is_exact = |moment: &Moment| moment.time().is_exact();
+                let exact = record.moment.filter(is_exact);
+                record.moment = exact.or(Some(Moment::Ended(time)));
                 has_time = true;
                 true
             } else {
@@ -160,7 +164,9 @@ impl SlowReader {
         if is_administrator(text) {
             self.next = line.next;
             left_out.administrator_commands += 1;
-            return Ok(false);
+            record.is_quit = text.starts_with(b"# administrator command: Quit");
+            record.statement = Text::default();
+            return Ok(record.is_quit);
         }
         if is_header(text) {
             // A header without a statement: a file that was cut and continued.

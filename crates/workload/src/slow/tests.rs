@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::{Entry, LeftOut, Log};
+use crate::{Command, Entry, LeftOut, Log, Moment, Timestamp};
 
 /// What a test looks at in each entry: line, user, database, statement.
 type Seen = (u64, String, String, String);
@@ -212,4 +212,61 @@ fn long_statements_are_read_and_longer_ones_counted() {
     let (found, left_out) = read(&format!("{HEADER}select '{longer}';\n{HEADER}select 1;\n"));
     assert_eq!(found.len(), 1);
     assert_eq!(left_out.too_long, 1);
+}
+
+/// The commands of a log: statements, and the connections that leave.
+fn commands(text: &str) -> Vec<String> {
+    let mut log = Log::from_reader(std::io::Cursor::new(text.to_owned()), Path::new("slow.log"))
+        .expect("a log");
+    let mut all = Vec::new();
+    while let Some(command) = log.next_command().expect("a command") {
+        all.push(match command {
+            Command::Statement(entry) => String::from_utf8_lossy(&entry.statement).into_owned(),
+            Command::Quit { connection, moment } => {
+                let time = moment.map(|moment| moment.time().to_string());
+                format!("{connection} quits at {}", time.unwrap_or_default())
+            }
+        });
+    }
+    all
+}
+
+#[test]
+fn the_end_of_a_connection_is_a_command() {
+    let quit = format!("{HEADER}# administrator command: Quit;\n");
+    let text = format!("{HEADER}SELECT 1;\n{quit}{HEADER}SELECT 2;\n");
+    assert_eq!(
+        commands(&text),
+        [
+            "SELECT 1",
+            "8 quits at 2026-11-27T20:15:00.123456Z",
+            "SELECT 2"
+        ]
+    );
+    // And nothing for those who read statements.
+    let (found, left_out) = read(&text);
+    assert_eq!((found.len(), left_out.administrator_commands), (2, 1));
+}
+
+#[test]
+fn the_most_exact_time_is_taken() {
+    let moment = |text: &str| {
+        let mut log =
+            Log::from_reader(std::io::Cursor::new(text.to_owned()), Path::new("slow.log"))
+                .expect("a log");
+        let entry = log.next_entry().expect("a log").expect("an entry");
+        entry.moment
+    };
+    let time = |text: &str| Timestamp::parse(text).expect("a time");
+    let exact = time("2026-11-27T20:15:00.123456Z");
+    let text = format!("{HEADER}SELECT 1;\n");
+    assert_eq!(moment(&text), Some(Moment::Ended(exact)));
+    // Of `log_slow_extra`.
+    let begun = text.replace("Lock_time", "Start: 2026-11-27T20:14:59.5Z Lock_time");
+    let start = time("2026-11-27T20:14:59.5Z");
+    assert_eq!(moment(&begun), Some(Moment::Began(start)));
+    // A time without a fraction is one without a zone as well.
+    let coarse = text.replace("2026-11-27T20:15:00.123456Z", "261127 21:15:00");
+    let second = Timestamp::from_micros(1_795_810_500_000_000);
+    assert_eq!(moment(&coarse), Some(Moment::Ended(second)));
 }
