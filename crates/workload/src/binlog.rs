@@ -3,6 +3,7 @@
 //! Statements end with the delimiter `/*!*/;`. Events of rows are `BINLOG '…'` or comments;
 //! those are no statements, even where a comment has the one they come from.
 
+use std::mem;
 use std::time::Duration;
 
 use memchr::memmem;
@@ -46,16 +47,9 @@ impl BinlogReader {
         left_out: &mut LeftOut,
     ) -> Result<bool, Problem> {
         loop {
-            window.release(self.next);
-            self.next = 0;
-            let line = match window.line(0)? {
-                Piece::Line(line) => line,
-                Piece::End => return Ok(false),
-                Piece::TooLong => {
-                    left_out.too_long += 1;
-                    window.skip_line()?;
-                    continue;
-                }
+            window.release(mem::take(&mut self.next));
+            let Some(line) = window.first_line(left_out)? else {
+                return Ok(false);
             };
             self.next = line.next;
             let text = window.text(line);

@@ -1,6 +1,7 @@
 //! General query logs, as the servers write them into a file (`File_query_log::write_general`).
 
 use std::collections::HashMap;
+use std::mem;
 
 use memchr::memmem;
 
@@ -99,17 +100,10 @@ impl GeneralReader {
         left_out: &mut LeftOut,
     ) -> Result<bool, Problem> {
         loop {
-            window.release(self.next);
-            self.next = 0;
+            window.release(mem::take(&mut self.next));
             record.clear();
-            let line = match window.line(0)? {
-                Piece::Line(line) => line,
-                Piece::End => return Ok(false),
-                Piece::TooLong => {
-                    left_out.too_long += 1;
-                    window.skip_line()?;
-                    continue;
-                }
+            let Some(line) = window.first_line(left_out)? else {
+                return Ok(false);
             };
             self.next = line.next;
             let text = window.text(line);

@@ -1,9 +1,11 @@
 //! Statements, one a line.
 
+use std::mem;
+
 use crate::entry::{LeftOut, Record, Text};
 use crate::error::Problem;
 use crate::general::used_database;
-use crate::window::{Piece, Window};
+use crate::window::Window;
 
 #[derive(Debug, Default)]
 pub(crate) struct StatementsReader {
@@ -18,17 +20,10 @@ impl StatementsReader {
         left_out: &mut LeftOut,
     ) -> Result<bool, Problem> {
         loop {
-            window.release(self.next);
-            self.next = 0;
+            window.release(mem::take(&mut self.next));
             record.clear();
-            let line = match window.line(0)? {
-                Piece::Line(line) => line,
-                Piece::End => return Ok(false),
-                Piece::TooLong => {
-                    left_out.too_long += 1;
-                    window.skip_line()?;
-                    continue;
-                }
+            let Some(line) = window.first_line(left_out)? else {
+                return Ok(false);
             };
             self.next = line.next;
             let text = window.text(line);

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use memchr::{memchr, memchr_iter};
 
 use crate::LONGEST_STATEMENT;
+use crate::entry::LeftOut;
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 20;
@@ -152,6 +153,21 @@ impl Window {
     pub(crate) fn text(&self, line: Line) -> &[u8] {
         let text = self.slice(line.from, line.to);
         text.strip_suffix(b"\r").unwrap_or(text)
+    }
+
+    /// The first line that is not longer than the window; `None` at the end. Those before
+    /// are counted and released.
+    pub(crate) fn first_line(&mut self, left_out: &mut LeftOut) -> io::Result<Option<Line>> {
+        loop {
+            match self.line(0)? {
+                Piece::Line(line) => return Ok(Some(line)),
+                Piece::End => return Ok(None),
+                Piece::TooLong => {
+                    left_out.too_long += 1;
+                    self.skip_line()?;
+                }
+            }
+        }
     }
 
     /// Releases a line that is longer than the window.

@@ -142,6 +142,12 @@ impl Kinds {
         Kinds(self.0 | other.0)
     }
 
+    /// Whether they concern only how the server came to its answer, and how long it took.
+    pub fn are_of_work(self) -> bool {
+        let work = Kinds::from_iter([Kind::Plan, Kind::Time]);
+        !self.is_empty() && self.without(work).is_empty()
+    }
+
     /// Those not in `other`.
     pub fn without(self, other: Kinds) -> Kinds {
         Kinds(self.0 & !other.0)

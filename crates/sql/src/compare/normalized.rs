@@ -232,13 +232,16 @@ impl NormalizedResult {
             .collect()
     }
 
-    /// The outcome as text, with the details that `kinds` concern.
+    /// The outcome as text, with the details that `kinds` concern. Where only the server's
+    /// work differs, rows are only counted.
     pub fn shown(&self, kinds: Kinds) -> String {
         let mut lines: Vec<String> = Vec::new();
         if let (true, Some(times)) = (kinds.contains(Kind::Time), &self.times) {
             lines.push(format!("-> {}", times.shown()));
         }
-        if let Some(rows) = &self.rows {
+        if let (Some(rows), true) = (&self.rows, kinds.are_of_work()) {
+            lines.push(rows.shown_count());
+        } else if let Some(rows) = &self.rows {
             lines.extend(self.names.lines().map(str::to_owned));
             if kinds.contains(Kind::ColumnType) {
                 lines.extend(self.types.lines().map(|line| format!("({line})")));
@@ -319,6 +322,13 @@ impl Lines {
         };
         let (a, b) = (lines(self), lines(other));
         a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same_line(a, b, tolerance))
+    }
+
+    fn shown_count(&self) -> String {
+        match self.count {
+            1 => "1 row".to_owned(),
+            count => format!("{count} rows"),
+        }
     }
 
     fn shown(&self) -> String {
@@ -475,6 +485,7 @@ mod tests {
         let answer = rows(&[("a", "LONG")], &["1"]);
         assert_eq!(answer.shown(Kind::Rows.into()), "a\n1");
         assert_eq!(answer.shown(Kind::ColumnType.into()), "a\n(LONG)\n1");
+        assert_eq!(answer.shown(Kind::Plan.into()), "1 row");
         assert_eq!(done(3, &[]).shown(Kinds::NONE), "ok, affected 3");
         assert_eq!(
             refused(1064, "no").shown(Kinds::NONE),
