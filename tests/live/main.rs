@@ -37,6 +37,7 @@ mod setup;
 mod slt;
 mod statements;
 mod stock_host;
+mod sysbench;
 mod terminal;
 mod times;
 mod vendor;
@@ -59,6 +60,7 @@ const ALL: Flavours = &["mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-1
 const LONG: &[&str] = &[
     "debian_12_as_a_host_from_nothing_to_nothing",
     "debian_13_with_incus_7_as_a_host_from_nothing_to_nothing",
+    "sysbench_is_in_the_logs_of_all_versions",
 ];
 
 fn main() {
@@ -129,6 +131,11 @@ fn main() {
         ("diff_tells_who_agrees_with_whom", PAIR, compare::diff),
         ("an_applications_log_is_compared", PAIR, log::compared),
         ("forms_are_as_the_servers_digests", PAIR, log::digests),
+        (
+            "sysbench_is_in_the_logs_of_all_versions",
+            ALL,
+            sysbench::logs,
+        ),
         (
             "times_are_claimed_where_they_differ_and_nowhere_else",
             NOTHING,
