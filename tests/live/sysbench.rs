@@ -11,7 +11,17 @@ const FLAVOURS: [&str; 4] = ["mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mari
 /// Each is a transaction with ten reads by the primary key, in one of two tables.
 const EVENTS: u64 = 60;
 const MATRIX: &str = "\
-flavours = [\"mysql:9.7\", \"mariadb:10.5\", \"mariadb:10.11\", \"mariadb:11.8\"]
+[[flavour]]
+server = \"mysql:9.7\"
+
+[[flavour]]
+server = \"mariadb:10.5\"
+
+[[flavour]]
+server = \"mariadb:10.11\"
+
+[[flavour]]
+server = \"mariadb:11.8\"
 
 [defaults]
 settings = { slow-query-log = 1, long-query-time = 0, general-log = 1, \
