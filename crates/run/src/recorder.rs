@@ -340,7 +340,7 @@ mod tests {
 
     use dbmatrix_flavours::matrix::FilesSpec;
     use dbmatrix_report::event::Sender;
-    use dbmatrix_sql::suite::{Action, Conditions, Facts, KnownDivergences};
+    use dbmatrix_sql::suite::{Action, Facts, KnownDivergences};
     use dbmatrix_sql::version::{Family, Version};
 
     use super::*;
@@ -374,17 +374,12 @@ mod tests {
         let case = case(only_line);
         let mut recorder = CaseRecorder::new(&case, None, "d");
         for line in 1..=3 {
-            let step = Step {
+            let step = Step::new(
                 line,
-                within: None,
-                conditions: Conditions::default(),
-                connection: None,
-                action: Action::Record {
+                Action::Record {
                     sql: "SELECT 1".into(),
                 },
-                substitutes: false,
-                retry: None,
-            };
+            );
             let wrong = StepFailure {
                 expected: String::new(),
                 found: String::new(),

@@ -8,7 +8,7 @@ use dbmatrix_flavours::matrix::Writes;
 use dbmatrix_report::event::{SampledDigest, SampledLogs};
 use dbmatrix_sql::effect::Effect;
 use dbmatrix_sql::sql_text::{Sql, unescape_bytes};
-use dbmatrix_sql::suite::{Action, Conditions, Step};
+use dbmatrix_sql::suite::{Action, Step};
 use dbmatrix_workload::{DigestStats, Place, Sample, SampledStatement};
 
 use super::reference::Reference;
@@ -137,9 +137,9 @@ impl Steps {
         if self.database.as_deref() != database {
             self.database = database.map(str::to_owned);
             let database = self.database.clone();
-            self.steps.push(step(line, Action::Use { database }));
+            self.steps.push(Step::new(line, Action::Use { database }));
         }
-        self.steps.push(step(line, action));
+        self.steps.push(Step::new(line, action));
     }
 
     fn finish(self) -> Arc<[Step]> {
@@ -184,18 +184,6 @@ fn action_of(statement: &[u8], writes: Writes) -> Result<Action, Effect> {
 fn line_of(statement: &SampledStatement) -> usize {
     let (Place::Line(number) | Place::Packet(number)) = statement.place;
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn step(line: usize, action: Action) -> Step {
-    Step {
-        line,
-        within: None,
-        conditions: Conditions::default(),
-        connection: None,
-        action,
-        substitutes: false,
-        retry: None,
-    }
 }
 
 fn warnings_of(sample: &Sample) -> Vec<String> {

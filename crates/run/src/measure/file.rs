@@ -271,21 +271,13 @@ fn only(steps: &[Step], candidates: &[Candidate]) -> Arc<[Step]> {
 
 #[cfg(test)]
 mod tests {
-    use dbmatrix_sql::suite::{Action, Conditions};
+    use dbmatrix_sql::suite::Action;
 
     use super::*;
 
     #[test]
     fn of_a_log_only_what_is_measured_runs_again_each_in_its_database() {
-        let step = |action| Step {
-            line: 1,
-            within: None,
-            conditions: Conditions::default(),
-            connection: None,
-            action,
-            substitutes: false,
-            retry: None,
-        };
+        let step = |action| Step::new(1, action);
         let choose = |name: &str| {
             step(Action::Use {
                 database: Some(name.to_owned()),

@@ -153,13 +153,13 @@ pub async fn replay(
             )),
         }
     }
-    let turns = Turns {
+    let rounds = AllRounds {
         replay,
         deployments: &deployments,
         most,
         events,
     };
-    turns.take_all().await;
+    rounds.take_all().await;
     for deployment in &deployments {
         deployment.servers.close().await;
         events.send(Event::FlavourFinished {
@@ -195,7 +195,7 @@ async fn free_connections(deployment: &Deployment) -> Result<usize, String> {
 }
 
 /// The rounds of all flavours.
-struct Turns<'a> {
+struct AllRounds<'a> {
     replay: &'a Replay,
     deployments: &'a [Deployment],
     /// Connections at once.
@@ -203,7 +203,7 @@ struct Turns<'a> {
     events: &'a Sender,
 }
 
-impl Turns<'_> {
+impl AllRounds<'_> {
     /// Each flavour has its turn in each round.
     async fn take_all(&self) {
         let pauses = self.deployments.len() > 1;

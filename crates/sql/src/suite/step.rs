@@ -28,6 +28,21 @@ pub struct Step {
     pub retry: Option<(usize, Duration)>,
 }
 
+impl Step {
+    /// A step of the case's own file that always runs, once, on the first session.
+    pub fn new(line: usize, action: Action) -> Self {
+        Step {
+            line,
+            within: None,
+            conditions: Conditions::default(),
+            connection: None,
+            action,
+            substitutes: false,
+            retry: None,
+        }
+    }
+}
+
 /// The action of a step.
 #[derive(Debug, Clone)]
 pub enum Action {
