@@ -114,13 +114,13 @@ mod tests {
 
     use dbmatrix_flavours::matrix::Matrix;
     use dbmatrix_report::event::Sender;
-    use dbmatrix_sql::compare::{Kinds, NormalizedResult, Rules};
+    use dbmatrix_sql::compare::{Kinds, NormalizedResult};
     use dbmatrix_sql::outcome::Outcome;
     use dbmatrix_sql::suite::Facts;
     use dbmatrix_sql::version::Family;
 
     use super::*;
-    use crate::comparison::{About, Comparison, Listed, StepFacts, StepOutcome};
+    use crate::comparison::{About, Comparison, StepFacts, StepOutcome};
     use crate::spill::SpillBuffer;
 
     const SUITE: &str = "s";
@@ -139,18 +139,7 @@ mod tests {
     }
 
     fn context(flavours: &[Flavour], events: &Sender) -> RunContext {
-        let about = About {
-            suite: SUITE.to_owned(),
-            file: PathBuf::from(FILE),
-            rules: Rules::default(),
-            known: Arc::default(),
-            baseline: None,
-            propose: false,
-            listed: Listed::Some,
-            measures: false,
-            recording: None,
-            reference: None,
-        };
+        let about = About::usual(SUITE, PathBuf::from(FILE));
         let names: Vec<String> = flavours.iter().map(|one| one.name.clone()).collect();
         let comparison = Comparison::new(about, &names, &SpillBuffer::default(), events);
         RunContext {

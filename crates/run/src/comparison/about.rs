@@ -32,6 +32,25 @@ pub(crate) struct About {
     pub(crate) reference: Option<Arc<Reference>>,
 }
 
+#[cfg(test)]
+impl About {
+    /// A comparison by the usual rules, with nothing known.
+    pub(crate) fn usual(suite: &str, file: PathBuf) -> Self {
+        About {
+            suite: suite.to_owned(),
+            file,
+            rules: Rules::default(),
+            known: Arc::default(),
+            baseline: None,
+            propose: false,
+            listed: Listed::Some,
+            measures: false,
+            recording: None,
+            reference: None,
+        }
+    }
+}
+
 /// The properties of a step that are the same on all flavours.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StepFacts {

@@ -54,19 +54,14 @@ impl Fixture {
             std::fs::write(known_path(&file), known).expect("a file");
         }
         let about = About {
-            suite: "s".to_owned(),
-            file: file.clone(),
             rules: Rules {
                 counted: measured.unwrap_or(Rules::default().counted),
                 ..Rules::default()
             },
             known: Arc::new(KnownDivergences::load(&file, propose).expect("known divergences")),
-            baseline: None,
             propose,
-            listed: Listed::Some,
             measures: measured.is_some(),
-            recording: None,
-            reference: None,
+            ..About::usual("s", file.clone())
         };
         let (events, heard) = Sender::channel();
         let names = FLAVOURS.map(|(name, ..)| name.to_owned());

@@ -1,4 +1,4 @@
-//! Turns of flavours at a file whose times are measured: one of them runs a statement while
+//! Whose turn it is at a file whose times are measured: one flavour runs a statement while
 //! the others wait.
 
 use std::sync::Arc;

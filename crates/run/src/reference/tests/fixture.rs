@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use dbmatrix_flavours::matrix::LogSpec;
 use dbmatrix_report::event::{CaseResult, Event, Receiver, Sender, ServerFacts};
-use dbmatrix_sql::compare::{Kinds, NormalizedResult, Rules};
+use dbmatrix_sql::compare::{Kinds, NormalizedResult};
 use dbmatrix_sql::outcome::{Column, Outcome, RowSet, Rows, SqlError};
 use dbmatrix_sql::suite::Facts;
 use dbmatrix_sql::version::Family;
 use dbmatrix_workload::sample;
 
-use crate::comparison::{About, Comparison, Listed, StepFacts, StepOutcome};
+use crate::comparison::{About, Comparison, StepFacts, StepOutcome};
 use crate::reference::{Recording, Reference, Source};
 use crate::spill::SpillBuffer;
 use crate::workload::Workload;
@@ -97,16 +97,9 @@ impl Fixture {
         flavours: &[(&str, [i64; 2])],
     ) -> Vec<String> {
         let about = About {
-            suite: SUITE.to_owned(),
-            file: self.log.clone(),
-            rules: Rules::default(),
-            known: Arc::default(),
-            baseline: None,
-            propose: false,
-            listed: Listed::Some,
-            measures: false,
             recording: recording.cloned(),
             reference,
+            ..About::usual(SUITE, self.log.clone())
         };
         let (events, mut heard) = Sender::channel();
         let all: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
