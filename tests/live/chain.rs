@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use dbmatrix_containers::host::{EngineChoice, EngineProbe, Names, detect_engine};
+use dbmatrix_containers::host::{EngineChoice, EngineProbe, Names, detect_engine, loop_devices};
 use dbmatrix_containers::nest::{Located, locate};
 use dbmatrix_containers::route::{GuardError, Routes};
 use dbmatrix_engine::{Engine, Exec, Power};
@@ -53,6 +53,13 @@ pub(crate) fn warm(sandbox: &Sandbox) -> Outcome {
     check(
         !ran.stderr.contains("installing"),
         format!("something was made anew:\n{}", ran.stderr),
+    )?;
+    let pool = format!("/disks/{PROJECT}.img");
+    let mut devices = loop_devices().into_iter();
+    let device = devices.find(|device| device.file.ends_with(&pool));
+    check(
+        device.is_none_or(|device| !device.is_direct),
+        "the page cache holds the pool's file",
     )
 }
 

@@ -27,7 +27,7 @@ use super::sandbox::{Sandbox, check, text};
 /// How many scripts there are, and the seed of the first one.
 const COUNT: &str = "DBMATRIX_TEST_SCRIPTS";
 const SEED: &str = "DBMATRIX_TEST_SEED";
-const FEW: u64 = 200;
+const FEW: u64 = 60;
 /// As many scripts as go into one run.
 const BATCH: u64 = 400;
 

@@ -19,7 +19,7 @@ pub struct LoopDevice {
     /// The path of its file, with ` (deleted)` if that has been deleted.
     pub file: String,
     /// Whether it passes the page cache by.
-    is_direct: bool,
+    pub is_direct: bool,
 }
 
 /// The loop devices in use, in the order of their names.
