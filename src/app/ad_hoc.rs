@@ -104,7 +104,6 @@ impl AdHoc<'_> {
     /// A nest with another access, servers that are not reached, and as of [`provide`].
     pub(crate) async fn bring_up(self, global: &Globals) -> Result<Vec<String>, Failure> {
         let AdHoc { wanted, mut matrix } = self;
-        let servers = wanted.servers;
         let found = detect_engine(&global.engine).await;
         let noted = noted_access(global, &found).await?;
         matrix.nest.access = wanted.access.or(noted).unwrap_or_default();
@@ -124,7 +123,7 @@ impl AdHoc<'_> {
         // Where there is a nest, it knows what it has installed and asks for the rest itself.
         if noted.is_none() && !matches!(found, EngineProbe::Installed(_)) {
             tokio::select! {
-                checked = check_sources(global, servers, &matrix) => checked?,
+                checked = check_sources(global, wanted, &matrix) => checked?,
                 () = asked_to_end() => return Err(Failure {
                     verdict: Verdict::Interrupted,
                     message: "interrupted; nothing was made".to_owned(),
@@ -140,7 +139,7 @@ impl AdHoc<'_> {
             Verdict::Passed => Ok(names),
             verdict => Err(Failure {
                 verdict,
-                message: format!("{} could not be brought up", servers.join(", ")),
+                message: format!("{} could not be brought up", wanted.servers.join(", ")),
             }),
         }
     }
@@ -149,13 +148,18 @@ impl AdHoc<'_> {
 /// Refuses what this machine cannot have before a nest is made for it, which takes minutes.
 async fn check_sources(
     global: &Globals,
-    servers: &[&str],
+    wanted: Wanted<'_>,
     matrix: &Matrix,
 ) -> Result<(), Failure> {
+    let copy = match (wanted.mirrors, wanted.key) {
+        ([], _) => "`--mirror OF=URL` names a copy that you reach",
+        (_, None) => "`--mirror OF=URL` names a copy that you reach, `--key FILE` its key",
+        (_, Some(_)) => "see that `--mirror` names a copy that you reach",
+    };
     let flavours: Vec<_> = matrix.flavours.iter().cloned().map(Ok).collect();
     let sources = Sources::ask(global, NEST, &flavours).await;
     let mut reasons = Vec::new();
-    for (server, flavour) in servers.iter().zip(flavours) {
+    for (server, flavour) in wanted.servers.iter().zip(flavours) {
         let missing = match sources.check(flavour) {
             Reached::Yes(flavour) => sources.why_missing(&flavour).await,
             Reached::Perhaps(..) => None,
@@ -163,8 +167,8 @@ async fn check_sources(
         };
         reasons.extend(missing.map(|why| {
             format!(
-                "`{server}` is not available: {why}; `--mirror OF=URL` names a copy that you reach, \
-                 and `dbmatrix catalogue {server} --reached` shows what this machine reaches"
+                "`{server}` is not available: {why}; {copy}, and `dbmatrix catalogue {server} \
+                 --reached` shows what this machine reaches"
             )
         }));
     }
@@ -289,7 +293,10 @@ mod tests {
         let matrix = matrix_of(&["mysql:8.0.30"], &mirrors, Some(key)).expect("a matrix");
         let managed = matrix.flavours[0].managed().expect("one of the catalogue");
         let origin = managed.spec.installation.origin().unwrap_or_default();
-        assert!(origin.ends_with(&format!("signed by the key {key}")), "{origin}");
+        assert!(
+            origin.ends_with(&format!("signed by the key {key}")),
+            "{origin}"
+        );
     }
 
     #[test]
@@ -310,9 +317,14 @@ mod tests {
             &[0x95, 1],
         ] {
             let told = checked(other).expect_err("an error");
-            assert!(told.contains("key`: this is no public key; expected"), "{told}");
+            assert!(
+                told.contains("key`: this is no public key; expected"),
+                "{told}"
+            );
         }
-        let told = checked_key(Path::new("none.asc")).expect_err("an error").message;
+        let told = checked_key(Path::new("none.asc"))
+            .expect_err("an error")
+            .message;
         assert!(told.starts_with("`--key none.asc`: No such file"), "{told}");
     }
 }

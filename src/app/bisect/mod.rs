@@ -79,7 +79,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
             let found = detect_engine(&global.engine).await;
             let noted = ad_hoc::noted_access(global, &found).await?;
             Some(noted.unwrap_or_default())
-        },
+        }
     };
     let ends = [wanted.from.as_str(), wanted.to.as_str()];
     let read = candidate::read(global, &path, &text, &line, ends);

@@ -71,10 +71,7 @@ fn servers(args: &ConnectArgs) -> Vec<&str> {
 }
 
 /// What is wanted of them, if there are any.
-fn ad_hoc<'a>(
-    args: &'a ConnectArgs,
-    servers: &'a [&'a str],
-) -> Result<Option<AdHoc<'a>>, Failure> {
+fn ad_hoc<'a>(args: &'a ConnectArgs, servers: &'a [&'a str]) -> Result<Option<AdHoc<'a>>, Failure> {
     if !servers.is_empty() {
         let wanted = Wanted {
             servers,

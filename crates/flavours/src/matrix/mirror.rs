@@ -175,12 +175,17 @@ mod tests {
             panic!("packages");
         };
         let repository = packages.repository.expect("a repository");
-        assert!(matches!(&repository.key, KeySource::File(path) if path == Path::new("folder/own.asc")));
+        assert!(
+            matches!(&repository.key, KeySource::File(path) if path == Path::new("folder/own.asc"))
+        );
         assert!(repository.fingerprints.is_empty(), "{repository:?}");
         let of = "https://cdn.mysql.com";
         let tarball = parse("mysql:8.0.30", of, "key = 'own.asc'").expect("a matrix");
         let origin = tarball.origin().unwrap_or_default();
-        assert!(origin.ends_with("signed by the key folder/own.asc"), "{origin}");
+        assert!(
+            origin.ends_with("signed by the key folder/own.asc"),
+            "{origin}"
+        );
     }
 
     #[test]
@@ -192,7 +197,10 @@ mod tests {
             "key = 'own.asc'\nfingerprints = []",
         ] {
             let told = parse("mariadb:10.6.18", of, wrong).expect_err("a problem");
-            assert!(told[0].contains("together with its `fingerprints`"), "{told:?}");
+            assert!(
+                told[0].contains("together with its `fingerprints`"),
+                "{told:?}"
+            );
         }
         let right = "key = 'https://mirror.test/key'\nfingerprints = ['AA']";
         assert!(parse("mariadb:10.6.18", of, right).is_ok());
