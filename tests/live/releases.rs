@@ -181,7 +181,7 @@ fn without_a_matrix(sandbox: &Sandbox, mirror: &Mirror) -> Outcome {
     let connect = |copy: &str| {
         let mirror = format!("https://cdn.mysql.com={copy}");
         let words = ["connect", "mysql:5.6.24", "--mirror", &mirror, "--key"];
-        sandbox.run(&[&words, &[text(&key), "--yes", "-e", "SELECT VERSION()"][..]].concat())
+        sandbox.run(&[&words[..], &[text(&key), "--yes", "-e", "SELECT VERSION()"]].concat())
     };
     connect("http://127.0.0.1:9")
         .expect(3)?
