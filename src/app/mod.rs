@@ -27,6 +27,7 @@ pub(crate) mod privilege;
 pub(crate) mod remotes;
 pub(crate) mod sampling;
 pub(crate) mod signal;
+pub(crate) mod sources;
 pub(crate) mod task;
 pub(crate) mod told;
 pub(crate) mod transfer;

@@ -72,6 +72,7 @@ md5sum mysql.tar.xz
 pub(crate) fn mirrored(sandbox: &Sandbox) -> Outcome {
     let releases = Releases::make(sandbox)?;
     all_kinds_of_sources(sandbox, &releases)?;
+    without_a_matrix(sandbox, &releases.mirror)?;
     refused_tarballs(sandbox, &releases.mirror)
 }
 
@@ -171,6 +172,25 @@ files = ["one.slt"]
     check(missing == "1:10.11.98+maria~deb12", missing)?;
     let pinned = unpacked("pinned", "percona-server-server")?;
     check(pinned == "8.0.36-28-1.bookworm", pinned)
+}
+
+/// Who has no matrix names a copy and its key on the command line. What is not reached is
+/// refused before anything is made.
+fn without_a_matrix(sandbox: &Sandbox, mirror: &Mirror) -> Outcome {
+    let key = sandbox.folder.join("vendor.asc");
+    let connect = |copy: &str| {
+        let mirror = format!("https://cdn.mysql.com={copy}");
+        let words = ["connect", "mysql:5.6.24", "--mirror", &mirror, "--key"];
+        sandbox.run(&[&words[..], &[text(&key), "--yes", "-e", "SELECT VERSION()"]].concat())
+    };
+    connect("http://127.0.0.1:9")
+        .expect(3)?
+        .says("`mysql:5.6.24` is not available: http://127.0.0.1:9 is not reached from here")?;
+    connect(&format!("{}/cdn.mysql.com", mirror.address))
+        .expect(0)?
+        .says("5.6.24")?;
+    sandbox.run(&["down", "--nest", "ad-hoc"]).expect(0)?;
+    Ok(())
 }
 
 /// A tarball that is not the vendor's is never unpacked.

@@ -102,7 +102,14 @@ pub(crate) fn package(root: &Path, profile: &str, to: &Path) -> Result<String, P
     write_words(&parts)?;
     make_folder(to)?;
     let architecture = output("dpkg", &["--print-architecture"])?;
-    let Manifest { package, workspace } = &manifest;
+    let Manifest {
+        mut package,
+        workspace,
+    } = manifest;
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    if let Some(maintainer) = maintainer(variable("DEBFULLNAME"), variable("DEBEMAIL")) {
+        package.metadata.deb.maintainer = maintainer;
+    }
     let version = &workspace.package.version;
     let tree = parts.join("tree");
     for asset in &package.metadata.deb.assets {
@@ -124,13 +131,19 @@ pub(crate) fn package(root: &Path, profile: &str, to: &Path) -> Result<String, P
     let size = size_of(&tree)? / 1024;
     write(
         &control.join("control"),
-        &control_file(package, version, &architecture, size),
+        &control_file(&package, version, &architecture, size),
     )?;
     let deb = to.join(format!("{stem}.deb"));
     let mut build = Command::new("dpkg-deb");
     build.args(["--root-owner-group", "-Zxz", "--build"]);
     run(build.arg(&tree).arg(&deb))?;
     Ok(format!("{}\n{}\n", deb.display(), archive.display()))
+}
+
+/// Who builds a package to publish it names themselves as Debian's tools expect it (debsign(1),
+/// dch(1)); the manifest's address is nobody's.
+fn maintainer(name: Option<String>, address: Option<String>) -> Option<String> {
+    Some(format!("{} <{}>", name?, address?))
 }
 
 /// Links the program with the oldest C library that it is to run with, so that it asks for
@@ -395,6 +408,15 @@ mod tests {
             .expect("the last field");
         let mut lines = described.lines().skip(1);
         assert!(lines.all(|line| line.starts_with(' ')), "{control}");
+    }
+
+    #[test]
+    fn a_maintainer_has_a_name_and_an_address() {
+        let text = |text: &str| Some(text.to_owned());
+        let both = maintainer(text("A B"), text("a@b.test"));
+        assert_eq!(both.as_deref(), Some("A B <a@b.test>"));
+        assert_eq!(maintainer(text("A B"), None), None);
+        assert_eq!(maintainer(None, text("a@b.test")), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use dbmatrix_flavours::catalogue::{ServerRequest, find};
 use dbmatrix_flavours::matrix::{Flavour, Matrix, NamedServer};
 
-use super::reach::{Reached, Sources};
 use crate::app::matrix_file::read_matrix_for;
+use crate::app::sources::{Reached, Sources};
 use crate::app::{Failure, Globals, privilege};
 
 /// The beginning of the flavours' names: a bisect deletes its flavours, and those that the

@@ -8,7 +8,6 @@ mod bisection;
 mod candidate;
 mod finding;
 mod question;
-mod reach;
 mod search;
 
 pub(crate) use bisection::{Bisection, ReleaseFound};
@@ -20,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dbmatrix_containers::host::detect_engine;
 use dbmatrix_flavours::catalogue::line_between;
 use dbmatrix_flavours::matrix::{Flavour, Matrix};
 use dbmatrix_flavours::plan::{Plan, Selection};
@@ -31,13 +31,13 @@ use crate::app::ad_hoc;
 use crate::app::matrix_file::read_matrix_text;
 use crate::app::prepare::prepare;
 use crate::app::signal::asked_to_end;
+use crate::app::sources::Sources;
 use crate::app::task::{Task, plan, provide_for};
 use crate::app::told::ToldWarnings;
 use crate::app::{Failure, Globals};
 
 use candidate::Candidate;
 use finding::significant;
-use reach::Sources;
 use search::{Next, Search};
 
 /// Columns of a reason.
@@ -75,7 +75,11 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
     // An engine that does not answer is reported before vendors are asked.
     let access = match &wanted.matrix {
         Some(_) => None,
-        None => Some(ad_hoc::noted_access(global).await?.unwrap_or_default()),
+        None => {
+            let found = detect_engine(&global.engine).await;
+            let noted = ad_hoc::noted_access(global, &found).await?;
+            Some(noted.unwrap_or_default())
+        }
     };
     let ends = [wanted.from.as_str(), wanted.to.as_str()];
     let read = candidate::read(global, &path, &text, &line, ends);

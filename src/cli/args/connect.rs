@@ -62,6 +62,11 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "OF=URL", conflicts_with_all = ["all", "matrix"])]
     pub(crate) mirror: Vec<Mirror>,
 
+    /// The key that signs the copies of `--mirror`, if it is not the vendor's, or if the
+    /// vendor's address of it is not reached: a file. It decides who may sign
+    #[arg(long, value_name = "FILE", requires = "mirror")]
+    pub(crate) key: Option<PathBuf>,
+
     /// Who speaks with the server
     #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
     pub(crate) client: Client,

@@ -12,7 +12,7 @@ use dbmatrix_platform::signal::Signals;
 use dbmatrix_report::event::Verdict;
 use dbmatrix_sql::session::{Connect, Tenancy};
 
-use crate::app::ad_hoc::{Wanted, bring_up, is_server};
+use crate::app::ad_hoc::{AdHoc, Wanted, is_server};
 use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
 use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::{Failure, Globals, privilege};
@@ -30,8 +30,10 @@ pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verd
             reach_flavours(global, matrix, meant).await?
         }
         None => {
+            let servers = servers(args);
+            let ad_hoc = ad_hoc(args, &servers)?;
             privilege::ensure_engine_access(global).await?;
-            reach_all(&chosen(global, args).await?).await?
+            reach_all(&chosen(global, args, ad_hoc).await?).await?
         }
     };
     if let Some(program) = args.client.program() {
@@ -62,30 +64,44 @@ pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verd
     run_repl(sessions, args).await
 }
 
+/// The servers of the catalogue among the names.
+fn servers(args: &ConnectArgs) -> Vec<&str> {
+    let named = args.flavour.iter().map(String::as_str);
+    named.filter(|name| is_server(name)).collect()
+}
+
+/// What is wanted of them, if there are any.
+fn ad_hoc<'a>(args: &'a ConnectArgs, servers: &'a [&'a str]) -> Result<Option<AdHoc<'a>>, Failure> {
+    if !servers.is_empty() {
+        let wanted = Wanted {
+            servers,
+            mirrors: &args.mirror,
+            key: args.key.as_deref(),
+            access: args.access,
+            yes: args.yes,
+        };
+        return wanted.read().map(Some);
+    }
+    match args.mirror.is_empty() {
+        true => Ok(None),
+        false => Err(Failure::misused(
+            "`--mirror` is for servers of the catalogue, such as `mariadb:10.6.18`; name one, or leave it out",
+        )),
+    }
+}
+
 /// The selected flavours; brings servers of the catalogue up first.
-async fn chosen(global: &Globals, args: &ConnectArgs) -> Result<Vec<Located>, Failure> {
+async fn chosen(
+    global: &Globals,
+    args: &ConnectArgs,
+    ad_hoc: Option<AdHoc<'_>>,
+) -> Result<Vec<Located>, Failure> {
     if args.all {
         return find_all(global, args.nest.as_deref()).await;
     }
-    let named = args.flavour.iter();
-    let servers: Vec<&str> = named
-        .map(String::as_str)
-        .filter(|name| is_server(name))
-        .collect();
-    if let (true, [_, ..]) = (servers.is_empty(), args.mirror.as_slice()) {
-        return Err(Failure::misused(
-            "`--mirror` is for servers of the catalogue, such as `mariadb:10.6.18`; name one, or leave it out",
-        ));
-    }
-    let wanted = Wanted {
-        servers: &servers,
-        mirrors: &args.mirror,
-        access: args.access,
-        yes: args.yes,
-    };
-    let mut brought = match servers.is_empty() {
-        true => Vec::new(),
-        false => bring_up(global, wanted).await?,
+    let mut brought = match ad_hoc {
+        Some(ad_hoc) => ad_hoc.bring_up(global).await?,
+        None => Vec::new(),
     }
     .into_iter();
     let named = args.flavour.iter();

@@ -314,6 +314,21 @@ mod tests {
     }
 
     #[test]
+    fn the_debian_package_recommends_all_that_may_be_missing() {
+        let manifest = include_str!("../../../../Cargo.toml");
+        let recommends = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("recommends = "));
+        let names: Vec<&str> = recommends
+            .expect("the table of the package")
+            .split([',', '|', '"', ' '])
+            .collect();
+        for package in INSTALLABLE {
+            assert!(names.contains(&package), "{package}");
+        }
+    }
+
+    #[test]
     fn a_snap_has_units_of_its_own() {
         let root = tempfile::tempdir().expect("a folder");
         assert_eq!(EngineKind::Lxd.units(root.path())[1], "lxd.service");

@@ -9,6 +9,9 @@ use dbmatrix_engine::EngineError;
 use dbmatrix_sql::session::SessionError;
 use dbmatrix_sql::version::{Family, Version};
 
+/// What a user may do where somebody else than the vendor has signed.
+pub(super) const OTHER_SIGNER: &str = "if you trust who signed this copy, name their key: `key` of `[[mirror]]` in a matrix, or `--key` of `connect`";
+
 /// Why a server is not available.
 #[derive(Debug, Error)]
 pub enum ServerError {
@@ -29,14 +32,25 @@ pub enum ServerError {
     /// The repository does not answer.
     #[error("repository `{url}` is not reached from here: {reason}")]
     Unreachable {
-        /// The repository or the key's address.
+        /// The repository.
+        url: String,
+        /// apt's error.
+        reason: String,
+    },
+    /// The key's address does not answer, or has no key.
+    #[error(
+        "signing key `{url}` is not reached from here: {reason}; give it as a file: `key` of `[[mirror]]` or `repository` in a matrix, or `--key` of `connect`"
+    )]
+    UnreachableKey {
+        /// The key's address.
         url: String,
         /// apt's error.
         reason: String,
     },
     /// The repository's signature does not match the key.
     #[error(
-        "repository `{url}` is not signed by the key that the matrix or the catalogue names: {reason}"
+        "repository `{url}` is not signed by the key that the matrix or the catalogue names: {reason}; {}",
+        OTHER_SIGNER
     )]
     Signature {
         /// The repository.
@@ -46,7 +60,7 @@ pub enum ServerError {
     },
     /// The key has another fingerprint.
     #[error(
-        "signing key of `{url}`: expected fingerprint {expected}, found {found}; if the vendor has changed its key, set `repository.fingerprint`"
+        "signing key of `{url}`: expected fingerprint {expected}, found {found}; if the vendor has changed its key, set `fingerprints` in its `repository`"
     )]
     Fingerprint {
         /// The repository.

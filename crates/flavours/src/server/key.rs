@@ -3,6 +3,7 @@
 use dbmatrix_containers::nest::Child;
 use dbmatrix_engine::{Exec, FileMode};
 
+use super::error::OTHER_SIGNER;
 use super::install::{LIMIT, first_complaint, install_debs, update};
 use super::spec::{KeySource, Repository};
 use super::{ServerError, succeed};
@@ -54,7 +55,7 @@ pub(super) async fn fetch(child: &Child, key: &KeySource) -> Result<String, Serv
                 .limit(LIMIT);
             let output = child.engine.exec(&child.name, &fetch).await?;
             if !output.success() {
-                return Err(ServerError::Unreachable {
+                return Err(ServerError::UnreachableKey {
                     url: url.clone(),
                     reason: first_complaint(&output),
                 });
@@ -101,7 +102,8 @@ pub(super) async fn check_fingerprints(
 }
 
 /// Checks the signature of a file in the child, which is beside it and ends in `.asc`.
-/// `url` is where the file came from, for messages.
+/// `url` is where the file came from, for messages. Without fingerprints any key of the key
+/// file may have signed it.
 pub(super) async fn check_signature(
     child: &Child,
     file: &str,
@@ -112,7 +114,7 @@ pub(super) async fn check_signature(
     let verify = Exec::script(VERIFY).env("KEY", key).env("FILE", file);
     let output = succeed(child, "check the tarball's signature", verify).await?;
     match signer(&output.stdout) {
-        Ok(signer) if plain(fingerprints).contains(&signer) => Ok(()),
+        Ok(signer) if fingerprints.is_empty() || plain(fingerprints).contains(&signer) => Ok(()),
         Ok(signer) => Err(ServerError::TarballSignature {
             url: url.to_owned(),
             reason: format!(
@@ -146,7 +148,7 @@ fn signer(status: &str) -> Result<String, String> {
         return Ok((*print).to_owned());
     }
     Err(match find("NO_PUBKEY").and_then(|line| line.get(1)) {
-        Some(key) => format!("another key signed it: {key}"),
+        Some(key) => format!("another key signed it: {key}; {OTHER_SIGNER}"),
         None => "the file beside it is no signature".to_owned(),
     })
 }
@@ -176,7 +178,7 @@ mod tests {
         let bad = "[GNUPG:] BADSIG 8C718D3B5072E1F5 MySQL Release Engineering\n";
         insta::assert_snapshot!(signer(bad).expect_err("bad"), @"the file is not the one that was signed");
         let other = "[GNUPG:] ERRSIG 8C718D3B5072E1F5 17 2 00 1427283841 9 -\n[GNUPG:] NO_PUBKEY 8C718D3B5072E1F5\n";
-        insta::assert_snapshot!(signer(other).expect_err("other"), @"another key signed it: 8C718D3B5072E1F5");
+        insta::assert_snapshot!(signer(other).expect_err("other"), @"another key signed it: 8C718D3B5072E1F5; if you trust who signed this copy, name their key: `key` of `[[mirror]]` in a matrix, or `--key` of `connect`");
         insta::assert_snapshot!(signer("[GNUPG:] NODATA 4\n").expect_err("none"), @"the file beside it is no signature");
     }
 }

@@ -14,7 +14,7 @@ use dbmatrix_engine::Exec;
 use serde::{Deserialize, Serialize};
 
 use super::ServerError;
-use super::spec::{Installation, ServerSpec, TarballSource};
+use super::spec::{Installation, KeySource, Proof, ServerSpec, TarballSource};
 
 /// How long an answer is cached.
 const KEPT: Duration = Duration::from_secs(600);
@@ -54,23 +54,20 @@ pub async fn check_source(nest: &Nest, spec: &ServerSpec, ask: Ask) -> Result<()
     {
         return Err(unreached);
     }
-    for Probe { source, file } in &probes {
-        if let Some(reason) = look(nest, file).await? {
+    for probe in &probes {
+        if let Some(reason) = look(nest, &probe.file).await? {
             let mut kept = Kept::read(nest).await?;
-            kept.note(source, &reason, SystemTime::now());
+            kept.note(&probe.source, &reason, SystemTime::now());
             let noted = serde_json::to_string(&kept).unwrap_or_default();
             nest.note_unreached(&noted).await?;
-            return Err(ServerError::Unreachable {
-                url: source.clone(),
-                reason,
-            });
+            return Err(probe.unreached(reason));
         }
     }
     Ok(())
 }
 
-/// A server of a vendor that an installation may need, and a small file there: who gets an
-/// answer about the file reaches the server.
+/// A server that an installation may need, its vendor's or that of the signing key, and a small
+/// file there: who gets an answer about the file reaches the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceHost {
     /// Its scheme and name, such as `https://repo.percona.com`.
@@ -82,7 +79,7 @@ pub struct SourceHost {
 }
 
 impl Installation {
-    /// The vendor's servers; none if it needs only the image's mirror or local files.
+    /// The servers of its vendor; none if it needs only the image's mirror or local files.
     pub fn hosts(&self) -> Vec<SourceHost> {
         let is_needed = match self {
             Installation::Packages(packages) => !packages.only_if_missing,
@@ -110,6 +107,29 @@ struct Probe {
     /// The source, by which the answer is cached.
     source: String,
     file: String,
+    /// Whether it is the key that signs the source.
+    is_key: bool,
+}
+
+impl Probe {
+    fn of_key(key: &KeySource) -> Option<Self> {
+        match key {
+            KeySource::Url(url) => Some(Probe {
+                source: url.clone(),
+                file: url.clone(),
+                is_key: true,
+            }),
+            KeySource::File(_) => None,
+        }
+    }
+
+    fn unreached(&self, reason: String) -> ServerError {
+        let url = self.source.clone();
+        match self.is_key {
+            true => ServerError::UnreachableKey { url, reason },
+            false => ServerError::Unreachable { url, reason },
+        }
+    }
 }
 
 /// What to ask for before a container is made.
@@ -127,23 +147,30 @@ fn sources(installation: &Installation) -> Vec<Probe> {
         Installation::Packages(packages) => {
             let repository = packages.repository.iter();
             let each = repository.flat_map(|repository| {
-                repository.urls.iter().map(|url| Probe {
+                let archives = repository.urls.iter().map(|url| Probe {
                     source: url.clone(),
                     file: release_file(url, &repository.suite),
-                })
+                    is_key: false,
+                });
+                archives.chain(Probe::of_key(&repository.key))
             });
             each.collect()
         }
         Installation::Tarball(tarball) => match &tarball.source {
             // Other addresses of a tarball are of the same host. A vendor that has no
             // signature there still answers.
-            TarballSource::Url { urls, .. } => {
+            TarballSource::Url { urls, proof } => {
                 let first = urls.first().into_iter();
                 let probe = first.map(|url| Probe {
                     source: host_of(url),
                     file: format!("{url}.asc"),
+                    is_key: false,
                 });
-                probe.collect()
+                let key = match proof {
+                    Proof::Signature { key, .. } => Probe::of_key(key),
+                    Proof::Checksum(_) => None,
+                };
+                probe.chain(key).collect()
             }
             TarballSource::File { .. } => Vec::new(),
         },
@@ -199,19 +226,16 @@ impl Kept {
 
     /// A source that is known to be unreachable.
     fn find(&self, probes: &[Probe], now: SystemTime) -> Option<ServerError> {
-        probes.iter().find_map(|Probe { source: url, .. }| {
-            let entry = self.0.get(url)?;
+        probes.iter().find_map(|probe| {
+            let entry = self.0.get(&probe.source)?;
             let age = age(entry, now).filter(|age| *age < KEPT)?;
             let left = KEPT.saturating_sub(age);
-            Some(ServerError::Unreachable {
-                url: url.clone(),
-                reason: format!(
-                    "{} (found out {} ago; dbmatrix looks again in {}, or at once with `--strict`)",
-                    entry.reason,
-                    rough(age),
-                    rough(left)
-                ),
-            })
+            Some(probe.unreached(format!(
+                "{} (found out {} ago; dbmatrix looks again in {}, or at once with `--strict`)",
+                entry.reason,
+                rough(age),
+                rough(left)
+            )))
         })
     }
 
@@ -243,12 +267,13 @@ fn rough(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{Algorithm, Checksum, Proof, Tarball};
+    use crate::server::{Algorithm, Checksum, Tarball};
 
     fn probe(source: &str) -> Vec<Probe> {
         vec![Probe {
             source: source.to_owned(),
             file: String::new(),
+            is_key: false,
         }]
     }
 
@@ -275,6 +300,28 @@ mod tests {
             (&hosts[0].host, &hosts[0].file),
             (&probe.source, &probe.file)
         );
+    }
+
+    #[test]
+    fn a_key_at_an_address_is_asked_for_too_and_named_as_what_it_is() {
+        let signed_by = |key: KeySource| {
+            Installation::Tarball(Tarball {
+                source: TarballSource::Url {
+                    urls: vec!["https://a.test/x.tar.xz".to_owned()],
+                    proof: Proof::Signature {
+                        key,
+                        fingerprints: Vec::new(),
+                    },
+                },
+                packages: Vec::new(),
+            })
+        };
+        let at_an_address = signed_by(KeySource::Url("https://b.test/key".to_owned()));
+        let probes_of_it = probes(&at_an_address);
+        assert_eq!(probes_of_it.len(), 2);
+        insta::assert_snapshot!(probes_of_it[1].unreached("no route".to_owned()), @"signing key `https://b.test/key` is not reached from here: no route; give it as a file: `key` of `[[mirror]]` or `repository` in a matrix, or `--key` of `connect`");
+        let in_a_file = signed_by(KeySource::File("key.asc".into()));
+        assert_eq!(probes(&in_a_file).len(), 1);
     }
 
     #[test]

@@ -205,7 +205,8 @@ pub enum Proof {
     Signature {
         /// The key that the signature is checked with.
         key: KeySource,
-        /// Full fingerprints of the primary keys that may sign; not empty.
+        /// Full fingerprints of the primary keys that may sign; empty allows any of a key
+        /// file.
         fingerprints: Vec<String>,
     },
 }
@@ -214,6 +215,10 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Proof::Checksum(checksum) => checksum.fmt(f),
+            Proof::Signature {
+                key: KeySource::File(path),
+                fingerprints,
+            } if fingerprints.is_empty() => write!(f, "signed by the key {}", path.display()),
             Proof::Signature { fingerprints, .. } => {
                 write!(f, "signed by {}", fingerprints.join(" or "))
             }

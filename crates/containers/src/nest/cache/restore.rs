@@ -158,15 +158,18 @@ async fn restore_child(
     let tree = file.package(packed.tree).await?;
     let unpack = in_container(name, UNPACK);
     pipe(nest, &step, &unpack, tree, sink()).await?;
+    // An engine writes files as the noted map says, and a map that is longer than the nest's is
+    // none that it could take on: the note comes first.
+    let made = child.engine.instance(name).await?;
+    let made = made.map(|made| made.config).unwrap_or_default();
+    let owners = noted_owners(&packed.config, &made);
+    child.engine.configure_instance(name, &owners).await?;
     let resolver = format!("nameserver {}\n", nest.gateway());
     child
         .engine
         .push(name, RESOLVER, FileMode::Public, &resolver)
         .await?;
-    let mut ready = config([(key::STAGE, "ready")]);
-    let made = child.engine.instance(name).await?;
-    let made = made.map(|made| made.config).unwrap_or_default();
-    ready.extend(noted_owners(&packed.config, &made));
+    let ready = config([(key::STAGE, "ready")]);
     child.engine.configure_instance(name, &ready).await?;
     Ok(())
 }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of the sources of servers.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     /// Vendors' servers that do not answer, and why.
     unreached: BTreeMap<String, String>,
     /// The keys of golden children.
@@ -28,7 +28,7 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Looks into a nest, and asks the vendors.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         global: &Globals,
         nest: &str,
         flavours: &[Result<Flavour, String>],
@@ -42,7 +42,7 @@ impl Sources {
     }
 
     /// Whether a flavour's source is reached.
-    pub(super) fn check(&self, flavour: Result<Flavour, String>) -> Reached {
+    pub(crate) fn check(&self, flavour: Result<Flavour, String>) -> Reached {
         let flavour = match flavour {
             Ok(flavour) => flavour,
             Err(why) => return Reached::No(why),
@@ -72,7 +72,7 @@ impl Sources {
 
     /// Why a vendor whose server answers does not have a flavour's release; `None` if it
     /// may have it.
-    pub(super) async fn why_missing(&self, flavour: &Flavour) -> Option<String> {
+    pub(crate) async fn why_missing(&self, flavour: &Flavour) -> Option<String> {
         if self.has_installed(flavour) {
             return None;
         }
@@ -87,7 +87,7 @@ impl Sources {
 }
 
 /// Whether a flavour's source is reached.
-pub(super) enum Reached {
+pub(crate) enum Reached {
     Yes(Flavour),
     /// The vendor is not. Debian may have the release, which only apt in its container knows.
     Perhaps(Flavour, String),
@@ -96,7 +96,7 @@ pub(super) enum Reached {
 
 impl Reached {
     /// Of those that Debian may have, only what the user `is_named` is worth a try.
-    pub(super) fn into_flavour(self, is_named: bool) -> Result<Flavour, String> {
+    pub(crate) fn into_flavour(self, is_named: bool) -> Result<Flavour, String> {
         match self {
             Reached::Yes(flavour) => Ok(flavour),
             Reached::Perhaps(flavour, _) if is_named => Ok(flavour),
@@ -137,6 +137,9 @@ async fn unreached_hosts(flavours: &[Result<Flavour, String>]) -> BTreeMap<Strin
         of_host.truncate(1);
         of_host.push(host.file);
     }
+    if files.is_empty() {
+        return BTreeMap::new();
+    }
     let answers = ask_for_files(files.values().flatten().cloned().collect()).await;
     let answers = answers.unwrap_or_else(|why| {
         eprintln!("warning: which vendors are reached shows only when a server is made: {why}");
@@ -157,17 +160,14 @@ async fn unreached_hosts(flavours: &[Result<Flavour, String>]) -> BTreeMap<Strin
 mod tests {
     use std::path::Path;
 
-    use dbmatrix_flavours::catalogue::find;
+    use dbmatrix_flavours::matrix::Matrix;
 
-    use super::super::candidate::named_server;
     use super::*;
-    use crate::app::matrix_file::read_matrix_for;
 
     fn flavour(server: &str) -> Flavour {
-        let request = find(server).expect("a server");
-        let read = read_matrix_for(Path::new("m.toml"), "", &[named_server(&request)]);
-        let (_, mut flavours) = read.expect("a matrix");
-        flavours.swap_remove(0).expect("a flavour")
+        let text = format!("flavours = ['{server}']\n");
+        let matrix = Matrix::parse(Path::new("m.toml"), &text).expect("a matrix");
+        matrix.flavours.into_iter().next().expect("a flavour")
     }
 
     fn without(host: &str) -> Sources {
