@@ -93,23 +93,23 @@ impl<'a> Summary<'a> {
     }
 
     fn compares_only(&self) -> bool {
-        self.differences.only.is_some()
+        !self.differences.only.is_empty()
     }
 
     /// A reason that names statements as the user gave them, not by the temporary file
     /// that contains them.
     fn without_folder(&self, reason: &str) -> String {
-        match &self.differences.only {
-            None => reason.to_owned(),
-            Some(only) => {
-                let lines = reason.lines();
-                // `diff` has no such option.
-                let lines = lines.filter(|line| !line.contains("`--no-tests=pass`"));
-                let text: Vec<&str> = lines.collect();
-                let path = only.file.display().to_string();
-                text.join("\n").replace(&path, &only.title)
-            }
+        if !self.compares_only() {
+            return reason.to_owned();
         }
+        // `diff` has no such option.
+        let lines = reason.lines();
+        let lines = lines.filter(|line| !line.contains("`--no-tests=pass`"));
+        let text = lines.collect::<Vec<&str>>().join("\n");
+        let only = self.differences.only.iter();
+        only.fold(text, |text, only| {
+            text.replace(&only.file.display().to_string(), &only.title)
+        })
     }
 
     fn missing(&self) -> String {

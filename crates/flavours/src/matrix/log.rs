@@ -56,7 +56,7 @@ impl Writes {
 
 /// Reads the keys of a suite with a `log`.
 pub(super) fn read(table: &TableReader<'_>, folder: &Path) -> Option<(Vec<PathBuf>, LogSpec)> {
-    let pattern = table.text("log");
+    let patterns = table.text_or_texts("log");
     let usual = SampleOptions::default();
     let per_digest = table.count("per-digest");
     let spec = LogSpec {
@@ -74,7 +74,27 @@ pub(super) fn read(table: &TableReader<'_>, folder: &Path) -> Option<(Vec<PathBu
         },
         writes: table.choice("writes", &Writes::WORDS).unwrap_or_default(),
     };
-    Some((expand_any(table, folder, &pattern?), spec))
+    Some((read_files(table, folder, &patterns?), spec))
+}
+
+/// The logs that match one of the patterns, each once.
+fn read_files(
+    table: &TableReader<'_>,
+    folder: &Path,
+    patterns: &Placed<Vec<Placed<String>>>,
+) -> Vec<PathBuf> {
+    if patterns.value.is_empty() {
+        table.problem(patterns.span.clone(), "expected a log or more; found none");
+    }
+    let mut files = Vec::new();
+    for pattern in &patterns.value {
+        for file in expand_any(table, folder, pattern) {
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    files
 }
 
 fn read_time(table: &TableReader<'_>, key: &'static str) -> Option<Timestamp> {
