@@ -18,6 +18,13 @@ use crate::cli::commands::run::listed_differences;
 /// Runs statements on all flavours and reports where they differ.
 pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
+    if let (Some(path), true) = (&args.against, args.times.is_given()) {
+        return Err(Failure::misused(format!(
+            "`--repeat` measures servers, and the answers in `{}` have no times; leave `--repeat` out, \
+             or compare times without `--against`",
+            path.display()
+        )));
+    }
     let reference = match &args.against {
         Some(path) => Some(Reference::open(path).map_err(Failure::misused)?),
         None => None,

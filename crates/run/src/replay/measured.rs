@@ -8,6 +8,7 @@ use dbmatrix_report::{Latency, ReplayedRound};
 use dbmatrix_sql::outcome::SqlError;
 use tokio::time::Instant;
 
+use super::feed::LoggedAt;
 use super::histogram::Histogram;
 use crate::recorder::{missing_object, shortened};
 
