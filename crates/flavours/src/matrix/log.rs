@@ -111,3 +111,40 @@ fn read_patterns(table: &TableReader<'_>, key: &'static str) -> Vec<Pattern> {
     let patterns = table.texts(key).into_iter().flat_map(|list| list.value);
     patterns.map(|text| Pattern::new(&text.value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Matrix, SuiteKind};
+    use super::*;
+
+    fn logs(value: &str) -> Result<Vec<PathBuf>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["slow.log", "slow.log.1"] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let text = format!("flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nlog = {value}\n");
+        let matrix = Matrix::parse(&folder.path().join("m.toml"), &text);
+        let matrix = matrix.map_err(|error| error.lines().join("\n"))?;
+        let SuiteKind::Files(files) = &matrix.suites[0].kind else {
+            panic!("a suite of logs");
+        };
+        let names = files.files.iter().filter_map(|file| file.file_name());
+        Ok(names.map(PathBuf::from).collect())
+    }
+
+    #[test]
+    fn a_suite_has_logs_by_patterns_each_once() {
+        let both = Ok(vec!["slow.log".into(), "slow.log.1".into()]);
+        assert_eq!(logs("'slow.log*'"), both);
+        assert_eq!(logs("['slow.log', 'slow.log*']"), both);
+        assert_eq!(logs("'slow.log.1'"), Ok(vec!["slow.log.1".into()]));
+        for (wrong, expected) in [
+            ("[]", "expected a log or more; found none"),
+            ("['slow.log', 'none.log']", "`none.log` matches no file"),
+            ("3", "expected a string or a list of strings"),
+        ] {
+            let told = logs(wrong).expect_err("it is wrong");
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+}
