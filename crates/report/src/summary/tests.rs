@@ -562,6 +562,7 @@ fn recorded_answers_are_counted_and_not_compared() {
     let mut record = RunRecord::default();
     ready(&mut record, "mysql-9.7", "9.7.4");
     ended(&mut record, "mysql-9.7", "diff", "f.sql", passed(3));
+    ended(&mut record, "mysql-9.7", "diff", "g.sql", passed(4));
     let mut summary = Summary::of(&record);
     summary.set_records(true);
     summary.set_differences(Differences {
@@ -571,7 +572,7 @@ fn recorded_answers_are_counted_and_not_compared() {
         }],
         ..Differences::default()
     });
-    insta::assert_snapshot!(summary.render(80).trim(), @"answered: 3 statements on 1 flavour in 0.0 s");
+    insta::assert_snapshot!(summary.render(80).trim(), @"answered: 7 statements on 1 flavour in 0.0 s");
 }
 
 #[test]
