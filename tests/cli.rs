@@ -525,3 +525,40 @@ fn a_cache_that_cannot_serve_is_refused_before_an_engine_is_asked() {
     => 2
     ");
 }
+
+#[test]
+fn what_is_no_input_is_refused_by_its_reason() {
+    let matrix = "[[flavour]]\nname = 'a'\nurl = 'env:A'\n[[flavour]]\nname = 'b'\nurl = 'env:B'\n";
+    let sandbox = Sandbox::new(&[
+        ("m.toml", matrix),
+        ("a.sql", "SELECT 1;\n"),
+        ("slow.log", "SELECT 1;\n"),
+        ("no.log", "nothing of a log\n"),
+    ]);
+    let calls = [
+        "diff m.toml slow.log ./slow.log",
+        "diff m.toml slow.log a.sql",
+        "diff m.toml slow.log no.log",
+        "diff m.toml slow.log --against r.zst --repeat 7",
+        "replay m.toml -",
+        "replay m.toml slow.log /dev/null",
+        "replay m.toml slow.log slow.log",
+    ];
+    let told = calls.map(|call| sandbox.run(&call.split(' ').collect::<Vec<_>>()));
+    insta::assert_snapshot!(told.join("\n"), @r"
+    error: `./slow.log` is there twice, and its statements would count twice; name each log once
+    => 2
+    error: expected one file of statements, or one or more logs; found `a.sql` among several files
+    => 2
+    error: no.log:1: expected a slow log, a general log, statements one a line, the output of mysqlbinlog, rows of `performance_schema` or `sys` as CSV or JSON, or a capture; found `nothing of a log`
+    => 2
+    error: `--repeat` measures servers, and the answers in `r.zst` have no times; leave `--repeat` out, or compare times without `--against`
+    => 2
+    error: a replay reads its log again in each round, and `-` can be read once only; write it to a file (compressed by gzip or zstd, if you like)
+    => 2
+    error: a replay reads its log again in each round, and `/dev/null` can be read once only; write it to a file (compressed by gzip or zstd, if you like)
+    => 2
+    error: `slow.log` is there twice, and its statements would count twice; name each log once
+    => 2
+    ");
+}

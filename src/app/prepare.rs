@@ -4,6 +4,7 @@
 use dbmatrix_config::hint;
 use dbmatrix_flavours::plan::Plan;
 use dbmatrix_run::{PrepareError, RecordedFlavour, Reference, RunOptions, ValidatedPlan};
+use dbmatrix_workload::Input;
 
 use crate::app::matrix_file::colour_of_stderr;
 use crate::app::sampling::sample_logs;
@@ -12,8 +13,17 @@ use crate::app::{Failure, deprecated};
 /// Checks the files beside the suites' files and the choice of a baseline, and reads the
 /// suites' logs.
 pub(crate) fn prepare(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
+    prepare_with(plan, options, None)
+}
+
+/// Like [`prepare`], where one of the logs may be a stream.
+pub(crate) fn prepare_with(
+    plan: &Plan,
+    options: RunOptions,
+    stream: Option<Input>,
+) -> Result<ValidatedPlan, Failure> {
     check_baseline(plan, &[], options.baseline.as_deref())?;
-    Ok(check(plan, options)?.with_workloads(sample_logs(plan)?))
+    Ok(check(plan, options)?.with_workloads(sample_logs(plan, stream)?))
 }
 
 fn check_baseline(
@@ -45,7 +55,7 @@ fn check(plan: &Plan, options: RunOptions) -> Result<ValidatedPlan, Failure> {
     Ok(checked)
 }
 
-/// Like [`prepare`] for a plan of one file whose answers are compared with recorded ones;
+/// Like [`prepare`] for a plan of one suite whose answers are compared with recorded ones;
 /// the baseline is the flavour that `options` or else the reference names first.
 pub(crate) fn prepare_against(
     reference: Reference,

@@ -38,6 +38,7 @@ const TRIALS: &[(&str, Run)] = &[
     ("whatever_passes_for_reading_reads", disguise::real_servers),
     ("what_is_not_sent_is_in_every_report", reading::reports),
     ("statements_are_compared_across_servers", reading::diff),
+    ("rotated_and_piped_logs_are_one_workload", reading::logs),
     ("a_server_of_old_is_read_from", reading::old_server),
     ("urls_come_from_variables_and_files", reading::urls),
     ("a_guest_has_databases_of_its_own", guest::own_databases),

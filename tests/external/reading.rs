@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::sandbox::{Sandbox, check};
+use crate::sandbox::{Ran, Sandbox, check};
 
 const READS: &str = "SELECT COUNT(*) FROM orders;\nSHOW TABLES;\nSELECT 'a;b', \"it's\";\n";
 const WRITES: &str = "SELECT 1;\n\nINSERT INTO orders VALUES (9);\n";
@@ -227,6 +227,58 @@ pub(crate) fn diff(sandbox: &Sandbox) -> Outcome {
         .run(&[&later[..], &["-e", "SELECT 2"]].concat())?
         .expect(2)?
         .says("answers to another input than `-e`")?;
+    Ok(())
+}
+
+/// Two rotated logs and one from a pipe, on servers and from a reference.
+pub(crate) fn logs(sandbox: &Sandbox) -> Outcome {
+    let (maria, mysql) = (
+        sandbox.mariadb()?.url("app", "shop"),
+        sandbox.mysql()?.url("shop"),
+    );
+    let entry = |day: u32, statement: &str| {
+        format!(
+            "# Time: 2026-11-{day}T20:00:00.000000Z\n# User@Host: app[app] @ web-1 []  Id:     8\n\
+             # Query_time: 0.5  Lock_time: 0.0 Rows_sent: 1  Rows_examined: 3\n{statement};\n"
+        )
+    };
+    let (counted, asked) = ("SELECT COUNT(*) FROM orders", "SELECT JSON_VALID('1')");
+    let new = [entry(27, counted), entry(27, asked)].concat();
+    let old = [entry(26, "SELECT COUNT(*) FROM `orders`"), entry(26, asked)].concat();
+    let project = sandbox.project(&[("m.toml", PAIR), ("slow.log", &new), ("slow.log.1", &old)]);
+    let project = project.with("MARIA_URL", &maria).with("MYSQL_URL", &mysql);
+    let what = "slow.log.1, slow.log: 4 statements of 2 digests";
+    project
+        .run(&["diff", "m.toml", "slow.log", "slow.log.1"])?
+        .expect(1)?
+        .says(what)?
+        .says("of 1 example; 2 of 4 statements, 50.0 % of the log's time")?
+        .says("slow.log.1:8:")?;
+    let recording = ["record", "m.toml", "--flavour", "oldmysql", "-o", "r.zst"];
+    project
+        .run(&[&recording[..], &["slow.log", "slow.log.1"]].concat())?
+        .expect(0)?
+        .says("r.zst: answers of oldmysql (5.6")?;
+    let later = ["diff", "m.toml", "--flavour", "maria", "--against", "r.zst"];
+    project
+        .run(&later)?
+        .expect(1)?
+        .says(what)?
+        .says("slow.log.1:8:")?
+        .says("oldmysql (recorded 20")?;
+    project
+        .run(&[&later[..], &["slow.log"]].concat())?
+        .expect(2)?
+        .says("answers to another input than `slow.log`")?;
+    let begun = std::time::Instant::now();
+    let piped = project
+        .command(&["diff", "m.toml", "slow.log", "-"])
+        .stdin(std::fs::File::open(project.path("slow.log.1"))?)
+        .output()?;
+    Ran::of(piped, begun.elapsed())?
+        .expect(1)?
+        .says("standard input, slow.log: 4 statements of 2 digests")?
+        .says("standard input:8:")?;
     Ok(())
 }
 

@@ -252,6 +252,19 @@ impl<'a> TableReader<'a> {
         })
     }
 
+    /// A string, or a list of them.
+    pub fn text_or_texts(&self, key: &'static str) -> Option<Placed<Vec<Placed<String>>>> {
+        if self.get(key)?.get_ref().as_array().is_some() {
+            return self.texts(key);
+        }
+        let expected = "a string or a list of strings";
+        let text = self.read(key, expected, |value| value.as_str().map(str::to_owned))?;
+        Some(Placed {
+            span: text.span.clone(),
+            value: vec![text],
+        })
+    }
+
     pub fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let found = self.read(key, "a table", DeValue::as_table)?;
         Some(self.below(key, found))

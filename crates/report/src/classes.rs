@@ -16,6 +16,8 @@ use crate::event::{DifferenceStatus, Divergence, MissingObject, SampledDigest, S
 const WIDEST: usize = 200;
 /// Classes that are shown; the others are counted.
 const MOST: usize = 100;
+/// Logs beside the first that are named.
+const FEW_LOGS: usize = 2;
 
 /// Statements of one digest that differ in the same kinds.
 pub(super) struct Class<'a> {
@@ -218,8 +220,10 @@ fn noun(number: usize, noun: &str) -> String {
 
 fn name_of_logs(logs: &SampledLogs) -> String {
     match logs.files.as_slice() {
-        [only] => only.clone(),
-        _ => format!("suite `{}`", logs.suite),
+        [first, more @ ..] if more.len() > FEW_LOGS => {
+            format!("{first} and {}", count(more.len(), "more log"))
+        }
+        few => few.join(", "),
     }
 }
 

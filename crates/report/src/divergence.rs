@@ -22,8 +22,8 @@ const MOST: usize = 200;
 pub struct Differences {
     /// Which are reported one by one.
     pub listed: Listed,
-    /// The compared file, if the run does nothing else.
-    pub only: Option<OnlyFile>,
+    /// The compared files, if the run does nothing else.
+    pub only: Vec<OnlyFile>,
 }
 
 /// Which differences are reported one by one; the others are summed up.
@@ -48,9 +48,9 @@ pub struct OnlyFile {
 impl Differences {
     /// The name of a file for the user.
     pub(super) fn title_of(&self, file: &Path) -> String {
-        match &self.only {
-            Some(only) if only.file == file => only.title.clone(),
-            _ => file.display().to_string(),
+        match self.only.iter().find(|only| only.file == file) {
+            Some(only) => only.title.clone(),
+            None => file.display().to_string(),
         }
     }
 
@@ -72,10 +72,10 @@ pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> Strin
     };
     if !lists_all {
         let name_of = |found: &Divergence| which.name_of(found);
-        let with_known = which.only.is_some();
+        let with_known = !which.only.is_empty();
         text.push_str(&classes::show(run, with_known, name_of, colour));
     }
-    match lists_all || which.only.is_some() {
+    match lists_all || !which.only.is_empty() {
         true => text.push_str(&list(run, which, is_known, colour)),
         false => text.push_str(&known(&run.divergences)),
     }
@@ -90,9 +90,9 @@ pub(super) fn all(run: &RunRecord, which: &Differences, colour: Colour) -> Strin
             text.push_str(&format!("\n… {more}\n"));
         }
     } else {
-        let examples = match which.only {
-            Some(_) => Examples::OneOfEachForm,
-            None => Examples::OneOfEachKind,
+        let examples = match which.only.is_empty() {
+            false => Examples::OneOfEachForm,
+            true => Examples::OneOfEachKind,
         };
         let name_of = |found: &Divergence| which.name_of(found);
         text.push_str(&show_sums(run, examples, name_of));

@@ -1,5 +1,6 @@
 //! The summary of a run: a table, then the failures, then a last line.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::classes;
@@ -93,23 +94,23 @@ impl<'a> Summary<'a> {
     }
 
     fn compares_only(&self) -> bool {
-        self.differences.only.is_some()
+        !self.differences.only.is_empty()
     }
 
     /// A reason that names statements as the user gave them, not by the temporary file
     /// that contains them.
     fn without_folder(&self, reason: &str) -> String {
-        match &self.differences.only {
-            None => reason.to_owned(),
-            Some(only) => {
-                let lines = reason.lines();
-                // `diff` has no such option.
-                let lines = lines.filter(|line| !line.contains("`--no-tests=pass`"));
-                let text: Vec<&str> = lines.collect();
-                let path = only.file.display().to_string();
-                text.join("\n").replace(&path, &only.title)
-            }
+        if !self.compares_only() {
+            return reason.to_owned();
         }
+        // `diff` has no such option.
+        let lines = reason.lines();
+        let lines = lines.filter(|line| !line.contains("`--no-tests=pass`"));
+        let text = lines.collect::<Vec<&str>>().join("\n");
+        let only = self.differences.only.iter();
+        only.fold(text, |text, only| {
+            text.replace(&only.file.display().to_string(), &only.title)
+        })
     }
 
     fn missing(&self) -> String {
@@ -178,8 +179,12 @@ impl<'a> Summary<'a> {
             return format!("{verdict}: {flavours} in {took}");
         }
         if self.compares_only() {
-            let steps = |case: &CaseOn| case.result.passed + case.result.failed;
-            let steps = record.cases.iter().map(steps).max().unwrap_or(0);
+            let mut of_flavours: HashMap<&str, usize> = HashMap::new();
+            for case in &record.cases {
+                let answered = case.result.passed + case.result.failed;
+                *of_flavours.entry(&case.flavour).or_default() += answered;
+            }
+            let steps = of_flavours.into_values().max().unwrap_or(0);
             if self.records {
                 let steps = count(steps, "statement");
                 return format!("{verdict}: {steps} on {flavours} in {took}");

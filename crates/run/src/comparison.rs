@@ -71,7 +71,7 @@ impl Comparison {
         events: &Sender,
     ) -> Self {
         let (mut members, recorded) = match &about.reference {
-            Some(reference) => recorded::members_of(reference, spill),
+            Some(reference) => recorded::members_of(reference, about.place, spill),
             None => (Vec::new(), None),
         };
         let recorded_members = members.len();
@@ -117,8 +117,9 @@ impl Comparison {
 
     /// Notes how a flavour's case ended.
     pub(super) fn note_result(&self, flavour: &str, result: &CaseResult) {
-        if let Some(recording) = &self.lock().about.recording {
-            recording.note_result(flavour, result);
+        let about = &self.lock().about;
+        if let Some(recording) = &about.recording {
+            recording.note_result(flavour, about.place, result);
         }
     }
 
@@ -277,7 +278,7 @@ impl State {
             match (self.about.recording.clone(), &mut self.delayed) {
                 (None, None) => self.compare(&step, &came),
                 (Some(recording), _) => {
-                    if let Err(error) = recording.write(step, came) {
+                    if let Err(error) = recording.write(self.about.place, step, came) {
                         return self.abort(&error.to_string());
                     }
                 }

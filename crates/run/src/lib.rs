@@ -57,7 +57,7 @@ pub use external::{drop_own_databases, drop_own_databases_on};
 pub use keeper::{HandedFlavour, Handover, KeepError, take_leftover_report, wait_for_keepers};
 pub use lock::{Holder, Lock, LockError};
 pub use reference::{Recorded, RecordedFlavour, Recording, Reference, ReferenceError, Source};
-pub use replay::{Inspected, Replay, ReplayOptions, inspect_log, replay};
+pub use replay::{Inspected, Replay, ReplayOptions, inspect_logs, replay};
 pub use step_line::{NoStep, check_step_line};
 pub use teardown::{After, StopPatience, teardown};
 pub use vacancy::{NoTests, foresee_vacancy, has_statement};
@@ -134,7 +134,7 @@ fn report_recorded(prepared: &ValidatedPlan, plan: &Plan, events: &Sender) {
             address: reference.path().display().to_string(),
             took: Duration::ZERO,
         });
-        for part in suite.parts() {
+        for (part, result) in suite.parts().into_iter().zip(&recorded.results) {
             let (suite, file) = (suite.name.clone(), PathBuf::from(part));
             events.send(Event::CaseStarted {
                 flavour: flavour(),
@@ -145,7 +145,7 @@ fn report_recorded(prepared: &ValidatedPlan, plan: &Plan, events: &Sender) {
                 flavour: flavour(),
                 suite,
                 file,
-                result: recorded.result.clone(),
+                result: result.clone(),
             });
         }
         events.send(Event::FlavourFinished { flavour: flavour() });

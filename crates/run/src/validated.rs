@@ -56,7 +56,7 @@ pub struct ValidatedPlan {
     known_tests: Arc<HashMap<String, Arc<KnownDivergences>>>,
     /// Where answers are written in place of a comparison.
     recording: Option<Recording>,
-    /// Recorded answers with which those of the plan's only file are compared.
+    /// Recorded answers with which those of the plan's only suite are compared.
     pub(super) reference: Option<Arc<Reference>>,
 }
 
@@ -120,7 +120,7 @@ impl ValidatedPlan {
         }
     }
 
-    /// Records the answers to the plan's only file, instead of comparing them.
+    /// Records the answers to the plan's only suite, instead of comparing them.
     ///
     /// # Errors
     /// [`ReferenceError`]: the file cannot be recorded, or the reference cannot be written.
@@ -141,7 +141,7 @@ impl ValidatedPlan {
         Ok((prepared, recording))
     }
 
-    /// Compares the plan's only file with recorded answers, and with those of the recorded
+    /// Compares the plan's only suite with recorded answers, and with those of the recorded
     /// flavour that is the baseline.
     ///
     /// # Errors
@@ -153,10 +153,10 @@ impl ValidatedPlan {
         plan: &Plan,
     ) -> Result<Self, PrepareError> {
         for (suite, files) in files_of(plan) {
+            if let Some(workload) = reference.workload(suite, &files.files)? {
+                self.workloads = Arc::new(HashMap::from([(suite.to_owned(), workload)]));
+            }
             for file in &files.files {
-                if let Some(workload) = reference.workload(suite, file)? {
-                    self.workloads = Arc::new(HashMap::from([(suite.to_owned(), workload)]));
-                }
                 let beside = KnownDivergences::load(reference.path(), false)?;
                 if !beside.entries.is_empty() {
                     self.known.insert(file.clone(), Arc::new(beside));
@@ -195,7 +195,7 @@ impl ValidatedPlan {
         let spill = SpillBuffer::default();
         let mut comparisons = HashMap::new();
         for (suite, files) in files_of(plan) {
-            for file in &files.files {
+            for (place, file) in files.files.iter().enumerate() {
                 let flavours: Vec<String> = plan
                     .suite_runs
                     .iter()
@@ -205,6 +205,7 @@ impl ValidatedPlan {
                 let about = About {
                     suite: suite.to_owned(),
                     file: file.clone(),
+                    place,
                     rules: files.rules.clone(),
                     known: self.known.get(file).cloned().unwrap_or_default(),
                     baseline: self.options.baseline.clone(),

@@ -51,26 +51,28 @@ impl Workload {
         }
     }
 
-    /// What ran of a recorded log, as if it were sampled from `file`; `None` if a file of
+    /// What ran of recorded logs, as if they were sampled from `files`; `None` if a file of
     /// statements was recorded. An error is the line of a statement that the reference's
     /// own rules for logs do not let run.
     pub(super) fn recorded(
         suite: &str,
-        file: &Path,
+        files: &[PathBuf],
         reference: &Reference,
     ) -> Result<Option<Self>, usize> {
         let (Some((facts, statements)), Some(writes)) = (reference.log(), reference.writes())
         else {
             return Ok(None);
         };
-        let mut steps = Steps::default();
+        let mut steps = vec![Steps::default(); files.len()];
         for statement in statements {
             let sql = unescape_bytes(&statement.sql);
             let action = action_of(&sql, writes).map_err(|_| statement.line)?;
+            let steps = steps.get_mut(statement.log).ok_or(statement.line)?;
             steps.push(statement.line, statement.database.as_deref(), action);
         }
+        let files = files.iter().cloned();
         Ok(Some(Workload {
-            steps: HashMap::from([(file.to_owned(), steps.finish())]),
+            steps: files.zip(steps.into_iter().map(Steps::finish)).collect(),
             warnings: Vec::new(),
             facts: SampledLogs {
                 suite: suite.to_owned(),
@@ -251,7 +253,11 @@ fn reasons(
         reasons.push((transactions, why.to_owned()));
     }
     if sample.rare.count > 0 {
-        let why = format!("statements of {} rare digests", sample.rare.digests);
+        let why = format!(
+            "statements of {} rare digests, whose examples are not kept: of more than 50,000 digests \
+             those that took the least time count together",
+            sample.rare.digests
+        );
         reasons.push((sample.rare.count, why));
     }
     let described = sample.left_out.described().into_iter();
@@ -315,7 +321,7 @@ SHUTDOWN;
         let path = folder.path().join("slow.log");
         std::fs::write(&path, LOG).expect("a file");
         let options = SampleOptions::default();
-        let sample = sample(std::slice::from_ref(&path), &options, |_| {}).expect("a log");
+        let sample = sample([&path], &options, |_| {}).expect("a log");
         let workload = Workload::new("s", sample, writes);
         let steps = workload.steps(&path);
         let shown = steps.iter().map(|step| match &step.action {

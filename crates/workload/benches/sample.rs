@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     let mut rates = Vec::new();
     for _ in 0..ROUNDS {
         let (begun, cpu) = (Instant::now(), cpu_time());
-        let found = sample(&[file.path().to_owned()], &SampleOptions::default(), |_| {})?;
+        let found = sample([file.path().to_owned()], &SampleOptions::default(), |_| {})?;
         assert_eq!(found.entries, entries, "an entry was lost");
         let rate = |took: Duration| size as f64 / 1e6 / took.as_secs_f64();
         let used = cpu_time()

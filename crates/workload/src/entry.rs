@@ -27,7 +27,8 @@ pub struct Entry<'a> {
     pub connection: Option<u64>,
     /// How long this execution took.
     pub duration: Option<Duration>,
-    /// Executions for which the entry stands: 1, except in tables of digests.
+    /// Executions for which the entry stands: 1, except in tables of digests, and in a slow
+    /// log whose server logged one of several statements.
     pub count: u64,
     /// The times of all of them, in tables of digests.
     pub summary: Option<Summary>,

@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod format;
 mod general;
+mod input;
 mod log;
 mod quotes;
 mod rows;
@@ -23,6 +24,7 @@ mod window;
 pub use entry::{Command, Entry, LeftOut, Moment, Summary, Warning};
 pub use error::{LogError, Place};
 pub use format::Format;
+pub use input::{Input, in_time_order};
 pub use log::Log;
 pub use sample::{
     DigestStats, Pattern, Progress, Rare, Sample, SampleOptions, SampledStatement, Sampler, sample,

@@ -28,6 +28,8 @@ pub struct Log {
     record: Record,
     left_out: LeftOut,
     warnings: Vec<Warning>,
+    /// A warning says that its server logged one of several statements.
+    is_rated: bool,
     bytes: Arc<AtomicU64>,
 }
 
@@ -100,6 +102,7 @@ impl Log {
             record: Record::default(),
             left_out: LeftOut::default(),
             warnings: Vec::new(),
+            is_rated: false,
             bytes,
         })
     }
@@ -173,7 +176,15 @@ impl Log {
             Reader::Rows(reader) => reader.read(window, record, left_out),
             Reader::Capture(reader) => reader.read(record, left_out, &mut self.warnings),
         };
-        found.map_err(|problem| problem.named(&self.path))
+        let found = found.map_err(|problem| problem.named(&self.path))?;
+        if matches!(self.reader, Reader::Slow(_)) && self.record.count > 1 && !self.is_rated {
+            self.is_rated = true;
+            self.warnings.push(Warning {
+                place: Place::Line(self.record.place),
+                message: rated(self.record.count),
+            });
+        }
+        Ok(found)
     }
 
     fn entry(&self) -> Entry<'_> {
@@ -201,6 +212,14 @@ impl Log {
             statement: Cow::Borrowed(statement),
         }
     }
+}
+
+/// What it means that a server logged one of so many statements.
+fn rated(rate: u64) -> String {
+    format!(
+        "the server logged 1 of {rate} statements from here on (`log_slow_rate_limit`): each counts \
+         as {rate} in the figures of the log, and is sent once"
+    )
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ As of `run`, servers are new copies; `--after pause` makes the next one quick.
 Examples:
   dbmatrix diff matrices/mysql.toml -e 'SELECT JSON_TYPE(1.5)'
   dbmatrix diff matrices/mysql.toml migration.sql --baseline mysql-9.7
+  dbmatrix diff matrices/mysql.toml slow.log slow.log.1 slow.log.2.gz
   dbmatrix diff matrices/mysql.toml --against reference.zst
   echo 'SHOW VARIABLES' | dbmatrix diff matrices/mysql.toml -
 

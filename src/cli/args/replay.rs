@@ -15,8 +15,10 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
 
-    /// A log of what an application sends, recognised by its content
-    pub(crate) log: PathBuf,
+    /// Logs of what an application sends, recognised by their content; several follow one
+    /// another in time
+    #[arg(value_name = "LOG", required = true)]
+    pub(crate) logs: Vec<PathBuf>,
 
     /// How many times as fast as in the log, such as `2` or `0.5`; `max` waits for no times
     /// [default: 1, or `max` if the log has no times]

@@ -114,7 +114,7 @@ pub(crate) struct AfterArgs {
 
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("file", |file| file.required_unless_present_any(["execute", "against"])))]
+#[command(mut_arg("files", |files| files.required_unless_present_any(["execute", "against"])))]
 pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
@@ -148,7 +148,7 @@ pub(crate) struct DiffArgs {
 
 /// Options of `record`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("file", |file| file.required_unless_present("execute")))]
+#[command(mut_arg("files", |files| files.required_unless_present("execute")))]
 pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) up: UpArgs,
@@ -168,12 +168,13 @@ pub(crate) struct RecordArgs {
 /// What flavours are asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InputArgs {
-    /// A file of statements (`.sql`, `.slt`), or a log of what an application sends,
-    /// recognised by its content; `-` is standard input, as `.sql`
-    pub(crate) file: Option<PathBuf>,
+    /// A file of statements (`.sql`, `.slt`), or logs of what an application sends,
+    /// recognised by their content; `-` is standard input, a log or as `.sql`
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 
     /// These statements instead of a file
-    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
+    #[arg(short, long, value_name = "SQL", conflicts_with = "files")]
     pub(crate) execute: Option<String>,
 
     #[command(flatten)]
@@ -183,7 +184,7 @@ pub(crate) struct InputArgs {
 impl InputArgs {
     /// Whether there is any.
     pub(crate) fn is_given(&self) -> bool {
-        self.file.is_some() || self.execute.is_some()
+        !self.files.is_empty() || self.execute.is_some()
     }
 }
 

@@ -11,7 +11,7 @@ use dbmatrix_sql::compare::{TimeFactor, Times};
 pub(crate) struct TimeArgs {
     /// Compare times as well: after the comparison, repeat each statement that reads so
     /// often, on one flavour at a time; from 6 on, such as 7. Recorded answers have no times
-    #[arg(long, value_name = "N", conflicts_with = "against", value_parser = repeat)]
+    #[arg(long, value_name = "N", value_parser = repeat)]
     repeat: Option<u32>,
 
     /// How many times as slow is a difference [default: 2]

@@ -1,14 +1,14 @@
 //! `dbmatrix diff`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dbmatrix_flavours::matrix::LogSpec;
 use dbmatrix_report::event::Verdict;
-use dbmatrix_report::{Differences, Listed, OnlyFile};
+use dbmatrix_report::{Differences, Listed, OnlyFile, visible};
 use dbmatrix_run::{Reference, RunOptions};
 
 use crate::app::matrix_file::load_matrix;
-use crate::app::prepare::{prepare, prepare_against};
+use crate::app::prepare::{prepare_against, prepare_with};
 use crate::app::task::{Task, plan, provide};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::DiffArgs;
@@ -18,6 +18,13 @@ use crate::cli::commands::run::listed_differences;
 /// Runs statements on all flavours and reports where they differ.
 pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, Failure> {
     let mut matrix = load_matrix(&args.up.matrix)?;
+    if let (Some(path), true) = (&args.against, args.times.is_given()) {
+        return Err(Failure::misused(format!(
+            "`--repeat` measures servers, and the answers in `{}` have no times; leave `--repeat` out, \
+             or compare times without `--against`",
+            path.display()
+        )));
+    }
     let reference = match &args.against {
         Some(path) => Some(Reference::open(path).map_err(Failure::misused)?),
         None => None,
@@ -27,7 +34,7 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
         privilege::ensure_engine_access(global).await?;
     }
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
-    let input = match &reference {
+    let mut input = match &reference {
         Some(reference) => recorded_input(args, reference, folder.path())?,
         None => Input::read(&args.input, folder.path())?,
     };
@@ -47,15 +54,14 @@ pub(crate) async fn diff(global: &Globals, args: &DiffArgs) -> Result<Verdict, F
     };
     let prepared = match reference {
         Some(reference) => prepare_against(reference, &plan, options)?,
-        None => prepare(&plan, options)?,
+        None => prepare_with(&plan, options, input.stream.take())?,
     };
     input.refuse_vacancy(&plan, &prepared)?;
-    let Input { file, title, .. } = input;
     let task = Task {
         yes: args.up.yes,
         differences: Differences {
             listed,
-            only: Some(OnlyFile { file, title }),
+            only: input.files,
         },
         reports: args.reports.report.clone(),
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),
@@ -80,20 +86,41 @@ fn recorded_input(args: &DiffArgs, reference: &Reference, folder: &Path) -> Resu
     });
     if args.input.is_given() {
         let given = Input::read(&args.input, folder)?;
-        let checked = reference.check_input(&given.file, &given.title);
+        if given.stream.is_some() {
+            return Err(Failure::misused(format!(
+                "a log from standard input is none to compare with the recorded one; leave it out: what runs is in `{}`",
+                reference.path().display()
+            )));
+        }
+        let checked = reference.check_input(&given.paths(), &given.title());
         checked.map_err(Failure::misused)?;
         // The same bytes under a name of another kind are run as they were recorded.
         if given.log.is_some() == log.is_some() {
             return Ok(Input { log, ..given });
         }
     }
-    let file = match log {
-        Some(_) => reference.path().to_owned(),
-        None => reference.extract(folder).map_err(Failure::misused)?,
-    };
+    if log.is_none() {
+        let file = reference.extract(folder).map_err(Failure::misused)?;
+        return Ok(Input::statements(file, reference.title()));
+    }
     Ok(Input {
-        file,
-        title: reference.title().to_owned(),
+        files: recorded_files(reference),
         log,
+        stream: None,
     })
+}
+
+/// The recorded logs. One is called as the reference is, so that known divergences beside that
+/// apply; others have names of their own, since nobody else has one.
+fn recorded_files(reference: &Reference) -> Vec<OnlyFile> {
+    let path = reference.path();
+    let logs = reference.logs().iter().enumerate();
+    let files = logs.map(|(place, title)| OnlyFile {
+        file: match reference.logs() {
+            [_] => path.to_owned(),
+            _ => PathBuf::from(format!("{} (log {})", path.display(), place + 1)),
+        },
+        title: visible(title),
+    });
+    files.collect()
 }

@@ -2,11 +2,11 @@
 
 use bytesize::ByteSize;
 use dbmatrix_report::event::Verdict;
-use dbmatrix_report::{Differences, OnlyFile, visible};
+use dbmatrix_report::{Differences, visible};
 use dbmatrix_run::{RunOptions, Source};
 
 use crate::app::matrix_file::load_matrix;
-use crate::app::prepare::prepare;
+use crate::app::prepare::prepare_with;
 use crate::app::task::{Task, plan, provide_for};
 use crate::app::{Failure, Globals, privilege, say};
 use crate::cli::args::RecordArgs;
@@ -20,24 +20,27 @@ pub(crate) async fn record(global: &Globals, args: &RecordArgs) -> Result<Verdic
         privilege::ensure_engine_access(global).await?;
     }
     let folder = tempfile::tempdir().map_err(Failure::not_provided)?;
-    let input = Input::read(&args.input, folder.path())?;
+    let mut input = Input::read(&args.input, folder.path())?;
     input.replace_suites(&mut matrix, |_| {});
     let plan = plan(&matrix, &args.up.selection())?;
-    let prepared = prepare(&plan, RunOptions::default())?;
+    let stream = input.stream.take();
+    let is_stream = stream.is_some();
+    let prepared = prepare_with(&plan, RunOptions::default(), stream)?;
     input.refuse_vacancy(&plan, &prepared)?;
+    let (title, files) = (input.title(), input.paths());
     let source = Source {
         program: concat!("dbmatrix ", env!("CARGO_PKG_VERSION")),
-        title: &input.title,
-        file: &input.file,
+        title: &title,
+        files: &files,
+        is_stream,
         log: input.log.as_ref(),
     };
     let recording = prepared.recording_to(&args.output, source, &plan);
     let (prepared, recording) = recording.map_err(Failure::misused)?;
-    let Input { file, title, .. } = input;
     let task = Task {
         yes: args.up.yes,
         differences: Differences {
-            only: Some(OnlyFile { file, title }),
+            only: input.files,
             ..Differences::default()
         },
         records: true,

@@ -1,16 +1,19 @@
 //! `dbmatrix replay`.
 
+use std::path::PathBuf;
+
 use dbmatrix_flavours::matrix::Writes;
 use dbmatrix_flavours::plan::Plan;
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Colour, visible};
-use dbmatrix_run::{Environment, Inspected, Replay, ReplayOptions, RunOptions, inspect_log};
+use dbmatrix_run::{Environment, Inspected, Replay, ReplayOptions, RunOptions, inspect_logs};
 
 use crate::app::matrix_file::load_matrix;
 use crate::app::prepare::prepare;
 use crate::app::task::{Task, plan, provide_and, stdout_width};
 use crate::app::{Failure, Globals, consent, eprintln, privilege, say};
 use crate::cli::args::{Format, ReplayArgs, Speed};
+use crate::cli::commands::input::{STREAM, refuse_repeated};
 
 /// Replays a log under load on each flavour, and shows what was measured.
 pub(crate) async fn replay(global: &Globals, args: &ReplayArgs) -> Result<Verdict, Failure> {
@@ -18,8 +21,9 @@ pub(crate) async fn replay(global: &Globals, args: &ReplayArgs) -> Result<Verdic
     let mut plan = plan(&matrix, &args.up.selection())?;
     plan.suite_runs.clear();
     let log = args.selection.spec();
-    let inspected = inspect_log(&args.log, &log.sample, log.writes).map_err(Failure::misused)?;
-    let speed = speed_of(args, inspected)?;
+    check_logs(&args.logs)?;
+    let inspected = inspect_logs(&args.logs, &log.sample, log.writes).map_err(Failure::misused)?;
+    let speed = speed_of(args, &inspected)?;
     refuse_writes(&plan, log.writes)?;
     // This must happen before a question is asked: sudo restarts the program.
     if plan.has_managed() {
@@ -34,7 +38,6 @@ pub(crate) async fn replay(global: &Globals, args: &ReplayArgs) -> Result<Verdic
         },
     )?;
     let replay = Replay::new(ReplayOptions {
-        log: args.log.clone(),
         inspected,
         selection: log.sample,
         writes: log.writes,
@@ -74,13 +77,29 @@ pub(crate) async fn replay(global: &Globals, args: &ReplayArgs) -> Result<Verdic
     Ok(record.verdict())
 }
 
+/// A replay reads its logs again in each round.
+fn check_logs(logs: &[PathBuf]) -> Result<(), Failure> {
+    refuse_repeated(logs)?;
+    for log in logs {
+        // One that cannot be found is reported when it is opened.
+        let is_file = log.metadata().map_or(true, |found| found.is_file());
+        if log.as_os_str() == STREAM || !is_file {
+            return Err(Failure::misused(format!(
+                "a replay reads its log again in each round, and `{}` can be read once only; write \
+                 it to a file (compressed by gzip or zstd, if you like)",
+                log.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The speed; `None` is as fast as possible. Says what a log lacks.
-fn speed_of(args: &ReplayArgs, inspected: Inspected) -> Result<Option<f64>, Failure> {
-    let log = args.log.display();
+fn speed_of(args: &ReplayArgs, inspected: &Inspected) -> Result<Option<f64>, Failure> {
+    let logs = args.logs.iter().map(|log| format!("`{}`", log.display()));
+    let log = logs.collect::<Vec<_>>().join(", ");
     if !inspected.has_connections {
-        eprintln!(
-            "note: `{log}` does not say which connections sent its statements: one sends all"
-        );
+        eprintln!("note: {log} does not say which connections sent its statements: one sends all");
     }
     if inspected.has_times {
         return Ok(match args.speed {
@@ -91,16 +110,16 @@ fn speed_of(args: &ReplayArgs, inspected: Inspected) -> Result<Option<f64>, Fail
     }
     if args.limit.is_some() {
         return Err(Failure::misused(format!(
-            "`--limit` is a part of the log by its times, and `{log}` has none; `--statements` limits their number"
+            "`--limit` is a part of the log by its times, and {log} has none; `--statements` limits their number"
         )));
     }
     match args.speed {
         Some(Speed::Times(_)) => Err(Failure::misused(format!(
-            "`{log}` has no times and so no pace; `--speed max` sends its statements as fast as possible"
+            "{log} has no times and so no pace; `--speed max` sends its statements as fast as possible"
         ))),
         Some(Speed::Max) => Ok(None),
         None => {
-            eprintln!("note: `{log}` has no times: its statements are sent as fast as possible");
+            eprintln!("note: {log} has no times: its statements are sent as fast as possible");
             Ok(None)
         }
     }

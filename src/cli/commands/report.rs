@@ -35,7 +35,7 @@ async fn merge_parts(global: &Globals, args: &MergeArgs) -> Result<Verdict, Fail
     summary.set_colour(Colour::of_stdout());
     summary.set_differences(Differences {
         listed: listed_differences(global, args.all_differences),
-        only: None,
+        only: Vec::new(),
     });
     if global.verbose > 0 {
         summary.set_detail(Detail::Files);

@@ -68,7 +68,10 @@ pub(crate) async fn run(global: &Globals, args: &RunArgs) -> Result<Verdict, Fai
         yes: args.up.yes,
         strict: args.strict,
         plain: is_ci,
-        differences: Differences { listed, only: None },
+        differences: Differences {
+            listed,
+            only: Vec::new(),
+        },
         shard: args.shard,
         reports,
         after: args.after.after.or(matrix.run.after).unwrap_or_default(),

@@ -7,6 +7,9 @@ use dbmatrix_sql::suite::FileKind;
 
 use crate::app::Failure;
 
+/// The name of standard input in messages.
+pub(super) const STREAM_TITLE: &str = "standard input";
+
 /// The file with the statements, and its name in messages. Those that are in no file yet
 /// are written into `folder`.
 pub(super) fn statements_file(
@@ -33,10 +36,15 @@ pub(super) fn statements_file(
             std::io::stdin()
                 .read_to_end(&mut text)
                 .map_err(Failure::misused)?;
-            (text, "standard input")
+            (text, STREAM_TITLE)
         }
     };
+    Ok((write_statements(&text, folder)?, title.to_owned()))
+}
+
+/// Writes statements into a file of `folder`; returns its path.
+pub(super) fn write_statements(text: &[u8], folder: &Path) -> Result<PathBuf, Failure> {
     let path = folder.join("statements.sql");
-    std::fs::write(&path, &text).map_err(Failure::not_provided)?;
-    Ok((path, title.to_owned()))
+    std::fs::write(&path, text).map_err(Failure::not_provided)?;
+    Ok(path)
 }

@@ -56,7 +56,7 @@ impl Writes {
 
 /// Reads the keys of a suite with a `log`.
 pub(super) fn read(table: &TableReader<'_>, folder: &Path) -> Option<(Vec<PathBuf>, LogSpec)> {
-    let pattern = table.text("log");
+    let patterns = table.text_or_texts("log");
     let usual = SampleOptions::default();
     let per_digest = table.count("per-digest");
     let spec = LogSpec {
@@ -74,7 +74,27 @@ pub(super) fn read(table: &TableReader<'_>, folder: &Path) -> Option<(Vec<PathBu
         },
         writes: table.choice("writes", &Writes::WORDS).unwrap_or_default(),
     };
-    Some((expand_any(table, folder, &pattern?), spec))
+    Some((read_files(table, folder, &patterns?), spec))
+}
+
+/// The logs that match one of the patterns, each once.
+fn read_files(
+    table: &TableReader<'_>,
+    folder: &Path,
+    patterns: &Placed<Vec<Placed<String>>>,
+) -> Vec<PathBuf> {
+    if patterns.value.is_empty() {
+        table.problem(patterns.span.clone(), "expected a log or more; found none");
+    }
+    let mut files = Vec::new();
+    for pattern in &patterns.value {
+        for file in expand_any(table, folder, pattern) {
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    files
 }
 
 fn read_time(table: &TableReader<'_>, key: &'static str) -> Option<Timestamp> {
@@ -90,4 +110,41 @@ fn read_time(table: &TableReader<'_>, key: &'static str) -> Option<Timestamp> {
 fn read_patterns(table: &TableReader<'_>, key: &'static str) -> Vec<Pattern> {
     let patterns = table.texts(key).into_iter().flat_map(|list| list.value);
     patterns.map(|text| Pattern::new(&text.value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Matrix, SuiteKind};
+    use super::*;
+
+    fn logs(value: &str) -> Result<Vec<PathBuf>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["slow.log", "slow.log.1"] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let text = format!("flavours = ['mysql:9.7']\n[[suite]]\nname = 's'\nlog = {value}\n");
+        let matrix = Matrix::parse(&folder.path().join("m.toml"), &text);
+        let matrix = matrix.map_err(|error| error.lines().join("\n"))?;
+        let SuiteKind::Files(files) = &matrix.suites[0].kind else {
+            panic!("a suite of logs");
+        };
+        let names = files.files.iter().filter_map(|file| file.file_name());
+        Ok(names.map(PathBuf::from).collect())
+    }
+
+    #[test]
+    fn a_suite_has_logs_by_patterns_each_once() {
+        let both = Ok(vec!["slow.log".into(), "slow.log.1".into()]);
+        assert_eq!(logs("'slow.log*'"), both);
+        assert_eq!(logs("['slow.log', 'slow.log*']"), both);
+        assert_eq!(logs("'slow.log.1'"), Ok(vec!["slow.log.1".into()]));
+        for (wrong, expected) in [
+            ("[]", "expected a log or more; found none"),
+            ("['slow.log', 'none.log']", "`none.log` matches no file"),
+            ("3", "expected a string or a list of strings"),
+        ] {
+            let told = logs(wrong).expect_err("it is wrong");
+            assert!(told.contains(expected), "{told}");
+        }
+    }
 }

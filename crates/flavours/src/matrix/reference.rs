@@ -63,6 +63,8 @@ pub enum Takes {
     Number,
     /// A list of texts.
     Texts,
+    /// A text, or a list of texts.
+    TextOrTexts,
     /// A list of texts, and of tables with that path.
     TextsOrTables(&'static str),
     /// A list of some words; deprecated ones are accepted for one more release.
@@ -99,6 +101,7 @@ impl Takes {
             Takes::Count => "whole number from 1".to_owned(),
             Takes::Number => "number from 0".to_owned(),
             Takes::Texts => "list of texts".to_owned(),
+            Takes::TextOrTexts => "text, or list of texts".to_owned(),
             Takes::TextsOrTables(path) => {
                 format!("list of texts and [tables](#{})", anchor(path))
             }
@@ -128,6 +131,10 @@ impl Takes {
             Takes::Count => json!({ "type": "integer", "minimum": 1 }),
             Takes::Number => json!({ "type": "number", "minimum": 0 }),
             Takes::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Takes::TextOrTexts => json!({ "anyOf": [
+                { "type": "string" },
+                { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            ] }),
             Takes::TextsOrTables(path) => json!({ "type": "array", "items": { "anyOf": [
                 { "type": "string" },
                 { "$ref": format!("#/$defs/{path}") },

@@ -141,10 +141,12 @@ impl FilesSpec {
         }
     }
 
-    /// Logs of which examples run and are compared.
+    /// Logs of which examples run and are compared, one log after the other.
     pub fn logs(files: Vec<PathBuf>, log: LogSpec) -> Self {
         FilesSpec {
             log: Some(log),
+            // They follow one another, and what one writes the next may read.
+            jobs: Some(1),
             ..FilesSpec::compared(files)
         }
     }

@@ -452,7 +452,7 @@ fn known_differences_are_counted_or_told_with_their_reasons() {
     let mut summary = Summary::of(&record);
     summary.set_differences(Differences {
         listed: Listed::All,
-        only: None,
+        only: Vec::new(),
     });
     let whole = summary.render(80);
     assert!(
@@ -549,10 +549,10 @@ fn of_file(record: &RunRecord, listed: Listed) -> String {
     let mut summary = Summary::of(record);
     summary.set_differences(Differences {
         listed,
-        only: Some(divergence::OnlyFile {
+        only: vec![divergence::OnlyFile {
             file: PathBuf::from("f.sql"),
             title: "f.sql".to_owned(),
-        }),
+        }],
     });
     summary.render(80)
 }
@@ -562,16 +562,17 @@ fn recorded_answers_are_counted_and_not_compared() {
     let mut record = RunRecord::default();
     ready(&mut record, "mysql-9.7", "9.7.4");
     ended(&mut record, "mysql-9.7", "diff", "f.sql", passed(3));
+    ended(&mut record, "mysql-9.7", "diff", "g.sql", passed(4));
     let mut summary = Summary::of(&record);
     summary.set_records(true);
     summary.set_differences(Differences {
-        only: Some(divergence::OnlyFile {
+        only: vec![divergence::OnlyFile {
             file: PathBuf::from("f.sql"),
             title: "f.sql".to_owned(),
-        }),
+        }],
         ..Differences::default()
     });
-    insta::assert_snapshot!(summary.render(80).trim(), @"answered: 3 statements on 1 flavour in 0.0 s");
+    insta::assert_snapshot!(summary.render(80).trim(), @"answered: 7 statements on 1 flavour in 0.0 s");
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::spill::{MemorySize, SpillBuffer, SpillQueue};
 pub(crate) struct About {
     pub(crate) suite: String,
     pub(crate) file: PathBuf,
+    /// The place of the file in its suite.
+    pub(crate) place: usize,
     pub(crate) rules: Rules,
     pub(crate) known: Arc<KnownDivergences>,
     /// The flavour to which the others are compared.
@@ -39,6 +41,7 @@ impl About {
         About {
             suite: suite.to_owned(),
             file,
+            place: 0,
             rules: Rules::default(),
             known: Arc::default(),
             baseline: None,

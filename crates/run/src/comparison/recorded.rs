@@ -19,9 +19,11 @@ pub(super) struct RecordedMembers {
     places: Vec<usize>,
 }
 
-/// The recorded flavours as members, which come first, and their answers.
+/// The recorded flavours as members, which come first, and their answers to the file at a
+/// place of its suite.
 pub(super) fn members_of(
     reference: &Arc<Reference>,
+    place: usize,
     spill: &SpillBuffer,
 ) -> (Vec<Member>, Option<RecordedMembers>) {
     let flavours = reference.flavours();
@@ -32,7 +34,7 @@ pub(super) fn members_of(
         ..Member::new(&flavour.title, spill)
     };
     let recorded = RecordedMembers {
-        answers: reference.answers(),
+        answers: reference.answers(place),
         places: flavours.iter().map(|flavour| flavour.at).collect(),
     };
     (flavours.iter().map(member).collect(), Some(recorded))

@@ -14,7 +14,13 @@ use crate::comparison::StepOutcome;
 
 /// The version of the format. Increased when a file would be read differently; additions do
 /// not increase it.
-pub(super) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
+
+/// The version of one that has a single input, as the first program wrote it.
+pub(super) const FORMAT_OF_ONE: u64 = 1;
+
+/// Logs of a reference.
+pub(super) const MOST_LOGS: usize = 10_000;
 
 /// Bytes of the longest line. A statement that is longer than most servers take by default
 /// (`max_allowed_packet` of 64 MiB) is not recorded.
@@ -57,7 +63,7 @@ pub(super) struct AnyFormat {
 /// What a reference is about.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or [`FORMAT_OF_ONE`].
     pub(super) format: u64,
     /// The program that recorded it, such as `dbmatrix 0.1.0`.
     pub(super) program: String,
@@ -65,9 +71,20 @@ pub(super) struct Header {
     pub(super) recorded: String,
     /// The input's name for the user.
     pub(super) title: String,
-    /// What tells the input from others; a pipe has nothing that does.
+    /// What tells the input from others, of several logs all one after the other; a pipe has
+    /// nothing that does.
     pub(super) identity: Option<Identity>,
     pub(super) content: Content,
+}
+
+impl Header {
+    /// The number of recorded files.
+    pub(super) fn inputs(&self) -> usize {
+        match &self.content {
+            Content::Log(log) => log.facts.files.len(),
+            Content::Sql | Content::Slt => 1,
+        }
+    }
 }
 
 /// What was recorded.
@@ -134,6 +151,9 @@ impl Sampling {
 /// An example of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Statement {
+    /// The log, by its place among the recorded ones.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(crate) log: usize,
     /// Its line in the log, or the number of its packet.
     pub(crate) line: usize,
     /// Its database; `None` is that of the case.
@@ -145,6 +165,9 @@ pub(crate) struct Statement {
 /// The answers to a step.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Answer {
+    /// The log of the step, by its place among the recorded ones.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(super) log: usize,
     /// Its line in the input.
     pub(super) line: usize,
     /// The statement, perhaps shortened.
@@ -173,6 +196,13 @@ pub(super) struct Flavour {
     /// What the server says of itself; nothing of where it is.
     pub(super) server: ServerFacts,
     pub(super) result: CaseResult,
+    /// How the cases of further logs ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) further: Vec<CaseResult>,
+}
+
+fn is_first(place: &usize) -> bool {
+    *place == 0
 }
 
 /// Reads a list with an item for each flavour. A longer one is refused before it takes more

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dbmatrix_sql::suite::{FileKind, SltOptions, SltSteps, SqlSteps, Step, SuiteError};
 use serde::{Deserialize, Serialize};
@@ -42,20 +42,24 @@ impl Summing {
 }
 
 impl Identity {
-    /// That of a file; `None` for what is gone once it is read, such as a pipe.
-    pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
-        let mut file = File::open(path)?;
-        if !file.metadata()?.is_file() {
-            return Ok(None);
-        }
+    /// That of files one after the other; `None` where one is gone once it is read, such as a
+    /// pipe.
+    pub(super) fn of(paths: &[PathBuf]) -> io::Result<Option<Self>> {
         let mut summing = Summing::default();
         let mut buffer = vec![0; 256 << 10];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(Some(summing.finish())),
-                read => summing.add(&buffer[..read]),
+        for path in paths {
+            let mut file = File::open(path)?;
+            if !file.metadata()?.is_file() {
+                return Ok(None);
+            }
+            loop {
+                match file.read(&mut buffer)? {
+                    0 => break,
+                    read => summing.add(&buffer[..read]),
+                }
             }
         }
+        Ok(Some(summing.finish()))
     }
 }
 

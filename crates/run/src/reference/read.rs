@@ -12,7 +12,7 @@ use dbmatrix_sql::sql_text::unescape_bytes;
 use dbmatrix_sql::suite::Facts;
 
 use super::error::{Problem, ReferenceError};
-use super::format::{Answer, Content, End, Header, Line, Statement};
+use super::format::{Answer, Content, End, Header, Line, MOST_LOGS, Statement};
 use super::input::{Identity, Summing};
 use super::lines::LineReader;
 use crate::workload::{MOST_DIGESTS, Workload};
@@ -43,8 +43,8 @@ pub struct RecordedFlavour {
     pub facts: Facts,
     /// What its server said of itself.
     pub server: ServerFacts,
-    /// How its case ended.
-    pub result: CaseResult,
+    /// How its cases ended, one of each input.
+    pub results: Vec<CaseResult>,
     /// The place of its answers.
     pub(crate) at: usize,
 }
@@ -93,28 +93,33 @@ impl Reference {
         }
     }
 
-    /// What ran of a recorded log, as a suite's own log; `None` if it is a file of
-    /// statements.
+    /// The names of the recorded logs; none of a file of statements.
+    pub fn logs(&self) -> &[String] {
+        self.log().map_or(&[], |(facts, _)| &facts.files)
+    }
+
+    /// What ran of recorded logs, as a suite's own logs, which are these files; `None` if it is
+    /// a file of statements.
     ///
     /// # Errors
     /// [`ReferenceError`]: it holds a statement that its own rules do not let run.
     pub(crate) fn workload(
         &self,
         suite: &str,
-        file: &Path,
+        files: &[PathBuf],
     ) -> Result<Option<Workload>, ReferenceError> {
-        let workload = Workload::recorded(suite, file, self);
+        let workload = Workload::recorded(suite, files, self);
         workload.map_err(|line| Problem::NotRecorded(line).of(&self.path))
     }
 
-    /// Refuses an input, by its name for the user, that is not the recorded one.
+    /// Refuses files, by their name for the user, that are not the recorded ones.
     ///
     /// # Errors
     /// [`ReferenceError`].
-    pub fn check_input(&self, file: &Path, title: &str) -> Result<(), ReferenceError> {
+    pub fn check_input(&self, files: &[PathBuf], title: &str) -> Result<(), ReferenceError> {
         let given = title.to_owned();
-        let problem = match (&self.identity, Identity::of(file)) {
-            (_, Err(error)) => return Err(Problem::Io(error).of(file)),
+        let problem = match (&self.identity, Identity::of(files)) {
+            (_, Err(error)) => return Err(Problem::Io(error).of(Path::new(title))),
             (None, _) => Problem::UnknownInput(given),
             (Some(_), Ok(found)) if found == self.identity => return Ok(()),
             (Some(_), Ok(_)) => Problem::OtherInput {
@@ -160,10 +165,11 @@ impl Reference {
         Ok(path)
     }
 
-    /// The answers, from the first.
-    pub(crate) fn answers(&self) -> AnswerReader {
+    /// The answers to an input, from the first.
+    pub(crate) fn answers(&self, input: usize) -> AnswerReader {
         AnswerReader {
             path: self.path.clone(),
+            input,
             lines: None,
         }
     }
@@ -243,7 +249,13 @@ impl Reading {
     fn add(&mut self, line: Line, header: &Header) -> Result<(), Problem> {
         let damaged = |why: &str| Err(Problem::damaged(0, why));
         let is_log = matches!(header.content, Content::Log(_));
+        let inputs = header.inputs();
         match line {
+            Line::Statement(Statement { log, .. }) | Line::Answer(Answer { log, .. })
+                if log >= inputs =>
+            {
+                return damaged("it belongs to no log");
+            }
             Line::Digest(digest) if is_log => {
                 self.digests.push(digest);
                 if self.digests.len() > MOST_DIGESTS {
@@ -282,6 +294,10 @@ impl Reading {
         if humantime::parse_rfc3339(&header.recorded).is_err() {
             return damaged("it has no time at which it was recorded");
         }
+        let inputs = header.inputs();
+        if inputs > MOST_LOGS {
+            return damaged("there are too many logs");
+        }
         let mut content = header.content;
         match &mut content {
             Content::Log(log) => {
@@ -303,8 +319,13 @@ impl Reading {
             let Some(flavour) = flavour else { continue };
             let checked = FLAVOUR.check(&flavour.name);
             checked.map_err(|why| Problem::damaged(0, why))?;
-            if !is_plausible(&flavour.result) {
+            let mut results = vec![flavour.result];
+            results.extend(flavour.further);
+            if !results.iter().all(is_plausible) {
                 return damaged("its counts are too large");
+            }
+            if results.len() != inputs {
+                return damaged("it has answered another number of logs");
             }
             if flavours.iter().any(|one| one.facts.flavour == flavour.name) {
                 return damaged("it names a flavour twice");
@@ -318,7 +339,7 @@ impl Reading {
                     labels: Vec::new(),
                 },
                 server: flavour.server,
-                result: flavour.result,
+                results,
                 at,
             });
         }
@@ -351,6 +372,8 @@ fn is_plausible(result: &CaseResult) -> bool {
 #[derive(Debug)]
 pub(crate) struct AnswerReader {
     path: PathBuf,
+    /// The input, by its place; answers to others are passed over.
+    input: usize,
     /// Opened when the first answer is wanted.
     lines: Option<LineReader>,
 }
@@ -376,10 +399,11 @@ impl AnswerReader {
             let next = lines.next();
             match next.map_err(|problem| lines.placed(problem))? {
                 Some(Line::Answer(Answer {
+                    log,
                     line,
                     statement,
                     came,
-                })) => return Ok(Some((line, statement, came))),
+                })) if log == self.input => return Ok(Some((line, statement, came))),
                 Some(Line::End(_)) => return Ok(None),
                 Some(_) => {}
                 None => return Err(Problem::Cut(lines.number)),

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use dbmatrix_flavours::matrix::Writes;
 use dbmatrix_report::event::CaseResult;
+use dbmatrix_sql::compare::Kinds;
 use dbmatrix_sql::suite::Action;
 
 use super::*;
 use crate::workload::Workload;
-use fixture::{Fixture, LOG, SUITE, facts, lines_of, servers};
+use fixture::{Fixture, LOG, SUITE, facts, lines_of, outcome, servers, step};
 
 #[test]
 fn recorded_answers_compare_as_live_ones_do() {
@@ -56,7 +57,7 @@ fn what_runs_of_a_log_is_in_its_reference() {
     let fixture = Fixture::new();
     fixture.record(&[("old", [1, 1])]);
     let reference = fixture.open();
-    let restored = reference.workload(SUITE, Path::new("elsewhere"));
+    let restored = reference.workload(SUITE, &["elsewhere".into()]);
     let restored = restored.expect("good statements").expect("a log");
     let sampled = fixture.workload();
     assert_eq!(restored.facts(), sampled.facts());
@@ -94,7 +95,7 @@ fn a_recording_that_ends_early_leaves_the_former_file_and_nothing_else() {
     let error = recording.finish(&servers(&["old"])).expect_err("no answer");
     assert!(error.to_string().contains("no flavour has answered"));
     recording.note_flavour(&facts("old"));
-    recording.note_result("old", &CaseResult::aborted("it went away"));
+    recording.note_result("old", 0, &CaseResult::aborted("it went away"));
     let error = recording.finish(&servers(&["old"])).expect_err("aborted");
     assert!(error.to_string().contains("old: it went away"), "{error}");
     assert_eq!(fs::read_to_string(&fixture.path).expect("a file"), "before");
@@ -161,7 +162,7 @@ fn what_is_no_reference_is_refused_by_its_reason() {
     turned.swap(1, last - 1);
     let cases = [
         vec!["SELECT 1".to_owned()],
-        with(0, "\"format\":1", "\"format\":2"),
+        with(0, "\"format\":1", "\"format\":3"),
         with(0, "\"writes\":\"skip\"", "\"writes\":\"all\""),
         with(1, "digest", "digests"),
         with(last, "\"answers\":2", "\"answers\":3"),
@@ -177,7 +178,7 @@ fn what_is_no_reference_is_refused_by_its_reason() {
     let other = fixture.refusal_of_file();
     insta::assert_snapshot!(format!("{}\n{other}", told.join("\n")), @r"
     reference.zst: expected a reference, as `dbmatrix record` writes it; found another file
-    reference.zst: expected a reference of format 1 or older; found format 2; use the dbmatrix that recorded it, or a newer one
+    reference.zst: expected a reference of format 2 or older; found format 3; use the dbmatrix that recorded it, or a newer one
     reference.zst: line 9 of the reference is damaged: it has unknown options; copy it again, or record it again
     reference.zst: line 2 of the reference is damaged: unknown variant `digests`, expected one of `reference`, `digest`, `statement`, `text`, `answer`, `end` at column 10; copy it again, or record it again
     reference.zst: line 9 of the reference is damaged: there are more or fewer answers than it says; copy it again, or record it again
@@ -206,7 +207,7 @@ fn a_statement_that_writes_does_not_run_from_a_reference() {
     let reference = fixture.open();
     assert_eq!(reference.writes(), Some(Writes::Skip));
     let error = reference
-        .workload(SUITE, &fixture.log)
+        .workload(SUITE, std::slice::from_ref(&fixture.log))
         .expect_err("it writes");
     assert!(
         error.to_string().contains("the statement of line 10"),
@@ -220,11 +221,11 @@ fn another_input_and_the_name_of_a_live_flavour_are_refused() {
     fixture.record(&[("old", [1, 1])]);
     let reference = fixture.open();
     reference
-        .check_input(&fixture.log, "slow.log")
+        .check_input(std::slice::from_ref(&fixture.log), "slow.log")
         .expect("the recorded one");
     fs::write(&fixture.log, format!("{LOG}# more\n")).expect("a file");
     let error = reference
-        .check_input(&fixture.log, "slow.log")
+        .check_input(std::slice::from_ref(&fixture.log), "slow.log")
         .expect_err("another one");
     assert!(error.to_string().contains("another input than"), "{error}");
     reference
@@ -254,14 +255,15 @@ fn a_file_of_statements_is_in_its_reference() {
     let source = Source {
         program: "dbmatrix 0.1.0",
         title: "a.sql",
-        file: &sql,
+        files: std::slice::from_ref(&sql),
+        is_stream: false,
         log: None,
     };
     let names = ["old".to_owned()];
     let recording = Recording::begin(&fixture.path, source, None, names.into_iter());
     let recording = recording.expect("it is written");
     recording.note_flavour(&facts("old"));
-    recording.note_result("old", &CaseResult::default());
+    recording.note_result("old", 0, &CaseResult::default());
     recording.finish(&servers(&["old"])).expect("it is whole");
     let reference = fixture.open();
     assert_eq!(reference.writes(), None);
@@ -286,7 +288,8 @@ fn a_file_that_includes_others_is_not_recorded() {
     let source = Source {
         program: "dbmatrix 0.1.0",
         title: "a.sql",
-        file: &sql,
+        files: std::slice::from_ref(&sql),
+        is_stream: false,
         log: None,
     };
     let error = Recording::begin(&fixture.path, source, None, std::iter::empty());
@@ -304,4 +307,96 @@ fn a_line_has_a_longest_length() {
     let error = lines::read_line(&mut &*text, &mut line).expect_err("it is too long");
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
     assert!(line.len() <= format::LONGEST_LINE);
+}
+
+#[test]
+fn several_logs_are_one_input() {
+    let fixture = Fixture::new();
+    let second = fixture.folder.path().join("slow.log.1");
+    fs::write(&second, LOG.replace("SELECT c", "SELECT d")).expect("a file");
+    let logs = [fixture.log.clone(), second];
+    let sample = dbmatrix_workload::sample(&logs, &fixture.spec.sample, |_| {}).expect("logs");
+    let workload = Workload::new(SUITE, sample, fixture.spec.writes);
+    let source = Source {
+        program: "dbmatrix 0.1.0",
+        title: "slow.log, slow.log.1",
+        files: &logs,
+        is_stream: false,
+        log: Some(&fixture.spec),
+    };
+    let names = ["old".to_owned()];
+    let begun = Recording::begin(&fixture.path, source, Some(&workload), names.into_iter());
+    let recording = begun.expect("it is written");
+    recording.note_flavour(&facts("old"));
+    // The answers to both logs arrive in any order.
+    for (log, line, answer) in [(1, 6, 3), (0, 6, 1), (0, 10, 2), (1, 10, 4)] {
+        recording
+            .write(log, step(line), vec![outcome(answer)])
+            .expect("it is written");
+    }
+    let result = |passed| CaseResult {
+        passed,
+        ..CaseResult::default()
+    };
+    recording.note_result("old", 1, &result(4));
+    let error = recording
+        .finish(&servers(&["old"]))
+        .expect_err("one is missing");
+    assert!(
+        error.to_string().contains("old: it has not answered"),
+        "{error}"
+    );
+    recording.note_result("old", 0, &result(2));
+    recording.finish(&servers(&["old"])).expect("it is whole");
+
+    let reference = fixture.open();
+    assert_eq!(reference.logs().len(), 2);
+    let passed = reference.flavours()[0]
+        .results
+        .iter()
+        .map(|result| result.passed);
+    assert_eq!(passed.collect::<Vec<_>>(), [2, 4]);
+    let lines = |log: usize| {
+        let mut answers = reference.answers(log);
+        let mut lines = Vec::new();
+        while let Some((line, _, came)) = answers.next().expect("an answer") {
+            let rows = came[0].as_ref().map(|came| came.answer.shown(Kinds::NONE));
+            lines.push((line, rows));
+        }
+        lines
+    };
+    let shown = |number: i64| outcome(number).map(|came| came.answer.shown(Kinds::NONE));
+    assert_eq!(lines(0), [(6, shown(1)), (10, shown(2))]);
+    assert_eq!(lines(1), [(6, shown(3)), (10, shown(4))]);
+    reference
+        .check_input(&logs, "both")
+        .expect("the recorded ones");
+    let error = reference
+        .check_input(&logs[..1], "one")
+        .expect_err("one of them");
+    assert!(
+        error.to_string().contains("another input than `one`"),
+        "{error}"
+    );
+    let files = ["a".into(), "b".into()];
+    let restored = reference.workload(SUITE, &files).expect("good statements");
+    let restored = restored.expect("logs");
+    for (file, log) in files.iter().zip(&logs) {
+        let statements = |workload: &Workload, file: &Path| {
+            let all = workload
+                .statements(file)
+                .map(|(line, _, sql)| (line, sql.text().into_owned()));
+            all.collect::<Vec<_>>()
+        };
+        assert_eq!(statements(&restored, file), statements(&workload, log));
+    }
+
+    let lines = fixture.lines();
+    let other = |from: &str, to: &str| {
+        let changed: Vec<String> = lines.iter().map(|line| line.replace(from, to)).collect();
+        assert_ne!(lines, changed);
+        fixture.refusal(&changed)
+    };
+    assert!(other("\"log\":1", "\"log\":2").contains("it belongs to no log"));
+    assert!(other("\"further\":", "\"more\":").contains("another number of logs"));
 }

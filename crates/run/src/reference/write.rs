@@ -16,8 +16,8 @@ use dbmatrix_sql::suite::{Facts, FileKind};
 
 use super::error::{Problem, ReferenceError};
 use super::format::{
-    Answer, Content, End, FORMAT, Flavour, Header, LONGEST_LINE, Line, PIECE, RecordedLog,
-    Sampling, Statement,
+    Answer, Content, End, FORMAT, FORMAT_OF_ONE, Flavour, Header, LONGEST_LINE, Line, PIECE,
+    RecordedLog, Sampling, Statement,
 };
 use super::input::{Identity, refuse_includes};
 use crate::comparison::{StepFacts, StepOutcome};
@@ -30,9 +30,11 @@ pub struct Source<'a> {
     pub program: &'a str,
     /// The input's name for the user.
     pub title: &'a str,
-    /// The input.
-    pub file: &'a Path,
-    /// How it is sampled, if it is a log.
+    /// The input: a file of statements, or logs.
+    pub files: &'a [PathBuf],
+    /// Whether one of them can be read once only, and was.
+    pub is_stream: bool,
+    /// How they are sampled, if they are logs.
     pub log: Option<&'a LogSpec>,
 }
 
@@ -56,6 +58,8 @@ struct State {
     file: Option<Compressor>,
     answers: usize,
     members: Vec<Member>,
+    /// Files of the input.
+    inputs: usize,
 }
 
 type Compressor = zstd::stream::write::Encoder<'static, BufWriter<File>>;
@@ -66,8 +70,8 @@ struct Member {
     name: String,
     /// Present once its server is up.
     facts: Option<Facts>,
-    /// Present once its case has ended.
-    result: Option<CaseResult>,
+    /// By input, once the case has ended.
+    results: BTreeMap<usize, CaseResult>,
 }
 
 impl fmt::Debug for Recording {
@@ -104,25 +108,27 @@ impl Recording {
         }
     }
 
-    /// Notes how a flavour's case ended.
-    pub(crate) fn note_result(&self, flavour: &str, result: &CaseResult) {
+    /// Notes how a flavour's case of an input ended.
+    pub(crate) fn note_result(&self, flavour: &str, input: usize, result: &CaseResult) {
         if let Some(member) = self.lock().member(flavour) {
-            member.result = Some(result.clone());
+            member.results.insert(input, result.clone());
         }
     }
 
-    /// Writes the answers to a step, by flavour.
+    /// Writes the answers to a step of an input, by flavour.
     ///
     /// # Errors
     /// As of the system.
     pub(crate) fn write(
         &self,
+        input: usize,
         step: StepFacts,
         came: Vec<Option<StepOutcome>>,
     ) -> Result<(), ReferenceError> {
         let mut state = self.lock();
         let line = step.line;
         let answer = Answer {
+            log: input,
             line,
             statement: step.statement,
             came,
@@ -158,7 +164,13 @@ impl State {
         if path.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
         }
-        refuse_includes(source.file)?;
+        let identity = match source.is_stream {
+            true => None,
+            false => Identity::of(source.files)?,
+        };
+        if let (None, [file]) = (workload, source.files) {
+            refuse_includes(file)?;
+        }
         let file = tempfile::tempfile_in(folder_of(path))?;
         let mut file = zstd::stream::write::Encoder::new(BufWriter::new(file), 0)?;
         file.include_checksum(true)?;
@@ -171,34 +183,45 @@ impl State {
             file: Some(file),
             answers: 0,
             members: flavours.map(member).collect(),
+            inputs: source.files.len(),
         };
         let header = Header {
-            format: FORMAT,
+            format: match source.files {
+                [_] => FORMAT_OF_ONE,
+                _ => FORMAT,
+            },
             program: source.program.to_owned(),
             recorded: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             title: source.title.to_owned(),
-            identity: Identity::of(source.file)?,
+            identity,
             content: content_of(source, workload),
         };
         state.write(&Line::Reference(Box::new(header)), 0)?;
         match workload {
-            Some(workload) => state.write_log(workload, source.file)?,
-            None => state.write_text(source.file)?,
+            Some(workload) => state.write_logs(workload, source.files)?,
+            None => {
+                for file in source.files {
+                    state.write_text(file)?;
+                }
+            }
         }
         Ok(state)
     }
 
-    fn write_log(&mut self, workload: &Workload, file: &Path) -> Result<(), Problem> {
+    fn write_logs(&mut self, workload: &Workload, files: &[PathBuf]) -> Result<(), Problem> {
         for digest in &workload.facts().digests {
             self.write(&Line::Digest(digest.clone()), 0)?;
         }
-        for (line, database, sql) in workload.statements(file) {
-            let statement = Statement {
-                line,
-                database: database.map(str::to_owned),
-                sql: escape_bytes(sql.bytes()).into_owned(),
-            };
-            self.write(&Line::Statement(statement), line)?;
+        for (log, file) in files.iter().enumerate() {
+            for (line, database, sql) in workload.statements(file) {
+                let statement = Statement {
+                    log,
+                    line,
+                    database: database.map(str::to_owned),
+                    sql: escape_bytes(sql.bytes()).into_owned(),
+                };
+                self.write(&Line::Statement(statement), line)?;
+            }
         }
         Ok(())
     }
@@ -233,7 +256,8 @@ impl State {
     }
 
     fn finish(&mut self, servers: &BTreeMap<String, ServerFacts>) -> Result<Recorded, Problem> {
-        let flavours = self.members.iter().map(|member| member.finish(servers));
+        let members = self.members.iter();
+        let flavours = members.map(|member| member.finish(self.inputs, servers));
         let flavours = flavours.collect::<Result<Vec<_>, Problem>>()?;
         if flavours.iter().all(Option::is_none) {
             return Err(Problem::Incomplete("no flavour has answered".to_owned()));
@@ -260,23 +284,38 @@ impl State {
 
 impl Member {
     /// What is kept of a flavour; `None` if its server was not available.
-    fn finish(&self, servers: &BTreeMap<String, ServerFacts>) -> Result<Option<Flavour>, Problem> {
+    fn finish(
+        &self,
+        inputs: usize,
+        servers: &BTreeMap<String, ServerFacts>,
+    ) -> Result<Option<Flavour>, Problem> {
         let name = &self.name;
         let incomplete = |why: &str| Problem::Incomplete(format!("{name}: {why}"));
-        let result = match (&self.facts, &self.result) {
-            (None, None) => return Ok(None),
-            (_, None) => return Err(incomplete("it has not answered all statements")),
-            (_, Some(result)) => result,
+        let unanswered = || incomplete("it has not answered all statements");
+        if self.facts.is_none() && self.results.is_empty() {
+            return Ok(None);
+        }
+        for result in self.results.values() {
+            if let Some(why) = &result.aborted {
+                return Err(incomplete(why));
+            }
+            if let (true, Some(why)) = (result.forbidden, &result.note) {
+                return Err(incomplete(why));
+            }
+            if result.cut {
+                return Err(unanswered());
+            }
+        }
+        let (Some(facts), Some(server)) = (&self.facts, servers.get(name)) else {
+            return Err(unanswered());
         };
-        if let Some(why) = &result.aborted {
-            return Err(incomplete(why));
-        }
-        if let (true, Some(why)) = (result.forbidden, &result.note) {
-            return Err(incomplete(why));
-        }
-        let (Some(facts), false, Some(server)) = (&self.facts, result.cut, servers.get(name))
-        else {
-            return Err(incomplete("it has not answered all statements"));
+        let mut results = self.results.values().map(|result| CaseResult {
+            log: None,
+            left: Vec::new(),
+            ..result.clone()
+        });
+        let Some(result) = results.next().filter(|_| self.results.len() == inputs) else {
+            return Err(unanswered());
         };
         Ok(Some(Flavour {
             name: name.clone(),
@@ -289,11 +328,8 @@ impl Member {
                 packages: Vec::new(),
                 ..server.clone()
             },
-            result: CaseResult {
-                log: None,
-                left: Vec::new(),
-                ..result.clone()
-            },
+            result,
+            further: results.collect(),
         }))
     }
 }
@@ -307,7 +343,12 @@ fn content_of(source: Source<'_>, workload: Option<&Workload>) -> Content {
             },
             sampling: Sampling::of(log),
         })),
-        _ if FileKind::of(source.file) == Some(FileKind::Slt) => Content::Slt,
-        _ => Content::Sql,
+        _ => {
+            let kind = source.files.first().and_then(|file| FileKind::of(file));
+            match kind {
+                Some(FileKind::Slt) => Content::Slt,
+                _ => Content::Sql,
+            }
+        }
     }
 }

@@ -2,18 +2,16 @@
 //! grow with the log.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dbmatrix_flavours::matrix::Writes;
-use dbmatrix_workload::{
-    Command, Entry, Format, Log, LogError, Moment, Place, SampleOptions, Warning,
-};
+use dbmatrix_workload::{Command, Entry, Log, LogError, Moment, Place, SampleOptions, Timestamp};
 use tokio::sync::mpsc;
 
 use super::digests::Digests;
-use super::schedule::{Schedule, Stamp};
+use super::schedule::{Schedule, Stamp, WINDOW};
 use super::select::{Fate, LeftOut, Reason, fate_of};
 
 /// Commands that are passed on at once.
@@ -24,8 +22,6 @@ const BATCHES: usize = 64;
 const LOOK: u64 = 4096;
 /// Memory of a command besides its text.
 const OVERHEAD: usize = 128;
-/// Entries that show what a log has.
-const SHOWING: u64 = 1000;
 /// Names of databases that are shared.
 const MOST_DATABASES: usize = 10_000;
 /// What a log without connections has for each statement.
@@ -34,7 +30,8 @@ const ONLY_CONNECTION: u64 = 0;
 /// What is sent of a log.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    pub(super) log: PathBuf,
+    /// The oldest first.
+    pub(super) logs: Vec<TimedLog>,
     pub(super) selection: SampleOptions,
     pub(super) writes: Writes,
     /// No command that begins later after the first one.
@@ -60,9 +57,29 @@ pub(super) struct Statement {
     pub(super) database: Option<Arc<str>>,
     pub(super) sql: Box<[u8]>,
     pub(super) digest: u32,
-    pub(super) place: Place,
+    pub(super) place: LoggedAt,
     /// In a transaction that is rolled back.
     pub(super) is_rolled_back: bool,
+}
+
+/// Where a statement is in the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LoggedAt {
+    /// The log, by its place in [`Source::logs`].
+    pub(super) log: usize,
+    pub(super) place: Place,
+}
+
+impl LoggedAt {
+    /// Such as `slow.log:14`.
+    pub(super) fn shown(self, logs: &[TimedLog]) -> String {
+        let log = logs.get(self.log).map(|(path, _)| path.display());
+        format!(
+            "{}:{}",
+            log.map_or_else(String::new, |log| log.to_string()),
+            self.place
+        )
+    }
 }
 
 /// What was read of a log.
@@ -76,66 +93,11 @@ pub(super) struct Fed {
     pub(super) log_time: Duration,
     /// Pauses that were cut.
     pub(super) cut: Duration,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) warnings: Vec<(LoggedAt, String)>,
 }
 
-/// What a log has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inspected {
-    /// Its statements have times.
-    pub has_times: bool,
-    /// Its statements have connections.
-    pub has_connections: bool,
-}
-
-/// Looks at the beginning of a log, and further to the first statement that would be sent.
-///
-/// # Errors
-/// A human-readable reason why there is nothing to send.
-pub fn inspect_log(
-    log: &Path,
-    selection: &SampleOptions,
-    writes: Writes,
-) -> Result<Inspected, String> {
-    let text = |error: LogError| error.to_string();
-    let mut read = Log::open(log).map_err(text)?;
-    if read.format() == Format::Digests {
-        return Err(format!(
-            "`{}` is a table of digests, which says neither when nor in which order statements were \
-             sent; a slow log, a general log or a capture does",
-            log.display()
-        ));
-    }
-    let mut found = Inspected {
-        has_times: false,
-        has_connections: false,
-    };
-    let mut left_out = LeftOut::default();
-    let (mut entries, mut is_sent) = (0, false);
-    while entries < SHOWING || !is_sent {
-        let Some(entry) = read.next_entry().map_err(text)? else {
-            break;
-        };
-        entries += 1;
-        found.has_times |= entry.moment.is_some();
-        found.has_connections |= entry.connection.is_some();
-        match fate_of(&entry, selection, writes) {
-            Fate::Sent | Fate::RolledBack => is_sent = true,
-            Fate::LeftOut(reason) => left_out.count(reason),
-        }
-    }
-    if is_sent {
-        return Ok(found);
-    }
-    let mut why = format!("no statement of `{}` would be sent", log.display());
-    for (number, reason) in left_out.described(writes) {
-        why.push_str(&format!("\n    {number} left out: {reason}"));
-    }
-    for (number, reason) in read.left_out().described() {
-        why.push_str(&format!("\n    {number} left out: {reason}"));
-    }
-    Err(why)
-}
+/// A log, and when it begins, if it says so.
+pub(super) type TimedLog = (PathBuf, Option<Timestamp>);
 
 /// Reads a log in a thread of its own, which ends when the receiver is dropped.
 pub(super) fn feed(
@@ -163,9 +125,9 @@ fn read(
     digests: &Mutex<Digests>,
     mut pass: impl FnMut(Option<Vec<Sending>>) -> bool,
 ) -> Result<Fed, LogError> {
-    let mut log = Log::open(&source.log)?;
     let mut reading = Reading {
         source,
+        log: 0,
         digests,
         databases: HashMap::new(),
         schedule: Schedule::new(),
@@ -173,20 +135,30 @@ fn read(
         fed: Fed::default(),
         is_at_limit: false,
     };
-    let (mut entries, mut is_at_end) = (0_u64, false);
-    while !is_at_end {
-        entries += 1;
-        match log.next_command()? {
-            Some(command) => reading.take(command),
-            None => {
-                reading.schedule.end();
-                is_at_end = true;
-            }
+    let mut others = dbmatrix_workload::LeftOut::default();
+    let (mut entries, mut goes_on) = (0_u64, true);
+    for (at, (path, _)) in source.logs.iter().enumerate() {
+        let mut log = Log::open(path)?;
+        reading.log = at;
+        while goes_on && let Some(command) = log.next_command()? {
+            entries += 1;
+            source.refuse_overlap(at, &command)?;
+            reading.take(command);
+            goes_on = reading.release(&mut pass) && (!entries.is_multiple_of(LOOK) || pass(None));
         }
-        let goes_on = reading.release(&mut pass) && (!entries.is_multiple_of(LOOK) || pass(None));
+        others.add(log.left_out());
+        let warnings = log.warnings().iter();
+        reading.fed.warnings.extend(warnings.map(|warning| {
+            let place = warning.place;
+            (LoggedAt { log: at, place }, warning.message.clone())
+        }));
         if !goes_on {
             break;
         }
+    }
+    if goes_on {
+        reading.schedule.end();
+        reading.release(&mut pass);
     }
     let Reading {
         schedule,
@@ -199,16 +171,43 @@ fn read(
         pass(Some(batch));
     }
     if !is_at_limit {
-        fed.others = log.left_out().described();
+        fed.others = others.described();
     }
     fed.cut = schedule.cut();
-    fed.warnings = log.warnings().to_vec();
     Ok(fed)
+}
+
+impl Source {
+    /// Refuses logs of the same time: nothing says which of their statements come first, nor
+    /// which of their connections are the same.
+    fn refuse_overlap(&self, at: usize, command: &Command<'_>) -> Result<(), LogError> {
+        let Some((next, Some(begins))) = self.logs.get(at + 1) else {
+            return Ok(());
+        };
+        let Command::Statement(entry) = command else {
+            return Ok(());
+        };
+        let logged = entry.moment.map(|moment| moment.time().as_micros());
+        if logged.is_none_or(|logged| logged - begins.as_micros() <= WINDOW) {
+            return Ok(());
+        }
+        Err(LogError::At {
+            path: self.logs[at].0.clone(),
+            place: entry.place,
+            message: format!(
+                "expected logs that follow one another; found a statement that was logged after `{}` \
+                 begins; replay the logs one at a time",
+                next.display()
+            ),
+        })
+    }
 }
 
 /// A log that is read.
 struct Reading<'a> {
     source: &'a Source,
+    /// The one that is read.
+    log: usize,
     digests: &'a Mutex<Digests>,
     databases: HashMap<String, Arc<str>>,
     schedule: Schedule<Scheduled>,
@@ -251,7 +250,10 @@ impl Reading<'_> {
                 let mut digests = digests.unwrap_or_else(PoisonError::into_inner);
                 digests.number(&entry.statement)
             },
-            place: entry.place,
+            place: LoggedAt {
+                log: self.log,
+                place: entry.place,
+            },
             sql: entry.statement.into_owned().into_boxed_slice(),
             is_rolled_back,
         };
@@ -316,142 +318,4 @@ fn stamp(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOG: &str = "\
-# Time: 2026-11-27T20:00:01.500000Z
-# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 40
-# Query_time: 0.500000  Lock_time: 0.000001 Rows_sent: 1  Rows_examined: 1
-use shop;
-SET timestamp=1795809601;
-SELECT a FROM t WHERE b = 1;
-# Time: 2026-11-27T20:00:02.000001Z
-# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 41
-# Query_time: 1.500001  Lock_time: 0.000001 Rows_sent: 0  Rows_examined: 1
-SET timestamp=1795809602;
-SELECT SLEEP(1.5);
-# Time: 2026-11-27T20:00:03.250000Z
-# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 40
-# Query_time: 0.000001  Lock_time: 0.000001 Rows_sent: 0  Rows_examined: 1
-SET timestamp=1795809603;
-DELETE FROM t;
-# Time: 2026-11-27T20:00:03.500000Z
-# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 40
-# Query_time: 0.000000  Lock_time: 0.000000 Rows_sent: 0  Rows_examined: 0
-SET timestamp=1795809603;
-# administrator command: Quit;
-# Time: 2026-11-27T20:00:04.500000Z
-# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id: 40
-# Query_time: 0.000000  Lock_time: 0.000000 Rows_sent: 0  Rows_examined: 0
-SET timestamp=1795809604;
-SELECT b FROM t;
-";
-
-    fn source(folder: &tempfile::TempDir, text: &str) -> Source {
-        let log = folder.path().join("slow.log");
-        std::fs::write(&log, text).expect("a file");
-        Source {
-            log,
-            selection: SampleOptions::default(),
-            writes: Writes::Skip,
-            limit: None,
-            statements: None,
-        }
-    }
-
-    fn sent(source: &Source) -> (Vec<String>, Fed) {
-        let digests = Mutex::default();
-        let mut all = Vec::new();
-        let fed = read(source, &digests, |batch| {
-            all.extend(batch.unwrap_or_default());
-            true
-        });
-        let shown = all.into_iter().map(|sending| match sending {
-            Sending::Quit(connection) => format!("{connection} quits"),
-            Sending::Statement(one) => format!(
-                "{} at {:?} in {}: {}",
-                one.connection,
-                one.at,
-                one.database.as_deref().unwrap_or("-"),
-                String::from_utf8_lossy(&one.sql)
-            ),
-        });
-        (shown.collect(), fed.expect("a log"))
-    }
-
-    #[test]
-    fn statements_have_their_connections_and_times() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (sent, fed) = sent(&source(&folder, LOG));
-        assert_eq!(
-            sent,
-            [
-                "41 at 0ns in shop: SELECT SLEEP(1.5)",
-                "40 at 500ms in shop: SELECT a FROM t WHERE b = 1",
-                "40 quits",
-                "40 at 4s in shop: SELECT b FROM t",
-            ]
-        );
-        assert_eq!((fed.statements, fed.log_time), (3, Duration::from_secs(4)));
-        let left_out = fed.left_out.described(Writes::Skip);
-        assert_eq!(left_out.len(), 1);
-        assert_eq!((left_out[0].0, fed.others.len()), (1, 1));
-    }
-
-    #[test]
-    fn a_limit_is_one_of_the_logs_time_or_of_statements() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut source = source(&folder, LOG);
-        source.limit = Some(Duration::from_secs(1));
-        assert_eq!(sent(&source).1.statements, 2);
-        source.limit = None;
-        source.statements = Some(1);
-        let (sent, fed) = sent(&source);
-        assert_eq!(sent, ["41 at 0ns in shop: SELECT SLEEP(1.5)"]);
-        // What follows was not looked at.
-        assert_eq!((fed.left_out, fed.others), (LeftOut::default(), Vec::new()));
-    }
-
-    #[test]
-    fn reading_ends_when_nobody_listens() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let text = "SELECT 1;\n".repeat(100 * BATCH);
-        let source = source(&folder, &text);
-        let mut batches = 0;
-        let fed = read(&source, &Mutex::default(), |_| {
-            batches += 1;
-            batches < 3
-        });
-        assert_eq!(batches, 3);
-        assert_eq!(fed.expect("a log").statements, 3 * BATCH as u64);
-    }
-
-    #[test]
-    fn a_log_says_what_it_has() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let inspect = |text: &str| {
-            let Source {
-                log,
-                selection,
-                writes,
-                ..
-            } = source(&folder, text);
-            inspect_log(&log, &selection, writes)
-        };
-        let both = |has| Inspected {
-            has_times: has,
-            has_connections: has,
-        };
-        assert_eq!(inspect(LOG), Ok(both(true)));
-        assert_eq!(inspect("SELECT 1;\n"), Ok(both(false)));
-        let why = inspect("DELETE FROM t;\n").expect_err("it writes");
-        assert!(
-            why.contains("1 left out: statements that are not known to read"),
-            "{why}"
-        );
-        let digests = "DIGEST_TEXT,COUNT_STAR,SUM_TIMER_WAIT\nSELECT ?,5,100\n";
-        let why = inspect(digests).expect_err("no statements");
-        assert!(why.contains("is a table of digests"), "{why}");
-    }
-}
+mod tests;

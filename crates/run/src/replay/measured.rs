@@ -6,9 +6,9 @@ use std::time::Duration;
 use dbmatrix_report::event::MissingObject;
 use dbmatrix_report::{Latency, ReplayedRound};
 use dbmatrix_sql::outcome::SqlError;
-use dbmatrix_workload::Place;
 use tokio::time::Instant;
 
+use super::feed::LoggedAt;
 use super::histogram::Histogram;
 use crate::recorder::{missing_object, shortened};
 
@@ -60,7 +60,7 @@ impl From<SqlError> for Failure {
 #[derive(Debug, Clone)]
 pub(super) struct ErrorSeen {
     pub(super) statements: u64,
-    pub(super) place: Place,
+    pub(super) place: LoggedAt,
     pub(super) statement: String,
     pub(super) message: String,
 }
@@ -69,7 +69,7 @@ pub(super) struct ErrorSeen {
 #[derive(Debug)]
 pub(super) struct Answered<'a> {
     pub(super) digest: u32,
-    pub(super) place: Place,
+    pub(super) place: LoggedAt,
     pub(super) sql: &'a [u8],
     /// How long the answer took.
     pub(super) took: Duration,
@@ -207,7 +207,7 @@ impl Measured {
         }
     }
 
-    fn note_failure(&mut self, failure: Failure, place: Place, sql: &[u8]) {
+    fn note_failure(&mut self, failure: Failure, place: LoggedAt, sql: &[u8]) {
         let Failure { code, message } = failure;
         if let ErrorCode::Server(code, state) = &code {
             let error = SqlError {
@@ -279,7 +279,10 @@ mod tests {
     fn answered(digest: u32, millis: u64, result: Result<u64, Failure>) -> Answered<'static> {
         Answered {
             digest,
-            place: Place::Line(7),
+            place: LoggedAt {
+                log: 0,
+                place: dbmatrix_workload::Place::Line(7),
+            },
             sql: b"SELECT a FROM gone",
             took: Duration::from_millis(millis),
             behind: Some(Duration::from_millis(millis)),

@@ -1,4 +1,4 @@
-//! Replays a log under load: its statements at its own concurrency and pace, on one flavour
+//! Replays logs under load: its statements at its own concurrency and pace, on one flavour
 //! at a time, in several rounds.
 //!
 //! Rounds take turns among the flavours, so that what changes on the machine in the
@@ -7,6 +7,7 @@
 mod digests;
 mod feed;
 mod histogram;
+mod inspect;
 mod lane;
 mod measured;
 mod player;
@@ -28,7 +29,7 @@ use dbmatrix_workload::SampleOptions;
 use futures_util::future::join_all;
 use tokio::time::{MissedTickBehavior, interval};
 
-pub use feed::{Inspected, inspect_log};
+pub use inspect::{Inspected, inspect_logs};
 
 use super::deployment::{Deployment, Providers, Site, Supply};
 use super::environment::Environment;
@@ -37,7 +38,7 @@ use feed::{Fed, Source};
 use lane::lock;
 use measured::Measured;
 use player::play;
-use results::{Asked, OfFlavour, Results};
+use results::{Asked, OfFlavour, Results, names_of};
 
 /// What the events of a replay call its suite.
 const SUITE: &str = "replay";
@@ -51,9 +52,7 @@ const MOST_CONNECTIONS: usize = 500;
 /// What is replayed, and how.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
-    /// The log.
-    pub log: PathBuf,
-    /// What it has.
+    /// The logs, and what they have.
     pub inspected: Inspected,
     /// Which of its statements are sent.
     pub selection: SampleOptions,
@@ -88,7 +87,7 @@ impl Replay {
     /// A replay that has not begun.
     pub fn new(options: ReplayOptions) -> Self {
         let source = Source {
-            log: options.log.clone(),
+            logs: options.inspected.logs.clone(),
             selection: options.selection.clone(),
             writes: options.writes,
             limit: options.limit,
@@ -106,7 +105,7 @@ impl Replay {
     pub fn report(&self) -> ReplayReport {
         let options = &self.options;
         let asked = Asked {
-            log: &options.log,
+            logs: &options.inspected.logs,
             speed: options.speed,
             rounds: options.rounds,
             writes: options.writes,
@@ -237,7 +236,8 @@ impl AllRounds<'_> {
             0 => "warming up".to_owned(),
             round => format!("round {round} of {}", options.rounds),
         };
-        let file = PathBuf::from(format!("{} ({what})", options.log.display()));
+        let logs = names_of(&options.inspected.logs);
+        let file = PathBuf::from(format!("{logs} ({what})"));
         self.events.send(Event::CaseStarted {
             flavour: flavour.clone(),
             suite: SUITE.to_owned(),

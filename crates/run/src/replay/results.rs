@@ -2,7 +2,6 @@
 //! may end a replay at any time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use dbmatrix_report::{
 };
 
 use super::digests::Digests;
-use super::feed::Fed;
+use super::feed::{Fed, TimedLog};
 use super::lane::lock;
 use super::measured::{DigestRound, ErrorCode, ErrorSeen, Measured, Round};
 
@@ -54,7 +53,7 @@ type Rounds<'a> = (&'a OfFlavour, Vec<Round>);
 
 /// What a report says about the request.
 pub(super) struct Asked<'a> {
-    pub(super) log: &'a Path,
+    pub(super) logs: &'a [TimedLog],
     pub(super) speed: Option<f64>,
     pub(super) rounds: usize,
     pub(super) writes: Writes,
@@ -153,7 +152,7 @@ impl Results {
         let base = baseline.map(|(_, rounds)| rounds.as_slice());
         ReplayReport {
             schema: REPLAY_SCHEMA,
-            log: asked.log.display().to_string(),
+            log: names_of(asked.logs),
             speed: asked.speed,
             rounds: asked.rounds,
             complete,
@@ -169,7 +168,7 @@ impl Results {
                 .map(|(flavour, rounds)| {
                     let is_baseline = baseline.is_some_and(|(base, _)| base.name == flavour.name);
                     let base = base.filter(|_| !is_baseline);
-                    flavour.report(rounds, base, asked.log)
+                    flavour.report(rounds, base, asked.logs)
                 })
                 .collect(),
             digests: digests_of(&all, baseline, digests),
@@ -192,9 +191,8 @@ impl Results {
                 "pauses of the log beyond 10 s were cut to that, {seconds} s in all"
             ));
         }
-        for warning in &fed.warnings {
-            let log = asked.log.display();
-            notes.push(format!("{log}:{}: {}", warning.place, warning.message));
+        for (place, message) in &fed.warnings {
+            notes.push(format!("{}: {message}", place.shown(asked.logs)));
         }
         let of_all = |of: fn(&ReplayedRound) -> u64| -> BTreeSet<u64> {
             let rounds = all.iter().flat_map(|(_, rounds)| rounds);
@@ -235,7 +233,12 @@ impl OfFlavour {
         self.rounds.iter().cloned().chain(running).collect()
     }
 
-    fn report(&self, rounds: &[Round], base: Option<&[Round]>, log: &Path) -> ReplayedFlavour {
+    fn report(
+        &self,
+        rounds: &[Round],
+        base: Option<&[Round]>,
+        logs: &[TimedLog],
+    ) -> ReplayedFlavour {
         let times = |rounds: &[Round]| -> Vec<f64> {
             let complete = rounds.iter().filter(|round| round.figures.complete);
             complete
@@ -248,13 +251,19 @@ impl OfFlavour {
             rounds: rounds.iter().map(|round| round.figures.clone()).collect(),
             ratio: base.and_then(|base| Ratio::of(&times(rounds), &times(base))),
             aborted: self.aborted.clone(),
-            errors: errors_of(rounds, log),
+            errors: errors_of(rounds, logs),
             missing: missing_of(rounds),
         }
     }
 }
 
-fn errors_of(rounds: &[Round], log: &Path) -> Vec<ReplayedError> {
+/// The logs for the user.
+pub(super) fn names_of(logs: &[TimedLog]) -> String {
+    let names = logs.iter().map(|(path, _)| path.display().to_string());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn errors_of(rounds: &[Round], logs: &[TimedLog]) -> Vec<ReplayedError> {
     let mut all: BTreeMap<&ErrorCode, ErrorSeen> = BTreeMap::new();
     for (code, seen) in rounds.iter().flat_map(|round| &round.errors) {
         match all.get_mut(code) {
@@ -267,7 +276,7 @@ fn errors_of(rounds: &[Round], log: &Path) -> Vec<ReplayedError> {
     let errors = all.into_iter().map(|(code, seen)| ReplayedError {
         title: code.title(),
         statements: seen.statements,
-        place: format!("{}:{}", log.display(), seen.place),
+        place: seen.place.shown(logs),
         statement: seen.statement,
         message: seen.message,
     });
@@ -346,12 +355,17 @@ fn digests_of(
 mod tests {
     use dbmatrix_workload::Place;
 
+    use super::super::feed::LoggedAt;
     use super::super::measured::{Answered, Failure};
     use super::*;
 
-    fn asked(rounds: usize) -> Asked<'static> {
+    fn logs() -> Vec<TimedLog> {
+        vec![("slow.log".into(), None)]
+    }
+
+    fn asked(logs: &[TimedLog], rounds: usize) -> Asked<'_> {
         Asked {
-            log: Path::new("slow.log"),
+            logs,
             speed: None,
             rounds,
             writes: Writes::Skip,
@@ -365,7 +379,10 @@ mod tests {
         for time in millis {
             lock(&measured).add(Answered {
                 digest: 1,
-                place: Place::Line(3),
+                place: LoggedAt {
+                    log: 0,
+                    place: Place::Line(3),
+                },
                 sql: b"SELECT 1",
                 took: Duration::from_millis(*time),
                 behind: None,
@@ -400,7 +417,7 @@ mod tests {
                 results.end(at, Ok(Fed::default()));
             }
         }
-        let report = results.report(&asked(3), &digests);
+        let report = results.report(&asked(&logs(), 3), &digests);
         assert!(report.complete);
         assert_eq!(report.baseline.as_deref(), Some("old"));
         let ratio = report.flavours[1].ratio.expect("both were measured");
@@ -427,7 +444,7 @@ mod tests {
         measure(&mut results, 0, &[10]);
         results.end(0, Ok(Fed::default()));
         measure(&mut results, 1, &[20]);
-        let report = results.report(&asked(1), &digests);
+        let report = results.report(&asked(&logs(), 1), &digests);
         assert!(!report.complete);
         assert_eq!(report.flavours[1].rounds[0].statements, 1);
         assert_eq!(report.flavours[1].ratio, None);
@@ -439,7 +456,7 @@ mod tests {
         let (mut results, digests) = two();
         measure(&mut results, 0, &[10, 0]);
         results.end(0, Err("no way".to_owned()));
-        let report = results.report(&asked(1), &digests);
+        let report = results.report(&asked(&logs(), 1), &digests);
         let flavour = &report.flavours[0];
         assert_eq!(flavour.aborted.as_deref(), Some("no way"));
         let error = &flavour.errors[0];
@@ -456,7 +473,7 @@ mod tests {
         measure(&mut results, 0, &[10]);
         results.forget(0);
         assert!(
-            results.report(&asked(1), &digests).flavours[0]
+            results.report(&asked(&logs(), 1), &digests).flavours[0]
                 .rounds
                 .is_empty()
         );

@@ -11,7 +11,7 @@ use std::time::Duration;
 use dbmatrix_workload::Moment;
 
 /// The log's time for which commands are held: a statement that took longer begins late.
-const WINDOW: i64 = 60_000_000;
+pub(super) const WINDOW: i64 = 60_000_000;
 /// A clock that goes back by more was set.
 const JUMP: i64 = 2 * WINDOW;
 /// The longest pause; longer ones are cut to it.

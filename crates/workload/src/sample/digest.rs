@@ -80,7 +80,7 @@ impl Digest {
         self.count = self.count.saturating_add(entry.count);
         let (total, longest, shortest) = match (entry.summary, entry.duration) {
             (Some(all), _) => (all.total, all.longest, all.shortest),
-            (None, Some(one)) => (one, one, one),
+            (None, Some(one)) => (times(one, entry.count), one, one),
             (None, None) => return,
         };
         self.total = self.total.saturating_add(total);
@@ -193,6 +193,11 @@ impl Digest {
             .chain(self.random);
         budget.release(all.collect());
     }
+}
+
+/// The time of so many alike.
+fn times(one: Duration, count: u64) -> Duration {
+    one.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 impl Budget {

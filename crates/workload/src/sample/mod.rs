@@ -11,7 +11,8 @@ use std::time::Duration;
 use dbmatrix_sql::suite::FormReader;
 
 use crate::entry::{Entry, LeftOut, Warning};
-use crate::error::{LogError, Place, Problem};
+use crate::error::{LogError, Place};
+use crate::input::Input;
 use crate::log::Log;
 use crate::timestamp::Timestamp;
 use digest::{Budget, Candidate, Digest};
@@ -101,25 +102,23 @@ pub struct Sample {
     pub warnings: Vec<(usize, Warning)>,
 }
 
-/// Takes a sample of files.
+/// Takes a sample of logs.
 ///
 /// # Errors
 ///
-/// A file cannot be read, or is no log.
+/// One cannot be read, or is no log.
 pub fn sample(
-    paths: &[PathBuf],
+    inputs: impl IntoIterator<Item = impl Into<Input>>,
     options: &SampleOptions,
     mut progress: impl FnMut(Progress),
 ) -> Result<Sample, LogError> {
-    let mut total = 0;
-    for path in paths {
-        let file = std::fs::metadata(path).map_err(|error| Problem::Read(error).named(path))?;
-        total += file.len();
-    }
+    let inputs: Vec<Input> = inputs.into_iter().map(Into::into).collect();
+    let lengths = inputs.iter().map(Input::length);
+    let total: u64 = lengths.sum::<Result<_, LogError>>()?;
     let mut sampler = Sampler::new(options.clone());
     let mut before = 0;
-    for path in paths {
-        let mut log = Log::open(path)?;
+    for input in inputs {
+        let mut log = input.open()?;
         sampler.add(&mut log, |bytes, digests| {
             progress(Progress {
                 bytes: before + bytes,

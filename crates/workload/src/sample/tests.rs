@@ -239,9 +239,34 @@ fn files_are_read_one_after_the_other() {
         })
     );
     let error = super::sample(
-        &[folder.path().join("none")],
+        [folder.path().join("none")],
         &SampleOptions::default(),
         |_| {},
     );
     assert!(error.is_err());
+}
+
+#[test]
+fn a_statement_of_a_rated_log_has_the_share_of_those_that_it_stands_for() {
+    let rated = entry(1, "a", 20, "select 1").replace(
+        "SET timestamp",
+        "# Log_slow_rate_type: session  Log_slow_rate_limit: 10\nSET timestamp",
+    );
+    let sample = sampled(
+        &(rated + &entry(2, "a", 30, "select a")),
+        SampleOptions::default(),
+    );
+    let figures = sample.digests.iter();
+    let figures: Vec<_> = figures
+        .map(|digest| (&*digest.form, digest.count, digest.total, digest.longest))
+        .collect();
+    let millis = Duration::from_millis;
+    assert_eq!(
+        figures,
+        [
+            ("SELECT ?", 10, millis(200), millis(20)),
+            ("SELECT a", 1, millis(30), millis(30)),
+        ]
+    );
+    assert_eq!((sample.entries, sample.warnings.len()), (2, 1));
 }

@@ -12,6 +12,13 @@ use crate::timestamp::Timestamp;
 /// The longest line of a banner.
 const LONGEST_BANNER: usize = 1024;
 
+/// The largest `log_slow_rate_limit` of Percona Server.
+const HIGHEST_RATE: u64 = 1000;
+
+/// Statements of this time are logged whatever the rate, by the default of Percona Server's
+/// `slow_query_log_always_write_time`. A log does not say its value.
+const ALWAYS_LOGGED: Duration = Duration::from_secs(10);
+
 /// Whether a line begins the header of an entry.
 pub(crate) fn is_header(line: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 5] = [
@@ -64,6 +71,21 @@ pub(super) fn read_line(line: &[u8], record: &mut Record) {
     } else if line.starts_with(b"Thread_id: ") || line.starts_with(b"Schema: ") {
         read_schema(line, record);
         read_fields(line, record);
+    } else if let Some(rest) = line.strip_prefix(b"Log_slow_rate_type: ") {
+        record.count = read_rate(rest, record.duration);
+    }
+}
+
+/// For how many statements one stands, of which Percona Server logged one of so many:
+/// `query  Log_slow_rate_limit: 10`.
+fn read_rate(text: &[u8], duration: Option<Duration>) -> u64 {
+    const LIMIT: &[u8] = b"Log_slow_rate_limit: ";
+    let found = memmem::find(text, LIMIT).map(|at| first_word(&text[at + LIMIT.len()..]));
+    let rate = found.and_then(number).unwrap_or(1);
+    let is_rated = duration.is_none_or(|duration| duration <= ALWAYS_LOGGED);
+    match is_rated && (1..=HIGHEST_RATE).contains(&rate) {
+        true => rate,
+        false => 1,
     }
 }
 

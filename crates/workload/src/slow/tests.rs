@@ -270,3 +270,47 @@ fn the_most_exact_time_is_taken() {
     let second = Timestamp::from_micros(1_795_810_500_000_000);
     assert_eq!(moment(&coarse), Some(Moment::Ended(second)));
 }
+
+/// An entry of Percona Server, which logged one of so many statements.
+fn rated(rate: &str, seconds: u32, statement: &str) -> String {
+    format!(
+        "# User@Host: root[root] @ localhost []  Id:     8\n\
+         # Schema: shop  Last_errno: 0  Killed: 0\n\
+         # Query_time: {seconds}.000123  Lock_time: 0.000001  Rows_sent: 1  Rows_examined: 0\n\
+         # Log_slow_rate_type: query  Log_slow_rate_limit: {rate}\n\
+         SET timestamp=1795810500;\n\
+         {statement};\n"
+    )
+}
+
+#[test]
+fn a_statement_stands_for_those_that_the_server_did_not_log() {
+    let text = [
+        &format!("{HEADER}SELECT 0;\n"),
+        &rated("100", 1, "SELECT 1"),
+        // Percona Server logs what takes more than 10 s in any case.
+        &rated("100", 11, "SELECT 2"),
+        &rated("7", 1, "SELECT 3"),
+        &rated("1000000", 1, "SELECT 4"),
+        &rated("no", 1, "SELECT 5"),
+    ];
+    let text = text.map(String::as_str).concat();
+    let mut log = Log::from_reader(std::io::Cursor::new(text), Path::new("x")).expect("a log");
+    let mut counts = Vec::new();
+    while let Some(entry) = log.next_entry().expect("an entry") {
+        counts.push(entry.count);
+    }
+    assert_eq!(counts, [1, 100, 1, 7, 1, 1]);
+    let warnings: Vec<String> = log
+        .warnings()
+        .iter()
+        .map(|warning| format!("{}: {}", warning.place, warning.message))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "11: the server logged 1 of 100 statements from here on (`log_slow_rate_limit`): each \
+             counts as 100 in the figures of the log, and is sent once"
+        ]
+    );
+}

@@ -1,7 +1,8 @@
 //! Every key of a matrix file, in the order of the reference.
 
 use super::Takes::{
-    Count, Flag, Matching, Number, Settings, Table, Tables, Text, Texts, TextsOrTables, Word, Words,
+    Count, Flag, Matching, Number, Settings, Table, Tables, Text, TextOrTexts, Texts,
+    TextsOrTables, Word, Words,
 };
 use super::server_keys::{
     FILES, FLAVOUR, IMAGE, MIRROR, REPOSITORY, SECRET, SETUP as SETUP_FILE, TARBALL, TLS,
@@ -399,9 +400,9 @@ const SUITE: Section = Section {
         ),
         key(
             "log",
-            Text,
+            TextOrTexts,
             "none",
-            "a pattern of [logs](logs.md) of what an application sends, in place of `files`: examples of each digest run and are compared",
+            "[logs](logs.md) of what an application sends, as patterns, in place of `files`: examples of each digest run and are compared",
         ),
         key(
             "per-digest",

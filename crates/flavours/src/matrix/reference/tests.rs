@@ -132,7 +132,7 @@ fn readers_take_what_the_reference_says() {
             Takes::Texts | Takes::TextsOrTables(_) => "expected a list of strings",
             Takes::Settings | Takes::SettingValues | Takes::Table(_) => "expected a table",
             Takes::Tables(_) => "expected a list of tables",
-            Takes::Text => "expected a string",
+            Takes::Text | Takes::TextOrTexts => "expected a string",
             Takes::Matching(_) => "expected a ",
             Takes::Word(..) | Takes::WordOrTable(..) | Takes::Words(..) => "found `zzz`",
         };

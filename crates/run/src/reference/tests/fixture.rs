@@ -59,8 +59,7 @@ impl Fixture {
     }
 
     pub(super) fn workload(&self) -> Workload {
-        let logs = std::slice::from_ref(&self.log);
-        let sample = sample(logs, &self.spec.sample, |_| {}).expect("a log");
+        let sample = sample([&self.log], &self.spec.sample, |_| {}).expect("a log");
         Workload::new(SUITE, sample, self.spec.writes)
     }
 
@@ -68,7 +67,8 @@ impl Fixture {
         let source = Source {
             program: "dbmatrix 0.1.0",
             title: "slow.log",
-            file: &self.log,
+            files: std::slice::from_ref(&self.log),
+            is_stream: false,
             log: Some(&self.spec),
         };
         let workload = self.workload();
@@ -110,13 +110,8 @@ impl Fixture {
             let asked = steps.iter().filter(|step| step.action.sql().is_some());
             for (step, answer) in asked.zip(answers) {
                 let facts = StepFacts {
-                    line: step.line,
                     statement: step.action.shown().into_owned(),
-                    nth: 0,
-                    ordered: false,
-                    settled: Kinds::NONE,
-                    database: None,
-                    is_repeatable: false,
+                    ..self::step(step.line)
                 };
                 sink.deliver_step(facts, outcome(*answer));
             }
@@ -178,6 +173,19 @@ pub(super) fn servers(names: &[&str]) -> BTreeMap<String, ServerFacts> {
     };
     let names = names.iter().map(|name| (*name).to_owned());
     names.map(|name| (name, server.clone())).collect()
+}
+
+/// A step of this line.
+pub(super) fn step(line: usize) -> StepFacts {
+    StepFacts {
+        line,
+        statement: "SELECT 1".to_owned(),
+        nth: 0,
+        ordered: false,
+        settled: Kinds::NONE,
+        database: None,
+        is_repeatable: false,
+    }
 }
 
 /// One row with a number; an error for a negative one; nothing for zero.
