@@ -8,7 +8,10 @@ use super::catalog::{Catalog, quoted_text, texts_of};
 use super::object::{Object, ObjectKind, ObjectName, Property};
 use super::written::{plain, tokens};
 use super::{Content, ContentError};
-use crate::outcome::RowSet;
+use crate::outcome::{Outcome, RowSet};
+use crate::session::Session;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 /// Users of the server and of its package.
 const OF_THE_SERVER: [&str; 7] = [
@@ -57,29 +60,19 @@ const ALL: [&str; 28] = [
 const ALL_PRIVILEGES: &str = "ALL PRIVILEGES";
 const GRANT_OPTION: &str = "GRANT OPTION";
 
-/// Reads all accounts except the server's own and `reader`.
+/// Reads all accounts except the server's own and that of the session.
 pub(super) async fn read_accounts(
     catalog: &mut Catalog<'_>,
-    reader: &str,
     content: &mut Content,
 ) -> Result<(), ContentError> {
-    let users = catalog
-        .rows("its users", "SELECT * FROM mysql.user")
-        .await?;
     for Account {
         user,
         host,
         is_role,
         mut object,
-    } in accounts(&users)
+    } in all_accounts(catalog).await?
     {
-        if user == reader || OF_THE_SERVER.contains(&user.as_str()) {
-            continue;
-        }
-        let of = match is_role {
-            true => quoted_text(&user),
-            false => format!("{}@{}", quoted_text(&user), quoted_text(&host)),
-        };
+        let of = quoted_account(&user, &host, is_role);
         let grants = catalog.texts("grants of its users", format!("SHOW GRANTS FOR {of}"));
         let grants = grants.await?;
         let grants = grants.iter().filter_map(|row| row.first());
@@ -90,6 +83,88 @@ pub(super) async fn read_accounts(
     Ok(())
 }
 
+async fn all_accounts(catalog: &mut Catalog<'_>) -> Result<Vec<Account>, ContentError> {
+    let what = "its users";
+    let own = catalog.texts(what, "SELECT CURRENT_USER()".to_owned());
+    let own = own.await?.into_iter().flatten().next().unwrap_or_default();
+    let users = catalog.rows(what, "SELECT * FROM mysql.user").await?;
+    let mut accounts = accounts(&users);
+    accounts.retain(|Account { user, host, .. }| {
+        format!("{user}@{host}") != own && !OF_THE_SERVER.contains(&user.as_str())
+    });
+    Ok(accounts)
+}
+
+fn quoted_account(user: &str, host: &str, is_role: bool) -> String {
+    match is_role {
+        true => quoted_text(user),
+        false => format!("{}@{}", quoted_text(user), quoted_text(host)),
+    }
+}
+
+/// Statements that make an account again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountScript {
+    /// Its name, as of its object.
+    pub name: ObjectName,
+    /// Statements that create it.
+    pub creates: Vec<String>,
+    /// Statements that grant.
+    pub grants: Vec<String>,
+}
+
+/// Reads the statements by which the server itself says how to make its accounts, as
+/// `mariadb-dump --system=users` and `mysqlpump --users` write them. A server that does not
+/// know `SHOW CREATE USER` (MySQL before 5.7.6, MariaDB before 10.2) creates with the first
+/// grant.
+///
+/// # Errors
+/// [`ContentError`].
+pub fn read_account_scripts(
+    session: &mut Session,
+) -> BoxFuture<'_, Result<Vec<AccountScript>, ContentError>> {
+    async move {
+        // A hash may hold bytes that are no text (MySQL since 8.0.17).
+        session
+            .run("SET SESSION print_identified_with_as_hex = ON")
+            .await?;
+        let mut catalog = Catalog::open(session).await?;
+        let mut scripts = Vec::new();
+        for account in all_accounts(&mut catalog).await? {
+            let Account {
+                user,
+                host,
+                is_role,
+                ..
+            } = account;
+            let of = quoted_account(&user, &host, is_role);
+            let creates = match is_role {
+                true => vec![format!("CREATE ROLE {of}")],
+                false => match catalog
+                    .session
+                    .run(format!("SHOW CREATE USER {of}"))
+                    .await?
+                {
+                    Outcome::Rows(set) => first_texts(&set),
+                    _ => Vec::new(),
+                },
+            };
+            let grants = catalog.rows("grants of its users", &format!("SHOW GRANTS FOR {of}"));
+            scripts.push(AccountScript {
+                name: ObjectName::new(ObjectKind::Account, &user, &host),
+                creates,
+                grants: first_texts(&grants.await?),
+            });
+        }
+        Ok(scripts)
+    }
+    .boxed()
+}
+
+fn first_texts(set: &RowSet) -> Vec<String> {
+    let rows = texts_of(set).into_iter();
+    rows.filter_map(|row| row.into_iter().next()).collect()
+}
 struct Account {
     user: String,
     host: String,

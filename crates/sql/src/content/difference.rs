@@ -154,7 +154,7 @@ impl fmt::Display for ContentDifference {
 pub fn compare_contents(
     before: &Content,
     after: &Content,
-    scope: ContentScope<'_>,
+    scope: ContentScope,
 ) -> Vec<ContentDifference> {
     let mut found = Found::default();
     let names: BTreeSet<&ObjectName> = (before.objects.keys())
@@ -178,7 +178,7 @@ pub fn compare_contents(
             found.compare_rows(name, before, after);
         }
     }
-    if scope.server {
+    if scope == ContentScope::Server {
         found.compare_settings(before, after);
     }
     let mut found = found.0;
@@ -316,10 +316,7 @@ mod tests {
     use super::super::object::Property;
     use super::*;
 
-    const SCOPE: ContentScope<'_> = ContentScope {
-        server: true,
-        reader: "dbmatrix",
-    };
+    const SCOPE: ContentScope = ContentScope::Server;
 
     fn table(form: &str, plain: &str) -> Content {
         let mut object = Object::default();

@@ -53,7 +53,12 @@ impl KnownChange {
             && self.matcher.is_match(&difference.subject)
             && (self.property.as_ref())
                 .is_none_or(|property| property.is_match(&difference.property))
-            && self.flavours.iter().any(|condition| condition.holds(facts))
+            && self.applies_to(facts)
+    }
+
+    /// Whether it is about a server that has these facts.
+    pub fn applies_to(&self, facts: &Facts) -> bool {
+        self.flavours.iter().any(|condition| condition.holds(facts))
     }
 }
 

@@ -29,6 +29,7 @@ use crate::session::{Session, SessionError};
 
 use catalog::Catalog;
 
+pub use account::{AccountScript, read_account_scripts};
 pub use difference::{ContentDifference, ContentKind, compare_contents};
 pub use known::{KnownChange, KnownChanges};
 pub use object::{Object, ObjectKind, ObjectName, Property};
@@ -36,11 +37,11 @@ pub use rows::TableRows;
 
 /// What is read of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ContentScope<'a> {
-    /// Whether accounts and settings are read. Those of replicas may differ.
-    pub server: bool,
-    /// The name of the account that reads, which is no content.
-    pub reader: &'a str,
+pub enum ContentScope {
+    /// Objects and rows, as for replicas, whose accounts and settings may differ.
+    Data,
+    /// Accounts and settings too.
+    Server,
 }
 
 /// The content of a server at a moment at which nobody writes.
@@ -82,13 +83,14 @@ const SETTINGS: [&str; 5] = [
     "SET SESSION group_concat_max_len = 1048576",
 ];
 
-/// Reads the content of a server. The session's settings change.
+/// Reads the content of a server. The session's settings change, and its own account is no
+/// content.
 ///
 /// # Errors
 /// [`ContentError`]. A table or view that the server cannot read is content, no error.
 pub fn read_content<'a>(
     session: &'a mut Session,
-    scope: ContentScope<'a>,
+    scope: ContentScope,
 ) -> BoxFuture<'a, Result<Content, ContentError>> {
     async move {
         for setting in SETTINGS {
@@ -100,8 +102,8 @@ pub fn read_content<'a>(
         table::read_tables(&mut catalog, &mut content).await?;
         program::read_programs(&mut catalog, &mut content).await?;
         rows::read_all_rows(&mut catalog, &mut content).await?;
-        if scope.server {
-            account::read_accounts(&mut catalog, scope.reader, &mut content).await?;
+        if scope == ContentScope::Server {
+            account::read_accounts(&mut catalog, &mut content).await?;
             setting::read_settings(&mut catalog, &mut content).await?;
         }
         Ok(content)
