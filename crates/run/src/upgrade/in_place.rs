@@ -37,7 +37,7 @@ exec "$program" "$@" >&2
 "#;
 
 /// MySQL upgrades its tables itself since this version.
-const UPGRADES_ITSELF: Version = Version::release(8, 0);
+const UPGRADES_ITSELF: Version = Version::exact(8, 0, 16);
 
 /// Moves a server's data to the next server of the path, and lets that upgrade it.
 pub(super) fn move_to_next<'f, 'a: 'f>(

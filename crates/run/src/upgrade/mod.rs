@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use dbmatrix_flavours::matrix::{UpgradePath, UpgradeSpec};
-use dbmatrix_report::event::{CaseResult, Event, Failure, Sender};
+use dbmatrix_report::event::{CaseResult, Event, Failure, Sender, Stale};
 use dbmatrix_report::{
     UPGRADE_SCHEMA, UpgradeDifference, UpgradeOutcome, UpgradeReport, UpgradeWalk,
 };
@@ -74,10 +74,19 @@ impl Upgrades {
         let mut walks = walks.clone();
         walks.sort_by_key(|(place, _)| *place);
         let stale = self.all.iter().flat_map(Upgrade::stale);
+        let told = |stale: Stale| {
+            let Stale {
+                line,
+                statement,
+                why,
+                ..
+            } = &stale;
+            format!("{}:{line}: {statement}: {why}", stale.file.display())
+        };
         UpgradeReport {
             schema: UPGRADE_SCHEMA,
             walks: walks.into_iter().map(|(_, walk)| walk).collect(),
-            stale: stale.collect(),
+            stale: stale.map(told).collect(),
         }
     }
 
@@ -94,20 +103,24 @@ impl Upgrade {
     }
 
     /// Entries that apply to a path that was walked, and explain nothing on any.
-    fn stale(&self) -> Vec<String> {
-        let Some((path, known)) = &self.known else {
-            return Vec::new();
-        };
-        let entries = known.entries.iter().enumerate();
-        let stale = entries.filter(|(at, _)| self.explained.is_stale(*at));
-        let told = stale.map(|(_, entry)| {
-            let why = match &entry.expired {
+    fn stale(&self) -> impl Iterator<Item = Stale> {
+        let known = self.known.iter();
+        let entries = known.flat_map(|(path, known)| {
+            let entries = known.entries.iter().enumerate();
+            entries.map(move |(at, entry)| (path, at, entry))
+        });
+        let stale = entries.filter(|(_, at, _)| self.explained.is_stale(*at));
+        stale.map(|(path, _, entry)| Stale {
+            suite: SUITE.to_owned(),
+            file: path.clone(),
+            line: entry.line,
+            statement: entry.object.clone(),
+            flavours: Vec::new(),
+            why: match &entry.expired {
                 Some(day) => format!("it expired on {day}"),
                 None => "it explains no difference".to_owned(),
-            };
-            format!("{}:{}: {}: {why}", path.display(), entry.line, entry.object)
-        });
-        told.collect()
+            },
+        })
     }
 }
 
@@ -129,8 +142,10 @@ pub async fn upgrade(environment: &Environment, upgrades: &Upgrades, events: &Se
         .buffer_unordered(processors)
         .collect::<Vec<()>>()
         .await;
-    for stale in upgrades.report().stale {
-        events.warn(format!("known divergence: {stale}"));
+    for upgrade in &upgrades.all {
+        upgrade
+            .stale()
+            .for_each(|stale| events.send(Event::Stale(stale)));
     }
 }
 
@@ -174,6 +189,9 @@ async fn walk_path(
             file,
             result: case_of(&walked),
         });
+        for note in &walked.notes {
+            events.warn(format!("{} by {}: {note}", walked.path, walked.by));
+        }
         upgrades.note((place, at), walked);
     }
     if !unavailable.is_empty() {
@@ -207,7 +225,6 @@ fn case_of(walk: &UpgradeWalk) -> CaseResult {
         result.passed = walk.objects.saturating_sub(walk.differences.len());
     }
     result.failures = walk.differences.iter().map(failure_of).collect();
-    result.left = walk.notes.clone();
     result
 }
 

@@ -149,11 +149,12 @@ pub fn read_account_scripts(
                     _ => Vec::new(),
                 },
             };
-            let grants = catalog.rows("grants of its users", &format!("SHOW GRANTS FOR {of}"));
+            let grants = format!("SHOW GRANTS FOR {of}");
+            let grants = catalog.rows("grants of its users", &grants).await?;
             scripts.push(AccountScript {
                 name: ObjectName::new(ObjectKind::Account, &user, &host),
                 creates,
-                grants: first_texts(&grants.await?),
+                grants: first_texts(&grants),
             });
         }
         Ok(scripts)

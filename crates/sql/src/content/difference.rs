@@ -293,10 +293,14 @@ impl Found {
             let counts = is_of_statements(name);
             let (kind, here, there) = match (before.settings.get(name), after.settings.get(name)) {
                 (Some(here), Some(there)) if here == there => continue,
-                (Some(here), Some(there)) if counts => (ContentKind::Setting, here, there),
-                (Some(here), Some(there)) => (ContentKind::OtherSetting, here, there),
-                (Some(here), None) => (ContentKind::SettingGone, here, &String::new()),
-                (None, Some(there)) => (ContentKind::SettingNew, &String::new(), there),
+                (Some(here), Some(there)) if counts => {
+                    (ContentKind::Setting, here.as_str(), there.as_str())
+                }
+                (Some(here), Some(there)) => {
+                    (ContentKind::OtherSetting, here.as_str(), there.as_str())
+                }
+                (Some(here), None) => (ContentKind::SettingGone, here.as_str(), ""),
+                (None, Some(there)) => (ContentKind::SettingNew, "", there.as_str()),
                 (None, None) => continue,
             };
             self.note(kind, &subject, "", here, there);
