@@ -54,7 +54,7 @@ pub use text::Colour;
 pub use timings::Timings;
 pub use upgrade::{
     UPGRADE_SCHEMA, UpgradeDifference, UpgradeFailure, UpgradeOutcome, UpgradeReport,
-    UpgradeServer, UpgradeWalk,
+    UpgradeServer, UpgradeWalk, UpgradedFile,
 };
 
 pub use text::{one_line, visible};

@@ -1,8 +1,10 @@
 //! `dbmatrix upgrade`.
 
+use std::sync::Arc;
+
 use dbmatrix_config::hint;
 use dbmatrix_flavours::matrix::{After, Flavour, Matrix, UpgradeSpec};
-use dbmatrix_flavours::plan::Plan;
+use dbmatrix_flavours::plan::{Plan, SuiteRun};
 use dbmatrix_report::Colour;
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_run::{Environment, RunOptions, Upgrades};
@@ -96,8 +98,20 @@ fn with_known(upgrades: Vec<UpgradeSpec>) -> Result<Vec<(UpgradeSpec, KnownChang
     upgrades.into_iter().map(load).collect()
 }
 
-/// A plan that has each path in place of a flavour, under the path's name.
+/// A plan that has each path in place of a flavour, under the path's name, with the suites
+/// that run at its end.
 fn plan_of(upgrades: &[UpgradeSpec]) -> Plan {
+    let suite_runs = upgrades.iter().flat_map(|upgrade| {
+        let paths = upgrade.paths.iter();
+        paths.flat_map(|path| {
+            let suites = upgrade.suites.iter();
+            suites.map(|suite| SuiteRun {
+                flavour: path.name.clone(),
+                suite: Arc::clone(suite),
+            })
+        })
+    });
+    let suite_runs = suite_runs.collect();
     let paths = upgrades.iter().flat_map(|upgrade| &upgrade.paths);
     let flavours = paths.map(|path| Flavour {
         name: path.name.clone(),
@@ -105,6 +119,6 @@ fn plan_of(upgrades: &[UpgradeSpec]) -> Plan {
     });
     Plan {
         flavours: flavours.collect(),
-        suite_runs: Vec::new(),
+        suite_runs,
     }
 }

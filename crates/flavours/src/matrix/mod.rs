@@ -114,7 +114,7 @@ impl Matrix {
             mirrors: &mirrors,
             defaults: &defaults,
         };
-        let upgrades = upgrade::read_all(&top, &flavours, common);
+        let upgrades = upgrade::read_all(&top, &flavours, &suites, common);
         top.finish();
         if flavours.is_empty() && upgrades.is_empty() && problems.is_empty() {
             problems.add(

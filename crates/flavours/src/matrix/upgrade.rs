@@ -3,14 +3,15 @@
 //! Knows which servers lead where and what a vendor supports; starts nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use dbmatrix_config::{Placed, TableReader};
+use dbmatrix_config::{Placed, TableReader, hint};
 use dbmatrix_sql::suite::Conditions;
 use dbmatrix_sql::version::Family;
 
 use super::flavour::{self, Common};
 use super::pattern::expand_any;
-use super::{Flavour, SetupFile};
+use super::{Flavour, SetupFile, SuiteKind, SuiteSpec};
 use crate::name_rule::FLAVOUR;
 
 /// How a server's data gets to another one.
@@ -42,6 +43,8 @@ pub struct UpgradeSpec {
     pub paths: Vec<UpgradePath>,
     /// The file of known divergences.
     pub known: Option<PathBuf>,
+    /// Suites of files that run on the newer server afterwards.
+    pub suites: Vec<Arc<SuiteSpec>>,
 }
 
 /// One path from a server to another.
@@ -67,6 +70,7 @@ const MYSQL_LADDER: [(u32, u32); 6] = [(5, 5), (5, 6), (5, 7), (8, 0), (8, 4), (
 pub(super) fn read_all(
     top: &TableReader<'_>,
     flavours: &[Flavour],
+    suites: &[SuiteSpec],
     common: Common<'_>,
 ) -> Vec<UpgradeSpec> {
     let mut upgrades: Vec<UpgradeSpec> = Vec::new();
@@ -74,6 +78,7 @@ pub(super) fn read_all(
         let reading = Reading {
             table: &table,
             flavours,
+            suites,
             common,
         };
         let found = reading.upgrade();
@@ -106,6 +111,7 @@ pub(super) fn read_all(
 struct Reading<'r, 'a> {
     table: &'r TableReader<'a>,
     flavours: &'r [Flavour],
+    suites: &'r [SuiteSpec],
     common: Common<'r>,
 }
 
@@ -113,6 +119,7 @@ impl Reading<'_, '_> {
     fn upgrade(&self) -> Option<UpgradeSpec> {
         let data = self.data();
         let known = self.known();
+        let suites = self.suites();
         let through = self.servers("through");
         let through = self.table.has("through").then_some(through);
         let (from, to) = (self.required_servers("from"), self.required_servers("to"));
@@ -132,7 +139,11 @@ impl Reading<'_, '_> {
                 `by = [\"dump\"]` tries it nevertheless";
             self.table.problem(self.table.span(), expected);
         }
-        (!paths.is_empty()).then_some(UpgradeSpec { paths, known })
+        (!paths.is_empty()).then_some(UpgradeSpec {
+            paths,
+            known,
+            suites,
+        })
     }
 
     fn path(
@@ -221,7 +232,13 @@ impl Reading<'_, '_> {
                 None
             }
             Some(flavour) => Some(flavour.clone()),
-            None => flavour::read_bare(self.table, server.clone(), None, self.common),
+            None => {
+                let server = Placed {
+                    value: server.value.clone(),
+                    span: server.span.clone(),
+                };
+                flavour::read_bare(self.table, server, None, self.common)
+            }
         }
     }
 
@@ -257,6 +274,34 @@ impl Reading<'_, '_> {
                 conditions_text: Vec::new(),
             })
             .collect()
+    }
+
+    fn suites(&self) -> Vec<Arc<SuiteSpec>> {
+        let listed = self.table.texts("suites").into_iter();
+        let names = listed.flat_map(|list| list.value);
+        let read = |name: Placed<String>| {
+            let found = self.suites.iter().find(|suite| suite.name == name.value);
+            let told = match found.map(|suite| &suite.kind) {
+                Some(SuiteKind::Files(files)) if files.log.is_none() => {
+                    return found.cloned().map(Arc::new);
+                }
+                Some(_) => format!(
+                    "`{}` is no suite of `files`; only those run here",
+                    name.value
+                ),
+                None => {
+                    let there = self.suites.iter().map(|suite| suite.name.as_str());
+                    format!(
+                        "no suite `{}` in the file; {}",
+                        name.value,
+                        hint(&name.value, there)
+                    )
+                }
+            };
+            self.table.problem(name.span, told);
+            None
+        };
+        names.filter_map(read).collect()
     }
 
     fn known(&self) -> Option<PathBuf> {
@@ -396,6 +441,11 @@ mod tests {
             (format!("{upgrade}by = ['copy']\n"), "found `copy`"),
             (format!("{upgrade}data = ['none.sql']\n"), "matches no file"),
             (format!("{upgrade}known = 'none.toml'\n"), "there is none"),
+            (format!("{upgrade}suites = ['none']\n"), "no suite `none`"),
+            (
+                format!("[[suite]]\nname = 'c'\ncommand = ['true']\n{upgrade}suites = ['c']\n"),
+                "`c` is no suite of `files`",
+            ),
             (
                 "[[upgrade]]\nto = ['mysql:9.7']\n".to_owned(),
                 "expected `from`",

@@ -55,6 +55,8 @@ pub struct UpgradeWalk {
     pub insignificant: Vec<UpgradeDifference>,
     /// What else happened, such as statements that the newer server refused.
     pub notes: Vec<String>,
+    /// The files of suites that ran on the newer server.
+    pub suites: Vec<UpgradedFile>,
     /// The flavour under which a failed copy is kept.
     pub kept: Option<String>,
 }
@@ -80,6 +82,21 @@ pub enum UpgradeOutcome {
     Failed,
     /// A server of the path could not be had.
     Unavailable,
+}
+
+/// A file of a suite on the newer server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpgradedFile {
+    /// The suite.
+    pub suite: String,
+    /// The file.
+    pub file: String,
+    /// Steps that met their expectations.
+    pub passed: usize,
+    /// Steps that did not.
+    pub failed: usize,
+    /// The first failure, or why the file ended before its last step.
+    pub problem: Option<String>,
 }
 
 /// Why a path ended before its end.
@@ -122,6 +139,11 @@ impl UpgradeWalk {
     pub fn new_differences(&self) -> impl Iterator<Item = &UpgradeDifference> {
         let all = self.differences.iter();
         all.filter(|difference| difference.known.is_none())
+    }
+
+    /// Files of suites that failed.
+    pub fn failed_files(&self) -> impl Iterator<Item = &UpgradedFile> {
+        self.suites.iter().filter(|file| file.problem.is_some())
     }
 
     /// The number of differences of each kind.

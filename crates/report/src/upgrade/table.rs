@@ -59,6 +59,8 @@ fn label(walk: &UpgradeWalk) -> String {
     match walk.outcome {
         UpgradeOutcome::Same if known > 0 => format!("ok, {known} known"),
         UpgradeOutcome::Same => "ok".to_owned(),
+        // Nothing but a suite may have noticed.
+        UpgradeOutcome::Differs if new == 0 => "FAIL suites".to_owned(),
         UpgradeOutcome::Differs => format!("DIFF {new}"),
         UpgradeOutcome::Failed => "FAIL".to_owned(),
         UpgradeOutcome::Unavailable => "unavailable".to_owned(),
@@ -80,6 +82,11 @@ fn describe_walk(walk: &UpgradeWalk, colour: Colour, shows_all: bool) -> String 
     if new.len() > most {
         let left = thousands(new.len() - most);
         text.push_str(&format!("  {left} more; `--all-differences` shows them\n"));
+    }
+    for file in walk.failed_files() {
+        let problem = file.problem.as_deref().unwrap_or_default();
+        let told = format!("{}, {}: {problem}", file.suite, file.file);
+        text.push_str(&format!("  {}\n", one_line(&told, WIDEST)));
     }
     for note in &walk.notes {
         text.push_str(&format!("  note: {}\n", one_line(note, WIDEST)));

@@ -34,6 +34,7 @@ fn walk(to: &str, by: &str, outcome: UpgradeOutcome) -> UpgradeWalk {
         differences: Vec::new(),
         insignificant: Vec::new(),
         notes: Vec::new(),
+        suites: Vec::new(),
         kept: None,
     }
 }
@@ -46,6 +47,13 @@ fn report() -> UpgradeReport {
         known.clone(),
     ];
     differs.insignificant = vec![difference("notation", "table d.t", "", None)];
+    differs.suites = vec![UpgradedFile {
+        suite: "after".to_owned(),
+        file: "after.slt".to_owned(),
+        passed: 2,
+        failed: 1,
+        problem: Some("line 3: expected 1, found 2".to_owned()),
+    }];
     let mut failed = walk("mysql-9.7", "dump", UpgradeOutcome::Failed);
     failed.to.version = String::new();
     failed.failure = Some(UpgradeFailure {

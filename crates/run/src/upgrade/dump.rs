@@ -102,7 +102,9 @@ async fn move_accounts(from: &Running<'_>, to: &Running<'_>) -> Result<Vec<Strin
         .in_step(step.as_str())?;
     refused.extend(run_all(&mut session, grants).await.in_step(step.as_str())?);
     session.close().await;
-    Ok(refused.into_iter().map(Refused::told).collect())
+    let mut told: Vec<String> = refused.into_iter().map(Refused::told).collect();
+    told.dedup();
+    Ok(told)
 }
 
 /// A statement about an account.

@@ -11,13 +11,14 @@ mod dump;
 mod error;
 mod in_place;
 mod stop;
+mod suites;
 mod transfer;
 mod walk;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use dbmatrix_flavours::matrix::{UpgradePath, UpgradeSpec};
+use dbmatrix_flavours::matrix::{SuiteSpec, UpgradePath, UpgradeSpec};
 use dbmatrix_report::event::{CaseResult, Event, Failure, Sender, Stale};
 use dbmatrix_report::{
     UPGRADE_SCHEMA, UpgradeDifference, UpgradeOutcome, UpgradeReport, UpgradeWalk,
@@ -48,6 +49,7 @@ pub struct Upgrades {
 #[derive(Debug)]
 struct Upgrade {
     paths: Vec<UpgradePath>,
+    suites: Vec<Arc<SuiteSpec>>,
     /// The file of known divergences, and what is in it.
     known: Option<(PathBuf, KnownChanges)>,
     explained: Explained,
@@ -59,6 +61,7 @@ impl Upgrades {
         let all = all.into_iter().map(|(spec, known)| Upgrade {
             explained: Explained::new(known.entries.len()),
             known: spec.known.map(|path| (path, known)),
+            suites: spec.suites,
             paths: spec.paths,
         });
         Upgrades {
@@ -170,6 +173,7 @@ async fn walk_path(
             path,
             method: *method,
             known: upgrade.known(),
+            suites: &upgrade.suites,
             explained: &upgrade.explained,
             keeps_failed: upgrades.keeps_failed,
             events,

@@ -61,10 +61,6 @@ impl<'a> Stop<'a> {
         all.collect()
     }
 
-    pub(super) fn managed(&self) -> &Managed {
-        self.managed
-    }
-
     pub(super) fn provisioner(&self) -> Provisioner<'_> {
         Provisioner::new(self.context, &self.flavour, self.managed, self.events)
     }
@@ -135,7 +131,8 @@ impl<'a> Stop<'a> {
     pub(super) async fn keep(&self) -> Option<String> {
         let children = &self.context.children;
         let title = format!("{} (failed)", self.managed.server);
-        let kept = children.keep_throwaway(&self.container(), &self.kept_as, &title);
+        let container = self.container();
+        let kept = children.keep_throwaway(&container, &self.kept_as, &title);
         match kept.await {
             Ok(true) => Some(self.kept_as.clone()),
             Ok(false) => None,

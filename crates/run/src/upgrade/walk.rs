@@ -1,12 +1,13 @@
 //! One path by one method, from the older server to what differs on the newer one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dbmatrix_containers::nest::Golden;
-use dbmatrix_flavours::matrix::{UpgradeMethod, UpgradePath};
+use dbmatrix_flavours::matrix::{SuiteSpec, UpgradeMethod, UpgradePath};
 use dbmatrix_flavours::provision::NestContext;
 use dbmatrix_report::event::Sender;
-use dbmatrix_report::{UpgradeFailure, UpgradeOutcome, UpgradeServer, UpgradeWalk};
+use dbmatrix_report::{UpgradeFailure, UpgradeOutcome, UpgradeServer, UpgradeWalk, UpgradedFile};
 use dbmatrix_sql::content::{Content, KnownChanges};
 use dbmatrix_sql::suite::Facts;
 use dbmatrix_sql::version::Identity;
@@ -17,6 +18,7 @@ use super::dump::move_by_dump;
 use super::error::WalkError;
 use super::in_place::move_to_next;
 use super::stop::Stop;
+use super::suites::run_suites;
 
 /// One path by one method.
 pub(super) struct Walk<'a> {
@@ -24,6 +26,7 @@ pub(super) struct Walk<'a> {
     pub(super) path: &'a UpgradePath,
     pub(super) method: UpgradeMethod,
     pub(super) known: Option<&'a KnownChanges>,
+    pub(super) suites: &'a [Arc<SuiteSpec>],
     pub(super) explained: &'a Explained,
     pub(super) keeps_failed: bool,
     pub(super) events: &'a Sender,
@@ -39,6 +42,7 @@ struct Seen {
     before: Content,
     after: Content,
     notes: Vec<String>,
+    files: Vec<UpgradedFile>,
     /// The server of the path that is worked on.
     at: usize,
 }
@@ -90,6 +94,7 @@ impl Walk<'_> {
         }
         seen.to = Some(running.server.identity.clone());
         seen.after = running.content().await?;
+        seen.files = run_suites(&running, self.suites, self.events).await?;
         Ok(())
     }
 
@@ -106,12 +111,13 @@ impl Walk<'_> {
         let (from, to) = tokio::join!(first.start(&golden[0]), last.start(&golden[1]));
         let from = from?;
         seen.from = Some(from.server.identity.clone());
+        seen.before = from.content().await?;
         seen.at = 1;
         let to = to?;
-        seen.before = from.content().await?;
         seen.notes = move_by_dump(&from, &to, &seen.before).await?;
         seen.to = Some(to.server.identity.clone());
         seen.after = to.content().await?;
+        seen.files = run_suites(&to, self.suites, self.events).await?;
         Ok(())
     }
 
@@ -170,9 +176,11 @@ impl Walk<'_> {
             differences: differences.significant,
             insignificant: differences.others,
             notes: seen.notes,
+            suites: seen.files,
             kept,
         };
-        if outcome == UpgradeOutcome::Same && walk.new_differences().next().is_some() {
+        let differs = walk.new_differences().next().is_some() || walk.failed_files().count() > 0;
+        if outcome == UpgradeOutcome::Same && differs {
             walk.outcome = UpgradeOutcome::Differs;
         }
         walk

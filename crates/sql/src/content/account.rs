@@ -8,7 +8,7 @@ use super::catalog::{Catalog, quoted_text, texts_of};
 use super::object::{Object, ObjectKind, ObjectName, Property};
 use super::written::{plain, tokens};
 use super::{Content, ContentError};
-use crate::outcome::{Outcome, RowSet};
+use crate::outcome::{Outcome, RowSet, SqlError};
 use crate::session::Session;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -73,10 +73,11 @@ pub(super) async fn read_accounts(
     } in all_accounts(catalog).await?
     {
         let of = quoted_account(&user, &host, is_role);
-        let grants = catalog.texts("grants of its users", format!("SHOW GRANTS FOR {of}"));
-        let grants = grants.await?;
-        let grants = grants.iter().filter_map(|row| row.first());
-        note_grants(&mut object, grants.map(String::as_str));
+        match read_grants(catalog, &of).await? {
+            Ok(grants) => note_grants(&mut object, grants.iter().map(String::as_str)),
+            // The row of an account whose host the server cannot look up.
+            Err(error) => object.broken = Some(error.to_string()),
+        }
         let name = ObjectName::new(ObjectKind::Account, &user, &host);
         content.objects.insert(name, object);
     }
@@ -90,9 +91,25 @@ async fn all_accounts(catalog: &mut Catalog<'_>) -> Result<Vec<Account>, Content
     let users = catalog.rows(what, "SELECT * FROM mysql.user").await?;
     let mut accounts = accounts(&users);
     accounts.retain(|Account { user, host, .. }| {
-        format!("{user}@{host}") != own && !OF_THE_SERVER.contains(&user.as_str())
+        // MariaDB's packages log in as `mysql` over the socket.
+        let name = format!("{user}@{host}");
+        let is_own = name == own || name == "mysql@localhost";
+        !is_own && !OF_THE_SERVER.contains(&user.as_str())
     });
     Ok(accounts)
+}
+
+/// The lines of `SHOW GRANTS`.
+async fn read_grants(
+    catalog: &mut Catalog<'_>,
+    of: &str,
+) -> Result<Result<Vec<String>, SqlError>, ContentError> {
+    Ok(
+        match catalog.session.run(format!("SHOW GRANTS FOR {of}")).await? {
+            Outcome::Refused(error) => Err(error),
+            other => Ok(other.rows().map(first_texts).unwrap_or_default()),
+        },
+    )
 }
 
 fn quoted_account(user: &str, host: &str, is_role: bool) -> String {
@@ -149,12 +166,11 @@ pub fn read_account_scripts(
                     _ => Vec::new(),
                 },
             };
-            let grants = format!("SHOW GRANTS FOR {of}");
-            let grants = catalog.rows("grants of its users", &grants).await?;
+            let grants = read_grants(&mut catalog, &of).await?;
             scripts.push(AccountScript {
                 name: ObjectName::new(ObjectKind::Account, &user, &host),
                 creates,
-                grants: first_texts(&grants),
+                grants: grants.unwrap_or_default(),
             });
         }
         Ok(scripts)
@@ -272,12 +288,36 @@ fn read_grant(line: &str) -> Option<(String, Vec<String>)> {
     if (end..tokens.len() - 1).any(|at| is(at, "GRANT") && is(at + 1, "OPTION")) {
         words.push(GRANT_OPTION.to_owned());
     }
-    let of = plain(&tokens[on + 1..end].join(" "));
+    let of: Vec<&str> = tokens[on + 1..end]
+        .iter()
+        .map(|token| unquoted(token))
+        .collect();
+    let of = match of.split_first() {
+        // `PROCEDURE`, `FUNCTION`, `PACKAGE BODY`
+        Some((kind, name))
+            if !name.is_empty()
+                && kind.chars().all(char::is_alphabetic)
+                && name[0] != "."
+                && name[0] != "@" =>
+        {
+            format!("{} {}", kind.to_lowercase(), name.concat())
+        }
+        _ => of.concat(),
+    };
     let of = match verb.as_str() {
         "GRANT" => format!("grants on {of}"),
         _ => format!("revoked on {of}"),
     };
     (!words.is_empty()).then_some((of, words))
+}
+
+/// A name without its quotes.
+fn unquoted(token: &str) -> &str {
+    let quote = |c| c == '`' || c == '\'';
+    token
+        .strip_prefix(quote)
+        .and_then(|token| token.strip_suffix(quote))
+        .unwrap_or(token)
 }
 
 /// Lists such as `SELECT, INSERT (a, b)`, without the commas in brackets.
@@ -298,7 +338,7 @@ fn comma_separated(tokens: &[&str]) -> Vec<String> {
         if !word.is_empty() && !matches!(*token, "," | ")" | "@") && !word.ends_with(['(', '@']) {
             word.push(' ');
         }
-        word.push_str(token.trim_matches('`'));
+        word.push_str(unquoted(token));
     }
     // MariaDB renamed it in 10.5.2.
     let renamed = |word: String| match word.as_str() {
@@ -328,6 +368,8 @@ mod tests {
             "GRANT UPDATE, SELECT (`a`, `b`) ON `shop`.`orders` TO `app`@`%` WITH GRANT OPTION",
             "GRANT EXECUTE ON PROCEDURE `shop`.`p` TO 'app'@'%'",
             "GRANT `reader`@`%` TO `app`@`%`",
+            "GRANT PROXY ON ''@'%' TO 'app'@'%'",
+            "GRANT PROXY ON ``@`%` TO `app`@`%`",
         ]);
         let found: Vec<(&str, &str)> = found
             .iter()
@@ -336,6 +378,7 @@ mod tests {
         assert_eq!(
             found,
             [
+                ("grants on @%", "PROXY"),
                 ("grants on procedure shop.p", "EXECUTE"),
                 (
                     "grants on shop.orders",

@@ -31,8 +31,6 @@ pub enum ContentKind {
     Setting,
     /// An object or an account that was not there before.
     Extra,
-    /// The next number of an AUTO_INCREMENT column.
-    Counter,
     /// The same definition in other words.
     Notation,
     /// Another setting has another value.
@@ -45,7 +43,7 @@ pub enum ContentKind {
 
 impl ContentKind {
     /// Every kind, the graver ones first.
-    pub const ALL: [ContentKind; 14] = [
+    pub const ALL: [ContentKind; 13] = [
         ContentKind::Missing,
         ContentKind::Broken,
         ContentKind::RowCount,
@@ -55,7 +53,6 @@ impl ContentKind {
         ContentKind::Login,
         ContentKind::Setting,
         ContentKind::Extra,
-        ContentKind::Counter,
         ContentKind::Notation,
         ContentKind::OtherSetting,
         ContentKind::SettingGone,
@@ -74,7 +71,6 @@ impl ContentKind {
             ContentKind::Login => "login",
             ContentKind::Setting => "setting",
             ContentKind::Extra => "extra",
-            ContentKind::Counter => "counter",
             ContentKind::Notation => "notation",
             ContentKind::OtherSetting => "other-setting",
             ContentKind::SettingGone => "setting-gone",
@@ -84,7 +80,7 @@ impl ContentKind {
 
     /// Whether a user of the data may notice it.
     pub fn is_significant(self) -> bool {
-        self < ContentKind::Counter
+        self < ContentKind::Notation
     }
 }
 
@@ -230,12 +226,6 @@ impl Found {
                 found.map_or(String::new(), |found| found.written.clone())
             };
             self.note(kind, name, property, &written(here), &written(there));
-        }
-        if before.counter != after.counter {
-            let text =
-                |counter: Option<u64>| counter.map_or(String::new(), |next| next.to_string());
-            let (here, there) = (text(before.counter), text(after.counter));
-            self.note(ContentKind::Counter, name, "next number", &here, &there);
         }
         if before.broken.is_none()
             && let Some(reason) = &after.broken

@@ -73,14 +73,10 @@ pub enum ContentError {
 
 /// Settings of the session that reads: values of every server come in the same text. An
 /// old server lacks some of the variables, which does no harm.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 3] = [
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = ''",
     "SET SESSION time_zone = '+00:00'",
-    // MySQL shows counters that are up to a day old otherwise.
-    "SET SESSION information_schema_stats_expiry = 0",
-    // Lists of names are put together by the server.
-    "SET SESSION group_concat_max_len = 1048576",
 ];
 
 /// Reads the content of a server. The session's settings change, and its own account is no

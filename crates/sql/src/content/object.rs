@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::written::plain;
+use super::written::{plain, plain_expression};
 
 /// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +101,14 @@ impl Property {
         }
     }
 
+    /// An expression or a query.
+    pub(super) fn expression(written: &str) -> Self {
+        Property {
+            plain: plain_expression(written),
+            written: written.to_owned(),
+        }
+    }
+
     /// A text of which each letter counts.
     pub(super) fn exact(written: &str) -> Self {
         Property {
@@ -125,8 +133,6 @@ pub struct Object {
     pub properties: BTreeMap<String, Property>,
     /// Columns in their order; only tables have them.
     pub(super) columns: Vec<String>,
-    /// The next number of an AUTO_INCREMENT column.
-    pub counter: Option<u64>,
     /// Why the server cannot use it, such as a view whose table is missing.
     pub broken: Option<String>,
 }

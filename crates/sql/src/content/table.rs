@@ -41,20 +41,9 @@ pub(super) async fn read_tables(
         "TABLE_COLLATION",
         "TABLE_COMMENT",
         "CREATE_OPTIONS",
-        "AUTO_INCREMENT",
     ];
     let rows = catalog.describe("its tables", "TABLES", "TABLE_SCHEMA", columns);
-    for [
-        database,
-        name,
-        form,
-        engine,
-        collation,
-        comment,
-        options,
-        counter,
-    ] in rows.await?
-    {
+    for [database, name, form, engine, collation, comment, options] in rows.await? {
         let mut object = Object::default();
         let kind = match form.contains("VIEW") {
             true => ObjectKind::View,
@@ -65,7 +54,6 @@ pub(super) async fn read_tables(
                 object.note("comment", Property::exact(&comment));
                 let plain = options_without_defaults(&options);
                 object.note("options", Property::with_plain(&options, plain));
-                object.counter = counter.parse().ok();
                 ObjectKind::Table
             }
         };
@@ -173,7 +161,7 @@ fn column_properties(
         ("character set", Property::sql(charset)),
         ("collation", Property::sql(collation)),
         ("comment", Property::exact(comment)),
-        ("expression", Property::sql(generated)),
+        ("expression", Property::expression(generated)),
     ]
 }
 
@@ -332,7 +320,7 @@ async fn read_checks(catalog: &mut Catalog<'_>, content: &mut Content) -> Result
             false => table,
         };
         if let Some(object) = table_of(content, &database, &table) {
-            object.note(format!("check `{name}`"), Property::sql(&clause));
+            object.note(format!("check `{name}`"), Property::expression(&clause));
         }
     }
     Ok(())
@@ -404,7 +392,7 @@ async fn read_views(catalog: &mut Catalog<'_>, content: &mut Content) -> Result<
     {
         let name = ObjectName::new(ObjectKind::View, &database, &view);
         let object = content.objects.entry(name).or_default();
-        object.note("definition", Property::sql(&definition));
+        object.note("definition", Property::expression(&definition));
         object.note("check option", Property::exact(&check));
         object.note("definer", Property::exact(&definer));
         object.note("security", Property::exact(&security));

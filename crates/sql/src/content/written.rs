@@ -20,13 +20,31 @@ pub(super) fn plain(text: &str) -> String {
             Some(b'`') => name(token),
             _ => word(token),
         };
-        let joins = |c: char| c.is_alphanumeric() || c == '_';
-        if plain.ends_with(joins) && word.starts_with(joins) {
-            plain.push(' ');
-        }
-        plain.push_str(&word);
+        join(&mut plain, &word);
     }
     without_brackets(&plain).to_owned()
+}
+
+/// An expression or a query in its plain form, without any brackets: MySQL writes them
+/// around each operation, MariaDB where the order of operators needs them. Two that differ
+/// in brackets alone are told as notation, so nothing is hidden.
+pub(super) fn plain_expression(text: &str) -> String {
+    let plain = plain(text);
+    let tokens = tokens(&plain).into_iter();
+    let mut joined = String::with_capacity(plain.len());
+    for token in tokens.filter(|token| !matches!(*token, "(" | ")")) {
+        join(&mut joined, token);
+    }
+    joined
+}
+
+/// Appends a word, apart from one before it.
+fn join(text: &mut String, word: &str) {
+    let joins = |c: char| c.is_alphanumeric() || c == '_';
+    if text.ends_with(joins) && word.starts_with(joins) {
+        text.push(' ');
+    }
+    text.push_str(word);
 }
 
 /// A name without its backquotes.
@@ -214,6 +232,15 @@ mod tests {
         assert_ne!(plain("_binary'a'"), plain("'a'"));
         assert_eq!(plain("'it''s `x`'"), "'it''s `x`'");
         assert_eq!(plain("'a\\'b' c"), "'a\\'b'c");
+    }
+
+    #[test]
+    fn brackets_of_expressions_do_not_matter() {
+        let mysql = "select (`t`.`a` + 1) AS `x` from `t` where ((`a` > 0) and (`b` is null))";
+        let mariadb = "select `t`.`a` + 1 AS `x` from `t` where `a` > 0 and `b` is null";
+        assert_eq!(plain_expression(mysql), plain_expression(mariadb));
+        assert_ne!(plain_expression("a > 0"), plain_expression("a > 1"));
+        assert_ne!(plain_expression("'('"), plain_expression("''"));
     }
 
     #[test]

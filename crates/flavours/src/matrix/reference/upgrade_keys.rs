@@ -34,6 +34,12 @@ pub(super) const UPGRADE: Section = Section {
             "patterns of files of statements that the older servers run first, as in `setup` of `[defaults]`",
         ),
         key(
+            "suites",
+            Texts,
+            "none",
+            "names of suites of `files` that run on the newer server afterwards",
+        ),
+        key(
             "known",
             Text,
             "none",
