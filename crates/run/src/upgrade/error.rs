@@ -41,7 +41,7 @@ pub(super) struct WalkError {
     pub(super) step: String,
     /// Why that failed.
     pub(super) error: StepError,
-    /// Whether a server could not be had, which says nothing about the path.
+    /// Whether a server is not available, which says nothing about the path.
     pub(super) is_unavailable: bool,
 }
 
