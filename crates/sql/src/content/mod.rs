@@ -3,7 +3,7 @@
 //!
 //! Two servers of other versions or families describe equal things in other words. What is
 //! kept of a definition is therefore its properties, each as the server writes it and in a
-//! form without what only the version writes differently ([`written`]). Rows are read one
+//! form without what only the version writes differently (`written`). Rows are read one
 //! by one and kept as sums of hashes, so memory grows with the number of objects and never
 //! with that of rows. Knows no container and no way from one server to the other.
 
