@@ -42,6 +42,7 @@ mod supply;
 mod system;
 mod teardown;
 mod thread;
+mod upgrade;
 mod vacancy;
 mod validated;
 mod variables;
@@ -60,6 +61,7 @@ pub use reference::{Recorded, RecordedFlavour, Recording, Reference, ReferenceEr
 pub use replay::{Inspected, Replay, ReplayOptions, inspect_logs, replay};
 pub use step_line::{NoStep, check_step_line};
 pub use teardown::{After, StopPatience, teardown};
+pub use upgrade::{Upgrades, upgrade};
 pub use vacancy::{NoTests, foresee_vacancy, has_statement};
 pub use validated::{PrepareError, RunOptions, ValidatedPlan};
 pub use work::run_files_on;

@@ -23,6 +23,7 @@ mod servers;
 mod setup;
 mod suite;
 mod tls;
+mod upgrade;
 mod vary;
 
 pub use external::{External, ExternalError, Permissions, UrlSource};
@@ -35,6 +36,7 @@ pub use run::{After, RunSpec};
 pub use servers::NamedServer;
 pub use setup::SetupFile;
 pub use suite::{CommandSpec, Expect, FilesSpec, Isolation, MysqltestSpec, SuiteKind, SuiteSpec};
+pub use upgrade::{UpgradeMethod, UpgradePath, UpgradeSpec};
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +46,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use defaults::{Defaults, LocalFiles};
+use flavour::Common;
 use mirror::Mirror;
 
 /// The file's kind in messages.
@@ -64,6 +67,8 @@ pub struct Matrix {
     pub flavours: Vec<Flavour>,
     /// The suites, in the order of the file.
     pub suites: Vec<SuiteSpec>,
+    /// The upgrades, in the order of the file.
+    pub upgrades: Vec<UpgradeSpec>,
     /// Deprecated names in the file.
     pub deprecations: Deprecations,
 }
@@ -103,8 +108,15 @@ impl Matrix {
         } = Frame::read(&top, path);
         let flavours = flavour::read_all(&top, folder, &images, &mirrors, &defaults);
         let suites = suite::read_all(&top, folder, &flavours, &images);
+        let common = Common {
+            folder,
+            images: &images,
+            mirrors: &mirrors,
+            defaults: &defaults,
+        };
+        let upgrades = upgrade::read_all(&top, &flavours, &suites, common);
         top.finish();
-        if flavours.is_empty() && problems.is_empty() {
+        if flavours.is_empty() && upgrades.is_empty() && problems.is_empty() {
             problems.add(
                 0..0,
                 "expected at least one flavour: `flavours = [\"mysql:9.7\"]` or `[[flavour]]`"
@@ -119,6 +131,7 @@ impl Matrix {
             run,
             flavours,
             suites,
+            upgrades,
             deprecations,
         })
     }
