@@ -13,7 +13,7 @@ use dbmatrix_report::event::Verdict;
 use dbmatrix_sql::session::{Connect, Tenancy};
 
 use crate::app::ad_hoc::{Wanted, bring_up, is_server};
-use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
+use crate::app::connect_flavour::{Reached, find_each, find_sources, reach_all};
 use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{Client, ConnectArgs};
@@ -65,7 +65,7 @@ pub(crate) async fn connect(global: &Globals, args: &ConnectArgs) -> Result<Verd
 /// The selected flavours; brings servers of the catalogue up first.
 async fn chosen(global: &Globals, args: &ConnectArgs) -> Result<Vec<Located>, Failure> {
     if args.all {
-        return find_all(global, args.nest.as_deref()).await;
+        return find_sources(global, args.nest.as_deref()).await;
     }
     let named = args.flavour.iter();
     let servers: Vec<&str> = named

@@ -195,6 +195,21 @@ impl Children {
         }
     }
 
+    /// The address of a flavour's child, by its first container's name.
+    pub async fn address_of_current(&self, first: &str) -> Option<Ipv4Addr> {
+        let name = self.current(first);
+        self.addresses.lock().await.get(&name).copied()
+    }
+
+    /// Whether the flavour's child is there with its data.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn has_current(&self, spec: &ChildSpec) -> Result<bool, NestError> {
+        let found = self.nest.engine.instance(&self.current(&spec.name)).await?;
+        Ok(found.is_some_and(|found| fits(&found, spec)))
+    }
+
     /// Removes a child that is incomplete; a complete one stays.
     pub async fn remove_incomplete(&self, name: &str) -> Result<(), NestError> {
         match self.nest.engine.instance(name).await? {

@@ -1,0 +1,129 @@
+//! The replicas of a flavour, as its suites and commands see them.
+//!
+//! Owns the names by which a suite means a replica, and how long dbmatrix waits for one.
+//! How they come about is in `topology`.
+
+use std::time::Duration;
+
+use dbmatrix_containers::name::REPLICA;
+use dbmatrix_flavours::server::{Following, Server};
+use dbmatrix_report::event::Failure;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+
+use super::command::database_url;
+use super::evaluate::StepFailure;
+
+/// How long replicas may take to catch up before and after a command.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a replica is expected to do.
+const EXPECTED: &str = "it has everything that the source has";
+/// Why a step or a case fails whose replica does not.
+const WHY: &str = "a replica does not follow its source";
+
+/// A source and its replicas; all of them are up, and follow.
+#[derive(Debug)]
+pub struct Replicas {
+    pub(super) source: Server,
+    /// In the order of their numbers, from 1.
+    pub(super) all: Vec<Server>,
+}
+
+/// The number of the replica that a connection of a suite means: `replica` is the first.
+fn number_of(connection: &str) -> Option<usize> {
+    match connection {
+        "replica" => Some(1),
+        other => other.strip_prefix(REPLICA)?.parse().ok(),
+    }
+}
+
+impl Replicas {
+    /// The replica that a connection of a suite leads to; `None` if that is the source.
+    pub(super) fn of_connection(&self, connection: Option<&str>) -> Option<&Server> {
+        let number = number_of(connection?)?;
+        self.all.get(number.checked_sub(1)?)
+    }
+
+    /// Waits until the replica that a connection leads to has what the source has. Returns
+    /// why a step on it cannot run.
+    pub(super) fn await_connection<'a>(
+        &'a self,
+        connection: Option<&'a str>,
+        limit: Duration,
+    ) -> BoxFuture<'a, Option<StepFailure>> {
+        async move {
+            let number = number_of(connection?)?;
+            let expected = format!("`{REPLICA}{number}`: {EXPECTED}");
+            let found = match self.of_connection(connection) {
+                Some(_) => self.catch_up(number, limit).await.err()?,
+                None => format!(
+                    "the flavour has {}; `count` of its `replicas` makes more",
+                    match self.all.len() {
+                        1 => "one replica".to_owned(),
+                        several => format!("{several} replicas"),
+                    }
+                ),
+            };
+            Some(StepFailure {
+                expected,
+                found,
+                why: WHY,
+                kind: None,
+            })
+        }
+        .boxed()
+    }
+
+    /// Waits until all replicas have what the source has; a failure for each that has not.
+    pub(super) fn await_all(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
+        async move {
+            let numbers = 1..=self.all.len();
+            let waiting = numbers.map(|number| async move {
+                let found = self.catch_up(number, limit).await.err()?;
+                Some(Failure {
+                    statement: format!("{REPLICA}{number}"),
+                    expected: EXPECTED.to_owned(),
+                    found,
+                    why: WHY.to_owned(),
+                    ..Failure::default()
+                })
+            });
+            join_all(waiting).await.into_iter().flatten().collect()
+        }
+        .boxed()
+    }
+
+    async fn catch_up(&self, number: usize, limit: Duration) -> Result<(), String> {
+        let following = Following {
+            source: &self.source,
+            replica: &self.all[number - 1],
+        };
+        let caught_up = following.catch_up(limit).await;
+        caught_up.map_err(|error| error.to_string())
+    }
+
+    /// Variables for commands, with the URL of each replica.
+    pub(super) fn variables(&self, database: &str) -> Vec<(String, String)> {
+        let urls = self.all.iter().zip(1..);
+        let variable = |(replica, number)| {
+            let name = format!("DBMATRIX_REPLICA_URL_{number}");
+            (name, database_url(replica, database))
+        };
+        urls.map(variable).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_of_suites_mean_replicas_by_their_numbers() {
+        assert_eq!(number_of("replica"), Some(1));
+        assert_eq!(number_of("replica-2"), Some(2));
+        for other in ["replicas", "replica-", "replica-x", "reader", "source"] {
+            assert_eq!(number_of(other), None, "{other}");
+        }
+    }
+}
