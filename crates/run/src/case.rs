@@ -4,6 +4,7 @@
 //! other. It is judged earlier if its verdict decides what follows: a step with retries,
 //! or a run that ends at its first failure.
 
+mod fault;
 mod frame;
 mod measure;
 mod waiting;
@@ -145,13 +146,15 @@ pub(super) async fn run_case(
         }
         Err(reason) => (Err(reason), recorder.finish(), Traces::default()),
     };
-    match (ended, &case.replicas) {
-        (Err(reason), _) => end.result.aborted = Some(reason),
-        (Ok(()), Some(replicas)) => {
-            let behind = replicas.await_all(case.suite.step_timeout).await;
-            end.result.fail(behind);
+    if let Err(reason) = &ended {
+        end.result.aborted = Some(reason.clone());
+    }
+    if let Some(replicas) = &case.replicas {
+        let mut behind = replicas.mend().await;
+        if ended.is_ok() && behind.is_empty() {
+            behind = replicas.await_all(case.suite.step_timeout).await;
         }
-        (Ok(()), None) => {}
+        end.result.fail(behind);
     }
     let cleaned = clean_up(server, &database, &traces, is_alone).await;
     end.dirty = cleaned.dirty.is_some();
@@ -258,6 +261,7 @@ impl<S: Connect> Runner<'_, S> {
                 self.skip(ordinal, step);
                 continue;
             }
+            self.inject_faults(&step).await?;
             match &step.action {
                 Action::Halt => break,
                 Action::ResetConnection | Action::Connect { .. } => {

@@ -4,6 +4,8 @@
 //! source's golden child contains of data is in its binary log from the beginning, and a
 //! replica's contains none, so a replica becomes equal by replication alone.
 
+use std::sync::atomic::AtomicBool;
+
 use dbmatrix_flavours::matrix::{Flavour, Managed, Replication};
 use dbmatrix_flavours::provision::{Provisioner, StartFrom};
 use dbmatrix_flavours::server::{Follower, Following, Server};
@@ -39,9 +41,15 @@ pub(super) async fn bring_up(
         all.push(replica);
         facts.replicas.push(about);
     }
+    let children = &provider.environment.context.children;
+    let containers = replication.replicas.iter();
+    let containers = containers.map(|replica| children.current(&replica.container()));
     let replicas = Replicas {
         source: server,
         all,
+        containers: containers.collect(),
+        children: children.clone(),
+        is_harmed: AtomicBool::new(false),
     };
     provider.events.phase(&flavour.name, Phase::Configuring);
     let following = replicas.all.iter().zip(&replication.replicas);

@@ -128,6 +128,11 @@ impl Work {
     pub(super) async fn run(self: Arc<Self>, jobs: usize) -> Vec<Answers> {
         let run = |job: Job| Arc::clone(&self).run_job(job);
         let lost = |job, reason: String| self.report_lost_job(job, &reason);
+        // Each file is judged by the replicas, so that no other may write meanwhile.
+        let jobs = match self.replicas {
+            Some(_) => 1,
+            None => jobs,
+        };
         let answers = work_through(self.scheduler(jobs), run, lost).await;
         let measured = &self.context.measured;
         let suites = self.suites.iter().map(|work| &work.suite_run);

@@ -15,6 +15,8 @@ use crate::server::Server;
 
 /// How soon a replica is asked again that does not wait itself.
 const AGAIN: Duration = Duration::from_millis(50);
+/// How long an answer may take beyond the limit.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A source and one of its replicas.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +82,7 @@ impl Following<'_> {
         async move {
             let deadline = Instant::now() + limit;
             let caught_up = self.wait(deadline, limit);
-            match tokio::time::timeout_at(deadline + limit, caught_up).await {
+            match tokio::time::timeout_at(deadline + GRACE, caught_up).await {
                 Ok(ended) => ended,
                 // A paused server does not answer.
                 Err(_) => Err(ReplicaError::Silent { limit }),

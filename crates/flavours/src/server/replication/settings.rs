@@ -56,22 +56,22 @@ impl Member {
         text
     }
 
-    /// MariaDB has it built in since 10.3; MySQL renamed its plugins in 8.0.26 and kept
-    /// the old ones until 8.4.
+    /// MariaDB has it built in since 10.3; MySQL renamed its plugins in 8.0.26, and all of
+    /// 8.0 has the old ones.
     fn semi_sync(self, family: Family, version: Version) -> Vec<(&'static str, &'static str)> {
         let is_source = self.role == Role::Source;
-        let old = match is_source {
+        let enabled = match is_source {
             true => ("rpl-semi-sync-master-enabled", "ON"),
             false => ("rpl-semi-sync-slave-enabled", "ON"),
         };
-        let old_plugin = match is_source {
+        let plugin = match is_source {
             true => ("plugin-load-add", "semisync_master.so"),
             false => ("plugin-load-add", "semisync_slave.so"),
         };
         match family {
-            Family::Mariadb if version >= Version::release(10, 3) => vec![old],
-            Family::Mariadb => vec![old_plugin, old],
-            _ if version < RENAMED => vec![old_plugin, old],
+            Family::Mariadb if version >= Version::release(10, 3) => vec![enabled],
+            Family::Mariadb => vec![plugin, enabled],
+            _ if version < RENAMED => vec![plugin, enabled],
             _ if is_source => vec![
                 ("plugin-load-add", "semisync_source.so"),
                 ("rpl-semi-sync-source-enabled", "ON"),

@@ -32,13 +32,13 @@ pub enum ReplicaError {
     #[error("replication has stopped: {0}")]
     Stopped(ReplicaStatus),
     /// Neither it nor the source may be paused.
-    #[error("no answer within {}: the replica or its source is paused or hangs", humantime::format_duration(*limit))]
+    #[error("no answer within {} s: the replica or its source is paused or hangs", limit.as_secs())]
     Silent {
         /// How long dbmatrix waited.
         limit: Duration,
     },
     /// It is too slow, or does not reach the source.
-    #[error("it has not caught up within {}: {status}", humantime::format_duration(*limit))]
+    #[error("it has not caught up within {} s: {status}", limit.as_secs())]
     Behind {
         /// How long dbmatrix waited.
         limit: Duration,
@@ -179,6 +179,6 @@ mod tests {
         assert!(!status.has_stopped(), "it tries again");
         let limit = Duration::from_secs(30);
         let told = ReplicaError::Behind { limit, status }.to_string();
-        insta::assert_snapshot!(told, @"it has not caught up within 30s: IO thread `Connecting` (error 2003: Can't connect), SQL thread `Yes`, 7 s behind");
+        insta::assert_snapshot!(told, @"it has not caught up within 30 s: IO thread `Connecting` (error 2003: Can't connect), SQL thread `Yes`, 7 s behind");
     }
 }
