@@ -43,7 +43,7 @@ pub struct Replicas {
 }
 
 /// The number of the replica that a connection of a suite means: `replica` is the first.
-fn number_of(connection: &str) -> Option<usize> {
+pub(super) fn number_of(connection: &str) -> Option<usize> {
     match connection {
         "replica" => Some(1),
         other => other.strip_prefix(REPLICA)?.parse().ok(),

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::cleanup::Traces;
 use super::evaluate::StepFailure;
-use super::replicas::Replicas;
+use super::replicas::{Replicas, number_of};
 
 /// How long a killed statement may take to end before its session is killed too.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -95,6 +95,13 @@ impl<'a, S: Connect> Sessions<'a, S> {
     /// The same where some connections lead to replicas.
     pub(super) fn with_replicas(self, replicas: Option<&'a Replicas>) -> Self {
         Sessions { replicas, ..self }
+    }
+
+    /// Forgets the sessions on a replica that is about to stop.
+    pub(super) fn forget_replica(&mut self, number: usize) {
+        let is_other = |name: &str| number_of(name) != Some(number);
+        self.open
+            .retain(|name, _| name.as_deref().is_none_or(is_other));
     }
 
     /// The replica that a connection of this name leads to.

@@ -11,8 +11,13 @@ use thiserror::Error;
 use super::statements::{is_mariadb, show_status};
 
 /// Errors of the worker threads, of which MySQL's status names no reason.
-const WORKER_ERROR: &str = "SELECT LAST_ERROR_MESSAGE FROM \
+const WORKER_ERROR: &str = "SELECT CONCAT('error ', \
+    LAST_ERROR_NUMBER, ': ', LAST_ERROR_MESSAGE) FROM \
     performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0 LIMIT 1";
+
+/// Errors of a login that do not change: the server refuses the user or the address, or
+/// client and server share no authentication plugin or no TLS.
+const REFUSALS: [u16; 5] = [1045, 1130, 2026, 2059, 2061];
 
 /// Why a replica does not have what its source has.
 #[derive(Debug, Error)]
@@ -92,7 +97,7 @@ impl ReplicaStatus {
             && let Ok(row) = session.first_row(WORKER_ERROR).await
             && let Some(reason) = row.into_iter().next().flatten()
         {
-            status.sql_error = format!("{} {reason}", status.sql_error);
+            status.sql_error = reason;
         }
         Ok(Some(status))
     }
@@ -120,9 +125,14 @@ impl ReplicaStatus {
         }
     }
 
-    /// Whether it will not go on by itself.
+    /// Whether it will not go on by itself: a thread has ended, or its source refuses the
+    /// login and it only tries again.
     pub(super) fn has_stopped(&self) -> bool {
-        self.io == "No" || self.sql != "Yes"
+        let is_refused = || {
+            let mut refusals = REFUSALS.iter();
+            refusals.any(|number| self.io_error.starts_with(&format!("error {number}:")))
+        };
+        self.io == "No" || self.sql != "Yes" || (self.io != "Yes" && is_refused())
     }
 }
 
@@ -177,6 +187,11 @@ mod tests {
         ]);
         let status = ReplicaStatus::read(&columns);
         assert!(!status.has_stopped(), "it tries again");
+        let refused = ReplicaStatus {
+            io_error: "error 2059: Authentication plugin".to_owned(),
+            ..status.clone()
+        };
+        assert!(refused.has_stopped());
         let limit = Duration::from_secs(30);
         let told = ReplicaError::Behind { limit, status }.to_string();
         insta::assert_snapshot!(told, @"it has not caught up within 30 s: IO thread `Connecting` (error 2003: Can't connect), SQL thread `Yes`, 7 s behind");
