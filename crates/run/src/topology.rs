@@ -28,7 +28,7 @@ pub(super) async fn bring_up(
         let brought_up = provider.bring_up(replica, managed, start_from).await;
         brought_up.map_err(|reason| format!("{}: {reason}", title(replica)))
     });
-    // All of them end by themselves, so that none is left half made.
+    // All of them end by themselves, so that none is left incomplete.
     let (server, replicas) = join(
         provider.bring_up(flavour, source, start_from),
         join_all(each),
