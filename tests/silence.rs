@@ -45,6 +45,7 @@ const CALLS: &[(Without, &str)] = &[
     (Fails, "run m.toml"),
     (Fails, "diff m.toml -e SELECT"),
     (Fails, "replay m.toml s.sql"),
+    (Refuses, "upgrade m.toml"),
     (Fails, "record m.toml -o r.zst -e SELECT"),
     (Fails, "up m.toml"),
     (Fails, "lock m.toml"),

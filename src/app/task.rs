@@ -107,6 +107,12 @@ pub(crate) fn bring_up(matrix: Matrix, selection: &Selection) -> Result<Task, Fa
 }
 
 pub(crate) fn plan(matrix: &Matrix, selection: &Selection) -> Result<Plan, Failure> {
+    if matrix.flavours.is_empty() {
+        return Err(Failure::misused(format!(
+            "`{0}` has upgrades and no flavours; `dbmatrix upgrade {0}` walks them",
+            matrix.path.display()
+        )));
+    }
     Plan::new(matrix, selection).map_err(Failure::misused)
 }
 

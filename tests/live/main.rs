@@ -41,6 +41,7 @@ mod stock_host;
 mod sysbench;
 mod terminal;
 mod times;
+mod upgrade;
 mod vendor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -225,6 +226,11 @@ fn main() {
             chain::wrong_version,
         ),
         ("a_vendors_signed_repository", ONE, vendor::repository),
+        (
+            "upgrades_keep_the_data",
+            &["mariadb-10.5", "mariadb-11.8"],
+            upgrade::paths,
+        ),
         ("a_flavour_varies_in_its_settings", ONE, setup::varied),
         ("releases_of_a_mirror", ONE, releases::mirrored),
         ("the_first_release_with_a_change", ONE, bisect::first_change),

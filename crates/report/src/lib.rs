@@ -35,6 +35,7 @@ mod test_fixtures;
 mod text;
 mod timings;
 mod unavailable;
+mod upgrade;
 
 pub use divergence::{Differences, Listed, OnlyFile};
 pub use file::{ReportKind, ReportSpec, open_reports};
@@ -51,6 +52,10 @@ pub use summary::Summary;
 pub use summary_table::Detail;
 pub use text::Colour;
 pub use timings::Timings;
+pub use upgrade::{
+    UPGRADE_SCHEMA, UpgradeDifference, UpgradeFailure, UpgradeOutcome, UpgradeReport,
+    UpgradeServer, UpgradeWalk, UpgradedFile,
+};
 
 pub use text::{one_line, visible};
 

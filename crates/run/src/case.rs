@@ -152,7 +152,7 @@ pub(super) async fn run_case(
     if let Some(replicas) = &case.replicas {
         let mut behind = replicas.mend().await;
         if ended.is_ok() && behind.is_empty() {
-            behind = replicas.await_all(case.suite.step_timeout).await;
+            behind = replicas.check(case.suite.step_timeout).await;
         }
         end.result.fail(behind);
     }

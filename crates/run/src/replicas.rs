@@ -81,6 +81,19 @@ impl Replicas {
         .boxed()
     }
 
+    /// Waits until all replicas have caught up, and compares their data; a failure for
+    /// each that is behind or differs.
+    pub(super) fn check(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
+        async move {
+            let behind = self.await_all(limit).await;
+            match behind.is_empty() {
+                true => self.compare_contents(limit).await,
+                false => behind,
+            }
+        }
+        .boxed()
+    }
+
     /// Waits until all replicas have what the source has; a failure for each that has not.
     pub(super) fn await_all(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
         async move {

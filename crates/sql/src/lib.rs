@@ -5,6 +5,7 @@
 //! build can optimise it more than the rest (`docs/build.md`).
 
 pub mod compare;
+pub mod content;
 pub mod effect;
 pub mod outcome;
 pub mod package;

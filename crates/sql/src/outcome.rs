@@ -51,6 +51,12 @@ impl Rows {
         self.ends.push(self.bytes.len() | mark);
     }
 
+    /// Removes all rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
     /// Replaces a text wherever it stands within a value.
     pub fn replace(&mut self, text: &[u8], by: &[u8]) {
         if memmem::find(&self.bytes, text).is_none() {

@@ -146,6 +146,14 @@ impl Version {
         }
     }
 
+    /// A version of three numbers.
+    pub const fn exact(major: u32, minor: u32, patch: u32) -> Self {
+        Version {
+            parts: [major, minor, patch],
+            len: 3,
+        }
+    }
+
     /// Up to three numbers at the start of a text; 0.0 if there are none.
     fn at_the_head_of(text: &str) -> Self {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');

@@ -13,6 +13,7 @@ mod shell;
 mod side;
 mod times;
 mod transfer;
+mod upgrade;
 mod value;
 
 pub(crate) use bisect::BisectArgs;
@@ -28,6 +29,7 @@ pub(crate) use run::{DiffArgs, InputArgs, MergeArgs, RecordArgs, ReportCommand, 
 pub(crate) use shell::{CatalogueArgs, CompletionsArgs, ManArgs, Shell};
 pub(crate) use side::Side;
 pub(crate) use transfer::{CopyArgs, ExportArgs, ImportArgs};
+pub(crate) use upgrade::UpgradeArgs;
 
 use std::path::PathBuf;
 
@@ -136,6 +138,26 @@ Examples:
 
 Exit status: 0 measured; 1 a flavour was not measured to the end; else as of `run`.")]
     Replay(ReplayArgs),
+    /// Walk the upgrades of a matrix, and tell what becomes of the data
+    #[command(after_help = "\
+Each path begins with a new copy of the older server and its data. In place the newer
+server starts on the same data folder; by dump its client reads what the older one's
+client writes. The definitions of all objects, all rows, accounts and settings are compared
+before and after. Copies are deleted; servers that were installed are kept, so that the
+next upgrade is quick.
+
+As JSON it is an object with the names schema (1), walks and stale. A walk has path, from,
+through, to, by, outcome (`same`, `differs`, `failed` or `unavailable`), failure, took
+(seconds), objects, rows, differences, insignificant, notes and kept.
+
+Examples:
+  dbmatrix upgrade examples/upgrade.toml
+  dbmatrix upgrade examples/upgrade.toml --path '*-to-mariadb-11.8' --keep-failed
+  dbmatrix upgrade examples/upgrade.toml --report junit=junit.xml
+
+Exit status: 0 nothing significant differs; 1 a difference that no file explains, or a
+server refused; 3 a server of a path could not be provided; else as of `run`.")]
+    Upgrade(UpgradeArgs),
     /// Keep the answers of flavours in a file, for `diff --against` later and elsewhere
     #[command(after_help = "\
 Statements run as `diff` runs them. The file holds them and the answers, which are your

@@ -29,6 +29,7 @@ pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod snapshot;
 mod statements;
+pub(crate) mod upgrade;
 pub(crate) mod url;
 
 use dbmatrix_report::event::Verdict;
@@ -43,6 +44,7 @@ pub(super) async fn execute(args: &Args) -> Result<u8, Failure> {
     let verdict = match &args.command {
         Command::Run(command) => run::run(global, command).await,
         Command::Diff(command) => diff::diff(global, command).await,
+        Command::Upgrade(command) => upgrade::upgrade(global, command).await,
         Command::Record(command) => record::record(global, command).await,
         Command::Replay(command) => replay::replay(global, command).await,
         Command::Bisect(command) => bisect::bisect(global, command).await,

@@ -31,7 +31,7 @@ const ASKED: usize = 5;
 /// A complete golden child.
 #[derive(Debug, Clone)]
 pub struct Golden {
-    name: String,
+    pub(super) name: String,
     /// The version that its server reported.
     pub version: String,
     /// The packages that make it up, one a line.
@@ -277,52 +277,6 @@ impl Children {
     /// As of the engine.
     pub async fn start(&self, child: &Child) -> Result<(), NestError> {
         Ok(self.nest.engine.power(&child.name, Power::Start).await?)
-    }
-
-    /// A copy of the golden child that the child `of` came from. It is not started, and
-    /// always counts as incomplete.
-    ///
-    /// # Errors
-    /// As of the engine.
-    pub async fn throwaway(
-        &self,
-        of: &str,
-        name: &str,
-        access: &ChildAccess,
-    ) -> Result<Child, NestError> {
-        let found = self.nest.engine.instance(of).await?;
-        let found = found.map(|found| found.config).unwrap_or_default();
-        let key = found.get(key::KEY).cloned();
-        let golden = Golden {
-            name: name::golden(&key.unwrap_or_default()),
-            version: String::new(),
-            packages: String::new(),
-            tls: Credentials::of_config(&self.nest, &found).tls,
-        };
-        self.throwaway_of(&golden, of, name, access).await
-    }
-
-    /// Like [`Children::throwaway`], from another golden child of the child's flavour.
-    ///
-    /// # Errors
-    /// As of the engine.
-    pub fn throwaway_of<'a>(
-        &'a self,
-        golden: &'a Golden,
-        of: &'a str,
-        name: &'a str,
-        access: &'a ChildAccess,
-    ) -> BoxFuture<'a, Result<Child, NestError>> {
-        async move {
-            let title = format!("copy of {of}");
-            let noted = config([
-                (key::STAGE, "making"),
-                (key::GOLDEN, ""),
-                (key::SERVER, &title),
-            ]);
-            self.copy(golden, name, noted, Some(access)).await
-        }
-        .boxed()
     }
 
     /// Pauses a child that was copied for later, unless it has been used in the meantime.

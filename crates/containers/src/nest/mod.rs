@@ -31,6 +31,7 @@ mod slots;
 mod snapshot;
 mod socket;
 mod status;
+mod throwaway;
 mod usage;
 
 pub use access::{Access, Endpoint, Proxies};

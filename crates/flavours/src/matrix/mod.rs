@@ -24,6 +24,7 @@ mod servers;
 mod setup;
 mod suite;
 mod tls;
+mod upgrade;
 mod vary;
 
 pub use external::{External, ExternalError, Permissions, UrlSource};
@@ -37,6 +38,7 @@ pub use run::{After, RunSpec};
 pub use servers::NamedServer;
 pub use setup::SetupFile;
 pub use suite::{CommandSpec, Expect, FilesSpec, Isolation, MysqltestSpec, SuiteKind, SuiteSpec};
+pub use upgrade::{UpgradeMethod, UpgradePath, UpgradeSpec};
 
 use std::path::{Path, PathBuf};
 
@@ -46,6 +48,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use defaults::{Defaults, LocalFiles};
+use flavour::Common;
 use mirror::Mirror;
 
 /// The file's kind in messages.
@@ -66,6 +69,8 @@ pub struct Matrix {
     pub flavours: Vec<Flavour>,
     /// The suites, in the order of the file.
     pub suites: Vec<SuiteSpec>,
+    /// The upgrades, in the order of the file.
+    pub upgrades: Vec<UpgradeSpec>,
     /// Deprecated names in the file.
     pub deprecations: Deprecations,
 }
@@ -105,8 +110,15 @@ impl Matrix {
         } = Frame::read(&top, path);
         let flavours = flavour::read_all(&top, folder, &images, &mirrors, &defaults);
         let suites = suite::read_all(&top, folder, &flavours, &images);
+        let common = Common {
+            folder,
+            images: &images,
+            mirrors: &mirrors,
+            defaults: &defaults,
+        };
+        let upgrades = upgrade::read_all(&top, &flavours, &suites, common);
         top.finish();
-        if flavours.is_empty() && problems.is_empty() {
+        if flavours.is_empty() && upgrades.is_empty() && problems.is_empty() {
             problems.add(
                 0..0,
                 "expected at least one flavour: `flavours = [\"mysql:9.7\"]` or `[[flavour]]`"
@@ -121,6 +133,7 @@ impl Matrix {
             run,
             flavours,
             suites,
+            upgrades,
             deprecations,
         })
     }

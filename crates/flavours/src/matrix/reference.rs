@@ -7,6 +7,7 @@
 
 mod keys;
 mod server_keys;
+mod upgrade_keys;
 
 pub use keys::SECTIONS;
 

@@ -41,7 +41,7 @@ impl Matrix {
             defaults,
             run,
         } = Frame::read(&top, path);
-        for key in ["flavours", "flavour", "suite"] {
+        for key in ["flavours", "flavour", "suite", "upgrade"] {
             top.know(key);
         }
         top.finish();
@@ -60,6 +60,7 @@ impl Matrix {
             run,
             flavours: Vec::new(),
             suites: Vec::new(),
+            upgrades: Vec::new(),
             deprecations,
         };
         Ok((matrix, flavours))

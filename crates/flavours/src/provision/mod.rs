@@ -14,6 +14,7 @@ mod provisioner;
 mod setup;
 mod step;
 mod template;
+mod throwaway;
 mod time_zones;
 
 pub use cache_key::{cache_key, own_template_keys, suite_template_keys};

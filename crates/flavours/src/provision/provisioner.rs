@@ -35,9 +35,9 @@ pub enum StartFrom {
 
 /// A flavour whose server dbmatrix makes.
 pub struct Provisioner<'a> {
-    context: &'a NestContext,
-    flavour: &'a Flavour,
-    managed: &'a Managed,
+    pub(super) context: &'a NestContext,
+    pub(super) flavour: &'a Flavour,
+    pub(super) managed: &'a Managed,
     spec: ChildSpec,
     events: &'a Sender,
 }
@@ -309,7 +309,7 @@ impl<'a> Provisioner<'a> {
         log_in_as_wanted(self.context, child, self.managed, timeout).await
     }
 
-    fn phase(&self, phase: Phase) {
+    pub(super) fn phase(&self, phase: Phase) {
         self.events.phase(&self.flavour.name, phase);
     }
 }

@@ -105,7 +105,7 @@ async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) 
                 }
             }
             if let Some(replicas) = &run.replicas {
-                result.fail(replicas.await_all(LIMIT).await);
+                result.fail(replicas.check(LIMIT).await);
             }
             result.log = Some(log);
             result.exit_status = exit_status(&ended);

@@ -30,7 +30,7 @@ use mysql_async::{ChangeUserOpts, Conn, Error};
 use thiserror::Error as ThisError;
 
 use self::local_file::LocalFiles;
-use crate::outcome::{Column, Outcome, RowSet, Rows, SqlError, Warning};
+use crate::outcome::{Column, Outcome, Row, RowSet, Rows, SqlError, Warning};
 use crate::read_only::{self, Modes, NotReading};
 
 /// Character set of blobs and other binary data (`binary`).
@@ -209,6 +209,30 @@ impl Session {
         }
     }
 
+    /// Like [`Session::run_and_discard`], and shows each row once: a result of any size
+    /// takes the memory of one row.
+    ///
+    /// # Errors
+    /// As of [`Session::run`].
+    pub fn visit_rows<'a>(
+        &'a mut self,
+        sql: &'a str,
+        visit: &'a mut (dyn FnMut(Row<'_>) + Send),
+    ) -> BoxFuture<'a, Result<Result<u64, SqlError>, SessionError>> {
+        async move {
+            if let Some(modes) = self.only_reads {
+                read_only::check(sql.as_bytes(), modes)?;
+            }
+            let visited = visit_all(&mut self.conn, sql, visit).await;
+            self.note_status();
+            match visited {
+                Ok(rows) => Ok(Ok(rows)),
+                Err(error) => refused(error).map(Err),
+            }
+        }
+        .boxed()
+    }
+
     fn answer<'a>(&'a mut self, sql: &'a [u8]) -> BoxFuture<'a, Result<Outcome, SessionError>> {
         async move {
             let mut parts = Vec::new();
@@ -347,6 +371,26 @@ fn count_rows<'a>(conn: &'a mut Conn, sql: &'a [u8]) -> BoxFuture<'a, Result<u64
         }
     }
     .boxed()
+}
+
+/// Shows each row of the first result of a statement, and counts them.
+async fn visit_all(
+    conn: &mut Conn,
+    sql: &str,
+    visit: &mut (dyn FnMut(Row<'_>) + Send),
+) -> Result<u64, Error> {
+    let mut result = conn.query_iter(sql).await?;
+    let mut row = Rows::new(result.columns_ref().len());
+    let mut count = 0;
+    while let Some(values) = result.next().await? {
+        row.clear();
+        for value in values.unwrap_raw() {
+            push(&mut row, value);
+        }
+        row.iter().for_each(&mut *visit);
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// Reads one result, and whether another one follows.

@@ -14,27 +14,17 @@
 //! `digest` in place of `statement` stands for all statements of a form.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use dbmatrix_config::{ConfigError, Deprecations, Placed, Problems, TableReader};
-use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 use super::condition::{Condition, Facts};
 use super::form::statement_form;
+use super::known_entry::{Reason, read_expired, read_flavours, read_reason, required};
 use crate::compare::{Kind, Kinds};
 
 /// The file's kind in messages.
 const WHAT: &str = "file of known divergences";
-
-/// Why a divergence is acceptable.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Reason {
-    /// The explanation.
-    pub text: String,
-    /// A link to more information.
-    pub link: Option<String>,
-}
 
 /// The known divergences of one file.
 #[derive(Debug, Clone, Default)]
@@ -172,18 +162,9 @@ fn read_entry(table: &TableReader<'_>, line: usize, proposing: bool) -> Option<K
     };
     let flavours = read_flavours(table);
     let kinds = read_kinds(table);
-    let reason = required(table, "reason");
-    if let Some(reason) = &reason
-        && reason.value.trim().is_empty()
-        && !proposing
-    {
-        let expected = "expected a reason: why is it well that these differ?";
-        table.problem(reason.span.clone(), expected);
-    }
-    let link = table.text("link").map(|link| link.value);
-    let expires = table.date("expires").map(|date| date.value.to_string());
+    let reason = read_reason(table, proposing);
+    let expired = read_expired(table);
     table.finish();
-    let today = today();
     Some(KnownDivergence {
         line,
         statement: one_line(&statement?.value),
@@ -191,42 +172,9 @@ fn read_entry(table: &TableReader<'_>, line: usize, proposing: bool) -> Option<K
         nth: nth.map(|nth| nth.value as usize),
         flavours: flavours?,
         kinds: kinds?,
-        reason: Reason {
-            text: reason?.value,
-            link,
-        },
-        expired: expires.filter(|last| *last < today),
+        reason: reason?,
+        expired,
     })
-}
-
-fn required(table: &TableReader<'_>, key: &'static str) -> Option<Placed<String>> {
-    let found = table.text(key);
-    if found.is_none() && !table.has(key) {
-        table.problem(table.span(), format!("expected a `{key}`"));
-    }
-    found
-}
-
-fn read_flavours(table: &TableReader<'_>) -> Option<Vec<Condition>> {
-    let Some(list) = table.texts("flavours") else {
-        if !table.has("flavours") {
-            let expected = "expected `flavours`, such as `[\"mariadb<10.6\"]`";
-            table.problem(table.span(), expected);
-        }
-        return None;
-    };
-    if list.value.is_empty() {
-        table.problem(list.span, "expected at least one flavour; found none");
-        return None;
-    }
-    let read = |text: &Placed<String>| match text.value.parse::<Condition>() {
-        Ok(condition) => Some(condition),
-        Err(message) => {
-            table.problem(text.span.clone(), message);
-            None
-        }
-    };
-    list.value.iter().map(read).collect()
 }
 
 /// Reads the words of kinds of difference.
@@ -255,12 +203,6 @@ pub fn read_kinds(table: &TableReader<'_>) -> Option<Kinds> {
         table.problem(list.span, "expected at least one kind; found none");
     }
     Some(kinds)
-}
-
-/// Today in UTC, in the format of TOML.
-fn today() -> String {
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    now[..10].to_owned()
 }
 
 /// An entry for review, as text for the file; the user fills in the reason.

@@ -10,6 +10,7 @@ mod expectation;
 mod fault;
 mod form;
 mod known;
+pub(crate) mod known_entry;
 mod lines;
 mod order;
 mod slt;
@@ -23,7 +24,8 @@ pub use expectation::{Absent, Expectation, Recorded, UnlikeStatements, expectati
 pub use fault::{Fault, FaultVerb};
 pub use form::{FormReader, statement_form};
 pub use known::read_kinds;
-pub use known::{KnownDivergence, KnownDivergences, Reason, known_path, one_line, proposal};
+pub use known::{KnownDivergence, KnownDivergences, known_path, one_line, proposal};
+pub use known_entry::Reason;
 pub use order::{asks_for_counts, asks_for_order};
 pub use slt::{SltOptions, SltSteps};
 pub use sql::{SqlMark, SqlSteps};

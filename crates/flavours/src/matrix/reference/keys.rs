@@ -6,12 +6,13 @@ use super::Takes::{
 use super::server_keys::{
     FILES, FLAVOUR, IMAGE, MIRROR, REPLICAS, REPOSITORY, SECRET, SETUP as SETUP_FILE, TARBALL, TLS,
 };
+use super::upgrade_keys::UPGRADE;
 use super::{Key, Section, Takes};
 
 /// All tables of a matrix file, the top first.
 pub const SECTIONS: &[Section] = &[
     TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, REPLICAS, SETUP_FILE, FILES, TLS, REPOSITORY,
-    TARBALL, SUITE, REPLACE,
+    TARBALL, SUITE, REPLACE, UPGRADE,
 ];
 
 pub(super) const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");
@@ -68,7 +69,7 @@ const KINDS: Takes = Words(
 const TOP: Section = Section {
     path: "",
     title: "The file",
-    about: "At least one flavour is required, in either form.",
+    about: "At least one flavour, in either form, or an upgrade is required.",
     keys: &[
         key(
             "flavours",
@@ -93,6 +94,12 @@ const TOP: Section = Section {
         ),
         key("flavour", Tables("flavour"), "none", "servers"),
         key("suite", Tables("suite"), "none", "what to run"),
+        key(
+            "upgrade",
+            Tables("upgrade"),
+            "none",
+            "ways from older servers to newer ones",
+        ),
     ],
     any_of: &[],
 };

@@ -68,6 +68,9 @@ mysqltest = 'mysql'
 [[suite]]
 name = 'log'
 log = 'examples/logs/bookshop-slow.log'
+[[upgrade]]
+from = ['mysql:8.4']
+to = ['mysql:9.7']
 ";
 
 fn told(text: &str) -> Vec<String> {

@@ -1,0 +1,62 @@
+//! Why a walk ended before its end.
+
+use dbmatrix_containers::nest::NestError;
+use dbmatrix_engine::EngineError;
+use dbmatrix_flavours::provision::ProvisionError;
+use dbmatrix_flavours::server::ServerError;
+use dbmatrix_sql::content::ContentError;
+use dbmatrix_sql::session::SessionError;
+use thiserror::Error;
+
+/// Why a step failed.
+#[derive(Debug, Error)]
+pub(super) enum StepError {
+    /// A server that is made for the path.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    /// A server on the path.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A container.
+    #[error(transparent)]
+    Nest(#[from] NestError),
+    /// The engine of the nest.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The content of a server.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// A session.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A program in a container.
+    #[error("{0}")]
+    Program(String),
+}
+
+/// Where a walk ended, and why.
+#[derive(Debug)]
+pub(super) struct WalkError {
+    /// What was attempted, such as `load the dump`.
+    pub(super) step: String,
+    /// Why that failed.
+    pub(super) error: StepError,
+    /// Whether a server could not be had, which says nothing about the path.
+    pub(super) is_unavailable: bool,
+}
+
+/// Names the step that failed.
+pub(super) trait InStep<T> {
+    /// The same result, with what was attempted.
+    fn in_step(self, step: impl Into<String>) -> Result<T, WalkError>;
+}
+
+impl<T, E: Into<StepError>> InStep<T> for Result<T, E> {
+    fn in_step(self, step: impl Into<String>) -> Result<T, WalkError> {
+        self.map_err(|error| WalkError {
+            step: step.into(),
+            error: error.into(),
+            is_unavailable: false,
+        })
+    }
+}

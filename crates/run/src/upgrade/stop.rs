@@ -1,0 +1,187 @@
+//! One server on a path: a running copy of a golden child.
+
+use dbmatrix_containers::name;
+use dbmatrix_containers::nest::{Child, Golden};
+use dbmatrix_flavours::matrix::{Flavour, Managed, UpgradeMethod, UpgradePath};
+use dbmatrix_flavours::provision::{NestContext, Provisioner};
+use dbmatrix_flavours::server::{Server, stop_server};
+use dbmatrix_report::event::Sender;
+use dbmatrix_sql::content::{Content, ContentScope, read_content};
+use dbmatrix_sql::session::{Connect, Session};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::client;
+use super::error::{InStep, StepError, WalkError};
+
+/// A server of a path, as it is wanted.
+pub(super) struct Stop<'a> {
+    pub(super) context: &'a NestContext,
+    /// The flavour as the matrix names it.
+    pub(super) name: &'a str,
+    /// The same under the name of the path, which has one password and one line of progress.
+    flavour: Flavour,
+    managed: &'a Managed,
+    /// The name under which a failed copy is kept; its container's name comes from it.
+    pub(super) kept_as: String,
+    events: &'a Sender,
+}
+
+impl<'a> Stop<'a> {
+    /// All servers of a path in their order; the last one is the newer server.
+    pub(super) fn all_of(
+        context: &'a NestContext,
+        path: &'a UpgradePath,
+        method: UpgradeMethod,
+        events: &'a Sender,
+    ) -> Vec<Stop<'a>> {
+        let through = match method {
+            UpgradeMethod::InPlace => path.through.as_slice(),
+            UpgradeMethod::Dump => &[],
+        };
+        let flavours = std::iter::once(&path.from).chain(through);
+        let before = flavours.enumerate().map(|(at, flavour)| {
+            let kept_as = format!("{}-{}-{at}", path.name, method.as_str());
+            (flavour, kept_as)
+        });
+        let last = (&path.to, format!("{}-{}", path.name, method.as_str()));
+        let all = before.chain([last]).filter_map(|(flavour, kept_as)| {
+            Some(Stop {
+                context,
+                name: &flavour.name,
+                flavour: Flavour {
+                    name: path.name.clone(),
+                    ..flavour.clone()
+                },
+                managed: flavour.managed()?,
+                kept_as,
+                events,
+            })
+        });
+        all.collect()
+    }
+
+    pub(super) fn provisioner(&self) -> Provisioner<'_> {
+        Provisioner::new(self.context, &self.flavour, self.managed, self.events)
+    }
+
+    /// Its golden child, which is made if it is not there.
+    pub(super) fn golden(&self) -> BoxFuture<'_, Result<Golden, WalkError>> {
+        async move {
+            let golden = self.provisioner().ensure_golden().await;
+            golden
+                .in_step(format!("make {}", self.name))
+                .map_err(|error| WalkError {
+                    is_unavailable: true,
+                    ..error
+                })
+        }
+        .boxed()
+    }
+
+    fn container(&self) -> String {
+        name::container(&self.kept_as)
+    }
+
+    /// A copy with a running server.
+    pub(super) fn start(&self, golden: &Golden) -> BoxFuture<'_, Result<Running<'_>, WalkError>> {
+        let golden = golden.clone();
+        async move {
+            let started = async {
+                let provisioner = self.provisioner();
+                let child = provisioner.throwaway(&golden, &self.container()).await?;
+                let server = provisioner.start_throwaway(&child).await?;
+                client::write_options(&child).await?;
+                Ok::<_, StepError>(Running {
+                    stop: self,
+                    child,
+                    server,
+                })
+            };
+            started.await.in_step(format!("start {}", self.name))
+        }
+        .boxed()
+    }
+
+    /// A copy whose container runs without its server.
+    pub(super) fn start_empty(&self, golden: &Golden) -> BoxFuture<'_, Result<Child, WalkError>> {
+        let golden = golden.clone();
+        async move {
+            let started = async {
+                let provisioner = self.provisioner();
+                let child = provisioner.throwaway(&golden, &self.container()).await?;
+                provisioner.start_held_back(&child).await?;
+                client::write_options(&child).await?;
+                Ok::<_, StepError>(child)
+            };
+            let step = format!("make a container of {}", self.name);
+            started.await.in_step(step)
+        }
+        .boxed()
+    }
+
+    /// Removes its copy; it may be absent.
+    pub(super) async fn remove(&self) {
+        if let Err(left) = self.context.children.remove(&self.container()).await {
+            tracing::debug!(%left, "the next run removes it");
+        }
+    }
+
+    /// Keeps its copy as a flavour, if there is one; returns the flavour's name.
+    pub(super) async fn keep(&self) -> Option<String> {
+        let children = &self.context.children;
+        let title = format!("{} (failed)", self.managed.server);
+        let container = self.container();
+        let kept = children.keep_throwaway(&container, &self.kept_as, &title);
+        match kept.await {
+            Ok(true) => Some(self.kept_as.clone()),
+            Ok(false) => None,
+            Err(error) => {
+                let name = &self.kept_as;
+                self.events
+                    .warn(format!("{name}: could not be kept: {error}"));
+                None
+            }
+        }
+    }
+}
+
+/// A server of a path that runs.
+pub(super) struct Running<'a> {
+    pub(super) stop: &'a Stop<'a>,
+    pub(super) child: Child,
+    pub(super) server: Server,
+}
+
+impl Running<'_> {
+    pub(super) async fn session(&self) -> Result<Session, WalkError> {
+        let session = self.server.connect(None).await;
+        session.in_step(format!("log in to {}", self.stop.name))
+    }
+
+    /// Reads all of its content.
+    pub(super) fn content(&self) -> BoxFuture<'_, Result<Content, WalkError>> {
+        async move {
+            let mut session = self.session().await?;
+            let content = read_content(&mut session, ContentScope::Server).await;
+            session.close().await;
+            content.in_step(format!("read the content of {}", self.stop.name))
+        }
+        .boxed()
+    }
+
+    /// Shuts the server down so that nothing is left to do for a newer one: without a slow
+    /// shutdown InnoDB leaves changes to be merged and undone (MySQL manual, "Upgrade Best
+    /// Practices"; MariaDB manual, "Upgrading").
+    pub(super) async fn shut_down(&self) -> Result<(), WalkError> {
+        let step = || format!("shut {} down", self.stop.name);
+        let mut session = self.session().await?;
+        let asked = session.run("SET GLOBAL innodb_fast_shutdown = 0").await;
+        session.close().await;
+        if let Some(refusal) = asked.in_step(step())?.refusal() {
+            tracing::info!(%refusal, "it shuts down as usual");
+        }
+        let stopped = stop_server(&self.child, &self.stop.managed.spec).await;
+        stopped.in_step(step())
+    }
+}

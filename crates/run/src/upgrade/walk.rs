@@ -1,0 +1,197 @@
+//! One path by one method, from the older server to what differs on the newer one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dbmatrix_containers::nest::Golden;
+use dbmatrix_flavours::matrix::{SuiteSpec, UpgradeMethod, UpgradePath};
+use dbmatrix_flavours::provision::NestContext;
+use dbmatrix_report::event::Sender;
+use dbmatrix_report::{UpgradeFailure, UpgradeOutcome, UpgradeServer, UpgradeWalk, UpgradedFile};
+use dbmatrix_sql::content::{Content, KnownChanges};
+use dbmatrix_sql::suite::Facts;
+use dbmatrix_sql::version::Identity;
+use futures_util::future::try_join_all;
+
+use super::comparison::{Explained, compare};
+use super::dump::move_by_dump;
+use super::error::WalkError;
+use super::in_place::move_to_next;
+use super::stop::Stop;
+use super::suites::run_suites;
+
+/// One path by one method.
+pub(super) struct Walk<'a> {
+    pub(super) context: &'a NestContext,
+    pub(super) path: &'a UpgradePath,
+    pub(super) method: UpgradeMethod,
+    pub(super) known: Option<&'a KnownChanges>,
+    pub(super) suites: &'a [Arc<SuiteSpec>],
+    pub(super) explained: &'a Explained,
+    pub(super) keeps_failed: bool,
+    pub(super) events: &'a Sender,
+}
+
+/// What is known of a walk so far.
+#[derive(Default)]
+struct Seen {
+    /// The time since all servers are there.
+    begun: Option<Instant>,
+    from: Option<Identity>,
+    to: Option<Identity>,
+    before: Content,
+    after: Content,
+    notes: Vec<String>,
+    files: Vec<UpgradedFile>,
+    /// The server of the path that is worked on.
+    at: usize,
+}
+
+impl Walk<'_> {
+    /// Walks it, and leaves nothing but what is to be kept.
+    pub(super) async fn run(&self) -> UpgradeWalk {
+        let stops = Stop::all_of(self.context, self.path, self.method, self.events);
+        let mut seen = Seen::default();
+        let walked = self.walk(&stops, &mut seen).await;
+        let took = seen.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        let mut kept = None;
+        let keeps = self.keeps_failed && matches!(&walked, Err(error) if !error.is_unavailable);
+        for (at, stop) in stops.iter().enumerate() {
+            match keeps && at == seen.at {
+                true => kept = stop.keep().await,
+                false => stop.remove().await,
+            }
+        }
+        self.report(seen, walked, took, kept)
+    }
+
+    async fn walk(&self, stops: &[Stop<'_>], seen: &mut Seen) -> Result<(), WalkError> {
+        let golden = try_join_all(stops.iter().map(Stop::golden)).await?;
+        seen.begun = Some(Instant::now());
+        let [first, rest @ ..] = stops else {
+            unreachable!("a path has two ends");
+        };
+        match self.method {
+            UpgradeMethod::InPlace => self.walk_in_place(first, rest, &golden, seen).await,
+            UpgradeMethod::Dump => self.walk_by_dump(first, rest, &golden, seen).await,
+        }
+    }
+
+    async fn walk_in_place(
+        &self,
+        first: &Stop<'_>,
+        rest: &[Stop<'_>],
+        golden: &[Golden],
+        seen: &mut Seen,
+    ) -> Result<(), WalkError> {
+        let mut running = first.start(&golden[0]).await?;
+        seen.from = Some(running.server.identity.clone());
+        seen.before = running.content().await?;
+        for (at, next) in rest.iter().enumerate() {
+            seen.at = at + 1;
+            let moved = move_to_next(&running, next, &golden[at + 1]).await?;
+            running = moved;
+        }
+        seen.to = Some(running.server.identity.clone());
+        seen.after = running.content().await?;
+        seen.files = run_suites(&running, self.suites, self.events).await?;
+        Ok(())
+    }
+
+    async fn walk_by_dump(
+        &self,
+        first: &Stop<'_>,
+        rest: &[Stop<'_>],
+        golden: &[Golden],
+        seen: &mut Seen,
+    ) -> Result<(), WalkError> {
+        let [last] = rest else {
+            unreachable!("a dump passes through no server");
+        };
+        let (from, to) = tokio::join!(first.start(&golden[0]), last.start(&golden[1]));
+        let from = from?;
+        seen.from = Some(from.server.identity.clone());
+        seen.before = from.content().await?;
+        seen.at = 1;
+        let to = to?;
+        seen.notes = move_by_dump(&from, &to, &seen.before).await?;
+        seen.to = Some(to.server.identity.clone());
+        seen.after = to.content().await?;
+        seen.files = run_suites(&to, self.suites, self.events).await?;
+        Ok(())
+    }
+
+    fn report(
+        &self,
+        seen: Seen,
+        walked: Result<(), WalkError>,
+        took: Duration,
+        kept: Option<String>,
+    ) -> UpgradeWalk {
+        let Walk { path, method, .. } = self;
+        let (outcome, failure) = match &walked {
+            Ok(()) => (UpgradeOutcome::Same, None),
+            Err(WalkError {
+                step,
+                error,
+                is_unavailable,
+            }) => {
+                let failure = UpgradeFailure {
+                    step: step.clone(),
+                    error: error.to_string(),
+                };
+                match is_unavailable {
+                    true => (UpgradeOutcome::Unavailable, Some(failure)),
+                    false => (UpgradeOutcome::Failed, Some(failure)),
+                }
+            }
+        };
+        let differences = match (&walked, &seen.to) {
+            (Ok(()), Some(identity)) => {
+                let known = self.known.map(|known| (known, self.explained));
+                let facts = facts_of(&path.to.name, identity);
+                compare(&seen.before, &seen.after, known, &facts)
+            }
+            _ => Default::default(),
+        };
+        let through = match method {
+            UpgradeMethod::InPlace => path.through.iter().map(|step| step.name.clone()).collect(),
+            UpgradeMethod::Dump => Vec::new(),
+        };
+        let server = |name: &str, identity: Option<Identity>| UpgradeServer {
+            name: name.to_owned(),
+            version: identity.map_or(String::new(), |identity| identity.full),
+        };
+        let mut walk = UpgradeWalk {
+            path: path.name.clone(),
+            from: server(&path.from.name, seen.from),
+            through,
+            to: server(&path.to.name, seen.to),
+            by: method.as_str().to_owned(),
+            outcome,
+            failure,
+            took,
+            objects: seen.before.objects.len(),
+            rows: seen.before.row_count(),
+            differences: differences.significant,
+            insignificant: differences.others,
+            notes: seen.notes,
+            suites: seen.files,
+            kept,
+        };
+        let differs = walk.new_differences().next().is_some() || walk.failed_files().count() > 0;
+        if outcome == UpgradeOutcome::Same && differs {
+            walk.outcome = UpgradeOutcome::Differs;
+        }
+        walk
+    }
+}
+
+fn facts_of(flavour: &str, identity: &Identity) -> Facts {
+    Facts {
+        flavour: flavour.to_owned(),
+        family: identity.family,
+        version: identity.version,
+        labels: Vec::new(),
+    }
+}

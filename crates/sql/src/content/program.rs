@@ -1,0 +1,206 @@
+//! Routines, triggers and events.
+
+use super::catalog::Catalog;
+use super::object::{Object, ObjectKind, ObjectName, Property};
+use super::written::sorted_list;
+use super::{Content, ContentError};
+
+/// A stored program's text. Servers keep it as it was written.
+const BODY: &str = "body";
+
+pub(super) async fn read_programs(
+    catalog: &mut Catalog<'_>,
+    content: &mut Content,
+) -> Result<(), ContentError> {
+    read_routines(catalog, content).await?;
+    read_parameters(catalog, content).await?;
+    read_triggers(catalog, content).await?;
+    read_events(catalog, content).await
+}
+
+fn kind_of_routine(word: &str) -> ObjectKind {
+    match word {
+        "PROCEDURE" => ObjectKind::Procedure,
+        "FUNCTION" => ObjectKind::Function,
+        _ => ObjectKind::Package,
+    }
+}
+
+/// Notes the properties that every program has.
+fn note_program(object: &mut Object, body: &str, mode: &str, definer: &str, charset: &str) {
+    object.note(BODY, Property::exact(body.trim()));
+    object.note("sql mode", Property::with_plain(mode, sorted_list(mode)));
+    object.note("definer", Property::exact(definer));
+    object.note("character set", Property::sql(charset));
+}
+
+async fn read_routines(
+    catalog: &mut Catalog<'_>,
+    content: &mut Content,
+) -> Result<(), ContentError> {
+    let columns = [
+        "ROUTINE_SCHEMA",
+        "ROUTINE_NAME",
+        "ROUTINE_TYPE",
+        "ROUTINE_DEFINITION",
+        "SQL_MODE",
+        "DEFINER",
+        "CHARACTER_SET_CLIENT",
+        "IS_DETERMINISTIC",
+        "SQL_DATA_ACCESS",
+        "SECURITY_TYPE",
+        "ROUTINE_COMMENT",
+    ];
+    let rows = catalog.describe("its routines", "ROUTINES", "ROUTINE_SCHEMA", columns);
+    for row in rows.await? {
+        let [database, name, form, body, mode, definer, charset, ..] = &row;
+        let [.., deterministic, access, security, comment] = &row;
+        let mut object = Object::default();
+        note_program(&mut object, body, mode, definer, charset);
+        object.note("deterministic", Property::exact(deterministic));
+        object.note("data access", Property::exact(access));
+        object.note("security", Property::exact(security));
+        object.note("comment", Property::exact(comment));
+        // A package and its body have the same name.
+        let name = match form.as_str() {
+            "PACKAGE BODY" => format!("{name} (body)"),
+            _ => name.clone(),
+        };
+        let name = ObjectName::new(kind_of_routine(form), database, &name);
+        content.objects.insert(name, object);
+    }
+    Ok(())
+}
+
+async fn read_parameters(
+    catalog: &mut Catalog<'_>,
+    content: &mut Content,
+) -> Result<(), ContentError> {
+    let columns = [
+        "SPECIFIC_SCHEMA",
+        "SPECIFIC_NAME",
+        "ROUTINE_TYPE",
+        "ORDINAL_POSITION",
+        "PARAMETER_MODE",
+        "PARAMETER_NAME",
+        "DTD_IDENTIFIER",
+        "COLLATION_NAME",
+    ];
+    let what = "parameters of its routines";
+    let rows = catalog.describe(what, "PARAMETERS", "SPECIFIC_SCHEMA", columns);
+    for [
+        database,
+        routine,
+        form,
+        place,
+        mode,
+        name,
+        of_type,
+        collation,
+    ] in rows.await?
+    {
+        let routine = ObjectName::new(kind_of_routine(&form), &database, &routine);
+        let Some(object) = content.objects.get_mut(&routine) else {
+            continue;
+        };
+        // A function's result has the place 0 and no name.
+        let parameter = match place.as_str() {
+            "0" => "result".to_owned(),
+            place => format!("parameter {place}"),
+        };
+        let plain = super::written::column_type(&of_type);
+        let of_type = Property::with_plain(&of_type, plain);
+        object.note(format!("{parameter}: type"), of_type);
+        object.note(format!("{parameter}: collation"), Property::sql(&collation));
+        let text = format!("{mode} {name}");
+        object.note(parameter, Property::sql(text.trim()));
+    }
+    Ok(())
+}
+
+async fn read_triggers(
+    catalog: &mut Catalog<'_>,
+    content: &mut Content,
+) -> Result<(), ContentError> {
+    let columns = [
+        "TRIGGER_SCHEMA",
+        "TRIGGER_NAME",
+        "EVENT_MANIPULATION",
+        "EVENT_OBJECT_TABLE",
+        "ACTION_TIMING",
+        "ACTION_STATEMENT",
+        "SQL_MODE",
+        "DEFINER",
+        "CHARACTER_SET_CLIENT",
+    ];
+    let rows = catalog.describe("its triggers", "TRIGGERS", "TRIGGER_SCHEMA", columns);
+    for [
+        database,
+        name,
+        event,
+        table,
+        time,
+        body,
+        mode,
+        definer,
+        charset,
+    ] in rows.await?
+    {
+        let mut object = Object::default();
+        note_program(&mut object, &body, &mode, &definer, &charset);
+        let when = format!("{time} {event} ON {table}");
+        object.note("moment", Property::exact(&when));
+        let name = ObjectName::new(ObjectKind::Trigger, &database, &name);
+        content.objects.insert(name, object);
+    }
+    Ok(())
+}
+
+async fn read_events(catalog: &mut Catalog<'_>, content: &mut Content) -> Result<(), ContentError> {
+    let columns = [
+        "EVENT_SCHEMA",
+        "EVENT_NAME",
+        "EVENT_DEFINITION",
+        "SQL_MODE",
+        "DEFINER",
+        "CHARACTER_SET_CLIENT",
+        "TIME_ZONE",
+        "EXECUTE_AT",
+        "INTERVAL_VALUE",
+        "INTERVAL_FIELD",
+        "STARTS",
+        "ENDS",
+        "STATUS",
+        "ON_COMPLETION",
+        "EVENT_COMMENT",
+    ];
+    let rows = catalog.describe("its events", "EVENTS", "EVENT_SCHEMA", columns);
+    for row in rows.await? {
+        let [database, name, body, mode, definer, charset, zone, ..] = &row;
+        let [
+            ..,
+            at,
+            value,
+            unit,
+            starts,
+            ends,
+            status,
+            completion,
+            comment,
+        ] = &row;
+        let mut object = Object::default();
+        note_program(&mut object, body, mode, definer, charset);
+        let every = format!("{value} {unit}");
+        object.note("time zone", Property::exact(zone));
+        object.note("at", Property::exact(at));
+        object.note("every", Property::exact(every.trim()));
+        object.note("starts", Property::exact(starts));
+        object.note("ends", Property::exact(ends));
+        object.note("status", Property::exact(status));
+        object.note("on completion", Property::exact(completion));
+        object.note("comment", Property::exact(comment));
+        let name = ObjectName::new(ObjectKind::Event, database, name);
+        content.objects.insert(name, object);
+    }
+    Ok(())
+}
