@@ -154,6 +154,9 @@ pub(super) async fn run_case(
         if ended.is_ok() && behind.is_empty() {
             behind = replicas.check(case.suite.step_timeout).await;
         }
+        for failure in &mut behind {
+            failure.found = failure.found.replace(&database, database::PLACEHOLDER);
+        }
         end.result.fail(behind);
     }
     let cleaned = clean_up(server, &database, &traces, is_alone).await;
