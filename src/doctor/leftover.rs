@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dbmatrix_containers::host::{DaemonRecord, daemon_record};
+use dbmatrix_containers::host::{DaemonRecord, daemon_record, loop_devices};
 use dbmatrix_containers::image::{Builder, cache_folder};
 use dbmatrix_containers::name::nest_lock;
 use dbmatrix_containers::nest::{Inner, NestStatus};
@@ -212,16 +212,16 @@ fn work_folders() -> Option<Finding> {
 async fn disks(host: &HostSnapshot) -> Option<Finding> {
     let mut left = Vec::new();
     let mut commands = Vec::new();
-    for (device, file) in loop_devices() {
-        let (path, is_deleted) = match file.strip_suffix(" (deleted)") {
+    for device in loop_devices() {
+        let (path, is_deleted) = match device.file.strip_suffix(" (deleted)") {
             Some(path) => (path, true),
-            None => (file.as_str(), false),
+            None => (device.file.as_str(), false),
         };
         if is_pool_of_ours(Path::new(path), host)
             && (is_deleted || is_unknown(Path::new(path), host).await)
         {
-            left.push(format!("{device} on `{path}`"));
-            commands.push(format!("sudo losetup --detach {device}"));
+            left.push(format!("{} on `{path}`", device.path));
+            commands.push(format!("sudo losetup --detach {}", device.path));
         }
     }
     let files = DISKS.iter().flat_map(fs::read_dir).flatten().flatten();
@@ -239,20 +239,6 @@ async fn disks(host: &HostSnapshot) -> Option<Finding> {
         left.join(", ")
     );
     Some(Finding::note("left over", found).remedy(commands.join(" && ")))
-}
-
-/// Active loop devices, and their files.
-fn loop_devices() -> Vec<(String, String)> {
-    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
-    let mut found: Vec<(String, String)> = devices
-        .filter_map(|device| {
-            let name = device.file_name().into_string().ok()?;
-            let file = fs::read_to_string(device.path().join("loop/backing_file")).ok()?;
-            Some((format!("/dev/{name}"), file.trim().to_owned()))
-        })
-        .collect();
-    found.sort();
-    found
 }
 
 /// Whether a file belongs to a pool and has the name of a dbmatrix project.

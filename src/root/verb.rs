@@ -49,6 +49,13 @@ pub(super) async fn perform_request(service: &Service, request: Request) -> Done
             true => Ok(done(())),
             false => Ok((Answer::Nothing, None)),
         },
+        Request::CachePool => {
+            let engine = running(scope).await?;
+            EngineProject::cache_pool(&engine, &Names::of(&scope.project))
+                .await
+                .map(done)
+                .map_err(message_of)
+        }
         Request::MakeRunFolder => make_run_folder().map(done).map_err(message_of),
         Request::RemoveRunFolder => match fs::remove_dir(run_folder()) {
             Ok(()) => Ok(done(())),

@@ -7,6 +7,7 @@
 mod capacity;
 mod daemon;
 mod find;
+mod loop_device;
 mod outlive;
 mod package;
 mod project;
@@ -16,6 +17,7 @@ pub use capacity::{Cgroups, Limits, cgroups, free_disk, unenforced_limits};
 pub use daemon::{DaemonError, DaemonRecord, daemon_record, forget_dead_daemon, stop_own_daemon};
 pub use find::is_installable;
 pub use find::{EngineChoice, EngineKind, EngineProbe, builds, detect_engine, is_usual, sockets};
+pub use loop_device::{LoopDevice, loop_devices};
 pub use outlive::without_callers_files;
 pub use package::{PackageError, install, refresh_lists};
 pub use project::{EngineProject, Names, ProjectError, Storage, running_engine};

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::daemon::{self, DaemonError};
 use super::find::EngineProbe;
+use super::loop_device;
 use crate::name;
 use crate::route::{RouteError, Routes};
 
@@ -196,6 +197,16 @@ impl EngineProject {
         Ok(())
     }
 
+    /// Has the page cache hold the file of the project's pool.
+    pub async fn cache_pool(engine: &Engine, names: &Names) -> Result<(), ProjectError> {
+        if let Some(pool) = engine.pool(&names.project).await?
+            && pool.config.contains_key(OWNER)
+        {
+            loop_device::cache(&pool).await;
+        }
+        Ok(())
+    }
+
     /// Checks that the project belongs to dbmatrix.
     ///
     /// # Errors
@@ -276,7 +287,10 @@ async fn ensure_pool(engine: &Engine, name: &str, storage: Storage) -> Result<bo
         pool = engine.pool(name).await?;
     }
     match pool {
-        Some(pool) if pool.config.contains_key(OWNER) => Ok(pool.driver == "btrfs"),
+        Some(pool) if pool.config.contains_key(OWNER) => {
+            loop_device::cache(&pool).await;
+            Ok(pool.driver == "btrfs")
+        }
         _ => Err(foreign("storage pool", name)),
     }
 }

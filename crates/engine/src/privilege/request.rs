@@ -29,6 +29,8 @@ pub enum Request {
     StartEngine,
     /// Stops the engine's daemon if dbmatrix started it.
     StopEngine,
+    /// Has the page cache hold the file of the project's pool.
+    CachePool,
     /// Creates the folder for sockets, locks and the daemon's record.
     MakeRunFolder,
     /// Removes that folder if it is empty.
