@@ -126,6 +126,9 @@ impl Nest {
     /// # Errors
     /// As of the engine.
     pub async fn note_unreached(&self, noted: &str) -> Result<(), EngineError> {
+        // An engine refuses a second change of a container while the first one ends.
+        static NOTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _noting = NOTING.lock().await;
         let noted = config([(key::UNREACHED, noted)]);
         self.host.configure_instance(&self.name, &noted).await
     }

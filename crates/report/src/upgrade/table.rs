@@ -31,15 +31,14 @@ impl UpgradeReport {
         let mut table = new_table();
         table.set_header(["from", "to", "by", "outcome", "objects", "rows", "time"]);
         for walk in &self.walks {
-            let through: String = walk
-                .through
-                .iter()
-                .map(|server| format!(" via {server}"))
-                .collect();
+            let by = match walk.through.as_slice() {
+                [] => walk.by.clone(),
+                through => format!("{} via {}", walk.by, through.join(", ")),
+            };
             table.add_row([
                 Cell::new(&walk.from.name),
                 Cell::new(&walk.to.name),
-                Cell::new(format!("{}{through}", walk.by)),
+                Cell::new(by),
                 Cell::new(label(walk)),
                 Cell::new(thousands(walk.objects)),
                 Cell::new(thousands(usize::try_from(walk.rows).unwrap_or(usize::MAX))),

@@ -79,7 +79,32 @@ fn report() -> UpgradeReport {
 
 #[test]
 fn each_path_has_a_row_and_what_differs_is_below() {
-    insta::assert_snapshot!(report().render(Colour::Never, false), @"");
+    insta::assert_snapshot!(report().render(Colour::Never, false), @r"
+    ┌──────────────┬───────────────┬──────────────────────────┬─────────────┬─────────┬───────┬───────┐
+    │ from         ┆ to            ┆ by                       ┆ outcome     ┆ objects ┆  rows ┆  time │
+    ╞══════════════╪═══════════════╪══════════════════════════╪═════════════╪═════════╪═══════╪═══════╡
+    │ mariadb-10.5 ┆ mariadb-11.8  ┆ in-place                 ┆ DIFF 1      ┆      12 ┆ 1,234 ┆ 3.2 s │
+    │ mariadb-10.5 ┆ mysql-9.7     ┆ dump                     ┆ FAIL        ┆      12 ┆ 1,234 ┆ 3.2 s │
+    │ mariadb-10.5 ┆ mariadb-10.11 ┆ dump                     ┆ ok, 1 known ┆      12 ┆ 1,234 ┆ 3.2 s │
+    │ mariadb-10.5 ┆ mariadb-9.9   ┆ in-place via mariadb-9.8 ┆ unavailable ┆      12 ┆ 1,234 ┆ 3.2 s │
+    └──────────────┴───────────────┴──────────────────────────┴─────────────┴─────────┴───────┴───────┘
+
+    DIFF mariadb-10.5-to-mariadb-11.8 by in-place (10.5.1-MariaDB to 11.8.1-MariaDB)
+      definition: table d.t: `a` before, `b` after
+      after, after.slt: line 3: expected 1, found 2
+      1 insignificant difference: notation 1
+
+    FAIL mariadb-10.5-to-mysql-9.7 by dump (10.5.1-MariaDB)
+      could not load the dump:
+        ERROR 1273 (HY000) at line 5: \u{1b}[1mUnknown collation
+      kept as `mariadb-10.5-to-mysql-9.7-dump`: `dbmatrix shell mariadb-10.5-to-mysql-9.7-dump`, `dbmatrix logs mariadb-10.5-to-mysql-9.7-dump`; the next upgrade replaces it
+
+    unavailable mariadb-10.5-to-mariadb-9.9 by in-place
+      could not make mariadb-9.8:
+        no repository has it
+
+    STALE known.toml:7: it explains no difference
+    ");
 }
 
 #[test]
