@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::replicas::Replicas;
 
-/// How many differences of a replica are told one by one.
+/// How many differences of a replica are reported one by one.
 const MOST: usize = 5;
 
 impl Replicas {
