@@ -47,7 +47,9 @@ pub(crate) fn paths(sandbox: &Sandbox) -> Outcome {
     check(junit.contains("upgrade on mariadb-10"), junit.clone())?;
     known(
         sandbox,
-        text(&upgrade("by = [\"dump\"]\nknown = \"upgrade.divergences.toml\"\n")),
+        text(&upgrade(
+            "by = [\"dump\"]\nknown = \"upgrade.divergences.toml\"\n",
+        )),
     )?;
     let listed = sandbox.run(&["list"]).expect(0)?;
     check(!listed.stdout.contains("-to-"), listed.stdout.clone())

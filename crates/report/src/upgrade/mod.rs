@@ -80,7 +80,7 @@ pub enum UpgradeOutcome {
     Differs,
     /// A server or a program refused.
     Failed,
-    /// A server of the path could not be had.
+    /// A server of the path is not available.
     Unavailable,
 }
 

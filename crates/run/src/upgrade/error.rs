@@ -40,8 +40,8 @@ pub(super) struct WalkError {
     /// What was attempted, such as `load the dump`.
     pub(super) step: String,
     /// Why that failed.
-    pub(super) error: StepError,
-    /// Whether a server could not be had, which says nothing about the path.
+    pub(super) error: Box<StepError>,
+    /// Whether a server is not available, which says nothing about the path.
     pub(super) is_unavailable: bool,
 }
 
@@ -55,7 +55,7 @@ impl<T, E: Into<StepError>> InStep<T> for Result<T, E> {
     fn in_step(self, step: impl Into<String>) -> Result<T, WalkError> {
         self.map_err(|error| WalkError {
             step: step.into(),
-            error: error.into(),
+            error: Box::new(error.into()),
             is_unavailable: false,
         })
     }

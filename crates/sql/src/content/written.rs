@@ -27,7 +27,7 @@ pub(super) fn plain(text: &str) -> String {
 
 /// An expression or a query in its plain form, without any brackets: MySQL writes them
 /// around each operation, MariaDB where the order of operators needs them. Two that differ
-/// in brackets alone are told as notation, so nothing is hidden.
+/// in brackets alone are reported as notation, so nothing is hidden.
 pub(super) fn plain_expression(text: &str) -> String {
     let plain = plain(text);
     let tokens = tokens(&plain).into_iter();
