@@ -46,8 +46,8 @@ pub(crate) fn follow(sandbox: &Sandbox) -> Outcome {
         .run(&["list"])
         .expect(0)?
         .says("move/replica-1")?
-        .says("│ source")?
-        .says("│ replica")?;
+        .says("┆ source")?
+        .says("┆ replica")?;
     sandbox
         .run(&[
             "connect",
