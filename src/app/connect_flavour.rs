@@ -159,7 +159,18 @@ pub(crate) async fn find_each(
     Ok(all)
 }
 
-/// All flavours of one nest or of all nests; an error if there is none.
+/// All flavours of one nest or of all nests, without replicas, which take no statements
+/// that write.
+pub(crate) async fn find_sources(
+    global: &Globals,
+    nest: Option<&str>,
+) -> Result<Vec<Located>, Failure> {
+    let mut all = find_all(global, nest).await?;
+    all.retain(|one| !one.is_replica());
+    Ok(all)
+}
+
+/// All flavours of one nest or of all nests, and their replicas; an error if there is none.
 pub(crate) async fn find_all(
     global: &Globals,
     nest: Option<&str>,

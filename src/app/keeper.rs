@@ -31,12 +31,13 @@ pub(crate) fn hand_over(
             after: after(flavour),
         })
     };
+    let servers = task.plan.flavours.iter().flat_map(Flavour::servers);
     let handover = Handover {
         matrix: task.matrix.path.clone(),
         text: task.matrix.text.clone(),
         nest: nest.clone(),
         lock: nest_lock(&global.project, nest),
-        flavours: task.plan.flavours.iter().filter_map(handed).collect(),
+        flavours: servers.filter_map(handed).collect(),
     };
     let mut arguments: Vec<OsString> = vec!["keeper".into()];
     arguments.extend(global_arguments(global));

@@ -45,7 +45,8 @@ pub(crate) fn find_in_matrix<S: AsRef<str>>(
         check_wanted(&matrix, wanted.as_ref())?;
     }
     let managed = matrix.flavours.iter().filter(|one| one.managed().is_some());
-    let flavours: Vec<String> = managed.map(|one| one.name.clone()).collect();
+    let servers = managed.flat_map(Flavour::servers);
+    let flavours: Vec<String> = servers.map(|one| one.name.clone()).collect();
     if flavours.is_empty() {
         return Err(Failure::impossible(format!(
             "`{}` names external servers alone: dbmatrix does not keep them",
@@ -64,7 +65,8 @@ fn check_wanted(matrix: &Matrix, wanted: &str) -> Result<(), Failure> {
         let pattern = pattern.as_ref();
         one.name == wanted || pattern.is_ok_and(|pattern| pattern.is_match(&one.name))
     };
-    let meant: Vec<&Flavour> = matrix.flavours.iter().filter(is_meant).collect();
+    let servers = matrix.flavours.iter().flat_map(Flavour::servers);
+    let meant: Vec<&Flavour> = servers.filter(is_meant).collect();
     match meant.first() {
         None => {
             let there = matrix.flavours.iter().map(|one| one.name.as_str());
@@ -134,7 +136,8 @@ fn chosen<'m>(matrix: &'m Matrix, meant: Meant<'_>) -> Result<Vec<&'m Flavour>, 
     };
     let mut chosen: Vec<&Flavour> = Vec::new();
     for name in names {
-        let found = matrix.flavours.iter().find(|one| one.name == *name);
+        let mut servers = matrix.flavours.iter().flat_map(Flavour::servers);
+        let found = servers.find(|one| one.name == *name);
         let flavour = found.ok_or_else(|| {
             let there = matrix.flavours.iter().map(|one| one.name.as_str());
             let (path, hint) = (matrix.path.display(), hint(name, there));

@@ -311,7 +311,8 @@ async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Fa
     if let EngineProbe::Running(engine) = &found {
         authorize_route(global, engine, &matrix.nest).await?;
     }
-    let managed = plan.flavours.iter().filter_map(Flavour::managed);
+    let servers = plan.flavours.iter().flat_map(Flavour::servers);
+    let managed = servers.filter_map(Flavour::managed);
     let images = managed.map(|managed| managed.image.clone());
     Ok(EnvironmentOptions {
         engine: global.engine.clone(),

@@ -30,6 +30,7 @@ mod privilege;
 mod prompt;
 mod releases;
 mod replay;
+mod replicas;
 mod report;
 mod sandbox;
 mod second;
@@ -158,6 +159,11 @@ fn main() {
         ("reports_tell_all_there_is", PAIR, report::reports),
         ("parts_of_a_run_are_joined", PAIR, report::shards),
         ("a_lock_is_insisted_on", ONE, report::lock),
+        (
+            "replicas_follow_their_source",
+            &["mariadb-10.5", "mariadb-11.8"],
+            replicas::follow,
+        ),
         (
             "scripts_are_asked_as_the_client_asks_them",
             NOTHING,

@@ -2,8 +2,9 @@
 //!
 //! Different objects never have the same name. A made name contains a user's name in a
 //! form that shows where it ends: `--` separates a flavour's container from the purpose
-//! of a copy, and a dot separates a project from a nest; users' names contain neither. If
-//! a name cannot be used unchanged, it is replaced by a hash of the whole.
+//! of a copy or the name of a member, and a dot separates a project from a nest; users'
+//! names contain neither. If a name cannot be used unchanged, it is replaced by a hash of
+//! the whole.
 
 use std::net::Ipv4Addr;
 
@@ -27,9 +28,30 @@ pub enum Copy {
     Packed,
 }
 
+/// The name of a flavour's replica, by its number from 1.
+pub fn replica(flavour: &str, number: usize) -> String {
+    format!("{flavour}/{REPLICA}{number}")
+}
+
+/// The flavour of a replica, if the name is that of one. A flavour in a nest may be written
+/// likewise, where the flavour's own name is such as `replica-1`.
+pub fn flavour_of_replica(name: &str) -> Option<&str> {
+    let (flavour, member) = name.rsplit_once('/')?;
+    let number = member.strip_prefix(REPLICA)?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(flavour)
+}
+
+/// What the name of a replica begins with, before its number.
+pub const REPLICA: &str = "replica-";
+
 /// The container of a flavour: its name as a host name. A hyphen between digits reads as
-/// a dot; if that is not reversible, a hash distinguishes the names.
+/// a dot; if that is not reversible, a hash distinguishes the names. A replica's container
+/// has the name of its flavour's, with its own behind it.
 pub fn container(flavour: &str) -> String {
+    if let Some((flavour, member)) = flavour.split_once('/') {
+        return format!("{}--{member}", container(flavour));
+    }
     let slug = flavour.replace('.', "-");
     if !slug.contains("--") && read_back(&slug) == flavour {
         return slug;
@@ -206,6 +228,12 @@ mod tests {
             "imported-m",
             "imported--m",
             "tool--mysql",
+            "m-replica-1",
+            "m--replica-1",
+            "m/replica-1",
+            "m/replica-2",
+            "m-twin/replica-1",
+            "mysql-9.7/replica-1",
         ];
         let mut names = Vec::new();
         for first in flavours.map(container) {
@@ -219,6 +247,26 @@ mod tests {
         let distinct: HashSet<&String> = names.iter().collect();
         assert_eq!(distinct.len(), names.len(), "{names:#?}");
         assert!(names.iter().all(|name| name.len() <= 63));
+    }
+
+    #[test]
+    fn replicas_have_the_name_of_their_flavour_and_a_number() {
+        assert_eq!(replica("mysql-9.7", 2), "mysql-9.7/replica-2");
+        assert_eq!(container("mysql-9.7/replica-2"), "mysql-9-7--replica-2");
+        let longest = replica(&"x".repeat(45), 9);
+        assert!(copy(&container(&longest), Copy::Second).len() <= 63);
+        assert_eq!(flavour_of_replica("a/m/replica-2"), Some("a/m"));
+        assert_eq!(flavour_of_replica("m/replica-2"), Some("m"));
+        for other in [
+            "m",
+            "a/m",
+            "a/replica",
+            "a/replica-",
+            "replica-1",
+            "a/replica-x",
+        ] {
+            assert_eq!(flavour_of_replica(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -81,7 +81,11 @@ impl PlainProgress {
                 server,
                 address,
                 ..
-            } => format!("{flavour}: ready at {address}, {}", server.version),
+            } => {
+                let servers = std::iter::once(server).chain(&server.replicas);
+                let versions: Vec<&str> = servers.map(|one| one.version.as_str()).collect();
+                format!("{flavour}: ready at {address}, {}", versions.join(" → "))
+            }
             Event::FlavourUnavailable {
                 flavour, reason, ..
             } => format!("{flavour}: unavailable: {}", one_line(reason, WIDEST)),

@@ -425,8 +425,11 @@ pub(super) fn facts_of_server(server: &ServerFacts) -> Vec<(&'static str, String
         .iter()
         .map(|package| format!("{} {}", package.name, package.version))
         .collect();
+    let replicas = server.replicas.iter();
+    let replicas: Vec<&str> = replicas.map(|replica| replica.version.as_str()).collect();
     named([
         ("version", &server.version),
+        ("replicas", &replicas.join(", ")),
         ("comment", &server.comment),
         ("sql_mode", &server.sql_mode),
         ("collation", &server.collation),

@@ -4,8 +4,10 @@
 //! other. It is judged earlier if its verdict decides what follows: a step with retries,
 //! or a run that ends at its first failure.
 
+mod fault;
 mod frame;
 mod measure;
+mod waiting;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -17,7 +19,6 @@ use std::time::Duration;
 
 use dbmatrix_flavours::matrix::{Expect, FilesSpec};
 use dbmatrix_report::event::{CaseResult, Sender};
-use dbmatrix_sql::compare::Plan;
 use dbmatrix_sql::session::{Connect, LocalFolder, Session};
 use dbmatrix_sql::sql_text::Sql;
 use dbmatrix_sql::suite::{
@@ -35,14 +36,17 @@ use super::explain::plan_of;
 use super::fail_fast::FailFast;
 use super::prefetch::StepPrefetcher;
 use super::recorder::{CaseRecorder, StepVerdict};
+use super::replicas::Replicas;
 use super::sessions::{Reply, Sessions, Until};
 use super::system::Commands;
 use super::variables::Variables;
 use crate::measure::Meter;
 use frame::Frame;
+use waiting::{Waiting, judge_all};
 
 /// Steps that wait for their verdict; skipped ones wait behind the last that ran.
 const MOST_WAITING: usize = 64;
+
 /// A file to run on one flavour.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
@@ -66,6 +70,8 @@ pub(super) struct Case {
     pub(super) events: Sender,
     /// Counts the steps done, for a progress line.
     pub(super) steps_done: Arc<AtomicUsize>,
+    /// The replicas of the flavour, if it has any.
+    pub(super) replicas: Option<Arc<Replicas>>,
 }
 
 /// What a case's file consists of.
@@ -126,7 +132,8 @@ pub(super) async fn run_case(
         Ok((steps, stored, first)) => {
             let runner = Runner {
                 case,
-                sessions: Sessions::new(server, &database, &folder, first),
+                sessions: Sessions::new(server, &database, &folder, first)
+                    .with_replicas(case.replicas.as_deref()),
                 judge: Evaluator::new(&case.facts, &case.suite.rules, stored),
                 recorder,
                 waiting: Vec::new(),
@@ -139,8 +146,18 @@ pub(super) async fn run_case(
         }
         Err(reason) => (Err(reason), recorder.finish(), Traces::default()),
     };
-    if let Err(reason) = ended {
-        end.result.aborted = Some(reason);
+    if let Err(reason) = &ended {
+        end.result.aborted = Some(reason.clone());
+    }
+    if let Some(replicas) = &case.replicas {
+        let mut behind = replicas.mend().await;
+        if ended.is_ok() && behind.is_empty() {
+            behind = replicas.check(case.suite.step_timeout).await;
+        }
+        for failure in &mut behind {
+            failure.found = failure.found.replace(&database, database::PLACEHOLDER);
+        }
+        end.result.fail(behind);
     }
     let cleaned = clean_up(server, &database, &traces, is_alone).await;
     end.dirty = cleaned.dirty.is_some();
@@ -206,18 +223,6 @@ struct Runner<'a, S> {
     meter: Option<Meter>,
 }
 
-/// A step that is judged while the server works on the next one.
-struct Waiting {
-    ordinal: usize,
-    step: Step,
-    /// None where the step was skipped.
-    reply: Option<Reply>,
-    /// How the server reads the tables, in a log.
-    plan: Option<Plan>,
-    /// The database, in a log.
-    database: Option<String>,
-}
-
 impl<S: Connect> Runner<'_, S> {
     /// Runs all steps; an error says why the case could not go on.
     async fn run(mut self, steps: StepPrefetcher) -> (Result<(), String>, CaseEnd, Traces) {
@@ -259,6 +264,7 @@ impl<S: Connect> Runner<'_, S> {
                 self.skip(ordinal, step);
                 continue;
             }
+            self.inject_faults(&step).await?;
             match &step.action {
                 Action::Halt => break,
                 Action::ResetConnection | Action::Connect { .. } => {
@@ -470,27 +476,5 @@ impl<S: Connect> Runner<'_, S> {
             },
             _ => step,
         }
-    }
-}
-
-fn judge_all(
-    waiting: &mut Vec<Waiting>,
-    judge: &mut Evaluator<'_>,
-    recorder: &mut CaseRecorder<'_>,
-) {
-    for Waiting {
-        ordinal,
-        step,
-        reply,
-        plan,
-        database,
-    } in waiting.drain(..)
-    {
-        let Some(reply) = reply else {
-            recorder.record_step(&step, StepVerdict::SKIPPED);
-            continue;
-        };
-        let judged = recorder.judge(judge, ordinal, &step, reply);
-        recorder.record_step(&step, judged.with_plan(plan).in_database(database));
     }
 }

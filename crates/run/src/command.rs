@@ -10,6 +10,7 @@ use std::time::Duration;
 use dbmatrix_containers::nest::ClientCertificates;
 use dbmatrix_flavours::server::Server;
 use dbmatrix_platform::process;
+use dbmatrix_report::event::Failure;
 use dbmatrix_sql::session::Connect;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -18,6 +19,7 @@ use tokio::sync::mpsc::Sender as Lines;
 
 use super::cleanup::{Traces, clean_up};
 use super::database;
+use super::replicas::{LIMIT, Replicas};
 use super::server_socket::ServerSocket;
 
 /// How long a program may take to end when asked, before it is killed.
@@ -42,6 +44,8 @@ pub struct Invocation<'a> {
     pub limit: Option<Duration>,
     /// Where its output goes.
     pub output: Output,
+    /// The servers that follow the one that it runs against, if there are any.
+    pub replicas: Option<&'a Replicas>,
 }
 
 /// A nest, for a program that calls dbmatrix itself.
@@ -158,6 +162,16 @@ async fn run_in(
     command.args(arguments);
     command.envs(environment(server, invocation.flavour, Some(database)));
     command.envs(invocation.certificates.variables());
+    if let Some(replicas) = invocation.replicas {
+        // The database must be there first.
+        if let Some(failure) = replicas.await_all(LIMIT).await.into_iter().next() {
+            let Failure {
+                statement, found, ..
+            } = failure;
+            return Err(CommandError::Database(format!("{statement}: {found}")));
+        }
+        command.envs(replicas.variables(database));
+    }
     let socket = ServerSocket::open(server);
     match &socket {
         Ok(socket) => {

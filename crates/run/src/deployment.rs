@@ -13,6 +13,7 @@ use super::environment::Environment;
 use super::external::ExternalProvider;
 use super::flavour_facts::FlavourFacts;
 use super::managed::NestProvider;
+use super::replicas::Replicas;
 pub(super) use super::supply::{Lease, Only, Servers, Site, Supply};
 
 /// A flavour whose servers are up.
@@ -23,6 +24,8 @@ pub(super) struct Deployment {
     /// Present if dbmatrix made the server, so that it can be copied and its files read.
     /// External servers have none.
     pub(super) site: Option<Site>,
+    /// The servers that follow it, if the flavour has any.
+    pub(super) replicas: Option<Arc<Replicas>>,
 }
 
 /// Brings a flavour's server up. What a run does with it afterwards depends on the
@@ -46,6 +49,7 @@ pub(super) struct Provided {
     pub(super) facts: ServerFacts,
     /// `None` for an external server.
     pub(super) site: Option<Site>,
+    pub(super) replicas: Option<Replicas>,
 }
 
 /// The providers of a run.
@@ -109,13 +113,21 @@ impl Providers {
     }
 
     fn deployment(&self, flavour: &Flavour, provided: Provided) -> Deployment {
-        let Provided { server, site, .. } = provided;
+        let Provided {
+            server,
+            site,
+            replicas,
+            ..
+        } = provided;
         let facts = FlavourFacts::of(&flavour.name, &server.identity)
             .with_tenancy(server.tenancy(), &server.defaults.sql_mode);
+        // Replicas follow this server, and no copy of it.
+        let copied = site.clone().filter(|_| replicas.is_none());
         Deployment {
             facts,
-            servers: Arc::new(Servers::new(server, site.clone(), &self.events)),
+            servers: Arc::new(Servers::new(server, copied, &self.events)),
             site,
+            replicas: replicas.map(Arc::new),
         }
     }
 }

@@ -31,6 +31,7 @@ impl Provider for ExternalProvider {
             facts: facts(&server),
             server,
             site: None,
+            replicas: None,
         })
     }
 }

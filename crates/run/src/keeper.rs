@@ -6,6 +6,7 @@
 //! and the next run makes what is missing. It writes its failures to a file that the next
 //! run reads.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use dbmatrix_config::ConfigError;
 use dbmatrix_containers::host::{EngineChoice, run_folder, without_callers_files};
 use dbmatrix_containers::name::may_be_nest_lock_of;
 use dbmatrix_containers::nest::StopPatience;
-use dbmatrix_flavours::matrix::{After, Flavour, Locked, Matrix, Source};
+use dbmatrix_flavours::matrix::{After, Flavour, Locked, Managed, Matrix};
 use dbmatrix_platform::{file, process};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -39,7 +40,7 @@ pub struct Handover {
     pub nest: String,
     /// The name of the nest's lock.
     pub lock: String,
-    /// The flavours of the run.
+    /// The flavours of the run and their replicas.
     pub flavours: Vec<HandedFlavour>,
 }
 
@@ -159,10 +160,14 @@ impl Handover {
         flavours.retain_mut(|flavour| {
             let mut handed = self.flavours.iter();
             let handed = handed.find(|handed| handed.name == flavour.name);
-            if let (Source::Managed(managed), Some(handed)) = (&mut flavour.source, handed) {
-                managed.locked.clone_from(&handed.locked);
-            }
-            handed.is_some()
+            let is_handed = handed.is_some();
+            let locked = |name: &str, managed: &mut Managed| {
+                let mut handed = self.flavours.iter();
+                let handed = handed.find(|handed| handed.name == name);
+                managed.locked = handed.and_then(|handed| handed.locked.clone());
+                Ok::<(), Infallible>(())
+            };
+            flavour.change_servers(locked).is_ok() && is_handed
         });
         Ok(flavours)
     }

@@ -2,11 +2,13 @@
 
 use dbmatrix_flavours::matrix::{Flavour, Managed};
 use dbmatrix_flavours::provision::{Provisioner, StartFrom};
-use dbmatrix_report::event::Sender;
+use dbmatrix_flavours::server::Server;
+use dbmatrix_report::event::{Sender, ServerFacts};
 
 use super::database::drop_leftovers;
 use super::deployment::{Provided, Provider, Site};
 use super::environment::Environment;
+use super::topology;
 
 /// Makes servers in the children of a nest.
 #[derive(Clone)]
@@ -16,16 +18,36 @@ pub(super) struct NestProvider {
     pub(super) events: Sender,
 }
 
+impl NestProvider {
+    /// Brings one server up; an error says why it is not available.
+    pub(super) async fn bring_up(
+        &self,
+        flavour: &Flavour,
+        managed: &Managed,
+        start_from: StartFrom,
+    ) -> Result<(Server, ServerFacts), String> {
+        let context = &self.environment.context;
+        let provisioner = Provisioner::new(context, flavour, managed, &self.events);
+        let brought_up = provisioner.bring_up(start_from).await;
+        brought_up.map_err(|error| error.to_string())
+    }
+}
+
 impl Provider for NestProvider {
     type Wanted = Managed;
 
     async fn provide(&self, flavour: &Flavour, wanted: &Managed) -> Result<Provided, String> {
-        let context = &self.environment.context;
-        let provisioner = Provisioner::new(context, flavour, wanted, &self.events);
-        let (server, facts) = provisioner
-            .bring_up(self.start_from)
-            .await
-            .map_err(|error| error.to_string())?;
+        let (server, facts, replicas) = match &flavour.replication {
+            None => {
+                let (server, facts) = self.bring_up(flavour, wanted, self.start_from).await?;
+                (server, facts, None)
+            }
+            Some(replication) => {
+                let brought_up = topology::bring_up(self, flavour, wanted, replication).await;
+                let (facts, replicas) = brought_up?;
+                (replicas.source.clone(), facts, Some(replicas))
+            }
+        };
         if self.start_from == StartFrom::Existing {
             drop_leftovers(&server)
                 .await
@@ -35,6 +57,7 @@ impl Provider for NestProvider {
             server,
             facts,
             site: Some(Site::new(&self.environment, flavour, wanted)),
+            replicas,
         })
     }
 }

@@ -228,6 +228,7 @@ mod tests {
                 sql: line.to_string().into(),
             },
             retry: None,
+            faults: Vec::new(),
         })
     }
 

@@ -366,6 +366,7 @@ mod tests {
             fail_fast: FailFast::default(),
             events: Sender::channel().0,
             steps_done: Arc::default(),
+            replicas: None,
         }
     }
 

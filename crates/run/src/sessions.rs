@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
+use dbmatrix_flavours::server::Server;
 use dbmatrix_sql::outcome::{Outcome, Warning};
 use dbmatrix_sql::session::{Connect, LocalFolder, Session, SessionError, Tenancy};
 use dbmatrix_sql::sql_text::Sql;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::cleanup::Traces;
 use super::evaluate::StepFailure;
+use super::replicas::{Replicas, number_of};
 
 /// How long a killed statement may take to end before its session is killed too.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ pub(super) struct Sessions<'a, S> {
     open: HashMap<Option<String>, Session>,
     timer: DeadlineTimer,
     traces: Traces,
+    /// Servers to which connections of some names lead, if the flavour has any.
+    replicas: Option<&'a Replicas>,
 }
 
 /// A timer that is set again for each statement. It may fire too early once in a while:
@@ -84,11 +88,30 @@ impl<'a, S: Connect> Sessions<'a, S> {
             open: HashMap::from([(None, first)]),
             timer: DeadlineTimer::new(),
             traces,
+            replicas: None,
         }
     }
 
+    /// The same where some connections lead to replicas.
+    pub(super) fn with_replicas(self, replicas: Option<&'a Replicas>) -> Self {
+        Sessions { replicas, ..self }
+    }
+
+    /// Forgets the sessions on a replica that is about to stop.
+    pub(super) fn forget_replica(&mut self, number: usize) {
+        let is_other = |name: &str| number_of(name) != Some(number);
+        self.open
+            .retain(|name, _| name.as_deref().is_none_or(is_other));
+    }
+
+    /// The replica that a connection of this name leads to.
+    fn replica(&self, name: &Option<String>) -> Option<&'a Server> {
+        self.replicas?.of_connection(name.as_deref())
+    }
+
     /// Sends a statement on the session of that name, and fetches its warnings if they
-    /// are `wanted`. An error says why the case cannot continue.
+    /// are `wanted`. A replica is asked when it has caught up. An error says why the case
+    /// cannot continue.
     pub(super) async fn send(
         &mut self,
         name: &Option<String>,
@@ -96,10 +119,20 @@ impl<'a, S: Connect> Sessions<'a, S> {
         until: Until,
         wanted: bool,
     ) -> Result<Reply, String> {
+        if let Some(replicas) = self.replicas
+            && let Some(failure) = replicas
+                .await_connection(name.as_deref(), until.limit)
+                .await
+        {
+            return Ok(Reply::Failed(failure));
+        }
         self.traces.note_statement(sql.bytes());
         let mut session = match self.open.remove(name) {
             Some(session) => session,
-            None => self.connect().await.map_err(|error| error.to_string())?,
+            None => self
+                .connect_as(name)
+                .await
+                .map_err(|error| error.to_string())?,
         };
         let answered = tokio::select! {
             biased;
@@ -118,9 +151,9 @@ impl<'a, S: Connect> Sessions<'a, S> {
                 why: "the server ended the session",
                 kind: None,
             },
-            None => self.end_statement(session.id(), until).await,
+            None => self.end_statement(name, session.id(), until).await,
         };
-        let again = self.connect().await;
+        let again = self.connect_as(name).await;
         let again = again.map_err(|next| {
             format!(
                 "{}; and no new session could be opened: {next}",
@@ -176,7 +209,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
 
     /// Ends a statement that takes too long, together with its session: a late answer
     /// would be mistaken for that of the next statement.
-    async fn end_statement(&self, id: u32, until: Until) -> StepFailure {
+    async fn end_statement(&self, name: &Option<String>, id: u32, until: Until) -> StepFailure {
         let limit = humantime::format_duration(until.limit);
         if self.server.tenancy() != Tenancy::Owner {
             // Several servers may share an address, so the number may belong to a session
@@ -191,7 +224,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
             };
         }
         let killed = timeout(KILL_TIMEOUT, async {
-            let mut session = self.server.connect(None).await?;
+            let mut session = self.dial(name, None).await?;
             let outcome = session.run(&format!("KILL {id}")).await?;
             session.close().await;
             Ok::<_, SessionError>(outcome)
@@ -220,7 +253,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         if let Some(former) = self.open.remove(&None) {
             former.close().await;
         }
-        let opened = timeout_at(until.when, self.connect()).await;
+        let opened = timeout_at(until.when, self.connect_as(&None)).await;
         let opened = opened.map_err(|_| "the server does not answer".to_owned())?;
         self.open
             .insert(None, opened.map_err(|error| error.to_string())?);
@@ -235,10 +268,25 @@ impl<'a, S: Connect> Sessions<'a, S> {
         }
     }
 
-    async fn connect(&mut self) -> Result<Session, SessionError> {
-        let mut session = self.server.connect(self.own_database()).await?;
+    /// A session on the server that a connection of this name leads to.
+    async fn dial(
+        &self,
+        name: &Option<String>,
+        database: Option<&str>,
+    ) -> Result<Session, SessionError> {
+        match self.replica(name) {
+            Some(replica) => replica.connect(database).await,
+            None => self.server.connect(database).await,
+        }
+    }
+
+    async fn connect_as(&mut self, name: &Option<String>) -> Result<Session, SessionError> {
+        let mut session = self.dial(name, self.own_database()).await?;
         session.allow_local_files(self.folder.clone());
-        self.traces.note_session(&session);
+        // Sessions are cleaned up on the source alone, where other numbers are others'.
+        if self.replica(name).is_none() {
+            self.traces.note_session(&session);
+        }
         Ok(session)
     }
 

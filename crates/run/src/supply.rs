@@ -22,6 +22,8 @@ pub(super) struct Lease<S> {
     given_up: AtomicBool,
     /// The copy that contains it; `None` for the flavour's own server.
     copy: Option<Child>,
+    /// Whether another server can take its place.
+    is_replaceable: bool,
 }
 
 impl<S> Lease<S> {
@@ -30,6 +32,17 @@ impl<S> Lease<S> {
             server,
             given_up: AtomicBool::new(false),
             copy,
+            is_replaceable: true,
+        })
+    }
+
+    /// A server whose place no copy can take.
+    fn irreplaceable(server: S) -> Arc<Self> {
+        Arc::new(Lease {
+            server,
+            given_up: AtomicBool::new(false),
+            copy: None,
+            is_replaceable: false,
         })
     }
 
@@ -38,7 +51,7 @@ impl<S> Lease<S> {
     where
         S: Connect,
     {
-        if self.server.tenancy() != Tenancy::Owner {
+        if self.server.tenancy() != Tenancy::Owner || !self.is_replaceable {
             return;
         }
         self.given_up.store(true, Ordering::Relaxed);
@@ -130,10 +143,13 @@ struct Held {
 }
 
 impl Servers {
-    /// The servers of a flavour that is up.
+    /// The servers of a flavour that is up; copies take its place if it has a `site`.
     pub(super) fn new(server: Server, site: Option<Site>, events: &Sender) -> Self {
         let held = Held {
-            current: Some(Lease::new(server, None)),
+            current: Some(match &site {
+                Some(_) => Lease::new(server, None),
+                None => Lease::irreplaceable(server),
+            }),
             former: Vec::new(),
             refused: None,
         };

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::environment::Environment;
 
-/// Applies to each server of a run what the matrix says about it. Returns human-readable
+/// Applies to each server of a run, replicas included, what the matrix says about it. Returns human-readable
 /// failures.
 pub async fn teardown(
     environment: &Environment,
@@ -17,20 +17,22 @@ pub async fn teardown(
     patience: StopPatience,
     after: impl Fn(&Flavour) -> After,
 ) -> Vec<String> {
-    let managed = flavours
-        .iter()
-        .filter_map(|flavour| Some((flavour, flavour.managed()?)));
-    let each = managed.map(|(flavour, managed)| {
-        let done = teardown_flavour(environment, flavour, managed, after(flavour), patience);
+    let servers = flavours.iter().flat_map(|flavour| {
+        let after = after(flavour);
+        flavour.servers().map(move |one| (one, after))
+    });
+    let managed = servers.filter_map(|(one, after)| Some((one, one.managed()?, after)));
+    let each = managed.map(|(one, managed, after)| {
+        let done = teardown_server(environment, one, managed, after, patience);
         async {
             let reason = done.await.err()?;
-            Some(format!("{}: {reason}", flavour.name))
+            Some(format!("{}: {reason}", one.name))
         }
     });
     join_all(each).await.into_iter().flatten().collect()
 }
 
-async fn teardown_flavour(
+async fn teardown_server(
     environment: &Environment,
     flavour: &Flavour,
     managed: &Managed,

@@ -18,6 +18,7 @@ use super::expectations::{Answers, write_expectations};
 use super::flavour_facts::FlavourFacts;
 use super::kind::{JobRun, kind_of, refusal, run_files};
 use super::pool::work_through;
+use super::replicas::Replicas;
 use super::scheduler::{Job, Scheduler};
 use super::side_by_side::our_own_fault;
 use super::validated::ValidatedPlan;
@@ -29,6 +30,7 @@ pub(super) struct Work<P = Servers> {
     suites: Vec<SuiteWork>,
     servers: Arc<P>,
     site: Option<Site>,
+    replicas: Option<Arc<Replicas>>,
 }
 
 struct SuiteWork {
@@ -60,6 +62,7 @@ impl<P> Work<P> {
             facts: Arc::new(facts),
             servers,
             site,
+            replicas: None,
         }
     }
 
@@ -87,6 +90,7 @@ impl<P> Work<P> {
             deadline: timeout.map(|limit| (begun + limit, limit)),
             servers: Arc::clone(servers),
             site: self.site.clone(),
+            replicas: self.replicas.clone(),
         }
     }
 
@@ -112,14 +116,23 @@ impl Work {
             facts,
             servers,
             site,
+            replicas,
         } = deployment;
-        Work::with_servers(servers, site, facts, plan, context)
+        Work {
+            replicas,
+            ..Work::with_servers(servers, site, facts, plan, context)
+        }
     }
 
     /// Runs all jobs, this many at a time. Returns what the cases record.
     pub(super) async fn run(self: Arc<Self>, jobs: usize) -> Vec<Answers> {
         let run = |job: Job| Arc::clone(&self).run_job(job);
         let lost = |job, reason: String| self.report_lost_job(job, &reason);
+        // Each file is judged by the replicas, so that no other may write meanwhile.
+        let jobs = match self.replicas {
+            Some(_) => 1,
+            None => jobs,
+        };
         let answers = work_through(self.scheduler(jobs), run, lost).await;
         let measured = &self.context.measured;
         let suites = self.suites.iter().map(|work| &work.suite_run);
@@ -134,7 +147,11 @@ impl Work {
     async fn run_job(self: Arc<Self>, job: Job) -> Vec<Answers> {
         let suite_run = self.suite_run(job);
         let kind = kind_of(&suite_run.suite);
-        if let Some(reason) = refusal(&suite_run.suite, self.facts.tenancy) {
+        if let Some(reason) = refusal(
+            &suite_run.suite,
+            self.facts.tenancy,
+            self.replicas.is_some(),
+        ) {
             for file in kind.cases(job) {
                 self.context
                     .forbid_case(suite_run, job.place, file, &reason);

@@ -13,7 +13,7 @@ use dbmatrix_report::event::Verdict;
 use dbmatrix_sql::session::{Connect, Tenancy};
 
 use crate::app::ad_hoc::{AdHoc, Wanted, is_server};
-use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
+use crate::app::connect_flavour::{Reached, find_each, find_sources, reach_all};
 use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::{Failure, Globals, privilege};
 use crate::cli::args::{Client, ConnectArgs};
@@ -97,7 +97,7 @@ async fn chosen(
     ad_hoc: Option<AdHoc<'_>>,
 ) -> Result<Vec<Located>, Failure> {
     if args.all {
-        return find_all(global, args.nest.as_deref()).await;
+        return find_sources(global, args.nest.as_deref()).await;
     }
     let mut brought = match ad_hoc {
         Some(ad_hoc) => ad_hoc.bring_up(global).await?,

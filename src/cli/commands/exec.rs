@@ -12,7 +12,7 @@ use dbmatrix_sql::session::{Connect, Tenancy};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::app::connect_flavour::{Reached, find_all, find_each, reach_all};
+use crate::app::connect_flavour::{Reached, find_each, find_sources, reach_all};
 use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::signal::asked_to_end;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
@@ -90,7 +90,7 @@ async fn reach(global: &Globals, args: &ExecArgs) -> Result<Vec<Reached>, Failur
     privilege::ensure_engine_access(global).await?;
     let nest = args.nest.as_deref();
     let all = match args.all {
-        true => find_all(global, nest).await?,
+        true => find_sources(global, nest).await?,
         false => find_each(global, &args.flavour, nest).await?,
     };
     reach_all(&all).await
@@ -117,6 +117,7 @@ async fn run_one(
         certificates: &certificates,
         limit: None,
         output,
+        replicas: None,
     };
     let ended = async {
         tokio::pin! {

@@ -1,7 +1,8 @@
 //! `dbmatrix lock`.
 
 use dbmatrix_config::ConfigError;
-use dbmatrix_flavours::matrix::{Matrix, MatrixLock, Source};
+use dbmatrix_containers::name::replica as replica_name;
+use dbmatrix_flavours::matrix::{Flavour, Matrix, MatrixLock};
 use dbmatrix_flavours::plan::Plan;
 use dbmatrix_flavours::provision::StartFrom;
 use dbmatrix_platform::whole_file::{Replaced, replace_file};
@@ -29,7 +30,8 @@ pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, F
         Err(error) => return Err(Failure::misused(error.lines().join("\n"))),
     };
     let managed = matrix.flavours.iter().filter(|one| one.managed().is_some());
-    let names: Vec<String> = managed.map(|one| one.name.clone()).collect();
+    let servers = managed.flat_map(Flavour::servers);
+    let names: Vec<String> = servers.map(|one| one.name.clone()).collect();
     let options = RunOptions {
         freshness: StartFrom::Existing,
         ..RunOptions::default()
@@ -45,6 +47,10 @@ pub(crate) async fn lock(global: &Globals, args: &LockArgs) -> Result<Verdict, F
     }
     for (name, server) in record.servers() {
         lock.set(name, server.version.clone(), server.packages.clone());
+        for (replica, number) in server.replicas.iter().zip(1..) {
+            let (name, packages) = (replica_name(name, number), replica.packages.clone());
+            lock.set(&name, replica.version.clone(), packages);
+        }
     }
     lock.retain(|name| names.iter().any(|known| known == name));
     let written = replace_file(&path, lock.to_text().as_bytes()).map_err(|error| {
@@ -102,18 +108,18 @@ pub(crate) fn insist(matrix: &Matrix, strict: bool, plan: &mut Plan) -> Result<(
     plan.suite_runs
         .retain(|cell| left.iter().any(|flavour| flavour.name == cell.flavour));
     for flavour in &mut plan.flavours {
-        let Source::Managed(managed) = &mut flavour.source else {
-            continue;
-        };
-        let Some(locked) = lock.get(&flavour.name) else {
-            return Err(Failure::misused(format!(
-                "`{}` says nothing of `{name}`; `dbmatrix lock {} --flavour {name}` adds it",
-                path.display(),
-                matrix.path.display(),
-                name = flavour.name
-            )));
-        };
-        managed.locked = Some(locked.clone());
+        let flavour_name = flavour.name.clone();
+        flavour.change_servers(|name, managed| {
+            let Some(locked) = lock.get(name) else {
+                return Err(Failure::misused(format!(
+                    "`{}` says nothing of `{name}`; `dbmatrix lock {} --flavour {flavour_name}` adds it",
+                    path.display(),
+                    matrix.path.display(),
+                )));
+            };
+            managed.locked = Some(locked.clone());
+            Ok(())
+        })?;
     }
     Ok(())
 }

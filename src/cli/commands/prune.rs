@@ -7,6 +7,7 @@ use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
 use dbmatrix_containers::name::nest_lock;
 use dbmatrix_containers::nest::{Pruned, Pruning, prune as prune_nest, wake_nests};
 use dbmatrix_engine::Engine;
+use dbmatrix_flavours::matrix::Flavour;
 use dbmatrix_flavours::provision::template_keys;
 use dbmatrix_report::event::{Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
@@ -47,7 +48,7 @@ fn keys_of_matrix(path: &Path) -> Result<Vec<String>, Failure> {
     let matrix = load_matrix(path)?;
     let lock = load_lock(&matrix)?;
     let mut keys = Vec::new();
-    for flavour in &matrix.flavours {
+    for flavour in matrix.flavours.iter().flat_map(Flavour::servers) {
         let Some(managed) = flavour.managed() else {
             continue;
         };

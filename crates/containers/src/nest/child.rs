@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use dbmatrix_engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, config};
+use dbmatrix_engine::{Config, Devices, Engine, ImageSource, Instance, NewInstance, Power, config};
 use dbmatrix_sql::session::Secret;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -193,6 +193,34 @@ impl Children {
             }),
             false => Ok(()),
         }
+    }
+
+    /// The address of a flavour's child, by its first container's name.
+    pub async fn address_of_current(&self, first: &str) -> Option<Ipv4Addr> {
+        let name = self.current(first);
+        self.addresses.lock().await.get(&name).copied()
+    }
+
+    /// Starts a child that was stopped.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn start_again(&self, name: &str) -> Result<(), NestError> {
+        match self.nest.engine.instance(name).await? {
+            Some(found) if found.is_stopped() => {
+                Ok(self.nest.engine.power(name, Power::Start).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the flavour's child is there with its data.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn has_current(&self, spec: &ChildSpec) -> Result<bool, NestError> {
+        let found = self.nest.engine.instance(&self.current(&spec.name)).await?;
+        Ok(found.is_some_and(|found| fits(&found, spec)))
     }
 
     /// Removes a child that is incomplete; a complete one stays.

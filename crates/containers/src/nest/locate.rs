@@ -2,7 +2,7 @@
 
 use dbmatrix_config::nearest;
 use dbmatrix_engine::{Engine, Instance};
-use globset::Glob;
+use globset::{Glob, GlobMatcher};
 
 use super::child::Child;
 use super::golden::mark_used;
@@ -10,6 +10,7 @@ use super::info::{ContainerKind, ContainerState};
 use super::outer::is_ready;
 use super::{FindError, Nest, NestError, wake_nests};
 use crate::host::Names;
+use crate::name::flavour_of_replica;
 
 /// A flavour's child in its nest.
 #[derive(Debug, Clone)]
@@ -54,11 +55,22 @@ impl Located {
         self.nest.name == other.nest.name && self.child.name == other.child.name
     }
 
-    /// The name by which it matches `wanted`.
-    fn name_for(&self, wanted: &str) -> String {
+    /// Whether it is a replica, which belongs to another flavour.
+    pub fn is_replica(&self) -> bool {
+        flavour_of_replica(&self.flavour).is_some()
+    }
+
+    fn has_name(&self, wanted: &str) -> bool {
+        self.flavour == wanted || self.full_name() == wanted
+    }
+
+    /// Whether a pattern fits it. With a `/`, the pattern applies to the full name, or to
+    /// that of a replica with its flavour; one without fits no replica, which a command for
+    /// several servers must not write to by accident.
+    fn matches(&self, pattern: &GlobMatcher, wanted: &str) -> bool {
         match wanted.contains('/') {
-            true => self.full_name(),
-            false => self.flavour.clone(),
+            true => pattern.is_match(self.full_name()) || pattern.is_match(&self.flavour),
+            false => !self.is_replica() && pattern.is_match(&self.flavour),
         }
     }
 
@@ -123,7 +135,8 @@ pub async fn locate_all(
     Ok(all)
 }
 
-/// The flavour of that name, which may be `NEST/FLAVOUR`.
+/// The flavour of that name, which may be `NEST/FLAVOUR`; or a replica, as
+/// `FLAVOUR/replica-1`.
 ///
 /// # Errors
 /// [`FindError`].
@@ -134,11 +147,10 @@ pub async fn locate(
     nest: Option<&str>,
 ) -> Result<Located, FindError> {
     let told = flavour.split_once('/').map(|(nest, _)| nest);
+    // What is before a replica's number may be a flavour, in any nest.
+    let told = told.filter(|_| flavour_of_replica(flavour).is_none());
     let all = locate_all(engine, names, nest.or(told)).await?;
-    let named: Vec<&Located> = all
-        .iter()
-        .filter(|one| one.name_for(flavour) == flavour)
-        .collect();
+    let named: Vec<&Located> = all.iter().filter(|one| one.has_name(flavour)).collect();
     match named.as_slice() {
         [one] => Ok((*one).clone()),
         [] => Err(unknown(flavour, &all)),
@@ -147,15 +159,12 @@ pub async fn locate(
 }
 
 /// Selects the flavour of a name, which must be unique, or all that match a pattern. With
-/// a `/`, either applies to `NEST/FLAVOUR`.
+/// a `/`, either applies to `NEST/FLAVOUR` or `FLAVOUR/replica-1`.
 ///
 /// # Errors
 /// [`FindError`], if there is none or the name is in several nests.
 pub fn choose<'a>(all: &'a [Located], wanted: &str) -> Result<Vec<&'a Located>, FindError> {
-    let named: Vec<&Located> = all
-        .iter()
-        .filter(|one| one.name_for(wanted) == wanted)
-        .collect();
+    let named: Vec<&Located> = all.iter().filter(|one| one.has_name(wanted)).collect();
     match named.len() {
         0 => {}
         1 => return Ok(named),
@@ -164,7 +173,7 @@ pub fn choose<'a>(all: &'a [Located], wanted: &str) -> Result<Vec<&'a Located>, 
     let matcher = Glob::new(wanted).ok().map(|glob| glob.compile_matcher());
     let fits = |one: &&Located| {
         let matcher = matcher.as_ref();
-        matcher.is_some_and(|matcher| matcher.is_match(one.name_for(wanted)))
+        matcher.is_some_and(|matcher| one.matches(matcher, wanted))
     };
     let chosen: Vec<&Located> = all.iter().filter(fits).collect();
     match chosen.is_empty() {
@@ -271,7 +280,7 @@ mod tests {
             bridge: "dbmatrix0".to_owned(),
         };
         let instance = serde_json::json!({
-            "name": flavour.replace('.', "-"),
+            "name": crate::name::container(flavour),
             "status": status,
             "config": {
                 key::STAGE: "ready",
@@ -298,6 +307,29 @@ mod tests {
         };
         assert_eq!(names("mysql-9.7"), "mysql-9.7");
         assert_eq!(names("mariadb-*"), "mariadb-10.11 mariadb-11.8");
+    }
+
+    #[test]
+    fn a_replica_is_chosen_by_its_flavour_and_never_by_accident() {
+        let all = [
+            located("move", "a"),
+            located("move/replica-1", "a"),
+            located("move/replica-2", "a"),
+        ];
+        let names = |wanted: &str| {
+            let chosen = choose(&all, wanted).expect("some");
+            let names: Vec<&str> = chosen.iter().map(|one| one.flavour.as_str()).collect();
+            names.join(" ")
+        };
+        assert_eq!(names("move"), "move");
+        assert_eq!(names("m*"), "move");
+        assert_eq!(names("move/replica-2"), "move/replica-2");
+        assert_eq!(names("a/move/replica-2"), "move/replica-2");
+        assert_eq!(names("move/*"), "move/replica-1 move/replica-2");
+        let told = choose(&all, "move/replica-3")
+            .expect_err("none")
+            .to_string();
+        assert!(told.contains("did you mean `"), "{told}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use dbmatrix_sql::session::{Authorities, Endpoint, ServerUrl, Tenancy, TlsMode, 
 /// Keys for external servers only; their `tls` is a word.
 pub(super) const KEYS: [&str; 2] = ["ca", "permissions"];
 /// Keys for servers that dbmatrix makes only, with an old name; their `tls` is a table.
-pub(super) const MANAGED_KEYS: [&str; 20] = [
+pub(super) const MANAGED_KEYS: [&str; 22] = [
     "server",
     "source",
     "service",
@@ -30,6 +30,8 @@ pub(super) const MANAGED_KEYS: [&str; 20] = [
     "time-zones",
     "setup",
     "vary",
+    "replicas",
+    "topology",
     "packages",
     "debconf",
     "repository",

@@ -10,7 +10,8 @@ use super::defaults::Defaults;
 use super::external::{self, External};
 use super::locked::Locked;
 use super::mirror::Mirror;
-use super::{SetupFile, vary};
+use super::replication::Replication;
+use super::{SetupFile, replication, vary};
 use crate::catalogue;
 use crate::name_rule::{FLAVOUR, NameRule};
 use crate::server::ServerSpec;
@@ -24,6 +25,8 @@ pub struct Flavour {
     pub required: bool,
     /// The source of its server.
     pub source: Source,
+    /// The servers that follow it, if it has any.
+    pub replication: Option<Replication>,
 }
 
 /// The source of a flavour's server.
@@ -78,6 +81,31 @@ impl Flavour {
         }
     }
 
+    /// The flavour and its replicas: everything that has a server of its own.
+    pub fn servers(&self) -> impl Iterator<Item = &Flavour> {
+        let replicas = self.replication.iter();
+        std::iter::once(self).chain(replicas.flat_map(|replication| &replication.replicas))
+    }
+
+    /// Changes the definition of each of its servers, given with its name.
+    ///
+    /// # Errors
+    /// The first of `change`.
+    pub fn change_servers<E>(
+        &mut self,
+        mut change: impl FnMut(&str, &mut Managed) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let replicas = self.replication.iter_mut();
+        let replicas = replicas.flat_map(|replication| &mut replication.replicas);
+        let replicas = replicas.map(|replica| (&replica.name, &mut replica.source));
+        for (name, source) in std::iter::once((&self.name, &mut self.source)).chain(replicas) {
+            if let Source::Managed(managed) = source {
+                change(name, managed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The external server, if it has one.
     pub fn external(&self) -> Option<&External> {
         match &self.source {
@@ -95,18 +123,18 @@ pub(super) fn read_all(
     defaults: &Defaults,
 ) -> Vec<Flavour> {
     let mut flavours: Vec<(Placed<()>, Flavour)> = Vec::new();
+    let common = Common {
+        folder,
+        images,
+        mirrors,
+        defaults,
+    };
     for server in top
         .texts("flavours")
         .into_iter()
         .flat_map(|list| list.value)
     {
         let span = server.span.clone();
-        let common = Common {
-            folder,
-            images,
-            mirrors,
-            defaults,
-        };
         let found = read_bare(top, server, None, common);
         flavours.extend(found.map(|found| (Placed { value: (), span }, found)));
     }
@@ -129,8 +157,13 @@ pub(super) fn read_all(
             (Some(server), None) => {
                 external::refuse_keys(&table);
                 let variants = vary::read(&table);
+                let wanted = replication::read(&table, common);
                 let found = reading.flavour(server, name).into_iter();
                 for flavour in found.flat_map(|found| vary::expand(found, &variants)) {
+                    let flavour = match &wanted {
+                        Some(wanted) => replication::attach(flavour, wanted),
+                        None => flavour,
+                    };
                     let (value, span) = (flavour.name.clone(), span.clone());
                     let name = Placed { value, span };
                     if !variants.is_empty() {
@@ -258,6 +291,7 @@ impl Reading<'_, '_> {
                 certificates: defaults.certificates,
                 login: defaults.login,
                 time_zones: defaults.time_zones,
+                member: None,
             },
             setup: defaults.setup,
             suite_setup: Vec::new(),
@@ -268,6 +302,7 @@ impl Reading<'_, '_> {
             name: name.value,
             required,
             source: Source::Managed(Box::new(managed)),
+            replication: None,
         })
     }
 
@@ -291,6 +326,7 @@ impl Reading<'_, '_> {
             name: name.value,
             required,
             source: Source::External(external?),
+            replication: None,
         })
     }
 

@@ -37,7 +37,7 @@ pub fn suite_template_keys(matrix: &Matrix, flavour: &Flavour) -> Vec<String> {
 /// machines of this architecture. Limits and how servers are reached do not matter.
 pub fn cache_key(matrix: &Matrix, lock: &MatrixLock) -> String {
     let mut keys = Vec::new();
-    for flavour in &matrix.flavours {
+    for flavour in matrix.flavours.iter().flat_map(Flavour::servers) {
         if let Some(managed) = flavour.managed() {
             keys.extend(own_template_keys(managed, lock.get(&flavour.name)));
             keys.extend(suite_template_keys(matrix, flavour));

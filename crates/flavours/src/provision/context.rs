@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use dbmatrix_containers::nest::{Children, Nest};
+use dbmatrix_sql::session::Secret;
 use tokio::sync::Semaphore;
 
 use crate::server::{LoginSpec, RoutedUser};
@@ -27,5 +28,11 @@ impl NestContext {
     /// The routed user of a flavour's server.
     pub fn user_of(&self, flavour: &str, fixed: &LoginSpec) -> RoutedUser {
         RoutedUser::new(self.source, fixed, self.nest.password_of(flavour))
+    }
+
+    /// The password by which a flavour's replicas log in to their source.
+    pub fn replication_password(&self, flavour: &str) -> Secret {
+        // Flavour names contain no blanks.
+        self.nest.password_of(&format!("replication {flavour}"))
     }
 }

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::NestContext;
 use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::error::ProvisionError;
-use super::step::Step;
+use super::step::configure_server;
 use super::template::{Template, template_key, templates};
 use crate::matrix::{Flavour, Managed};
 use crate::server::{
@@ -90,6 +90,14 @@ impl<'a> Provisioner<'a> {
             Ok((server, facts))
         }
         .boxed()
+    }
+
+    /// Whether the flavour's server is there with its data.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn is_there(&self) -> Result<bool, ProvisionError> {
+        Ok(self.context.children.has_current(&self.spec).await?)
     }
 
     /// Replaces the flavour's child by an unused one, paused for the next run.
@@ -291,8 +299,8 @@ impl<'a> Provisioner<'a> {
     }
 
     async fn set_up(&self, child: &Child) -> Result<Server, ProvisionError> {
-        let mut building = self.building(child);
-        Step::Configure.apply(&mut building).await?;
+        let building = self.building(child);
+        configure_server(&building, &self.managed.spec).await?;
         building.start().await
     }
 
@@ -318,6 +326,7 @@ fn facts(server: &Server, child: &Child, managed: &Managed) -> ServerFacts {
         sql_mode: server.defaults.sql_mode.clone(),
         collation: server.defaults.collation.clone(),
         auth_plugin: server.defaults.auth_plugin.clone(),
+        replicas: Vec::new(),
     }
 }
 

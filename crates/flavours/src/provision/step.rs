@@ -5,13 +5,16 @@ use dbmatrix_containers::digest::Digest;
 use dbmatrix_containers::nest::UserLogin;
 use dbmatrix_report::event::Phase;
 
-use super::building::Building;
+use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::error::ProvisionError;
 use super::provisioner::lines_of;
 use super::setup::{digest_files, run_files};
 use super::time_zones::load_time_zones;
 use crate::matrix::Managed;
-use crate::server::{RoutedUser, configure, install, pin, place_files, recipe, settle};
+use crate::server::{
+    RoutedUser, ServerSpec, begin_history, configure, install, pin, place_files, recipe,
+    renew_identity, settle, started,
+};
 
 /// One step on the way to a golden child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub(super) enum Step {
     TimeZones,
     /// Removes what would slow down later starts.
     Settle,
+    /// Makes it a member of a flavour with several servers, with a binary log of its own.
+    Join,
     /// Runs the flavour's own files of statements.
     Setup,
     /// Runs those of a suite.
@@ -51,6 +56,9 @@ pub(super) fn groups(managed: &Managed) -> Vec<Vec<Step>> {
     match (managed.shares_installation, groups.last_mut()) {
         (false, Some(install)) => install.extend(server),
         _ => groups.push(server),
+    }
+    if managed.spec.member.is_some() {
+        groups.push(vec![Step::Join]);
     }
     if !managed.setup.is_empty() {
         groups.push(vec![Step::Setup]);
@@ -76,7 +84,7 @@ impl Step {
             }
             Step::Configure => {
                 spec.digest_configuration(digest);
-                recipe::configuration(spec)
+                recipe::configuration(&spec.alone())
             }
             Step::Initialize => {
                 digest.number("initialize", 1);
@@ -86,6 +94,12 @@ impl Step {
             Step::Settle => {
                 spec.digest_durability(digest);
                 recipe::settling()
+            }
+            Step::Join => {
+                if let Some(member) = spec.member {
+                    member.digest(digest);
+                }
+                [recipe::configuration(spec), recipe::membership()].concat()
             }
             Step::Setup => return digest_files(&managed.setup, digest),
             Step::SuiteSetup => return digest_files(&managed.suite_setup, digest),
@@ -102,7 +116,7 @@ impl Step {
                 building.phase(Phase::Configuring);
                 Ok(place_files(child, &managed.spec.files).await?)
             }
-            Step::Configure => configure_server(building).await,
+            Step::Configure => configure_server(building, &managed.spec.alone()).await,
             Step::Initialize => {
                 let server = building.start().await?;
                 building.tls = pin(&server, child).await?;
@@ -117,6 +131,7 @@ impl Step {
                 building.phase(Phase::Settling);
                 Ok(settle(child, &managed.spec).await?)
             }
+            Step::Join => join(building).await,
             Step::Setup => run_files(building, &managed.setup).await,
             Step::SuiteSetup => run_files(building, &managed.suite_setup).await,
         }
@@ -135,7 +150,11 @@ async fn install_server(building: &mut Building<'_>) -> Result<(), ProvisionErro
     Ok(())
 }
 
-async fn configure_server(building: &Building<'_>) -> Result<(), ProvisionError> {
+/// Writes the server's settings, and the user's who logs in to it.
+pub(super) async fn configure_server(
+    building: &Building<'_>,
+    spec: &ServerSpec,
+) -> Result<(), ProvisionError> {
     building.phase(Phase::Configuring);
     let Building { managed, child, .. } = building;
     // The user of the golden child itself; each copy has one of its own.
@@ -146,5 +165,22 @@ async fn configure_server(building: &Building<'_>) -> Result<(), ProvisionError>
             ..child.credentials.login.clone()
         },
     };
-    Ok(configure(child, &managed.spec, &user).await?)
+    Ok(configure(child, spec, &user).await?)
+}
+
+/// The container is a copy, which starts its server by itself.
+async fn join(building: &Building<'_>) -> Result<(), ProvisionError> {
+    let Building {
+        context,
+        managed,
+        child,
+        ..
+    } = *building;
+    building.phase(Phase::LoggingIn);
+    let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
+    started(child, &managed.spec, login).await?;
+    configure_server(building, &managed.spec).await?;
+    renew_identity(child, &managed.spec).await?;
+    let server = building.start().await?;
+    Ok(begin_history(&server).await?)
 }

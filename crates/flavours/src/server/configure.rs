@@ -7,7 +7,7 @@ use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::Identity;
 
 use super::spec::{Installation, LoginSpec, MemoryProfile, RoutedUser, ServerSpec};
-use super::{ServerError, memory_profile, succeed, tarball, tls};
+use super::{ServerError, memory_profile, replication, succeed, tarball, tls};
 
 /// Statements that create the routed user at each start.
 pub const ACCESS_FILE: &str = "/etc/mysql/dbmatrix-init.sql";
@@ -34,7 +34,7 @@ pub async fn configure(
 ) -> Result<(), ServerError> {
     let engine = &child.engine;
     engine.push_folder(&child.name, "/etc/mysql").await?;
-    let statements = user.statements(spec.family, spec.version);
+    let statements = access_statements(spec, user);
     engine
         .push(&child.name, ACCESS_FILE, FileMode::Private, &statements)
         .await?;
@@ -99,7 +99,7 @@ pub async fn grant_access(
 
 /// What distinguishes a copy of a server from its golden child: the routed user.
 pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
-    let statements = user.statements(spec.family, spec.version);
+    let statements = access_statements(spec, user);
     ChildAccess {
         login: user.login.clone(),
         certificates: spec.client_certificates(),
@@ -110,6 +110,16 @@ pub fn access_of(spec: &ServerSpec, user: &RoutedUser) -> ChildAccess {
     }
 }
 
+/// Statements that create the routed user at each start. Each member of a flavour has its
+/// own, so replicas must not receive the source's.
+fn access_statements(spec: &ServerSpec, user: &RoutedUser) -> String {
+    let statements = user.statements(spec.family, spec.version);
+    match spec.member {
+        None => statements,
+        Some(_) => format!("{};\n{statements}", replication::UNLOGGED),
+    }
+}
+
 /// The part of a server's key that covers these steps.
 pub(super) fn recipe(spec: &ServerSpec) -> String {
     let nowhere = std::net::Ipv4Addr::UNSPECIFIED;
@@ -117,7 +127,7 @@ pub(super) fn recipe(spec: &ServerSpec) -> String {
     let mut recipe = [
         PROTECT.to_owned(),
         settings_file("", spec, ""),
-        nobody.statements(spec.family, spec.version),
+        access_statements(spec, &nobody),
     ]
     .concat();
     if follows_character_set(spec) {
@@ -140,6 +150,9 @@ fn settings_file(base: &str, spec: &ServerSpec, tls: &str) -> String {
         for (name, value) in memory_profile::settings(spec) {
             text.push_str(&format!("loose-{name} = {value}\n"));
         }
+    }
+    if let Some(member) = spec.member {
+        text.push_str(&member.settings(spec.family, spec.version));
     }
     for (name, value) in &spec.settings {
         text.push_str(&format!("{name} = {}\n", quoted(value)));

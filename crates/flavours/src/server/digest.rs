@@ -25,6 +25,7 @@ impl ServerSpec {
             certificates: _,
             login: _,
             time_zones: _,
+            member: _,
         } = self;
         digest
             .text("family", &family.to_string())

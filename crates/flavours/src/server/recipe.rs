@@ -2,7 +2,7 @@
 //! child.
 
 use super::spec::ServerSpec;
-use super::{configure, files, install, settle, tarball, time_zones, tls, transcript};
+use super::{configure, files, install, replication, settle, tarball, time_zones, tls, transcript};
 
 /// The texts of the installation.
 pub(crate) fn installation() -> String {
@@ -12,6 +12,11 @@ pub(crate) fn installation() -> String {
 /// The texts of the configuration.
 pub(crate) fn configuration(spec: &ServerSpec) -> String {
     [configure::recipe(spec), tls::recipe(spec)].concat()
+}
+
+/// The texts that make it a member of a flavour with several.
+pub(crate) fn membership() -> String {
+    replication::recipe()
 }
 
 /// The texts that place the user's files.

@@ -9,6 +9,7 @@ use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::{Family, Version};
 
 use super::checksum::Checksum;
+use super::replication::Member;
 
 /// A server as a flavour specifies it.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct ServerSpec {
     pub login: LoginSpec,
     /// Whether its tables of time zones are filled.
     pub time_zones: bool,
+    /// Its part in a flavour of several servers.
+    pub member: Option<Member>,
 }
 
 impl ServerSpec {
@@ -42,6 +45,22 @@ impl ServerSpec {
         self.settings
             .iter()
             .any(|(set, _)| plain(set) == plain(name))
+    }
+
+    /// Adds settings, in place of those of the same names.
+    pub(crate) fn set(&mut self, settings: &[(String, String)]) {
+        let plain = |name: &str| name.replace('_', "-");
+        let is_new = |name: &str| settings.iter().any(|(new, _)| plain(new) == plain(name));
+        self.settings.retain(|(name, _)| !is_new(name));
+        self.settings.extend(settings.iter().cloned());
+    }
+
+    /// The same server as a flavour of its own.
+    pub(crate) fn alone(&self) -> ServerSpec {
+        ServerSpec {
+            member: None,
+            ..self.clone()
+        }
     }
 }
 
@@ -328,20 +347,32 @@ impl RoutedUser {
 
     fn user_statements(&self, family: Family, version: Version) -> String {
         let user = format!("'{}'@'{}'", self.login.user, self.address);
-        let password = self.login.password.reveal();
-        let old = match family {
-            Family::Mariadb => version < Version::release(10, 2),
-            _ => version < Version::release(5, 7),
-        };
-        if old {
-            return format!(
-                "GRANT ALL PRIVILEGES ON *.* TO {user} IDENTIFIED BY '{password}' WITH GRANT OPTION;\n"
-            );
-        }
-        format!(
-            "CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{password}';\n\
-             ALTER USER {user} IDENTIFIED BY '{password}';\n\
-             GRANT ALL PRIVILEGES ON *.* TO {user} WITH GRANT OPTION;\n"
-        )
+        let grant = ("ALL PRIVILEGES", " WITH GRANT OPTION");
+        user_statements(&user, &self.login.password, grant, family, version)
     }
+}
+
+/// Statements that create a user, one a line: what it may do, and what follows its name.
+pub(super) fn user_statements(
+    user: &str,
+    password: &Secret,
+    (privileges, option): (&str, &str),
+    family: Family,
+    version: Version,
+) -> String {
+    let password = password.reveal();
+    let old = match family {
+        Family::Mariadb => version < Version::release(10, 2),
+        _ => version < Version::release(5, 7),
+    };
+    if old {
+        return format!(
+            "GRANT {privileges} ON *.* TO {user} IDENTIFIED BY '{password}'{option};\n"
+        );
+    }
+    format!(
+        "CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{password}';\n\
+         ALTER USER {user} IDENTIFIED BY '{password}';\n\
+         GRANT {privileges} ON *.* TO {user}{option};\n"
+    )
 }

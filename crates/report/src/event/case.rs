@@ -75,6 +75,12 @@ impl CaseResult {
         }
     }
 
+    /// Adds failures that belong to no step.
+    pub fn fail(&mut self, failures: Vec<Failure>) {
+        self.failed += failures.len();
+        self.failures.extend(failures);
+    }
+
     /// Whether nothing failed.
     pub fn is_good(&self) -> bool {
         self.failed == 0 && self.aborted.is_none()

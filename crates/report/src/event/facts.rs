@@ -36,4 +36,7 @@ pub struct ServerFacts {
     pub collation: String,
     /// The plugin that authenticates the routed user.
     pub auth_plugin: String,
+    /// The servers that follow it, in the order of their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<ServerFacts>,
 }

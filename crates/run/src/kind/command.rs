@@ -17,6 +17,7 @@ use super::{JobRun, Kind};
 use crate::command::{CommandEnd, CommandError, Invocation, NestName, Output, run_command};
 use crate::deployment::{Lease, Site, Supply};
 use crate::expectations::Answers;
+use crate::replicas::LIMIT;
 use crate::retries::Retries;
 use crate::scheduler::{Job, Partitioning};
 
@@ -103,6 +104,9 @@ async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) 
                     result.failures.push(failure);
                 }
             }
+            if let Some(replicas) = &run.replicas {
+                result.fail(replicas.check(LIMIT).await);
+            }
             result.log = Some(log);
             result.exit_status = exit_status(&ended);
         }
@@ -135,6 +139,7 @@ async fn attempt(
         certificates: &certificates,
         limit: suite_run.suite.timeout,
         output: Output::File(log.clone()),
+        replicas: run.replicas.as_deref(),
     };
     let done = run_command(&lease.server, &invocation, || lease.is_alone()).await;
     *left = done.left;

@@ -151,6 +151,7 @@ async fn run_file(
         fail_fast: context.fail_fast.clone(),
         events: context.events.clone(),
         steps_done: Arc::new(AtomicUsize::new(0)),
+        replicas: run.replicas.clone(),
     };
     context.start_case(suite_run, &case.path);
     let mut sink = comparison.sink(&case.facts);

@@ -26,6 +26,7 @@ use super::context::RunContext;
 use super::deployment::{Servers, Site};
 use super::expectations::Answers;
 use super::flavour_facts::FlavourFacts;
+use super::replicas::Replicas;
 use super::scheduler::{Job, Partitioning};
 
 /// What a run needs from every kind of suite.
@@ -57,6 +58,8 @@ pub(super) struct JobRun<P = Servers> {
     pub(super) servers: Arc<P>,
     /// Present if dbmatrix made the server; external servers have none.
     pub(super) site: Option<Site>,
+    /// The replicas of the flavour, if it has any.
+    pub(super) replicas: Option<Arc<Replicas>>,
 }
 
 /// The kind of a suite.
@@ -68,8 +71,16 @@ pub(super) fn kind_of(suite: &SuiteSpec) -> Box<dyn Kind> {
     }
 }
 
-/// Why a whole suite must not run on a server that dbmatrix did not make.
-pub(super) fn refusal(suite: &SuiteSpec, tenancy: Tenancy) -> Option<String> {
+/// Why a whole suite must not run on a server that dbmatrix did not make, or that has
+/// replicas.
+pub(super) fn refusal(suite: &SuiteSpec, tenancy: Tenancy, has_replicas: bool) -> Option<String> {
+    if has_replicas && suite.isolation == Isolation::Clone {
+        return Some(
+            "replicas: a copy of the server for one suite would have none; leave `isolation` and \
+             `setup` of the suite out, or the flavour"
+                .to_owned(),
+        );
+    }
     if tenancy == Tenancy::Owner {
         return None;
     }
@@ -112,12 +123,14 @@ tests = ['main.*']
         let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../m.toml"));
         let matrix = Matrix::parse(path, text).map_err(|error| error.lines());
         let suites = matrix.expect("a matrix").suites;
-        let refused = |tenancy| {
+        let refused_of = |tenancy, has_replicas| {
             let all = suites
                 .iter()
-                .filter(|suite| refusal(suite, tenancy).is_some());
+                .filter(|suite| refusal(suite, tenancy, has_replicas).is_some());
             all.map(|suite| suite.name.as_str()).collect::<Vec<_>>()
         };
+        let refused = |tenancy| refused_of(tenancy, false);
+        assert_eq!(refused_of(Tenancy::Owner, true), ["copy"]);
         assert_eq!(refused(Tenancy::Owner), [""; 0]);
         assert_eq!(refused(Tenancy::Guest), ["copy", "own"]);
         assert_eq!(refused(Tenancy::Reader), ["copy", "command", "own"]);

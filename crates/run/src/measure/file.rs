@@ -207,6 +207,7 @@ impl MeasuredFile {
             fail_fast: self.context.fail_fast.detached(),
             events: self.context.events.clone(),
             steps_done: Arc::default(),
+            replicas: None,
         }
     }
 

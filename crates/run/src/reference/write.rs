@@ -326,6 +326,7 @@ impl Member {
                 image: String::new(),
                 origin: None,
                 packages: Vec::new(),
+                replicas: Vec::new(),
                 ..server.clone()
             },
             result,

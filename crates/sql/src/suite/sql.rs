@@ -12,6 +12,7 @@ use dbmatrix_platform::file::os_string;
 use super::client::{Command, Lexer, Modes, Piece, Place, Statement};
 use super::condition::{ConditionReader, Conditions};
 use super::error::SuiteError;
+use super::fault::Fault;
 use super::lines::{LineMark, Lines};
 use super::step::{Action, Step};
 use crate::sql_text::{Sql, escape_bytes};
@@ -253,7 +254,11 @@ impl SqlSteps {
 
     fn step(&mut self, statement: Statement) -> Result<Step, SuiteError> {
         let mut conditions = Conditions::default();
+        let mut faults = Vec::new();
         for (line, comment) in &statement.leading_comments {
+            if let Some(fault) = Fault::read(comment) {
+                faults.push(fault.map_err(|message| self.wrong(*line, message))?);
+            }
             let Some((word, label)) = label(comment) else {
                 continue;
             };
@@ -266,7 +271,10 @@ impl SqlSteps {
             }
         }
         let action = Action::Record { sql: statement.sql };
-        Ok(self.new_step(statement.line, conditions, action))
+        Ok(Step {
+            faults,
+            ..self.new_step(statement.line, conditions, action)
+        })
     }
 
     /// Creates a step at a line of the current file.
@@ -288,6 +296,7 @@ impl SqlSteps {
             connection: None,
             action,
             retry: None,
+            faults: Vec::new(),
         }
     }
 

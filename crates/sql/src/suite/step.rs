@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::condition::Conditions;
+use super::fault::Fault;
 use crate::compare::{ErrorPattern, ExpectedRows, Kind, Kinds};
 use crate::sql_text::Sql;
 
@@ -26,6 +27,8 @@ pub struct Step {
     pub substitutes: bool,
     /// How often a failing step is repeated, and the pause before that.
     pub retry: Option<(usize, Duration)>,
+    /// What happens to replicas before it.
+    pub faults: Vec<Fault>,
 }
 
 impl Step {
@@ -39,6 +42,7 @@ impl Step {
             action,
             substitutes: false,
             retry: None,
+            faults: Vec::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use dbmatrix_containers::nest::{
     CacheError, FindError, Nest, SaveRequest, complete_keys, save_cache, wake_nests,
 };
 use dbmatrix_engine::Engine;
-use dbmatrix_flavours::matrix::{Matrix, MatrixLock};
+use dbmatrix_flavours::matrix::{Flavour, Matrix, MatrixLock};
 use dbmatrix_flavours::provision::{cache_key, own_template_keys, suite_template_keys};
 use dbmatrix_report::event::{Event, Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
@@ -124,7 +124,7 @@ async fn golden_keys(
     let there = complete_keys(nest).await.map_err(Failure::not_provided)?;
     let mut golden = BTreeSet::new();
     let mut missing = Vec::new();
-    for flavour in &matrix.flavours {
+    for flavour in matrix.flavours.iter().flat_map(Flavour::servers) {
         let Some(managed) = flavour.managed() else {
             continue;
         };

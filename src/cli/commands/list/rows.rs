@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytesize::ByteSize;
 use comfy_table::{CellAlignment, Table, presets};
+use dbmatrix_containers::name::flavour_of_replica;
 use dbmatrix_containers::nest::{ContainerInfo, ContainerKind};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -26,6 +27,9 @@ struct Row<'a> {
     container: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
+    /// Its part in a flavour of several servers: `source` or `replica`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
     state: String,
     #[serde(skip)]
     shown_state: &'a str,
@@ -42,7 +46,12 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(listed: &'a ContainerInfo, sizes: &Sizes, now: SystemTime) -> Self {
+    fn of(
+        listed: &'a ContainerInfo,
+        all: &[ContainerInfo],
+        sizes: &Sizes,
+        now: SystemTime,
+    ) -> Self {
         let told = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         let since = |started: SystemTime| now.duration_since(started).unwrap_or_default();
         let size = sizes.get(&(listed.nest.clone(), listed.container.clone()));
@@ -52,6 +61,7 @@ impl<'a> Row<'a> {
             name: listed.name(),
             container: &listed.container,
             kind: word(&listed.kind),
+            role: role(listed, all),
             state: listed.shown_state().to_lowercase(),
             shown_state: listed.shown_state(),
             ipv4: told(&listed.address),
@@ -73,6 +83,23 @@ fn word(kind: &ContainerKind) -> &'static str {
         ContainerKind::Standby => "standby",
         ContainerKind::Other => "other",
     }
+}
+
+/// The part of a container in a flavour of several servers.
+fn role(listed: &ContainerInfo, all: &[ContainerInfo]) -> Option<&'static str> {
+    let ContainerKind::Flavour(name) = &listed.kind else {
+        return None;
+    };
+    if flavour_of_replica(name).is_some() {
+        return Some("replica");
+    }
+    let follows = |other: &ContainerInfo| match &other.kind {
+        ContainerKind::Flavour(other_name) => {
+            other.nest == listed.nest && flavour_of_replica(other_name) == Some(name)
+        }
+        _ => false,
+    };
+    all.iter().any(follows).then_some("source")
 }
 
 /// A column of the table.
@@ -103,7 +130,7 @@ const COLUMNS: [Column; 11] = [
     left("NAME", |row| row.name.to_owned()),
     left("STATE", |row| row.shown_state.to_owned()),
     left("IPV4", |row| row.ipv4.unwrap_or_default().to_owned()),
-    left("TYPE", |row| row.kind.to_owned()),
+    left("TYPE", |row| row.role.unwrap_or(row.kind).to_owned()),
     right("SNAPSHOTS", |row| row.snapshots.to_string()),
     left("SERVER", |row| row.server.unwrap_or_default().to_owned()),
     left("VERSION", |row| {
@@ -123,8 +150,13 @@ const DISPENSABLE: [&str; 5] = ["NEST", "SNAPSHOTS", "SERVER", "DISK", "TYPE"];
 /// One row per container, with as many columns as fit into `width`.
 pub(super) fn table(listed: &[ContainerInfo], sizes: &Sizes, width: usize) -> String {
     let now = SystemTime::now();
-    let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
+    let rows = rows(listed, sizes, now);
     fitted(&rows, width)
+}
+
+fn rows<'a>(listed: &'a [ContainerInfo], sizes: &Sizes, now: SystemTime) -> Vec<Row<'a>> {
+    let row = |one| Row::of(one, listed, sizes, now);
+    listed.iter().map(row).collect()
 }
 
 fn fitted(rows: &[Row<'_>], width: usize) -> String {
@@ -161,7 +193,7 @@ fn drawn(rows: &[Row<'_>], columns: &[&Column]) -> String {
 /// An array of objects, on one line.
 pub(super) fn json(listed: &[ContainerInfo], sizes: &Sizes) -> String {
     let now = SystemTime::now();
-    let rows: Vec<Row<'_>> = listed.iter().map(|one| Row::of(one, sizes, now)).collect();
+    let rows = rows(listed, sizes, now);
     json_of(&rows)
 }
 
@@ -187,6 +219,7 @@ mod tests {
             name: "mariadb-10.11",
             container: "mariadb-10-11",
             kind: "flavour",
+            role: None,
             state: "running".to_owned(),
             shown_state: "Running",
             ipv4: Some("10.1.2.10"),

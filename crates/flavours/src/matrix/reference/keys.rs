@@ -5,15 +5,15 @@ use super::Takes::{
     TextsOrTables, Word, Words,
 };
 use super::server_keys::{
-    FILES, FLAVOUR, IMAGE, MIRROR, REPOSITORY, SECRET, SETUP as SETUP_FILE, TARBALL, TLS,
+    FILES, FLAVOUR, IMAGE, MIRROR, REPLICAS, REPOSITORY, SECRET, SETUP as SETUP_FILE, TARBALL, TLS,
 };
 use super::upgrade_keys::UPGRADE;
 use super::{Key, Section, Takes};
 
 /// All tables of a matrix file, the top first.
 pub const SECTIONS: &[Section] = &[
-    TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, SETUP_FILE, FILES, TLS, REPOSITORY, TARBALL,
-    SUITE, REPLACE, UPGRADE,
+    TOP, NEST, RUN, DEFAULTS, IMAGE, MIRROR, FLAVOUR, REPLICAS, SETUP_FILE, FILES, TLS, REPOSITORY,
+    TARBALL, SUITE, REPLACE, UPGRADE,
 ];
 
 pub(super) const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");

@@ -1,8 +1,8 @@
 //! Keys of a matrix file about servers and where they come from.
 
 use super::Takes::{
-    Flag, Matching, SettingValues, Settings, Table, Tables, Text, Texts, TextsOrTables, Word,
-    WordOrTable,
+    Count, Flag, Matching, SettingValues, Settings, Table, Tables, Text, Texts, TextsOrTables,
+    Word, WordOrTable,
 };
 use super::keys::{DURABILITIES, FOOTPRINT, IMAGES, NAME, PROFILES, key, required};
 use super::{Section, Takes};
@@ -137,6 +137,18 @@ pub(super) const FLAVOUR: Section = Section {
             "none",
             "server settings with several values each, a list or a table that names them: one flavour for each combination, at most 64, all of one installation",
         ),
+        key(
+            "replicas",
+            Tables("flavour.replicas"),
+            "none",
+            "servers that follow this one; see [replication](replication.md)",
+        ),
+        key(
+            "topology",
+            Word(&["async", "semi-sync"], &[]),
+            "`\"async\"`",
+            "with `replicas`: whether the source waits until one of them has received a transaction",
+        ),
         FOOTPRINT,
         key(
             "source",
@@ -216,6 +228,28 @@ pub(super) const FLAVOUR: Section = Section {
         ),
     ],
     any_of: &["server", "url"],
+};
+
+pub(super) const REPLICAS: Section = Section {
+    path: "flavour.replicas",
+    title: "replicas of [[flavour]]",
+    about: "Servers that replicate from the flavour's own. They are called `FLAVOUR/replica-1`, `FLAVOUR/replica-2` and so on. Login, certificates, memory profile, durability and time zones are those of the flavour.",
+    keys: &[
+        key(
+            "server",
+            SERVER,
+            "the flavour's own, installed and set up like it",
+            "`\"family:version\"`, as in `[[flavour]]`, from where the catalogue has it",
+        ),
+        key("count", Count, "1", "how many there are of it"),
+        key(
+            "settings",
+            Settings,
+            "none",
+            "server settings, added to those of `[defaults]`, or of the flavour where `server` is absent",
+        ),
+    ],
+    any_of: &[],
 };
 
 pub(super) const SECRET: Takes = Matching("^(env|file):.+$");

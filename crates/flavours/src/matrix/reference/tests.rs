@@ -47,6 +47,7 @@ url = 'http://repo.test/mariadb'
 name = 'packaged'
 server = 'mariadb:11.8'
 repository = { url = 'http://repo.test/apt', key = 'key.asc' }
+replicas = [{ server = 'mariadb:11.8' }]
 [[flavour]]
 name = 'unpacked'
 server = 'mysql:5.6'

@@ -19,6 +19,7 @@ use self::head::Head;
 use self::source::{Block, DELIMITER, Sources};
 use super::condition::{ConditionReader, Conditions};
 use super::error::SuiteError;
+use super::fault::Fault;
 use super::step::{Action, Step, SystemCommand};
 use crate::compare::{ErrorPattern, ExpectedRows, Letter, LineMode, SortMode};
 use crate::sql_text::{Sql, unescape_bytes};
@@ -44,6 +45,8 @@ pub struct SltSteps {
     read_conditions: ConditionReader,
     conditions: Conditions,
     connection: Option<String>,
+    /// What happens to replicas before the next step.
+    faults: Vec<Fault>,
 }
 
 /// The crate's parser expects a type per column; here it is any letter.
@@ -76,12 +79,14 @@ impl SltSteps {
             read_conditions: ConditionReader::default(),
             conditions: Conditions::default(),
             connection: None,
+            faults: Vec::new(),
         })
     }
 
     /// Reads up to the next step.
     fn read(&mut self) -> Result<Option<Step>, SuiteError> {
         while let Some(block) = self.sources.next()? {
+            self.faults.extend_from_slice(&block.faults);
             let record = self.parse(&block)?;
             if let Some(step) = self.step(record, &block)? {
                 return Ok(Some(step));
@@ -92,7 +97,7 @@ impl SltSteps {
 
     /// Parses a record with the crate.
     fn parse(&self, block: &Block) -> Result<Record<RawLetter>, SuiteError> {
-        let Block { head, body } = block;
+        let Block { head, body, .. } = block;
         if head.body != head::Body::None && body.is_empty() {
             let word = head.line.split_whitespace().next().unwrap_or_default();
             let expected =
@@ -181,6 +186,7 @@ impl SltSteps {
             action,
             substitutes: self.substitutes,
             retry: retry.map(|RetryConfig { attempts, backoff }| (attempts, backoff)),
+            faults: std::mem::take(&mut self.faults),
         }))
     }
 

@@ -8,6 +8,7 @@ use super::head::{Body, Head};
 use crate::sql_text::escape_bytes;
 use crate::suite::condition::Conditions;
 use crate::suite::error::SuiteError;
+use crate::suite::fault::Fault;
 use crate::suite::lines::Lines;
 
 /// Separates a statement from its expected result.
@@ -20,6 +21,8 @@ pub(super) struct Block {
     pub(super) head: Head,
     /// The following lines, each with its end, in the text form of bytes.
     pub(super) body: String,
+    /// What comments before it do to replicas.
+    pub(super) faults: Vec<Fault>,
 }
 
 /// The file being read, with those that include it.
@@ -250,20 +253,27 @@ impl From<SuiteError> for BlockError {
 
 /// Reads one record; sets `at` to its line.
 fn next_block(lines: &mut Lines, at: &mut usize) -> Result<Option<Block>, BlockError> {
+    let mut faults = Vec::new();
     loop {
         let Some(line) = next_line(lines)? else {
             return Ok(None);
         };
-        if line.is_empty() || line.trim_start().starts_with('#') {
+        if line.is_empty() {
             continue;
         }
         *at = lines.read();
+        if let Some(comment) = line.trim_start().strip_prefix('#') {
+            if let Some(fault) = Fault::read(comment) {
+                faults.push(fault.map_err(BlockError::Head)?);
+            }
+            continue;
+        }
         let head = Head::read(&line).map_err(BlockError::Head)?;
         let body = match head.body {
             Body::None => String::new(),
             Body::Lines | Body::Paragraphs => read_body(lines, head.body)?,
         };
-        return Ok(Some(Block { head, body }));
+        return Ok(Some(Block { head, body, faults }));
     }
 }
 

@@ -267,3 +267,17 @@ fn a_command_is_run_only_where_the_suite_allows_it() {
     assert_eq!(all[0].retry, Some((2, std::time::Duration::from_secs(1))));
     assert!(matches!(all[1].action, Action::Halt));
 }
+
+#[test]
+fn comments_harm_replicas_before_the_next_step() {
+    let text = b"# for people\n# dbmatrix: pause replica-1\nconnection replica-2\n\
+                 # dbmatrix: stop replica-2\nstatement ok\nSELECT 1\n\nstatement ok\nSELECT 2\n";
+    let all = steps(text).into_iter().collect::<Result<Vec<_>, _>>();
+    let all = all.expect("they parse");
+    let faults = |step: &Step| step.faults.iter().map(Fault::to_string).collect::<Vec<_>>();
+    assert_eq!(faults(&all[0]), ["pause replica-1", "stop replica-2"]);
+    assert_eq!(faults(&all[1]), [""; 0]);
+    let last = steps(b"statement ok\nSELECT 1\n\n# dbmatrix: kill replica-1\nhalt\n").pop();
+    let told = last.expect("something").expect_err("an error").to_string();
+    assert!(told.contains(":4: expected `dbmatrix:` with"), "{told}");
+}

@@ -29,6 +29,17 @@ fn a_wrong_condition_is_told_at_its_line_and_ends_the_file() {
 }
 
 #[test]
+fn a_comment_harms_a_replica_before_its_statement() {
+    let mut all =
+        steps(b"SELECT 1;\n-- dbmatrix: pause replica-1\nSELECT 2;\n-- dbmatrix: x\nSELECT 3;");
+    let told = all.pop().expect("something").expect_err("an error");
+    assert!(told.to_string().contains(":4: "), "{told}");
+    let second = all.pop().expect("two").expect("it is read");
+    assert_eq!(second.faults.len(), 1);
+    assert_eq!(second.faults[0].to_string(), "pause replica-1");
+}
+
+#[test]
 fn a_file_is_bytes_and_holds_no_zero() {
     let all = steps(b"SET NAMES latin1;\nSELECT 'caf\xe9';\nSELECT '\0';\nSELECT 3;\n");
     assert_eq!(all.len(), 3);

@@ -1,0 +1,249 @@
+//! `replicas` and `topology` of a flavour: servers that follow the flavour's own.
+//!
+//! Owns the keys and the names of the replicas. How servers replicate is in
+//! `server/replication`.
+
+use dbmatrix_config::{Placed, TableReader};
+use dbmatrix_containers::name;
+
+use super::flavour::{Common, Flavour, Managed, Source, read_bare};
+use crate::server::{Member, ReplicationMode, Role};
+
+/// How many replicas a flavour may have.
+const MOST: u32 = 9;
+
+/// The servers that follow a flavour's own, which is their source.
+#[derive(Debug, Clone)]
+pub struct Replication {
+    /// Whether the source waits for them.
+    pub mode: ReplicationMode,
+    /// The replicas. To whatever makes and keeps servers each is a flavour of its own,
+    /// named after the flavour that it belongs to: `move/replica-1`.
+    pub replicas: Vec<Flavour>,
+}
+
+/// What a flavour's table says of its replicas.
+pub(super) struct Wanted {
+    mode: ReplicationMode,
+    groups: Vec<Group>,
+}
+
+/// Replicas that are alike.
+struct Group {
+    /// `None` if their server is that of the flavour.
+    server: Option<Managed>,
+    count: u32,
+    settings: Vec<(String, String)>,
+}
+
+/// Reads `replicas` and `topology`; `None` without replicas, or if a problem was reported.
+pub(super) fn read(table: &TableReader<'_>, common: Common<'_>) -> Option<Wanted> {
+    let mode = table.choice("topology", &ReplicationMode::WORDS);
+    let tables = table.tables("replicas");
+    if tables.is_empty() {
+        if let Some(span) = table.span_of("topology") {
+            let expected = "`topology` says how replicas follow; add `replicas = [{ count = 1 }]`";
+            table.problem(span, expected);
+        }
+        return None;
+    }
+    let groups: Vec<Option<Group>> = tables
+        .iter()
+        .map(|replica| {
+            let group = read_group(replica, common);
+            replica.finish();
+            group
+        })
+        .collect();
+    let groups: Vec<Group> = groups.into_iter().collect::<Option<_>>()?;
+    let count: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
+    if count > u64::from(MOST) {
+        let span = table.span_of("replicas").unwrap_or_else(|| table.span());
+        let problem = format!("expected at most {MOST} replicas of a flavour, found {count}");
+        table.problem(span, problem);
+        return None;
+    }
+    Some(Wanted {
+        mode: mode.unwrap_or_default(),
+        groups,
+    })
+}
+
+fn read_group(table: &TableReader<'_>, common: Common<'_>) -> Option<Group> {
+    let count = table.count("count").map_or(1, |count| count.value);
+    let settings = table.settings("settings");
+    let server = match table.text("server") {
+        None if table.has("server") => return None,
+        None => None,
+        Some(server) => {
+            let span = server.span.clone();
+            // A server's name need not be a flavour's.
+            let name = Placed {
+                value: "replica".to_owned(),
+                span,
+            };
+            match read_bare(table, server, Some(name), common)?.source {
+                Source::Managed(managed) => Some(*managed),
+                Source::External(_) => return None,
+            }
+        }
+    };
+    Some(Group {
+        server,
+        count,
+        settings,
+    })
+}
+
+/// The flavour with its replicas.
+pub(super) fn attach(mut flavour: Flavour, wanted: &Wanted) -> Flavour {
+    let Source::Managed(source) = &mut flavour.source else {
+        return flavour;
+    };
+    let member = |role, number| Member {
+        role,
+        number,
+        mode: wanted.mode,
+    };
+    source.spec.member = Some(member(Role::Source, 1));
+    let alike = wanted.groups.iter().flat_map(|group| {
+        let count = usize::try_from(group.count).unwrap_or_default();
+        std::iter::repeat_n(group, count)
+    });
+    let replicas = alike.zip(1..).map(|(group, number)| {
+        let mut managed = group.replica_of(source);
+        managed.spec.member = Some(member(Role::Replica, number + 1));
+        Flavour {
+            name: name::replica(&flavour.name, number as usize),
+            required: flavour.required,
+            source: Source::Managed(Box::new(managed)),
+            replication: None,
+        }
+    });
+    flavour.replication = Some(Replication {
+        mode: wanted.mode,
+        replicas: replicas.collect(),
+    });
+    flavour
+}
+
+impl Group {
+    /// The server of a replica. Data comes from the source, and the login is the same on
+    /// all.
+    fn replica_of(&self, source: &Managed) -> Managed {
+        let mut managed = match &self.server {
+            None => source.clone(),
+            Some(server) => {
+                let mut managed = server.clone();
+                let (spec, like) = (&mut managed.spec, &source.spec);
+                spec.login.clone_from(&like.login);
+                spec.certificates.clone_from(&like.certificates);
+                spec.memory_profile = like.memory_profile;
+                spec.durability = like.durability;
+                spec.time_zones = like.time_zones;
+                managed
+            }
+        };
+        managed.setup.clear();
+        managed.spec.set(&self.settings);
+        managed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::matrix::Matrix;
+    use crate::provision::{template_key, template_keys};
+
+    fn parse(keys: &str) -> Result<Vec<Flavour>, String> {
+        let text = format!("[[flavour]]\nname = 'move'\nserver = 'mariadb:10.5'\n{keys}\n");
+        let matrix = Matrix::parse(Path::new("m.toml"), &text);
+        let matrix = matrix.map_err(|error| error.lines().join("\n"))?;
+        Ok(matrix.flavours)
+    }
+
+    fn replicas(flavour: &Flavour) -> &[Flavour] {
+        let replication = flavour.replication.as_ref();
+        &replication.expect("replicas").replicas
+    }
+
+    #[test]
+    fn replicas_are_named_and_numbered_in_order() {
+        let keys = "replicas = [{ server = 'mariadb:11.8', count = 2 }, {}]";
+        let flavours = parse(keys).expect("a matrix");
+        let servers: Vec<(&str, &str)> = flavours[0]
+            .servers()
+            .map(|one| {
+                (
+                    one.name.as_str(),
+                    one.managed().expect("ours").server.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            servers,
+            [
+                ("move", "mariadb:10.5"),
+                ("move/replica-1", "mariadb:11.8"),
+                ("move/replica-2", "mariadb:11.8"),
+                ("move/replica-3", "mariadb:10.5"),
+            ]
+        );
+        let members = flavours[0].servers();
+        let numbers: Vec<u32> = members
+            .map(|one| one.managed().expect("ours").spec.member.expect("a member"))
+            .map(|member| member.number)
+            .collect();
+        assert_eq!(numbers, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn every_variant_has_replicas_of_its_own() {
+        let keys = "replicas = [{}]\nvary = { sql_mode = ['ANSI', ''] }";
+        let flavours = parse(keys).expect("a matrix");
+        let names = flavours.iter().flat_map(Flavour::servers);
+        let names: Vec<&str> = names.map(|one| one.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "move-ansi",
+                "move-ansi/replica-1",
+                "move-no-sql-mode",
+                "move-no-sql-mode/replica-1"
+            ]
+        );
+        let ansi = replicas(&flavours[0])[0].managed().expect("ours");
+        let expected = ("sql_mode".to_owned(), "ANSI".to_owned());
+        assert!(ansi.spec.settings.contains(&expected));
+    }
+
+    #[test]
+    fn members_are_made_from_the_golden_child_of_the_plain_server() {
+        let plain = &parse("").expect("a matrix")[0];
+        let flavours = parse("replicas = [{ count = 2 }]").expect("a matrix");
+        let keys = |flavour: &Flavour| template_keys(flavour.managed().expect("ours"));
+        let members: Vec<Vec<String>> = flavours[0].servers().map(keys).collect();
+        for member in &members {
+            assert_eq!(member[0], template_key(plain.managed().expect("ours")));
+            assert_eq!(member.len(), 2);
+        }
+        assert_ne!(members[0][1], members[1][1], "the roles differ");
+        assert_ne!(members[1][1], members[2][1], "the numbers differ");
+    }
+
+    #[test]
+    fn bad_replicas_are_told_at_their_place() {
+        let told = |keys: &str| parse(keys).expect_err("a bad matrix");
+        insta::assert_snapshot!(told("topology = 'async'"), @"m.toml:4: `topology` says how replicas follow; add `replicas = [{ count = 1 }]`");
+        insta::assert_snapshot!(told("replicas = [{}]\ntopology = 'galera'"), @"m.toml:5: expected `async` or `semi-sync`; found `galera`");
+        insta::assert_snapshot!(told("replicas = [{ count = 8 }, { count = 2 }]"), @"m.toml:4: expected at most 9 replicas of a flavour, found 10");
+        insta::assert_snapshot!(told("replicas = [{ sever = 'mariadb:11.8' }]"), @"m.toml:4: unknown key `sever`; did you mean `server`?");
+        assert!(told("replicas = [{ server = 'mariadb:1.0' }]").contains("the catalogue has no"));
+        let external = "[[flavour]]\nname = 'a'\nurl = 'env:A'\nreplicas = [{}]\n";
+        let error = Matrix::parse(Path::new("m.toml"), external).expect_err("a bad matrix");
+        insta::assert_snapshot!(error.lines().join("\n"), @"m.toml:4: `replicas` is for servers that dbmatrix makes; this one has a `url` and is taken as it is");
+    }
+}

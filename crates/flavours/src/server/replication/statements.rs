@@ -1,0 +1,158 @@
+//! The statements of replication, in the words of each family and version.
+
+use std::net::Ipv4Addr;
+
+use dbmatrix_sql::session::Secret;
+use dbmatrix_sql::version::{Family, Identity, Version};
+
+use super::position::Coordinates;
+use super::settings::RENAMED;
+use crate::server::login::PORT;
+use crate::server::spec::user_statements;
+
+/// The user as whom replicas log in to their source.
+pub(super) const USER: &str = "dbmatrix_replica";
+
+/// Keeps the statements of a session out of the binary log.
+pub(in crate::server) const UNLOGGED: &str = "SET SESSION sql_log_bin = 0";
+
+/// What a replica needs to log in to its source.
+pub(super) struct Login<'a> {
+    /// The source's address inside the nest.
+    pub(super) host: Ipv4Addr,
+    pub(super) password: &'a Secret,
+}
+
+/// Statements for the source that let a replica at this address log in. They are kept out
+/// of the binary log, since the user is the source's alone.
+pub(super) fn let_in(source: &Identity, replica: Ipv4Addr, password: &Secret) -> Vec<String> {
+    let user = format!("'{USER}'@'{replica}'");
+    let grant = "REPLICATION SLAVE";
+    let (family, version) = (source.family, source.version);
+    let statements = user_statements(&user, password, (grant, ""), family, version);
+    let statements = statements.lines().map(|line| line.trim_end_matches(';'));
+    std::iter::once(UNLOGGED)
+        .chain(statements)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether two servers replicate by GTID: each family has its own.
+pub(super) fn share_gtids(source: &Identity, replica: &Identity) -> bool {
+    is_mariadb(source) == is_mariadb(replica)
+}
+
+pub(super) fn is_mariadb(server: &Identity) -> bool {
+    server.family == Family::Mariadb
+}
+
+/// Whether a server speaks of sources and replicas.
+pub(super) fn is_renamed(server: &Identity) -> bool {
+    !is_mariadb(server) && server.version >= RENAMED
+}
+
+/// The statement that makes a replica follow its source: by GTID, or else from these
+/// coordinates. Inside the nest, whose bridge leads nowhere else, MariaDB connects without
+/// TLS, as its password is not sent in plain text; MySQL asks for the key that encrypts
+/// the password.
+pub(super) fn follow(replica: &Identity, login: &Login<'_>, from: Option<&Coordinates>) -> String {
+    let Login { host, password } = login;
+    let (verb, word) = match is_renamed(replica) {
+        true => ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
+        false => ("CHANGE MASTER TO", "MASTER"),
+    };
+    let mut text = format!(
+        "{verb} {word}_HOST = '{host}', {word}_PORT = {PORT}, {word}_USER = '{USER}', \
+         {word}_PASSWORD = '{}', {word}_CONNECT_RETRY = 1",
+        password.reveal()
+    );
+    let begin = from.map(|Coordinates { file, position }| {
+        format!(", {word}_LOG_FILE = '{file}', {word}_LOG_POS = {position}")
+    });
+    let begin = begin.unwrap_or_default();
+    if is_mariadb(replica) {
+        text.push_str(", MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0");
+        text.push_str(match from {
+            None => ", MASTER_USE_GTID = slave_pos",
+            Some(_) => ", MASTER_USE_GTID = no",
+        });
+    } else {
+        if replica.version >= Version::release(8, 0) {
+            text.push_str(&format!(", GET_{word}_PUBLIC_KEY = 1"));
+        }
+        let auto = u8::from(from.is_none());
+        text.push_str(&format!(", {word}_AUTO_POSITION = {auto}"));
+    }
+    text + &begin
+}
+
+pub(super) fn start(replica: &Identity) -> &'static str {
+    match is_renamed(replica) {
+        true => "START REPLICA",
+        false => "START SLAVE",
+    }
+}
+
+pub(super) fn show_status(replica: &Identity) -> &'static str {
+    match is_renamed(replica) {
+        true => "SHOW REPLICA STATUS",
+        false => "SHOW SLAVE STATUS",
+    }
+}
+
+/// Forgets the binary log and all GTIDs.
+pub(super) fn begin_history(server: &Identity) -> &'static str {
+    match is_mariadb(server) || server.version < Version::release(8, 2) {
+        true => "RESET MASTER",
+        false => "RESET BINARY LOGS AND GTIDS",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(full: &str) -> Identity {
+        Identity::read(full, "").expect("a version")
+    }
+
+    fn following(replica: &str, from: Option<&Coordinates>) -> String {
+        let login = Login {
+            host: Ipv4Addr::new(10, 1, 2, 10),
+            password: &Secret::new("x"),
+        };
+        follow(&server(replica), &login, from)
+    }
+
+    #[test]
+    fn a_replica_follows_in_the_words_of_its_version() {
+        insta::assert_snapshot!(following("11.8.3-MariaDB", None), @"CHANGE MASTER TO MASTER_HOST = '10.1.2.10', MASTER_PORT = 3306, MASTER_USER = 'dbmatrix_replica', MASTER_PASSWORD = 'x', MASTER_CONNECT_RETRY = 1, MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0, MASTER_USE_GTID = slave_pos");
+        insta::assert_snapshot!(following("9.7.4", None), @"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '10.1.2.10', SOURCE_PORT = 3306, SOURCE_USER = 'dbmatrix_replica', SOURCE_PASSWORD = 'x', SOURCE_CONNECT_RETRY = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_AUTO_POSITION = 1");
+        insta::assert_snapshot!(following("5.6.24", None), @"CHANGE MASTER TO MASTER_HOST = '10.1.2.10', MASTER_PORT = 3306, MASTER_USER = 'dbmatrix_replica', MASTER_PASSWORD = 'x', MASTER_CONNECT_RETRY = 1, MASTER_AUTO_POSITION = 1");
+        let from = Coordinates {
+            file: "dbmatrix-bin.000001".to_owned(),
+            position: 4,
+        };
+        let told = following("11.8.3-MariaDB", Some(&from));
+        assert!(
+            told.ends_with(
+                "MASTER_USE_GTID = no, MASTER_LOG_FILE = 'dbmatrix-bin.000001', MASTER_LOG_POS = 4"
+            ),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn the_user_of_a_replica_is_kept_out_of_the_log() {
+        let password = Secret::new("x");
+        let made = let_in(&server("9.7.4"), Ipv4Addr::new(10, 1, 2, 11), &password);
+        insta::assert_snapshot!(made.join("\n"), @r"
+        SET SESSION sql_log_bin = 0
+        CREATE USER IF NOT EXISTS 'dbmatrix_replica'@'10.1.2.11' IDENTIFIED BY 'x'
+        ALTER USER 'dbmatrix_replica'@'10.1.2.11' IDENTIFIED BY 'x'
+        GRANT REPLICATION SLAVE ON *.* TO 'dbmatrix_replica'@'10.1.2.11'
+        ");
+        let old = let_in(&server("5.6.24"), Ipv4Addr::new(10, 1, 2, 11), &password);
+        assert_eq!(old.len(), 2, "{old:?}");
+    }
+}

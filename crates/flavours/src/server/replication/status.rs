@@ -1,0 +1,199 @@
+//! What a replica says of itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use dbmatrix_sql::session::{Session, SessionError};
+use dbmatrix_sql::version::{Identity, Version};
+use thiserror::Error;
+
+use super::statements::{is_mariadb, show_status};
+
+/// Errors of the worker threads, of which MySQL's status names no reason.
+const WORKER_ERROR: &str = "SELECT CONCAT('error ', \
+    LAST_ERROR_NUMBER, ': ', LAST_ERROR_MESSAGE) FROM \
+    performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0 LIMIT 1";
+
+/// Errors of a login that do not change: the server refuses the user or the address, or
+/// client and server share no authentication plugin or no TLS.
+const REFUSALS: [u16; 5] = [1045, 1130, 2026, 2059, 2061];
+
+/// Why a replica does not have what its source has.
+#[derive(Debug, Error)]
+pub enum ReplicaError {
+    /// It does not answer.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// It refuses to follow.
+    #[error("{server} refused to replicate: {refusal}")]
+    Refused {
+        /// `the replica` or `the source`.
+        server: &'static str,
+        /// The server's error; no password is in it.
+        refusal: String,
+    },
+    /// It has stopped.
+    #[error("replication has stopped: {0}")]
+    Stopped(ReplicaStatus),
+    /// Neither it nor the source may be paused.
+    #[error("no answer within {} s: the replica or its source is paused or hangs", limit.as_secs())]
+    Silent {
+        /// How long dbmatrix waited.
+        limit: Duration,
+    },
+    /// It is too slow, or does not reach the source.
+    #[error("it has not caught up within {} s: {status}", limit.as_secs())]
+    Behind {
+        /// How long dbmatrix waited.
+        limit: Duration,
+        /// What it says of itself.
+        status: ReplicaStatus,
+    },
+}
+
+/// What a replica says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReplicaStatus {
+    /// The state of the thread that reads from the source, such as `Connecting`.
+    io: String,
+    /// Whether the thread that applies runs.
+    sql: String,
+    io_error: String,
+    sql_error: String,
+    /// Seconds, if it is known.
+    lag: Option<String>,
+    /// The address of its source.
+    pub(super) source: String,
+}
+
+impl ReplicaStatus {
+    /// Asks a replica; `None` if it follows nobody.
+    pub(super) async fn ask(
+        session: &mut Session,
+        replica: &Identity,
+    ) -> Result<Option<Self>, SessionError> {
+        let outcome = session.run(show_status(replica)).await?;
+        if let Some(refusal) = outcome.refusal() {
+            return Err(SessionError::Unexpected {
+                expected: "the replica's status",
+                found: refusal.to_string(),
+            });
+        }
+        let Some(set) = outcome.rows() else {
+            return Ok(None);
+        };
+        let Some(row) = set.rows.iter().next() else {
+            return Ok(None);
+        };
+        let names = set.columns.iter().map(|column| column.name.as_str());
+        let values = names
+            .zip(row.texts())
+            .filter_map(|(name, value)| Some((name, value?)));
+        let mut status = ReplicaStatus::read(&values.collect());
+        let tells_of_workers = !is_mariadb(replica) && replica.version >= Version::release(5, 7);
+        if !status.sql_error.is_empty()
+            && tells_of_workers
+            && let Ok(row) = session.first_row(WORKER_ERROR).await
+            && let Some(reason) = row.into_iter().next().flatten()
+        {
+            status.sql_error = reason;
+        }
+        Ok(Some(status))
+    }
+
+    /// Reads the columns of either family.
+    fn read<V: AsRef<str>>(columns: &BTreeMap<&str, V>) -> Self {
+        let text = |names: [&str; 2]| {
+            let value = names.iter().find_map(|name| columns.get(name));
+            value.map(|value| value.as_ref().to_owned())
+        };
+        let error = |thread: &str| {
+            let number = columns.get(format!("Last_{thread}_Errno").as_str());
+            let number = number.map(AsRef::as_ref).filter(|number| *number != "0")?;
+            let reason = columns.get(format!("Last_{thread}_Error").as_str());
+            let reason = reason.map(AsRef::as_ref).unwrap_or_default();
+            Some(format!("error {number}: {reason}"))
+        };
+        ReplicaStatus {
+            io: text(["Replica_IO_Running", "Slave_IO_Running"]).unwrap_or_default(),
+            sql: text(["Replica_SQL_Running", "Slave_SQL_Running"]).unwrap_or_default(),
+            io_error: error("IO").unwrap_or_default(),
+            sql_error: error("SQL").unwrap_or_default(),
+            lag: text(["Seconds_Behind_Source", "Seconds_Behind_Master"]),
+            source: text(["Source_Host", "Master_Host"]).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it will not go on by itself: a thread has ended, or its source refuses the
+    /// login and it only tries again.
+    pub(super) fn has_stopped(&self) -> bool {
+        let is_refused = || {
+            let mut refusals = REFUSALS.iter();
+            refusals.any(|number| self.io_error.starts_with(&format!("error {number}:")))
+        };
+        self.io == "No" || self.sql != "Yes" || (self.io != "Yes" && is_refused())
+    }
+}
+
+impl fmt::Display for ReplicaStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let thread = |state: &str, error: &str| match error {
+            "" => format!("`{state}`"),
+            error => format!("`{state}` ({error})"),
+        };
+        write!(
+            f,
+            "IO thread {}, SQL thread {}",
+            thread(&self.io, &self.io_error),
+            thread(&self.sql, &self.sql_error)
+        )?;
+        match &self.lag {
+            Some(seconds) => write!(f, ", {seconds} s behind"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_replica_is_told_with_its_error() {
+        let columns = BTreeMap::from([
+            ("Slave_IO_Running", "Yes"),
+            ("Slave_SQL_Running", "No"),
+            ("Last_IO_Errno", "0"),
+            ("Last_IO_Error", ""),
+            ("Last_SQL_Errno", "1062"),
+            ("Last_SQL_Error", "Duplicate entry '1'"),
+            ("Master_Host", "10.1.2.10"),
+        ]);
+        let status = ReplicaStatus::read(&columns);
+        assert!(status.has_stopped());
+        let told = ReplicaError::Stopped(status).to_string();
+        insta::assert_snapshot!(told, @"replication has stopped: IO thread `Yes`, SQL thread `No` (error 1062: Duplicate entry '1')");
+    }
+
+    #[test]
+    fn one_that_is_behind_is_told_with_its_lag() {
+        let columns = BTreeMap::from([
+            ("Replica_IO_Running", "Connecting"),
+            ("Replica_SQL_Running", "Yes"),
+            ("Last_IO_Errno", "2003"),
+            ("Last_IO_Error", "Can't connect"),
+            ("Seconds_Behind_Source", "7"),
+        ]);
+        let status = ReplicaStatus::read(&columns);
+        assert!(!status.has_stopped(), "it tries again");
+        let refused = ReplicaStatus {
+            io_error: "error 2059: Authentication plugin".to_owned(),
+            ..status.clone()
+        };
+        assert!(refused.has_stopped());
+        let limit = Duration::from_secs(30);
+        let told = ReplicaError::Behind { limit, status }.to_string();
+        insta::assert_snapshot!(told, @"it has not caught up within 30 s: IO thread `Connecting` (error 2003: Can't connect), SQL thread `Yes`, 7 s behind");
+    }
+}

@@ -1,0 +1,220 @@
+//! The replicas of a flavour, as its suites and commands see them.
+//!
+//! Owns the names by which a suite means a replica, and how long dbmatrix waits for one.
+//! How they come about is in `topology`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dbmatrix_containers::name::REPLICA;
+use dbmatrix_containers::nest::{Children, NestError, StopPatience};
+use dbmatrix_flavours::server::{Following, Server};
+use dbmatrix_report::event::Failure;
+use dbmatrix_sql::session::Connect;
+use dbmatrix_sql::suite::{Fault, FaultVerb};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use tokio::time::{Instant, sleep};
+
+use super::command::database_url;
+use super::evaluate::StepFailure;
+
+/// How long replicas may take to catch up before and after a command.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
+/// How soon a replica that starts is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// What a replica is expected to do.
+const EXPECTED: &str = "it has everything that the source has";
+/// Why a step or a case fails whose replica does not.
+const WHY: &str = "a replica does not follow its source";
+
+/// A source and its replicas; all of them are up, and follow.
+#[derive(Debug)]
+pub struct Replicas {
+    pub(super) source: Server,
+    /// In the order of their numbers, from 1.
+    pub(super) all: Vec<Server>,
+    /// Their containers, in the same order.
+    pub(super) containers: Vec<String>,
+    pub(super) children: Children,
+    /// Whether a file has paused or stopped one.
+    pub(super) is_harmed: AtomicBool,
+}
+
+/// The number of the replica that a connection of a suite means: `replica` is the first.
+pub(super) fn number_of(connection: &str) -> Option<usize> {
+    match connection {
+        "replica" => Some(1),
+        other => other.strip_prefix(REPLICA)?.parse().ok(),
+    }
+}
+
+impl Replicas {
+    /// The replica that a connection of a suite leads to; `None` if that is the source.
+    pub(super) fn of_connection(&self, connection: Option<&str>) -> Option<&Server> {
+        let number = number_of(connection?)?;
+        self.all.get(number.checked_sub(1)?)
+    }
+
+    /// Waits until the replica that a connection leads to has what the source has. Returns
+    /// why a step on it cannot run.
+    pub(super) fn await_connection<'a>(
+        &'a self,
+        connection: Option<&'a str>,
+        limit: Duration,
+    ) -> BoxFuture<'a, Option<StepFailure>> {
+        async move {
+            let number = number_of(connection?)?;
+            let expected = format!("`{REPLICA}{number}`: {EXPECTED}");
+            let found = match self.of_connection(connection) {
+                Some(_) => self.catch_up(number, limit).await.err()?,
+                None => self.too_few(),
+            };
+            Some(StepFailure {
+                expected,
+                found,
+                why: WHY,
+                kind: None,
+            })
+        }
+        .boxed()
+    }
+
+    /// Waits until all replicas have caught up, and compares their data; a failure for
+    /// each that is behind or differs.
+    pub(super) fn check(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
+        async move {
+            let behind = self.await_all(limit).await;
+            match behind.is_empty() {
+                true => self.compare_contents(limit).await,
+                false => behind,
+            }
+        }
+        .boxed()
+    }
+
+    /// Waits until all replicas have what the source has; a failure for each that has not.
+    pub(super) fn await_all(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
+        async move {
+            let numbers = 1..=self.all.len();
+            let waiting = numbers.map(|number| async move {
+                let found = self.catch_up(number, limit).await.err()?;
+                Some(Failure {
+                    statement: format!("{REPLICA}{number}"),
+                    expected: EXPECTED.to_owned(),
+                    found,
+                    why: WHY.to_owned(),
+                    ..Failure::default()
+                })
+            });
+            join_all(waiting).await.into_iter().flatten().collect()
+        }
+        .boxed()
+    }
+
+    fn too_few(&self) -> String {
+        let there = match self.all.len() {
+            1 => "one replica".to_owned(),
+            several => format!("{several} replicas"),
+        };
+        format!("the flavour has {there}; `count` of its `replicas` makes more")
+    }
+
+    /// Pauses, stops or starts a replica. An error says why that was not possible.
+    pub(super) fn inject(&self, fault: Fault) -> BoxFuture<'_, Result<(), String>> {
+        async move {
+            let at = fault.replica - 1;
+            let Some(container) = self.containers.get(at) else {
+                return Err(self.too_few());
+            };
+            self.is_harmed.store(true, Ordering::Relaxed);
+            let children = &self.children;
+            let done = match fault.verb {
+                FaultVerb::Pause => children.pause(container).await,
+                FaultVerb::Resume => children.resume(container).await,
+                FaultVerb::Stop => children.stop(container, StopPatience::Some).await,
+                FaultVerb::Start => return self.start(at).await,
+            };
+            done.map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
+
+    /// Starts a replica that is stopped, and waits until it accepts logins. It follows its
+    /// source by itself.
+    async fn start(&self, at: usize) -> Result<(), String> {
+        let started: Result<(), NestError> = self.children.start_again(&self.containers[at]).await;
+        started.map_err(|error| error.to_string())?;
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            match self.all[at].connect(None).await {
+                Ok(session) => {
+                    session.close().await;
+                    return Ok(());
+                }
+                Err(error) if Instant::now() >= deadline => return Err(error.to_string()),
+                Err(_) => sleep(AGAIN).await,
+            }
+        }
+    }
+
+    /// Resumes and starts what a file has paused or stopped; a failure for each replica
+    /// that does not come back.
+    pub(super) fn mend(&self) -> BoxFuture<'_, Vec<Failure>> {
+        async move {
+            if !self.is_harmed.swap(false, Ordering::Relaxed) {
+                return Vec::new();
+            }
+            let mending = (0..self.all.len()).map(|at| async move {
+                let resumed = self.children.resume(&self.containers[at]).await;
+                let found = match resumed {
+                    Ok(()) => self.start(at).await.err()?,
+                    Err(error) => error.to_string(),
+                };
+                Some(Failure {
+                    statement: format!("{REPLICA}{}", at + 1),
+                    expected: "it is up again after the last step".to_owned(),
+                    found,
+                    why: WHY.to_owned(),
+                    ..Failure::default()
+                })
+            });
+            join_all(mending).await.into_iter().flatten().collect()
+        }
+        .boxed()
+    }
+
+    async fn catch_up(&self, number: usize, limit: Duration) -> Result<(), String> {
+        let following = Following {
+            source: &self.source,
+            replica: &self.all[number - 1],
+        };
+        let caught_up = following.catch_up(limit).await;
+        caught_up.map_err(|error| error.to_string())
+    }
+
+    /// Variables for commands, with the URL of each replica.
+    pub(super) fn variables(&self, database: &str) -> Vec<(String, String)> {
+        let urls = self.all.iter().zip(1..);
+        let variable = |(replica, number)| {
+            let name = format!("DBMATRIX_REPLICA_URL_{number}");
+            (name, database_url(replica, database))
+        };
+        urls.map(variable).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_of_suites_mean_replicas_by_their_numbers() {
+        assert_eq!(number_of("replica"), Some(1));
+        assert_eq!(number_of("replica-2"), Some(2));
+        for other in ["replicas", "replica-", "replica-x", "reader", "source"] {
+            assert_eq!(number_of(other), None, "{other}");
+        }
+    }
+}
