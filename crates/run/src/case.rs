@@ -154,6 +154,9 @@ pub(super) async fn run_case(
         if ended.is_ok() && behind.is_empty() {
             behind = replicas.check(case.suite.step_timeout).await;
         }
+        if !behind.is_empty() {
+            case.fail_fast.note_failure();
+        }
         for failure in &mut behind {
             failure.found = failure.found.replace(&database, database::PLACEHOLDER);
         }

@@ -163,9 +163,17 @@ impl Replicas {
     /// that does not come back.
     pub(super) fn mend(&self) -> BoxFuture<'_, Vec<Failure>> {
         async move {
-            if !self.is_harmed.swap(false, Ordering::Relaxed) {
-                return Vec::new();
+            match self.is_harmed.swap(false, Ordering::Relaxed) {
+                true => self.mend_all().await,
+                false => Vec::new(),
             }
+        }
+        .boxed()
+    }
+
+    /// The same, whoever has paused or stopped it.
+    pub(super) fn mend_all(&self) -> BoxFuture<'_, Vec<Failure>> {
+        async move {
             let mending = (0..self.all.len()).map(|at| async move {
                 let resumed = self.children.resume(&self.containers[at]).await;
                 let found = match resumed {

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use dbmatrix_flavours::matrix::{Flavour, Managed, Replication};
 use dbmatrix_flavours::provision::{Provisioner, StartFrom};
-use dbmatrix_flavours::server::{Follower, Following, Server};
+use dbmatrix_flavours::server::{Follower, Following, ReplicaError, Server};
 use dbmatrix_report::event::{Phase, ServerFacts};
 use futures_util::future::{join, join_all};
 
@@ -114,7 +114,9 @@ async fn follow(
         replica: server,
     };
     let followed = async {
-        following.begin(who).await?;
+        let begun = tokio::time::timeout(LIMIT, following.begin(who)).await;
+        // A lock of somebody's session may be in the way.
+        begun.unwrap_or(Err(ReplicaError::Silent { limit: LIMIT }))?;
         following.catch_up(LIMIT).await
     };
     followed.await.map_err(|error| error.to_string())

@@ -105,7 +105,11 @@ async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) 
                 }
             }
             if let Some(replicas) = &run.replicas {
-                result.fail(replicas.check(LIMIT).await);
+                let mut behind = replicas.mend_all().await;
+                if behind.is_empty() {
+                    behind = replicas.check(LIMIT).await;
+                }
+                result.fail(behind);
             }
             result.log = Some(log);
             result.exit_status = exit_status(&ended);

@@ -196,7 +196,12 @@ async fn read_events(catalog: &mut Catalog<'_>, content: &mut Content) -> Result
         object.note("every", Property::exact(every.trim()));
         object.note("starts", Property::exact(starts));
         object.note("ends", Property::exact(ends));
-        object.note("status", Property::exact(status));
+        // A replica has its own word for an event that runs on its source.
+        let runs = match status.as_str() {
+            "SLAVESIDE_DISABLED" | "REPLICA_SIDE_DISABLED" => "ENABLED",
+            other => other,
+        };
+        object.note("status", Property::with_plain(status, runs.to_owned()));
         object.note("on completion", Property::exact(completion));
         object.note("comment", Property::exact(comment));
         let name = ObjectName::new(ObjectKind::Event, database, name);

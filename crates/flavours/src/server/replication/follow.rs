@@ -49,7 +49,7 @@ impl Following<'_> {
             let Following { source, replica } = self;
             let mut session = source.connect(None).await?;
             for statement in let_in(&source.identity, who.replica, who.password) {
-                run(&mut session, "the source", &statement).await?;
+                run(&mut session, "the source", &statement, who.password).await?;
             }
             let from = match share_gtids(&source.identity, &replica.identity) {
                 true => None,
@@ -65,9 +65,10 @@ impl Following<'_> {
                     password: who.password,
                 };
                 let change = follow(&replica.identity, &login, from.as_ref());
-                run(&mut session, "the replica", &change).await?;
+                run(&mut session, "the replica", &change, who.password).await?;
             }
-            run(&mut session, "the replica", start(&replica.identity)).await?;
+            let start = start(&replica.identity);
+            run(&mut session, "the replica", start, who.password).await?;
             session.close().await;
             Ok(())
         }
@@ -98,14 +99,16 @@ impl Following<'_> {
         session.close().await;
         let mut session = replica.connect(None).await?;
         loop {
-            if has_reached(&mut session, &replica.identity, &position).await? {
-                session.close().await;
-                return Ok(());
-            }
+            // A position may be reached by one that does not follow any more, and one where
+            // nothing was written yet is reached by everybody.
             let status = ReplicaStatus::ask(&mut session, &replica.identity).await?;
-            let status = status.unwrap_or_default();
+            let status = status.ok_or(ReplicaError::Alone)?;
             if status.has_stopped() {
                 return Err(ReplicaError::Stopped(status));
+            }
+            if status.reads() && has_reached(&mut session, &replica.identity, &position).await? {
+                session.close().await;
+                return Ok(());
             }
             if Instant::now() >= deadline {
                 return Err(ReplicaError::Behind { limit, status });
@@ -119,13 +122,15 @@ async fn run(
     session: &mut Session,
     server: &'static str,
     statement: &str,
+    password: &Secret,
 ) -> Result<(), ReplicaError> {
     let outcome = session.run(statement).await?;
     match outcome.refusal() {
         None => Ok(()),
         Some(refusal) => Err(ReplicaError::Refused {
             server,
-            refusal: refusal.to_string(),
+            // A syntax error cites the statement.
+            refusal: refusal.to_string().replace(password.reveal(), "***"),
         }),
     }
 }

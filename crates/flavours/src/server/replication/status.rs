@@ -33,6 +33,9 @@ pub enum ReplicaError {
         /// The server's error; no password is in it.
         refusal: String,
     },
+    /// It was told to follow, and no longer does.
+    #[error("it follows no source")]
+    Alone,
     /// It has stopped.
     #[error("replication has stopped: {0}")]
     Stopped(ReplicaStatus),
@@ -125,6 +128,11 @@ impl ReplicaStatus {
         }
     }
 
+    /// Whether it is connected to its source.
+    pub(super) fn reads(&self) -> bool {
+        self.io == "Yes"
+    }
+
     /// Whether it will not go on by itself: a thread has ended, or its source refuses the
     /// login and it only tries again.
     pub(super) fn has_stopped(&self) -> bool {
@@ -187,6 +195,7 @@ mod tests {
         ]);
         let status = ReplicaStatus::read(&columns);
         assert!(!status.has_stopped(), "it tries again");
+        assert!(!status.reads());
         let refused = ReplicaStatus {
             io_error: "error 2059: Authentication plugin".to_owned(),
             ..status.clone()
