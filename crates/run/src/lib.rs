@@ -65,7 +65,7 @@ pub use replay::{Inspected, Replay, ReplayOptions, inspect_logs, replay};
 pub use replicas::Replicas;
 pub use step_line::{NoStep, check_step_line};
 pub use teardown::{After, StopPatience, teardown};
-pub use upgrade::{Upgrades, upgrade};
+pub use upgrade::{UpgradeOptions, Upgrades, upgrade};
 pub use vacancy::{NoTests, foresee_vacancy, has_statement};
 pub use validated::{PrepareError, RunOptions, ValidatedPlan};
 pub use work::run_files_on;

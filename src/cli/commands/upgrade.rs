@@ -7,7 +7,7 @@ use dbmatrix_flavours::matrix::{After, Flavour, Matrix, UpgradeSpec};
 use dbmatrix_flavours::plan::{Plan, SuiteRun};
 use dbmatrix_report::Colour;
 use dbmatrix_report::event::{Sender, Verdict};
-use dbmatrix_run::{Environment, RunOptions, Upgrades};
+use dbmatrix_run::{Environment, RunOptions, UpgradeOptions, Upgrades};
 use dbmatrix_sql::content::KnownChanges;
 use globset::Glob;
 
@@ -21,7 +21,14 @@ use crate::cli::args::{Format, UpgradeArgs};
 pub(crate) async fn upgrade(global: &Globals, args: &UpgradeArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.matrix)?;
     let chosen = choose(&matrix, &args.path)?;
-    let upgrades = Upgrades::new(with_known(chosen.clone())?, args.keep_failed);
+    let paths = |upgrades: &[UpgradeSpec]| -> usize {
+        upgrades.iter().map(|upgrade| upgrade.paths.len()).sum()
+    };
+    let options = UpgradeOptions {
+        keeps_failed: args.keep_failed,
+        is_partial: paths(&chosen) < paths(&matrix.upgrades),
+    };
+    let upgrades = Upgrades::new(with_known(chosen.clone())?, options);
     // This must happen before a question is asked: sudo restarts the program.
     privilege::ensure_engine_access(global).await?;
     let plan = plan_of(&chosen);

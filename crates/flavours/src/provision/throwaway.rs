@@ -107,7 +107,7 @@ impl Provisioner<'_> {
             let spec = &self.managed.spec;
             release(child, spec).await?;
             start(child, spec).await?;
-            Ok(self.log_in_to(child).await?)
+            Ok(started(child, spec, self.log_in_to(child)).await?)
         }
         .boxed()
     }

@@ -32,6 +32,14 @@ const LOAD: &str = r#"
 exec "$program" "$@" --default-character-set=utf8mb4 --max-allowed-packet=1G
 "#;
 
+/// Settings of the session that makes accounts: statements are read as they were written,
+/// whatever the newer server's defaults, an account may come into being by a grant, and
+/// errors have the words by which [`without_text`] knows them.
+const SETTINGS: [&str; 2] = [
+    "SET SESSION sql_mode = ''",
+    "SET SESSION lc_messages = 'en_US'",
+];
+
 /// Brings databases and accounts from one server to another. Returns what was refused.
 pub(super) fn move_by_dump<'a>(
     from: &'a Running<'a>,
@@ -68,11 +76,31 @@ async fn load_dump(
         child: &to.child,
         exec: client_script(&loads, LOAD),
     };
+    let limit = packet_limit(to, LARGEST).await?;
     let ended = transfer(&writer, &reader).await;
-    ended
-        .read
-        .in_step(format!("load the dump into {}", to.stop.name))?;
-    ended.written.in_step(format!("dump {}", from.stop.name))
+    let restored = packet_limit(to, &limit).await;
+    ended.in_steps(
+        format!("dump {}", from.stop.name),
+        format!("load the dump into {}", to.stop.name),
+    )?;
+    restored.map(drop)
+}
+
+/// Bytes of a statement, at most. A binary value is twice as long in a dump.
+const LARGEST: &str = "1073741824";
+
+/// Sets how long a statement may be that the server takes; returns what it was.
+async fn packet_limit(of: &Running<'_>, bytes: &str) -> Result<String, WalkError> {
+    let step = format!("let {} take large rows", of.stop.name);
+    let mut session = of.session().await?;
+    let former = session
+        .first_row("SELECT @@GLOBAL.max_allowed_packet")
+        .await
+        .in_step(step.as_str())?;
+    let set = session.run(format!("SET GLOBAL max_allowed_packet = {bytes}"));
+    set.await.in_step(step)?;
+    session.close().await;
+    Ok(former.into_iter().flatten().next().unwrap_or_default())
 }
 
 /// The programs that dump and that run statements, the family's own first.
@@ -92,6 +120,9 @@ async fn move_accounts(from: &Running<'_>, to: &Running<'_>) -> Result<Vec<Strin
     let creates = statements(&scripts, |script| &script.creates);
     let grants = statements(&scripts, |script| &script.grants);
     let step = format!("make the accounts of {}", to.stop.name);
+    for setting in SETTINGS {
+        session.run(setting).await.in_step(step.as_str())?;
+    }
     // An account may name a role that comes later, and a grant may name any account.
     let again = run_all(&mut session, creates)
         .await

@@ -32,6 +32,9 @@ pub(super) enum StepError {
     /// A program in a container.
     #[error("{0}")]
     Program(String),
+    /// A program whose reader ended first, and is the cause.
+    #[error("its reader ended before")]
+    Unread,
 }
 
 /// Where a walk ended, and why.

@@ -53,12 +53,7 @@ pub(super) fn move_to_next<'f, 'a: 'f>(
         from.stop.remove().await;
         let server = to.provisioner().start_server(&child).await;
         let server = server.in_step(format!("start {} on the data", to.name))?;
-        let running = Running {
-            stop: to,
-            child,
-            server,
-        };
-        upgrade_tables(running).await
+        upgrade_tables(Running::new(to, child, server).await?).await
     }
     .boxed()
 }
@@ -72,10 +67,9 @@ async fn move_folder(from: &Child, to: &Child, name: &str) -> Result<(), WalkErr
         child: to,
         exec: Exec::script(UNPACK).env("FOLDER", FOLDER),
     };
-    let ended = transfer(&writer, &reader).await;
     let step = || format!("move the data to {name}");
-    ended.read.in_step(step())?;
-    ended.written.in_step(step())
+    let ended = transfer(&writer, &reader).await;
+    ended.in_steps(step(), step())
 }
 
 /// Runs the vendor's program, where the server does not do it itself.
@@ -100,9 +94,5 @@ async fn upgrade_tables(running: Running<'_>) -> Result<Running<'_>, WalkError> 
     let Running { stop, child, .. } = running;
     let server = stop.provisioner().start_server(&child).await;
     let server = server.in_step(format!("start {} again", stop.name))?;
-    Ok(Running {
-        stop,
-        child,
-        server,
-    })
+    Running::new(stop, child, server).await
 }

@@ -10,6 +10,7 @@ mod comparison;
 mod dump;
 mod error;
 mod in_place;
+mod known;
 mod stop;
 mod suites;
 mod transfer;
@@ -29,7 +30,7 @@ use futures_util::StreamExt;
 use futures_util::stream::iter;
 
 use super::environment::Environment;
-use comparison::Explained;
+use known::Known;
 use walk::Walk;
 
 /// What the events of upgrades call their suite.
@@ -39,6 +40,9 @@ const SUITE: &str = "upgrade";
 #[derive(Debug)]
 pub struct Upgrades {
     all: Vec<Upgrade>,
+    known: Vec<Arc<Known>>,
+    /// Whether paths of the matrix were left out.
+    is_partial: bool,
     /// Whether a copy that failed stays.
     keeps_failed: bool,
     /// By the places of the path and of the method.
@@ -50,23 +54,46 @@ pub struct Upgrades {
 struct Upgrade {
     paths: Vec<UpgradePath>,
     suites: Vec<Arc<SuiteSpec>>,
-    /// The file of known divergences, and what is in it.
-    known: Option<(PathBuf, KnownChanges)>,
-    explained: Explained,
+    known: Option<Arc<Known>>,
+}
+
+/// What is wanted of upgrades.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UpgradeOptions {
+    /// Whether a copy that failed stays.
+    pub keeps_failed: bool,
+    /// Whether paths of the matrix were left out, so that a known divergence may be theirs.
+    pub is_partial: bool,
 }
 
 impl Upgrades {
     /// Upgrades that have not begun, with what is known of each.
-    pub fn new(all: Vec<(UpgradeSpec, KnownChanges)>, keeps_failed: bool) -> Self {
-        let all = all.into_iter().map(|(spec, known)| Upgrade {
-            explained: Explained::new(known.entries.len()),
-            known: spec.known.map(|path| (path, known)),
-            suites: spec.suites,
-            paths: spec.paths,
-        });
+    pub fn new(all: Vec<(UpgradeSpec, KnownChanges)>, options: UpgradeOptions) -> Self {
+        let mut files: Vec<Arc<Known>> = Vec::new();
+        let mut upgrades = Vec::new();
+        for (spec, changes) in all {
+            let known = spec.known.map(|path| {
+                let found = files.iter().find(|known| known.path == path).cloned();
+                found.unwrap_or_else(|| {
+                    let known = Arc::new(Known::new(path, changes));
+                    files.push(Arc::clone(&known));
+                    known
+                })
+            });
+            if let Some(known) = &known {
+                known.expect(spec.paths.iter().map(|path| path.methods.len()).sum());
+            }
+            upgrades.push(Upgrade {
+                paths: spec.paths,
+                suites: spec.suites,
+                known,
+            });
+        }
         Upgrades {
-            all: all.collect(),
-            keeps_failed,
+            all: upgrades,
+            known: files,
+            is_partial: options.is_partial,
+            keeps_failed: options.keeps_failed,
             walks: Mutex::default(),
         }
     }
@@ -76,7 +103,7 @@ impl Upgrades {
         let walks = self.walks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut walks = walks.clone();
         walks.sort_by_key(|(place, _)| *place);
-        let stale = self.all.iter().flat_map(Upgrade::stale);
+        let stale = self.stale();
         let told = |stale: Stale| {
             let Stale {
                 line,
@@ -93,37 +120,15 @@ impl Upgrades {
         }
     }
 
+    fn stale(&self) -> impl Iterator<Item = Stale> {
+        let known = self.known.iter();
+        known.flat_map(|known| known.stale(self.is_partial))
+    }
+
     fn note(&self, place: (usize, usize), walk: UpgradeWalk) {
         let walks = self.walks.lock();
         let mut walks = walks.unwrap_or_else(PoisonError::into_inner);
         walks.push((place, walk));
-    }
-}
-
-impl Upgrade {
-    fn known(&self) -> Option<&KnownChanges> {
-        self.known.as_ref().map(|(_, known)| known)
-    }
-
-    /// Entries that apply to a path that was walked, and explain nothing on any.
-    fn stale(&self) -> impl Iterator<Item = Stale> {
-        let known = self.known.iter();
-        let entries = known.flat_map(|(path, known)| {
-            let entries = known.entries.iter().enumerate();
-            entries.map(move |(at, entry)| (path, at, entry))
-        });
-        let stale = entries.filter(|(_, at, _)| self.explained.is_stale(*at));
-        stale.map(|(path, _, entry)| Stale {
-            suite: SUITE.to_owned(),
-            file: path.clone(),
-            line: entry.line,
-            statement: entry.object.clone(),
-            flavours: Vec::new(),
-            why: match &entry.expired {
-                Some(day) => format!("it expired on {day}"),
-                None => "it explains no difference".to_owned(),
-            },
-        })
     }
 }
 
@@ -145,11 +150,9 @@ pub async fn upgrade(environment: &Environment, upgrades: &Upgrades, events: &Se
         .buffer_unordered(processors)
         .collect::<Vec<()>>()
         .await;
-    for upgrade in &upgrades.all {
-        upgrade
-            .stale()
-            .for_each(|stale| events.send(Event::Stale(stale)));
-    }
+    upgrades
+        .stale()
+        .for_each(|stale| events.send(Event::Stale(stale)));
 }
 
 /// Walks one path by each of its methods.
@@ -172,9 +175,8 @@ async fn walk_path(
             context: &environment.context,
             path,
             method: *method,
-            known: upgrade.known(),
+            known: upgrade.known.as_deref(),
             suites: &upgrade.suites,
-            explained: &upgrade.explained,
             keeps_failed: upgrades.keeps_failed,
             events,
         };

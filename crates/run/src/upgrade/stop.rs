@@ -92,13 +92,10 @@ impl<'a> Stop<'a> {
                 let child = provisioner.throwaway(&golden, &self.container()).await?;
                 let server = provisioner.start_throwaway(&child).await?;
                 client::write_options(&child).await?;
-                Ok::<_, StepError>(Running {
-                    stop: self,
-                    child,
-                    server,
-                })
+                Ok::<_, StepError>((child, server))
             };
-            started.await.in_step(format!("start {}", self.name))
+            let (child, server) = started.await.in_step(format!("start {}", self.name))?;
+            Running::new(self, child, server).await
         }
         .boxed()
     }
@@ -151,6 +148,54 @@ pub(super) struct Running<'a> {
     pub(super) stop: &'a Stop<'a>,
     pub(super) child: Child,
     pub(super) server: Server,
+    /// The setting that starts events, before it was switched off.
+    scheduler: Option<String>,
+}
+
+/// Events would write while the content is read and moved.
+const SCHEDULER: &str = "event_scheduler";
+
+impl<'a> Running<'a> {
+    /// A server that has started. From now on it starts no events.
+    pub(super) async fn new(
+        stop: &'a Stop<'a>,
+        child: Child,
+        server: Server,
+    ) -> Result<Self, WalkError> {
+        let mut running = Running {
+            stop,
+            child,
+            server,
+            scheduler: None,
+        };
+        let mut session = running.session().await?;
+        let step = format!("stop the events of {}", stop.name);
+        let scheduler = session.first_row("SELECT @@GLOBAL.event_scheduler").await;
+        let scheduler = scheduler
+            .in_step(step.as_str())?
+            .into_iter()
+            .next()
+            .flatten();
+        if let Some("ON" | "1") = scheduler.as_deref() {
+            let off = session.run("SET GLOBAL event_scheduler = OFF").await;
+            off.in_step(step)?;
+            running.scheduler = scheduler;
+        }
+        session.close().await;
+        Ok(running)
+    }
+
+    /// Lets events start again, for suites.
+    pub(super) async fn restore_scheduler(&self) -> Result<(), WalkError> {
+        if self.scheduler.is_none() {
+            return Ok(());
+        }
+        let mut session = self.session().await?;
+        let on = session.run("SET GLOBAL event_scheduler = ON").await;
+        session.close().await;
+        let step = format!("start the events of {}", self.stop.name);
+        on.in_step(step).map(drop)
+    }
 }
 
 impl Running<'_> {
@@ -165,7 +210,13 @@ impl Running<'_> {
             let mut session = self.session().await?;
             let content = read_content(&mut session, ContentScope::Server).await;
             session.close().await;
-            content.in_step(format!("read the content of {}", self.stop.name))
+            let step = format!("read the content of {}", self.stop.name);
+            let mut content = content.in_step(step)?;
+            if let Some(scheduler) = &self.scheduler {
+                let settings = &mut content.settings;
+                settings.insert(SCHEDULER.to_owned(), scheduler.clone());
+            }
+            Ok(content)
         }
         .boxed()
     }

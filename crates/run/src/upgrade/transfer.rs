@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, duplex, empty, sink};
 use tokio::sync::mpsc;
 
-use super::error::StepError;
+use super::error::{InStep, StepError, WalkError};
 
 /// Bytes on their way.
 const BUFFER: usize = 256 * 1024;
@@ -21,11 +21,22 @@ pub(super) struct Program<'a> {
     pub(super) exec: Exec,
 }
 
-/// How the two programs of a transfer ended. A reader that fails ends the writer too, so
-/// its error is the cause.
+/// How the two programs of a transfer ended.
 pub(super) struct Transferred {
-    pub(super) written: Result<(), StepError>,
-    pub(super) read: Result<(), StepError>,
+    written: Result<(), StepError>,
+    read: Result<(), StepError>,
+}
+
+impl Transferred {
+    /// The error that came first. A reader that fails ends the writer; a writer that fails
+    /// cuts short what the other reads.
+    pub(super) fn in_steps(self, writing: String, reading: String) -> Result<(), WalkError> {
+        match (self.written, self.read) {
+            (Err(StepError::Unread), Err(cause)) => Err(cause).in_step(reading),
+            (Err(cause), _) => Err(cause).in_step(writing),
+            (Ok(()), read) => read.in_step(reading),
+        }
+    }
 }
 
 /// Runs both programs at once: what `from` writes, `to` reads.
@@ -59,7 +70,8 @@ impl Program<'_> {
         drop(output);
         match ended {
             Ok(StreamEnd::Exited(0)) => Ok(()),
-            Ok(ended) => Err(StepError::Program(last_lines(&errors, ended))),
+            Ok(StreamEnd::Unread | StreamEnd::Gone) => Err(StepError::Unread),
+            Ok(StreamEnd::Exited(status)) => Err(StepError::Program(last_lines(&errors, status))),
             Err(error) => Err(error.into()),
         }
     }
@@ -78,18 +90,15 @@ impl Program<'_> {
 }
 
 /// The end of what a program wrote to its standard error.
-fn last_lines(errors: &[u8], ended: StreamEnd) -> String {
+fn last_lines(errors: &[u8], status: i64) -> String {
     let text = String::from_utf8_lossy(errors);
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
-    match (lines.as_slice(), ended) {
-        ([], StreamEnd::Exited(status)) => {
-            format!("nothing was written; exit status {status}")
-        }
-        ([], _) => "its reader ended before".to_owned(),
-        (lines, _) => lines[lines.len().saturating_sub(SHOWN)..].join("\n"),
+    match lines.as_slice() {
+        [] => format!("nothing was written; exit status {status}"),
+        lines => lines[lines.len().saturating_sub(SHOWN)..].join("\n"),
     }
 }
 
@@ -99,17 +108,31 @@ mod tests {
 
     #[test]
     fn the_end_of_a_programs_errors_is_told() {
-        assert_eq!(
-            last_lines(b"", StreamEnd::Exited(2)),
-            "nothing was written; exit status 2"
-        );
-        assert_eq!(
-            last_lines(b"", StreamEnd::Unread),
-            "its reader ended before"
-        );
+        assert_eq!(last_lines(b"", 2), "nothing was written; exit status 2");
         let many: String = (0..40).map(|line| format!("line {line}\n\n")).collect();
-        let told = last_lines(many.as_bytes(), StreamEnd::Exited(1));
+        let told = last_lines(many.as_bytes(), 1);
         assert_eq!(told.lines().count(), SHOWN);
         assert!(told.ends_with("line 39"), "{told}");
+    }
+
+    #[test]
+    fn the_error_that_came_first_is_told() {
+        let program = |text: &str| Err(StepError::Program(text.to_owned()));
+        let told = |written, read| {
+            let ended = Transferred { written, read };
+            let error = ended.in_steps("write".to_owned(), "read".to_owned());
+            error.map_err(|error| format!("{}: {}", error.step, error.error))
+        };
+        let cut = || program("unexpected end");
+        assert_eq!(
+            told(program("no disk"), cut()),
+            Err("write: no disk".to_owned())
+        );
+        assert_eq!(
+            told(Err(StepError::Unread), program("refused")),
+            Err("read: refused".to_owned())
+        );
+        assert_eq!(told(Ok(()), cut()), Err("read: unexpected end".to_owned()));
+        assert_eq!(told(Ok(()), Ok(())), Ok(()));
     }
 }

@@ -8,16 +8,17 @@ use dbmatrix_flavours::matrix::{SuiteSpec, UpgradeMethod, UpgradePath};
 use dbmatrix_flavours::provision::NestContext;
 use dbmatrix_report::event::Sender;
 use dbmatrix_report::{UpgradeFailure, UpgradeOutcome, UpgradeServer, UpgradeWalk, UpgradedFile};
-use dbmatrix_sql::content::{Content, KnownChanges};
+use dbmatrix_sql::content::Content;
 use dbmatrix_sql::suite::Facts;
 use dbmatrix_sql::version::Identity;
 use futures_util::future::try_join_all;
 
-use super::comparison::{Explained, compare};
+use super::comparison::compare;
 use super::dump::move_by_dump;
 use super::error::WalkError;
 use super::in_place::move_to_next;
-use super::stop::Stop;
+use super::known::Known;
+use super::stop::{Running, Stop};
 use super::suites::run_suites;
 
 /// One path by one method.
@@ -25,9 +26,8 @@ pub(super) struct Walk<'a> {
     pub(super) context: &'a NestContext,
     pub(super) path: &'a UpgradePath,
     pub(super) method: UpgradeMethod,
-    pub(super) known: Option<&'a KnownChanges>,
+    pub(super) known: Option<&'a Known>,
     pub(super) suites: &'a [Arc<SuiteSpec>],
-    pub(super) explained: &'a Explained,
     pub(super) keeps_failed: bool,
     pub(super) events: &'a Sender,
 }
@@ -45,6 +45,21 @@ struct Seen {
     files: Vec<UpgradedFile>,
     /// The server of the path that is worked on.
     at: usize,
+}
+
+impl Seen {
+    /// Reads the content of the older server. A table that it cannot read is not compared,
+    /// which a note says.
+    async fn read_before(&mut self, from: &Running<'_>) -> Result<(), WalkError> {
+        self.before = from.content().await?;
+        for (name, rows) in &self.before.rows {
+            if let Err(error) = rows {
+                let note = format!("the rows of {name} are not compared: {error}");
+                self.notes.push(note);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Walk<'_> {
@@ -86,7 +101,7 @@ impl Walk<'_> {
     ) -> Result<(), WalkError> {
         let mut running = first.start(&golden[0]).await?;
         seen.from = Some(running.server.identity.clone());
-        seen.before = running.content().await?;
+        seen.read_before(&running).await?;
         for (at, next) in rest.iter().enumerate() {
             seen.at = at + 1;
             let moved = move_to_next(&running, next, &golden[at + 1]).await?;
@@ -94,6 +109,7 @@ impl Walk<'_> {
         }
         seen.to = Some(running.server.identity.clone());
         seen.after = running.content().await?;
+        running.restore_scheduler().await?;
         seen.files = run_suites(&running, self.suites, self.events).await?;
         Ok(())
     }
@@ -111,12 +127,14 @@ impl Walk<'_> {
         let (from, to) = tokio::join!(first.start(&golden[0]), last.start(&golden[1]));
         let from = from?;
         seen.from = Some(from.server.identity.clone());
-        seen.before = from.content().await?;
+        seen.read_before(&from).await?;
         seen.at = 1;
         let to = to?;
-        seen.notes = move_by_dump(&from, &to, &seen.before).await?;
+        seen.notes
+            .extend(move_by_dump(&from, &to, &seen.before).await?);
         seen.to = Some(to.server.identity.clone());
         seen.after = to.content().await?;
+        to.restore_scheduler().await?;
         seen.files = run_suites(&to, self.suites, self.events).await?;
         Ok(())
     }
@@ -148,9 +166,8 @@ impl Walk<'_> {
         };
         let differences = match (&walked, &seen.to) {
             (Ok(()), Some(identity)) => {
-                let known = self.known.map(|known| (known, self.explained));
                 let facts = facts_of(&path.to.name, identity);
-                compare(&seen.before, &seen.after, known, &facts)
+                compare(&seen.before, &seen.after, self.known, &facts)
             }
             _ => Default::default(),
         };

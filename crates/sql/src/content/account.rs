@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::catalog::{Catalog, quoted_text, texts_of};
 use super::object::{Object, ObjectKind, ObjectName, Property};
 use super::written::{plain, tokens};
-use super::{Content, ContentError};
+use super::{Content, ContentError, SETTINGS};
 use crate::outcome::{Outcome, RowSet, SqlError};
 use crate::session::Session;
 use futures_util::FutureExt;
@@ -141,6 +141,9 @@ pub fn read_account_scripts(
     session: &mut Session,
 ) -> BoxFuture<'_, Result<Vec<AccountScript>, ContentError>> {
     async move {
+        for setting in SETTINGS {
+            session.run(setting).await?;
+        }
         // A hash may hold bytes that are no text (MySQL since 8.0.17).
         session
             .run("SET SESSION print_identified_with_as_hex = ON")

@@ -55,6 +55,12 @@ impl<'a> Catalog<'a> {
         self.has("ALL_PLUGINS", "PLUGIN_NAME") && self.has("COLUMNS", "GENERATION_EXPRESSION")
     }
 
+    /// Whether quotes and backslashes of expressions stand behind another backslash: MySQL
+    /// since 8.0 (bug 100607), where functional indexes have their column since 8.0.13.
+    pub(super) fn escapes_expressions(&self) -> bool {
+        self.has("STATISTICS", "EXPRESSION") && !self.has("ALL_PLUGINS", "PLUGIN_NAME")
+    }
+
     /// The rows of a table of `information_schema` about the user's databases, in the
     /// order of their first columns. A column that this server lacks is empty.
     pub(super) async fn describe<const N: usize>(

@@ -264,13 +264,11 @@ impl Found {
             let property = format!("values of {}", other.join(", "));
             self.note(ContentKind::Rows, name, &property, "", "");
         } else if here == there && before.sum != after.sum {
-            self.note(
-                ContentKind::Rows,
-                name,
-                "values of one row in another",
-                "",
-                "",
-            );
+            let property = match here.is_empty() {
+                true => "values",
+                false => "values of one row in another",
+            };
+            self.note(ContentKind::Rows, name, property, "", "");
         }
     }
 

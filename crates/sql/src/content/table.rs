@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::catalog::{Catalog, quoted_name};
 use super::object::{Object, ObjectKind, ObjectName, Property};
-use super::written::{column_default, column_extra, column_type, plain};
+use super::written::{column_default, column_extra, column_type, plain, unescaped};
 use super::{Content, ContentError};
 use crate::outcome::Outcome;
 
@@ -110,7 +110,10 @@ async fn read_columns(
     let rows = catalog.describe("its columns", "COLUMNS", "TABLE_SCHEMA", columns);
     let mut rows = rows.await?;
     rows.sort_by_key(|row| row[2].parse::<u32>().unwrap_or(0));
-    for row in rows {
+    for mut row in rows {
+        if catalog.escapes_expressions() {
+            unescape(&mut row);
+        }
         let [database, table, place, name, ..] = &row;
         let Some(object) = table_of(content, database, table) else {
             continue;
@@ -123,6 +126,15 @@ async fn read_columns(
         object.note(format!("{column}: position"), Property::exact(place));
     }
     Ok(())
+}
+
+/// Takes the backslashes of MySQL from a column's expressions.
+fn unescape(row: &mut [String; 12]) {
+    let [.., default, extra, _, _, _, generated] = row;
+    if extra.contains("DEFAULT_GENERATED") {
+        *default = unescaped(default);
+    }
+    *generated = unescaped(generated);
 }
 
 fn column_properties(
@@ -183,6 +195,7 @@ async fn read_indexes(
         "IS_VISIBLE",
         "IGNORED",
     ];
+    let escapes = catalog.escapes_expressions();
     let rows = catalog.describe("its indexes", "STATISTICS", "TABLE_SCHEMA", columns);
     let mut rows = rows.await?;
     rows.sort_by_key(|row| row[3].parse::<u32>().unwrap_or(0));
@@ -191,6 +204,7 @@ async fn read_indexes(
         let [database, table, index, _, non_unique, form, ..] = &row;
         let [.., column, length, order, expression, visible, ignored] = &row;
         let mut part = match column.is_empty() {
+            true if escapes => format!("({})", unescaped(expression)),
             true => format!("({expression})"),
             false => column.clone(),
         };
@@ -311,7 +325,10 @@ async fn read_checks(catalog: &mut Catalog<'_>, content: &mut Content) -> Result
         let rows = rows.await?.into_iter().filter(|row| row[3] == "CHECK");
         tables.extend(rows.map(|[database, table, name, _]| ((database, name), table)));
     }
-    for [database, table, name, clause] in checks {
+    for [database, table, name, mut clause] in checks {
+        if catalog.escapes_expressions() {
+            clause = unescaped(&clause);
+        }
         let table = match table.is_empty() {
             true => tables
                 .get(&(database.clone(), name.clone()))

@@ -25,6 +25,20 @@ pub(super) fn plain(text: &str) -> String {
     without_brackets(&plain).to_owned()
 }
 
+/// An expression without the backslashes that MySQL writes before its quotes and
+/// backslashes.
+pub(super) fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('\'' | '"' | '\\')) => plain.extend(chars.next()),
+            _ => plain.push(c),
+        }
+    }
+    plain
+}
+
 /// An expression or a query in its plain form, without any brackets: MySQL writes them
 /// around each operation, MariaDB where the order of operators needs them. Two that differ
 /// in brackets alone are reported as notation, so nothing is hidden.
@@ -241,6 +255,14 @@ mod tests {
         assert_eq!(plain_expression(mysql), plain_expression(mariadb));
         assert_ne!(plain_expression("a > 0"), plain_expression("a > 1"));
         assert_ne!(plain_expression("'('"), plain_expression("''"));
+    }
+
+    #[test]
+    fn escaped_quotes_of_mysql_are_those_of_mariadb() {
+        let mysql = unescaped(r"((`a` <> _utf8mb4\'x\') or (`b` = _utf8mb4\'it\\\'s\'))");
+        assert_eq!(mysql, r"((`a` <> _utf8mb4'x') or (`b` = _utf8mb4'it\'s'))");
+        let mariadb = r"`a` <> 'x' or `b` = 'it\'s'";
+        assert_eq!(plain_expression(&mysql), plain_expression(mariadb));
     }
 
     #[test]
