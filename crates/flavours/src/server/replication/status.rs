@@ -33,7 +33,7 @@ pub enum ReplicaError {
         /// The server's error; no password is in it.
         refusal: String,
     },
-    /// It was told to follow, and no longer does.
+    /// Nothing makes it follow any more.
     #[error("it follows no source")]
     Alone,
     /// It has stopped.
