@@ -7,7 +7,7 @@ use crate::sandbox::{Sandbox, check, text};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/upgrade/schema.sql");
 
-/// Both ways lead the data to the newer server; what differs is told, known differences are
+/// Both ways lead the data to the newer server; what differs is reported, known differences are
 /// well, and no copy is left.
 pub(crate) fn paths(sandbox: &Sandbox) -> Outcome {
     let upgrade = |keys: &str| {

@@ -25,7 +25,7 @@ pub(super) fn run_suites<'a>(
         if suites.is_empty() {
             return Ok(Vec::new());
         }
-        // Both ways of a path have the path's name, and their files are told apart by this.
+        // Both ways of a path have the path's name; this one keeps their files apart.
         let flavour = running.stop.kept_as.as_str();
         let plan = Plan {
             flavours: Vec::new(),

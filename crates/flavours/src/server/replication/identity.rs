@@ -1,4 +1,4 @@
-//! Turns a server into a member of a flavour with several: it gets an identity and a binary
+//! Makes a server a member of a flavour with several: it gets an identity and a binary
 //! log of its own.
 
 use dbmatrix_containers::nest::Child;
