@@ -12,6 +12,7 @@ mod dump;
 mod error;
 mod provisioner;
 mod setup;
+mod statistics;
 mod step;
 mod template;
 mod throwaway;

@@ -14,6 +14,7 @@ use dbmatrix_sql::suite::{Action, Facts, SqlSteps, Step as Statement};
 use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::dump::Dump;
 use super::error::{ProvisionError, SetupError};
+use super::statistics::renew_statistics;
 use crate::matrix::SetupFile;
 use crate::server::{Server, started};
 
@@ -25,7 +26,7 @@ const REPORTED: Duration = Duration::from_secs(1);
 
 /// Adds what distinguishes golden children with these files.
 pub(super) fn digest_files(files: &[SetupFile], digest: &mut Digest) {
-    digest.number("setup", 1);
+    digest.number("setup", 2);
     for file in files {
         digest.content(&file.path);
         if !file.conditions_text.is_empty() {
@@ -72,7 +73,7 @@ pub(super) async fn run_files(
         let database = server.database.as_deref();
         run_file(&server, path, dump.path(), database, report).await?;
     }
-    Ok(())
+    Ok(renew_statistics(&server).await?)
 }
 
 /// The files belong to the server, not to a flavour: flavours with the same setup share it.
