@@ -18,6 +18,7 @@ mod compare;
 mod doctor;
 mod external;
 mod fast;
+mod groups;
 mod hand;
 mod interrupt;
 mod keeper;
@@ -163,6 +164,11 @@ fn main() {
             "replicas_follow_their_source",
             &["mariadb-10.5", "mariadb-11.8"],
             replicas::follow,
+        ),
+        (
+            "groups_and_clusters_come_together",
+            &["mysql-9.7", "mariadb-11.8"],
+            groups::come_together,
         ),
         (
             "scripts_are_asked_as_the_client_asks_them",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dbmatrix_containers::name::REPLICA;
 use dbmatrix_containers::nest::{Children, NestError, StopPatience};
-use dbmatrix_flavours::server::{Following, Server};
+use dbmatrix_flavours::server::{Following, Server, Topology, join_group};
 use dbmatrix_report::event::Failure;
 use dbmatrix_sql::session::Connect;
 use dbmatrix_sql::suite::{Fault, FaultVerb};
@@ -32,6 +32,8 @@ const WHY: &str = "a replica does not follow its source";
 /// A source and its replicas; all of them are up, and follow.
 #[derive(Debug)]
 pub struct Replicas {
+    /// How they belong together.
+    pub(super) topology: Topology,
     pub(super) source: Server,
     /// In the order of their numbers, from 1.
     pub(super) all: Vec<Server>,
@@ -142,10 +144,21 @@ impl Replicas {
     }
 
     /// Starts a replica that is stopped, and waits until it accepts logins. It follows its
-    /// source by itself.
+    /// source by itself, and one of a group is in it.
     async fn start(&self, at: usize) -> Result<(), String> {
         let started: Result<(), NestError> = self.children.start_again(&self.containers[at]).await;
         started.map_err(|error| error.to_string())?;
+        self.await_login(at).await?;
+        match self.topology {
+            Topology::Group => {
+                let joined = join_group(&self.all[at]).await;
+                joined.map_err(|error| error.to_string())
+            }
+            Topology::Async | Topology::SemiSync | Topology::Galera => Ok(()),
+        }
+    }
+
+    async fn await_login(&self, at: usize) -> Result<(), String> {
         let deadline = Instant::now() + LIMIT;
         loop {
             match self.all[at].connect(None).await {
@@ -195,6 +208,7 @@ impl Replicas {
 
     async fn catch_up(&self, number: usize, limit: Duration) -> Result<(), String> {
         let following = Following {
+            topology: self.topology,
             source: &self.source,
             replica: &self.all[number - 1],
         };

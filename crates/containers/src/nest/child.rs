@@ -201,6 +201,21 @@ impl Children {
         self.addresses.lock().await.get(&name).copied()
     }
 
+    /// A flavour's child, by its first container's name.
+    ///
+    /// # Errors
+    /// As of the engine; if there is none.
+    pub async fn active(&self, first: &str) -> Result<Child, NestError> {
+        let name = self.current(first);
+        let found = self.nest.engine.instance(&name).await?;
+        let found = found.ok_or_else(|| NestError::Step {
+            step: "find the container",
+            output: "it is gone; the next run makes it again".to_owned(),
+            name,
+        })?;
+        self.read(&found)
+    }
+
     /// Starts a child that was stopped.
     ///
     /// # Errors

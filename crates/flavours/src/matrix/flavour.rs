@@ -158,7 +158,11 @@ pub(super) fn read_all(
                 external::refuse_keys(&table);
                 let variants = vary::read(&table);
                 let wanted = replication::read(&table, common);
-                let found = reading.flavour(server, name).into_iter();
+                let found = reading.flavour(server, name);
+                if let (Some(found), Some(wanted)) = (&found, &wanted) {
+                    replication::check(&table, found, wanted);
+                }
+                let found = found.into_iter();
                 for flavour in found.flat_map(|found| vary::expand(found, &variants)) {
                     let flavour = match &wanted {
                         Some(wanted) => replication::attach(flavour, wanted),

@@ -7,16 +7,13 @@ use dbmatrix_config::{Placed, TableReader};
 use dbmatrix_containers::name;
 
 use super::flavour::{Common, Flavour, Managed, Source, read_bare};
-use crate::server::{Member, ReplicationMode, Role};
-
-/// How many replicas a flavour may have.
-const MOST: u32 = 9;
+use crate::server::{Member, Role, Topology};
 
 /// The servers that follow a flavour's own, which is their source.
 #[derive(Debug, Clone)]
 pub struct Replication {
-    /// Whether the source waits for them.
-    pub mode: ReplicationMode,
+    /// How they and the source belong together.
+    pub topology: Topology,
     /// The replicas. To whatever makes and keeps servers each is a flavour of its own,
     /// named after the flavour that it belongs to: `move/replica-1`.
     pub replicas: Vec<Flavour>,
@@ -24,21 +21,21 @@ pub struct Replication {
 
 /// What a flavour's table says of its replicas.
 pub(super) struct Wanted {
-    mode: ReplicationMode,
+    topology: Topology,
     groups: Vec<Group>,
 }
 
 /// Replicas that are alike.
 struct Group {
     /// `None` if their server is that of the flavour.
-    server: Option<Managed>,
+    server: Option<Placed<Managed>>,
     count: u32,
     settings: Vec<(String, String)>,
 }
 
 /// Reads `replicas` and `topology`; `None` without replicas, or if a problem was reported.
 pub(super) fn read(table: &TableReader<'_>, common: Common<'_>) -> Option<Wanted> {
-    let mode = table.choice("topology", &ReplicationMode::WORDS);
+    let topology = table.choice("topology", &Topology::WORDS);
     let tables = table.tables("replicas");
     if tables.is_empty() {
         if let Some(span) = table.span_of("topology") {
@@ -56,17 +53,19 @@ pub(super) fn read(table: &TableReader<'_>, common: Common<'_>) -> Option<Wanted
         })
         .collect();
     let groups: Vec<Group> = groups.into_iter().collect::<Option<_>>()?;
+    let topology = topology.unwrap_or_default();
+    let most = topology.most_replicas();
     let count: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
-    if count > u64::from(MOST) {
+    if count > u64::from(most) {
         let span = table.span_of("replicas").unwrap_or_else(|| table.span());
-        let problem = format!("expected at most {MOST} replicas of a flavour, found {count}");
+        let of = topology.as_str();
+        let problem = format!(
+            "expected at most {most} replicas of a flavour with `topology = \"{of}\"`, found {count}"
+        );
         table.problem(span, problem);
         return None;
     }
-    Some(Wanted {
-        mode: mode.unwrap_or_default(),
-        groups,
-    })
+    Some(Wanted { topology, groups })
 }
 
 fn read_group(table: &TableReader<'_>, common: Common<'_>) -> Option<Group> {
@@ -80,10 +79,13 @@ fn read_group(table: &TableReader<'_>, common: Common<'_>) -> Option<Group> {
             // A server's name need not be a flavour's.
             let name = Placed {
                 value: "replica".to_owned(),
-                span,
+                span: span.clone(),
             };
             match read_bare(table, server, Some(name), common)?.source {
-                Source::Managed(managed) => Some(*managed),
+                Source::Managed(managed) => Some(Placed {
+                    value: *managed,
+                    span,
+                }),
                 Source::External(_) => return None,
             }
         }
@@ -95,6 +97,20 @@ fn read_group(table: &TableReader<'_>, common: Common<'_>) -> Option<Group> {
     })
 }
 
+/// Reports each server that cannot be a member of such a topology.
+pub(super) fn check(table: &TableReader<'_>, flavour: &Flavour, wanted: &Wanted) {
+    let own = flavour.managed().zip(table.span_of("topology"));
+    let groups = wanted.groups.iter().filter_map(|group| {
+        let server = group.server.as_ref()?;
+        Some((&server.value, server.span.clone()))
+    });
+    for (managed, span) in own.into_iter().chain(groups) {
+        if let Some(reason) = wanted.topology.refusal(&managed.spec) {
+            table.problem(span, format!("`{}`: {reason}", managed.server));
+        }
+    }
+}
+
 /// The flavour with its replicas.
 pub(super) fn attach(mut flavour: Flavour, wanted: &Wanted) -> Flavour {
     let Source::Managed(source) = &mut flavour.source else {
@@ -103,7 +119,7 @@ pub(super) fn attach(mut flavour: Flavour, wanted: &Wanted) -> Flavour {
     let member = |role, number| Member {
         role,
         number,
-        mode: wanted.mode,
+        topology: wanted.topology,
     };
     source.spec.member = Some(member(Role::Source, 1));
     let alike = wanted.groups.iter().flat_map(|group| {
@@ -121,7 +137,7 @@ pub(super) fn attach(mut flavour: Flavour, wanted: &Wanted) -> Flavour {
         }
     });
     flavour.replication = Some(Replication {
-        mode: wanted.mode,
+        topology: wanted.topology,
         replicas: replicas.collect(),
     });
     flavour
@@ -134,7 +150,7 @@ impl Group {
         let mut managed = match &self.server {
             None => source.clone(),
             Some(server) => {
-                let mut managed = server.clone();
+                let mut managed = server.value.clone();
                 let (spec, like) = (&mut managed.spec, &source.spec);
                 spec.login.clone_from(&like.login);
                 spec.certificates.clone_from(&like.certificates);
@@ -159,7 +175,11 @@ mod tests {
     use crate::provision::{template_key, template_keys};
 
     fn parse(keys: &str) -> Result<Vec<Flavour>, String> {
-        let text = format!("[[flavour]]\nname = 'move'\nserver = 'mariadb:10.5'\n{keys}\n");
+        parse_with("mariadb:10.5", keys)
+    }
+
+    fn parse_with(server: &str, keys: &str) -> Result<Vec<Flavour>, String> {
+        let text = format!("[[flavour]]\nname = 'move'\nserver = '{server}'\n{keys}\n");
         let matrix = Matrix::parse(Path::new("m.toml"), &text);
         let matrix = matrix.map_err(|error| error.lines().join("\n"))?;
         Ok(matrix.flavours)
@@ -238,12 +258,29 @@ mod tests {
     fn bad_replicas_are_told_at_their_place() {
         let told = |keys: &str| parse(keys).expect_err("a bad matrix");
         insta::assert_snapshot!(told("topology = 'async'"), @"m.toml:4: `topology` says how replicas follow; add `replicas = [{ count = 1 }]`");
-        insta::assert_snapshot!(told("replicas = [{}]\ntopology = 'galera'"), @"m.toml:5: expected `async` or `semi-sync`; found `galera`");
-        insta::assert_snapshot!(told("replicas = [{ count = 8 }, { count = 2 }]"), @"m.toml:4: expected at most 9 replicas of a flavour, found 10");
+        insta::assert_snapshot!(told("replicas = [{}]\ntopology = 'ring'"), @"m.toml:5: expected `async`, `semi-sync`, `group` or `galera`; found `ring`");
+        insta::assert_snapshot!(told("replicas = [{ count = 8 }, { count = 2 }]"), @r#"m.toml:4: expected at most 9 replicas of a flavour with `topology = "async"`, found 10"#);
         insta::assert_snapshot!(told("replicas = [{ sever = 'mariadb:11.8' }]"), @"m.toml:4: unknown key `sever`; did you mean `server`?");
         assert!(told("replicas = [{ server = 'mariadb:1.0' }]").contains("the catalogue has no"));
         let external = "[[flavour]]\nname = 'a'\nurl = 'env:A'\nreplicas = [{}]\n";
         let error = Matrix::parse(Path::new("m.toml"), external).expect_err("a bad matrix");
         insta::assert_snapshot!(error.lines().join("\n"), @"m.toml:4: `replicas` is for servers that dbmatrix makes; this one has a `url` and is taken as it is");
+    }
+
+    #[test]
+    fn servers_that_cannot_be_members_are_refused_by_name() {
+        let told = |server: &str, keys: &str| parse_with(server, keys).expect_err("a bad matrix");
+        insta::assert_snapshot!(told("mariadb:11.8", "replicas = [{}]\ntopology = 'group'"), @r#"m.toml:5: `mariadb:11.8`: MariaDB has no group replication; use `topology = "galera"`"#);
+        insta::assert_snapshot!(told("mysql:9.7", "replicas = [{}]\ntopology = 'galera'"), @r#"m.toml:5: `mysql:9.7`: MySQL has no Galera; use `topology = "group"`"#);
+        insta::assert_snapshot!(told("percona:8.4", "replicas = [{}]\ntopology = 'galera'"), @r#"m.toml:5: `percona:8.4`: Percona Server has no Galera, and dbmatrix has no Percona XtraDB Cluster; use `topology = "group"`"#);
+        insta::assert_snapshot!(told("mysql:9.7", "replicas = [{}, { server = 'mysql:5.7' }]\ntopology = 'group'"), @r#"m.toml:4: `mysql:5.7`: a group needs MySQL or Percona Server 8.0.22 or later; use a later one, or `topology = "async"`"#);
+        insta::assert_snapshot!(told("mysql:8.0.21", "replicas = [{}]\ntopology = 'group'"), @r#"m.toml:5: `mysql:8.0.21`: a group needs MySQL or Percona Server 8.0.22 or later; use a later one, or `topology = "async"`"#);
+        insta::assert_snapshot!(told("mariadb:10.3", "replicas = [{}]\ntopology = 'galera'"), @r#"m.toml:5: `mariadb:10.3`: a cluster needs MariaDB 10.4 or later, which has Galera 4; use a later one, or `topology = "async"`"#);
+        insta::assert_snapshot!(told("mysql:9.7", "replicas = [{ count = 9 }]\ntopology = 'group'"), @r#"m.toml:4: expected at most 8 replicas of a flavour with `topology = "group"`, found 9"#);
+        let good = parse_with(
+            "mysql:8.0",
+            "replicas = [{ count = 8 }]\ntopology = 'group'",
+        );
+        assert_eq!(replicas(&good.expect("a matrix")[0]).len(), 8);
     }
 }

@@ -35,4 +35,12 @@ impl NestContext {
         // Flavour names contain no blanks.
         self.nest.password_of(&format!("replication {flavour}"))
     }
+
+    /// The UUID by which a flavour's servers know their group.
+    pub fn group_name(&self, flavour: &str) -> String {
+        let hex = self.nest.password_of(&format!("group {flavour}"));
+        let hex = hex.reveal();
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &hex[range]);
+        parts.join("-")
+    }
 }

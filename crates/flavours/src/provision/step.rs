@@ -182,5 +182,8 @@ async fn join(building: &Building<'_>) -> Result<(), ProvisionError> {
     configure_server(building, &managed.spec).await?;
     renew_identity(child, &managed.spec).await?;
     let server = building.start().await?;
-    Ok(begin_history(&server).await?)
+    match managed.spec.member {
+        Some(member) if member.topology.needs_binary_log() => Ok(begin_history(&server).await?),
+        _ => Ok(()),
+    }
 }

@@ -7,7 +7,7 @@ use dbmatrix_sql::session::Secret;
 use dbmatrix_sql::version::Identity;
 
 use super::spec::{Installation, LoginSpec, MemoryProfile, RoutedUser, ServerSpec};
-use super::{ServerError, memory_profile, replication, succeed, tarball, tls};
+use super::{ServerError, memory_profile, succeed, tarball, tls};
 
 /// Statements that create the routed user at each start.
 pub const ACCESS_FILE: &str = "/etc/mysql/dbmatrix-init.sql";
@@ -116,7 +116,7 @@ fn access_statements(spec: &ServerSpec, user: &RoutedUser) -> String {
     let statements = user.statements(spec.family, spec.version);
     match spec.member {
         None => statements,
-        Some(_) => format!("{};\n{statements}", replication::UNLOGGED),
+        Some(member) => format!("{};\n{statements}", member.topology.unreplicated()),
     }
 }
 

@@ -243,10 +243,18 @@ pub fn check_locked(server: &Server, expected: &str) -> Result<(), ServerError> 
     })
 }
 
+/// What a member of a Galera cluster says that has not received all data yet
+/// (`ER_UNKNOWN_COM_ERROR`).
+const NOT_PREPARED: &str = "ERROR 1047 ";
+
 /// A starting server refuses connections, so a retry helps. A wrong password or a missing
 /// route does not change.
 fn is_worth_waiting(error: &SessionError) -> bool {
-    matches!(error, SessionError::Connect { .. } | SessionError::Lost(_))
+    match error {
+        SessionError::Connect { .. } | SessionError::Lost(_) => true,
+        SessionError::Unexpected { found, .. } => found.starts_with(NOT_PREPARED),
+        _ => false,
+    }
 }
 
 async fn ask(connect: &impl Connect) -> Result<(Identity, Defaults), SessionError> {

@@ -6,6 +6,7 @@
 use dbmatrix_sql::version::Family;
 
 use super::ServerSpec;
+use super::replication::Topology;
 
 /// Settings of both families.
 const COMMON: [(&str, &str); 3] = [
@@ -38,6 +39,12 @@ const OLDER: [&str; 2] = ["innodb-log-file-size", "innodb-log-files-in-group"];
 
 const MARIADB: [(&str, &str); 1] = [("aria-pagecache-buffer-size", "8M")];
 
+/// Messages between members of a group are kept for one that is away, by default up to
+/// 1 GiB; this is the least (8.0.21).
+const GROUP: (&str, &str) = ("group-replication-message-cache-size", "134217728");
+/// The file of the same purpose of a Galera cluster, by default 128 MiB.
+const GALERA: (&str, &str) = ("wsrep-provider-options", "gcache.size=32M");
+
 /// Names and values. Versions that do not know one need the prefix `loose`.
 pub(super) fn settings(spec: &ServerSpec) -> Vec<(&'static str, &'static str)> {
     let mut all = COMMON.to_vec();
@@ -49,6 +56,11 @@ pub(super) fn settings(spec: &ServerSpec) -> Vec<(&'static str, &'static str)> {
                 all.push(REDO_LOG);
             }
         }
+    }
+    match spec.member.map(|member| member.topology) {
+        Some(Topology::Group) => all.push(GROUP),
+        Some(Topology::Galera) => all.push(GALERA),
+        _ => {}
     }
     all
 }

@@ -43,7 +43,10 @@ pub use install::{install, install_debian_packages};
 pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
-pub use replication::{Follower, Following, Member, ReplicaError, ReplicationMode, Role};
+pub use replication::{
+    Cluster, ClusterMember, Follower, Following, Group, GroupMember, Member, ReplicaError, Role,
+    Topology, join_group,
+};
 pub(crate) use replication::{begin_history, renew_identity};
 pub use settle::settle;
 pub use socket::ensure_socket;

@@ -145,9 +145,9 @@ pub(super) const FLAVOUR: Section = Section {
         ),
         key(
             "topology",
-            Word(&["async", "semi-sync"], &[]),
+            Word(&["async", "semi-sync", "group", "galera"], &[]),
             "`\"async\"`",
-            "with `replicas`: whether the source waits until one of them has received a transaction",
+            "with `replicas`: how they and the source belong together; see [replication](replication.md)",
         ),
         FOOTPRINT,
         key(

@@ -11,16 +11,19 @@ use tokio::time::{Instant, sleep};
 use super::position::{current, first, has_reached};
 use super::statements::{Login, follow, let_in, share_gtids, start};
 use super::status::{ReplicaError, ReplicaStatus};
+use super::{Topology, galera, group};
 use crate::server::Server;
 
 /// How soon a replica is asked again that does not wait itself.
-const AGAIN: Duration = Duration::from_millis(50);
+pub(super) const AGAIN: Duration = Duration::from_millis(50);
 /// How long an answer may take beyond the limit.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A source and one of its replicas.
 #[derive(Debug, Clone, Copy)]
 pub struct Following<'a> {
+    /// How they belong together.
+    pub topology: Topology,
     /// The source.
     pub source: &'a Server,
     /// The replica.
@@ -46,7 +49,9 @@ impl Following<'_> {
     /// [`ReplicaError`]; it contains no password.
     pub fn begin<'a>(&'a self, who: Follower<'a>) -> BoxFuture<'a, Result<(), ReplicaError>> {
         async move {
-            let Following { source, replica } = self;
+            let Following {
+                source, replica, ..
+            } = self;
             let mut session = source.connect(None).await?;
             for statement in let_in(&source.identity, who.replica, who.password) {
                 run(&mut session, "the source", &statement, who.password).await?;
@@ -82,7 +87,18 @@ impl Following<'_> {
     pub fn catch_up(&self, limit: Duration) -> BoxFuture<'_, Result<(), ReplicaError>> {
         async move {
             let deadline = Instant::now() + limit;
-            let caught_up = self.wait(deadline, limit);
+            let Following {
+                topology,
+                source,
+                replica,
+            } = *self;
+            let caught_up = async {
+                match topology {
+                    Topology::Async | Topology::SemiSync => self.wait(deadline, limit).await,
+                    Topology::Group => group::wait(source, replica, deadline, limit).await,
+                    Topology::Galera => galera::wait(source, replica, deadline, limit).await,
+                }
+            };
             match tokio::time::timeout_at(deadline + GRACE, caught_up).await {
                 Ok(ended) => ended,
                 // A paused server does not answer.
@@ -93,7 +109,9 @@ impl Following<'_> {
     }
 
     async fn wait(&self, deadline: Instant, limit: Duration) -> Result<(), ReplicaError> {
-        let Following { source, replica } = self;
+        let Following {
+            source, replica, ..
+        } = self;
         let mut session = source.connect(None).await?;
         let position = current(&mut session, &source.identity, &replica.identity).await?;
         session.close().await;
@@ -118,7 +136,7 @@ impl Following<'_> {
     }
 }
 
-async fn run(
+pub(super) async fn run(
     session: &mut Session,
     server: &'static str,
     statement: &str,

@@ -1,21 +1,30 @@
 //! Replication between servers that dbmatrix made: their settings, the statements that
-//! make one follow the other, and what a replica says of itself.
+//! bring them together, and what a replica says of itself.
 //!
-//! Servers of one family follow by GTID. Across families a replica follows by file and
-//! position, as far as the two understand each other. Knows no flavour and no suite.
+//! `follow` is about replicas that follow a source, `group` about MySQL's group replication,
+//! `galera` about clusters of MariaDB. Servers of one family follow by GTID. Across families a
+//! replica follows by file and position, as far as the two understand each other. Knows no
+//! flavour and no suite.
 
 mod follow;
+mod galera;
+mod galera_status;
+mod group;
+mod group_status;
 mod identity;
 mod position;
 mod settings;
 mod statements;
 mod status;
+mod topology;
 
 pub use follow::{Follower, Following};
+pub use galera::{Cluster, ClusterMember};
+pub use group::{Group, GroupMember, join_group};
 pub(in crate::server) use identity::recipe;
 pub(crate) use identity::{begin_history, renew_identity};
-pub(in crate::server) use statements::UNLOGGED;
 pub use status::ReplicaError;
+pub use topology::Topology;
 
 /// The part of a server in its flavour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +33,8 @@ pub struct Member {
     pub role: Role,
     /// Its `server_id`, which is unique in its flavour, from 1.
     pub number: u32,
-    /// Whether the source waits for replicas.
-    pub mode: ReplicationMode,
+    /// How they belong together.
+    pub topology: Topology,
 }
 
 /// Whether a member follows another one.
@@ -35,30 +44,4 @@ pub enum Role {
     Source,
     /// It follows the source.
     Replica,
-}
-
-/// Whether a source waits for its replicas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ReplicationMode {
-    /// It does not.
-    #[default]
-    Async,
-    /// A commit waits until a replica has received it, or for `rpl_semi_sync_…_timeout`.
-    SemiSync,
-}
-
-impl ReplicationMode {
-    /// All, by their words in matrix files.
-    pub const WORDS: [(&str, ReplicationMode); 2] = [
-        ("async", ReplicationMode::Async),
-        ("semi-sync", ReplicationMode::SemiSync),
-    ];
-
-    /// Its word in matrix files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ReplicationMode::Async => "async",
-            ReplicationMode::SemiSync => "semi-sync",
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use dbmatrix_containers::digest::Digest;
 use dbmatrix_sql::version::{Family, Version};
 
-use super::{Member, ReplicationMode, Role};
+use super::{Member, Role, Topology, galera, group};
 
 /// Names of logs that do not depend on a container's name, as the servers' own would.
 const LOGS: [(&str, &str); 2] = [("log-bin", "dbmatrix-bin"), ("relay-log", "dbmatrix-relay")];
@@ -32,22 +32,19 @@ pub(super) const RENAMED: Version = Version::release(8, 1);
 impl Member {
     /// Its lines in the section `[mysqld]`.
     pub(in crate::server) fn settings(self, family: Family, version: Version) -> String {
-        let mut all = LOGS.to_vec();
-        match family {
-            Family::Mariadb => all.extend(MARIADB),
-            _ => {
-                all.extend(MYSQL);
-                match version < Version::release(8, 0) {
-                    true => all.extend(MYSQL_TO_5_7),
-                    false => all.extend(MYSQL_FROM_8),
-                }
-            }
-        }
-        if self.role == Role::Replica {
+        let mut all = match self.topology {
+            Topology::Galera => galera::SETTINGS.to_vec(),
+            _ => logs(family, version),
+        };
+        // Group replication sets it by itself, and each member of a cluster takes writes.
+        let follows = matches!(self.topology, Topology::Async | Topology::SemiSync);
+        if follows && self.role == Role::Replica {
             all.push(("read-only", "ON"));
         }
-        if self.mode == ReplicationMode::SemiSync {
-            all.extend(self.semi_sync(family, version));
+        match self.topology {
+            Topology::Async | Topology::Galera => {}
+            Topology::SemiSync => all.extend(self.semi_sync(family, version)),
+            Topology::Group => all.extend(group::SETTINGS),
         }
         let mut text = format!("server-id = {}\n", self.number);
         for (name, value) in all {
@@ -85,30 +82,50 @@ impl Member {
 
     /// Adds what distinguishes golden children of members.
     pub(crate) fn digest(self, digest: &mut Digest) {
-        let Member { role, number, mode } = self;
+        let Member {
+            role,
+            number,
+            topology,
+        } = self;
         digest
             .flag("replica", role == Role::Replica)
             .number("server-id", number.into())
-            .text("mode", mode.as_str());
+            .text("mode", topology.as_str());
     }
+}
+
+/// What a binary log needs by which others follow.
+fn logs(family: Family, version: Version) -> Vec<(&'static str, &'static str)> {
+    let mut all = LOGS.to_vec();
+    match family {
+        Family::Mariadb => all.extend(MARIADB),
+        _ => {
+            all.extend(MYSQL);
+            match version < Version::release(8, 0) {
+                true => all.extend(MYSQL_TO_5_7),
+                false => all.extend(MYSQL_FROM_8),
+            }
+        }
+    }
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn settings(role: Role, mode: ReplicationMode, family: Family, version: &str) -> String {
+    fn settings(role: Role, topology: Topology, family: Family, version: &str) -> String {
         let member = Member {
             role,
             number: 2,
-            mode,
+            topology,
         };
         member.settings(family, version.parse().expect("a version"))
     }
 
     #[test]
     fn each_family_gets_the_settings_that_it_knows() {
-        let mariadb = |role| settings(role, ReplicationMode::Async, Family::Mariadb, "10.5");
+        let mariadb = |role| settings(role, Topology::Async, Family::Mariadb, "10.5");
         insta::assert_snapshot!(mariadb(Role::Source), @r"
         server-id = 2
         log-bin = dbmatrix-bin
@@ -117,14 +134,7 @@ mod tests {
         expire-logs-days = 0
         ");
         assert!(mariadb(Role::Replica).ends_with("read-only = ON\n"));
-        let mysql = |version| {
-            settings(
-                Role::Source,
-                ReplicationMode::SemiSync,
-                Family::Mysql,
-                version,
-            )
-        };
+        let mysql = |version| settings(Role::Source, Topology::SemiSync, Family::Mysql, version);
         insta::assert_snapshot!(mysql("9.7"), @r"
         server-id = 2
         log-bin = dbmatrix-bin
@@ -139,5 +149,26 @@ mod tests {
         let old = mysql("5.6");
         assert!(old.contains("log-slave-updates = ON\n"), "{old}");
         assert!(old.contains("rpl-semi-sync-master-enabled = ON\n"), "{old}");
+    }
+
+    #[test]
+    fn members_of_groups_and_clusters_are_no_replicas() {
+        let group = settings(Role::Replica, Topology::Group, Family::Mysql, "9.7");
+        assert!(
+            group.contains("plugin-load-add = group_replication.so\n"),
+            "{group}"
+        );
+        assert!(
+            group.contains("gtid-mode = ON\n") && !group.contains("read-only"),
+            "{group}"
+        );
+        let cluster = settings(Role::Replica, Topology::Galera, Family::Mariadb, "11.8");
+        insta::assert_snapshot!(cluster, @r"
+        server-id = 2
+        binlog-format = ROW
+        innodb-autoinc-lock-mode = 2
+        wsrep-provider = /usr/lib/galera/libgalera_smm.so
+        wsrep-sst-method = rsync
+        ");
     }
 }

@@ -14,7 +14,7 @@ use crate::server::spec::user_statements;
 pub(super) const USER: &str = "dbmatrix_replica";
 
 /// Keeps the statements of a session out of the binary log.
-pub(in crate::server) const UNLOGGED: &str = "SET SESSION sql_log_bin = 0";
+pub(super) const UNLOGGED: &str = "SET SESSION sql_log_bin = 0";
 
 /// What a replica needs to log in to its source.
 pub(super) struct Login<'a> {
@@ -26,15 +26,24 @@ pub(super) struct Login<'a> {
 /// Statements for the source that let a replica at this address log in. They are kept out
 /// of the binary log, since the user is the source's alone.
 pub(super) fn let_in(source: &Identity, replica: Ipv4Addr, password: &Secret) -> Vec<String> {
-    let user = format!("'{USER}'@'{replica}'");
+    let unlogged = std::iter::once(UNLOGGED.to_owned());
+    unlogged
+        .chain(let_in_everywhere(source, replica, password))
+        .collect()
+}
+
+/// Statements that let a server at this address log in to all members that receive them.
+pub(super) fn let_in_everywhere(
+    source: &Identity,
+    address: Ipv4Addr,
+    password: &Secret,
+) -> Vec<String> {
+    let user = format!("'{USER}'@'{address}'");
     let grant = "REPLICATION SLAVE";
     let (family, version) = (source.family, source.version);
     let statements = user_statements(&user, password, (grant, ""), family, version);
     let statements = statements.lines().map(|line| line.trim_end_matches(';'));
-    std::iter::once(UNLOGGED)
-        .chain(statements)
-        .map(str::to_owned)
-        .collect()
+    statements.map(str::to_owned).collect()
 }
 
 /// Whether two servers replicate by GTID: each family has its own.

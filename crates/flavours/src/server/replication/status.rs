@@ -9,9 +9,10 @@ use dbmatrix_sql::version::{Identity, Version};
 use thiserror::Error;
 
 use super::statements::{is_mariadb, show_status};
+use crate::server::ServerError;
 
 /// Errors of the worker threads, of which MySQL's status names no reason.
-const WORKER_ERROR: &str = "SELECT CONCAT('error ', \
+pub(super) const WORKER_ERROR: &str = "SELECT CONCAT('error ', \
     LAST_ERROR_NUMBER, ': ', LAST_ERROR_MESSAGE) FROM \
     performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0 LIMIT 1";
 
@@ -39,6 +40,30 @@ pub enum ReplicaError {
     /// It has stopped.
     #[error("replication has stopped: {0}")]
     Stopped(ReplicaStatus),
+    /// It is in no group or cluster, and does not come back by itself.
+    #[error("it has left the {of}: {status}")]
+    Left {
+        /// `group` or `cluster`.
+        of: &'static str,
+        /// What it says of itself.
+        status: String,
+    },
+    /// It is in its group or cluster, or about to be, and too slow.
+    #[error("it has not caught up within {} s: {status}", limit.as_secs())]
+    Late {
+        /// How long dbmatrix waited.
+        limit: Duration,
+        /// What it says of itself.
+        status: String,
+    },
+    /// No member of a group that was stopped has all transactions.
+    #[error(
+        "each member has transactions that another one lacks, so that none can begin the group again; `dbmatrix run` begins anew"
+    )]
+    Diverged,
+    /// Its server does not start as a member.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// Neither it nor the source may be paused.
     #[error("no answer within {} s: the replica or its source is paused or hangs", limit.as_secs())]
     Silent {
