@@ -8,7 +8,9 @@ use std::sync::atomic::AtomicBool;
 
 use dbmatrix_flavours::matrix::{Flavour, Managed, Replication};
 use dbmatrix_flavours::provision::{Provisioner, StartFrom};
-use dbmatrix_flavours::server::{Follower, Following, ReplicaError, Server};
+use dbmatrix_flavours::server::{
+    Follower, Following, ReplicaError, ReplicationMode, Server, await_semi_sync,
+};
 use dbmatrix_report::event::{Phase, ServerFacts};
 use futures_util::future::{join, join_all};
 
@@ -42,33 +44,71 @@ pub(super) async fn bring_up(
         facts.replicas.push(about);
     }
     let children = &provider.environment.context.children;
+    provider.events.phase(&flavour.name, Phase::Following);
+    let following = all.into_iter().zip(&replication.replicas);
+    let following = following.map(async |(replica, wanted)| {
+        let followed = follow_or_renew(provider, flavour, &server, replica, wanted).await;
+        followed.map_err(|reason| {
+            let source = &source.server;
+            format!("{} does not follow {source}: {reason}", title(wanted))
+        })
+    });
+    let followed = join_all(following).await;
+    let (followed, failed): (Vec<_>, Vec<_>) = followed.into_iter().partition(Result::is_ok);
+    if !failed.is_empty() {
+        let reasons: Vec<String> = failed.into_iter().filter_map(Result::err).collect();
+        return Err(reasons.join("; "));
+    }
+    if replication.mode == ReplicationMode::SemiSync {
+        let waits = await_semi_sync(&server, replication.replicas.len(), LIMIT).await;
+        waits.map_err(|error| error.to_string())?;
+    }
     let containers = replication.replicas.iter();
     let containers = containers.map(|replica| children.current(&replica.container()));
     let replicas = Replicas {
         source: server,
-        all,
+        all: followed.into_iter().flatten().collect(),
         containers: containers.collect(),
         children: children.clone(),
         is_harmed: AtomicBool::new(false),
     };
-    provider.events.phase(&flavour.name, Phase::Configuring);
-    let following = replicas.all.iter().zip(&replication.replicas);
-    let following = following.map(async |(server, replica)| {
-        let followed = follow(provider, flavour, &replicas.source, server, replica).await;
-        followed.map_err(|reason| {
-            let source = &source.server;
-            format!("{} does not follow {source}: {reason}", title(replica))
-        })
-    });
-    let failed: Vec<String> = join_all(following)
-        .await
-        .into_iter()
-        .filter_map(Result::err)
-        .collect();
-    match failed.is_empty() {
-        true => Ok((facts, replicas)),
-        false => Err(failed.join("; ")),
+    Ok((facts, replicas))
+}
+
+/// Makes a replica follow. One that has followed another source, as a run that was killed
+/// leaves it, is made anew; one that has what its source has lost is left to the user.
+async fn follow_or_renew(
+    provider: &NestProvider,
+    flavour: &Flavour,
+    source: &Server,
+    server: Server,
+    replica: &Flavour,
+) -> Result<Server, String> {
+    let server = match follow(provider, flavour, source, &server, replica).await {
+        Ok(()) => return Ok(server),
+        Err(Unfollowed::OtherSource) => {
+            provider.events.warn(format!(
+                "{}: it has followed another source than the one that is there, and is made anew",
+                replica.name
+            ));
+            let managed = replica.managed().ok_or("it has no server")?;
+            let renewed = provider.bring_up(replica, managed, StartFrom::Template);
+            renewed.await?.0
+        }
+        Err(Unfollowed::Because(reason)) => return Err(reason),
+    };
+    match follow(provider, flavour, source, &server, replica).await {
+        Ok(()) => Ok(server),
+        Err(Unfollowed::OtherSource) => Err("a new one follows another source".to_owned()),
+        Err(Unfollowed::Because(reason)) => Err(reason),
     }
+}
+
+/// Why a replica does not follow.
+enum Unfollowed {
+    /// It has the data of another source.
+    OtherSource,
+    Because(String),
 }
 
 /// A replica that is there cannot follow a new source, which lacks what it has.
@@ -96,12 +136,13 @@ async fn follow(
     source: &Server,
     server: &Server,
     replica: &Flavour,
-) -> Result<(), String> {
+) -> Result<(), Unfollowed> {
     let context = &provider.environment.context;
     let address = async |flavour: &Flavour| {
         let children = &context.children;
         let address = children.address_of_current(&flavour.container()).await;
-        address.ok_or_else(|| "the address of its container is not known".to_owned())
+        let unknown = || "the address of its container is not known".to_owned();
+        address.ok_or_else(|| Unfollowed::Because(unknown()))
     };
     let password = context.replication_password(&flavour.name);
     let who = Follower {
@@ -119,7 +160,14 @@ async fn follow(
         begun.unwrap_or(Err(ReplicaError::Silent { limit: LIMIT }))?;
         following.catch_up(LIMIT).await
     };
-    followed.await.map_err(|error| error.to_string())
+    followed.await.map_err(|error| match error {
+        ReplicaError::OtherSource { .. } => Unfollowed::OtherSource,
+        ReplicaError::Ahead { .. } => Unfollowed::Because(format!(
+            "{error}; `dbmatrix reset '{}/*'` makes its replicas as new, and they lose that",
+            flavour.name
+        )),
+        error => Unfollowed::Because(error.to_string()),
+    })
 }
 
 /// A replica for messages, such as `replica-1 (mariadb:11.8)`.

@@ -159,6 +159,11 @@ pub(super) fn read_all(
                 let variants = vary::read(&table);
                 let wanted = replication::read(&table, common);
                 let found = reading.flavour(server, name).into_iter();
+                let found = found.inspect(|found| {
+                    if let Some(wanted) = &wanted {
+                        replication::refuse_old(&table, found, wanted);
+                    }
+                });
                 for flavour in found.flat_map(|found| vary::expand(found, &variants)) {
                     let flavour = match &wanted {
                         Some(wanted) => replication::attach(flavour, wanted),

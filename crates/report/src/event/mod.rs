@@ -260,6 +260,8 @@ pub enum Phase {
     Starting,
     /// Logging in over the route.
     LoggingIn,
+    /// Waiting until its replicas have what it has.
+    Following,
 }
 
 impl Phase {
@@ -274,6 +276,7 @@ impl Phase {
             Phase::SettingUp => "running its setup",
             Phase::Starting => "starting",
             Phase::LoggingIn => "logging in",
+            Phase::Following => "waiting for its replicas",
         }
     }
 }

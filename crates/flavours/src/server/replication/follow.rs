@@ -4,19 +4,20 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use dbmatrix_sql::session::{Connect, Secret, Session};
+use dbmatrix_sql::version::Identity;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::position::{current, first, has_reached};
-use super::statements::{Login, follow, let_in, share_gtids, start};
+use super::position::{Position, current, excess, first, has_reached};
+use super::statements::{Begin, Login, ask_for_gtids, follow, let_in, start};
 use super::status::{ReplicaError, ReplicaStatus};
 use crate::server::Server;
 
 /// How soon a replica is asked again that does not wait itself.
 const AGAIN: Duration = Duration::from_millis(50);
 /// How long an answer may take beyond the limit.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A source and one of its replicas.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +44,9 @@ impl Following<'_> {
     /// of the source's binary log. One that follows this source already goes on.
     ///
     /// # Errors
-    /// [`ReplicaError`]; it contains no password.
+    /// [`ReplicaError`]; it contains no password. [`ReplicaError::OtherSource`] and
+    /// [`ReplicaError::Ahead`] of one that has another history than its source: nothing
+    /// was changed then.
     pub fn begin<'a>(&'a self, who: Follower<'a>) -> BoxFuture<'a, Result<(), ReplicaError>> {
         async move {
             let Following { source, replica } = self;
@@ -51,23 +54,40 @@ impl Following<'_> {
             for statement in let_in(&source.identity, who.replica, who.password) {
                 run(&mut session, "the source", &statement, who.password).await?;
             }
-            let from = match share_gtids(&source.identity, &replica.identity) {
-                true => None,
-                false => Some(first(&mut session).await?),
+            let reached = current(&mut session, &source.identity, &replica.identity).await?;
+            let beginning = match reached {
+                Position::Gtid(_) => None,
+                Position::File(_) => Some(first(&mut session).await?),
             };
             session.close().await;
             let mut session = replica.connect(None).await?;
             let status = ReplicaStatus::ask(&mut session, &replica.identity).await?;
-            let follows = status.is_some_and(|status| status.source == who.source.to_string());
-            if !follows {
+            if let Some(ReplicaStatus { source: found, .. }) = &status
+                && *found != who.source.to_string()
+            {
+                let found = found.clone();
+                return Err(ReplicaError::OtherSource { found });
+            }
+            let identity = &replica.identity;
+            if let Some(excess) = excess(&mut session, identity, &reached, status.as_ref()).await? {
+                return Err(excess.into());
+            }
+            if status.is_none() {
+                let begin = match beginning {
+                    None => Begin::Gtid,
+                    Some(from) => Begin::File {
+                        from,
+                        assigns_gtids: assigns_gtids(&mut session, identity).await?,
+                    },
+                };
                 let login = Login {
                     host: who.source,
                     password: who.password,
                 };
-                let change = follow(&replica.identity, &login, from.as_ref());
+                let change = follow(identity, &login, &begin);
                 run(&mut session, "the replica", &change, who.password).await?;
             }
-            let start = start(&replica.identity);
+            let start = start(identity);
             run(&mut session, "the replica", start, who.password).await?;
             session.close().await;
             Ok(())
@@ -78,10 +98,21 @@ impl Following<'_> {
     /// Waits until the replica has what the source has now.
     ///
     /// # Errors
-    /// [`ReplicaError`], as soon as it has stopped, or after the limit.
+    /// As of [`Following::catch_up_until`].
     pub fn catch_up(&self, limit: Duration) -> BoxFuture<'_, Result<(), ReplicaError>> {
+        self.catch_up_until(Instant::now() + limit, limit)
+    }
+
+    /// The same, with a deadline that comes from this limit.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], as soon as it has stopped, or after the deadline.
+    pub fn catch_up_until(
+        &self,
+        deadline: Instant,
+        limit: Duration,
+    ) -> BoxFuture<'_, Result<(), ReplicaError>> {
         async move {
-            let deadline = Instant::now() + limit;
             let caught_up = self.wait(deadline, limit);
             match tokio::time::timeout_at(deadline + GRACE, caught_up).await {
                 Ok(ended) => ended,
@@ -116,6 +147,18 @@ impl Following<'_> {
             sleep(AGAIN).await;
         }
     }
+}
+
+/// Whether a replica gives transactions GTIDs that their source has not.
+async fn assigns_gtids(
+    session: &mut Session,
+    replica: &Identity,
+) -> Result<bool, ReplicaError> {
+    let Some(question) = ask_for_gtids(replica) else {
+        return Ok(false);
+    };
+    let row = session.first_row(question).await?;
+    Ok(row.into_iter().next().flatten().is_some_and(|on| on == "1"))
 }
 
 async fn run(

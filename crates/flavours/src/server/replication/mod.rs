@@ -7,6 +7,7 @@
 mod follow;
 mod identity;
 mod position;
+mod semi_sync;
 mod settings;
 mod statements;
 mod status;
@@ -14,6 +15,9 @@ mod status;
 pub use follow::{Follower, Following};
 pub(in crate::server) use identity::recipe;
 pub(crate) use identity::{begin_history, renew_identity};
+pub use semi_sync::await_semi_sync;
+pub(crate) use semi_sync::stop_waiting_for_replicas;
+pub(crate) use statements::ASSIGNS_GTIDS;
 pub(in crate::server) use statements::UNLOGGED;
 pub use status::ReplicaError;
 
@@ -26,6 +30,13 @@ pub struct Member {
     pub number: u32,
     /// Whether the source waits for replicas.
     pub mode: ReplicationMode,
+}
+
+impl Member {
+    /// Whether its transactions wait until a replica has them.
+    pub fn waits_for_replicas(self) -> bool {
+        self.role == Role::Source && self.mode == ReplicationMode::SemiSync
+    }
 }
 
 /// Whether a member follows another one.

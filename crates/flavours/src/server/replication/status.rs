@@ -8,6 +8,7 @@ use dbmatrix_sql::session::{Session, SessionError};
 use dbmatrix_sql::version::{Identity, Version};
 use thiserror::Error;
 
+use super::position::{Coordinates, Excess};
 use super::statements::{is_mariadb, show_status};
 
 /// Errors of the worker threads, of which MySQL's status names no reason.
@@ -33,6 +34,34 @@ pub enum ReplicaError {
         /// The server's error; no password is in it.
         refusal: String,
     },
+    /// What it follows was another flavour's source, or an earlier one of its own.
+    #[error("it follows another source, at {found}")]
+    OtherSource {
+        /// The address of that.
+        found: String,
+    },
+    /// Its source has lost what it has received.
+    #[error(
+        "it has `{found}`, which its source at `{source_at}` has not, as after a `reset` or `restore` of the source alone"
+    )]
+    Ahead {
+        /// What the source lacks.
+        found: String,
+        /// How far the source has come.
+        source_at: String,
+    },
+    /// The source does not wait for its replicas, though it is to.
+    #[error(
+        "expected a source that waits for {expected} replicas; found `{status}`, with {found} that acknowledge"
+    )]
+    NotSemiSync {
+        /// How many there are.
+        expected: usize,
+        /// What the source says of itself.
+        status: String,
+        /// How many acknowledge.
+        found: usize,
+    },
     /// Nothing makes it follow any more.
     #[error("it follows no source")]
     Alone,
@@ -55,6 +84,15 @@ pub enum ReplicaError {
     },
 }
 
+impl From<Excess> for ReplicaError {
+    fn from(excess: Excess) -> Self {
+        ReplicaError::Ahead {
+            found: excess.found,
+            source_at: excess.source,
+        }
+    }
+}
+
 /// What a replica says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplicaStatus {
@@ -68,6 +106,8 @@ pub struct ReplicaStatus {
     lag: Option<String>,
     /// The address of its source.
     pub(super) source: String,
+    /// How far it has applied the source's binary log.
+    pub(super) executed: Option<Coordinates>,
 }
 
 impl ReplicaStatus {
@@ -125,6 +165,12 @@ impl ReplicaStatus {
             sql_error: error("SQL").unwrap_or_default(),
             lag: text(["Seconds_Behind_Source", "Seconds_Behind_Master"]),
             source: text(["Source_Host", "Master_Host"]).unwrap_or_default(),
+            executed: text(["Relay_Source_Log_File", "Relay_Master_Log_File"])
+                .zip(text(["Exec_Source_Log_Pos", "Exec_Master_Log_Pos"]))
+                .and_then(|(file, position)| {
+                    let position = position.parse().ok()?;
+                    (!file.is_empty()).then_some(Coordinates { file, position })
+                }),
         }
     }
 
