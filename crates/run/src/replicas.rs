@@ -41,7 +41,7 @@ pub struct Replicas {
     /// Their containers, in the same order.
     pub(super) containers: Vec<String>,
     pub(super) children: Children,
-    /// Whether a file has paused or stopped one.
+    /// Whether a file has paused, stopped or cut off one.
     pub(super) is_harmed: AtomicBool,
 }
 
@@ -138,7 +138,7 @@ impl Replicas {
         format!("the flavour has {there}; `count` of its `replicas` makes more")
     }
 
-    /// Pauses, stops or starts a replica. An error says why that was not possible.
+    /// Pauses, stops, cuts off or starts a replica. An error says why that was not possible.
     pub(super) fn inject(&self, fault: Fault) -> BoxFuture<'_, Result<(), String>> {
         async move {
             let at = fault.replica - 1;
@@ -152,10 +152,19 @@ impl Replicas {
                 FaultVerb::Resume => children.resume(container).await,
                 FaultVerb::Stop => children.stop(container, StopPatience::Some).await,
                 FaultVerb::Start => return self.start(at).await,
+                FaultVerb::Disconnect => children.disconnect(container).await,
+                FaultVerb::Reconnect => return self.reconnect(at).await,
             };
             done.map_err(|error| error.to_string())
         }
         .boxed()
+    }
+
+    /// Joins a replica that is cut off, and waits until it accepts logins.
+    async fn reconnect(&self, at: usize) -> Result<(), String> {
+        let joined = self.children.reconnect(&self.containers[at]).await;
+        joined.map_err(|error| error.to_string())?;
+        self.start(at).await
     }
 
     /// Starts a replica that is stopped, and waits until it accepts logins. It follows its
@@ -176,7 +185,7 @@ impl Replicas {
         }
     }
 
-    /// Resumes and starts what a file has paused or stopped; a failure for each replica
+    /// Resumes, joins and starts what a file has paused, cut off or stopped; a failure for each replica
     /// that does not come back.
     pub(super) fn mend(&self) -> BoxFuture<'_, Vec<Failure>> {
         async move {
@@ -188,13 +197,13 @@ impl Replicas {
         .boxed()
     }
 
-    /// The same, whoever has paused or stopped it.
+    /// The same, whoever has done it.
     pub(super) fn mend_all(&self) -> BoxFuture<'_, Vec<Failure>> {
         async move {
             let mending = (0..self.all.len()).map(|at| async move {
                 let resumed = self.children.resume(&self.containers[at]).await;
                 let found = match resumed {
-                    Ok(()) => self.start(at).await.err()?,
+                    Ok(()) => self.reconnect(at).await.err()?,
                     Err(error) => error.to_string(),
                 };
                 Some(Failure {

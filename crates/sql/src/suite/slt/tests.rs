@@ -312,5 +312,8 @@ fn a_comment_of_an_included_file_harms_a_replica_unless_a_condition_holds_for_th
     assert_eq!((all.len(), all[0].faults.len()), (1, 1));
     let told = read("onlyif mysql\ninclude part.slt\n").expect_err("an error");
     let told = told.to_string();
-    assert!(told.contains("part.slt:1: expected no `dbmatrix:`"), "{told}");
+    assert!(
+        told.contains("part.slt:1: expected no `dbmatrix:`"),
+        "{told}"
+    );
 }

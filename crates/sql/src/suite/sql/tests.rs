@@ -54,12 +54,18 @@ fn no_comment_that_harms_a_replica_is_lost() {
     assert!(matches!(all[1].action, Action::Halt));
     let last = steps(b"SELECT 1;\n-- dbmatrix: pause replica-2");
     let last = last.last().expect("two").as_ref().expect("it is read");
-    assert_eq!((last.line, faults(last)), (2, vec!["pause replica-2".to_owned()]));
+    assert_eq!(
+        (last.line, faults(last)),
+        (2, vec!["pause replica-2".to_owned()])
+    );
     let folder = tempfile::tempdir().expect("a folder");
     let path = write(
         folder.path(),
         &[
-            ("a.sql", "-- dbmatrix: pause replica-1\nsource b.sql\nSELECT 2;\n"),
+            (
+                "a.sql",
+                "-- dbmatrix: pause replica-1\nsource b.sql\nSELECT 2;\n",
+            ),
             ("b.sql", "-- dbmatrix: stop replica-2\n"),
         ],
     );
