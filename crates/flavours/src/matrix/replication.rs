@@ -100,7 +100,10 @@ fn read_group(table: &TableReader<'_>, common: Common<'_>) -> Option<Group> {
 /// without a position that survives a crash (MySQL 5.6 and MariaDB 10.0 brought both).
 pub(super) fn refuse_old(table: &TableReader<'_>, flavour: &Flavour, wanted: &Wanted) {
     let own = flavour.managed().into_iter();
-    let groups = wanted.groups.iter().filter_map(|group| group.server.as_ref());
+    let groups = wanted
+        .groups
+        .iter()
+        .filter_map(|group| group.server.as_ref());
     for Managed { server, spec, .. } in own.chain(groups) {
         let least = match spec.family {
             Family::Mariadb => Version::release(10, 0),

@@ -42,12 +42,13 @@ pub use hold::{hold_back, release, stop_server};
 pub use install::{install, install_debian_packages};
 pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
-pub use login::{Login, Server, check_identity, check_locked, log_in};
-pub use replication::{
-    Follower, Following, Member, ReplicaError, ReplicationMode, Role, await_semi_sync,
-};
+pub use login::{Login, PORT as MYSQL_PORT, Server, check_identity, check_locked, log_in};
 pub(crate) use replication::{
     ASSIGNS_GTIDS, begin_history, renew_identity, stop_waiting_for_replicas,
+};
+pub use replication::{
+    Follower, Following, Member, ReplicaError, ReplicaProgress, ReplicationMode, Role,
+    await_semi_sync, replica_progress,
 };
 pub use settle::settle;
 pub use socket::ensure_socket;

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use dbmatrix_sql::session::{Connect, Secret, Session};
+use dbmatrix_sql::session::{Connect, Secret, Session, SessionError};
 use dbmatrix_sql::version::Identity;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::position::{Position, current, excess, first, has_reached};
 use super::statements::{Begin, Login, ask_for_gtids, follow, let_in, start};
-use super::status::{ReplicaError, ReplicaStatus};
+use super::status::{ReplicaError, ReplicaProgress, ReplicaStatus};
 use crate::server::Server;
 
 /// How soon a replica is asked again that does not wait itself.
@@ -149,11 +149,22 @@ impl Following<'_> {
     }
 }
 
+/// How far a replica is; `None` if it does not know itself.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn replica_progress(replica: &Server) -> Result<Option<ReplicaProgress>, SessionError> {
+    let mut session = replica.connect(None).await?;
+    let status = ReplicaStatus::ask(&mut session, &replica.identity).await?;
+    session.close().await;
+    Ok(match status {
+        Some(status) => status.progress(),
+        None => Some(ReplicaProgress::Stopped),
+    })
+}
+
 /// Whether a replica gives transactions GTIDs that their source has not.
-async fn assigns_gtids(
-    session: &mut Session,
-    replica: &Identity,
-) -> Result<bool, ReplicaError> {
+async fn assigns_gtids(session: &mut Session, replica: &Identity) -> Result<bool, ReplicaError> {
     let Some(question) = ask_for_gtids(replica) else {
         return Ok(false);
     };

@@ -12,14 +12,14 @@ mod settings;
 mod statements;
 mod status;
 
-pub use follow::{Follower, Following};
+pub use follow::{Follower, Following, replica_progress};
 pub(in crate::server) use identity::recipe;
 pub(crate) use identity::{begin_history, renew_identity};
 pub use semi_sync::await_semi_sync;
 pub(crate) use semi_sync::stop_waiting_for_replicas;
 pub(crate) use statements::ASSIGNS_GTIDS;
 pub(in crate::server) use statements::UNLOGGED;
-pub use status::ReplicaError;
+pub use status::{ReplicaError, ReplicaProgress};
 
 /// The part of a server in its flavour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

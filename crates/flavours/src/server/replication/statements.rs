@@ -187,9 +187,7 @@ mod tests {
         );
         let told = following("9.7.4", &begin(true));
         assert!(
-            told.ends_with(
-                "SOURCE_LOG_POS = 4, ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS = LOCAL"
-            ),
+            told.ends_with("SOURCE_LOG_POS = 4, ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS = LOCAL"),
             "{told}"
         );
     }

@@ -69,7 +69,7 @@ pub enum ReplicaError {
     #[error("replication has stopped: {0}")]
     Stopped(ReplicaStatus),
     /// Neither it nor the source may be paused.
-    #[error("no answer within {} s: the replica or its source is paused or hangs", limit.as_secs())]
+    #[error("no answer within {} s: the replica or its source is paused, cut off or hangs", limit.as_secs())]
     Silent {
         /// How long dbmatrix waited.
         limit: Duration,
@@ -82,6 +82,19 @@ pub enum ReplicaError {
         /// What it says of itself.
         status: ReplicaStatus,
     },
+}
+
+/// How far a replica is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaProgress {
+    /// It has applied what it has received.
+    CaughtUp,
+    /// Its last transaction is so much younger on the source.
+    Behind(Duration),
+    /// It does not reach its source, and tries again.
+    Connecting,
+    /// It follows nobody, or has stopped with an error.
+    Stopped,
 }
 
 impl From<Excess> for ReplicaError {
@@ -174,6 +187,20 @@ impl ReplicaStatus {
         }
     }
 
+    /// How far it is, as far as it knows itself.
+    pub(super) fn progress(&self) -> Option<ReplicaProgress> {
+        if self.has_stopped() {
+            return Some(ReplicaProgress::Stopped);
+        }
+        if !self.reads() {
+            return Some(ReplicaProgress::Connecting);
+        }
+        match self.lag.as_ref()?.parse().ok()? {
+            0 => Some(ReplicaProgress::CaughtUp),
+            seconds => Some(ReplicaProgress::Behind(Duration::from_secs(seconds))),
+        }
+    }
+
     /// Whether it is connected to its source.
     pub(super) fn reads(&self) -> bool {
         self.io == "Yes"
@@ -226,6 +253,7 @@ mod tests {
         ]);
         let status = ReplicaStatus::read(&columns);
         assert!(status.has_stopped());
+        assert_eq!(status.progress(), Some(ReplicaProgress::Stopped));
         let told = ReplicaError::Stopped(status).to_string();
         insta::assert_snapshot!(told, @"replication has stopped: IO thread `Yes`, SQL thread `No` (error 1062: Duplicate entry '1')");
     }
@@ -242,6 +270,15 @@ mod tests {
         let status = ReplicaStatus::read(&columns);
         assert!(!status.has_stopped(), "it tries again");
         assert!(!status.reads());
+        assert_eq!(status.progress(), Some(ReplicaProgress::Connecting));
+        let reading = |lag: &str| ReplicaStatus {
+            io: "Yes".to_owned(),
+            lag: Some(lag.to_owned()),
+            ..status.clone()
+        };
+        assert_eq!(reading("0").progress(), Some(ReplicaProgress::CaughtUp));
+        let behind = ReplicaProgress::Behind(Duration::from_secs(7));
+        assert_eq!(reading("7").progress(), Some(behind));
         let refused = ReplicaStatus {
             io_error: "error 2059: Authentication plugin".to_owned(),
             ..status.clone()
