@@ -63,6 +63,7 @@ const LONG: &[&str] = &[
     "debian_12_as_a_host_from_nothing_to_nothing",
     "debian_13_with_incus_7_as_a_host_from_nothing_to_nothing",
     "sysbench_is_in_the_logs_of_all_versions",
+    "replicas_of_a_server_without_a_matrix",
 ];
 
 fn main() {
@@ -163,6 +164,16 @@ fn main() {
             "replicas_follow_their_source",
             &["mariadb-10.5", "mariadb-11.8"],
             replicas::follow,
+        ),
+        (
+            "replicas_at_hand",
+            &["mariadb-10.5", "mariadb-11.8"],
+            replicas::at_hand,
+        ),
+        (
+            "replicas_of_a_server_without_a_matrix",
+            NOTHING,
+            replicas::ad_hoc,
         ),
         (
             "scripts_are_asked_as_the_client_asks_them",
