@@ -220,6 +220,13 @@ impl Replicas {
     }
 
     async fn catch_up(&self, number: usize, until: Until) -> Result<(), String> {
+        if Instant::now() >= until.when {
+            let limit = humantime::format_duration(until.limit);
+            let of = until.of;
+            return Err(format!(
+                "it was not asked: {limit}, the limit of the {of}, were over"
+            ));
+        }
         let following = Following {
             source: &self.source,
             replica: &self.all[number - 1],

@@ -163,8 +163,8 @@ async fn follow(
     followed.await.map_err(|error| match error {
         ReplicaError::OtherSource { .. } => Unfollowed::OtherSource,
         ReplicaError::Ahead { .. } => Unfollowed::Because(format!(
-            "{error}; `dbmatrix reset '{}/*'` makes its replicas as new, and they lose that",
-            flavour.name
+            "{error}; `dbmatrix reset {}` makes it as new, and it loses that",
+            replica.name
         )),
         error => Unfollowed::Because(error.to_string()),
     })

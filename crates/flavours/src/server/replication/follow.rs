@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::position::{Position, current, excess, first, has_reached};
+use super::position::{Applied, Coordinates, Position, current, first, has_reached};
 use super::statements::{Begin, Login, ask_for_gtids, follow, let_in, start};
 use super::status::{ReplicaError, ReplicaProgress, ReplicaStatus};
 use crate::server::Server;
@@ -49,34 +49,26 @@ impl Following<'_> {
     /// was changed then.
     pub fn begin<'a>(&'a self, who: Follower<'a>) -> BoxFuture<'a, Result<(), ReplicaError>> {
         async move {
-            let Following { source, replica } = self;
-            let mut session = source.connect(None).await?;
-            for statement in let_in(&source.identity, who.replica, who.password) {
-                run(&mut session, "the source", &statement, who.password).await?;
-            }
-            let reached = current(&mut session, &source.identity, &replica.identity).await?;
-            let beginning = match reached {
-                Position::Gtid(_) => None,
-                Position::File(_) => Some(first(&mut session).await?),
-            };
-            session.close().await;
+            let replica = self.replica;
+            let identity = &replica.identity;
             let mut session = replica.connect(None).await?;
-            let status = ReplicaStatus::ask(&mut session, &replica.identity).await?;
+            let status = ReplicaStatus::ask(&mut session, identity).await?;
             if let Some(ReplicaStatus { source: found, .. }) = &status
                 && *found != who.source.to_string()
             {
                 let found = found.clone();
                 return Err(ReplicaError::OtherSource { found });
             }
-            let identity = &replica.identity;
-            if let Some(excess) = excess(&mut session, identity, &reached, status.as_ref()).await? {
+            let applied = Applied::ask(&mut session, identity, status.as_ref()).await?;
+            let (reached, beginning) = self.let_in(who).await?;
+            if let Some(excess) = applied.excess(&mut session, identity, &reached).await? {
                 return Err(excess.into());
             }
             if status.is_none() {
-                let begin = match beginning {
-                    None => Begin::Gtid,
-                    Some(from) => Begin::File {
-                        from,
+                let begin = match reached {
+                    Position::Gtid(_) => Begin::Gtid,
+                    Position::File(_) => Begin::File {
+                        from: beginning,
                         assigns_gtids: assigns_gtids(&mut session, identity).await?,
                     },
                 };
@@ -93,6 +85,20 @@ impl Following<'_> {
             Ok(())
         }
         .boxed()
+    }
+
+    /// Lets the replica log in to the source; returns how far that has come, and where its
+    /// binary log begins.
+    async fn let_in(&self, who: Follower<'_>) -> Result<(Position, Coordinates), ReplicaError> {
+        let source = &self.source.identity;
+        let mut session = self.source.connect(None).await?;
+        for statement in let_in(source, who.replica, who.password) {
+            run(&mut session, "the source", &statement, who.password).await?;
+        }
+        let reached = current(&mut session, source, &self.replica.identity).await?;
+        let beginning = first(&mut session).await?;
+        session.close().await;
+        Ok((reached, beginning))
     }
 
     /// Waits until the replica has what the source has now.

@@ -82,38 +82,62 @@ pub(super) struct Excess {
     pub(super) source: String,
 }
 
-/// What a replica has of its source's history beyond the source's own position.
-pub(super) async fn excess(
-    session: &mut Session,
-    replica: &Identity,
-    source: &Position,
-    status: Option<&ReplicaStatus>,
-) -> Result<Option<Excess>, SessionError> {
-    let (found, source) = match source {
-        Position::Gtid(source) if is_mariadb(replica) => {
-            let row = session.first_row("SELECT @@GLOBAL.gtid_slave_pos").await?;
-            let replica = row.into_iter().next().flatten().unwrap_or_default();
-            (beyond(&replica, source), source.clone())
-        }
-        Position::Gtid(source) => {
-            let question = format!(
-                "SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{source}'), @@GLOBAL.server_uuid"
-            );
-            let row = session.first_row(&question).await?;
-            let mut row = row.into_iter().map(Option::unwrap_or_default);
-            let (found, own) = (row.next(), row.next());
-            let found = found.unwrap_or_default();
-            let found = without_server(&found, &own.unwrap_or_default());
-            (found, source.clone())
-        }
-        Position::File(source) => {
-            let executed = status.and_then(|status| status.executed.as_ref());
-            let executed = executed.filter(|executed| *executed > source);
-            let found = executed.map(Coordinates::to_string);
-            (found.unwrap_or_default(), source.to_string())
-        }
-    };
-    Ok((!found.is_empty()).then_some(Excess { found, source }))
+/// How far a replica has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Applied {
+    gtids: String,
+    /// Its own UUID (MySQL), under which it writes itself.
+    own: String,
+    /// Its place in the source's binary log.
+    place: Option<Coordinates>,
+}
+
+impl Applied {
+    /// Asks a replica. The source must be asked later: it may write meanwhile.
+    pub(super) async fn ask(
+        session: &mut Session,
+        replica: &Identity,
+        status: Option<&ReplicaStatus>,
+    ) -> Result<Self, SessionError> {
+        let question = match is_mariadb(replica) {
+            true => "SELECT @@GLOBAL.gtid_slave_pos, ''",
+            false => "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.server_uuid",
+        };
+        let row = session.first_row(question).await?;
+        let mut row = row.into_iter().map(Option::unwrap_or_default);
+        let gtids = row.next().unwrap_or_default();
+        Ok(Applied {
+            gtids: gtids.split_whitespace().collect(),
+            own: row.next().unwrap_or_default(),
+            place: status.and_then(|status| status.executed.clone()),
+        })
+    }
+
+    /// What it has of its source's history beyond the source's own position.
+    pub(super) async fn excess(
+        &self,
+        session: &mut Session,
+        replica: &Identity,
+        source: &Position,
+    ) -> Result<Option<Excess>, SessionError> {
+        let (found, source) = match source {
+            Position::Gtid(source) if is_mariadb(replica) => {
+                (beyond(&self.gtids, source), source.clone())
+            }
+            Position::Gtid(source) => {
+                let question = format!("SELECT GTID_SUBTRACT('{}', '{source}')", self.gtids);
+                let row = session.first_row(&question).await?;
+                let found = row.into_iter().next().flatten().unwrap_or_default();
+                (without_server(&found, &self.own), source.clone())
+            }
+            Position::File(source) => {
+                let place = self.place.as_ref().filter(|place| *place > source);
+                let found = place.map(Coordinates::to_string);
+                (found.unwrap_or_default(), source.to_string())
+            }
+        };
+        Ok((!found.is_empty()).then_some(Excess { found, source }))
+    }
 }
 
 /// MariaDB's GTIDs of the first list that are beyond those of the second, each the last one
