@@ -114,11 +114,11 @@ pub(crate) fn at_hand(sandbox: &Sandbox) -> Outcome {
     sandbox.run(&["restore", "hand"]).expect(0)?;
     up().expect(3)?
         .says("which its source at `")?
-        .says("`dbmatrix reset 'hand/*'`")?;
+        .says("`dbmatrix reset hand/replica-1`")?;
     connect(REPLICA, "SELECT id FROM shop.item")
         .expect(0)?
         .says("7")?;
-    sandbox.run(&["reset", "hand/*"]).expect(0)?;
+    sandbox.run(&["reset", REPLICA]).expect(0)?;
     up().expect(0)?;
     let rows = connect(REPLICA, "SELECT COUNT(*) FROM shop.item").expect(0)?;
     check(rows.stdout.contains('0'), rows.stdout)?;
