@@ -20,7 +20,8 @@ use super::transfer::Program;
 /// Where the files of the dump lie.
 const FOLDER: &str = "/var/tmp/dbmatrix-dump";
 
-const FIND: &str = "command -v mydumper && command -v myloader";
+/// The engine takes a status of 127 for a shell that is missing.
+const FIND: &str = "command -v mydumper && command -v myloader || exit 1";
 
 const MISSING: &str = "neither server's container has mydumper and myloader; add them to the \
      packages of one flavour, such as `packages = [\"mariadb-server\", \"mydumper\"]`";
