@@ -104,7 +104,7 @@ impl<'a> Catalog<'a> {
         Ok(rows.map(|row| row.map(Option::unwrap_or_default)).collect())
     }
 
-    /// The same, where NULL is told from an empty text.
+    /// The same, where NULL is no empty text.
     pub(super) async fn describe_with_null<const N: usize>(
         &mut self,
         what: &'static str,
