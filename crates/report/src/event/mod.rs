@@ -262,6 +262,12 @@ pub enum Phase {
     LoggingIn,
     /// Waiting until its replicas have what it has.
     Following,
+    /// Reading the content of a server on a path of an upgrade.
+    Reading,
+    /// Moving the data to the next server of a path.
+    Moving,
+    /// Running the vendor's program on the data that was moved.
+    Upgrading,
 }
 
 impl Phase {
@@ -277,6 +283,9 @@ impl Phase {
             Phase::Starting => "starting",
             Phase::LoggingIn => "logging in",
             Phase::Following => "waiting for its replicas",
+            Phase::Reading => "reading the data",
+            Phase::Moving => "moving the data",
+            Phase::Upgrading => "upgrading the tables",
         }
     }
 }
