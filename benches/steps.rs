@@ -221,7 +221,7 @@ async fn run_ours(args: &Args, identity: &Identity, folder: &Path, jobs: u32) ->
     std::fs::write("/proc/self/clear_refs", "5")?;
     let begun = Instant::now();
     let target = args.target.clone();
-    run_files_on(target, &name, identity, &plan, &prepared, &events).await;
+    run_files_on(target, &name, &name, identity, &plan, &prepared, &events).await;
     let took = begun.elapsed();
     drop(events);
     let mut round = Round {

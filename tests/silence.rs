@@ -74,6 +74,8 @@ const CALLS: &[(Without, &str)] = &[
     (Fails, "stop mariadb-10.11"),
     (Fails, "pause --all"),
     (Fails, "resume --all"),
+    (Fails, "disconnect --all"),
+    (Fails, "reconnect --all"),
     (Fails, "freeze --all"),
     (Fails, "thaw --all"),
     (Fails, "restart --all"),

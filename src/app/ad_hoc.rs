@@ -9,15 +9,20 @@ use std::str::FromStr;
 use dbmatrix_containers::host::{EngineProbe, Names, detect_engine};
 use dbmatrix_containers::nest::{Access, Nest};
 use dbmatrix_flavours::catalogue;
-use dbmatrix_flavours::matrix::Matrix;
+use dbmatrix_flavours::matrix::{Flavour, Managed, Matrix};
 use dbmatrix_flavours::plan::Selection;
 use dbmatrix_report::event::Verdict;
 
-use crate::app::connect_flavour::flavours_awake;
 use crate::app::signal::asked_to_end;
 use crate::app::sources::{Reached, Sources};
 use crate::app::task::{Task, provide};
 use crate::app::{Failure, Globals, task};
+
+mod existing;
+mod replicas;
+
+use existing::Existing;
+pub(crate) use replicas::ReplicaGroups;
 
 /// The nest of flavours that belong to no matrix.
 pub(crate) const NEST: &str = "ad-hoc";
@@ -57,10 +62,12 @@ impl FromStr for Mirror {
 }
 
 /// What is wanted of servers of the catalogue.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
     /// Their names, such as `mysql:9.7`.
     pub(crate) servers: &'a [&'a str],
+    /// The replicas of the only one.
+    pub(crate) replicas: ReplicaGroups,
     /// Where vendors' files come from.
     pub(crate) mirrors: &'a [Mirror],
     /// The file of the key that signs those, if not the vendor's own is fetched.
@@ -88,8 +95,14 @@ impl<'a> Wanted<'a> {
     /// # Errors
     /// Names that the catalogue does not know, and a file that is no key.
     pub(crate) fn read(self) -> Result<AdHoc<'a>, Failure> {
+        if self.servers.len() > 1 && !self.replicas.is_empty() {
+            return Err(Failure::misused(format!(
+                "replicas follow one server; found {}; connect to the others on their own",
+                self.servers.join(", ")
+            )));
+        }
         let key = self.key.map(checked_key).transpose()?;
-        let matrix = matrix_of(self.servers, self.mirrors, key.as_deref())?;
+        let matrix = matrix_of(self.servers, &self.replicas, self.mirrors, key.as_deref())?;
         Ok(AdHoc {
             wanted: self,
             matrix,
@@ -113,17 +126,22 @@ impl AdHoc<'_> {
                 "nest `{NEST}` was made with access `{noted}`, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"
             )));
         }
-        let there = flavours_awake(global).await?;
-        let is_there = |name: &str| there.iter().any(|one| one.0 == NEST && one.1 == name);
-        let flavours = || matrix.flavours.iter().map(|flavour| flavour.name.as_str());
-        let names = flavours().map(|name| format!("{NEST}/{name}")).collect();
-        if flavours().all(is_there) {
+        let there = Existing::find(&found, noted.is_some(), global).await?;
+        for flavour in &matrix.flavours {
+            there.check(flavour)?;
+        }
+        let flavours = matrix.flavours.iter();
+        let names = flavours.map(|flavour| format!("{NEST}/{}", flavour.name));
+        let names = names.collect();
+        // Those that are there stay as they are, with their replicas.
+        matrix.flavours.retain(|flavour| !there.has(flavour));
+        if matrix.flavours.is_empty() {
             return Ok(names);
         }
         // Where there is a nest, it knows what it has installed and asks for the rest itself.
         if noted.is_none() && !matches!(found, EngineProbe::Installed(_)) {
             tokio::select! {
-                checked = check_sources(global, wanted, &matrix) => checked?,
+                checked = check_sources(global, &wanted, &matrix) => checked?,
                 () = asked_to_end() => return Err(Failure {
                     verdict: Verdict::Interrupted,
                     message: "interrupted; nothing was made".to_owned(),
@@ -148,7 +166,7 @@ impl AdHoc<'_> {
 /// Refuses what this machine cannot have before a nest is made for it, which takes minutes.
 async fn check_sources(
     global: &Globals,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
     matrix: &Matrix,
 ) -> Result<(), Failure> {
     let copy = match (wanted.mirrors, wanted.key) {
@@ -156,10 +174,15 @@ async fn check_sources(
         (_, None) => "`--mirror OF=URL` names a copy that you reach, `--key FILE` its key",
         (_, Some(_)) => "see that `--mirror` names a copy that you reach",
     };
-    let flavours: Vec<_> = matrix.flavours.iter().cloned().map(Ok).collect();
+    let servers = matrix.flavours.iter().flat_map(Flavour::servers);
+    let servers: Vec<Flavour> = servers.cloned().collect();
+    let flavours: Vec<_> = servers.iter().cloned().map(Ok).collect();
     let sources = Sources::ask(global, NEST, &flavours).await;
     let mut reasons = Vec::new();
-    for (server, flavour) in wanted.servers.iter().zip(flavours) {
+    for (flavour, one) in flavours.into_iter().zip(&servers) {
+        let Some(Managed { server, .. }) = one.managed() else {
+            continue;
+        };
         let missing = match sources.check(flavour) {
             Reached::Yes(flavour) => sources.why_missing(&flavour).await,
             Reached::Perhaps(..) => None,
@@ -219,7 +242,12 @@ fn is_public_key(head: &[u8]) -> bool {
 }
 
 /// A matrix for these servers, as a user would write it.
-fn matrix_of(servers: &[&str], mirrors: &[Mirror], key: Option<&str>) -> Result<Matrix, Failure> {
+fn matrix_of(
+    servers: &[&str],
+    replicas: &ReplicaGroups,
+    mirrors: &[Mirror],
+    key: Option<&str>,
+) -> Result<Matrix, Failure> {
     let mut text = HEAD.to_owned();
     // A text of JSON is one of TOML.
     let key = key.map(|path| format!("key = {}\n", serde_json::Value::from(path)));
@@ -228,16 +256,22 @@ fn matrix_of(servers: &[&str], mirrors: &[Mirror], key: Option<&str>) -> Result<
         let _ = write!(text, "\n[[mirror]]\nof = '{of}'\nurl = '{url}'\n{key}");
     }
     for name in servers {
-        let wanted = catalogue::find(name).map_err(Failure::misused)?;
-        if wanted.recipes().is_empty() {
-            let there = catalogue::alternatives(&wanted, name);
-            return Err(Failure::misused(format!(
-                "the catalogue has no `{name}`; {there}; a matrix can name others"
-            )));
-        }
-        let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", wanted.name());
+        let _ = writeln!(text, "\n[[flavour]]\nserver = '{}'", known(name)?);
+        text.push_str(&replicas.key()?);
     }
     Matrix::parse(Path::new(NEST), &text).map_err(|error| Failure::misused(error.render(false)))
+}
+
+/// The full name of a server that the catalogue can install.
+fn known(name: &str) -> Result<String, Failure> {
+    let wanted = catalogue::find(name).map_err(Failure::misused)?;
+    if wanted.recipes().is_empty() {
+        let there = catalogue::alternatives(&wanted, name);
+        return Err(Failure::misused(format!(
+            "the catalogue has no `{name}`; {there}; a matrix can name others"
+        )));
+    }
+    Ok(wanted.name())
 }
 
 #[cfg(test)]
@@ -247,7 +281,8 @@ mod tests {
     #[test]
     fn servers_of_the_catalogue_make_a_matrix() {
         let servers = ["mysql:lts", "mariadb:10.5", "mysql:8.0.36"];
-        let matrix = matrix_of(&servers, &[], None).expect("a matrix");
+        let none = ReplicaGroups::default();
+        let matrix = matrix_of(&servers, &none, &[], None).expect("a matrix");
         let names = matrix.flavours.iter().map(|flavour| flavour.name.as_str());
         let expected = ["mysql-9.7", "mariadb-10.5", "mysql-8.0.36"];
         assert_eq!(names.collect::<Vec<_>>(), expected);
@@ -256,7 +291,7 @@ mod tests {
 
     #[test]
     fn an_unknown_server_is_told_with_the_way_to_all() {
-        let told = matrix_of(&["mysql:4.1"], &[], None)
+        let told = matrix_of(&["mysql:4.1"], &ReplicaGroups::default(), &[], None)
             .expect_err("there is none")
             .message;
         assert!(
@@ -270,7 +305,8 @@ mod tests {
     fn vendors_files_come_from_their_mirrors() {
         let mirror = "https://archive.mariadb.org=http://mirror.example/m?a=b";
         let mirrors: [Mirror; 1] = [mirror.parse().expect("two addresses")];
-        let matrix = matrix_of(&["mariadb:10.6.18"], &mirrors, None).expect("a matrix");
+        let none = ReplicaGroups::default();
+        let matrix = matrix_of(&["mariadb:10.6.18"], &none, &mirrors, None).expect("a matrix");
         let managed = matrix.flavours[0].managed().expect("one of the catalogue");
         let origin = managed.spec.installation.origin().unwrap_or_default();
         assert!(origin.contains("http://mirror.example/m?a=b/"), "{origin}");
@@ -290,7 +326,8 @@ mod tests {
         let mirrors = ["https://cdn.mysql.com=http://mirror.example"];
         let mirrors = mirrors.map(|text| text.parse().expect("two addresses"));
         let key = "/a \"b\"/it's.asc";
-        let matrix = matrix_of(&["mysql:8.0.30"], &mirrors, Some(key)).expect("a matrix");
+        let none = ReplicaGroups::default();
+        let matrix = matrix_of(&["mysql:8.0.30"], &none, &mirrors, Some(key)).expect("a matrix");
         let managed = matrix.flavours[0].managed().expect("one of the catalogue");
         let origin = managed.spec.installation.origin().unwrap_or_default();
         assert!(

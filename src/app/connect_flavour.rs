@@ -38,7 +38,7 @@ pub(crate) async fn reach(
     nest: Option<&str>,
 ) -> Result<Reached, Failure> {
     let located = find(global, flavour, nest).await?;
-    located.start().await.map_err(Failure::not_provided)?;
+    start(&located).await?;
     let server = log_in_to(&located).await?;
     Ok(Reached {
         flavour: located.flavour.clone(),
@@ -46,6 +46,18 @@ pub(crate) async fn reach(
         server,
         located: Some(located.clone()),
     })
+}
+
+/// Starts a flavour if necessary; an error for one that nothing reaches.
+async fn start(located: &Located) -> Result<(), Failure> {
+    let is_cut = located.is_disconnected().await;
+    if is_cut.map_err(Failure::not_provided)? {
+        return Err(Failure::not_provided(format!(
+            "it is disconnected; `dbmatrix reconnect {}` joins it again",
+            located.flavour
+        )));
+    }
+    located.start().await.map_err(Failure::not_provided)
 }
 
 /// Finds a flavour without starting it.
@@ -127,8 +139,7 @@ pub(crate) async fn reach_all(all: &[Located]) -> Result<Vec<Reached>, Failure> 
             message: format!("{label}: {}", failure.message),
             ..failure
         };
-        let started = located.start().await.map_err(Failure::not_provided);
-        started.map_err(told)?;
+        start(located).await.map_err(told)?;
         let server = log_in_to(located).await.map_err(told)?;
         Ok(Reached {
             flavour: located.flavour.clone(),

@@ -209,6 +209,63 @@ async fn what_runs_is_paused_and_what_is_paused_is_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_cut_off_is_noted_until_it_is_joined() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Running", "mysql-9.7");
+    let find = async || {
+        let found = locate(&host.engine(), &Names::of(PROJECT), "mysql-9.7", None).await;
+        found.expect("a flavour")
+    };
+    // The second one of each has nothing to do.
+    for (was_done, runs) in [(true, 1), (false, 1)] {
+        let done = find().await.disconnect().await.expect("it is cut off");
+        assert_eq!((done, host.heard("run in m")), (was_done, runs));
+        assert_eq!(inner.record("mysql-9-7", "cut"), "veth-mysql-9-7");
+        assert!(find().await.is_disconnected().await.expect("a look"));
+    }
+    for (was_done, runs) in [(true, 2), (false, 2)] {
+        let done = find().await.reconnect().await.expect("it is joined");
+        assert_eq!((done, host.heard("run in m")), (was_done, runs));
+        assert_eq!(inner.record("mysql-9-7", "cut"), "");
+        assert!(!find().await.is_disconnected().await.expect("a look"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_joins_what_was_cut_off() {
+    let (host, inner) = machine();
+    let own = [
+        ("flavour", "mysql-9.7"),
+        ("address", "10.99.1.10"),
+        ("cut", "veth-before"),
+    ];
+    inner.put("mysql-9-7", "Running", &own);
+    let found = locate(&host.engine(), &Names::of(PROJECT), "mysql-9.7", None).await;
+    let found = found.expect("a flavour");
+    assert!(!found.is_disconnected().await.expect("a look"));
+    assert!(!found.reconnect().await.expect("nothing to do"));
+    assert_eq!(inner.record("mysql-9-7", "cut"), "");
+    assert_eq!(host.heard("run in m"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stopped_has_no_network_to_be_cut_off_from() {
+    let (host, inner) = machine();
+    put_server(&inner, "mysql-9-7", "Stopped", "mysql-9.7");
+    let stopped = locate(&host.engine(), &Names::of(PROJECT), "mysql-9.7", None).await;
+    let stopped = stopped.expect("a flavour");
+    let cut = stopped.disconnect().await.expect_err("nothing to cut off");
+    assert!(cut.is_refusal());
+    assert!(cut.to_string().contains("nothing to disconnect"), "{cut}");
+    let joined = stopped.reconnect().await.expect_err("nothing to join");
+    assert!(
+        joined.to_string().contains("nothing to reconnect"),
+        "{joined}"
+    );
+    assert_eq!(host.changes() + inner.changes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_servers_of_a_flavour_the_later_one_is_found() {
     let (host, inner) = machine();
     put_server(&inner, "mysql-9-7--twin", "Running", "mysql-9.7");

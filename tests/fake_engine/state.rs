@@ -341,7 +341,12 @@ impl State {
             }
             // Cached files count, as they do where there is a memory controller.
             _ if words.ends_with("/state") => {
-                Answer::Sync(json!({ "memory": { "usage": 4_u64 << 30 } }))
+                let name = words.split('/').nth_back(1).unwrap_or_default();
+                let is_up = |one: &Container| one.status != "Stopped";
+                let network = self.containers.get(name).filter(|one| is_up(one));
+                let network =
+                    network.map(|_| json!({ "eth0": { "host_name": format!("veth-{name}") } }));
+                Answer::Sync(json!({ "memory": { "usage": 4_u64 << 30 }, "network": network }))
             }
             _ if words.ends_with("/logs/written") => Answer::Text(self.written.clone()),
             "GET /internal/ready" => Answer::Sync(json!({})),

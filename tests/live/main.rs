@@ -43,6 +43,7 @@ mod sysbench;
 mod terminal;
 mod times;
 mod upgrade;
+mod upgrade_cut;
 mod vendor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -64,6 +65,8 @@ const LONG: &[&str] = &[
     "debian_12_as_a_host_from_nothing_to_nothing",
     "debian_13_with_incus_7_as_a_host_from_nothing_to_nothing",
     "sysbench_is_in_the_logs_of_all_versions",
+    "replicas_of_a_server_without_a_matrix",
+    "upgrades_killed_at_random_moments",
 ];
 
 fn main() {
@@ -171,6 +174,16 @@ fn main() {
             groups::come_together,
         ),
         (
+            "replicas_at_hand",
+            &["mariadb-10.5", "mariadb-11.8"],
+            replicas::at_hand,
+        ),
+        (
+            "replicas_of_a_server_without_a_matrix",
+            NOTHING,
+            replicas::ad_hoc,
+        ),
+        (
             "scripts_are_asked_as_the_client_asks_them",
             NOTHING,
             statements::scripts,
@@ -236,6 +249,21 @@ fn main() {
             "upgrades_keep_the_data",
             &["mariadb-10.5", "mariadb-11.8"],
             upgrade::paths,
+        ),
+        (
+            "interrupted_upgrades_leave_nothing",
+            &["mariadb-10.5", "mariadb-11.8"],
+            upgrade_cut::cut,
+        ),
+        (
+            "upgrades_killed_at_random_moments",
+            &["mariadb-10.5", "mariadb-11.8"],
+            upgrade_cut::cut_at_random,
+        ),
+        (
+            "the_server_that_failed_an_upgrade_is_kept",
+            &["mariadb-10.5", "mariadb-11.8"],
+            upgrade_cut::kept,
         ),
         ("a_flavour_varies_in_its_settings", ONE, setup::varied),
         ("releases_of_a_mirror", ONE, releases::mirrored),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::Outcome;
 use crate::sandbox::{Sandbox, check, text};
 
-const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/upgrade/schema.sql");
+pub(crate) const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/upgrade/schema.sql");
 
 /// Both ways lead the data to the newer server; what differs is reported, known differences are
 /// well, and no copy is left.
@@ -45,20 +45,41 @@ pub(crate) fn paths(sandbox: &Sandbox) -> Outcome {
     }
     let junit = std::fs::read_to_string(&report)?;
     check(junit.contains("upgrade on mariadb-10"), junit.clone())?;
-    known(
-        sandbox,
-        text(&upgrade(
-            "by = [\"dump\"]\nknown = \"upgrade.divergences.toml\"\n",
-        )),
-    )?;
+    let suite = suite(sandbox);
+    let keys = format!(
+        "by = [\"dump\"]\nknown = \"upgrade.divergences.toml\"\nsuites = [\"after\"]\n\n{suite}"
+    );
+    known(sandbox, text(&upgrade(&keys)))?;
     let listed = sandbox.run(&["list"]).expect(0)?;
     check(!listed.stdout.contains("-to-"), listed.stdout.clone())
 }
 
+/// A suite that knows the newer server by its flavour's name, and has a setup.
+fn suite(sandbox: &Sandbox) -> &'static str {
+    sandbox.file(
+        "after.sql",
+        "CREATE DATABASE made;\nCREATE TABLE made.t AS SELECT COUNT(*) AS n FROM bookshop.book;\n",
+    );
+    sandbox.file(
+        "after.slt",
+        "onlyif mariadb-11.8\nquery I\nSELECT n FROM made.t\n----\n4\n\n\
+         skipif mariadb-11.8\nstatement ok\nSELECT nothing\n",
+    );
+    "[[suite]]\nname = \"after\"\nfiles = [\"after.slt\"]\nsetup = [\"after.sql\"]\n"
+}
+
+/// Other defaults of the newer server are well.
+const SETTINGS: &str = "[[divergence]]\nobject = \"setting *\"\nkinds = [\"setting\"]\n\
+                        flavours = [\"mariadb>=11\"]\nreason = \"as planned\"\n";
+
+/// Writes a file of known divergences that explains other settings.
+pub(crate) fn known_settings(sandbox: &Sandbox) {
+    sandbox.file("upgrade.divergences.toml", SETTINGS);
+}
+
 fn known(sandbox: &Sandbox, matrix: &str) -> Outcome {
-    let entry = "[[divergence]]\nobject = \"setting *\"\nkinds = [\"setting\"]\n\
-                 flavours = [\"mariadb>=11\"]\nreason = \"as planned\"\n";
-    sandbox.file("upgrade.divergences.toml", entry);
+    let entry = SETTINGS;
+    known_settings(sandbox);
     let path = ["--path", "mariadb-10.5-to-*"];
     let words = [&["upgrade", matrix], path.as_slice()].concat();
     sandbox.run(&words).expect(0)?.says("known")?;

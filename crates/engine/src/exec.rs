@@ -40,16 +40,20 @@ impl ExecOutput {
     /// The last `lines` lines of the output, errors last; the exit status if there was no
     /// output.
     pub fn tail(&self, lines: usize) -> String {
-        let all: Vec<&str> = self
-            .stdout
-            .lines()
-            .chain(self.stderr.lines())
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        if all.is_empty() {
-            return format!("nothing was written; exit status {}", self.status);
-        }
-        all[all.len().saturating_sub(lines)..].join("\n")
+        let text = format!("{}\n{}", self.stdout, self.stderr);
+        last_lines(text.as_bytes(), lines, self.status)
+    }
+}
+
+/// The last `lines` lines of what a program wrote, without empty ones; its exit status if
+/// it wrote nothing.
+pub fn last_lines(written: &[u8], lines: usize, status: i64) -> String {
+    let text = String::from_utf8_lossy(written);
+    let all = text.lines().filter(|line| !line.trim().is_empty());
+    let all: Vec<&str> = all.collect();
+    match all.as_slice() {
+        [] => format!("nothing was written; exit status {status}"),
+        all => all[all.len().saturating_sub(lines)..].join("\n"),
     }
 }
 

@@ -28,7 +28,7 @@ mod transport;
 
 pub use connection::{Remote, RemoteError};
 pub use error::EngineError;
-pub use exec::{Exec, ExecOutput};
+pub use exec::{Exec, ExecOutput, last_lines};
 pub use file::{Content, FileMode, Opened};
 pub use image::{Image, ImageSource, SplitImage};
 pub use instance::{Instance, NewInstance, Power};

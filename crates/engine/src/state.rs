@@ -1,5 +1,6 @@
-//! The state of a container: when it started.
+//! The state of a container: when it started, and its network interfaces.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -13,9 +14,26 @@ pub struct InstanceState {
     /// Reported by Incus since 6.4, in RFC 3339.
     #[serde(default)]
     started_at: String,
+    /// Interfaces by name; `null` if it does not run.
+    #[serde(default)]
+    network: Option<BTreeMap<String, InterfaceState>>,
+}
+
+/// An interface of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+struct InterfaceState {
+    /// The other end, beside the engine; empty for interfaces that have none.
+    #[serde(default)]
+    host_name: String,
 }
 
 impl InstanceState {
+    /// The engine's end of an interface of the container, such as `veth1f2e3d4c`.
+    pub fn host_interface(&self, interface: &str) -> Option<&str> {
+        let found = self.network.as_ref()?.get(interface)?;
+        Some(found.host_name.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// When its first process started, if the engine reports it.
     pub fn started(&self) -> Option<SystemTime> {
         read_time(&self.started_at)
@@ -75,5 +93,15 @@ mod tests {
         assert_eq!(started("0001-01-01T00:00:00Z"), None);
         assert_eq!(started("1970-01-01T00:00:00Z"), None);
         assert_eq!(state("{}").started(), None);
+    }
+
+    #[test]
+    fn the_other_end_of_an_interface_is_found() {
+        let running = state(
+            r#"{"network":{"eth0":{"host_name":"veth1","state":"up"},"lo":{"host_name":""}}}"#,
+        );
+        assert_eq!(running.host_interface("eth0"), Some("veth1"));
+        assert_eq!(running.host_interface("lo"), None);
+        assert_eq!(state(r#"{"network":null}"#).host_interface("eth0"), None);
     }
 }

@@ -106,6 +106,10 @@ impl ProgressBars {
             | Event::FlavourFinished { flavour } => {
                 if let Some(line) = self.flavours.get_mut(flavour) {
                     line.on_event(event);
+                } else if let Some((flavour, replica)) = flavour.rsplit_once('/')
+                    && let Some(line) = self.flavours.get(flavour)
+                {
+                    line.on_event_of_replica(replica, event);
                 }
             }
         }
@@ -169,6 +173,13 @@ impl FlavourLine {
                 self.bar.finish_with_message(told);
             }
             _ => {}
+        }
+    }
+
+    /// Shows what a replica is at, which has no line of its own.
+    fn on_event_of_replica(&self, replica: &str, event: &Event) {
+        if let Event::FlavourPhase { phase, .. } = event {
+            self.show(&format!("{replica}: {}", phase.as_str()));
         }
     }
 
@@ -301,6 +312,32 @@ mod tests {
         * mysql-9.7   running types (old).slt, 120 steps, 2 FAILED          0s
           percona-8.4 unavailable: repository `https://repo.example/` is    0s
         ");
+    }
+
+    #[test]
+    fn a_replica_is_shown_in_the_line_of_its_flavour() {
+        let mut screen = Screen::new(70);
+        for (flavour, phase) in [
+            ("mysql-9.7/replica-2", Phase::Installing),
+            ("other/replica-1", Phase::Starting),
+        ] {
+            screen.on_event(Event::FlavourPhase {
+                flavour: flavour.to_owned(),
+                phase,
+            });
+        }
+        let shown = screen.shown();
+        assert!(
+            shown.contains("mysql-9.7   replica-2: installing its server"),
+            "{shown}"
+        );
+        assert!(!shown.contains("starting"), "{shown}");
+        screen.on_event(Event::FlavourPhase {
+            flavour: "mysql-9.7".to_owned(),
+            phase: Phase::Following,
+        });
+        let shown = screen.shown();
+        assert!(shown.contains("waiting for its replicas"), "{shown}");
     }
 
     #[test]

@@ -74,6 +74,13 @@ pub(super) struct Case {
     pub(super) replicas: Option<Arc<Replicas>>,
 }
 
+impl Case {
+    /// The deadline of a step that begins now.
+    fn until(&self) -> Until {
+        Until::after(self.suite.step_timeout, "step").or_suite(self.deadline)
+    }
+}
+
 /// What a case's file consists of.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
@@ -152,7 +159,7 @@ pub(super) async fn run_case(
     if let Some(replicas) = &case.replicas {
         let mut behind = replicas.mend().await;
         if ended.is_ok() && behind.is_empty() {
-            behind = replicas.check(case.suite.step_timeout).await;
+            behind = replicas.check(case.until()).await;
         }
         if !behind.is_empty() {
             case.fail_fast.note_failure();
@@ -263,11 +270,11 @@ impl<S: Connect> Runner<'_, S> {
             }
             self.case.events.wait_for_room().await;
             self.check_deadline()?;
+            self.inject_faults(&step).await?;
             if !step.conditions.hold(&self.case.facts) {
                 self.skip(ordinal, step);
                 continue;
             }
-            self.inject_faults(&step).await?;
             match &step.action {
                 Action::Halt => break,
                 Action::ResetConnection | Action::Connect { .. } => {
@@ -465,19 +472,6 @@ impl<S: Connect> Runner<'_, S> {
 
     /// The deadline of the next statement.
     fn until(&self) -> Until {
-        let limit = self.case.suite.step_timeout;
-        let step = Until {
-            when: Instant::now() + limit,
-            limit,
-            of: "step",
-        };
-        match self.case.deadline {
-            Some((when, limit)) if when < step.when => Until {
-                when,
-                limit,
-                of: "suite",
-            },
-            _ => step,
-        }
+        self.case.until()
     }
 }

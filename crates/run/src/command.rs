@@ -21,6 +21,7 @@ use super::cleanup::{Traces, clean_up};
 use super::database;
 use super::replicas::{LIMIT, Replicas};
 use super::server_socket::ServerSocket;
+use super::sessions::Until;
 
 /// How long a program may take to end when asked, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -164,7 +165,8 @@ async fn run_in(
     command.envs(invocation.certificates.variables());
     if let Some(replicas) = invocation.replicas {
         // The database must be there first.
-        if let Some(failure) = replicas.await_all(LIMIT).await.into_iter().next() {
+        let until = Until::after(LIMIT.min(invocation.limit.unwrap_or(LIMIT)), "command");
+        if let Some(failure) = replicas.await_all(until).await.into_iter().next() {
             let Failure {
                 statement, found, ..
             } = failure;

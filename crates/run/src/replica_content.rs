@@ -2,8 +2,6 @@
 //!
 //! Nobody may write meanwhile. Accounts and settings are a server's own.
 
-use std::time::Duration;
-
 use dbmatrix_containers::name::REPLICA;
 use dbmatrix_flavours::server::Server;
 use dbmatrix_report::event::Failure;
@@ -13,9 +11,10 @@ use dbmatrix_sql::content::{
 use dbmatrix_sql::session::Connect;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join, join_all};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::replicas::Replicas;
+use super::sessions::Until;
 
 /// How many differences of a replica are reported one by one.
 const MOST: usize = 5;
@@ -23,15 +22,19 @@ const MOST: usize = 5;
 impl Replicas {
     /// A failure for what each replica has otherwise than its source, as far as it is
     /// significant. Reads all rows of all databases.
-    pub(super) fn compare_contents(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
+    pub(super) fn compare_contents(&self, until: Until) -> BoxFuture<'_, Vec<Failure>> {
         async move {
             let replicas = join_all(self.all.iter().map(read));
-            let compared = timeout(limit, join(read(&self.source), replicas)).await;
+            let reading = join(read(&self.source), replicas);
+            let compared = timeout_at(until.when, reading).await;
             let Ok((source, replicas)) = compared else {
-                let limit = humantime::format_duration(limit);
+                let limit = humantime::format_duration(until.limit);
                 return vec![failure(
                     "the source and its replicas",
-                    format!("their data could not be read within {limit}"),
+                    format!(
+                        "their data could not be read within {limit}, the limit of the {}",
+                        until.of
+                    ),
                 )];
             };
             let source = match source {

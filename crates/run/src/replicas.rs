@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dbmatrix_containers::name::REPLICA;
 use dbmatrix_containers::nest::{Children, NestError, StopPatience};
-use dbmatrix_flavours::server::{Following, Server, Topology, join_group};
+use dbmatrix_flavours::server::{Following, ReplicaError, Server, Topology, join_group};
 use dbmatrix_report::event::Failure;
 use dbmatrix_sql::session::Connect;
 use dbmatrix_sql::suite::{Fault, FaultVerb};
@@ -18,9 +18,12 @@ use tokio::time::{Instant, sleep};
 
 use super::command::database_url;
 use super::evaluate::StepFailure;
+use super::sessions::Until;
 
-/// How long replicas may take to catch up before and after a command.
+/// How long replicas may take to catch up when they begin to follow, and one to start.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
+/// How long they may take after a command whose suite has no `timeout`.
+const AFTER_COMMAND: Duration = Duration::from_secs(600);
 /// How soon a replica that starts is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -40,8 +43,22 @@ pub struct Replicas {
     /// Their containers, in the same order.
     pub(super) containers: Vec<String>,
     pub(super) children: Children,
-    /// Whether a file has paused or stopped one.
+    /// Whether a file has paused, stopped or cut off one.
     pub(super) is_harmed: AtomicBool,
+}
+
+impl Until {
+    /// How long replicas may take after a command: as long as its suite has left.
+    pub(super) fn after_command(deadline: Option<(Instant, Duration)>) -> Self {
+        match deadline {
+            Some((when, limit)) => Until {
+                when,
+                limit,
+                of: "suite",
+            },
+            None => Until::after(AFTER_COMMAND, "command"),
+        }
+    }
 }
 
 /// The number of the replica that a connection of a suite means: `replica` is the first.
@@ -64,13 +81,13 @@ impl Replicas {
     pub(super) fn await_connection<'a>(
         &'a self,
         connection: Option<&'a str>,
-        limit: Duration,
+        until: Until,
     ) -> BoxFuture<'a, Option<StepFailure>> {
         async move {
             let number = number_of(connection?)?;
             let expected = format!("`{REPLICA}{number}`: {EXPECTED}");
             let found = match self.of_connection(connection) {
-                Some(_) => self.catch_up(number, limit).await.err()?,
+                Some(_) => self.catch_up(number, until).await.err()?,
                 None => self.too_few(),
             };
             Some(StepFailure {
@@ -85,11 +102,11 @@ impl Replicas {
 
     /// Waits until all replicas have caught up, and compares their data; a failure for
     /// each that is behind or differs.
-    pub(super) fn check(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
+    pub(super) fn check(&self, until: Until) -> BoxFuture<'_, Vec<Failure>> {
         async move {
-            let behind = self.await_all(limit).await;
+            let behind = self.await_all(until).await;
             match behind.is_empty() {
-                true => self.compare_contents(limit).await,
+                true => self.compare_contents(until).await,
                 false => behind,
             }
         }
@@ -97,11 +114,11 @@ impl Replicas {
     }
 
     /// Waits until all replicas have what the source has; a failure for each that has not.
-    pub(super) fn await_all(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
+    pub(super) fn await_all(&self, until: Until) -> BoxFuture<'_, Vec<Failure>> {
         async move {
             let numbers = 1..=self.all.len();
             let waiting = numbers.map(|number| async move {
-                let found = self.catch_up(number, limit).await.err()?;
+                let found = self.catch_up(number, until).await.err()?;
                 Some(Failure {
                     statement: format!("{REPLICA}{number}"),
                     expected: EXPECTED.to_owned(),
@@ -123,7 +140,7 @@ impl Replicas {
         format!("the flavour has {there}; `count` of its `replicas` makes more")
     }
 
-    /// Pauses, stops or starts a replica. An error says why that was not possible.
+    /// Pauses, stops, cuts off or starts a replica. An error says why that was not possible.
     pub(super) fn inject(&self, fault: Fault) -> BoxFuture<'_, Result<(), String>> {
         async move {
             let at = fault.replica - 1;
@@ -137,10 +154,19 @@ impl Replicas {
                 FaultVerb::Resume => children.resume(container).await,
                 FaultVerb::Stop => children.stop(container, StopPatience::Some).await,
                 FaultVerb::Start => return self.start(at).await,
+                FaultVerb::Disconnect => children.disconnect(container).await,
+                FaultVerb::Reconnect => return self.reconnect(at).await,
             };
             done.map_err(|error| error.to_string())
         }
         .boxed()
+    }
+
+    /// Joins a replica that is cut off, and waits until it accepts logins.
+    async fn reconnect(&self, at: usize) -> Result<(), String> {
+        let joined = self.children.reconnect(&self.containers[at]).await;
+        joined.map_err(|error| error.to_string())?;
+        self.start(at).await
     }
 
     /// Starts a replica that is stopped, and waits until it accepts logins. It follows its
@@ -172,7 +198,7 @@ impl Replicas {
         }
     }
 
-    /// Resumes and starts what a file has paused or stopped; a failure for each replica
+    /// Resumes, joins and starts what a file has paused, cut off or stopped; a failure for each replica
     /// that does not come back.
     pub(super) fn mend(&self) -> BoxFuture<'_, Vec<Failure>> {
         async move {
@@ -184,13 +210,13 @@ impl Replicas {
         .boxed()
     }
 
-    /// The same, whoever has paused or stopped it.
+    /// The same, whoever has done it.
     pub(super) fn mend_all(&self) -> BoxFuture<'_, Vec<Failure>> {
         async move {
             let mending = (0..self.all.len()).map(|at| async move {
                 let resumed = self.children.resume(&self.containers[at]).await;
                 let found = match resumed {
-                    Ok(()) => self.start(at).await.err()?,
+                    Ok(()) => self.reconnect(at).await.err()?,
                     Err(error) => error.to_string(),
                 };
                 Some(Failure {
@@ -206,14 +232,26 @@ impl Replicas {
         .boxed()
     }
 
-    async fn catch_up(&self, number: usize, limit: Duration) -> Result<(), String> {
+    async fn catch_up(&self, number: usize, until: Until) -> Result<(), String> {
+        if Instant::now() >= until.when {
+            let limit = humantime::format_duration(until.limit);
+            let of = until.of;
+            return Err(format!(
+                "it was not asked: {limit}, the limit of the {of}, were over"
+            ));
+        }
         let following = Following {
             topology: self.topology,
             source: &self.source,
             replica: &self.all[number - 1],
         };
-        let caught_up = following.catch_up(limit).await;
-        caught_up.map_err(|error| error.to_string())
+        let caught_up = following.catch_up_until(until.when, until.limit).await;
+        caught_up.map_err(|error| match error {
+            ReplicaError::Behind { .. } | ReplicaError::Silent { .. } => {
+                format!("{error} (the limit of the {})", until.of)
+            }
+            other => other.to_string(),
+        })
     }
 
     /// Variables for commands, with the URL of each replica.

@@ -35,6 +35,29 @@ pub(super) struct Until {
     pub(super) of: &'static str,
 }
 
+impl Until {
+    /// A limit that counts from now.
+    pub(super) fn after(limit: Duration, of: &'static str) -> Self {
+        Until {
+            when: Instant::now() + limit,
+            limit,
+            of,
+        }
+    }
+
+    /// The earlier of this and a suite's deadline.
+    pub(super) fn or_suite(self, deadline: Option<(Instant, Duration)>) -> Self {
+        match deadline {
+            Some((when, limit)) if when < self.when => Until {
+                when,
+                limit,
+                of: "suite",
+            },
+            _ => self,
+        }
+    }
+}
+
 /// The sessions of one case, in its database.
 pub(super) struct Sessions<'a, S> {
     server: &'a S,
@@ -120,9 +143,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
         wanted: bool,
     ) -> Result<Reply, String> {
         if let Some(replicas) = self.replicas
-            && let Some(failure) = replicas
-                .await_connection(name.as_deref(), until.limit)
-                .await
+            && let Some(failure) = replicas.await_connection(name.as_deref(), until).await
         {
             return Ok(Reply::Failed(failure));
         }

@@ -46,8 +46,10 @@ async fn teardown_server(
     let provisioner = Provisioner::new(&environment.context, flavour, managed, &events);
     let stop = async { Ok(children.stop(&current, patience).await?) };
     if after == After::Keep {
-        // An interrupted replay leaves servers paused that wait for their turn.
+        // An interrupted replay leaves servers paused that wait for their turn, and an
+        // interrupted file replicas that it has cut off.
         children.resume(&current).await?;
+        children.reconnect(&current).await?;
     }
     match (after, patience) {
         (After::Keep, StopPatience::None) => Ok(children.remove_inactive(&first).await?),

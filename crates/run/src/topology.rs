@@ -14,12 +14,15 @@ use std::sync::atomic::AtomicBool;
 use dbmatrix_containers::name::REPLICA;
 use dbmatrix_flavours::matrix::{Flavour, Managed, Replication};
 use dbmatrix_flavours::provision::{Provisioner, StartFrom};
-use dbmatrix_flavours::server::{Follower, Following, ReplicaError, Server, Topology};
+use dbmatrix_flavours::server::{
+    Follower, Following, ReplicaError, Server, Topology, await_semi_sync,
+};
 use dbmatrix_report::event::{Phase, ServerFacts};
 use futures_util::future::{join, join_all};
 
 use super::managed::NestProvider;
 use super::replicas::{LIMIT, Replicas};
+use super::sessions::Until;
 
 /// Brings the source and its replicas up. An error names the replica that it is about.
 pub(super) async fn bring_up(
@@ -48,6 +51,13 @@ pub(super) async fn bring_up(
         facts.replicas.push(about);
     }
     let children = &provider.environment.context.children;
+    provider.events.phase(&flavour.name, Phase::Following);
+    let all = match replication.topology {
+        Topology::Async | Topology::SemiSync => {
+            follow_all(provider, flavour, replication, &server, all).await?
+        }
+        Topology::Group | Topology::Galera => all,
+    };
     let containers = replication.replicas.iter();
     let containers = containers.map(|replica| children.current(&replica.container()));
     let replicas = Replicas {
@@ -58,7 +68,6 @@ pub(super) async fn bring_up(
         children: children.clone(),
         is_harmed: AtomicBool::new(false),
     };
-    provider.events.phase(&flavour.name, Phase::Configuring);
     let gathering = Gathering {
         provider,
         flavour,
@@ -66,7 +75,8 @@ pub(super) async fn bring_up(
         replicas: &replicas,
     };
     let failed = match replication.topology {
-        Topology::Async | Topology::SemiSync => gathering.follow_all(&source.server).await,
+        Topology::Async => Vec::new(),
+        Topology::SemiSync => gathering.await_semi_sync().await,
         Topology::Group => gathering.form_group().await,
         Topology::Galera => gathering.form_cluster().await,
     };
@@ -74,6 +84,32 @@ pub(super) async fn bring_up(
         true => Ok((facts, replicas)),
         false => Err(failed.join("; ")),
     }
+}
+
+/// Makes all replicas follow the source, and returns those that do, which may be others.
+async fn follow_all(
+    provider: &NestProvider,
+    flavour: &Flavour,
+    replication: &Replication,
+    source: &Server,
+    all: Vec<Server>,
+) -> Result<Vec<Server>, String> {
+    let following = all.into_iter().zip(&replication.replicas);
+    let following = following.map(async |(replica, wanted)| {
+        let followed = follow_or_renew(provider, flavour, source, replica, wanted).await;
+        followed.map_err(|reason| {
+            let source = flavour.managed().map(|managed| managed.server.as_str());
+            let source = source.unwrap_or_default();
+            format!("{} does not follow {source}: {reason}", title(wanted))
+        })
+    });
+    let followed = join_all(following).await;
+    let (followed, failed): (Vec<_>, Vec<_>) = followed.into_iter().partition(Result::is_ok);
+    if !failed.is_empty() {
+        let reasons: Vec<String> = failed.into_iter().filter_map(Result::err).collect();
+        return Err(reasons.join("; "));
+    }
+    Ok(followed.into_iter().flatten().collect())
 }
 
 /// A flavour whose servers are all up, and come together now.
@@ -85,17 +121,15 @@ struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
-    /// Makes all replicas follow the source; returns why some do not.
-    async fn follow_all(&self, source: &str) -> Vec<String> {
-        let following = self.replicas.all.iter().zip(&self.replication.replicas);
-        let following = following.map(async |(server, replica)| {
-            let own = &self.replicas.source;
-            let followed = follow(self.provider, self.flavour, own, server, replica).await;
-            followed
-                .map_err(|reason| format!("{} does not follow {source}: {reason}", title(replica)))
-        });
-        let failed = join_all(following).await.into_iter();
-        failed.filter_map(Result::err).collect()
+    /// Waits until the source waits for all its replicas; returns why it does not.
+    async fn await_semi_sync(&self) -> Vec<String> {
+        let replicas = self.replication.replicas.len();
+        let waits = await_semi_sync(&self.replicas.source, replicas, LIMIT).await;
+        waits
+            .err()
+            .map(|error| error.to_string())
+            .into_iter()
+            .collect()
     }
 
     /// All servers, the source first, with their flavours.
@@ -117,11 +151,48 @@ impl Gathering<'_> {
 
     /// Waits until all replicas have what the source has; returns why some have not.
     async fn await_all(&self) -> Vec<String> {
-        let failures = self.replicas.await_all(LIMIT).await.into_iter();
+        let until = Until::after(LIMIT, "start");
+        let failures = self.replicas.await_all(until).await.into_iter();
         failures
             .map(|failure| format!("{}: {}", failure.statement, failure.found))
             .collect()
     }
+}
+
+/// Makes a replica follow. One that has followed another source, as a run that was killed
+/// leaves it, is made anew; one that has what its source has lost is left to the user.
+async fn follow_or_renew(
+    provider: &NestProvider,
+    flavour: &Flavour,
+    source: &Server,
+    server: Server,
+    replica: &Flavour,
+) -> Result<Server, String> {
+    let server = match follow(provider, flavour, source, &server, replica).await {
+        Ok(()) => return Ok(server),
+        Err(Unfollowed::OtherSource) => {
+            provider.events.warn(format!(
+                "{}: it has followed another source than the one that is there, and is made anew",
+                replica.name
+            ));
+            let managed = replica.managed().ok_or("it has no server")?;
+            let renewed = provider.bring_up(replica, managed, StartFrom::Template);
+            renewed.await?.0
+        }
+        Err(Unfollowed::Because(reason)) => return Err(reason),
+    };
+    match follow(provider, flavour, source, &server, replica).await {
+        Ok(()) => Ok(server),
+        Err(Unfollowed::OtherSource) => Err("a new one follows another source".to_owned()),
+        Err(Unfollowed::Because(reason)) => Err(reason),
+    }
+}
+
+/// Why a replica does not follow.
+enum Unfollowed {
+    /// It has the data of another source.
+    OtherSource,
+    Because(String),
 }
 
 /// A replica that is there cannot follow a new source, which lacks what it has.
@@ -149,12 +220,16 @@ async fn follow(
     source: &Server,
     server: &Server,
     replica: &Flavour,
-) -> Result<(), String> {
+) -> Result<(), Unfollowed> {
     let context = &provider.environment.context;
     let password = context.replication_password(&flavour.name);
     let who = Follower {
-        source: address(provider, flavour).await?,
-        replica: address(provider, replica).await?,
+        source: address(provider, flavour)
+            .await
+            .map_err(Unfollowed::Because)?,
+        replica: address(provider, replica)
+            .await
+            .map_err(Unfollowed::Because)?,
         password: &password,
     };
     let following = Following {
@@ -168,7 +243,14 @@ async fn follow(
         begun.unwrap_or(Err(ReplicaError::Silent { limit: LIMIT }))?;
         following.catch_up(LIMIT).await
     };
-    followed.await.map_err(|error| error.to_string())
+    followed.await.map_err(|error| match error {
+        ReplicaError::OtherSource { .. } => Unfollowed::OtherSource,
+        ReplicaError::Ahead { .. } => Unfollowed::Because(format!(
+            "{error}; `dbmatrix reset {}` makes it as new, and it loses that",
+            replica.name
+        )),
+        error => Unfollowed::Because(error.to_string()),
+    })
 }
 
 /// The address of a flavour's server inside the nest.

@@ -199,10 +199,12 @@ pub(super) fn jobs(chosen: Option<u32>, flavours: usize) -> usize {
 }
 
 /// Runs a plan's files on a server that is already up, whoever provides it; skips suites
-/// of other kinds. Progress and failures are reported as events.
+/// of other kinds. Conditions of the files know the flavour as `known_as`. Progress and
+/// failures are reported as events.
 pub async fn run_files_on<S: Connect + 'static>(
     server: S,
     flavour: &str,
+    known_as: &str,
     identity: &Identity,
     plan: &Plan,
     prepared: &ValidatedPlan,
@@ -212,9 +214,11 @@ pub async fn run_files_on<S: Connect + 'static>(
     let mut plan = plan.clone();
     plan.suite_runs
         .retain(|suite_run| matches!(suite_run.suite.kind, SuiteKind::Files(_)));
-    let facts = FlavourFacts::of(flavour, identity).with_tenancy(server.tenancy(), "");
+    let facts = |name: &str| FlavourFacts::of(name, identity).with_tenancy(server.tenancy(), "");
+    let (facts, known) = (facts(flavour), facts(known_as));
     let servers = Arc::new(Only::new(server));
-    let work = Work::with_servers(servers, None, facts, &plan, context);
+    let mut work = Work::with_servers(servers, None, facts, &plan, context);
+    work.facts = Arc::new(known);
     let run = |job: Job| run_files(work.begin(job, &work.servers));
     let lost = |job, reason: String| work.report_lost_job(job, &reason);
     let jobs = jobs(prepared.options.jobs, plan.flavours.len());

@@ -67,6 +67,20 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "FILE", requires = "mirror")]
     pub(crate) key: Option<PathBuf>,
 
+    /// Bring so many replicas up with a server of the catalogue; they follow it as those of
+    /// a matrix do, and are flavours such as `mariadb-10.5/replica-1`
+    #[arg(
+        long,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..=9),
+        conflicts_with_all = ["all", "matrix"]
+    )]
+    pub(crate) replicas: Option<u32>,
+
+    /// The server of the replicas, if it is another one; several are a replica each
+    #[arg(long, value_name = "SERVER", conflicts_with_all = ["all", "matrix"])]
+    pub(crate) replica_server: Vec<String>,
+
     /// Who speaks with the server
     #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
     pub(crate) client: Client,

@@ -117,6 +117,26 @@ Examples:
   dbmatrix resume mysql-9.7
   dbmatrix resume --all")]
     Resume(ChosenArgs),
+    /// Cut flavours off from the network of their nest
+    #[command(after_help = "\
+Nothing reaches them and they reach nothing, as where a cable is pulled out: servers
+and their processes go on, and connections neither go on nor end. Address and route stay.
+`reconnect` joins them again, and so do a restart and `up`. `shell` and `logs` work
+meanwhile.
+
+Examples:
+  dbmatrix disconnect move/replica-1
+  dbmatrix disconnect 'move/*'")]
+    Disconnect(ChosenArgs),
+    /// Join flavours again that `disconnect` has cut off
+    #[command(after_help = "\
+It ends when you can log in. Connections that were there go on, as far as neither side
+has given them up; what a server sent in vain it sends again after a while, which
+becomes longer the longer it was cut off.
+
+Example:
+  dbmatrix reconnect move/replica-1")]
+    Reconnect(ChosenArgs),
     /// The old name of `pause`
     #[command(hide = true)]
     Freeze(ChosenArgs),

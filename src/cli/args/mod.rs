@@ -236,10 +236,15 @@ A row a container: its nest, its name (a flavour's own), state, address, type
 version; where it runs, how long and with how much memory, which is that of its
 processes, without cached files; and what it takes on the disk for itself alone.
 
+Replicas say how far they are (`caught up`, `7s behind`, `connecting`, `stopped`), where
+their server is reached and answers within a second.
+
 As JSON it is an array of objects with the names schema (2), nest, name, container,
 type, state (`running`, `stopped`, `paused`, `incomplete`), ipv4, snapshots, server,
 version, uptime (seconds), memory (bytes) and disk (bytes); what is not known is
-null. With `--watch` there is an array a line.
+null. Servers of a flavour with replicas have a role (`source`, `replica`) too, replicas
+also replication (`caught-up`, `behind`, `connecting`, `stopped`) and lag (seconds), and
+what is cut off from the network has disconnected (true). With `--watch` there is an array a line.
 
 Examples:
   dbmatrix list
@@ -293,6 +298,8 @@ all of them: what is equal is shown once, what differs by groups.
 Examples:
   dbmatrix connect mysql-9.7
   dbmatrix connect mariadb:11.8
+  dbmatrix connect mariadb:10.5 --replicas 2 --replica-server mariadb:11.8
+  dbmatrix connect mariadb-10.5/replica-1 -e 'SHOW REPLICA STATUS'
   dbmatrix connect mariadb-10.5 -e 'SELECT @@version'
   dbmatrix connect --all -e \"SELECT CAST('1e500' AS DOUBLE)\"
   dbmatrix connect --all --matrix external.toml

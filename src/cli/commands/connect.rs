@@ -12,7 +12,7 @@ use dbmatrix_platform::signal::Signals;
 use dbmatrix_report::event::Verdict;
 use dbmatrix_sql::session::{Connect, Tenancy};
 
-use crate::app::ad_hoc::{AdHoc, Wanted, is_server};
+use crate::app::ad_hoc::{AdHoc, ReplicaGroups, Wanted, is_server};
 use crate::app::connect_flavour::{Reached, find_each, find_sources, reach_all};
 use crate::app::matrix_flavours::{Meant, reach_flavours};
 use crate::app::{Failure, Globals, privilege};
@@ -72,9 +72,11 @@ fn servers(args: &ConnectArgs) -> Vec<&str> {
 
 /// What is wanted of them, if there are any.
 fn ad_hoc<'a>(args: &'a ConnectArgs, servers: &'a [&'a str]) -> Result<Option<AdHoc<'a>>, Failure> {
+    let replicas = ReplicaGroups::read(args.replicas, &args.replica_server)?;
     if !servers.is_empty() {
         let wanted = Wanted {
             servers,
+            replicas,
             mirrors: &args.mirror,
             key: args.key.as_deref(),
             access: args.access,
@@ -82,12 +84,15 @@ fn ad_hoc<'a>(args: &'a ConnectArgs, servers: &'a [&'a str]) -> Result<Option<Ad
         };
         return wanted.read().map(Some);
     }
-    match args.mirror.is_empty() {
-        true => Ok(None),
-        false => Err(Failure::misused(
-            "`--mirror` is for servers of the catalogue, such as `mariadb:10.6.18`; name one, or leave it out",
-        )),
-    }
+    let unused = match (args.mirror.is_empty(), replicas.is_empty()) {
+        (true, true) => return Ok(None),
+        (false, _) => "--mirror",
+        (true, false) if args.replicas.is_some() => "--replicas",
+        (true, false) => "--replica-server",
+    };
+    Err(Failure::misused(format!(
+        "`{unused}` is for servers of the catalogue, such as `mariadb:10.6.18`; name one, or leave it out",
+    )))
 }
 
 /// The selected flavours; brings servers of the catalogue up first.

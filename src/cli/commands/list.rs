@@ -1,5 +1,6 @@
 //! `dbmatrix list`.
 
+mod progress;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use dbmatrix_containers::host::{EngineProbe, detect_engine};
 use dbmatrix_containers::nest::{ContainerInfo, ContainerKind, disk_usage, list_all, measure};
 use dbmatrix_engine::Engine;
 use dbmatrix_report::event::Verdict;
+use futures_util::future::join;
 use tokio::task::JoinHandle;
 
 use crate::app::connect_flavour::await_keepers;
@@ -17,6 +19,7 @@ use crate::app::matrix_file::load_matrix;
 use crate::app::signal::{asked_to_end, end_soon_when_asked};
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::{Format, ListArgs};
+use progress::Progress;
 
 /// Refresh interval.
 const EVERY: Duration = Duration::from_secs(2);
@@ -73,7 +76,13 @@ enum Haste {
 enum Seen<'a> {
     /// No engine runs, or it contains nothing.
     Nothing(String),
-    Rows(Vec<ContainerInfo>, &'a Sizes),
+    Rows(Vec<ContainerInfo>, Measured<'a>),
+}
+
+/// What the engines do not list.
+struct Measured<'a> {
+    sizes: &'a Sizes,
+    progress: Progress,
 }
 
 impl Seen<'_> {
@@ -84,8 +93,8 @@ impl Seen<'_> {
                 eprintln!("{why}");
                 "[]".to_owned()
             }
-            (Seen::Rows(rows, sizes), Format::Table) => rows::table(rows, sizes, width()),
-            (Seen::Rows(rows, sizes), Format::Json) => rows::json(rows, sizes),
+            (Seen::Rows(rows, measured), Format::Table) => rows::table(rows, measured, width()),
+            (Seen::Rows(rows, measured), Format::Json) => rows::json(rows, measured),
         }
     }
 }
@@ -110,10 +119,13 @@ impl Looker<'_> {
         }
         let inside = engine.in_project(&self.global.project);
         self.count(&inside, &rows);
-        let measured = measure(&inside, &mut rows).await;
+        let replicas = progress::replicas(&rows);
+        let asking = progress::ask(&replicas);
+        let (measured, progress) = join(measure(&inside, &mut rows), asking).await;
         measured.map_err(Failure::not_provided)?;
         self.take_count(haste).await;
-        Ok(Seen::Rows(rows, &self.sizes))
+        let sizes = &self.sizes;
+        Ok(Seen::Rows(rows, Measured { sizes, progress }))
     }
 
     /// Starts to measure disk usage, if it is due.

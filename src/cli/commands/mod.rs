@@ -79,6 +79,8 @@ async fn execute_on_instance(global: &Globals, command: &InstanceCommand) -> Res
         InstanceCommand::Stop(args) => power::stop(global, args).await,
         InstanceCommand::Pause(args) => power::pause(global, &args.chosen).await,
         InstanceCommand::Resume(args) => power::resume(global, &args.chosen).await,
+        InstanceCommand::Disconnect(args) => power::disconnect(global, &args.chosen).await,
+        InstanceCommand::Reconnect(args) => power::reconnect(global, &args.chosen).await,
         InstanceCommand::Freeze(args) => {
             deprecated::note("`freeze`", "`pause`");
             power::pause(global, &args.chosen).await

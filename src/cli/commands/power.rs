@@ -1,4 +1,5 @@
-//! `dbmatrix start`, `stop`, `pause`, `resume`, `restart` and `reset`.
+//! `dbmatrix start`, `stop`, `pause`, `resume`, `disconnect`, `reconnect`, `restart` and
+//! `reset`.
 
 use dbmatrix_containers::nest::{ContainerState, Located, StopMode};
 use dbmatrix_flavours::server::{ACCESS_FILE, repair};
@@ -68,6 +69,33 @@ pub(crate) async fn resume(global: &Globals, chosen: &Chosen) -> Result<Verdict,
         await_login(one).await
     };
     for_each_flavour(global, choice(chosen)?, Runs::LetBe, resume).await
+}
+
+/// Cuts flavours off from the network of their nest.
+pub(crate) async fn disconnect(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let disconnect = async |one: &Located| {
+        Ok(match one.disconnect().await? {
+            true => "disconnected".to_owned(),
+            false => "is disconnected already".to_owned(),
+        })
+    };
+    for_each_flavour(global, choice(chosen)?, Runs::Awaited, disconnect).await
+}
+
+/// Joins flavours that are cut off.
+pub(crate) async fn reconnect(global: &Globals, chosen: &Chosen) -> Result<Verdict, Failure> {
+    let reconnect = async |one: &Located| {
+        let was_cut = one.reconnect().await?;
+        if one.state() == ContainerState::Paused {
+            return Ok("reconnected, and paused as it was".to_owned());
+        }
+        let ready = ready(one).await?;
+        Ok(match was_cut {
+            true => format!("reconnected, {ready}"),
+            false => format!("is connected already, {ready}"),
+        })
+    };
+    for_each_flavour(global, choice(chosen)?, Runs::LetBe, reconnect).await
 }
 
 /// Shuts flavours down and starts them.

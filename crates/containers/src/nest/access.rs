@@ -83,6 +83,15 @@ impl Nest {
         self.access == Access::Proxy || is_set.await.unwrap_or(false)
     }
 
+    /// Whether a connection to `port` of the child at `child` needs neither a new route nor
+    /// a new proxy.
+    pub async fn is_reached(&self, child: Ipv4Addr, port: u16) -> bool {
+        match self.access {
+            Access::Route => self.has_route().await,
+            Access::Proxy => self.proxies.works((child, port).into()).await,
+        }
+    }
+
     /// Removes the objects of the other kind of access. A route that this user may not
     /// remove does no harm: it still leads to the nest.
     ///
@@ -182,6 +191,15 @@ impl Proxies {
             known.remove(&to);
         }
         Ok(())
+    }
+
+    /// Whether there is a proxy to a child's port that works.
+    async fn works(&self, to: SocketAddr) -> bool {
+        let known = self.0.lock().await.get(&to).copied();
+        match known {
+            Some(proxy) => proxy.is_checked || Reach::Proxy.check(proxy.listen).await.is_ok(),
+            None => false,
+        }
     }
 
     /// Returns the host's end of the proxy to a child's port; creates it if necessary.

@@ -251,6 +251,7 @@ impl Children {
             engine.configure_instance(&found.name, &noted).await?;
         }
         engine.ensure_running(&found).await?;
+        self.rejoin(&found).await?;
         self.read(&found).map(Some)
     }
 

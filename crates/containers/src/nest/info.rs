@@ -8,6 +8,7 @@ use dbmatrix_engine::{Engine, Instance};
 use super::golden::is_golden;
 use super::key;
 use super::outer::is_ready;
+use super::{Located, Nest};
 
 /// A nest or a child.
 #[derive(Debug, Clone)]
@@ -38,6 +39,10 @@ pub struct ContainerInfo {
     pub started: Option<SystemTime>,
     /// Bytes of memory, if it runs; see [`super::measure`].
     pub memory: Option<u64>,
+    /// Whether it is cut off from the network of its nest; see [`super::measure`].
+    pub is_disconnected: bool,
+    /// The flavour's child, if it is one and complete.
+    pub located: Option<Located>,
     /// The engine that it lives in.
     pub(super) engine: Engine,
 }
@@ -49,8 +54,12 @@ impl ContainerInfo {
     }
 
     /// A container in the engine of a nest.
-    pub(super) fn of_child(nest: &str, child: &Instance, inner: &Engine) -> Self {
-        ContainerInfo::read(nest, ContainerKind::of_child(child), child, inner)
+    pub(super) fn of_child(nest: &Nest, child: &Instance) -> Self {
+        let kind = ContainerKind::of_child(child);
+        ContainerInfo {
+            located: Located::read(nest, child).and_then(Result::ok),
+            ..ContainerInfo::read(&nest.name, kind, child, &nest.engine)
+        }
     }
 
     fn read(nest: &str, kind: ContainerKind, instance: &Instance, engine: &Engine) -> Self {
@@ -69,6 +78,8 @@ impl ContainerInfo {
             snapshots: 0,
             started: instance.last_started().filter(|_| instance.is_running()),
             memory: None,
+            is_disconnected: false,
+            located: None,
             engine: engine.clone(),
         }
     }
@@ -95,11 +106,12 @@ impl ContainerInfo {
         self.state == ContainerState::Running
     }
 
-    /// Its human-readable state: `Running`, `Stopped`, `Paused`, `Incomplete`, or another
-    /// word of the engine.
+    /// Its human-readable state: `Running`, `Disconnected`, `Stopped`, `Paused`,
+    /// `Incomplete`, or another word of the engine.
     pub fn shown_state(&self) -> &str {
         match self.state {
             _ if !self.is_complete => "Incomplete",
+            ContainerState::Running if self.is_disconnected => "Disconnected",
             ContainerState::Paused => "Paused",
             ContainerState::Running | ContainerState::Stopped => &self.status,
         }

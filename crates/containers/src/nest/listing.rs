@@ -67,7 +67,7 @@ pub async fn list_all(engine: &Engine, project: &str) -> Result<Vec<ContainerInf
             continue;
         }
         let children = nest.engine.instances().await?;
-        let row = |child| ContainerInfo::of_child(&instance.name, child, &nest.engine);
+        let row = |child| ContainerInfo::of_child(&nest, child);
         rows.extend(children.iter().map(row));
     }
     Ok(rows)

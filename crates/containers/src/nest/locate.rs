@@ -8,7 +8,7 @@ use super::child::Child;
 use super::golden::mark_used;
 use super::info::{ContainerKind, ContainerState};
 use super::outer::is_ready;
-use super::{FindError, Nest, NestError, wake_nests};
+use super::{FindError, Nest, NestError, key, wake_nests};
 use crate::host::Names;
 use crate::name::flavour_of_replica;
 
@@ -25,7 +25,7 @@ pub struct Located {
 }
 
 impl Located {
-    fn read(nest: &Nest, instance: &Instance) -> Option<Result<Self, NestError>> {
+    pub(super) fn read(nest: &Nest, instance: &Instance) -> Option<Result<Self, NestError>> {
         let ContainerKind::Flavour(flavour) = ContainerKind::of_child(instance) else {
             return None;
         };
@@ -48,6 +48,14 @@ impl Located {
     /// `NEST/FLAVOUR`, which is unique.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.nest.name, self.flavour)
+    }
+
+    /// Its server, such as `mysql:9.7`.
+    pub fn server(&self) -> &str {
+        self.instance
+            .config
+            .get(key::SERVER)
+            .map_or("", String::as_str)
     }
 
     /// Whether both are the same child.

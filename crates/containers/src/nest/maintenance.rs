@@ -55,10 +55,10 @@ pub enum MaintenanceError {
         /// The name.
         name: String,
     },
-    /// It is stopped, and only a server with processes can be paused or resumed.
+    /// It is stopped, and only a server with processes can be paused, resumed or cut off.
     #[error("it is stopped: there is nothing to {operation}; `dbmatrix start {flavour}` starts it")]
     Stopped {
-        /// `pause` or `resume`.
+        /// `pause`, `resume`, `disconnect` or `reconnect`.
         operation: &'static str,
         /// The flavour's name.
         flavour: String,
@@ -125,7 +125,7 @@ impl Located {
         }
     }
 
-    fn stopped(&self, operation: &'static str) -> MaintenanceError {
+    pub(super) fn stopped(&self, operation: &'static str) -> MaintenanceError {
         MaintenanceError::Stopped {
             operation,
             flavour: self.flavour.clone(),

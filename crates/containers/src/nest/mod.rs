@@ -18,6 +18,7 @@ mod incoming;
 mod info;
 mod inner;
 mod limits;
+mod link;
 mod listing;
 mod locate;
 mod maintenance;
@@ -121,6 +122,9 @@ mod key {
     /// For a nest, the repositories that its children cannot reach: see the servers'
     /// sources.
     pub(super) const UNREACHED: &str = "user.dbmatrix.unreached";
+    /// The engine's end of the interface by which a child was cut off from the network. A
+    /// restart gives it another one, which is not cut off.
+    pub(super) const CUT: &str = "user.dbmatrix.cut";
     /// Set on a child that is identical to its golden child because it is unused.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

@@ -130,6 +130,9 @@ async fn measure_container(row: &mut ContainerInfo) -> Result<(), EngineError> {
     let asked = try_join(engine.snapshot_count(&name), engine.instance_state(&name));
     let (snapshots, state) = asked.await?;
     row.snapshots = snapshots;
+    if let (Some(located), Some(state)) = (&row.located, &state) {
+        row.is_disconnected = located.is_cut(state);
+    }
     let started = state.and_then(|state| state.started());
     row.started = started.or(row.started);
     Ok(())

@@ -5,9 +5,10 @@
 
 use dbmatrix_config::{Placed, TableReader};
 use dbmatrix_containers::name;
+use dbmatrix_sql::version::Family;
 
 use super::flavour::{Common, Flavour, Managed, Source, read_bare};
-use crate::server::{Member, Role, Topology};
+use crate::server::{ASSIGNS_GTIDS, Member, Role, ServerSpec, Topology};
 
 /// The servers that follow a flavour's own, which is their source.
 #[derive(Debug, Clone)]
@@ -99,7 +100,11 @@ fn read_group(table: &TableReader<'_>, common: Common<'_>) -> Option<Group> {
 
 /// Reports each server that cannot be a member of such a topology.
 pub(super) fn check(table: &TableReader<'_>, flavour: &Flavour, wanted: &Wanted) {
-    let own = flavour.managed().zip(table.span_of("topology"));
+    let span = table
+        .span_of("topology")
+        .or_else(|| table.span_of("replicas"))
+        .unwrap_or_else(|| table.span());
+    let own = flavour.managed().map(|managed| (managed, span));
     let groups = wanted.groups.iter().filter_map(|group| {
         let server = group.server.as_ref()?;
         Some((&server.value, server.span.clone()))
@@ -161,9 +166,26 @@ impl Group {
             }
         };
         managed.setup.clear();
+        if cannot_assign_gtids(&source.spec, &managed.spec) {
+            // Before those of the matrix, which may override it.
+            let off = ("gtid-mode".to_owned(), "OFF".to_owned());
+            managed.spec.settings.insert(0, off);
+        }
         managed.spec.set(&self.settings);
         managed
     }
+}
+
+/// Whether a replica with GTIDs would refuse each transaction of its source, which has none
+/// that it knows.
+fn cannot_assign_gtids(source: &ServerSpec, replica: &ServerSpec) -> bool {
+    let is_mariadb = |server: &ServerSpec| server.family == Family::Mariadb;
+    // A series is its newest release.
+    let version = match replica.version.is_exact() {
+        true => ASSIGNS_GTIDS,
+        false => ASSIGNS_GTIDS.series(),
+    };
+    is_mariadb(source) && !is_mariadb(replica) && replica.version < version
 }
 
 #[cfg(test)]
@@ -252,6 +274,33 @@ mod tests {
         }
         assert_ne!(members[0][1], members[1][1], "the roles differ");
         assert_ne!(members[1][1], members[2][1], "the numbers differ");
+    }
+
+    #[test]
+    fn an_old_replica_of_another_family_has_no_gtids() {
+        for (server, is_off) in [
+            ("mysql:5.7", true),
+            ("mysql:8.0.22", true),
+            ("mysql:8.0.23", false),
+            ("mysql:8.0", false),
+            ("mysql:9.7", false),
+            ("mariadb:11.8", false),
+        ] {
+            let keys = format!("replicas = [{{ server = '{server}' }}]");
+            let flavours = parse(&keys).expect("a matrix");
+            let managed = replicas(&flavours[0])[0].managed().expect("ours");
+            let off = ("gtid-mode".to_owned(), "OFF".to_owned());
+            assert_eq!(managed.spec.settings.contains(&off), is_off, "{server}");
+        }
+    }
+
+    #[test]
+    fn servers_that_are_too_old_to_replicate_are_refused_by_name() {
+        let told = parse("replicas = [{ server = 'mysql:5.5' }]").expect_err("a bad matrix");
+        insta::assert_snapshot!(told, @"m.toml:4: `mysql:5.5`: it has no GTIDs, and its replicas lose their position in a crash; name MySQL 5.6 or later for a flavour with `replicas`");
+        let source = "[[flavour]]\nserver = 'mysql:5.5'\nreplicas = [{ server = 'mysql:5.6' }]\n";
+        let error = Matrix::parse(Path::new("m.toml"), source).expect_err("a bad matrix");
+        assert_eq!(error.lines().len(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dbmatrix_config::{Placed, TableReader, hint};
 use dbmatrix_sql::suite::Conditions;
@@ -21,17 +22,25 @@ pub enum UpgradeMethod {
     InPlace,
     /// What the older server's client writes, the newer one's client reads.
     Dump,
+    /// `mydumper` reads the older server, and `myloader` writes to the newer one, where a
+    /// container of the two has them.
+    Mydumper,
 }
 
 impl UpgradeMethod {
     /// All methods.
-    pub const ALL: [UpgradeMethod; 2] = [UpgradeMethod::InPlace, UpgradeMethod::Dump];
+    pub const ALL: [UpgradeMethod; 3] = [
+        UpgradeMethod::InPlace,
+        UpgradeMethod::Dump,
+        UpgradeMethod::Mydumper,
+    ];
 
     /// The word used in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             UpgradeMethod::InPlace => "in-place",
             UpgradeMethod::Dump => "dump",
+            UpgradeMethod::Mydumper => "mydumper",
         }
     }
 }
@@ -60,7 +69,12 @@ pub struct UpgradePath {
     pub to: Flavour,
     /// How to get there.
     pub methods: Vec<UpgradeMethod>,
+    /// How long a step may take whose duration depends on the data.
+    pub step_timeout: Duration,
 }
+
+/// The limit of a step, if none is given.
+const STEP_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// MySQL's series from which the next one can be reached in place (MySQL 9.7 manual,
 /// "Upgrade Paths"): from a series with long-term support to the next one, and within
@@ -124,6 +138,7 @@ impl Reading<'_, '_> {
         let through = self.table.has("through").then_some(through);
         let (from, to) = (self.required_servers("from"), self.required_servers("to"));
         let methods = self.methods();
+        let step_timeout = self.table.duration("step-timeout");
         let mut paths = Vec::new();
         for from in &from {
             for to in &to {
@@ -132,6 +147,10 @@ impl Reading<'_, '_> {
                     paths.extend(self.path(from, to, through.as_deref(), &methods, &data));
                 }
             }
+        }
+        if let Some(step_timeout) = step_timeout {
+            let all = paths.iter_mut();
+            all.for_each(|path| path.step_timeout = step_timeout.value);
         }
         let is_read = !from.is_empty() && !to.is_empty();
         if is_read && paths.is_empty() {
@@ -176,6 +195,7 @@ impl Reading<'_, '_> {
             through,
             to: to.clone(),
             methods,
+            step_timeout: STEP_TIMEOUT,
         })
     }
 
@@ -253,7 +273,11 @@ impl Reading<'_, '_> {
                     "replica" => {
                         "`replica` is not there yet: choose `in-place` or `dump`".to_owned()
                     }
-                    other => format!("expected `in-place` or `dump`; found `{other}`"),
+                    other => {
+                        let words =
+                            UpgradeMethod::ALL.map(|method| format!("`{}`", method.as_str()));
+                        format!("expected one of {}; found `{other}`", words.join(", "))
+                    }
                 };
                 self.table.problem(word.span, told);
             }
@@ -327,7 +351,7 @@ fn supported(from: &Flavour, to: &Flavour) -> Vec<UpgradeMethod> {
         // Percona Server starts on the data of the MySQL that it is built from.
         || (from.family, to.family) == (Family::Mysql, Family::Percona);
     match (is_line, is_newer) {
-        (true, true) => UpgradeMethod::ALL.to_vec(),
+        (true, true) => vec![UpgradeMethod::InPlace, UpgradeMethod::Dump],
         (true, false) => Vec::new(),
         (false, _) => vec![UpgradeMethod::Dump],
     }

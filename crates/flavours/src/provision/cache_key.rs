@@ -33,10 +33,18 @@ pub fn suite_template_keys(matrix: &Matrix, flavour: &Flavour) -> Vec<String> {
         .collect()
 }
 
-/// The key of a matrix's nest and of the golden children of its flavours and suites, on
-/// machines of this architecture. Limits and how servers are reached do not matter.
+/// The keys of the golden children that the servers of upgrades start from.
+pub fn upgrade_template_keys(matrix: &Matrix) -> Vec<String> {
+    let paths = matrix.upgrades.iter().flat_map(|upgrade| &upgrade.paths);
+    let servers = paths.flat_map(|path| [&path.from, &path.to].into_iter().chain(&path.through));
+    let managed = servers.filter_map(Flavour::managed);
+    managed.map(template_key).collect()
+}
+
+/// The key of a matrix's nest and of the golden children of its flavours, suites and
+/// upgrades, on machines of this architecture. Limits and how servers are reached do not matter.
 pub fn cache_key(matrix: &Matrix, lock: &MatrixLock) -> String {
-    let mut keys = Vec::new();
+    let mut keys = upgrade_template_keys(matrix);
     for flavour in matrix.flavours.iter().flat_map(Flavour::servers) {
         if let Some(managed) = flavour.managed() {
             keys.extend(own_template_keys(managed, lock.get(&flavour.name)));
@@ -75,6 +83,9 @@ mod tests {
             "[nest]\nprivileged = true\n[[flavour]]\nserver = 'mariadb:10.11'",
             "[nest]\nimage = 'debian:sid'\n[[flavour]]\nserver = 'mariadb:10.11'",
             "[[flavour]]\nserver = 'mariadb:10.11'\nsettings = { max-connections = 20 }",
+            "flavours = ['mariadb:10.11']\n[[upgrade]]\nfrom = ['mariadb:10.5']\nto = ['mariadb:11.8']",
+            "[[upgrade]]\nfrom = ['mariadb:10.5']\nto = ['mariadb:11.8']",
+            "[[upgrade]]\nfrom = ['mariadb:10.5']\nto = ['mariadb:10.11']",
         ];
         let keys: HashSet<String> = texts.iter().map(|text| key(text)).collect();
         assert_eq!(keys.len(), texts.len());

@@ -39,7 +39,7 @@ pub struct Provisioner<'a> {
     pub(super) flavour: &'a Flavour,
     pub(super) managed: &'a Managed,
     spec: ChildSpec,
-    events: &'a Sender,
+    pub(super) events: &'a Sender,
 }
 
 impl<'a> Provisioner<'a> {

@@ -16,7 +16,7 @@ use super::dump::Dump;
 use super::error::{ProvisionError, SetupError};
 use super::statistics::renew_statistics;
 use crate::matrix::SetupFile;
-use crate::server::{Server, started};
+use crate::server::{Member, Server, started, stop_waiting_for_replicas};
 
 /// Letters of a statement that an error shows.
 const SHOWN: usize = 200;
@@ -52,6 +52,9 @@ pub(super) async fn run_files(
     let login = log_in_as_wanted(context, child, managed, START_TIMEOUT);
     let server = started(child, &managed.spec, login).await?;
     building.phase(Phase::SettingUp);
+    if managed.spec.member.is_some_and(Member::waits_for_replicas) {
+        stop_waiting_for_replicas(&server).await?;
+    }
     let facts = facts(&server);
     for file in files.iter().filter(|file| file.conditions.hold(&facts)) {
         let path = &file.path;

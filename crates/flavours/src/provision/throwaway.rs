@@ -3,13 +3,16 @@
 
 use dbmatrix_containers::nest::{Child, Golden, UserLogin};
 use dbmatrix_report::event::Phase;
+use dbmatrix_sql::session::TlsPolicy;
 use dbmatrix_sql::version::Identity;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::building::{START_TIMEOUT, log_in_as_wanted};
+use super::building::{Building, START_TIMEOUT, log_in_as_wanted};
 use super::error::ProvisionError;
 use super::provisioner::Provisioner;
+use super::setup::run_files;
+use crate::matrix::SetupFile;
 use crate::server::{
     RoutedUser, Server, ServerError, access_of, grant_access, hold_back, release, start, started,
 };
@@ -108,6 +111,31 @@ impl Provisioner<'_> {
             release(child, spec).await?;
             start(child, spec).await?;
             Ok(started(child, spec, self.log_in_to(child)).await?)
+        }
+        .boxed()
+    }
+
+    /// Runs files of statements on the server of a copy.
+    ///
+    /// # Errors
+    /// [`ProvisionError`] with the first statement that fails.
+    pub fn run_setup<'a>(
+        &'a self,
+        child: &'a Child,
+        files: &'a [SetupFile],
+    ) -> BoxFuture<'a, Result<(), ProvisionError>> {
+        async move {
+            let building = Building {
+                context: self.context,
+                flavour: &self.flavour.name,
+                managed: self.managed,
+                child,
+                events: self.events,
+                packages: String::new(),
+                version: String::new(),
+                tls: TlsPolicy::default(),
+            };
+            run_files(&building, files).await
         }
         .boxed()
     }

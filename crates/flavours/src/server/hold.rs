@@ -12,10 +12,19 @@ use super::{ServerError, succeed};
 /// How long a server may take to write everything to its files.
 const STOP: Duration = Duration::from_secs(900);
 
+/// What the engine has more than the service, which is to end first.
+const MARGIN: Duration = Duration::from_secs(60);
+
 /// A condition that never holds: the unit is skipped, which is no failure.
 const HELD: &str = "[Unit]\nConditionPathExists=/etc/mysql/dbmatrix-starts\n";
 
+/// Units end a server after a minute, which is too short for a slow shutdown. What is in
+/// `/run` is gone with the container's next start.
 const STOP_SERVICE: &str = r#"
+folder=/run/systemd/system/$SERVICE.service.d
+mkdir -p "$folder"
+printf '[Service]\nTimeoutStopSec=%s\n' "$SECONDS_TO_STOP" > "$folder/zzz-dbmatrix-stop.conf"
+systemctl daemon-reload
 systemctl stop "$SERVICE"
 ! systemctl --quiet is-failed "$SERVICE"
 "#;
@@ -64,7 +73,8 @@ pub async fn stop_server(child: &Child, spec: &ServerSpec) -> Result<(), ServerE
     let service = spec.installation.service();
     let stop = Exec::script_with_systemd(STOP_SERVICE)
         .env("SERVICE", service)
-        .limit(STOP);
+        .env("SECONDS_TO_STOP", &STOP.as_secs().to_string())
+        .limit(STOP + MARGIN);
     let output = child.engine.exec(&child.name, &stop).await?;
     if output.success() {
         return Ok(());

@@ -18,7 +18,8 @@ use super::ServerError;
 use super::facts::{Defaults, QUESTION};
 use super::spec::ServerSpec;
 
-pub(super) const PORT: u16 = 3306;
+/// Where servers in nests listen.
+pub const PORT: u16 = 3306;
 /// Retry interval for a server that is starting: each try takes CPU time from it.
 const AGAIN: Duration = Duration::from_millis(25);
 

@@ -42,12 +42,14 @@ pub use hold::{hold_back, release, stop_server};
 pub use install::{install, install_debian_packages};
 pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
-pub use login::{Login, Server, check_identity, check_locked, log_in};
-pub use replication::{
-    Cluster, ClusterMember, Follower, Following, Group, GroupMember, Member, ReplicaError, Role,
-    Topology, join_group,
+pub use login::{Login, PORT as MYSQL_PORT, Server, check_identity, check_locked, log_in};
+pub(crate) use replication::{
+    ASSIGNS_GTIDS, begin_history, renew_identity, stop_waiting_for_replicas,
 };
-pub(crate) use replication::{begin_history, renew_identity};
+pub use replication::{
+    Cluster, ClusterMember, Follower, Following, Group, GroupMember, Member, ReplicaError,
+    ReplicaProgress, Role, Topology, await_semi_sync, join_group, replica_progress,
+};
 pub use settle::settle;
 pub use socket::ensure_socket;
 pub use source::{Ask, SourceHost, check_source};

@@ -339,7 +339,7 @@ impl RoutedUser {
     ///
     /// MySQL supports `CREATE USER IF NOT EXISTS` since 5.7.8 and no `GRANT … IDENTIFIED
     /// BY` since 8.0.11; MariaDB supports the former since 10.1.3.
-    pub(super) fn statements(&self, family: Family, version: Version) -> String {
+    pub fn statements(&self, family: Family, version: Version) -> String {
         let database = self.login.database.as_ref();
         let database = database.map(|name| format!("CREATE DATABASE IF NOT EXISTS `{name}`;\n"));
         self.user_statements(family, version) + &database.unwrap_or_default()

@@ -260,6 +260,14 @@ pub enum Phase {
     Starting,
     /// Logging in over the route.
     LoggingIn,
+    /// Waiting until its replicas have what it has.
+    Following,
+    /// Reading the content of a server on a path of an upgrade.
+    Reading,
+    /// Moving the data to the next server of a path.
+    Moving,
+    /// Running the vendor's program on the data that was moved.
+    Upgrading,
 }
 
 impl Phase {
@@ -274,6 +282,10 @@ impl Phase {
             Phase::SettingUp => "running its setup",
             Phase::Starting => "starting",
             Phase::LoggingIn => "logging in",
+            Phase::Following => "waiting for its replicas",
+            Phase::Reading => "reading the data",
+            Phase::Moving => "moving the data",
+            Phase::Upgrading => "upgrading the tables",
         }
     }
 }

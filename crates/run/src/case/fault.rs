@@ -6,14 +6,14 @@ use dbmatrix_sql::suite::{FaultVerb, Step};
 use super::Runner;
 
 impl<S: Connect> Runner<'_, S> {
-    /// Pauses, stops or starts replicas as a step asks. A flavour without replicas has
+    /// Pauses, stops, cuts off or starts replicas as a step asks. A flavour without replicas has
     /// nothing to pause.
     pub(super) async fn inject_faults(&mut self, step: &Step) -> Result<(), String> {
         let Some(replicas) = &self.case.replicas else {
             return Ok(());
         };
         for fault in &step.faults {
-            if fault.verb == FaultVerb::Stop {
+            if matches!(fault.verb, FaultVerb::Stop | FaultVerb::Disconnect) {
                 self.sessions.forget_replica(fault.replica);
             }
             let done = replicas.inject(*fault).await;

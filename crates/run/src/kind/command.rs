@@ -17,9 +17,9 @@ use super::{JobRun, Kind};
 use crate::command::{CommandEnd, CommandError, Invocation, NestName, Output, run_command};
 use crate::deployment::{Lease, Site, Supply};
 use crate::expectations::Answers;
-use crate::replicas::LIMIT;
 use crate::retries::Retries;
 use crate::scheduler::{Job, Partitioning};
+use crate::sessions::Until;
 
 /// The folder for complete outputs, in the current directory.
 const LOGS: &str = ".dbmatrix";
@@ -106,8 +106,9 @@ async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) 
             }
             if let Some(replicas) = &run.replicas {
                 let mut behind = replicas.mend_all().await;
-                if behind.is_empty() {
-                    behind = replicas.check(LIMIT).await;
+                // One that took too long has left no time.
+                if behind.is_empty() && matches!(ended, CommandEnd::Exited(_)) {
+                    behind = replicas.check(Until::after_command(run.deadline)).await;
                 }
                 result.fail(behind);
             }

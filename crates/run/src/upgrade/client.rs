@@ -21,8 +21,8 @@ if [ -z "$program" ]; then
     echo 'add a client to the packages of its tarball, such as packages = ["mariadb-client"]' >&2
     exit 1
 fi
-set -f
-set -- --defaults-extra-file="$OPTIONS"
+# Runs it with these arguments in place of the shell.
+become() { exec "$program" --defaults-extra-file="$OPTIONS" "$@"; }
 "#;
 
 /// Lets the clients of a container log in to its server as root, over TCP: a server may
@@ -44,10 +44,11 @@ pub(super) async fn write_options(child: &Child) -> Result<(), StepError> {
     Ok(())
 }
 
-/// A script in which `$program` is the first of these programs that is there, and `$@` its
-/// first arguments.
+/// A script in which `$program` is the first of these programs that is there, `become`
+/// logs in with it, and `$0` is no argument of the script's.
 pub(super) fn client_script(programs: &[&str], script: &str) -> Exec {
     Exec::script(&format!("{FIND}{script}"))
+        .arg("upgrade")
         .env("PROGRAMS", &programs.join(" "))
         .env("OPTIONS", OPTIONS)
         .env("LC_ALL", "C.UTF-8")

@@ -5,7 +5,7 @@
 use dbmatrix_sql::content::{AccountScript, Content, ObjectKind, read_account_scripts};
 use dbmatrix_sql::outcome::{Outcome, SqlError};
 use dbmatrix_sql::session::{Session, SessionError};
-use dbmatrix_sql::version::Family;
+use dbmatrix_sql::version::{Family, Version};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -16,21 +16,39 @@ use super::transfer::{Program, transfer};
 
 /// Without the databases of the server itself, whose tables belong to its version. The
 /// largest rows pass; values of binary columns are no text.
+///
+/// The databases are the arguments; each may have any character, also at its beginning.
 const DUMP: &str = r#"
-set -- "$@" --single-transaction --routines --events --triggers --hex-blob \
-    --default-character-set=utf8mb4 --max-allowed-packet=1G
+set -- --databases -- "$@"
+has() { "$program" --help 2> /dev/null | grep -q -e "$1"; }
 # A source with GTIDs would have its position written, which another server refuses.
-if "$program" --help 2> /dev/null | grep -q set-gtid-purged; then
-    set -- "$@" --set-gtid-purged=OFF
+if has set-gtid-purged; then
+    set -- --set-gtid-purged=OFF "$@"
 fi
-IFS='
-'
-exec "$program" "$@" --databases $DATABASES
+if [ -n "$HISTORY" ] && has dump-history; then
+    set -- --dump-history "$@"
+fi
+become --single-transaction --routines --events --triggers --hex-blob \
+    --default-character-set=utf8mb4 --max-allowed-packet=1G "$@"
 "#;
 
+/// The client shows what the server warns of, such as words that a later version drops.
+/// Each warning is written once, with its number before it.
 const LOAD: &str = r#"
-exec "$program" "$@" --default-character-set=utf8mb4 --max-allowed-packet=1G
+folder=$(mktemp -d)
+mkfifo "$folder/said"
+awk '{ seen[$0]++ } END { for (line in seen) print seen[line], line }' \
+    < "$folder/said" > "$folder/counted" &
+status=0
+(become --default-character-set=utf8mb4 --max-allowed-packet=1G --show-warnings) \
+    > "$folder/said" || status=$?
+wait
+sort -k 1,1nr -k 2 "$folder/counted"
+rm -rf "$folder"
+exit "$status"
 "#;
+/// Kinds of warnings that are noted one by one.
+const MOST_WARNINGS: usize = 10;
 
 /// Settings of the session that makes accounts: statements are read as they were written,
 /// whatever the newer server's defaults, an account may come into being by a grant, and
@@ -47,43 +65,88 @@ pub(super) fn move_by_dump<'a>(
     content: &'a Content,
 ) -> BoxFuture<'a, Result<Vec<String>, WalkError>> {
     async move {
-        let databases: Vec<&str> = content
-            .objects
-            .keys()
-            .filter(|name| name.kind == ObjectKind::Database)
-            .map(|name| name.database.as_str())
-            .collect();
+        let databases = databases_of(content);
+        let mut notes = Vec::new();
         if !databases.is_empty() {
-            load_dump(from, to, &databases).await?;
+            notes.extend(load_dump(from, to, &databases).await?);
         }
-        move_accounts(from, to).await
+        notes.extend(move_accounts(from, to).await?);
+        Ok(notes)
     }
     .boxed()
+}
+
+/// The user's databases.
+pub(super) fn databases_of(content: &Content) -> Vec<&str> {
+    let names = content.objects.keys();
+    let databases = names.filter(|name| name.kind == ObjectKind::Database);
+    databases.map(|name| name.database.as_str()).collect()
 }
 
 async fn load_dump(
     from: &Running<'_>,
     to: &Running<'_>,
     databases: &[&str],
-) -> Result<(), WalkError> {
+) -> Result<Vec<String>, WalkError> {
     let (dumps, _) = clients(from);
     let (_, loads) = clients(to);
+    let mut dump = client_script(&dumps, DUMP).env("HISTORY", takes_history(to));
+    for database in databases {
+        dump = dump.arg(database);
+    }
     let writer = Program {
         child: &from.child,
-        exec: client_script(&dumps, DUMP).env("DATABASES", &databases.join("\n")),
+        exec: dump,
     };
     let reader = Program {
         child: &to.child,
         exec: client_script(&loads, LOAD),
     };
     let limit = packet_limit(to, LARGEST).await?;
-    let ended = transfer(&writer, &reader).await;
+    let ended = transfer(&writer, &reader, from.stop.step_timeout).await;
     let restored = packet_limit(to, &limit).await;
-    ended.in_steps(
+    let said = ended.in_steps(
         format!("dump {}", from.stop.name),
         format!("load the dump into {}", to.stop.name),
     )?;
-    restored.map(drop)
+    restored?;
+    Ok(warnings(&String::from_utf8_lossy(&said)))
+}
+
+/// Notes for the lines that [`LOAD`] has counted.
+fn warnings(said: &str) -> Vec<String> {
+    let counted = said.lines().filter_map(|line| line.split_once(' '));
+    let is_warning = |line: &str| {
+        ["Warning (", "Note (", "Error ("]
+            .iter()
+            .any(|word| line.starts_with(word))
+    };
+    let counted: Vec<_> = counted.filter(|(_, line)| is_warning(line)).collect();
+    let told = counted.iter().take(MOST_WARNINGS);
+    let mut notes: Vec<String> = told
+        .map(|(times, line)| match *times {
+            "1" => format!("the newer server says to the dump: {line}"),
+            times => format!("the newer server says to the dump, {times} times: {line}"),
+        })
+        .collect();
+    let more = counted.len().saturating_sub(MOST_WARNINGS);
+    if more > 0 {
+        notes.push(format!(
+            "the newer server says {more} more things to the dump"
+        ));
+    }
+    notes
+}
+
+/// Whether a server takes rows of the past, as a word for the script: MariaDB since 10.11
+/// (MariaDB manual, "mariadb-dump", `--dump-history`).
+fn takes_history(to: &Running<'_>) -> &'static str {
+    const SINCE: Version = Version::exact(10, 11, 0);
+    let identity = &to.server.identity;
+    match identity.family == Family::Mariadb && identity.version >= SINCE {
+        true => "yes",
+        false => "",
+    }
 }
 
 /// Bytes of a statement, at most. A binary value is twice as long in a dump.
@@ -111,7 +174,10 @@ fn clients(of: &Running<'_>) -> ([&'static str; 2], [&'static str; 2]) {
     }
 }
 
-async fn move_accounts(from: &Running<'_>, to: &Running<'_>) -> Result<Vec<String>, WalkError> {
+pub(super) async fn move_accounts(
+    from: &Running<'_>,
+    to: &Running<'_>,
+) -> Result<Vec<String>, WalkError> {
     let mut session = from.session().await?;
     let scripts = read_account_scripts(&mut session).await;
     session.close().await;
@@ -198,6 +264,25 @@ fn without_text(error: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_kind_of_warning_is_noted_once() {
+        let said = "3 Warning (code 1681): Integer display width is deprecated.\n\
+                    1 Note (code 1051): Unknown table\n2 x\nno number\n";
+        assert_eq!(
+            warnings(said),
+            [
+                "the newer server says to the dump, 3 times: Warning (code 1681): Integer display width is deprecated.",
+                "the newer server says to the dump: Note (code 1051): Unknown table",
+            ]
+        );
+        let many: String = (0..14)
+            .map(|code| format!("1 Note (code {code}): x\n"))
+            .collect();
+        let notes = warnings(&many);
+        assert_eq!(notes.len(), MOST_WARNINGS + 1);
+        assert!(notes[MOST_WARNINGS].contains("4 more"), "{notes:?}");
+    }
 
     #[test]
     fn no_hash_of_a_password_is_told() {

@@ -1,5 +1,7 @@
 //! Why a walk ended before its end.
 
+use std::time::Duration;
+
 use dbmatrix_containers::nest::NestError;
 use dbmatrix_engine::EngineError;
 use dbmatrix_flavours::provision::ProvisionError;
@@ -32,6 +34,15 @@ pub(super) enum StepError {
     /// A program in a container.
     #[error("{0}")]
     Program(String),
+    /// A program that does not end.
+    #[error(
+        "it takes longer than {}; set a longer `step-timeout` in `[[upgrade]]`",
+        humantime::format_duration(*.limit)
+    )]
+    Timeout {
+        /// How long it may take.
+        limit: Duration,
+    },
     /// A program whose reader ended first, and is the cause.
     #[error("its reader ended before")]
     Unread,
@@ -44,8 +55,21 @@ pub(super) struct WalkError {
     pub(super) step: String,
     /// Why that failed.
     pub(super) error: Box<StepError>,
+    /// The container whose server or program failed, if it is not that of the server in
+    /// hand.
+    pub(super) container: Option<String>,
     /// Whether a server is not available, which says nothing about the path.
     pub(super) is_unavailable: bool,
+}
+
+impl WalkError {
+    /// The same error of a container, unless it is known of which.
+    pub(super) fn in_container(self, name: &str) -> Self {
+        WalkError {
+            container: self.container.or_else(|| Some(name.to_owned())),
+            ..self
+        }
+    }
 }
 
 /// Names the step that failed.
@@ -59,6 +83,7 @@ impl<T, E: Into<StepError>> InStep<T> for Result<T, E> {
         self.map_err(|error| WalkError {
             step: step.into(),
             error: Box::new(error.into()),
+            container: None,
             is_unavailable: false,
         })
     }

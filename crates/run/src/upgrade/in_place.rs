@@ -5,6 +5,7 @@
 
 use dbmatrix_containers::nest::{Child, Golden};
 use dbmatrix_engine::Exec;
+use dbmatrix_report::event::Phase;
 use dbmatrix_sql::version::{Family, Version};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -33,7 +34,7 @@ chown -R mysql:mysql .
 
 /// The vendors' step after the first start.
 const UPGRADE: &str = r#"
-exec "$program" "$@" >&2
+become >&2
 "#;
 
 /// MySQL upgrades its tables itself since this version.
@@ -46,19 +47,21 @@ pub(super) fn move_to_next<'f, 'a: 'f>(
     golden: &'f Golden,
 ) -> BoxFuture<'f, Result<Running<'a>, WalkError>> {
     async move {
+        to.phase(Phase::Moving);
         let (stopped, child) = tokio::join!(from.shut_down(), to.start_empty(golden));
         stopped?;
         let child = child?;
-        move_folder(&from.child, &child, to.name).await?;
+        move_folder(&from.child, &child, to).await?;
         from.stop.remove().await;
         let server = to.provisioner().start_server(&child).await;
-        let server = server.in_step(format!("start {} on the data", to.name))?;
+        let server = server.in_step(format!("start {} on the data", to.name));
+        let server = server.map_err(|error| error.in_container(&child.name))?;
         upgrade_tables(Running::new(to, child, server).await?).await
     }
     .boxed()
 }
 
-async fn move_folder(from: &Child, to: &Child, name: &str) -> Result<(), WalkError> {
+async fn move_folder(from: &Child, to: &Child, stop: &Stop<'_>) -> Result<(), WalkError> {
     let writer = Program {
         child: from,
         exec: Exec::script(PACK).env("FOLDER", FOLDER),
@@ -67,9 +70,9 @@ async fn move_folder(from: &Child, to: &Child, name: &str) -> Result<(), WalkErr
         child: to,
         exec: Exec::script(UNPACK).env("FOLDER", FOLDER),
     };
-    let step = || format!("move the data to {name}");
-    let ended = transfer(&writer, &reader).await;
-    ended.in_steps(step(), step())
+    let step = || format!("move the data to {}", stop.name);
+    let ended = transfer(&writer, &reader, stop.step_timeout).await;
+    ended.in_steps(step(), step()).map(drop)
 }
 
 /// Runs the vendor's program, where the server does not do it itself.
@@ -80,12 +83,15 @@ async fn upgrade_tables(running: Running<'_>) -> Result<Running<'_>, WalkError> 
         _ if identity.version >= UPGRADES_ITSELF => return Ok(running),
         _ => &["mysql_upgrade"],
     };
+    running.stop.phase(Phase::Upgrading);
     let program = Program {
         child: &running.child,
         exec: client_script(programs, UPGRADE),
     };
     let step = format!("upgrade the tables of {}", running.stop.name);
-    program.run_alone().await.in_step(step)?;
+    let limit = running.stop.step_timeout;
+    let ended = program.run_alone(limit).await.in_step(step);
+    ended.map_err(|error| error.in_container(&running.child.name))?;
     if identity.family == Family::Mariadb {
         return Ok(running);
     }

@@ -11,6 +11,7 @@ mod dump;
 mod error;
 mod in_place;
 mod known;
+mod mydumper;
 mod stop;
 mod suites;
 mod transfer;

@@ -1,15 +1,18 @@
 //! One server on a path: a running copy of a golden child.
 
+use std::time::Duration;
+
 use dbmatrix_containers::name;
 use dbmatrix_containers::nest::{Child, Golden};
-use dbmatrix_flavours::matrix::{Flavour, Managed, UpgradeMethod, UpgradePath};
+use dbmatrix_flavours::matrix::{Flavour, Managed, SetupFile, UpgradeMethod, UpgradePath};
 use dbmatrix_flavours::provision::{NestContext, Provisioner};
 use dbmatrix_flavours::server::{Server, stop_server};
-use dbmatrix_report::event::Sender;
+use dbmatrix_report::event::{Phase, Sender};
 use dbmatrix_sql::content::{Content, ContentScope, read_content};
 use dbmatrix_sql::session::{Connect, Session};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
 use super::client;
 use super::error::{InStep, StepError, WalkError};
@@ -24,6 +27,8 @@ pub(super) struct Stop<'a> {
     managed: &'a Managed,
     /// The name under which a failed copy is kept; its container's name comes from it.
     pub(super) kept_as: String,
+    /// How long a step may take whose duration depends on the data.
+    pub(super) step_timeout: Duration,
     events: &'a Sender,
 }
 
@@ -37,7 +42,7 @@ impl<'a> Stop<'a> {
     ) -> Vec<Stop<'a>> {
         let through = match method {
             UpgradeMethod::InPlace => path.through.as_slice(),
-            UpgradeMethod::Dump => &[],
+            UpgradeMethod::Dump | UpgradeMethod::Mydumper => &[],
         };
         let flavours = std::iter::once(&path.from).chain(through);
         let before = flavours.enumerate().map(|(at, flavour)| {
@@ -55,6 +60,7 @@ impl<'a> Stop<'a> {
                 },
                 managed: flavour.managed()?,
                 kept_as,
+                step_timeout: path.step_timeout,
                 events,
             })
         });
@@ -79,7 +85,7 @@ impl<'a> Stop<'a> {
         .boxed()
     }
 
-    fn container(&self) -> String {
+    pub(super) fn container(&self) -> String {
         name::container(&self.kept_as)
     }
 
@@ -115,6 +121,11 @@ impl<'a> Stop<'a> {
             started.await.in_step(step)
         }
         .boxed()
+    }
+
+    /// Reports what happens on the path.
+    pub(super) fn phase(&self, phase: Phase) {
+        self.events.phase(&self.flavour.name, phase);
     }
 
     /// Removes its copy; it may be absent.
@@ -201,17 +212,39 @@ impl<'a> Running<'a> {
 impl Running<'_> {
     pub(super) async fn session(&self) -> Result<Session, WalkError> {
         let session = self.server.connect(None).await;
-        session.in_step(format!("log in to {}", self.stop.name))
+        let session = session.in_step(format!("log in to {}", self.stop.name));
+        session.map_err(|error| error.in_container(&self.child.name))
+    }
+
+    /// Runs the setup of a suite, where the data already is.
+    pub(super) fn set_up<'f>(
+        &'f self,
+        files: &'f [SetupFile],
+    ) -> BoxFuture<'f, Result<(), StepError>> {
+        async move {
+            if files.is_empty() {
+                return Ok(());
+            }
+            let provisioner = self.stop.provisioner();
+            Ok(provisioner.run_setup(&self.child, files).await?)
+        }
+        .boxed()
     }
 
     /// Reads all of its content.
     pub(super) fn content(&self) -> BoxFuture<'_, Result<Content, WalkError>> {
         async move {
+            self.stop.phase(Phase::Reading);
             let mut session = self.session().await?;
-            let content = read_content(&mut session, ContentScope::Server).await;
+            let limit = self.stop.step_timeout;
+            let content = timeout(limit, read_content(&mut session, ContentScope::Server));
+            let content = match content.await {
+                Ok(content) => content.map_err(StepError::from),
+                Err(_) => Err(StepError::Timeout { limit }),
+            };
             session.close().await;
-            let step = format!("read the content of {}", self.stop.name);
-            let mut content = content.in_step(step)?;
+            let content = content.in_step(format!("read the content of {}", self.stop.name));
+            let mut content = content.map_err(|error| error.in_container(&self.child.name))?;
             if let Some(scheduler) = &self.scheduler {
                 let settings = &mut content.settings;
                 settings.insert(SCHEDULER.to_owned(), scheduler.clone());
@@ -233,6 +266,7 @@ impl Running<'_> {
             tracing::info!(%refusal, "it shuts down as usual");
         }
         let stopped = stop_server(&self.child, &self.stop.managed.spec).await;
-        stopped.in_step(step())
+        let stopped = stopped.in_step(step());
+        stopped.map_err(|error| error.in_container(&self.child.name))
     }
 }

@@ -1,18 +1,21 @@
 //! Bytes from a program in one container to a program in another. They pass through this
 //! process and touch no disk of the host.
 
+use std::time::Duration;
+
 use dbmatrix_containers::nest::Child;
-use dbmatrix_engine::{EngineError, Exec, StreamEnd};
+use dbmatrix_engine::{EngineError, Exec, StreamEnd, last_lines};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, duplex, empty, sink};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::error::{InStep, StepError, WalkError};
 
 /// Bytes on their way.
 const BUFFER: usize = 256 * 1024;
-/// Lines of a program's errors that a message has.
+/// Lines of a program's errors that a message shows.
 const SHOWN: usize = 15;
 
 /// A program in a container, and what it does in messages.
@@ -23,39 +26,86 @@ pub(super) struct Program<'a> {
 
 /// How the two programs of a transfer ended.
 pub(super) struct Transferred {
-    written: Result<(), StepError>,
-    read: Result<(), StepError>,
+    written: Ended,
+    read: Ended,
+    /// What the reading program wrote.
+    output: Vec<u8>,
 }
 
-impl Transferred {
-    /// The error that came first. A reader that fails ends the writer; a writer that fails
-    /// cuts short what the other reads.
-    pub(super) fn in_steps(self, writing: String, reading: String) -> Result<(), WalkError> {
-        match (self.written, self.read) {
-            (Err(StepError::Unread), Err(cause)) => Err(cause).in_step(reading),
-            (Err(cause), _) => Err(cause).in_step(writing),
-            (Ok(()), read) => read.in_step(reading),
-        }
+/// How a program ended, and in which container.
+struct Ended {
+    container: String,
+    result: Result<(), StepError>,
+}
+
+impl Ended {
+    fn in_step(self, step: String) -> Result<(), WalkError> {
+        let result = self.result.in_step(step);
+        result.map_err(|error| error.in_container(&self.container))
+    }
+
+    fn is_unread(&self) -> bool {
+        matches!(self.result, Err(StepError::Unread))
     }
 }
 
-/// Runs both programs at once: what `from` writes, `to` reads.
+impl Transferred {
+    /// What the reader wrote, or the error that came first. A reader that fails ends the
+    /// writer; a writer that fails cuts short what the other reads.
+    pub(super) fn in_steps(self, writing: String, reading: String) -> Result<Vec<u8>, WalkError> {
+        let Transferred {
+            written,
+            read,
+            output,
+        } = self;
+        let ended = match written.result.is_ok() || (written.is_unread() && read.result.is_err()) {
+            true => read.in_step(reading),
+            false => written.in_step(writing),
+        };
+        ended.map(|()| output)
+    }
+}
+
+/// Runs both programs at once: what `from` writes, `to` reads. Both end within the limit.
 pub(super) fn transfer<'a>(
     from: &'a Program<'a>,
     to: &'a Program<'a>,
+    limit: Duration,
 ) -> BoxFuture<'a, Transferred> {
     async move {
         let (output, input) = duplex(BUFFER);
-        let (written, read) = tokio::join!(from.run(empty(), output), to.run(input, sink()));
-        Transferred { written, read }
+        let mut said = Vec::new();
+        let (written, read) = tokio::join!(
+            within(limit, from.run(empty(), output)),
+            within(limit, to.run(input, &mut said))
+        );
+        let ended = |program: &Program<'_>, result| Ended {
+            container: program.child.name.clone(),
+            result,
+        };
+        Transferred {
+            written: ended(from, written),
+            read: ended(to, read),
+            output: said,
+        }
     }
     .boxed()
 }
 
+/// Ends what takes longer than the limit. The engine ends a program whose streams are
+/// closed.
+async fn within(
+    limit: Duration,
+    running: impl Future<Output = Result<(), StepError>>,
+) -> Result<(), StepError> {
+    let ended = timeout(limit, running).await;
+    ended.unwrap_or(Err(StepError::Timeout { limit }))
+}
+
 impl Program<'_> {
     /// Runs it to its end; it must succeed.
-    pub(super) fn run_alone(&self) -> BoxFuture<'_, Result<(), StepError>> {
-        self.run(empty(), sink()).boxed()
+    pub(super) fn run_alone(&self, limit: Duration) -> BoxFuture<'_, Result<(), StepError>> {
+        within(limit, self.run(empty(), sink())).boxed()
     }
 
     async fn run(
@@ -71,7 +121,9 @@ impl Program<'_> {
         match ended {
             Ok(StreamEnd::Exited(0)) => Ok(()),
             Ok(StreamEnd::Unread | StreamEnd::Gone) => Err(StepError::Unread),
-            Ok(StreamEnd::Exited(status)) => Err(StepError::Program(last_lines(&errors, status))),
+            Ok(StreamEnd::Exited(status)) => {
+                Err(StepError::Program(last_lines(&errors, SHOWN, status)))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -89,50 +141,52 @@ impl Program<'_> {
     }
 }
 
-/// The end of what a program wrote to its standard error.
-fn last_lines(errors: &[u8], status: i64) -> String {
-    let text = String::from_utf8_lossy(errors);
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    match lines.as_slice() {
-        [] => format!("nothing was written; exit status {status}"),
-        lines => lines[lines.len().saturating_sub(SHOWN)..].join("\n"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_programs_errors_is_told() {
-        assert_eq!(last_lines(b"", 2), "nothing was written; exit status 2");
-        let many: String = (0..40).map(|line| format!("line {line}\n\n")).collect();
-        let told = last_lines(many.as_bytes(), 1);
-        assert_eq!(told.lines().count(), SHOWN);
-        assert!(told.ends_with("line 39"), "{told}");
-    }
-
-    #[test]
     fn the_error_that_came_first_is_told() {
         let program = |text: &str| Err(StepError::Program(text.to_owned()));
+        let ended = |container: &str, result| Ended {
+            container: container.to_owned(),
+            result,
+        };
         let told = |written, read| {
-            let ended = Transferred { written, read };
+            let ended = Transferred {
+                written: ended("older", written),
+                read: ended("newer", read),
+                output: Vec::new(),
+            };
             let error = ended.in_steps("write".to_owned(), "read".to_owned());
-            error.map_err(|error| format!("{}: {}", error.step, error.error))
+            error.map_err(|error| {
+                let container = error.container.unwrap_or_default();
+                format!("{container}: {}: {}", error.step, error.error)
+            })
         };
         let cut = || program("unexpected end");
         assert_eq!(
             told(program("no disk"), cut()),
-            Err("write: no disk".to_owned())
+            Err("older: write: no disk".to_owned())
         );
         assert_eq!(
             told(Err(StepError::Unread), program("refused")),
-            Err("read: refused".to_owned())
+            Err("newer: read: refused".to_owned())
         );
-        assert_eq!(told(Ok(()), cut()), Err("read: unexpected end".to_owned()));
-        assert_eq!(told(Ok(()), Ok(())), Ok(()));
+        assert_eq!(
+            told(Ok(()), cut()),
+            Err("newer: read: unexpected end".to_owned())
+        );
+        assert_eq!(told(Ok(()), Ok(())), Ok(Vec::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_too_long_ends() {
+        let limit = Duration::from_secs(60);
+        let error = within(limit, std::future::pending()).await;
+        let error = error.expect_err("a timeout").to_string();
+        assert!(error.contains("longer than 1m"), "{error}");
+        assert!(error.contains("`step-timeout`"), "{error}");
+        assert!(within(limit, async { Ok(()) }).await.is_ok());
     }
 }

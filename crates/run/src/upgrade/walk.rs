@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use dbmatrix_containers::nest::Golden;
 use dbmatrix_flavours::matrix::{SuiteSpec, UpgradeMethod, UpgradePath};
 use dbmatrix_flavours::provision::NestContext;
-use dbmatrix_report::event::Sender;
+use dbmatrix_report::event::{Phase, Sender};
 use dbmatrix_report::{UpgradeFailure, UpgradeOutcome, UpgradeServer, UpgradeWalk, UpgradedFile};
 use dbmatrix_sql::content::Content;
 use dbmatrix_sql::suite::Facts;
@@ -18,6 +18,7 @@ use super::dump::move_by_dump;
 use super::error::WalkError;
 use super::in_place::move_to_next;
 use super::known::Known;
+use super::mydumper::move_by_mydumper;
 use super::stop::{Running, Stop};
 use super::suites::run_suites;
 
@@ -71,8 +72,11 @@ impl Walk<'_> {
         let took = seen.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         let mut kept = None;
         let keeps = self.keeps_failed && matches!(&walked, Err(error) if !error.is_unavailable);
-        for (at, stop) in stops.iter().enumerate() {
-            match keeps && at == seen.at {
+        let failed = walked.as_ref().err();
+        let failed = failed.and_then(|error| error.container.clone());
+        let failed = failed.or_else(|| Some(stops.get(seen.at)?.container()));
+        for stop in &stops {
+            match keeps && Some(stop.container()) == failed {
                 true => kept = stop.keep().await,
                 false => stop.remove().await,
             }
@@ -88,7 +92,9 @@ impl Walk<'_> {
         };
         match self.method {
             UpgradeMethod::InPlace => self.walk_in_place(first, rest, &golden, seen).await,
-            UpgradeMethod::Dump => self.walk_by_dump(first, rest, &golden, seen).await,
+            UpgradeMethod::Dump | UpgradeMethod::Mydumper => {
+                self.walk_by_dump(first, rest, &golden, seen).await
+            }
         }
     }
 
@@ -130,8 +136,12 @@ impl Walk<'_> {
         seen.read_before(&from).await?;
         seen.at = 1;
         let to = to?;
-        seen.notes
-            .extend(move_by_dump(&from, &to, &seen.before).await?);
+        last.phase(Phase::Moving);
+        let notes = match self.method {
+            UpgradeMethod::Mydumper => move_by_mydumper(&from, &to, &seen.before).await?,
+            _ => move_by_dump(&from, &to, &seen.before).await?,
+        };
+        seen.notes.extend(notes);
         seen.to = Some(to.server.identity.clone());
         seen.after = to.content().await?;
         to.restore_scheduler().await?;
@@ -153,6 +163,7 @@ impl Walk<'_> {
                 step,
                 error,
                 is_unavailable,
+                ..
             }) => {
                 let failure = UpgradeFailure {
                     step: step.clone(),
@@ -173,7 +184,7 @@ impl Walk<'_> {
         };
         let through = match method {
             UpgradeMethod::InPlace => path.through.iter().map(|step| step.name.clone()).collect(),
-            UpgradeMethod::Dump => Vec::new(),
+            UpgradeMethod::Dump | UpgradeMethod::Mydumper => Vec::new(),
         };
         let server = |name: &str, identity: Option<Identity>| UpgradeServer {
             name: name.to_owned(),

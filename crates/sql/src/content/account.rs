@@ -2,11 +2,13 @@
 //!
 //! Passwords are compared by the hashes that servers keep, and shown nowhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::catalog::{Catalog, quoted_text, texts_of};
-use super::object::{Object, ObjectKind, ObjectName, Property};
-use super::written::{plain, tokens};
+use super::grant::{DEFAULT_ROLE, note_grants};
+use super::login::{Account, accounts, note_privileges};
+use super::object::{ObjectKind, ObjectName, Property};
+use super::written::tokens;
 use super::{Content, ContentError, SETTINGS};
 use crate::outcome::{Outcome, RowSet, SqlError};
 use crate::session::Session;
@@ -14,57 +16,23 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 /// Users of the server and of its package.
-const OF_THE_SERVER: [&str; 7] = [
+const OF_THE_SERVER: [&str; 5] = [
     "mysql.sys",
     "mysql.session",
     "mysql.infoschema",
     "mariadb.sys",
     "debian-sys-maint",
-    "root",
-    "PUBLIC",
 ];
 
-/// What MySQL 5.6 means by `ALL PRIVILEGES ON *.*`. MySQL lists all since 8.0.
-const ALL: [&str; 28] = [
-    "ALTER",
-    "ALTER ROUTINE",
-    "CREATE",
-    "CREATE ROUTINE",
-    "CREATE TABLESPACE",
-    "CREATE TEMPORARY TABLES",
-    "CREATE USER",
-    "CREATE VIEW",
-    "DELETE",
-    "DROP",
-    "EVENT",
-    "EXECUTE",
-    "FILE",
-    "INDEX",
-    "INSERT",
-    "LOCK TABLES",
-    "PROCESS",
-    "REFERENCES",
-    "RELOAD",
-    "REPLICATION CLIENT",
-    "REPLICATION SLAVE",
-    "SELECT",
-    "SHOW DATABASES",
-    "SHOW VIEW",
-    "SHUTDOWN",
-    "SUPER",
-    "TRIGGER",
-    "UPDATE",
-];
-
-/// Words that stand for privileges.
-const ALL_PRIVILEGES: &str = "ALL PRIVILEGES";
-const GRANT_OPTION: &str = "GRANT OPTION";
+/// A role that each account of MariaDB has since 10.11.
+const PUBLIC: &str = "PUBLIC";
 
 /// Reads all accounts except the server's own and that of the session.
 pub(super) async fn read_accounts(
     catalog: &mut Catalog<'_>,
     content: &mut Content,
 ) -> Result<(), ContentError> {
+    let defaults = read_default_roles(catalog).await?;
     for Account {
         user,
         host,
@@ -77,6 +45,14 @@ pub(super) async fn read_accounts(
             Ok(grants) => note_grants(&mut object, grants.iter().map(String::as_str)),
             // The row of an account whose host the server cannot look up.
             Err(error) => object.broken = Some(error.to_string()),
+        }
+        if let Some(roles) = defaults.get(&(user.clone(), host.clone())) {
+            object.note(DEFAULT_ROLE, Property::exact(&roles.join(", ")));
+        }
+        // It is there as soon as somebody grants something to it, and means nothing before.
+        let is_bare = object.properties.keys().all(|name| name == "role");
+        if user == PUBLIC && is_bare {
+            continue;
         }
         let name = ObjectName::new(ObjectKind::Account, &user, &host);
         content.objects.insert(name, object);
@@ -91,12 +67,49 @@ async fn all_accounts(catalog: &mut Catalog<'_>) -> Result<Vec<Account>, Content
     let users = catalog.rows(what, "SELECT * FROM mysql.user").await?;
     let mut accounts = accounts(&users);
     accounts.retain(|Account { user, host, .. }| {
-        // MariaDB's packages log in as `mysql` over the socket.
-        let name = format!("{user}@{host}");
-        let is_own = name == own || name == "mysql@localhost";
-        !is_own && !OF_THE_SERVER.contains(&user.as_str())
+        format!("{user}@{host}") != own && !is_of_the_server(user, host)
     });
+    let privileges = catalog
+        .system_rows("SELECT User, Host, Priv FROM mysql.global_priv")
+        .await?;
+    for row in privileges {
+        let [user, host, json] = row.as_slice() else {
+            continue;
+        };
+        let found = accounts
+            .iter_mut()
+            .find(|account| account.user == *user && account.host == *host);
+        if let Some(account) = found {
+            note_privileges(&mut account.object, json);
+        }
+    }
     Ok(accounts)
+}
+
+/// Packages and dbmatrix log in as root from one host; at a pattern of hosts it is the
+/// user's. MariaDB's packages log in as `mysql` over the socket, and old installations make
+/// anonymous users for the machine itself.
+fn is_of_the_server(user: &str, host: &str) -> bool {
+    let is_one_host = !host.contains(['%', '_', '/']);
+    let is_installed = matches!(user, "root" | "") && is_one_host;
+    let is_package = user == "mysql" && host == "localhost";
+    is_installed || is_package || OF_THE_SERVER.contains(&user)
+}
+
+/// The default roles of MySQL's accounts. MariaDB shows them with the grants.
+async fn read_default_roles(
+    catalog: &mut Catalog<'_>,
+) -> Result<BTreeMap<(String, String), Vec<String>>, ContentError> {
+    let sql = "SELECT USER, HOST, DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST \
+               FROM mysql.default_roles ORDER BY 3, 4";
+    let mut roles: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for row in catalog.system_rows(sql).await? {
+        if let Ok([user, host, role, of_host]) = <[String; 4]>::try_from(row) {
+            let of = roles.entry((user, host)).or_default();
+            of.push(format!("{role}@{of_host}"));
+        }
+    }
+    Ok(roles)
 }
 
 /// The lines of `SHOW GRANTS`.
@@ -114,6 +127,8 @@ async fn read_grants(
 
 fn quoted_account(user: &str, host: &str, is_role: bool) -> String {
     match is_role {
+        // It is a keyword.
+        true if user == PUBLIC => user.to_owned(),
         true => quoted_text(user),
         false => format!("{}@{}", quoted_text(user), quoted_text(host)),
     }
@@ -159,6 +174,7 @@ pub fn read_account_scripts(
             } = account;
             let of = quoted_account(&user, &host, is_role);
             let creates = match is_role {
+                true if user == PUBLIC => Vec::new(),
                 true => vec![format!("CREATE ROLE {of}")],
                 false => match catalog
                     .session
@@ -169,11 +185,15 @@ pub fn read_account_scripts(
                     _ => Vec::new(),
                 },
             };
-            let grants = read_grants(&mut catalog, &of).await?;
+            let grants = read_grants(&mut catalog, &of).await?.unwrap_or_default();
+            let grants = match creates.is_empty() {
+                true => grants,
+                false => grants.iter().map(|grant| without_login(grant)).collect(),
+            };
             scripts.push(AccountScript {
                 name: ObjectName::new(ObjectKind::Account, &user, &host),
                 creates,
-                grants: grants.unwrap_or_default(),
+                grants,
             });
         }
         Ok(scripts)
@@ -181,239 +201,64 @@ pub fn read_account_scripts(
     .boxed()
 }
 
+/// A grant of MariaDB without the password in it. The account has it already, and would
+/// count its password as new: one that has expired would be valid again.
+fn without_login(grant: &str) -> String {
+    let words = tokens(grant);
+    let place = |of: &str| words.iter().position(|word| *word == of);
+    let Some(begin) = place("IDENTIFIED") else {
+        return grant.to_owned();
+    };
+    let rest = words[begin..].iter();
+    let next = rest
+        .skip(1)
+        .find(|word| matches!(**word, "REQUIRE" | "WITH"));
+    // Words are parts of the text.
+    let offset = |word: &str| word.as_ptr() as usize - grant.as_ptr() as usize;
+    let end = next.map_or(grant.len(), |word| offset(word));
+    let head = &grant[..offset(words[begin])];
+    format!("{head}{}", &grant[end..]).trim_end().to_owned()
+}
+
 fn first_texts(set: &RowSet) -> Vec<String> {
     let rows = texts_of(set).into_iter();
     rows.filter_map(|row| row.into_iter().next()).collect()
-}
-struct Account {
-    user: String,
-    host: String,
-    is_role: bool,
-    object: Object,
-}
-
-/// The rows of `mysql.user`, whose columns differ between versions.
-fn accounts(users: &RowSet) -> Vec<Account> {
-    let names: Vec<String> = users
-        .columns
-        .iter()
-        .map(|column| column.name.to_lowercase())
-        .collect();
-    let read = |row: Vec<String>| {
-        let text = |name: &str| {
-            let at = names.iter().position(|found| found == name);
-            at.and_then(|at| row.get(at)).map_or("", String::as_str)
-        };
-        let is = |name: &str| text(name) == "Y";
-        let password = match text("authentication_string") {
-            "" => text("password"),
-            found => found,
-        };
-        let plugin = match text("plugin") {
-            // What an empty one means (MySQL manual, "Native Pluggable Authentication").
-            "" if !is("is_role") => "mysql_native_password",
-            found => found,
-        };
-        let mut object = Object::default();
-        object.note("plugin", Property::exact(plugin));
-        if !password.is_empty() {
-            let hidden = Property::with_plain("a hash", password.to_owned());
-            object.note("password", hidden);
-        }
-        object.note("tls", Property::exact(text("ssl_type")));
-        for (column, what) in [
-            ("is_role", "role"),
-            ("account_locked", "locked"),
-            ("password_expired", "expired"),
-        ] {
-            if is(column) {
-                object.note(what, Property::exact("yes"));
-            }
-        }
-        for limit in [
-            "max_questions",
-            "max_updates",
-            "max_connections",
-            "max_user_connections",
-        ] {
-            if text(limit) != "0" {
-                object.note(limit, Property::exact(text(limit)));
-            }
-        }
-        Account {
-            user: text("user").to_owned(),
-            host: text("host").to_owned(),
-            is_role: is("is_role"),
-            object,
-        }
-    };
-    texts_of(users).into_iter().map(read).collect()
-}
-
-/// Notes what the lines of `SHOW GRANTS` say, a property for each object.
-fn note_grants<'a>(account: &mut Object, lines: impl Iterator<Item = &'a str>) {
-    let mut grants: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in lines {
-        if let Some((of, words)) = read_grant(line) {
-            grants.entry(of).or_default().extend(words);
-        }
-    }
-    for (of, words) in grants {
-        let written: Vec<&str> = words.iter().map(String::as_str).collect();
-        let mut plain = written.clone();
-        if ALL.iter().all(|word| words.contains(*word)) {
-            plain.retain(|word| *word == GRANT_OPTION);
-            plain.insert(0, ALL_PRIVILEGES);
-        }
-        let property = Property::with_plain(&written.join(", "), plain.join(", "));
-        account.note(of, property);
-    }
-}
-
-/// Reads one line: which object it is about, and the privileges or roles.
-fn read_grant(line: &str) -> Option<(String, Vec<String>)> {
-    let tokens = tokens(line);
-    let is = |at: usize, word: &str| tokens[at].eq_ignore_ascii_case(word);
-    let find = |word: &str, until: usize| (0..until).find(|at| is(*at, word));
-    let verb = tokens.first()?.to_uppercase();
-    let end = match verb.as_str() {
-        "GRANT" => find("TO", tokens.len())?,
-        "REVOKE" => find("FROM", tokens.len())?,
-        // `SET DEFAULT ROLE r FOR u`
-        _ => return Some(("default role".to_owned(), vec![plain(line)])),
-    };
-    let on = find("ON", end);
-    let mut words = comma_separated(&tokens[1..on.unwrap_or(end)]);
-    words.retain(|word| word != "USAGE");
-    let Some(on) = on else {
-        return (verb == "GRANT").then(|| ("roles".to_owned(), words));
-    };
-    if (end..tokens.len() - 1).any(|at| is(at, "GRANT") && is(at + 1, "OPTION")) {
-        words.push(GRANT_OPTION.to_owned());
-    }
-    let of: Vec<&str> = tokens[on + 1..end]
-        .iter()
-        .map(|token| unquoted(token))
-        .collect();
-    let of = match of.split_first() {
-        // `PROCEDURE`, `FUNCTION`, `PACKAGE BODY`
-        Some((kind, name))
-            if !name.is_empty()
-                && kind.chars().all(char::is_alphabetic)
-                && name[0] != "."
-                && name[0] != "@" =>
-        {
-            format!("{} {}", kind.to_lowercase(), name.concat())
-        }
-        _ => of.concat(),
-    };
-    let of = match verb.as_str() {
-        "GRANT" => format!("grants on {of}"),
-        _ => format!("revoked on {of}"),
-    };
-    (!words.is_empty()).then_some((of, words))
-}
-
-/// A name without its quotes.
-fn unquoted(token: &str) -> &str {
-    let quote = |c| c == '`' || c == '\'';
-    token
-        .strip_prefix(quote)
-        .and_then(|token| token.strip_suffix(quote))
-        .unwrap_or(token)
-}
-
-/// Lists such as `SELECT, INSERT (a, b)`, without the commas in brackets.
-fn comma_separated(tokens: &[&str]) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut open = 0_usize;
-    for token in tokens {
-        match *token {
-            "(" => open += 1,
-            ")" => open = open.saturating_sub(1),
-            "," if open == 0 => {
-                words.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        let word = words.last_mut().expect("one at least");
-        if !word.is_empty() && !matches!(*token, "," | ")" | "@") && !word.ends_with(['(', '@']) {
-            word.push(' ');
-        }
-        word.push_str(unquoted(token));
-    }
-    // MariaDB renamed it in 10.5.2.
-    let renamed = |word: String| match word.as_str() {
-        "BINLOG MONITOR" => "REPLICATION CLIENT".to_owned(),
-        _ => word,
-    };
-    words.into_iter().map(renamed).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn grants(lines: &[&str]) -> Vec<(String, String)> {
-        let mut object = Object::default();
-        note_grants(&mut object, lines.iter().copied());
-        let properties = object.properties.into_iter();
-        properties
-            .map(|(name, property)| (name, property.plain))
-            .collect()
+    #[test]
+    fn root_at_a_pattern_is_the_users() {
+        assert!(is_of_the_server("root", "localhost"));
+        assert!(is_of_the_server("root", "10.1.2.3"));
+        assert!(!is_of_the_server("root", "%"));
+        assert!(!is_of_the_server("root", "10.%"));
+        assert!(is_of_the_server("", "machine"));
+        assert!(!is_of_the_server("", "%"));
+        assert!(is_of_the_server("mysql", "localhost"));
+        assert!(!is_of_the_server("mysql", "%"));
     }
 
     #[test]
-    fn grants_are_told_by_object_and_privilege() {
-        let found = grants(&[
-            "GRANT USAGE ON *.* TO `app`@`%` IDENTIFIED BY PASSWORD '*0123'",
-            "GRANT UPDATE, SELECT (`a`, `b`) ON `shop`.`orders` TO `app`@`%` WITH GRANT OPTION",
-            "GRANT EXECUTE ON PROCEDURE `shop`.`p` TO 'app'@'%'",
-            "GRANT `reader`@`%` TO `app`@`%`",
-            "GRANT PROXY ON ''@'%' TO 'app'@'%'",
-            "GRANT PROXY ON ``@`%` TO `app`@`%`",
-        ]);
-        let found: Vec<(&str, &str)> = found
-            .iter()
-            .map(|(of, all)| (of.as_str(), all.as_str()))
-            .collect();
+    fn a_grant_needs_no_password() {
+        let grant =
+            "GRANT USAGE ON *.* TO `IDENTIFIED`@`%` IDENTIFIED BY PASSWORD '*A' REQUIRE SSL";
         assert_eq!(
-            found,
-            [
-                ("grants on @%", "PROXY"),
-                ("grants on procedure shop.p", "EXECUTE"),
-                (
-                    "grants on shop.orders",
-                    "GRANT OPTION, SELECT (a, b), UPDATE"
-                ),
-                ("roles", "reader@%"),
-            ]
+            without_login(grant),
+            "GRANT USAGE ON *.* TO `IDENTIFIED`@`%` REQUIRE SSL"
         );
+        let grant = "GRANT SELECT ON `d`.* TO `u`@`%` IDENTIFIED VIA unix_socket";
+        assert_eq!(without_login(grant), "GRANT SELECT ON `d`.* TO `u`@`%`");
+        let grant = "GRANT `r` TO `u`@`%` WITH ADMIN OPTION";
+        assert_eq!(without_login(grant), grant);
     }
 
     #[test]
-    fn a_list_of_all_privileges_is_all_privileges() {
-        let listed = format!(
-            "GRANT {} ON *.* TO `a`@`%` WITH GRANT OPTION",
-            ALL.join(", ")
-        );
-        let all = "GRANT ALL PRIVILEGES ON *.* TO 'a'@'%' WITH GRANT OPTION";
-        assert_eq!(
-            grants(&[&listed, "GRANT CLONE_ADMIN ON *.* TO `a`@`%`"]),
-            grants(&[all])
-        );
-        let fewer = listed.replace("SUPER, ", "");
-        assert_ne!(grants(&[&fewer]), grants(&[all]));
-    }
-
-    #[test]
-    fn words_in_names_end_no_list() {
-        let found = grants(&["GRANT SELECT ON `a TO b`.* TO `x ON y`@`%`"]);
-        assert_eq!(
-            found,
-            [("grants on a TO b.*".to_owned(), "SELECT".to_owned())]
-        );
-        assert!(grants(&["GRANT"]).is_empty());
+    fn a_keyword_is_not_quoted() {
+        assert_eq!(quoted_account("PUBLIC", "", true), "PUBLIC");
+        assert_eq!(quoted_account("r", "", true), "'r'");
+        assert_eq!(quoted_account("PUBLIC", "%", false), "'PUBLIC'@'%'");
     }
 }

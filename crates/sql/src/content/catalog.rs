@@ -1,18 +1,38 @@
 //! Questions to a server's own description of itself (`information_schema`), whose columns
 //! differ between versions.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::ContentError;
-use crate::outcome::{Outcome, RowSet};
+use crate::outcome::{Outcome, RowSet, SqlError};
 use crate::session::Session;
 
-/// Databases of the server itself; their content is not the user's.
-const SYSTEM_DATABASES: &str = "('information_schema', 'performance_schema', 'mysql', 'sys', \
-     'ndbinfo', 'mysql_innodb_cluster_metadata')";
+/// Databases that every server has for itself.
+const OF_EVERY_SERVER: [&str; 3] = ["information_schema", "performance_schema", "mysql"];
+
+/// Databases that only some servers have for themselves, and how one of those is known. On
+/// another server a user may have a database of the same name.
+const OF_SOME_SERVERS: [(&str, &str); 3] = [
+    // MySQL since 5.7.9 and MariaDB since 10.6 have users for its objects.
+    (
+        "sys",
+        "SELECT COUNT(*) FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'sys' \
+         AND DEFINER IN ('mysql.sys@localhost', 'mariadb.sys@localhost')",
+    ),
+    (
+        "ndbinfo",
+        "SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'ndbinfo'",
+    ),
+    // MySQL Shell makes it, also on a single server.
+    (
+        "mysql_innodb_cluster_metadata",
+        "SELECT COUNT(*) FROM information_schema.VIEWS \
+         WHERE TABLE_SCHEMA = 'mysql_innodb_cluster_metadata' AND TABLE_NAME = 'schema_version'",
+    ),
+];
 
 /// A row of texts; NULL is empty.
 pub(super) type Texts = Vec<String>;
@@ -22,6 +42,8 @@ pub(super) struct Catalog<'a> {
     pub(super) session: &'a mut Session,
     /// Tables and columns of `information_schema`, in upper case.
     known: HashSet<(String, String)>,
+    /// Databases of the server itself; their content is not the user's.
+    pub(super) own: BTreeSet<String>,
 }
 
 impl<'a> Catalog<'a> {
@@ -30,6 +52,7 @@ impl<'a> Catalog<'a> {
         let mut catalog = Catalog {
             session,
             known: HashSet::new(),
+            own: OF_EVERY_SERVER.map(str::to_owned).into(),
         };
         let sql = "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS \
                    WHERE TABLE_SCHEMA = 'information_schema'";
@@ -41,6 +64,12 @@ impl<'a> Catalog<'a> {
             .iter()
             .map(|row| (upper(&row[0]), upper(&row[1])))
             .collect();
+        for (database, question) in OF_SOME_SERVERS {
+            let found = catalog.texts("its own databases", question.to_owned());
+            if found.await?.iter().flatten().any(|count| count != "0") {
+                catalog.own.insert(database.to_owned());
+            }
+        }
         Ok(catalog)
     }
 
@@ -62,7 +91,7 @@ impl<'a> Catalog<'a> {
     }
 
     /// The rows of a table of `information_schema` about the user's databases, in the
-    /// order of their first columns. A column that this server lacks is empty.
+    /// order of their first columns. NULL is empty, as is a column that this server lacks.
     pub(super) async fn describe<const N: usize>(
         &mut self,
         what: &'static str,
@@ -70,6 +99,19 @@ impl<'a> Catalog<'a> {
         of_database: &str,
         columns: [&str; N],
     ) -> Result<Vec<[String; N]>, ContentError> {
+        let rows = self.describe_with_null(what, table, of_database, columns);
+        let rows = rows.await?.into_iter();
+        Ok(rows.map(|row| row.map(Option::unwrap_or_default)).collect())
+    }
+
+    /// The same, where NULL is no empty text.
+    pub(super) async fn describe_with_null<const N: usize>(
+        &mut self,
+        what: &'static str,
+        table: &str,
+        of_database: &str,
+        columns: [&str; N],
+    ) -> Result<Vec<[Option<String>; N]>, ContentError> {
         if !self.has(table, of_database) {
             return Ok(Vec::new());
         }
@@ -77,13 +119,18 @@ impl<'a> Catalog<'a> {
             true => column.to_owned(),
             false => "NULL".to_owned(),
         });
+        // Names are compared byte by byte: `Sys` is no `sys`, whatever the collation.
+        let own: Vec<String> = self.own.iter().map(|name| hex_of(name)).collect();
         let sql = format!(
-            "SELECT {} FROM information_schema.{table} WHERE {of_database} NOT IN \
-             {SYSTEM_DATABASES}",
-            columns.join(", ")
+            "SELECT {} FROM information_schema.{table} WHERE HEX({of_database}) NOT IN ({})",
+            columns.join(", "),
+            own.join(", ")
         );
-        let rows = self.texts(what, sql).await?;
-        let rows = rows.into_iter().filter_map(|row| row.try_into().ok());
+        let set = self.rows(what, &sql).await?;
+        let rows = set.rows.iter().filter_map(|row| {
+            let row: Vec<Option<String>> = row.iter().map(|value| value.map(text_of)).collect();
+            row.try_into().ok()
+        });
         Ok(rows.collect())
     }
 
@@ -98,6 +145,48 @@ impl<'a> Catalog<'a> {
             Ok(texts_of(&set))
         }
         .boxed()
+    }
+
+    /// The rows of a query about the system database; none if the server lacks the table.
+    pub(super) fn system_rows<'s>(
+        &'s mut self,
+        sql: &'s str,
+    ) -> BoxFuture<'s, Result<Vec<Texts>, ContentError>> {
+        async move {
+            Ok(match self.session.run(sql).await? {
+                Outcome::Rows(set) => texts_of(&set),
+                _ => Vec::new(),
+            })
+        }
+        .boxed()
+    }
+
+    /// What a `SHOW CREATE` shows in a column, or the server's refusal.
+    pub(super) fn shown<'s>(
+        &'s mut self,
+        sql: &'s str,
+        column: usize,
+    ) -> BoxFuture<'s, Result<Result<String, SqlError>, ContentError>> {
+        async move {
+            Ok(match self.session.run(sql).await? {
+                Outcome::Refused(error) => Err(error),
+                other => {
+                    let texts = other.rows().map(texts_of).unwrap_or_default();
+                    let row = texts.into_iter().next().unwrap_or_default();
+                    Ok(row.into_iter().nth(column).unwrap_or_default())
+                }
+            })
+        }
+        .boxed()
+    }
+
+    /// What a `SHOW CREATE` shows in a column; nothing if the server refuses.
+    pub(super) async fn created(
+        &mut self,
+        sql: &str,
+        column: usize,
+    ) -> Result<Option<String>, ContentError> {
+        Ok(self.shown(sql, column).await?.ok())
     }
 
     /// The rows of a query.
@@ -119,10 +208,19 @@ impl<'a> Catalog<'a> {
 
 /// All rows as texts; bytes that are no UTF-8 are replaced.
 pub(super) fn texts_of(set: &RowSet) -> Vec<Texts> {
-    let text =
-        |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+    let text = |value: Option<&[u8]>| value.map(text_of).unwrap_or_default();
     let rows = set.rows.iter();
     rows.map(|row| row.iter().map(text).collect()).collect()
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A name as `HEX` of SQL writes it, in quotes.
+fn hex_of(name: &str) -> String {
+    let digits = name.bytes().map(|byte| format!("{byte:02X}"));
+    format!("'{}'", digits.collect::<String>())
 }
 
 /// A name in backquotes.
@@ -143,5 +241,11 @@ mod tests {
     fn names_and_texts_end_where_they_should() {
         assert_eq!(quoted_name("a`b"), "`a``b`");
         assert_eq!(quoted_text("it's\\"), "'it''s\\\\'");
+    }
+
+    #[test]
+    fn names_are_compared_by_their_bytes() {
+        assert_eq!(hex_of("sys"), "'737973'");
+        assert_ne!(hex_of("sys"), hex_of("Sys"));
     }
 }

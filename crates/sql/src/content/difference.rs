@@ -2,110 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 
+use super::grant::is_about_rights;
+use super::kind::ContentKind;
 use super::object::{Object, ObjectKind, ObjectName};
 use super::rows::TableRows;
 use super::setting::is_of_statements;
 use super::{Content, ContentScope};
 use crate::outcome::SqlError;
-
-/// A kind of difference between two contents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ContentKind {
-    /// An object or an account is no longer there.
-    Missing,
-    /// The rows of a table cannot be read, or a view cannot be used.
-    Broken,
-    /// Another number of rows.
-    RowCount,
-    /// As many rows with other values.
-    Rows,
-    /// An object is defined in another way.
-    Definition,
-    /// An account may do other things.
-    Grant,
-    /// An account logs in in another way.
-    Login,
-    /// A setting that decides what statements do has another value.
-    Setting,
-    /// An object or an account that was not there before.
-    Extra,
-    /// The same definition in other words.
-    Notation,
-    /// Another setting has another value.
-    OtherSetting,
-    /// A setting is gone.
-    SettingGone,
-    /// A setting that was not there before.
-    SettingNew,
-}
-
-impl ContentKind {
-    /// Every kind, the graver ones first.
-    pub const ALL: [ContentKind; 13] = [
-        ContentKind::Missing,
-        ContentKind::Broken,
-        ContentKind::RowCount,
-        ContentKind::Rows,
-        ContentKind::Definition,
-        ContentKind::Grant,
-        ContentKind::Login,
-        ContentKind::Setting,
-        ContentKind::Extra,
-        ContentKind::Notation,
-        ContentKind::OtherSetting,
-        ContentKind::SettingGone,
-        ContentKind::SettingNew,
-    ];
-
-    /// The word used in files and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ContentKind::Missing => "missing",
-            ContentKind::Broken => "broken",
-            ContentKind::RowCount => "row-count",
-            ContentKind::Rows => "rows",
-            ContentKind::Definition => "definition",
-            ContentKind::Grant => "grant",
-            ContentKind::Login => "login",
-            ContentKind::Setting => "setting",
-            ContentKind::Extra => "extra",
-            ContentKind::Notation => "notation",
-            ContentKind::OtherSetting => "other-setting",
-            ContentKind::SettingGone => "setting-gone",
-            ContentKind::SettingNew => "setting-new",
-        }
-    }
-
-    /// Whether a user of the data may notice it.
-    pub fn is_significant(self) -> bool {
-        self < ContentKind::Notation
-    }
-}
-
-impl fmt::Display for ContentKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for ContentKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = ContentKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| {
-            let words = ContentKind::ALL.map(|kind| format!("`{kind}`"));
-            format!(
-                "expected a kind, one of {}; found `{text}`",
-                words.join(", ")
-            )
-        })
-    }
-}
 
 /// One difference between the content of a server before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +63,13 @@ pub fn compare_contents(
     for name in names {
         // What a missing database held is missing with it.
         let database = ObjectName::new(ObjectKind::Database, &name.database, "");
-        let is_within = !matches!(name.kind, ObjectKind::Database | ObjectKind::Account);
+        let is_within = name.is_in_database();
         match (before.objects.get(name), after.objects.get(name)) {
+            // A database of the user has the name of one that the newer server has for itself.
+            (Some(_), None) if is_database_of(name, after) => {
+                let (here, there) = ("the user's", "the server's own");
+                found.note(ContentKind::Broken, name, "", here, there);
+            }
             (Some(_), None) if is_within && !after.objects.contains_key(&database) => {}
             (None, Some(_)) if is_within && !before.objects.contains_key(&database) => {}
             (Some(_), None) => found.note(ContentKind::Missing, name, "", "", ""),
@@ -171,7 +80,12 @@ pub fn compare_contents(
     }
     for (name, before) in &before.rows {
         if let Some(after) = after.rows.get(name) {
-            found.compare_rows(name, before, after);
+            found.compare_rows(name, "", before, after);
+        }
+    }
+    for (name, before) in &before.history {
+        if let Some(after) = after.history.get(name) {
+            found.compare_rows(name, " with those of the past", before, after);
         }
     }
     if scope == ContentScope::Server {
@@ -180,6 +94,19 @@ pub fn compare_contents(
     let mut found = found.0;
     found.sort_by_key(|difference| difference.kind);
     found
+}
+
+/// The value of a setting, where servers write a switch as a word or as a number.
+fn switch(value: &str) -> &str {
+    match value {
+        "ON" => "1",
+        "OFF" => "0",
+        other => other,
+    }
+}
+
+fn is_database_of(name: &ObjectName, content: &Content) -> bool {
+    name.kind == ObjectKind::Database && content.own_databases.contains(&name.database)
 }
 
 #[derive(Default)]
@@ -234,9 +161,11 @@ impl Found {
         }
     }
 
+    /// Compares rows; `which` tells them from others of the same table.
     fn compare_rows(
         &mut self,
         name: &ObjectName,
+        which: &str,
         before: &Result<TableRows, SqlError>,
         after: &Result<TableRows, SqlError>,
     ) {
@@ -244,14 +173,19 @@ impl Found {
             (Ok(before), Ok(after)) => (before, after),
             (Ok(_), Err(error)) => {
                 let text = error.to_string();
-                return self.note(ContentKind::Broken, name, "", "readable", &text);
+                let property = match which.is_empty() {
+                    true => String::new(),
+                    false => format!("rows{which}"),
+                };
+                return self.note(ContentKind::Broken, name, &property, "readable", &text);
             }
             // What could not be read before is not compared.
             (Err(_), _) => return,
         };
         if before.count != after.count {
             let (here, there) = (before.count.to_string(), after.count.to_string());
-            return self.note(ContentKind::RowCount, name, "rows", &here, &there);
+            let property = format!("rows{which}");
+            return self.note(ContentKind::RowCount, name, &property, &here, &there);
         }
         let here: Vec<&String> = before.columns.iter().map(|(column, _)| column).collect();
         let there: Vec<&String> = after.columns.iter().map(|(column, _)| column).collect();
@@ -261,7 +195,11 @@ impl Found {
         });
         let other: Vec<String> = other.map(|(column, _)| format!("`{column}`")).collect();
         if !other.is_empty() {
-            let property = format!("values of {}", other.join(", "));
+            let rows = match which.is_empty() {
+                true => String::new(),
+                false => format!(" in rows{which}"),
+            };
+            let property = format!("values of {}{rows}", other.join(", "));
             self.note(ContentKind::Rows, name, &property, "", "");
         } else if here == there && before.sum != after.sum {
             let property = match here.is_empty() {
@@ -280,7 +218,7 @@ impl Found {
             let subject = format!("setting {name}");
             let counts = is_of_statements(name);
             let (kind, here, there) = match (before.settings.get(name), after.settings.get(name)) {
-                (Some(here), Some(there)) if here == there => continue,
+                (Some(here), Some(there)) if switch(here) == switch(there) => continue,
                 (Some(here), Some(there)) if counts => {
                     (ContentKind::Setting, here.as_str(), there.as_str())
                 }
@@ -294,11 +232,6 @@ impl Found {
             self.note(kind, &subject, "", here, there);
         }
     }
-}
-
-fn is_about_rights(property: &str) -> bool {
-    let begins = ["grants on ", "revoked on ", "roles", "default role"];
-    begins.iter().any(|begin| property.starts_with(begin))
 }
 
 #[cfg(test)]
@@ -388,6 +321,30 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_the_past_are_told_from_others() {
+        let history = |count| Content {
+            history: with_rows(count, [1, 1]).rows,
+            ..Content::default()
+        };
+        assert_eq!(
+            told(&history(3), &history(1)),
+            ["row-count: table d.t, rows with those of the past: `3` before, `1` after"]
+        );
+    }
+
+    #[test]
+    fn a_database_of_the_server_is_none_of_the_user() {
+        let after = Content {
+            own_databases: BTreeSet::from(["d".to_owned()]),
+            ..Content::default()
+        };
+        assert_eq!(
+            told(&table("int", "int"), &after),
+            ["broken: database d: `the user's` before, `the server's own` after"]
+        );
+    }
+
+    #[test]
     fn a_table_that_cannot_be_read_is_broken() {
         let mut after = with_rows(2, [1, 1]);
         for rows in after.rows.values_mut() {
@@ -440,13 +397,5 @@ mod tests {
             told(&account("*AA"), &account("*BB")),
             ["login: account app@%, password: another one"]
         );
-    }
-
-    #[test]
-    fn the_word_of_each_kind_is_read_back() {
-        for kind in ContentKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(kind));
-        }
-        assert!("row".parse::<ContentKind>().is_err());
     }
 }

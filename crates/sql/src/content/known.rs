@@ -11,14 +11,12 @@
 
 use std::path::Path;
 
-use dbmatrix_config::{ConfigError, Problems, TableReader};
+use dbmatrix_config::{ConfigError, TableReader};
 use globset::{Glob, GlobMatcher};
-use toml::de::DeTable;
 
-use super::difference::{ContentDifference, ContentKind};
+use super::difference::ContentDifference;
+use super::kind::ContentKind;
 use crate::suite::{Condition, Facts, Reason, known_entry};
-
-const WHAT: &str = "file of known divergences";
 
 /// The known changes of one file.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +67,7 @@ impl KnownChanges {
     /// [`ConfigError`] with all problems, each at its line.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            what: WHAT,
+            what: known_entry::WHAT,
             path: path.to_owned(),
             source,
             near: String::new(),
@@ -78,19 +76,7 @@ impl KnownChanges {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let problems = Problems::default();
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            problems.add(error.span().unwrap_or(0..0), error.message().to_owned());
-        }
-        let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
-        let mut entries = Vec::new();
-        for table in top.tables("divergence") {
-            let line = 1 + text[..table.span().start].matches('\n').count();
-            entries.extend(read_entry(&table, line));
-        }
-        top.finish();
-        problems.into_result(WHAT, path, text)?;
+        let (entries, _) = known_entry::read_entries(path, text, read_entry)?;
         Ok(KnownChanges { entries })
     }
 

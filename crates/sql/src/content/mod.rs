@@ -9,16 +9,26 @@
 
 mod account;
 mod catalog;
+mod clause;
+mod column;
+mod constraint;
 mod difference;
+mod grant;
+mod index;
+mod kind;
 mod known;
+mod login;
 mod object;
+mod outside;
+mod partition;
 mod program;
 mod rows;
 mod setting;
 mod table;
+mod view;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -30,7 +40,8 @@ use crate::session::{Session, SessionError};
 use catalog::Catalog;
 
 pub use account::{AccountScript, read_account_scripts};
-pub use difference::{ContentDifference, ContentKind, compare_contents};
+pub use difference::{ContentDifference, compare_contents};
+pub use kind::ContentKind;
 pub use known::{KnownChange, KnownChanges};
 pub use object::{Object, ObjectKind, ObjectName, Property};
 pub use rows::TableRows;
@@ -51,6 +62,10 @@ pub struct Content {
     pub objects: BTreeMap<ObjectName, Object>,
     /// The rows of tables; an error for a table that cannot be read.
     pub rows: BTreeMap<ObjectName, Result<TableRows, SqlError>>,
+    /// The rows of system-versioned tables with those of the past (MariaDB).
+    pub history: BTreeMap<ObjectName, Result<TableRows, SqlError>>,
+    /// Databases of the server itself, which are left out.
+    pub(crate) own_databases: BTreeSet<String>,
     /// Global variables, by name.
     pub settings: BTreeMap<String, String>,
 }
@@ -72,11 +87,13 @@ pub enum ContentError {
 }
 
 /// Settings of the session that reads: values of every server come in the same text. An
-/// old server lacks some of the variables, which does no harm.
-const SETTINGS: [&str; 3] = [
+/// old server lacks some of the variables, which does no harm. MySQL 8 would describe
+/// tables as they were a day ago.
+const SETTINGS: [&str; 4] = [
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = ''",
     "SET SESSION time_zone = '+00:00'",
+    "SET SESSION information_schema_stats_expiry = 0",
 ];
 
 /// Reads the content of a server. The session's settings change, and its own account is no
@@ -93,12 +110,24 @@ pub fn read_content<'a>(
             session.run(setting).await?;
         }
         let mut catalog = Catalog::open(session).await?;
-        let mut content = Content::default();
+        let mut content = Content {
+            own_databases: catalog.own.clone(),
+            ..Content::default()
+        };
         table::read_databases(&mut catalog, &mut content).await?;
         table::read_tables(&mut catalog, &mut content).await?;
+        column::read_columns(&mut catalog, &mut content).await?;
+        index::read_indexes(&mut catalog, &mut content).await?;
+        constraint::read_constraints(&mut catalog, &mut content).await?;
+        partition::read_partitions(&mut catalog, &mut content).await?;
+        clause::read_clauses(&mut catalog, &mut content).await?;
+        view::read_views(&mut catalog, &mut content).await?;
         program::read_programs(&mut catalog, &mut content).await?;
         rows::read_all_rows(&mut catalog, &mut content).await?;
         if scope == ContentScope::Server {
+            table::read_counters(&mut catalog, &mut content).await?;
+            rows::read_history(&mut catalog, &mut content).await?;
+            outside::read_outside(&mut catalog, &mut content).await?;
             account::read_accounts(&mut catalog, &mut content).await?;
             setting::read_settings(&mut catalog, &mut content).await?;
         }

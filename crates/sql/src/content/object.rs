@@ -24,6 +24,10 @@ pub enum ObjectKind {
     Trigger,
     /// An event.
     Event,
+    /// A function of a library (`CREATE FUNCTION ... SONAME`).
+    LoadableFunction,
+    /// Another server that tables point to (`CREATE SERVER`).
+    Server,
     /// A user or a role.
     Account,
 }
@@ -39,6 +43,8 @@ impl fmt::Display for ObjectKind {
             ObjectKind::Package => "package",
             ObjectKind::Trigger => "trigger",
             ObjectKind::Event => "event",
+            ObjectKind::LoadableFunction => "loadable function",
+            ObjectKind::Server => "server",
             ObjectKind::Account => "account",
         })
     }
@@ -49,13 +55,24 @@ impl fmt::Display for ObjectKind {
 pub struct ObjectName {
     /// Its kind.
     pub kind: ObjectKind,
-    /// Its database, or the user's name.
+    /// Its database, or the user's name; what is in no database has its own name here.
     pub database: String,
     /// Its own name, or the user's host; empty for a database.
     pub name: String,
 }
 
 impl ObjectName {
+    /// Whether it goes with its database.
+    pub(super) fn is_in_database(&self) -> bool {
+        !matches!(
+            self.kind,
+            ObjectKind::Database
+                | ObjectKind::Account
+                | ObjectKind::LoadableFunction
+                | ObjectKind::Server
+        )
+    }
+
     /// An object of a database.
     pub(super) fn new(kind: ObjectKind, database: &str, name: &str) -> Self {
         ObjectName {
@@ -74,7 +91,9 @@ impl fmt::Display for ObjectName {
             name,
         } = self;
         match kind {
-            ObjectKind::Database => write!(f, "{kind} {database}"),
+            ObjectKind::Database | ObjectKind::LoadableFunction | ObjectKind::Server => {
+                write!(f, "{kind} {database}")
+            }
             // A role has no host.
             ObjectKind::Account if name.is_empty() => write!(f, "{kind} {database}"),
             ObjectKind::Account => write!(f, "{kind} {database}@{name}"),
@@ -126,13 +145,32 @@ impl Property {
     }
 }
 
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// The expression that reads its values in full.
+    pub(super) reads: String,
+}
+
+/// The system versioning of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Versioning {
+    /// The columns of the period are described nowhere.
+    Implicit,
+    /// The table has them among its columns.
+    Explicit,
+}
+
 /// An object with its properties, by name such as ``column `id` ``.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object {
     /// The properties. A property without a text is left out.
     pub properties: BTreeMap<String, Property>,
     /// Columns in their order; only tables have them.
-    pub(super) columns: Vec<String>,
+    pub(super) columns: Vec<Column>,
+    /// How the rows of the past are read; only system-versioned tables have them.
+    pub(super) versioning: Option<Versioning>,
     /// Why the server cannot use it, such as a view whose table is missing.
     pub broken: Option<String>,
 }

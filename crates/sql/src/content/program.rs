@@ -1,6 +1,6 @@
 //! Routines, triggers and events.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, quoted_name};
 use super::object::{Object, ObjectKind, ObjectName, Property};
 use super::written::sorted_list;
 use super::{Content, ContentError};
@@ -15,7 +15,28 @@ pub(super) async fn read_programs(
     read_routines(catalog, content).await?;
     read_parameters(catalog, content).await?;
     read_triggers(catalog, content).await?;
-    read_events(catalog, content).await
+    read_events(catalog, content).await?;
+    find_broken(catalog, content).await
+}
+
+/// Lets the server read each program again, as it does before it runs one. It refuses one
+/// that has a word that became a keyword.
+async fn find_broken(catalog: &mut Catalog<'_>, content: &mut Content) -> Result<(), ContentError> {
+    for (name, object) in &mut content.objects {
+        let kind = match name.kind {
+            ObjectKind::Procedure => "PROCEDURE",
+            ObjectKind::Function => "FUNCTION",
+            ObjectKind::Trigger => "TRIGGER",
+            ObjectKind::Event => "EVENT",
+            _ => continue,
+        };
+        let (database, program) = (quoted_name(&name.database), quoted_name(&name.name));
+        let create = format!("SHOW CREATE {kind} {database}.{program}");
+        if let Err(error) = catalog.shown(&create, 2).await? {
+            object.broken = Some(error.to_string());
+        }
+    }
+    Ok(())
 }
 
 fn kind_of_routine(word: &str) -> ObjectKind {
@@ -27,11 +48,30 @@ fn kind_of_routine(word: &str) -> ObjectKind {
 }
 
 /// Notes the properties that every program has.
-fn note_program(object: &mut Object, body: &str, mode: &str, definer: &str, charset: &str) {
+fn note_program(object: &mut Object, program: Program<'_>) {
+    let Program {
+        body,
+        mode,
+        definer,
+        charset,
+        collations: [collation, of_database],
+    } = program;
     object.note(BODY, Property::exact(body.trim()));
     object.note("sql mode", Property::with_plain(mode, sorted_list(mode)));
     object.note("definer", Property::exact(definer));
     object.note("character set", Property::sql(charset));
+    object.note("collation", Property::sql(collation));
+    object.note("collation of the database", Property::sql(of_database));
+}
+
+/// What every program has.
+struct Program<'a> {
+    body: &'a str,
+    mode: &'a str,
+    definer: &'a str,
+    charset: &'a str,
+    /// Of literals in it, and of the database at its creation.
+    collations: [&'a str; 2],
 }
 
 async fn read_routines(
@@ -50,13 +90,30 @@ async fn read_routines(
         "SQL_DATA_ACCESS",
         "SECURITY_TYPE",
         "ROUTINE_COMMENT",
+        "COLLATION_CONNECTION",
+        "DATABASE_COLLATION",
     ];
     let rows = catalog.describe("its routines", "ROUTINES", "ROUTINE_SCHEMA", columns);
     for row in rows.await? {
         let [database, name, form, body, mode, definer, charset, ..] = &row;
-        let [.., deterministic, access, security, comment] = &row;
+        let [
+            ..,
+            deterministic,
+            access,
+            security,
+            comment,
+            collation,
+            of_database,
+        ] = &row;
         let mut object = Object::default();
-        note_program(&mut object, body, mode, definer, charset);
+        let program = Program {
+            body,
+            mode,
+            definer,
+            charset,
+            collations: [collation, of_database],
+        };
+        note_program(&mut object, program);
         object.note("deterministic", Property::exact(deterministic));
         object.note("data access", Property::exact(access));
         object.note("security", Property::exact(security));
@@ -85,6 +142,7 @@ async fn read_parameters(
         "PARAMETER_NAME",
         "DTD_IDENTIFIER",
         "COLLATION_NAME",
+        "PARAMETER_DEFAULT",
     ];
     let what = "parameters of its routines";
     let rows = catalog.describe(what, "PARAMETERS", "SPECIFIC_SCHEMA", columns);
@@ -97,6 +155,7 @@ async fn read_parameters(
         name,
         of_type,
         collation,
+        default,
     ] in rows.await?
     {
         let routine = ObjectName::new(kind_of_routine(&form), &database, &routine);
@@ -112,6 +171,10 @@ async fn read_parameters(
         let of_type = Property::with_plain(&of_type, plain);
         object.note(format!("{parameter}: type"), of_type);
         object.note(format!("{parameter}: collation"), Property::sql(&collation));
+        object.note(
+            format!("{parameter}: default"),
+            Property::expression(&default),
+        );
         let text = format!("{mode} {name}");
         object.note(parameter, Property::sql(text.trim()));
     }
@@ -132,6 +195,9 @@ async fn read_triggers(
         "SQL_MODE",
         "DEFINER",
         "CHARACTER_SET_CLIENT",
+        "ACTION_ORDER",
+        "COLLATION_CONNECTION",
+        "DATABASE_COLLATION",
     ];
     let rows = catalog.describe("its triggers", "TRIGGERS", "TRIGGER_SCHEMA", columns);
     for [
@@ -144,12 +210,25 @@ async fn read_triggers(
         mode,
         definer,
         charset,
+        order,
+        collation,
+        of_database,
     ] in rows.await?
     {
         let mut object = Object::default();
-        note_program(&mut object, &body, &mode, &definer, &charset);
+        let program = Program {
+            body: &body,
+            mode: &mode,
+            definer: &definer,
+            charset: &charset,
+            collations: [&collation, &of_database],
+        };
+        note_program(&mut object, program);
         let when = format!("{time} {event} ON {table}");
         object.note("moment", Property::exact(&when));
+        // MySQL before 5.7 and MariaDB before 10.2.3 have one trigger of a moment.
+        let place = if order == "0" { "1" } else { &order };
+        object.note("order", Property::with_plain(&order, place.to_owned()));
         let name = ObjectName::new(ObjectKind::Trigger, &database, &name);
         content.objects.insert(name, object);
     }
@@ -173,6 +252,8 @@ async fn read_events(catalog: &mut Catalog<'_>, content: &mut Content) -> Result
         "STATUS",
         "ON_COMPLETION",
         "EVENT_COMMENT",
+        "COLLATION_CONNECTION",
+        "DATABASE_COLLATION",
     ];
     let rows = catalog.describe("its events", "EVENTS", "EVENT_SCHEMA", columns);
     for row in rows.await? {
@@ -187,9 +268,18 @@ async fn read_events(catalog: &mut Catalog<'_>, content: &mut Content) -> Result
             status,
             completion,
             comment,
+            collation,
+            of_database,
         ] = &row;
         let mut object = Object::default();
-        note_program(&mut object, body, mode, definer, charset);
+        let program = Program {
+            body,
+            mode,
+            definer,
+            charset,
+            collations: [collation, of_database],
+        };
+        note_program(&mut object, program);
         let every = format!("{value} {unit}");
         object.note("time zone", Property::exact(zone));
         object.note("at", Property::exact(at));

@@ -9,7 +9,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::catalog::{Catalog, quoted_name};
-use super::object::ObjectKind;
+use super::column::end_of_period;
+use super::object::{Column, ObjectKind, ObjectName, Versioning};
 use super::{Content, ContentError};
 use crate::outcome::{Row, SqlError};
 
@@ -26,9 +27,10 @@ pub struct TableRows {
 }
 
 impl TableRows {
-    fn new(columns: &[String]) -> Self {
+    fn new(columns: &[Column]) -> Self {
+        let columns = columns.iter();
         TableRows {
-            columns: columns.iter().map(|name| (name.clone(), 0)).collect(),
+            columns: columns.map(|column| (column.name.clone(), 0)).collect(),
             ..TableRows::default()
         }
     }
@@ -59,26 +61,62 @@ pub(super) async fn read_all_rows(
     let tables = content.objects.iter();
     let tables = tables.filter(|(name, _)| name.kind == ObjectKind::Table);
     for (name, table) in tables {
-        let rows = read_rows(catalog, &name.database, &name.name, &table.columns).await?;
+        let rows = read_rows(catalog, &table.columns, &quoted(name)).await?;
         content.rows.insert(name.clone(), rows);
     }
     Ok(())
 }
 
+/// Reads the rows of system-versioned tables with those of the past, and since when and
+/// until when each row was there.
+pub(super) async fn read_history(
+    catalog: &mut Catalog<'_>,
+    content: &mut Content,
+) -> Result<(), ContentError> {
+    for (name, table) in &content.objects {
+        let mut columns = table.columns.clone();
+        match table.versioning {
+            None => continue,
+            Some(Versioning::Explicit) => {}
+            Some(Versioning::Implicit) => columns.extend(implicit_period()),
+        }
+        let from = format!("{} FOR SYSTEM_TIME ALL", quoted(name));
+        let rows = read_rows(catalog, &columns, &from).await?;
+        content.history.insert(name.clone(), rows);
+    }
+    Ok(())
+}
+
+/// The columns of a period that a table does not name (MariaDB manual, "System-Versioned
+/// Tables").
+fn implicit_period() -> [Column; 2] {
+    let column = |name: &str, reads: String| Column {
+        name: name.to_owned(),
+        reads,
+    };
+    [
+        column("row_start", quoted_name("row_start")),
+        column("row_end", end_of_period("row_end")),
+    ]
+}
+
+fn quoted(table: &ObjectName) -> String {
+    let (database, table) = (quoted_name(&table.database), quoted_name(&table.name));
+    format!("{database}.{table}")
+}
+
 async fn read_rows(
     catalog: &mut Catalog<'_>,
-    database: &str,
-    table: &str,
-    columns: &[String],
+    columns: &[Column],
+    from: &str,
 ) -> Result<Result<TableRows, SqlError>, ContentError> {
-    let list: Vec<String> = columns.iter().map(|name| quoted_name(name)).collect();
+    let list: Vec<&str> = columns.iter().map(|column| column.reads.as_str()).collect();
     let list = match list.is_empty() {
         // A sequence of MariaDB has columns that are described nowhere.
         true => "*".to_owned(),
         false => list.join(", "),
     };
-    let (database, table) = (quoted_name(database), quoted_name(table));
-    let sql = format!("SELECT {list} FROM {database}.{table}");
+    let sql = format!("SELECT {list} FROM {from}");
     let mut rows = TableRows::new(columns);
     let mut add = |row: Row<'_>| rows.add(row);
     let read = catalog.session.visit_rows(&sql, &mut add).await?;
@@ -91,7 +129,11 @@ mod tests {
     use crate::outcome::Rows;
 
     fn sums(all: &[[Option<&str>; 2]]) -> TableRows {
-        let mut rows = TableRows::new(&["a".to_owned(), "b".to_owned()]);
+        let column = |name: &str| Column {
+            name: name.to_owned(),
+            reads: quoted_name(name),
+        };
+        let mut rows = TableRows::new(&["a", "b"].map(column));
         let bytes = |value: Option<&str>| value.map(|text| text.as_bytes().to_vec());
         let all = Rows::from_iter(all.iter().map(|row| row.map(bytes)));
         all.iter().for_each(|row| rows.add(row));

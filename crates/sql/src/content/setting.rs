@@ -38,8 +38,10 @@ const OF_THE_MACHINE: [&str; 29] = [
 
 /// Settings that decide what statements do and answer, or which statements are accepted.
 /// Others have other defaults in almost every release, for speed and diagnosis.
-const OF_STATEMENTS: [&str; 40] = [
+const OF_STATEMENTS: [&str; 41] = [
     "sql_mode",
+    // `CONVERT_TZ` of a zone that is not there is NULL.
+    super::outside::TIME_ZONES,
     "character_set_server",
     "character_set_filesystem",
     "collation_server",

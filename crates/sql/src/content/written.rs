@@ -185,23 +185,55 @@ pub(super) fn column_type(text: &str) -> String {
     }
 }
 
-/// The default of a column. MariaDB writes an expression since 10.2.7, so a text is in
-/// quotes and a missing default is `NULL`; MySQL writes the value itself.
-pub(super) fn column_default(text: &str, is_expression: bool) -> String {
+/// The default of a column, written as an expression, where a text is in quotes. An empty
+/// text keeps them, since it is another default than none.
+pub(super) fn column_default(text: &str) -> String {
     let lower = text.to_lowercase();
     // `CURRENT_TIMESTAMP` of MySQL is `current_timestamp()` of MariaDB.
     if let Some(rest) = lower.strip_prefix("current_timestamp") {
         return format!("current_timestamp{}", rest.replace("()", ""));
     }
-    let is_quoted = text.len() >= 2 && text.starts_with('\'') && text.ends_with('\'');
-    if is_quoted && is_expression {
-        let inner = &text[1..text.len() - 1];
-        return inner.replace("''", "'").replace("\\'", "'");
+    let plain = plain(text);
+    match tokens(&plain).as_slice() {
+        [token] if token.len() > 2 && token.starts_with('\'') && token.ends_with('\'') => {
+            string_value(&token[1..token.len() - 1])
+        }
+        // MariaDB writes binary strings so since 11.
+        ["x", digits] => hex_value(digits).unwrap_or(plain),
+        _ => plain,
     }
-    match is_expression {
-        true => plain(text),
-        false => text.to_owned(),
+}
+
+/// The text whose bytes are written in hexadecimal digits, in quotes.
+fn hex_value(digits: &str) -> Option<String> {
+    let digits = digits.strip_prefix('\'')?.strip_suffix('\'')?;
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    String::from_utf8(bytes?).ok()
+}
+
+/// What stands between the quotes of a string. MariaDB escapes line breaks too.
+fn string_value(inner: &str) -> String {
+    let mut value = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => {
+                value.push(c);
+                chars.next();
+            }
+            '\\' => value.extend(chars.next().map(|escaped| match escaped {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                '0' => '\0',
+                'Z' => '\u{1a}',
+                other => other,
+            })),
+            _ => value.push(c),
+        }
     }
+    value
 }
 
 /// What MySQL adds to a column since 8.0 although its default says it, and the rest.
@@ -291,16 +323,22 @@ mod tests {
 
     #[test]
     fn defaults_are_told_from_their_notation() {
-        assert_eq!(column_default("'x'", true), column_default("x", false));
         assert_eq!(
-            column_default("current_timestamp(6)", true),
-            column_default("CURRENT_TIMESTAMP(6)", false)
+            column_default("current_timestamp(6)"),
+            column_default("CURRENT_TIMESTAMP(6)")
         );
         assert_eq!(
-            column_default("current_timestamp()", true),
-            column_default("CURRENT_TIMESTAMP", false)
+            column_default("current_timestamp()"),
+            column_default("CURRENT_TIMESTAMP")
         );
-        assert_ne!(column_default("'1'", true), column_default("2", false));
+        assert_eq!(column_default("'1'"), column_default("1"));
+        assert_ne!(column_default("'1'"), column_default("'2'"));
+        assert_eq!(column_default("_utf8mb4'X y'"), "X y");
+        assert_eq!(column_default(r"'it\'s \\ \n'"), "it's \\ \n");
+        assert_eq!(column_default("''"), "''");
+        assert_eq!(column_default("x'616200'"), column_default(r"'ab\0'"));
+        assert_eq!(column_default("x'FF'"), "x'FF'");
+        assert_eq!(column_default("concat('a','b')"), "concat('a','b')");
         assert_eq!(
             column_extra("DEFAULT_GENERATED on update CURRENT_TIMESTAMP"),
             column_extra("on update current_timestamp()")

@@ -25,14 +25,20 @@ pub enum FaultVerb {
     Stop,
     /// It is started.
     Start,
+    /// It is cut off from the network.
+    Disconnect,
+    /// It is joined again.
+    Reconnect,
 }
 
 impl FaultVerb {
-    const WORDS: [(&str, FaultVerb); 4] = [
+    const WORDS: [(&str, FaultVerb); 6] = [
         ("pause", FaultVerb::Pause),
         ("resume", FaultVerb::Resume),
         ("stop", FaultVerb::Stop),
         ("start", FaultVerb::Start),
+        ("disconnect", FaultVerb::Disconnect),
+        ("reconnect", FaultVerb::Reconnect),
     ];
 }
 
@@ -56,7 +62,7 @@ impl Fault {
         };
         let expected = || {
             format!(
-                "expected `{MARK}` with `pause`, `resume`, `stop` or `start` and a replica, such as `replica-1`; found `{text}`"
+                "expected `{MARK}` with `pause`, `resume`, `stop`, `start`, `disconnect` or `reconnect` and a replica, such as `replica-1`; found `{text}`"
             )
         };
         Some(read().ok_or_else(expected))
@@ -90,6 +96,10 @@ mod tests {
         assert_eq!(
             read("dbmatrix:start replica"),
             Ok("start replica-1".to_owned())
+        );
+        assert_eq!(
+            read("dbmatrix: disconnect replica-3"),
+            Ok("disconnect replica-3".to_owned())
         );
         assert_eq!(Fault::read("pause replica-1"), None);
         for wrong in [

@@ -15,16 +15,14 @@
 
 use std::path::{Path, PathBuf};
 
-use dbmatrix_config::{ConfigError, Deprecations, Placed, Problems, TableReader};
-use toml::de::DeTable;
+use dbmatrix_config::{ConfigError, Deprecations, Placed, TableReader};
 
 use super::condition::{Condition, Facts};
 use super::form::statement_form;
-use super::known_entry::{Reason, read_expired, read_flavours, read_reason, required};
+use super::known_entry::{
+    Reason, WHAT, read_entries, read_expired, read_flavours, read_reason, required,
+};
 use crate::compare::{Kind, Kinds};
-
-/// The file's kind in messages.
-const WHAT: &str = "file of known divergences";
 
 /// The known divergences of one file.
 #[derive(Debug, Clone, Default)]
@@ -112,19 +110,8 @@ impl KnownDivergences {
     }
 
     pub fn parse(path: PathBuf, text: &str, proposing: bool) -> Result<Self, ConfigError> {
-        let problems = Problems::default();
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            problems.add(error.span().unwrap_or(0..0), error.message().to_owned());
-        }
-        let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
-        let mut entries = Vec::new();
-        for table in top.tables("divergence") {
-            let line = 1 + text[..table.span().start].matches('\n').count();
-            entries.extend(read_entry(&table, line, proposing));
-        }
-        top.finish();
-        let deprecations = problems.into_result(WHAT, &path, text)?;
+        let read = |table: &TableReader<'_>, line| read_entry(table, line, proposing);
+        let (entries, deprecations) = read_entries(&path, text, read)?;
         Ok(KnownDivergences {
             path,
             entries,

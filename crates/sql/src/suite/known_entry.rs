@@ -1,10 +1,12 @@
 //! What every entry of a file of known divergences says: where it applies, why, and until
 //! when.
 
+use std::path::Path;
 use std::time::SystemTime;
 
-use dbmatrix_config::{Placed, TableReader};
+use dbmatrix_config::{ConfigError, Deprecations, Placed, Problems, TableReader};
 use serde::{Deserialize, Serialize};
+use toml::de::DeTable;
 
 use super::condition::Condition;
 
@@ -15,6 +17,34 @@ pub struct Reason {
     pub text: String,
     /// A link to more information.
     pub link: Option<String>,
+}
+
+/// The file's kind in messages.
+pub(crate) const WHAT: &str = "file of known divergences";
+
+/// Reads each `[[divergence]]` of a file's text; `read` takes the table and its line.
+///
+/// # Errors
+/// [`ConfigError`] with all problems, each at its line.
+pub(crate) fn read_entries<T>(
+    path: &Path,
+    text: &str,
+    read: impl Fn(&TableReader<'_>, usize) -> Option<T>,
+) -> Result<(Vec<T>, Deprecations), ConfigError> {
+    let problems = Problems::default();
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        problems.add(error.span().unwrap_or(0..0), error.message().to_owned());
+    }
+    let top = TableReader::new(table.get_ref(), 0..text.len().min(1), &problems);
+    let mut entries = Vec::new();
+    for table in top.tables("divergence") {
+        let line = 1 + text[..table.span().start].matches('\n').count();
+        entries.extend(read(&table, line));
+    }
+    top.finish();
+    let deprecations = problems.into_result(WHAT, path, text)?;
+    Ok((entries, deprecations))
 }
 
 /// A text that must be there.

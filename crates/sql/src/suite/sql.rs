@@ -25,6 +25,8 @@ pub struct SqlSteps {
     /// The chain of including files, from the case's own on.
     named_by: Arc<Vec<Outer>>,
     conditions: ConditionReader,
+    /// What happens to replicas before the next step.
+    faults: Vec<Fault>,
     /// Whether reading has ended: at the end, or at an invalid place.
     ended: bool,
 }
@@ -59,6 +61,7 @@ impl SqlSteps {
             lines: Lines::open(path)?,
             named_by: Arc::default(),
             conditions: ConditionReader::default(),
+            faults: Vec::new(),
             ended: false,
         })
     }
@@ -95,6 +98,8 @@ impl SqlSteps {
         self.lexer = from.lexer;
         self.lexer.set_modes(modes);
         self.named_by = from.named_by;
+        // The step before has taken its own.
+        self.faults.clear();
         self.ended = false;
         Ok(())
     }
@@ -108,13 +113,32 @@ impl SqlSteps {
                 None => match self.lexer.finish() {
                     Some(piece) => piece,
                     None if self.leave_file()? => continue,
-                    None => return Ok(None),
+                    None => return self.last_step(),
                 },
             };
             if let Some(step) = self.step_of(piece)? {
                 return Ok(Some(step));
             }
         }
+    }
+
+    /// What happens to replicas behind the last statement.
+    fn last_step(&mut self) -> Result<Option<Step>, SuiteError> {
+        let comments = self.lexer.take_leading_comments();
+        self.note_faults(&comments)?;
+        let line = self.lines.read();
+        Ok(Step::of_last_faults(line, std::mem::take(&mut self.faults)))
+    }
+
+    /// Notes what comments before a step do to replicas.
+    fn note_faults(&mut self, comments: &[(usize, String)]) -> Result<(), SuiteError> {
+        for (line, comment) in comments {
+            if let Some(fault) = Fault::read(comment) {
+                let fault = fault.map_err(|message| self.wrong(*line, message))?;
+                self.faults.push(fault);
+            }
+        }
+        Ok(())
     }
 
     /// Feeds the next line; false at the end of the file.
@@ -175,6 +199,7 @@ impl SqlSteps {
             );
             return Err(self.wrong(*at, message));
         }
+        self.note_faults(&leading_comments)?;
         let action = match command {
             Command::Source(name) => return self.enter_file(line, &name).map(|()| None),
             Command::ResetConnection => Action::ResetConnection,
@@ -189,7 +214,10 @@ impl SqlSteps {
                 };
             }
         };
-        Ok(Some(self.new_step(line, Conditions::default(), action)))
+        Ok(Some(Step {
+            faults: std::mem::take(&mut self.faults),
+            ..self.new_step(line, Conditions::default(), action)
+        }))
     }
 
     /// Begins to read a file that this one includes.
@@ -254,11 +282,8 @@ impl SqlSteps {
 
     fn step(&mut self, statement: Statement) -> Result<Step, SuiteError> {
         let mut conditions = Conditions::default();
-        let mut faults = Vec::new();
+        self.note_faults(&statement.leading_comments)?;
         for (line, comment) in &statement.leading_comments {
-            if let Some(fault) = Fault::read(comment) {
-                faults.push(fault.map_err(|message| self.wrong(*line, message))?);
-            }
             let Some((word, label)) = label(comment) else {
                 continue;
             };
@@ -272,7 +297,7 @@ impl SqlSteps {
         }
         let action = Action::Record { sql: statement.sql };
         Ok(Step {
-            faults,
+            faults: std::mem::take(&mut self.faults),
             ..self.new_step(statement.line, conditions, action)
         })
     }

@@ -27,7 +27,7 @@ pub struct Step {
     pub substitutes: bool,
     /// How often a failing step is repeated, and the pause before that.
     pub retry: Option<(usize, Duration)>,
-    /// What happens to replicas before it.
+    /// What happens to replicas before it, whether or not its conditions hold.
     pub faults: Vec<Fault>,
 }
 
@@ -44,6 +44,15 @@ impl Step {
             retry: None,
             faults: Vec::new(),
         }
+    }
+
+    /// The end of a file behind whose last step something happens to replicas; `None` if
+    /// nothing does.
+    pub(super) fn of_last_faults(line: usize, faults: Vec<Fault>) -> Option<Self> {
+        (!faults.is_empty()).then(|| Step {
+            faults,
+            ..Step::new(line, Action::Halt)
+        })
     }
 }
 

@@ -11,7 +11,9 @@ use dbmatrix_containers::nest::{
 };
 use dbmatrix_engine::Engine;
 use dbmatrix_flavours::matrix::{Flavour, Matrix, MatrixLock};
-use dbmatrix_flavours::provision::{cache_key, own_template_keys, suite_template_keys};
+use dbmatrix_flavours::provision::{
+    cache_key, own_template_keys, suite_template_keys, upgrade_template_keys,
+};
 use dbmatrix_report::event::{Event, Sender, Verdict};
 use dbmatrix_report::{Progress, drive};
 use dbmatrix_run::Lock;
@@ -27,11 +29,8 @@ use crate::cli::commands::export::{half_file, is_there, place_file};
 pub(super) async fn save(global: &Globals, args: &CacheSaveArgs) -> Result<Verdict, Failure> {
     let matrix = load_matrix(&args.matrix)?;
     let lock = load_lock(&matrix)?;
-    if matrix
-        .flavours
-        .iter()
-        .all(|flavour| flavour.managed().is_none())
-    {
+    let mut flavours = matrix.flavours.iter();
+    if matrix.upgrades.is_empty() && flavours.all(|flavour| flavour.managed().is_none()) {
         return Err(Failure::misused(format!(
             "`{}` names external servers alone: there is nothing to save",
             args.matrix.display()
@@ -122,7 +121,10 @@ async fn golden_keys(
     lock: &MatrixLock,
 ) -> Result<Vec<String>, Failure> {
     let there = complete_keys(nest).await.map_err(Failure::not_provided)?;
-    let mut golden = BTreeSet::new();
+    let of_upgrades = upgrade_template_keys(matrix).into_iter();
+    // What `upgrade` has not made yet, it makes where the cache is restored.
+    let of_upgrades = of_upgrades.filter(|key| there.contains(key));
+    let mut golden: BTreeSet<String> = of_upgrades.collect();
     let mut missing = Vec::new();
     for flavour in matrix.flavours.iter().flat_map(Flavour::servers) {
         let Some(managed) = flavour.managed() else {

@@ -6,10 +6,11 @@ use bytesize::ByteSize;
 use comfy_table::{CellAlignment, Table, presets};
 use dbmatrix_containers::name::flavour_of_replica;
 use dbmatrix_containers::nest::{ContainerInfo, ContainerKind};
+use dbmatrix_flavours::server::ReplicaProgress;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-use super::Sizes;
+use super::Measured;
 use crate::cli::args::json as json_of;
 
 /// The version of a row in JSON. Version 2 renamed the type `ahead` of version 1 to
@@ -30,7 +31,16 @@ struct Row<'a> {
     /// Its part in a flavour of several servers: `source` or `replica`.
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
+    /// How far a replica is; other containers have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replication: Option<Option<&'static str>>,
+    /// Seconds that a replica is behind its source; other containers have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<Option<u64>>,
     state: String,
+    /// Whether it is cut off from its nest's network.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    disconnected: bool,
     #[serde(skip)]
     shown_state: &'a str,
     ipv4: Option<&'a str>,
@@ -49,20 +59,30 @@ impl<'a> Row<'a> {
     fn of(
         listed: &'a ContainerInfo,
         all: &[ContainerInfo],
-        sizes: &Sizes,
+        measured: &Measured<'_>,
         now: SystemTime,
     ) -> Self {
         let told = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         let since = |started: SystemTime| now.duration_since(started).unwrap_or_default();
-        let size = sizes.get(&(listed.nest.clone(), listed.container.clone()));
+        let key = (listed.nest.clone(), listed.container.clone());
+        let size = measured.sizes.get(&key);
+        let progress = measured.progress.get(&key).copied();
+        let role = role(listed, all);
+        let is_replica = role == Some("replica");
         Row {
             schema: SCHEMA,
             nest: &listed.nest,
             name: listed.name(),
             container: &listed.container,
             kind: word(&listed.kind),
-            role: role(listed, all),
-            state: listed.shown_state().to_lowercase(),
+            role,
+            replication: is_replica.then_some(progress.map(replication)),
+            lag: is_replica.then_some(progress.and_then(lag)),
+            state: match listed.is_disconnected {
+                true => "running".to_owned(),
+                false => listed.shown_state().to_lowercase(),
+            },
+            disconnected: listed.is_disconnected,
             shown_state: listed.shown_state(),
             ipv4: told(&listed.address),
             snapshots: listed.snapshots,
@@ -102,6 +122,34 @@ fn role(listed: &ContainerInfo, all: &[ContainerInfo]) -> Option<&'static str> {
     all.iter().any(follows).then_some("source")
 }
 
+/// How far a replica is, in a word.
+fn replication(progress: ReplicaProgress) -> &'static str {
+    match progress {
+        ReplicaProgress::CaughtUp => "caught-up",
+        ReplicaProgress::Behind(_) => "behind",
+        ReplicaProgress::Connecting => "connecting",
+        ReplicaProgress::Stopped => "stopped",
+    }
+}
+
+/// How many seconds a replica is behind, if it knows.
+fn lag(progress: ReplicaProgress) -> Option<u64> {
+    match progress {
+        ReplicaProgress::CaughtUp => Some(0),
+        ReplicaProgress::Behind(time) => Some(time.as_secs()),
+        ReplicaProgress::Connecting | ReplicaProgress::Stopped => None,
+    }
+}
+
+/// The same for people, such as `7s behind`.
+fn shown_replication(row: &Row<'_>) -> String {
+    match (row.replication.flatten(), row.lag.flatten()) {
+        (Some("behind"), Some(seconds)) => format!("{} behind", uptime(seconds)),
+        (Some(word), _) => word.replace('-', " "),
+        (None, _) => String::new(),
+    }
+}
+
 /// A column of the table.
 struct Column {
     title: &'static str,
@@ -124,13 +172,17 @@ const fn right(title: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
     }
 }
 
+/// The column that is there where there are replicas.
+const REPLICATION: &str = "REPLICATION";
+
 /// Columns known to users of Incus and LXD come first.
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     left("NEST", |row| row.nest.to_owned()),
     left("NAME", |row| row.name.to_owned()),
     left("STATE", |row| row.shown_state.to_owned()),
     left("IPV4", |row| row.ipv4.unwrap_or_default().to_owned()),
     left("TYPE", |row| row.role.unwrap_or(row.kind).to_owned()),
+    left(REPLICATION, shown_replication),
     right("SNAPSHOTS", |row| row.snapshots.to_string()),
     left("SERVER", |row| row.server.unwrap_or_default().to_owned()),
     left("VERSION", |row| {
@@ -145,22 +197,24 @@ const COLUMNS: [Column; 11] = [
 
 /// Columns that a narrow terminal omits, in this order. The type is the last one: it tells
 /// a flavour from its standby copy.
-const DISPENSABLE: [&str; 5] = ["NEST", "SNAPSHOTS", "SERVER", "DISK", "TYPE"];
+const DISPENSABLE: [&str; 6] = ["NEST", "SNAPSHOTS", "SERVER", "DISK", REPLICATION, "TYPE"];
 
 /// One row per container, with as many columns as fit into `width`.
-pub(super) fn table(listed: &[ContainerInfo], sizes: &Sizes, width: usize) -> String {
+pub(super) fn table(listed: &[ContainerInfo], measured: &Measured<'_>, width: usize) -> String {
     let now = SystemTime::now();
-    let rows = rows(listed, sizes, now);
+    let rows = rows(listed, measured, now);
     fitted(&rows, width)
 }
 
-fn rows<'a>(listed: &'a [ContainerInfo], sizes: &Sizes, now: SystemTime) -> Vec<Row<'a>> {
-    let row = |one| Row::of(one, listed, sizes, now);
+fn rows<'a>(listed: &'a [ContainerInfo], measured: &Measured<'_>, now: SystemTime) -> Vec<Row<'a>> {
+    let row = |one| Row::of(one, listed, measured, now);
     listed.iter().map(row).collect()
 }
 
 fn fitted(rows: &[Row<'_>], width: usize) -> String {
     let mut columns: Vec<&Column> = COLUMNS.iter().collect();
+    let has_replicas = rows.iter().any(|row| row.replication.is_some());
+    columns.retain(|column| column.title != REPLICATION || has_replicas);
     let mut table = drawn(rows, &columns);
     let has_several = rows.windows(2).any(|pair| pair[0].nest != pair[1].nest);
     for title in DISPENSABLE {
@@ -191,9 +245,9 @@ fn drawn(rows: &[Row<'_>], columns: &[&Column]) -> String {
 }
 
 /// An array of objects, on one line.
-pub(super) fn json(listed: &[ContainerInfo], sizes: &Sizes) -> String {
+pub(super) fn json(listed: &[ContainerInfo], measured: &Measured<'_>) -> String {
     let now = SystemTime::now();
-    let rows = rows(listed, sizes, now);
+    let rows = rows(listed, measured, now);
     json_of(&rows)
 }
 
@@ -220,6 +274,9 @@ mod tests {
             container: "mariadb-10-11",
             kind: "flavour",
             role: None,
+            replication: None,
+            lag: None,
+            disconnected: false,
             state: "running".to_owned(),
             shown_state: "Running",
             ipv4: Some("10.1.2.10"),
@@ -236,6 +293,45 @@ mod tests {
     fn the_names_of_the_json_stay_as_they_are() {
         let json = serde_json::to_string(&row()).expect("JSON");
         insta::assert_snapshot!(json, @r#"{"schema":2,"nest":"mysql","name":"mariadb-10.11","container":"mariadb-10-11","type":"flavour","state":"running","ipv4":"10.1.2.10","snapshots":0,"server":"mariadb:10.11","version":"10.11.19-MariaDB-0+deb12u1 from Debian","uptime":75,"memory":67108864,"disk":null}"#);
+    }
+
+    #[test]
+    fn a_replica_says_how_far_it_is() {
+        let replica = |progress: Option<ReplicaProgress>| Row {
+            name: "move/replica-1",
+            role: Some("replica"),
+            replication: Some(progress.map(replication)),
+            lag: Some(progress.and_then(lag)),
+            ..row()
+        };
+        let shown = |progress| shown_replication(&replica(progress));
+        let behind = ReplicaProgress::Behind(Duration::from_secs(75));
+        assert_eq!(shown(Some(behind)), "1m 15s behind");
+        assert_eq!(shown(Some(ReplicaProgress::CaughtUp)), "caught up");
+        assert_eq!(shown(None), "");
+        let json = |progress| serde_json::to_string(&replica(progress)).expect("JSON");
+        let told = json(Some(behind));
+        assert!(
+            told.contains(r#""replication":"behind","lag":75,"#),
+            "{told}"
+        );
+        let told = json(None);
+        assert!(told.contains(r#""replication":null,"lag":null,"#), "{told}");
+        let wide = fitted(&[replica(Some(ReplicaProgress::Stopped))], usize::MAX);
+        assert!(
+            wide.contains("REPLICATION") && wide.contains("stopped"),
+            "{wide}"
+        );
+        assert!(!fitted(&[row()], usize::MAX).contains("REPLICATION"));
+        let cut = Row {
+            disconnected: true,
+            ..row()
+        };
+        let told = serde_json::to_string(&cut).expect("JSON");
+        assert!(
+            told.contains(r#""state":"running","disconnected":true"#),
+            "{told}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Bytes into and out of programs in the nest.
 
-use dbmatrix_engine::{Exec, StreamEnd};
+use dbmatrix_engine::{Exec, StreamEnd, last_lines};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
@@ -59,19 +59,10 @@ pub(super) async fn pipe(
         ended => Err(CacheError::Step {
             step: step.to_owned(),
             nest: nest.name.clone(),
-            output: last_lines(&errors, ended),
+            output: match ended {
+                StreamEnd::Exited(status) => last_lines(&errors, SHOWN, status),
+                _ => format!("it ended with {ended:?}"),
+            },
         }),
-    }
-}
-
-fn last_lines(errors: &[u8], ended: StreamEnd) -> String {
-    let text = String::from_utf8_lossy(errors);
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    match lines.as_slice() {
-        [] => format!("nothing was written; it ended with {ended:?}"),
-        lines => lines[lines.len().saturating_sub(SHOWN)..].join("\n"),
     }
 }

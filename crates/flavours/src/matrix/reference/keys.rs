@@ -19,7 +19,7 @@ pub const SECTIONS: &[Section] = &[
 pub(super) const NAME: Takes = Matching("^[A-Za-z]([A-Za-z0-9.-]{0,43}[A-Za-z0-9])?$");
 pub(super) const IMAGES: Takes = Matching("^(debian:[a-z0-9-]+|images:.+)$");
 const SIZE: Takes = Matching("^[0-9.]+ *[A-Za-z]*$");
-const TIME: Takes = Matching("^[0-9]+ *[a-zµ]+( *[0-9]+ *[a-zµ]+)*$");
+pub(super) const TIME: Takes = Matching("^[0-9]+ *[a-zµ]+( *[0-9]+ *[a-zµ]+)*$");
 
 pub(super) const fn key(
     name: &'static str,

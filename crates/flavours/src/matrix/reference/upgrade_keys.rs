@@ -2,7 +2,7 @@
 
 use super::Section;
 use super::Takes::{Text, Texts, Words};
-use super::keys::{key, required};
+use super::keys::{TIME, key, required};
 
 pub(super) const UPGRADE: Section = Section {
     path: "upgrade",
@@ -17,7 +17,7 @@ pub(super) const UPGRADE: Section = Section {
         required("to", Texts, "the newer servers, in the same form"),
         key(
             "by",
-            Words(&["in-place", "dump"], &[]),
+            Words(&["in-place", "dump", "mydumper"], &[]),
             "what the vendors support",
             "how the data gets there; a way that is named is tried even where no vendor supports it",
         ),
@@ -38,6 +38,12 @@ pub(super) const UPGRADE: Section = Section {
             Texts,
             "none",
             "names of suites of `files` that run on the newer server afterwards",
+        ),
+        key(
+            "step-timeout",
+            TIME,
+            "`\"1h\"`",
+            "how long a step may take whose duration depends on the data: reading it, moving it, the vendor's program",
         ),
         key(
             "known",

@@ -3,21 +3,24 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use dbmatrix_sql::session::{Connect, Secret, Session};
+use dbmatrix_sql::session::{Connect, Secret, Session, SessionError};
+use dbmatrix_sql::version::Identity;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::position::{current, first, has_reached};
-use super::statements::{Login, follow, let_in, share_gtids, start};
-use super::status::{ReplicaError, ReplicaStatus};
+use super::galera_status::ClusterStatus;
+use super::group_status::GroupStatus;
+use super::position::{Applied, Coordinates, Position, current, first, has_reached};
+use super::statements::{Begin, Login, ask_for_gtids, follow, let_in, start};
+use super::status::{ReplicaError, ReplicaProgress, ReplicaStatus};
 use super::{Topology, galera, group};
 use crate::server::Server;
 
 /// How soon a replica is asked again that does not wait itself.
 pub(super) const AGAIN: Duration = Duration::from_millis(50);
 /// How long an answer may take beyond the limit.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A source and one of its replicas.
 #[derive(Debug, Clone, Copy)]
@@ -46,33 +49,42 @@ impl Following<'_> {
     /// of the source's binary log. One that follows this source already goes on.
     ///
     /// # Errors
-    /// [`ReplicaError`]; it contains no password.
+    /// [`ReplicaError`]; it contains no password. [`ReplicaError::OtherSource`] and
+    /// [`ReplicaError::Ahead`] of one that has another history than its source: nothing
+    /// was changed then.
     pub fn begin<'a>(&'a self, who: Follower<'a>) -> BoxFuture<'a, Result<(), ReplicaError>> {
         async move {
-            let Following {
-                source, replica, ..
-            } = self;
-            let mut session = source.connect(None).await?;
-            for statement in let_in(&source.identity, who.replica, who.password) {
-                run(&mut session, "the source", &statement, who.password).await?;
-            }
-            let from = match share_gtids(&source.identity, &replica.identity) {
-                true => None,
-                false => Some(first(&mut session).await?),
-            };
-            session.close().await;
+            let replica = self.replica;
+            let identity = &replica.identity;
             let mut session = replica.connect(None).await?;
-            let status = ReplicaStatus::ask(&mut session, &replica.identity).await?;
-            let follows = status.is_some_and(|status| status.source == who.source.to_string());
-            if !follows {
+            let status = ReplicaStatus::ask(&mut session, identity).await?;
+            if let Some(ReplicaStatus { source: found, .. }) = &status
+                && *found != who.source.to_string()
+            {
+                let found = found.clone();
+                return Err(ReplicaError::OtherSource { found });
+            }
+            let applied = Applied::ask(&mut session, identity, status.as_ref()).await?;
+            let (reached, beginning) = self.let_in(who).await?;
+            if let Some(excess) = applied.excess(&mut session, identity, &reached).await? {
+                return Err(excess.into());
+            }
+            if status.is_none() {
+                let begin = match reached {
+                    Position::Gtid(_) => Begin::Gtid,
+                    Position::File(_) => Begin::File {
+                        from: beginning,
+                        assigns_gtids: assigns_gtids(&mut session, identity).await?,
+                    },
+                };
                 let login = Login {
                     host: who.source,
                     password: who.password,
                 };
-                let change = follow(&replica.identity, &login, from.as_ref());
+                let change = follow(identity, &login, &begin);
                 run(&mut session, "the replica", &change, who.password).await?;
             }
-            let start = start(&replica.identity);
+            let start = start(identity);
             run(&mut session, "the replica", start, who.password).await?;
             session.close().await;
             Ok(())
@@ -80,13 +92,38 @@ impl Following<'_> {
         .boxed()
     }
 
+    /// Lets the replica log in to the source; returns how far that has come, and where its
+    /// binary log begins.
+    async fn let_in(&self, who: Follower<'_>) -> Result<(Position, Coordinates), ReplicaError> {
+        let source = &self.source.identity;
+        let mut session = self.source.connect(None).await?;
+        for statement in let_in(source, who.replica, who.password) {
+            run(&mut session, "the source", &statement, who.password).await?;
+        }
+        let reached = current(&mut session, source, &self.replica.identity).await?;
+        let beginning = first(&mut session).await?;
+        session.close().await;
+        Ok((reached, beginning))
+    }
+
     /// Waits until the replica has what the source has now.
     ///
     /// # Errors
-    /// [`ReplicaError`], as soon as it has stopped, or after the limit.
+    /// As of [`Following::catch_up_until`].
     pub fn catch_up(&self, limit: Duration) -> BoxFuture<'_, Result<(), ReplicaError>> {
+        self.catch_up_until(Instant::now() + limit, limit)
+    }
+
+    /// The same, with a deadline that comes from this limit.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], as soon as it has stopped, or after the deadline.
+    pub fn catch_up_until(
+        &self,
+        deadline: Instant,
+        limit: Duration,
+    ) -> BoxFuture<'_, Result<(), ReplicaError>> {
         async move {
-            let deadline = Instant::now() + limit;
             let Following {
                 topology,
                 source,
@@ -134,6 +171,56 @@ impl Following<'_> {
             sleep(AGAIN).await;
         }
     }
+}
+
+/// How far a replica is; `None` if it does not know itself, as a member of a group or a
+/// cluster, which has no time of its own to compare.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn replica_progress(replica: &Server) -> Result<Option<ReplicaProgress>, SessionError> {
+    let mut session = replica.connect(None).await?;
+    let progress = match joined(&mut session).await? {
+        Some(Topology::Group) => {
+            let status = GroupStatus::ask(&mut session).await?;
+            status.has_left().then_some(ReplicaProgress::Stopped)
+        }
+        Some(Topology::Galera) => {
+            let status = ClusterStatus::ask(&mut session).await?;
+            status.has_left().then_some(ReplicaProgress::Stopped)
+        }
+        Some(Topology::Async | Topology::SemiSync) | None => {
+            match ReplicaStatus::ask(&mut session, &replica.identity).await? {
+                Some(status) => status.progress(),
+                None => Some(ReplicaProgress::Stopped),
+            }
+        }
+    };
+    session.close().await;
+    Ok(progress)
+}
+
+/// The topology that a server is set up to be in, if it says so.
+async fn joined(session: &mut Session) -> Result<Option<Topology>, SessionError> {
+    const QUESTION: &str = "SHOW GLOBAL VARIABLES \
+        WHERE (Variable_name = 'group_replication_group_name' AND Value <> '') \
+        OR (Variable_name = 'wsrep_on' AND Value = 'ON')";
+    let outcome = session.run(QUESTION).await?;
+    let row = outcome.rows().and_then(|rows| rows.rows.iter().next());
+    let variable = row.and_then(|row| row.texts().into_iter().next().flatten());
+    Ok(variable.map(|name| match name.as_str() {
+        "wsrep_on" => Topology::Galera,
+        _ => Topology::Group,
+    }))
+}
+
+/// Whether a replica gives transactions GTIDs that their source has not.
+async fn assigns_gtids(session: &mut Session, replica: &Identity) -> Result<bool, ReplicaError> {
+    let Some(question) = ask_for_gtids(replica) else {
+        return Ok(false);
+    };
+    let row = session.first_row(question).await?;
+    Ok(row.into_iter().next().flatten().is_some_and(|on| on == "1"))
 }
 
 pub(super) async fn run(

@@ -13,17 +13,21 @@ mod group;
 mod group_status;
 mod identity;
 mod position;
+mod semi_sync;
 mod settings;
 mod statements;
 mod status;
 mod topology;
 
-pub use follow::{Follower, Following};
+pub use follow::{Follower, Following, replica_progress};
 pub use galera::{Cluster, ClusterMember};
 pub use group::{Group, GroupMember, join_group};
 pub(in crate::server) use identity::recipe;
 pub(crate) use identity::{begin_history, renew_identity};
-pub use status::ReplicaError;
+pub use semi_sync::await_semi_sync;
+pub(crate) use semi_sync::stop_waiting_for_replicas;
+pub(crate) use statements::ASSIGNS_GTIDS;
+pub use status::{ReplicaError, ReplicaProgress};
 pub use topology::Topology;
 
 /// The part of a server in its flavour.
@@ -35,6 +39,13 @@ pub struct Member {
     pub number: u32,
     /// How they belong together.
     pub topology: Topology,
+}
+
+impl Member {
+    /// Whether its transactions wait until a replica has them.
+    pub fn waits_for_replicas(self) -> bool {
+        self.role == Role::Source && self.topology == Topology::SemiSync
+    }
 }
 
 /// Whether a member follows another one.

@@ -23,6 +23,19 @@ pub(super) struct Login<'a> {
     pub(super) password: &'a Secret,
 }
 
+/// From where a replica follows.
+pub(super) enum Begin {
+    /// From the GTIDs that it has.
+    Gtid,
+    /// From a place in the source's binary log, whose transactions have no GTIDs that the
+    /// replica knows.
+    File {
+        from: Coordinates,
+        /// Whether the replica gives each transaction a GTID of its own.
+        assigns_gtids: bool,
+    },
+}
+
 /// Statements for the source that let a replica at this address log in. They are kept out
 /// of the binary log, since the user is the source's alone.
 pub(super) fn let_in(source: &Identity, replica: Ipv4Addr, password: &Secret) -> Vec<String> {
@@ -46,11 +59,6 @@ pub(super) fn let_in_everywhere(
     statements.map(str::to_owned).collect()
 }
 
-/// Whether two servers replicate by GTID: each family has its own.
-pub(super) fn share_gtids(source: &Identity, replica: &Identity) -> bool {
-    is_mariadb(source) == is_mariadb(replica)
-}
-
 pub(super) fn is_mariadb(server: &Identity) -> bool {
     server.family == Family::Mariadb
 }
@@ -60,11 +68,21 @@ pub(super) fn is_renamed(server: &Identity) -> bool {
     !is_mariadb(server) && server.version >= RENAMED
 }
 
-/// The statement that makes a replica follow its source: by GTID, or else from these
-/// coordinates. Inside the nest, whose bridge leads nowhere else, MariaDB connects without
+/// The first release of MySQL whose replica can give transactions GTIDs that their source
+/// has not. Earlier ones refuse such transactions, unless `gtid-mode` is off.
+pub(crate) const ASSIGNS_GTIDS: Version = Version::exact(8, 0, 23);
+
+/// Asks a replica whether it gives a GTID to each transaction without one; `None` for a
+/// server that cannot.
+pub(super) fn ask_for_gtids(replica: &Identity) -> Option<&'static str> {
+    let can = !is_mariadb(replica) && replica.version >= ASSIGNS_GTIDS;
+    can.then_some("SELECT @@GLOBAL.gtid_mode = 'ON'")
+}
+
+/// The statement that makes a replica follow its source. Inside the nest, whose bridge leads nowhere else, MariaDB connects without
 /// TLS, as its password is not sent in plain text; MySQL asks for the key that encrypts
 /// the password.
-pub(super) fn follow(replica: &Identity, login: &Login<'_>, from: Option<&Coordinates>) -> String {
+pub(super) fn follow(replica: &Identity, login: &Login<'_>, begin: &Begin) -> String {
     let Login { host, password } = login;
     let (verb, word) = match is_renamed(replica) {
         true => ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
@@ -75,24 +93,32 @@ pub(super) fn follow(replica: &Identity, login: &Login<'_>, from: Option<&Coordi
          {word}_PASSWORD = '{}', {word}_CONNECT_RETRY = 1",
         password.reveal()
     );
-    let begin = from.map(|Coordinates { file, position }| {
-        format!(", {word}_LOG_FILE = '{file}', {word}_LOG_POS = {position}")
-    });
-    let begin = begin.unwrap_or_default();
     if is_mariadb(replica) {
         text.push_str(", MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0");
-        text.push_str(match from {
-            None => ", MASTER_USE_GTID = slave_pos",
-            Some(_) => ", MASTER_USE_GTID = no",
+        text.push_str(match begin {
+            Begin::Gtid => ", MASTER_USE_GTID = slave_pos",
+            Begin::File { .. } => ", MASTER_USE_GTID = no",
         });
     } else {
         if replica.version >= Version::release(8, 0) {
             text.push_str(&format!(", GET_{word}_PUBLIC_KEY = 1"));
         }
-        let auto = u8::from(from.is_none());
+        let auto = u8::from(matches!(begin, Begin::Gtid));
         text.push_str(&format!(", {word}_AUTO_POSITION = {auto}"));
     }
-    text + &begin
+    if let Begin::File {
+        from: Coordinates { file, position },
+        assigns_gtids,
+    } = begin
+    {
+        text.push_str(&format!(
+            ", {word}_LOG_FILE = '{file}', {word}_LOG_POS = {position}"
+        ));
+        if *assigns_gtids {
+            text.push_str(", ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS = LOCAL");
+        }
+    }
+    text
 }
 
 pub(super) fn start(replica: &Identity) -> &'static str {
@@ -106,6 +132,22 @@ pub(super) fn show_status(replica: &Identity) -> &'static str {
     match is_renamed(replica) {
         true => "SHOW REPLICA STATUS",
         false => "SHOW SLAVE STATUS",
+    }
+}
+
+/// Turns off that a source waits for replicas.
+pub(super) fn wait_for_nobody(source: &Identity) -> &'static str {
+    match is_renamed(source) {
+        true => "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
+        false => "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
+    }
+}
+
+/// Turns on that it waits.
+pub(super) fn wait_for_replicas(source: &Identity) -> &'static str {
+    match is_renamed(source) {
+        true => "SET GLOBAL rpl_semi_sync_source_enabled = ON",
+        false => "SET GLOBAL rpl_semi_sync_master_enabled = ON",
     }
 }
 
@@ -125,30 +167,46 @@ mod tests {
         Identity::read(full, "").expect("a version")
     }
 
-    fn following(replica: &str, from: Option<&Coordinates>) -> String {
+    fn following(replica: &str, begin: &Begin) -> String {
         let login = Login {
             host: Ipv4Addr::new(10, 1, 2, 10),
             password: &Secret::new("x"),
         };
-        follow(&server(replica), &login, from)
+        follow(&server(replica), &login, begin)
     }
 
     #[test]
     fn a_replica_follows_in_the_words_of_its_version() {
-        insta::assert_snapshot!(following("11.8.3-MariaDB", None), @"CHANGE MASTER TO MASTER_HOST = '10.1.2.10', MASTER_PORT = 3306, MASTER_USER = 'dbmatrix_replica', MASTER_PASSWORD = 'x', MASTER_CONNECT_RETRY = 1, MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0, MASTER_USE_GTID = slave_pos");
-        insta::assert_snapshot!(following("9.7.4", None), @"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '10.1.2.10', SOURCE_PORT = 3306, SOURCE_USER = 'dbmatrix_replica', SOURCE_PASSWORD = 'x', SOURCE_CONNECT_RETRY = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_AUTO_POSITION = 1");
-        insta::assert_snapshot!(following("5.6.24", None), @"CHANGE MASTER TO MASTER_HOST = '10.1.2.10', MASTER_PORT = 3306, MASTER_USER = 'dbmatrix_replica', MASTER_PASSWORD = 'x', MASTER_CONNECT_RETRY = 1, MASTER_AUTO_POSITION = 1");
-        let from = Coordinates {
-            file: "dbmatrix-bin.000001".to_owned(),
-            position: 4,
+        insta::assert_snapshot!(following("11.8.3-MariaDB", &Begin::Gtid), @"CHANGE MASTER TO MASTER_HOST = '10.1.2.10', MASTER_PORT = 3306, MASTER_USER = 'dbmatrix_replica', MASTER_PASSWORD = 'x', MASTER_CONNECT_RETRY = 1, MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0, MASTER_USE_GTID = slave_pos");
+        insta::assert_snapshot!(following("9.7.4", &Begin::Gtid), @"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '10.1.2.10', SOURCE_PORT = 3306, SOURCE_USER = 'dbmatrix_replica', SOURCE_PASSWORD = 'x', SOURCE_CONNECT_RETRY = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_AUTO_POSITION = 1");
+        insta::assert_snapshot!(following("5.6.24", &Begin::Gtid), @"CHANGE MASTER TO MASTER_HOST = '10.1.2.10', MASTER_PORT = 3306, MASTER_USER = 'dbmatrix_replica', MASTER_PASSWORD = 'x', MASTER_CONNECT_RETRY = 1, MASTER_AUTO_POSITION = 1");
+        let begin = |assigns_gtids| Begin::File {
+            from: Coordinates {
+                file: "dbmatrix-bin.000001".to_owned(),
+                position: 4,
+            },
+            assigns_gtids,
         };
-        let told = following("11.8.3-MariaDB", Some(&from));
+        let told = following("11.8.3-MariaDB", &begin(false));
         assert!(
             told.ends_with(
                 "MASTER_USE_GTID = no, MASTER_LOG_FILE = 'dbmatrix-bin.000001', MASTER_LOG_POS = 4"
             ),
             "{told}"
         );
+        let told = following("9.7.4", &begin(true));
+        assert!(
+            told.ends_with("SOURCE_LOG_POS = 4, ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS = LOCAL"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_replica_assigns_gtids_since_it_can() {
+        assert!(ask_for_gtids(&server("8.0.23")).is_some());
+        for other in ["8.0.22", "5.7.44", "11.8.3-MariaDB"] {
+            assert_eq!(ask_for_gtids(&server(other)), None, "{other}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use dbmatrix_sql::session::{Session, SessionError};
 use dbmatrix_sql::version::{Identity, Version};
 use thiserror::Error;
 
+use super::position::{Coordinates, Excess};
 use super::statements::{is_mariadb, show_status};
 use crate::server::ServerError;
 
@@ -33,6 +34,34 @@ pub enum ReplicaError {
         server: &'static str,
         /// The server's error; no password is in it.
         refusal: String,
+    },
+    /// What it follows was another flavour's source, or an earlier one of its own.
+    #[error("it follows another source, at {found}")]
+    OtherSource {
+        /// The address of that.
+        found: String,
+    },
+    /// Its source has lost what it has received.
+    #[error(
+        "it has `{found}`, which its source at `{source_at}` has not, as after a `reset` or `restore` of the source alone"
+    )]
+    Ahead {
+        /// What the source lacks.
+        found: String,
+        /// How far the source has come.
+        source_at: String,
+    },
+    /// The source does not wait for its replicas, though it is to.
+    #[error(
+        "expected a source that waits for {expected} replicas; found `{status}`, with {found} that acknowledge"
+    )]
+    NotSemiSync {
+        /// How many there are.
+        expected: usize,
+        /// What the source says of itself.
+        status: String,
+        /// How many acknowledge.
+        found: usize,
     },
     /// Nothing makes it follow any more.
     #[error("it follows no source")]
@@ -65,7 +94,7 @@ pub enum ReplicaError {
     #[error(transparent)]
     Server(#[from] ServerError),
     /// Neither it nor the source may be paused.
-    #[error("no answer within {} s: the replica or its source is paused or hangs", limit.as_secs())]
+    #[error("no answer within {} s: the replica or its source is paused, cut off or hangs", limit.as_secs())]
     Silent {
         /// How long dbmatrix waited.
         limit: Duration,
@@ -78,6 +107,28 @@ pub enum ReplicaError {
         /// What it says of itself.
         status: ReplicaStatus,
     },
+}
+
+/// How far a replica is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaProgress {
+    /// It has applied what it has received.
+    CaughtUp,
+    /// Its last transaction is so much younger on the source.
+    Behind(Duration),
+    /// It does not reach its source, and tries again.
+    Connecting,
+    /// It follows nobody, or has stopped with an error.
+    Stopped,
+}
+
+impl From<Excess> for ReplicaError {
+    fn from(excess: Excess) -> Self {
+        ReplicaError::Ahead {
+            found: excess.found,
+            source_at: excess.source,
+        }
+    }
 }
 
 /// What a replica says of itself.
@@ -93,6 +144,8 @@ pub struct ReplicaStatus {
     lag: Option<String>,
     /// The address of its source.
     pub(super) source: String,
+    /// How far it has applied the source's binary log.
+    pub(super) executed: Option<Coordinates>,
 }
 
 impl ReplicaStatus {
@@ -150,6 +203,26 @@ impl ReplicaStatus {
             sql_error: error("SQL").unwrap_or_default(),
             lag: text(["Seconds_Behind_Source", "Seconds_Behind_Master"]),
             source: text(["Source_Host", "Master_Host"]).unwrap_or_default(),
+            executed: text(["Relay_Source_Log_File", "Relay_Master_Log_File"])
+                .zip(text(["Exec_Source_Log_Pos", "Exec_Master_Log_Pos"]))
+                .and_then(|(file, position)| {
+                    let position = position.parse().ok()?;
+                    (!file.is_empty()).then_some(Coordinates { file, position })
+                }),
+        }
+    }
+
+    /// How far it is, as far as it knows itself.
+    pub(super) fn progress(&self) -> Option<ReplicaProgress> {
+        if self.has_stopped() {
+            return Some(ReplicaProgress::Stopped);
+        }
+        if !self.reads() {
+            return Some(ReplicaProgress::Connecting);
+        }
+        match self.lag.as_ref()?.parse().ok()? {
+            0 => Some(ReplicaProgress::CaughtUp),
+            seconds => Some(ReplicaProgress::Behind(Duration::from_secs(seconds))),
         }
     }
 
@@ -205,6 +278,7 @@ mod tests {
         ]);
         let status = ReplicaStatus::read(&columns);
         assert!(status.has_stopped());
+        assert_eq!(status.progress(), Some(ReplicaProgress::Stopped));
         let told = ReplicaError::Stopped(status).to_string();
         insta::assert_snapshot!(told, @"replication has stopped: IO thread `Yes`, SQL thread `No` (error 1062: Duplicate entry '1')");
     }
@@ -221,6 +295,15 @@ mod tests {
         let status = ReplicaStatus::read(&columns);
         assert!(!status.has_stopped(), "it tries again");
         assert!(!status.reads());
+        assert_eq!(status.progress(), Some(ReplicaProgress::Connecting));
+        let reading = |lag: &str| ReplicaStatus {
+            io: "Yes".to_owned(),
+            lag: Some(lag.to_owned()),
+            ..status.clone()
+        };
+        assert_eq!(reading("0").progress(), Some(ReplicaProgress::CaughtUp));
+        let behind = ReplicaProgress::Behind(Duration::from_secs(7));
+        assert_eq!(reading("7").progress(), Some(behind));
         let refused = ReplicaStatus {
             io_error: "error 2059: Authentication plugin".to_owned(),
             ..status.clone()

@@ -78,7 +78,13 @@ impl Topology {
         // A series means its newest release.
         let is_since = |first: Version| spec.version >= first || spec.version.is_prefix_of(first);
         match (self, spec.family) {
-            (Topology::Async | Topology::SemiSync, _) => None,
+            (Topology::Async | Topology::SemiSync, family) => {
+                let first = first_with_gtids(family);
+                (!is_since(first)).then(|| format!(
+                    "it has no GTIDs, and its replicas lose their position in a crash; name {} {first} or later for a flavour with `replicas`",
+                    family.title()
+                ))
+            }
             (Topology::Group, Family::Mariadb) => Some(
                 "MariaDB has no group replication; use `topology = \"galera\"`".to_owned(),
             ),
@@ -104,5 +110,13 @@ impl Topology {
                 Some("MySQL has no Galera; use `topology = \"group\"`".to_owned())
             }
         }
+    }
+}
+
+/// The first release with GTIDs, and with a replica's position that survives a crash.
+fn first_with_gtids(family: Family) -> Version {
+    match family {
+        Family::Mariadb => Version::release(10, 0),
+        _ => Version::release(5, 6),
     }
 }

@@ -85,14 +85,14 @@ impl SltSteps {
 
     /// Reads up to the next step.
     fn read(&mut self) -> Result<Option<Step>, SuiteError> {
-        while let Some(block) = self.sources.next()? {
-            self.faults.extend_from_slice(&block.faults);
+        while let Some(block) = self.sources.next(&mut self.faults)? {
             let record = self.parse(&block)?;
             if let Some(step) = self.step(record, &block)? {
                 return Ok(Some(step));
             }
         }
-        Ok(None)
+        let faults = std::mem::take(&mut self.faults);
+        Ok(Step::of_last_faults(self.sources.ended_at(), faults))
     }
 
     /// Parses a record with the crate.

@@ -21,8 +21,6 @@ pub(super) struct Block {
     pub(super) head: Head,
     /// The following lines, each with its end, in the text form of bytes.
     pub(super) body: String,
-    /// What comments before it do to replicas.
-    pub(super) faults: Vec<Fault>,
 }
 
 /// The file being read, with those that include it.
@@ -30,6 +28,8 @@ pub(super) struct Block {
 pub(super) struct Sources {
     /// The innermost file is last; files that wait for it are before it.
     stack: Vec<Source>,
+    /// Line in the outermost file where the last file that was read has ended.
+    ended_at: usize,
 }
 
 /// A file.
@@ -64,22 +64,30 @@ impl Sources {
                 line: 0,
                 included: None,
             }],
+            ended_at: 0,
         })
     }
 
-    /// Reads the next record; `None` at the end.
+    /// Reads the next record; `None` at the end. Adds what comments before it do to
+    /// replicas to `faults`.
     ///
     /// # Errors
     /// [`SuiteError`].
-    pub(super) fn next(&mut self) -> Result<Option<Block>, SuiteError> {
+    pub(super) fn next(&mut self, faults: &mut Vec<Fault>) -> Result<Option<Block>, SuiteError> {
         while let Some(source) = self.stack.last_mut() {
             let lines = match &mut source.lines {
                 Some(lines) => lines,
                 closed => closed.insert(Lines::open(&source.path)?),
             };
-            match next_block(lines, &mut source.line) {
+            let known = faults.len();
+            let block = next_block(lines, &mut source.line, faults);
+            if faults.len() > known {
+                self.refuse_conditions()?;
+            }
+            match block {
                 Ok(Some(block)) => return Ok(Some(block)),
                 Ok(None) => {
+                    (self.ended_at, _) = self.place();
                     self.stack.pop();
                 }
                 Err(BlockError::Read(error)) => return Err(error),
@@ -87,6 +95,23 @@ impl Sources {
             }
         }
         Ok(None)
+    }
+
+    /// Fails if conditions hold for the whole file: what happens to a replica depends on
+    /// none.
+    fn refuse_conditions(&self) -> Result<(), SuiteError> {
+        match self.conditions().is_none_or(Conditions::is_empty) {
+            true => Ok(()),
+            false => {
+                let expected = "expected no `dbmatrix:` in a file that is included under a condition, since what happens to a replica depends on none; found one; move it to the file that includes this one";
+                Err(self.at(0, expected.to_owned()))
+            }
+        }
+    }
+
+    /// Where the last file has ended, in lines of the outermost one.
+    pub(super) fn ended_at(&self) -> usize {
+        self.ended_at
     }
 
     /// The line in the outermost file, and the place in the included file.
@@ -252,8 +277,11 @@ impl From<SuiteError> for BlockError {
 }
 
 /// Reads one record; sets `at` to its line.
-fn next_block(lines: &mut Lines, at: &mut usize) -> Result<Option<Block>, BlockError> {
-    let mut faults = Vec::new();
+fn next_block(
+    lines: &mut Lines,
+    at: &mut usize,
+    faults: &mut Vec<Fault>,
+) -> Result<Option<Block>, BlockError> {
     loop {
         let Some(line) = next_line(lines)? else {
             return Ok(None);
@@ -273,7 +301,7 @@ fn next_block(lines: &mut Lines, at: &mut usize) -> Result<Option<Block>, BlockE
             Body::None => String::new(),
             Body::Lines | Body::Paragraphs => read_body(lines, head.body)?,
         };
-        return Ok(Some(Block { head, body, faults }));
+        return Ok(Some(Block { head, body }));
     }
 }
 

@@ -281,3 +281,39 @@ fn comments_harm_replicas_before_the_next_step() {
     let told = last.expect("something").expect_err("an error").to_string();
     assert!(told.contains(":4: expected `dbmatrix:` with"), "{told}");
 }
+
+#[test]
+fn a_comment_behind_the_last_record_harms_a_replica_at_the_end() {
+    let all = steps(b"statement ok\nSELECT 1\n\n# dbmatrix: stop replica-1\n\n# the end\n");
+    let all: Vec<Step> = all
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .expect("they parse");
+    assert_eq!(all.len(), 2);
+    assert!(matches!(all[1].action, Action::Halt));
+    assert_eq!(all[1].faults[0].to_string(), "stop replica-1");
+}
+
+#[test]
+fn a_comment_of_an_included_file_harms_a_replica_unless_a_condition_holds_for_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    write("part.slt", "# dbmatrix: pause replica-1\n");
+    let read = |text: &str| {
+        let path = write("whole.slt", text);
+        let steps = SltSteps::open(&path, SltOptions::default()).expect("it opens");
+        steps.collect::<Result<Vec<_>, _>>()
+    };
+    let all = read("include part.slt\n\nstatement ok\nSELECT 1\n").expect("they parse");
+    assert_eq!((all.len(), all[0].faults.len()), (1, 1));
+    let told = read("onlyif mysql\ninclude part.slt\n").expect_err("an error");
+    let told = told.to_string();
+    assert!(
+        told.contains("part.slt:1: expected no `dbmatrix:`"),
+        "{told}"
+    );
+}

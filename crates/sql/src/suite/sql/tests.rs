@@ -40,6 +40,42 @@ fn a_comment_harms_a_replica_before_its_statement() {
 }
 
 #[test]
+fn no_comment_that_harms_a_replica_is_lost() {
+    let text = b"-- dbmatrix: stop replica-1\nresetconnection\n\
+                 -- dbmatrix: start replica-1\nquit\nSELECT 1;\n";
+    let all: Vec<Step> = steps(text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .expect("they are read");
+    let faults = |step: &Step| step.faults.iter().map(Fault::to_string).collect::<Vec<_>>();
+    assert_eq!(faults(&all[0]), ["stop replica-1"]);
+    assert!(matches!(all[0].action, Action::ResetConnection));
+    assert_eq!(faults(&all[1]), ["start replica-1"]);
+    assert!(matches!(all[1].action, Action::Halt));
+    let last = steps(b"SELECT 1;\n-- dbmatrix: pause replica-2");
+    let last = last.last().expect("two").as_ref().expect("it is read");
+    assert_eq!(
+        (last.line, faults(last)),
+        (2, vec!["pause replica-2".to_owned()])
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = write(
+        folder.path(),
+        &[
+            (
+                "a.sql",
+                "-- dbmatrix: pause replica-1\nsource b.sql\nSELECT 2;\n",
+            ),
+            ("b.sql", "-- dbmatrix: stop replica-2\n"),
+        ],
+    );
+    let all: Result<Vec<Step>, _> = SqlSteps::open(&path).expect("it opens").collect();
+    let all = all.expect("they are read");
+    assert_eq!(all.len(), 1);
+    assert_eq!(faults(&all[0]), ["pause replica-1", "stop replica-2"]);
+}
+
+#[test]
 fn a_file_is_bytes_and_holds_no_zero() {
     let all = steps(b"SET NAMES latin1;\nSELECT 'caf\xe9';\nSELECT '\0';\nSELECT 3;\n");
     assert_eq!(all.len(), 3);
