@@ -201,6 +201,11 @@ impl Children {
         self.addresses.lock().await.get(&name).copied()
     }
 
+    /// The engine in which they are.
+    pub fn engine(&self) -> &Engine {
+        &self.nest.engine
+    }
+
     /// Starts a child that was stopped.
     ///
     /// # Errors

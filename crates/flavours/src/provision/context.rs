@@ -32,7 +32,12 @@ impl NestContext {
 
     /// The password by which a flavour's replicas log in to their source.
     pub fn replication_password(&self, flavour: &str) -> Secret {
-        // Flavour names contain no blanks.
-        self.nest.password_of(&format!("replication {flavour}"))
+        replication_password(&self.nest, flavour)
     }
+}
+
+/// The same of a nest that was found.
+pub fn replication_password(nest: &Nest, flavour: &str) -> Secret {
+    // Flavour names contain no blanks.
+    nest.password_of(&format!("replication {flavour}"))
 }

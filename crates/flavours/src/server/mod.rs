@@ -43,8 +43,11 @@ pub use install::{install, install_debian_packages};
 pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
 pub use login::{Login, Server, check_identity, check_locked, log_in};
-pub use replication::{Follower, Following, Member, ReplicaError, ReplicationMode, Role};
-pub(crate) use replication::{begin_history, renew_identity};
+pub use replication::{
+    Follower, Following, Former, LeftOut, Member, Peer, Promoted, Promotion, ReplicaError,
+    ReplicationMode, Role,
+};
+pub(crate) use replication::{begin_history, has_gtids, renew_identity};
 pub use settle::settle;
 pub use socket::ensure_socket;
 pub use source::{Ask, SourceHost, check_source};

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::position::{current, first, has_reached};
+use super::position::{Position, current, first, has_reached};
 use super::statements::{Login, follow, let_in, share_gtids, start};
 use super::status::{ReplicaError, ReplicaStatus};
 use crate::server::Server;
@@ -92,6 +92,41 @@ impl Following<'_> {
         .boxed()
     }
 
+    /// Waits until the replica has what the source has now, as long as it makes progress:
+    /// it may take `patience` for each transaction.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], as soon as it has stopped, or if it makes no progress.
+    pub fn catch_up_patiently(
+        &self,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<(), ReplicaError>> {
+        async move {
+            let mut before = self.replicated().await?;
+            loop {
+                let behind = match self.catch_up(patience).await {
+                    Err(error @ ReplicaError::Behind { .. }) => error,
+                    ended => return ended,
+                };
+                let now = self.replicated().await?;
+                if now == before {
+                    return Err(behind);
+                }
+                before = now;
+            }
+        }
+        .boxed()
+    }
+
+    /// How far the replica has come, in its own binary log.
+    async fn replicated(&self) -> Result<Position, ReplicaError> {
+        let replica = self.replica;
+        let mut session = replica.connect(None).await?;
+        let position = current(&mut session, &replica.identity, &replica.identity).await?;
+        session.close().await;
+        Ok(position)
+    }
+
     async fn wait(&self, deadline: Instant, limit: Duration) -> Result<(), ReplicaError> {
         let Following { source, replica } = self;
         let mut session = source.connect(None).await?;
@@ -118,7 +153,8 @@ impl Following<'_> {
     }
 }
 
-async fn run(
+/// Runs a statement that must succeed.
+pub(super) async fn run(
     session: &mut Session,
     server: &'static str,
     statement: &str,

@@ -4,9 +4,15 @@
 //! Servers of one family follow by GTID. Across families a replica follows by file and
 //! position, as far as the two understand each other. Knows no flavour and no suite.
 
+use dbmatrix_sql::version::{Family, Version};
+
+mod event;
 mod follow;
 mod identity;
+mod note;
 mod position;
+mod promote;
+mod semi_sync;
 mod settings;
 mod statements;
 mod status;
@@ -14,8 +20,18 @@ mod status;
 pub use follow::{Follower, Following};
 pub(in crate::server) use identity::recipe;
 pub(crate) use identity::{begin_history, renew_identity};
+pub use promote::{Former, LeftOut, Peer, Promoted, Promotion};
 pub(in crate::server) use statements::UNLOGGED;
 pub use status::ReplicaError;
+
+/// Whether servers of a version can be members: they follow by GTID, which came with MySQL
+/// 5.6 and MariaDB 10.0.
+pub(crate) fn has_gtids(family: Family, version: Version) -> bool {
+    match family {
+        Family::Mariadb => version >= Version::release(10, 0),
+        _ => version >= Version::release(5, 6),
+    }
+}
 
 /// The part of a server in its flavour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use dbmatrix_sql::version::{Identity, Version};
 use thiserror::Error;
 
 use super::statements::{is_mariadb, show_status};
+use crate::server::ServerError;
 
 /// Errors of the worker threads, of which MySQL's status names no reason.
 const WORKER_ERROR: &str = "SELECT CONCAT('error ', \
@@ -33,6 +34,17 @@ pub enum ReplicaError {
         /// The server's error; no password is in it.
         refusal: String,
     },
+    /// It cannot follow a server that is newer.
+    #[error("no vendor supports an older replica ({replica}) of a newer source ({source_version})")]
+    Older {
+        /// The version of the replica.
+        replica: String,
+        /// That of its source.
+        source_version: String,
+    },
+    /// Its container does not keep its part.
+    #[error(transparent)]
+    Container(Box<ServerError>),
     /// Nothing makes it follow any more.
     #[error("it follows no source")]
     Alone,
@@ -68,6 +80,10 @@ pub struct ReplicaStatus {
     lag: Option<String>,
     /// The address of its source.
     pub(super) source: String,
+    /// How far it has read its source's log: a file and a position there.
+    read: [String; 2],
+    /// How far it has applied that.
+    applied: [String; 2],
 }
 
 impl ReplicaStatus {
@@ -125,7 +141,25 @@ impl ReplicaStatus {
             sql_error: error("SQL").unwrap_or_default(),
             lag: text(["Seconds_Behind_Source", "Seconds_Behind_Master"]),
             source: text(["Source_Host", "Master_Host"]).unwrap_or_default(),
+            read: [
+                text(["Source_Log_File", "Master_Log_File"]).unwrap_or_default(),
+                text(["Read_Source_Log_Pos", "Read_Master_Log_Pos"]).unwrap_or_default(),
+            ],
+            applied: [
+                text(["Relay_Source_Log_File", "Relay_Master_Log_File"]).unwrap_or_default(),
+                text(["Exec_Source_Log_Pos", "Exec_Master_Log_Pos"]).unwrap_or_default(),
+            ],
         }
+    }
+
+    /// Whether it applies what it has read.
+    pub(super) fn applies(&self) -> bool {
+        self.sql == "Yes"
+    }
+
+    /// Whether it has applied all that it has read.
+    pub(super) fn has_applied_all(&self) -> bool {
+        self.read == self.applied
     }
 
     /// Whether it is connected to its source.
@@ -182,6 +216,21 @@ mod tests {
         assert!(status.has_stopped());
         let told = ReplicaError::Stopped(status).to_string();
         insta::assert_snapshot!(told, @"replication has stopped: IO thread `Yes`, SQL thread `No` (error 1062: Duplicate entry '1')");
+    }
+
+    #[test]
+    fn one_has_applied_all_that_it_has_read_or_not() {
+        let mut columns = BTreeMap::from([
+            ("Slave_SQL_Running", "Yes"),
+            ("Master_Log_File", "b.000002"),
+            ("Read_Master_Log_Pos", "700"),
+            ("Relay_Master_Log_File", "b.000002"),
+            ("Exec_Master_Log_Pos", "400"),
+        ]);
+        let status = ReplicaStatus::read(&columns);
+        assert!(status.applies() && !status.has_applied_all());
+        columns.insert("Exec_Master_Log_Pos", "700");
+        assert!(ReplicaStatus::read(&columns).has_applied_all());
     }
 
     #[test]
