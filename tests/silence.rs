@@ -74,6 +74,7 @@ const CALLS: &[(Without, &str)] = &[
     (Fails, "stop mariadb-10.11"),
     (Fails, "pause --all"),
     (Fails, "resume --all"),
+    (Fails, "promote mariadb-10.11/replica-1"),
     (Fails, "freeze --all"),
     (Fails, "thaw --all"),
     (Fails, "restart --all"),

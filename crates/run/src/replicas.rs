@@ -10,7 +10,7 @@ use dbmatrix_containers::name::REPLICA;
 use dbmatrix_containers::nest::{Children, NestError, StopPatience};
 use dbmatrix_flavours::server::{Following, Server};
 use dbmatrix_report::event::Failure;
-use dbmatrix_sql::session::Connect;
+use dbmatrix_sql::session::{Connect, Secret};
 use dbmatrix_sql::suite::{Fault, FaultVerb};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use super::command::database_url;
 use super::evaluate::StepFailure;
+use super::promotion::{MemberSite, Parts, member_name};
 
 /// How long replicas may take to catch up before and after a command.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
@@ -32,9 +33,17 @@ const WHY: &str = "a replica does not follow its source";
 /// A source and its replicas; all of them are up, and follow.
 #[derive(Debug)]
 pub struct Replicas {
+    /// The flavour's own server: the source, until a replica is promoted.
     pub(super) source: Server,
     /// In the order of their numbers, from 1.
     pub(super) all: Vec<Server>,
+    /// What each has for a promotion, in the order of the members: the flavour's own server,
+    /// and then the replicas.
+    pub(super) sites: Vec<MemberSite>,
+    /// The password of the replicas' user.
+    pub(super) password: Secret,
+    /// Who is the source.
+    pub(super) parts: Parts,
     /// Their containers, in the same order.
     pub(super) containers: Vec<String>,
     pub(super) children: Children,
@@ -67,9 +76,11 @@ impl Replicas {
         async move {
             let number = number_of(connection?)?;
             let expected = format!("`{REPLICA}{number}`: {EXPECTED}");
-            let found = match self.of_connection(connection) {
-                Some(_) => self.catch_up(number, limit).await.err()?,
-                None => self.too_few(),
+            let found = match (self.of_connection(connection), self.parts.detached(number)) {
+                (None, _) => self.too_few(),
+                (Some(_), Some(why)) => why,
+                (Some(_), None) if self.parts.source() == number => return None,
+                (Some(_), None) => self.catch_up(number, limit).await.err()?,
             };
             Some(StepFailure {
                 expected,
@@ -97,11 +108,10 @@ impl Replicas {
     /// Waits until all replicas have what the source has; a failure for each that has not.
     pub(super) fn await_all(&self, limit: Duration) -> BoxFuture<'_, Vec<Failure>> {
         async move {
-            let numbers = 1..=self.all.len();
-            let waiting = numbers.map(|number| async move {
-                let found = self.catch_up(number, limit).await.err()?;
+            let waiting = self.followers().map(|member| async move {
+                let found = self.catch_up(member, limit).await.err()?;
                 Some(Failure {
-                    statement: format!("{REPLICA}{number}"),
+                    statement: member_name(member),
                     expected: EXPECTED.to_owned(),
                     found,
                     why: WHY.to_owned(),
@@ -121,13 +131,20 @@ impl Replicas {
         format!("the flavour has {there}; `count` of its `replicas` makes more")
     }
 
-    /// Pauses, stops or starts a replica. An error says why that was not possible.
-    pub(super) fn inject(&self, fault: Fault) -> BoxFuture<'_, Result<(), String>> {
+    /// Pauses, stops, starts or promotes a replica. An error says why that was not possible.
+    pub(super) fn inject(
+        &self,
+        fault: Fault,
+        limit: Duration,
+    ) -> BoxFuture<'_, Result<(), String>> {
         async move {
             let at = fault.replica - 1;
             let Some(container) = self.containers.get(at) else {
                 return Err(self.too_few());
             };
+            if self.parts.source() == fault.replica {
+                return Err("it was promoted and is the source, which stays up".to_owned());
+            }
             self.is_harmed.store(true, Ordering::Relaxed);
             let children = &self.children;
             let done = match fault.verb {
@@ -135,6 +152,7 @@ impl Replicas {
                 FaultVerb::Resume => children.resume(container).await,
                 FaultVerb::Stop => children.stop(container, StopPatience::Some).await,
                 FaultVerb::Start => return self.start(at).await,
+                FaultVerb::Promote => return self.promote(fault.replica, limit).await,
             };
             done.map_err(|error| error.to_string())
         }
@@ -193,10 +211,11 @@ impl Replicas {
         .boxed()
     }
 
-    async fn catch_up(&self, number: usize, limit: Duration) -> Result<(), String> {
+    /// Waits until a member has what the source has.
+    async fn catch_up(&self, member: usize, limit: Duration) -> Result<(), String> {
         let following = Following {
-            source: &self.source,
-            replica: &self.all[number - 1],
+            source: self.current_source(),
+            replica: self.member(member),
         };
         let caught_up = following.catch_up(limit).await;
         caught_up.map_err(|error| error.to_string())

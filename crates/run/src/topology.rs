@@ -13,7 +13,10 @@ use dbmatrix_report::event::{Phase, ServerFacts};
 use futures_util::future::{join, join_all};
 
 use super::managed::NestProvider;
+use super::promotion::{self, MemberSite, Parts};
 use super::replicas::{LIMIT, Replicas};
+
+const UNKNOWN_ADDRESS: &str = "the address of its container is not known";
 
 /// Brings the source and its replicas up. An error names the replica that it is about.
 pub(super) async fn bring_up(
@@ -44,14 +47,33 @@ pub(super) async fn bring_up(
     let children = &provider.environment.context.children;
     let containers = replication.replicas.iter();
     let containers = containers.map(|replica| children.current(&replica.container()));
+    let sites = sites(provider, flavour).await?;
     let replicas = Replicas {
         source: server,
         all,
         containers: containers.collect(),
         children: children.clone(),
+        password: provider
+            .environment
+            .context
+            .replication_password(&flavour.name),
+        parts: match start_from {
+            StartFrom::Template => Parts::default(),
+            StartFrom::Existing => promotion::noted_parts(children, &sites).await?,
+        },
+        sites,
         is_harmed: AtomicBool::new(false),
     };
     provider.events.phase(&flavour.name, Phase::Configuring);
+    if replicas.parts.is_changed() {
+        return match replicas.await_all(LIMIT).await.into_iter().next() {
+            None => Ok((facts, replicas)),
+            Some(failure) => Err(format!(
+                "a replica was promoted, and {} does not follow it: {}; `dbmatrix run` begins anew",
+                failure.statement, failure.found
+            )),
+        };
+    }
     let following = replicas.all.iter().zip(&replication.replicas);
     let following = following.map(async |(server, replica)| {
         let followed = follow(provider, flavour, &replicas.source, server, replica).await;
@@ -89,6 +111,21 @@ async fn start_from(
     }
 }
 
+/// The containers of all members: the flavour's own, and its replicas'.
+async fn sites(provider: &NestProvider, flavour: &Flavour) -> Result<Vec<MemberSite>, String> {
+    let children = &provider.environment.context.children;
+    let mut sites = Vec::new();
+    for member in flavour.servers() {
+        let first = member.container();
+        let address = children.address_of_current(&first).await;
+        sites.push(MemberSite {
+            container: children.current(&first),
+            address: address.ok_or(UNKNOWN_ADDRESS)?,
+        });
+    }
+    Ok(sites)
+}
+
 /// Makes a replica follow, and waits until it has what the source has.
 async fn follow(
     provider: &NestProvider,
@@ -101,7 +138,7 @@ async fn follow(
     let address = async |flavour: &Flavour| {
         let children = &context.children;
         let address = children.address_of_current(&flavour.container()).await;
-        address.ok_or_else(|| "the address of its container is not known".to_owned())
+        address.ok_or_else(|| UNKNOWN_ADDRESS.to_owned())
     };
     let password = context.replication_password(&flavour.name);
     let who = Follower {

@@ -1,4 +1,5 @@
-//! Faults of replicas: comments of a file that pause or stop one before the next step.
+//! Faults of replicas: comments of a file that pause, stop or promote one before the next
+//! step.
 
 use std::fmt;
 
@@ -25,14 +26,17 @@ pub enum FaultVerb {
     Stop,
     /// It is started.
     Start,
+    /// It becomes the source.
+    Promote,
 }
 
 impl FaultVerb {
-    const WORDS: [(&str, FaultVerb); 4] = [
+    const WORDS: [(&str, FaultVerb); 5] = [
         ("pause", FaultVerb::Pause),
         ("resume", FaultVerb::Resume),
         ("stop", FaultVerb::Stop),
         ("start", FaultVerb::Start),
+        ("promote", FaultVerb::Promote),
     ];
 }
 
@@ -56,7 +60,7 @@ impl Fault {
         };
         let expected = || {
             format!(
-                "expected `{MARK}` with `pause`, `resume`, `stop` or `start` and a replica, such as `replica-1`; found `{text}`"
+                "expected `{MARK}` with `pause`, `resume`, `stop`, `start` or `promote` and a replica, such as `replica-1`; found `{text}`"
             )
         };
         Some(read().ok_or_else(expected))
@@ -90,6 +94,10 @@ mod tests {
         assert_eq!(
             read("dbmatrix:start replica"),
             Ok("start replica-1".to_owned())
+        );
+        assert_eq!(
+            read("dbmatrix: promote replica-2"),
+            Ok("promote replica-2".to_owned())
         );
         assert_eq!(Fault::read("pause replica-1"), None);
         for wrong in [
