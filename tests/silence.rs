@@ -76,6 +76,7 @@ const CALLS: &[(Without, &str)] = &[
     (Fails, "resume --all"),
     (Fails, "disconnect --all"),
     (Fails, "reconnect --all"),
+    (Fails, "promote mariadb-10.11/replica-1"),
     (Fails, "freeze --all"),
     (Fails, "thaw --all"),
     (Fails, "restart --all"),

@@ -7,7 +7,7 @@ use crate::sandbox::{Sandbox, check, text};
 
 pub(crate) const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/upgrade/schema.sql");
 
-/// Both ways lead the data to the newer server; what differs is reported, known differences are
+/// All ways lead the data to the newer server; what differs is reported, known differences are
 /// well, and no copy is left.
 pub(crate) fn paths(sandbox: &Sandbox) -> Outcome {
     let upgrade = |keys: &str| {
@@ -30,8 +30,8 @@ pub(crate) fn paths(sandbox: &Sandbox) -> Outcome {
     let ran = sandbox.run(&words).expect(1)?;
     let walks: Value = serde_json::from_str(&ran.stdout)?;
     let walks = walks["walks"].as_array().ok_or("walks")?.clone();
-    check(walks.len() == 2, ran.stdout.clone())?;
-    for (walk, by) in walks.iter().zip(["in-place", "dump"]) {
+    check(walks.len() == 3, ran.stdout.clone())?;
+    for (walk, by) in walks.iter().zip(["in-place", "dump", "replica"]) {
         check(
             walk["by"] == by && walk["failure"].is_null(),
             ran.stdout.clone(),

@@ -169,7 +169,11 @@ pub(super) async fn run_case(
         }
         end.result.fail(behind);
     }
-    let cleaned = clean_up(server, &database, &traces, is_alone).await;
+    let promoted = case.replicas.as_deref().and_then(Replicas::promoted);
+    let cleaned = match promoted {
+        Some(source) => clean_up(source, &database, &traces, is_alone).await,
+        None => clean_up(server, &database, &traces, is_alone).await,
+    };
     end.dirty = cleaned.dirty.is_some();
     end.result.left = cleaned.into_notes(&database);
     end.result.took = begun.elapsed();
@@ -270,7 +274,9 @@ impl<S: Connect> Runner<'_, S> {
             }
             self.case.events.wait_for_room().await;
             self.check_deadline()?;
-            self.inject_faults(&step).await?;
+            if self.inject_faults(&step).await? {
+                steps.assume(self.modes());
+            }
             if !step.conditions.hold(&self.case.facts) {
                 self.skip(ordinal, step);
                 continue;

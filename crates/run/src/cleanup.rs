@@ -57,6 +57,11 @@ impl Traces {
         self.sessions.push(session.id());
     }
 
+    /// Forgets sessions of a server that is not cleaned up: another one uses their numbers.
+    pub(super) fn forget_sessions(&mut self) {
+        self.sessions.clear();
+    }
+
     pub(super) fn note_statement(&mut self, sql: &[u8]) {
         let speaks_of_xa = {
             let head = &sql[..sql.len().min(HEAD)];

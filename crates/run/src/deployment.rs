@@ -9,6 +9,7 @@ use dbmatrix_flavours::server::Server;
 use dbmatrix_report::event::{Event, Sender, ServerFacts};
 use dbmatrix_sql::session::Connect;
 
+use super::current_replicas::CurrentReplicas;
 use super::environment::Environment;
 use super::external::ExternalProvider;
 use super::flavour_facts::FlavourFacts;
@@ -25,7 +26,7 @@ pub(super) struct Deployment {
     /// External servers have none.
     pub(super) site: Option<Site>,
     /// The servers that follow it, if the flavour has any.
-    pub(super) replicas: Option<Arc<Replicas>>,
+    pub(super) replicas: Option<Arc<CurrentReplicas>>,
 }
 
 /// Brings a flavour's server up. What a run does with it afterwards depends on the
@@ -123,11 +124,16 @@ impl Providers {
             .with_tenancy(server.tenancy(), &server.defaults.sql_mode);
         // Replicas follow this server, and no copy of it.
         let copied = site.clone().filter(|_| replicas.is_none());
+        let servers = Arc::new(Servers::new(server, copied, &self.events));
+        let replicas = self.nest.as_ref().zip(replicas);
+        let replicas = replicas.map(|(nest, replicas)| {
+            Arc::new(CurrentReplicas::new(nest, flavour, &servers, replicas))
+        });
         Deployment {
             facts,
-            servers: Arc::new(Servers::new(server, copied, &self.events)),
+            servers,
             site,
-            replicas: replicas.map(Arc::new),
+            replicas,
         }
     }
 }

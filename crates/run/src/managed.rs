@@ -45,7 +45,7 @@ impl Provider for NestProvider {
             Some(replication) => {
                 let brought_up = topology::bring_up(self, flavour, wanted, replication).await;
                 let (facts, replicas) = brought_up?;
-                (replicas.source.clone(), facts, Some(replicas))
+                (replicas.current_source().clone(), facts, Some(replicas))
             }
         };
         if self.start_from == StartFrom::Existing {

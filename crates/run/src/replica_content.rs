@@ -2,7 +2,6 @@
 //!
 //! Nobody may write meanwhile. Accounts and settings are a server's own.
 
-use dbmatrix_containers::name::REPLICA;
 use dbmatrix_flavours::server::Server;
 use dbmatrix_report::event::Failure;
 use dbmatrix_sql::content::{
@@ -13,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join, join_all};
 use tokio::time::timeout_at;
 
+use super::promotion::member_name;
 use super::replicas::Replicas;
 use super::sessions::Until;
 
@@ -24,8 +24,8 @@ impl Replicas {
     /// significant. Reads all rows of all databases.
     pub(super) fn compare_contents(&self, until: Until) -> BoxFuture<'_, Vec<Failure>> {
         async move {
-            let replicas = join_all(self.all.iter().map(read));
-            let reading = join(read(&self.source), replicas);
+            let followers = self.followers().map(|member| read(self.member(member)));
+            let reading = join(read(self.current_source()), join_all(followers));
             let compared = timeout_at(until.when, reading).await;
             let Ok((source, replicas)) = compared else {
                 let limit = humantime::format_duration(until.limit);
@@ -41,10 +41,10 @@ impl Replicas {
                 Ok(source) => source,
                 Err(reason) => return vec![failure("the source", reason)],
             };
-            let numbered = replicas.into_iter().zip(1..);
+            let numbered = replicas.into_iter().zip(self.followers());
             numbered
-                .flat_map(|(replica, number)| {
-                    let name = format!("{REPLICA}{number}");
+                .flat_map(|(replica, member)| {
+                    let name = member_name(member);
                     match replica {
                         Ok(replica) => differences(&name, &source, &replica),
                         Err(reason) => vec![failure(&name, reason)],
@@ -66,7 +66,7 @@ async fn read(server: &Server) -> Result<Content, String> {
 
 fn differences(name: &str, source: &Content, replica: &Content) -> Vec<Failure> {
     let mut found = compare_contents(source, replica, ContentScope::Data);
-    found.retain(|found| found.kind.is_significant());
+    found.retain(|found| found.kind.is_significant() && !is_of_a_replica(found));
     let more = found.len().saturating_sub(MOST);
     let told = found.iter().take(MOST);
     let mut told: Vec<Failure> = told.map(|found| failure(name, text(found))).collect();
@@ -74,6 +74,16 @@ fn differences(name: &str, source: &Content, replica: &Content) -> Vec<Failure> 
         told.push(failure(name, format!("{more} more differences")));
     }
     told
+}
+
+/// Whether one side is the state in which replicas have all events of their source, whether
+/// they run there or not.
+fn is_of_a_replica(found: &ContentDifference) -> bool {
+    let sides = [found.before.as_str(), found.after.as_str()];
+    found.property == "status"
+        && ["SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED"]
+            .iter()
+            .any(|state| sides.contains(state))
 }
 
 /// A difference in words of replication; its own are those of a change.
@@ -110,6 +120,23 @@ mod tests {
     use dbmatrix_sql::content::ContentKind;
 
     use super::*;
+
+    #[test]
+    fn a_replica_has_the_events_of_its_source_disabled() {
+        let status = |before: &str, after: &str| ContentDifference {
+            kind: ContentKind::Definition,
+            subject: "event shop.tick".to_owned(),
+            property: "status".to_owned(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+        };
+        assert!(is_of_a_replica(&status("DISABLED", "SLAVESIDE_DISABLED")));
+        assert!(is_of_a_replica(&status(
+            "DISABLED",
+            "REPLICA_SIDE_DISABLED"
+        )));
+        assert!(!is_of_a_replica(&status("DISABLED", "ENABLED")));
+    }
 
     #[test]
     fn a_difference_names_both_sides() {

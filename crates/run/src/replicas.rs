@@ -10,7 +10,7 @@ use dbmatrix_containers::name::REPLICA;
 use dbmatrix_containers::nest::{Children, NestError, StopPatience};
 use dbmatrix_flavours::server::{Following, ReplicaError, Server, Topology, join_group};
 use dbmatrix_report::event::Failure;
-use dbmatrix_sql::session::Connect;
+use dbmatrix_sql::session::{Connect, Secret};
 use dbmatrix_sql::suite::{Fault, FaultVerb};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use super::command::database_url;
 use super::evaluate::StepFailure;
+use super::promotion::{MemberSite, Parts, member_name};
 use super::sessions::Until;
 
 /// How long replicas may take to catch up when they begin to follow, and one to start.
@@ -37,9 +38,17 @@ const WHY: &str = "a replica does not follow its source";
 pub struct Replicas {
     /// How they belong together.
     pub(super) topology: Topology,
+    /// The flavour's own server: the source, until a replica is promoted.
     pub(super) source: Server,
     /// In the order of their numbers, from 1.
     pub(super) all: Vec<Server>,
+    /// What each has for a promotion, in the order of the members: the flavour's own server,
+    /// and then the replicas.
+    pub(super) sites: Vec<MemberSite>,
+    /// The password of the replicas' user.
+    pub(super) password: Secret,
+    /// Who is the source.
+    pub(super) parts: Parts,
     /// Their containers, in the same order.
     pub(super) containers: Vec<String>,
     pub(super) children: Children,
@@ -86,9 +95,11 @@ impl Replicas {
         async move {
             let number = number_of(connection?)?;
             let expected = format!("`{REPLICA}{number}`: {EXPECTED}");
-            let found = match self.of_connection(connection) {
-                Some(_) => self.catch_up(number, until).await.err()?,
-                None => self.too_few(),
+            let found = match (self.of_connection(connection), self.parts.detached(number)) {
+                (None, _) => self.too_few(),
+                (Some(_), Some(why)) => why,
+                (Some(_), None) if self.parts.source() == number => return None,
+                (Some(_), None) => self.catch_up(number, until).await.err()?,
             };
             Some(StepFailure {
                 expected,
@@ -116,11 +127,10 @@ impl Replicas {
     /// Waits until all replicas have what the source has; a failure for each that has not.
     pub(super) fn await_all(&self, until: Until) -> BoxFuture<'_, Vec<Failure>> {
         async move {
-            let numbers = 1..=self.all.len();
-            let waiting = numbers.map(|number| async move {
-                let found = self.catch_up(number, until).await.err()?;
+            let waiting = self.followers().map(|member| async move {
+                let found = self.catch_up(member, until).await.err()?;
                 Some(Failure {
-                    statement: format!("{REPLICA}{number}"),
+                    statement: member_name(member),
                     expected: EXPECTED.to_owned(),
                     found,
                     why: WHY.to_owned(),
@@ -140,13 +150,20 @@ impl Replicas {
         format!("the flavour has {there}; `count` of its `replicas` makes more")
     }
 
-    /// Pauses, stops, cuts off or starts a replica. An error says why that was not possible.
-    pub(super) fn inject(&self, fault: Fault) -> BoxFuture<'_, Result<(), String>> {
+    /// Pauses, stops, cuts off, starts or promotes a replica. An error says why that was not possible.
+    pub(super) fn inject(
+        &self,
+        fault: Fault,
+        limit: Duration,
+    ) -> BoxFuture<'_, Result<(), String>> {
         async move {
             let at = fault.replica - 1;
             let Some(container) = self.containers.get(at) else {
                 return Err(self.too_few());
             };
+            if self.parts.source() == fault.replica {
+                return Err("it was promoted and is the source, which stays up".to_owned());
+            }
             self.is_harmed.store(true, Ordering::Relaxed);
             let children = &self.children;
             let done = match fault.verb {
@@ -156,6 +173,7 @@ impl Replicas {
                 FaultVerb::Start => return self.start(at).await,
                 FaultVerb::Disconnect => children.disconnect(container).await,
                 FaultVerb::Reconnect => return self.reconnect(at).await,
+                FaultVerb::Promote => return self.promote(fault.replica, limit).await,
             };
             done.map_err(|error| error.to_string())
         }
@@ -232,7 +250,8 @@ impl Replicas {
         .boxed()
     }
 
-    async fn catch_up(&self, number: usize, until: Until) -> Result<(), String> {
+    /// Waits until a member has what the source has.
+    async fn catch_up(&self, member: usize, until: Until) -> Result<(), String> {
         if Instant::now() >= until.when {
             let limit = humantime::format_duration(until.limit);
             let of = until.of;
@@ -242,8 +261,8 @@ impl Replicas {
         }
         let following = Following {
             topology: self.topology,
-            source: &self.source,
-            replica: &self.all[number - 1],
+            source: self.current_source(),
+            replica: self.member(member),
         };
         let caught_up = following.catch_up_until(until.when, until.limit).await;
         caught_up.map_err(|error| match error {

@@ -120,6 +120,15 @@ impl<'a, S: Connect> Sessions<'a, S> {
         Sessions { replicas, ..self }
     }
 
+    /// Closes all sessions before another server becomes the source, so that nothing is left
+    /// half done on the former one.
+    pub(super) async fn close_all(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        let closing = open.into_values().map(Session::close);
+        let _ = timeout(KILL_TIMEOUT, join_all(closing)).await;
+        self.traces.forget_sessions();
+    }
+
     /// Forgets the sessions on a replica that is about to stop.
     pub(super) fn forget_replica(&mut self, number: usize) {
         let is_other = |name: &str| number_of(name) != Some(number);
@@ -217,7 +226,7 @@ impl<'a, S: Connect> Sessions<'a, S> {
                 former.close().await;
             }
             let database = database.map(|name| String::from_utf8_lossy(&name).into_owned());
-            let mut session = self.server.connect(database.as_deref()).await?;
+            let mut session = self.dial(&None, database.as_deref()).await?;
             session.allow_local_files(self.folder.clone());
             self.traces.note_session(&session);
             self.open.insert(None, session);
@@ -295,8 +304,9 @@ impl<'a, S: Connect> Sessions<'a, S> {
         name: &Option<String>,
         database: Option<&str>,
     ) -> Result<Session, SessionError> {
-        match self.replica(name) {
-            Some(replica) => replica.connect(database).await,
+        let promoted = self.replicas.and_then(Replicas::promoted);
+        match self.replica(name).or(promoted) {
+            Some(server) => server.connect(database).await,
             None => self.server.connect(database).await,
         }
     }

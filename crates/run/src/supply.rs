@@ -173,6 +173,11 @@ impl Servers {
         }
     }
 
+    /// Puts another server, which no copy can replace, in the place of the flavour's own.
+    pub(super) async fn replace(&self, server: Server) {
+        self.held.lock().await.current = Some(Lease::irreplaceable(server));
+    }
+
     /// Removes all copies; nothing may run on them any more.
     pub(super) async fn close(&self) {
         let held = std::mem::take(&mut *self.held.lock().await);

@@ -21,6 +21,7 @@ use dbmatrix_report::event::{Phase, ServerFacts};
 use futures_util::future::{join, join_all};
 
 use super::managed::NestProvider;
+use super::promotion::{self, MemberSite, Parts};
 use super::replicas::{LIMIT, Replicas};
 use super::sessions::Until;
 
@@ -52,7 +53,14 @@ pub(super) async fn bring_up(
     }
     let children = &provider.environment.context.children;
     provider.events.phase(&flavour.name, Phase::Following);
+    let sites = sites(provider, flavour).await?;
+    let parts = match start_from {
+        StartFrom::Template => Parts::default(),
+        StartFrom::Existing => promotion::noted_parts(children, &sites).await?,
+    };
     let all = match replication.topology {
+        // Since a promotion they follow another source.
+        _ if parts.is_changed() => all,
         Topology::Async | Topology::SemiSync => {
             follow_all(provider, flavour, replication, &server, all).await?
         }
@@ -66,8 +74,24 @@ pub(super) async fn bring_up(
         all,
         containers: containers.collect(),
         children: children.clone(),
+        password: provider
+            .environment
+            .context
+            .replication_password(&flavour.name),
+        parts,
+        sites,
         is_harmed: AtomicBool::new(false),
     };
+    if replicas.parts.is_changed() {
+        let until = Until::after(LIMIT, "start");
+        return match replicas.await_all(until).await.into_iter().next() {
+            None => Ok((facts, replicas)),
+            Some(failure) => Err(format!(
+                "a replica was promoted, and {} does not follow it: {}; `dbmatrix run` begins anew",
+                failure.statement, failure.found
+            )),
+        };
+    }
     let gathering = Gathering {
         provider,
         flavour,
@@ -211,6 +235,19 @@ async fn start_from(
         Ok(false) => Ok(StartFrom::Template),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The containers of all members: the flavour's own, and its replicas'.
+async fn sites(provider: &NestProvider, flavour: &Flavour) -> Result<Vec<MemberSite>, String> {
+    let children = &provider.environment.context.children;
+    let mut sites = Vec::new();
+    for member in flavour.servers() {
+        sites.push(MemberSite {
+            container: children.current(&member.container()),
+            address: address(provider, member).await?,
+        });
+    }
+    Ok(sites)
 }
 
 /// Makes a replica follow, and waits until it has what the source has.

@@ -13,12 +13,12 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::context::RunContext;
+use super::current_replicas::CurrentReplicas;
 use super::deployment::{Deployment, Only, Servers, Site, Supply};
 use super::expectations::{Answers, write_expectations};
 use super::flavour_facts::FlavourFacts;
 use super::kind::{JobRun, kind_of, refusal, run_files};
 use super::pool::work_through;
-use super::replicas::Replicas;
 use super::scheduler::{Job, Scheduler};
 use super::side_by_side::our_own_fault;
 use super::validated::ValidatedPlan;
@@ -30,7 +30,7 @@ pub(super) struct Work<P = Servers> {
     suites: Vec<SuiteWork>,
     servers: Arc<P>,
     site: Option<Site>,
-    replicas: Option<Arc<Replicas>>,
+    replicas: Option<Arc<CurrentReplicas>>,
 }
 
 struct SuiteWork {

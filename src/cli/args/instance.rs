@@ -137,6 +137,23 @@ becomes longer the longer it was cut off.
 Example:
   dbmatrix reconnect move/replica-1")]
     Reconnect(ChosenArgs),
+    /// Make a replica the source of its flavour
+    #[command(after_help = "\
+The source refuses writes and the replica gets all that it has; then the replica takes
+writes, and the source and the other replicas follow it. Names stay as they are:
+`list` shows who is the source. A source that is stopped or paused is left out, and
+what the replica had not received by then is lost.
+
+An older server does not follow a newer one. It is left out and stays read-only.
+The next `run` begins anew, as the matrix says.
+
+Examples:
+  dbmatrix promote move/replica-1
+  dbmatrix stop move --kill && dbmatrix promote move/replica-1
+
+Exit status: 0 all that can follow does; 1 the replica cannot be promoted, or another
+one does not follow it.")]
+    Promote(PromoteArgs),
     /// The old name of `pause`
     #[command(hide = true)]
     Freeze(ChosenArgs),
@@ -344,6 +361,17 @@ pub(crate) struct Chosen {
 pub(crate) struct ChosenArgs {
     #[command(flatten)]
     pub(crate) chosen: Chosen,
+}
+
+/// Options of `promote`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PromoteArgs {
+    /// The replica's name, such as `move/replica-1`
+    #[arg(add = ArgValueCandidates::new(flavours))]
+    pub(crate) replica: String,
+
+    #[command(flatten)]
+    pub(crate) within: Within,
 }
 
 /// Options of `stop`.

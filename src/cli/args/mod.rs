@@ -21,8 +21,8 @@ pub(crate) use cache::{CacheCommand, CacheKeyArgs, CacheRestoreArgs, CacheSaveAr
 pub(crate) use connect::{Client, ConnectArgs};
 pub(crate) use format::{Format, FormatArgs, json};
 pub(crate) use instance::{
-    Chosen, CpArgs, InstanceCommand, LogsArgs, ResetArgs, RestoreArgs, ShellArgs, SnapshotArgs,
-    StopArgs, UrlArgs, Within,
+    Chosen, CpArgs, InstanceCommand, LogsArgs, PromoteArgs, ResetArgs, RestoreArgs, ShellArgs,
+    SnapshotArgs, StopArgs, UrlArgs, Within,
 };
 pub(crate) use replay::{ReplayArgs, Speed};
 pub(crate) use run::{DiffArgs, InputArgs, MergeArgs, RecordArgs, ReportCommand, RunArgs, UpArgs};

@@ -20,6 +20,7 @@ pub(crate) mod list;
 pub(crate) mod lock;
 pub(crate) mod logs;
 pub(crate) mod power;
+pub(crate) mod promote;
 pub(crate) mod prune;
 pub(crate) mod record;
 pub(crate) mod replay;
@@ -81,6 +82,7 @@ async fn execute_on_instance(global: &Globals, command: &InstanceCommand) -> Res
         InstanceCommand::Resume(args) => power::resume(global, &args.chosen).await,
         InstanceCommand::Disconnect(args) => power::disconnect(global, &args.chosen).await,
         InstanceCommand::Reconnect(args) => power::reconnect(global, &args.chosen).await,
+        InstanceCommand::Promote(args) => promote::promote(global, args).await,
         InstanceCommand::Freeze(args) => {
             deprecated::note("`freeze`", "`pause`");
             power::pause(global, &args.chosen).await

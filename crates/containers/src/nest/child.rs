@@ -216,6 +216,11 @@ impl Children {
         self.read(&found)
     }
 
+    /// The engine in which they are.
+    pub fn engine(&self) -> &Engine {
+        &self.nest.engine
+    }
+
     /// Starts a child that was stopped.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use dbmatrix_engine::{Engine, Instance};
 use super::golden::is_golden;
 use super::key;
 use super::outer::is_ready;
+use super::role::MemberRole;
 use super::{Located, Nest};
 
 /// A nest or a child.
@@ -35,6 +36,8 @@ pub struct ContainerInfo {
     pub address: String,
     /// Number of snapshots; see [`super::measure`].
     pub snapshots: usize,
+    /// Its part in a flavour of several servers since a promotion, if there was one.
+    pub role: Option<MemberRole>,
     /// When it was started, if it runs.
     pub started: Option<SystemTime>,
     /// Bytes of memory, if it runs; see [`super::measure`].
@@ -76,6 +79,7 @@ impl ContainerInfo {
             status: instance.status.clone(),
             address: text(key::ADDRESS),
             snapshots: 0,
+            role: MemberRole::of(instance),
             started: instance.last_started().filter(|_| instance.is_running()),
             memory: None,
             is_disconnected: false,

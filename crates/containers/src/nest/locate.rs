@@ -68,6 +68,20 @@ impl Located {
         flavour_of_replica(&self.flavour).is_some()
     }
 
+    /// All servers of the flavour to which it belongs, itself among them: the flavour's own,
+    /// and its replicas.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub async fn members(&self) -> Result<Vec<Located>, NestError> {
+        let flavour = flavour_of_replica(&self.flavour).unwrap_or(&self.flavour);
+        let mut all = locate_in(&self.nest).await?;
+        all.retain(|one| {
+            one.flavour == flavour || flavour_of_replica(&one.flavour) == Some(flavour)
+        });
+        Ok(all)
+    }
+
     fn has_name(&self, wanted: &str) -> bool {
         self.flavour == wanted || self.full_name() == wanted
     }
@@ -125,19 +139,24 @@ pub async fn locate_all(
 ) -> Result<Vec<Located>, FindError> {
     let mut all: Vec<Located> = Vec::new();
     for nest in wake_nests(engine, names, nest).await? {
-        for child in nest.engine.instances().await? {
-            let Some(located) = Located::read(&nest, &child).transpose()? else {
-                continue;
-            };
-            let is_same = |other: &&mut Located| {
-                other.flavour == located.flavour && other.nest.name == nest.name
-            };
-            // There are two during a run; the later one counts.
-            match all.iter_mut().find(is_same) {
-                Some(other) if other.instance.created_at < child.created_at => *other = located,
-                Some(_) => {}
-                None => all.push(located),
-            }
+        all.extend(locate_in(&nest).await?);
+    }
+    Ok(all)
+}
+
+/// All flavours of a nest.
+async fn locate_in(nest: &Nest) -> Result<Vec<Located>, NestError> {
+    let mut all: Vec<Located> = Vec::new();
+    for child in nest.engine.instances().await? {
+        let Some(located) = Located::read(nest, &child).transpose()? else {
+            continue;
+        };
+        // There are two during a run; the later one counts.
+        let is_same = |other: &&mut Located| other.flavour == located.flavour;
+        match all.iter_mut().find(is_same) {
+            Some(other) if other.instance.created_at < child.created_at => *other = located,
+            Some(_) => {}
+            None => all.push(located),
         }
     }
     Ok(all)

@@ -26,6 +26,7 @@ mod outer;
 mod packed;
 mod prune;
 mod removal;
+mod role;
 mod schema;
 mod server_socket;
 mod slots;
@@ -59,6 +60,7 @@ pub use outer::{Nest, NestSettings, destroy_nest, existing_nests, remove_incompl
 pub use packed::index as read_index;
 pub use packed::{Manifest, ManifestError, Unpacked, compressed, unpacked};
 pub use prune::{Pruned, Pruning, prune};
+pub use role::{MemberRole, note_role};
 pub use schema::TEMPLATE_VERSION;
 pub use snapshot::SnapshotConsistency;
 pub use socket::socket_of;
@@ -125,6 +127,9 @@ mod key {
     /// The engine's end of the interface by which a child was cut off from the network. A
     /// restart gives it another one, which is not cut off.
     pub(super) const CUT: &str = "user.dbmatrix.cut";
+    /// The part of a child in its flavour since a promotion; `source`, `replica` or
+    /// `detached`.
+    pub(super) const ROLE: &str = "user.dbmatrix.role";
     /// Set on a child that is identical to its golden child because it is unused.
     pub(super) const FRESH: &str = "user.dbmatrix.fresh";
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows which servers lead where and what a vendor supports; starts nothing.
 
+mod method;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,35 +17,8 @@ use super::pattern::expand_any;
 use super::{Flavour, SetupFile, SuiteKind, SuiteSpec};
 use crate::name_rule::FLAVOUR;
 
-/// How a server's data gets to another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum UpgradeMethod {
-    /// The newer server starts on the older one's data folder.
-    InPlace,
-    /// What the older server's client writes, the newer one's client reads.
-    Dump,
-    /// `mydumper` reads the older server, and `myloader` writes to the newer one, where a
-    /// container of the two has them.
-    Mydumper,
-}
-
-impl UpgradeMethod {
-    /// All methods.
-    pub const ALL: [UpgradeMethod; 3] = [
-        UpgradeMethod::InPlace,
-        UpgradeMethod::Dump,
-        UpgradeMethod::Mydumper,
-    ];
-
-    /// The word used in files and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            UpgradeMethod::InPlace => "in-place",
-            UpgradeMethod::Dump => "dump",
-            UpgradeMethod::Mydumper => "mydumper",
-        }
-    }
-}
+pub use method::UpgradeMethod;
+use method::{replicates, steps_between, supported};
 
 /// An `[[upgrade]]` of a matrix: each of its paths goes from one server to another.
 #[derive(Debug, Clone)]
@@ -63,7 +38,7 @@ pub struct UpgradePath {
     pub name: String,
     /// The older server, with its data.
     pub from: Flavour,
-    /// Servers that an upgrade in place passes through, in order.
+    /// Servers that an upgrade in place or by replica passes through, in order.
     pub through: Vec<Flavour>,
     /// The newer server.
     pub to: Flavour,
@@ -75,11 +50,6 @@ pub struct UpgradePath {
 
 /// The limit of a step, if none is given.
 const STEP_TIMEOUT: Duration = Duration::from_secs(3600);
-
-/// MySQL's series from which the next one can be reached in place (MySQL 9.7 manual,
-/// "Upgrade Paths"): from a series with long-term support to the next one, and within
-/// what lies between two of them.
-const MYSQL_LADDER: [(u32, u32); 6] = [(5, 5), (5, 6), (5, 7), (8, 0), (8, 4), (9, 7)];
 
 pub(super) fn read_all(
     top: &TableReader<'_>,
@@ -182,9 +152,12 @@ impl Reading<'_, '_> {
         }
         let through = match through {
             Some(through) => through.to_vec(),
-            None if methods.contains(&UpgradeMethod::InPlace) => self.between(from, to),
+            None if methods.iter().any(|method| method.takes_steps()) => self.between(from, to),
             None => Vec::new(),
         };
+        if methods.contains(&UpgradeMethod::Replica) {
+            self.check_gtids([from, to].into_iter().chain(&through));
+        }
         let mut from = from.clone();
         if let super::Source::Managed(managed) = &mut from.source {
             **managed = managed.for_suite(data);
@@ -220,6 +193,24 @@ impl Reading<'_, '_> {
             span: self.table.span(),
         });
         servers.filter_map(|server| self.server(&server)).collect()
+    }
+
+    /// Reports the first server that cannot replicate.
+    fn check_gtids<'f>(&self, servers: impl Iterator<Item = &'f Flavour>) {
+        let managed = servers.filter_map(|flavour| Some((&flavour.name, flavour.managed()?)));
+        let mut lacking = managed.filter(|(_, managed)| !replicates(managed));
+        let Some((name, _)) = lacking.next() else {
+            return;
+        };
+        let span = self
+            .table
+            .span_of("by")
+            .unwrap_or_else(|| self.table.span());
+        let told = format!(
+            "`{name}` has no GTIDs, by which servers replicate (MySQL since 5.6, MariaDB since \
+             10.0); `by = [\"dump\"]` needs none"
+        );
+        self.table.problem(span, told);
     }
 
     fn required_servers(&self, key: &'static str) -> Vec<Flavour> {
@@ -269,16 +260,12 @@ impl Reading<'_, '_> {
             let mut all = UpgradeMethod::ALL.into_iter();
             let found = all.find(|method| method.as_str() == word.value);
             if found.is_none() {
-                let told = match word.value.as_str() {
-                    "replica" => {
-                        "`replica` is not there yet: choose `in-place` or `dump`".to_owned()
-                    }
-                    other => {
-                        let words =
-                            UpgradeMethod::ALL.map(|method| format!("`{}`", method.as_str()));
-                        format!("expected one of {}; found `{other}`", words.join(", "))
-                    }
-                };
+                let words = UpgradeMethod::ALL.map(|method| format!("`{}`", method.as_str()));
+                let told = format!(
+                    "expected one of {}; found `{}`",
+                    words.join(", "),
+                    word.value
+                );
                 self.table.problem(word.span, told);
             }
             found
@@ -339,32 +326,6 @@ impl Reading<'_, '_> {
     }
 }
 
-/// What the vendors support: in place to a newer server of the same line, and by dump to
-/// that or to another family.
-fn supported(from: &Flavour, to: &Flavour) -> Vec<UpgradeMethod> {
-    let (Some(from), Some(to)) = (from.managed(), to.managed()) else {
-        return Vec::new();
-    };
-    let (from, to) = (&from.spec, &to.spec);
-    let is_newer = to.version > from.version;
-    let is_line = to.family == from.family
-        // Percona Server starts on the data of the MySQL that it is built from.
-        || (from.family, to.family) == (Family::Mysql, Family::Percona);
-    match (is_line, is_newer) {
-        (true, true) => vec![UpgradeMethod::InPlace, UpgradeMethod::Dump],
-        (true, false) => Vec::new(),
-        (false, _) => vec![UpgradeMethod::Dump],
-    }
-}
-
-/// The series of the ladder that lie between two series.
-fn steps_between(from: (u32, u32), to: (u32, u32)) -> Vec<(u32, u32)> {
-    let between = MYSQL_LADDER
-        .into_iter()
-        .filter(|step| from < *step && *step < to);
-    between.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,9 +360,9 @@ mod tests {
         assert_eq!(
             paths(text),
             [
-                "mariadb-10.5-to-mariadb-10.11 by in-place,dump through ",
-                "mariadb-10.5-to-mariadb-11.8 by in-place,dump through ",
-                "mariadb-10.11-to-mariadb-11.8 by in-place,dump through ",
+                "mariadb-10.5-to-mariadb-10.11 by in-place,dump,replica through ",
+                "mariadb-10.5-to-mariadb-11.8 by in-place,dump,replica through ",
+                "mariadb-10.11-to-mariadb-11.8 by in-place,dump,replica through ",
             ]
         );
     }
@@ -412,14 +373,14 @@ mod tests {
         assert_eq!(
             paths(text),
             [
-                "mysql-5.7-to-mysql-9.7 by in-place,dump through mysql-8.0,mysql-8.4",
-                "mysql-9.1-to-mysql-9.7 by in-place,dump through ",
+                "mysql-5.7-to-mysql-9.7 by in-place,dump,replica through mysql-8.0,mysql-8.4",
+                "mysql-9.1-to-mysql-9.7 by in-place,dump,replica through ",
             ]
         );
         let text = "[[upgrade]]\nfrom = ['mysql:5.7']\nto = ['mysql:9.7']\nthrough = []\n";
         assert_eq!(
             paths(text),
-            ["mysql-5.7-to-mysql-9.7 by in-place,dump through "]
+            ["mysql-5.7-to-mysql-9.7 by in-place,dump,replica through "]
         );
     }
 
@@ -444,6 +405,15 @@ mod tests {
     }
 
     #[test]
+    fn servers_without_gtids_are_not_replicated() {
+        let text = "[[upgrade]]\nfrom = ['mysql:5.5']\nto = ['mysql:5.6']\n";
+        assert_eq!(
+            paths(text),
+            ["mysql-5.5-to-mysql-5.6 by in-place,dump through "]
+        );
+    }
+
+    #[test]
     fn a_flavour_of_the_matrix_is_meant_by_its_name() {
         let text = "[[flavour]]\nname = 'old'\nserver = 'mysql:5.6'\ntarball = { path = 'x.tgz' }\n\
                     [[upgrade]]\nfrom = ['old']\nto = ['mysql:9.7']\nby = ['dump']\ndata = ['LICENSE']\n";
@@ -459,8 +429,9 @@ mod tests {
         let upgrade = "[[upgrade]]\nfrom = ['mysql:5.7']\nto = ['mysql:9.7']\n";
         for (text, expected) in [
             (
-                format!("{upgrade}by = ['replica']\n"),
-                "`replica` is not there yet",
+                "[[upgrade]]\nfrom = ['mysql:5.5']\nto = ['mysql:5.6']\nby = ['replica']\n"
+                    .to_owned(),
+                "`mysql-5.5` has no GTIDs",
             ),
             (format!("{upgrade}by = ['copy']\n"), "found `copy`"),
             (format!("{upgrade}data = ['none.sql']\n"), "matches no file"),

@@ -32,8 +32,7 @@ impl NestContext {
 
     /// The password by which a flavour's replicas log in to their source.
     pub fn replication_password(&self, flavour: &str) -> Secret {
-        // Flavour names contain no blanks.
-        self.nest.password_of(&format!("replication {flavour}"))
+        replication_password(&self.nest, flavour)
     }
 
     /// The UUID by which a flavour's servers know their group.
@@ -43,4 +42,10 @@ impl NestContext {
         let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &hex[range]);
         parts.join("-")
     }
+}
+
+/// The same of a nest that was found.
+pub fn replication_password(nest: &Nest, flavour: &str) -> Secret {
+    // Flavour names contain no blanks.
+    nest.password_of(&format!("replication {flavour}"))
 }

@@ -19,7 +19,7 @@ mod throwaway;
 mod time_zones;
 
 pub use cache_key::{cache_key, own_template_keys, suite_template_keys, upgrade_template_keys};
-pub use context::NestContext;
+pub use context::{NestContext, replication_password};
 pub use copies::{Copies, CopyError};
 pub use error::{ProvisionError, SetupError};
 pub use provisioner::{Provisioner, StartFrom};

@@ -44,11 +44,12 @@ pub use journal::{Log, LogSource, logs};
 pub use journal::{split as split_journal, time_of as time_of_cursor};
 pub use login::{Login, PORT as MYSQL_PORT, Server, check_identity, check_locked, log_in};
 pub(crate) use replication::{
-    ASSIGNS_GTIDS, begin_history, renew_identity, stop_waiting_for_replicas,
+    ASSIGNS_GTIDS, begin_history, has_gtids, renew_identity, stop_waiting_for_replicas,
 };
 pub use replication::{
-    Cluster, ClusterMember, Follower, Following, Group, GroupMember, Member, ReplicaError,
-    ReplicaProgress, Role, Topology, await_semi_sync, join_group, replica_progress,
+    Cluster, ClusterMember, Follower, Following, Former, Group, GroupMember, LeftOut, Member, Peer,
+    Promoted, Promotion, ReplicaError, ReplicaProgress, Role, Topology, await_semi_sync, join_group,
+    replica_progress,
 };
 pub use settle::settle;
 pub use socket::ensure_socket;

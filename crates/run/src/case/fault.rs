@@ -6,19 +6,31 @@ use dbmatrix_sql::suite::{FaultVerb, Step};
 use super::Runner;
 
 impl<S: Connect> Runner<'_, S> {
-    /// Pauses, stops, cuts off or starts replicas as a step asks. A flavour without replicas has
-    /// nothing to pause.
-    pub(super) async fn inject_faults(&mut self, step: &Step) -> Result<(), String> {
+    /// Pauses, stops, cuts off, starts or promotes replicas as a step asks. A flavour without
+    /// replicas has nothing to pause. Returns whether what follows runs on another server.
+    pub(super) async fn inject_faults(&mut self, step: &Step) -> Result<bool, String> {
         let Some(replicas) = &self.case.replicas else {
-            return Ok(());
+            return Ok(false);
         };
+        let mut is_promoted = false;
         for fault in &step.faults {
-            if matches!(fault.verb, FaultVerb::Stop | FaultVerb::Disconnect) {
-                self.sessions.forget_replica(fault.replica);
+            match fault.verb {
+                FaultVerb::Stop | FaultVerb::Disconnect => self.sessions.forget_replica(fault.replica),
+                FaultVerb::Promote => self.sessions.close_all().await,
+                FaultVerb::Pause
+                | FaultVerb::Resume
+                | FaultVerb::Start
+                | FaultVerb::Reconnect => {}
             }
-            let done = replicas.inject(*fault).await;
+            let limit = self.case.suite.step_timeout;
+            let mut done = replicas.inject(*fault, limit).await;
+            if done.is_ok() && fault.verb == FaultVerb::Promote {
+                is_promoted = true;
+                let until = self.until();
+                done = self.sessions.reopen(until).await;
+            }
             done.map_err(|reason| format!("line {}: could not {fault}: {reason}", step.line))?;
         }
-        Ok(())
+        Ok(is_promoted)
     }
 }

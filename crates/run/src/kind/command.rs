@@ -13,10 +13,11 @@ use dbmatrix_sql::session::Tenancy;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{JobRun, Kind};
+use super::{JobRun, Kind, replicas_of};
 use crate::command::{CommandEnd, CommandError, Invocation, NestName, Output, run_command};
 use crate::deployment::{Lease, Site, Supply};
 use crate::expectations::Answers;
+use crate::replicas::Replicas;
 use crate::retries::Retries;
 use crate::scheduler::{Job, Partitioning};
 use crate::sessions::Until;
@@ -76,8 +77,8 @@ async fn run_until_good(spec: &CommandSpec, run: &JobRun) {
     context.start_case(suite_run, &file);
     let mut retries = Retries::new(suite_run.suite.retries);
     let mut result = loop {
-        let mut result = match run.servers.lease().await {
-            Ok(lease) => run_once(&lease, run, spec).await,
+        let mut result = match run_on_lease(run, spec).await {
+            Ok(result) => result,
             Err(reason) => CaseResult::aborted(reason),
         };
         if retries.accept(&mut result) {
@@ -91,11 +92,23 @@ async fn run_until_good(spec: &CommandSpec, run: &JobRun) {
     context.finish_case(suite_run, file, result);
 }
 
-async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) -> CaseResult {
+/// Runs the command on one of the servers; an error says why there is none.
+async fn run_on_lease(run: &JobRun, spec: &CommandSpec) -> Result<CaseResult, String> {
+    let replicas = replicas_of(run).await?;
+    let lease = run.servers.lease().await?;
+    Ok(run_once(&lease, run, spec, replicas.as_deref()).await)
+}
+
+async fn run_once(
+    lease: &Arc<Lease<Server>>,
+    run: &JobRun,
+    spec: &CommandSpec,
+    replicas: Option<&Replicas>,
+) -> CaseResult {
     let begun = Instant::now();
     let mut result = CaseResult::default();
     let mut left = Vec::new();
-    match attempt(lease, run, spec, &mut left).await {
+    match attempt(lease, run, spec, replicas, &mut left).await {
         Ok((log, ended)) => {
             match failure(spec, &log, &ended) {
                 None => result.passed = 1,
@@ -104,7 +117,7 @@ async fn run_once(lease: &Arc<Lease<Server>>, run: &JobRun, spec: &CommandSpec) 
                     result.failures.push(failure);
                 }
             }
-            if let Some(replicas) = &run.replicas {
+            if let Some(replicas) = replicas {
                 let mut behind = replicas.mend_all().await;
                 // One that took too long has left no time.
                 if behind.is_empty() && matches!(ended, CommandEnd::Exited(_)) {
@@ -126,6 +139,7 @@ async fn attempt(
     lease: &Arc<Lease<Server>>,
     run: &JobRun,
     spec: &CommandSpec,
+    replicas: Option<&Replicas>,
     left: &mut Vec<String>,
 ) -> Result<(PathBuf, CommandEnd), CommandError> {
     let suite_run = &run.suite_run;
@@ -144,7 +158,7 @@ async fn attempt(
         certificates: &certificates,
         limit: suite_run.suite.timeout,
         output: Output::File(log.clone()),
-        replicas: run.replicas.as_deref(),
+        replicas,
     };
     let done = run_command(&lease.server, &invocation, || lease.is_alone()).await;
     *left = done.left;

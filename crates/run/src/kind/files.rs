@@ -12,7 +12,7 @@ use dbmatrix_sql::suite::{Facts, FileKind, SltOptions};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{JobRun, Kind};
+use super::{JobRun, Kind, replicas_of};
 use crate::allowed;
 use crate::case::{Case, CaseEnd, Content, run_case};
 use crate::comparison::Sink;
@@ -151,7 +151,7 @@ async fn run_file(
         fail_fast: context.fail_fast.clone(),
         events: context.events.clone(),
         steps_done: Arc::new(AtomicUsize::new(0)),
-        replicas: run.replicas.clone(),
+        replicas: None,
     };
     context.start_case(suite_run, &case.path);
     let mut sink = comparison.sink(&case.facts);
@@ -192,15 +192,21 @@ async fn run_until_good(
                 true => sink.forget(),
             }
         }
-        let attempt = Case {
-            // Failures of an earlier try must not end the run.
-            fail_fast: match is_last {
-                true => case.fail_fast.clone(),
-                false => case.fail_fast.detached(),
-            },
-            ..case.clone()
+        let mut ended = match replicas_of(run).await {
+            Ok(replicas) => {
+                let attempt = Case {
+                    replicas,
+                    // Failures of an earlier try must not end the run.
+                    fail_fast: match is_last {
+                        true => case.fail_fast.clone(),
+                        false => case.fail_fast.detached(),
+                    },
+                    ..case.clone()
+                };
+                run_watched(run, &attempt, sink.as_deref_mut()).await
+            }
+            Err(reason) => CaseEnd::without_server(reason),
         };
-        let mut ended = run_watched(run, &attempt, sink.as_deref_mut()).await;
         if retries.accept(&mut ended.result) {
             if let Some(sink) = sink {
                 sink.release();

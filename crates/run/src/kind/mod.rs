@@ -23,6 +23,7 @@ use files::FilesKind;
 use mysqltest::MysqltestKind;
 
 use super::context::RunContext;
+use super::current_replicas::CurrentReplicas;
 use super::deployment::{Servers, Site};
 use super::expectations::Answers;
 use super::flavour_facts::FlavourFacts;
@@ -59,7 +60,15 @@ pub(super) struct JobRun<P = Servers> {
     /// Present if dbmatrix made the server; external servers have none.
     pub(super) site: Option<Site>,
     /// The replicas of the flavour, if it has any.
-    pub(super) replicas: Option<Arc<Replicas>>,
+    pub(super) replicas: Option<Arc<CurrentReplicas>>,
+}
+
+/// The replicas of the flavour, if it has any. An error says why they are not there.
+async fn replicas_of<P>(run: &JobRun<P>) -> Result<Option<Arc<Replicas>>, String> {
+    match &run.replicas {
+        Some(current) => current.ready().await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The kind of a suite.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dbmatrix_containers::nest::NestError;
 use dbmatrix_engine::EngineError;
 use dbmatrix_flavours::provision::ProvisionError;
-use dbmatrix_flavours::server::ServerError;
+use dbmatrix_flavours::server::{ReplicaError, ServerError};
 use dbmatrix_sql::content::ContentError;
 use dbmatrix_sql::session::SessionError;
 use thiserror::Error;
@@ -31,6 +31,9 @@ pub(super) enum StepError {
     /// A session.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// A server that does not follow, or cannot be promoted.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
     /// A program in a container.
     #[error("{0}")]
     Program(String),

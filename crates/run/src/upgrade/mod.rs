@@ -1,5 +1,6 @@
 //! Walks the paths of upgrades with real servers: a copy of the older server with its data,
-//! the newer server on that data or with a dump of it, and the content of both.
+//! the newer server on that data, with a dump of it or as its replica, and the content of
+//! both.
 //!
 //! Every server on a path is a copy of a golden child, so a second walk takes seconds.
 //! Copies count as incomplete, so whatever interrupts a walk leaves nothing that the next
@@ -12,6 +13,7 @@ mod error;
 mod in_place;
 mod known;
 mod mydumper;
+mod replica;
 mod stop;
 mod suites;
 mod transfer;

@@ -6,10 +6,10 @@ use dbmatrix_containers::name;
 use dbmatrix_containers::nest::{Child, Golden};
 use dbmatrix_flavours::matrix::{Flavour, Managed, SetupFile, UpgradeMethod, UpgradePath};
 use dbmatrix_flavours::provision::{NestContext, Provisioner};
-use dbmatrix_flavours::server::{Server, stop_server};
+use dbmatrix_flavours::server::{Member, Role, Server, Topology, stop_server};
 use dbmatrix_report::event::{Phase, Sender};
 use dbmatrix_sql::content::{Content, ContentScope, read_content};
-use dbmatrix_sql::session::{Connect, Session};
+use dbmatrix_sql::session::{Connect, Secret, Session};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ pub(super) struct Stop<'a> {
     pub(super) name: &'a str,
     /// The same under the name of the path, which has one password and one line of progress.
     flavour: Flavour,
-    managed: &'a Managed,
+    managed: Managed,
     /// The name under which a failed copy is kept; its container's name comes from it.
     pub(super) kept_as: String,
     /// How long a step may take whose duration depends on the data.
@@ -40,9 +40,9 @@ impl<'a> Stop<'a> {
         method: UpgradeMethod,
         events: &'a Sender,
     ) -> Vec<Stop<'a>> {
-        let through = match method {
-            UpgradeMethod::InPlace => path.through.as_slice(),
-            UpgradeMethod::Dump | UpgradeMethod::Mydumper => &[],
+        let through = match method.takes_steps() {
+            true => path.through.as_slice(),
+            false => &[],
         };
         let flavours = std::iter::once(&path.from).chain(through);
         let before = flavours.enumerate().map(|(at, flavour)| {
@@ -50,7 +50,9 @@ impl<'a> Stop<'a> {
             (flavour, kept_as)
         });
         let last = (&path.to, format!("{}-{}", path.name, method.as_str()));
-        let all = before.chain([last]).filter_map(|(flavour, kept_as)| {
+        let all = before.chain([last]).zip(1..);
+        let all = all.filter_map(|((flavour, kept_as), number)| {
+            let managed = flavour.managed()?.clone();
             Some(Stop {
                 context,
                 name: &flavour.name,
@@ -58,7 +60,12 @@ impl<'a> Stop<'a> {
                     name: path.name.clone(),
                     ..flavour.clone()
                 },
-                managed: flavour.managed()?,
+                managed: match method {
+                    UpgradeMethod::Replica => member(managed, number),
+                    UpgradeMethod::InPlace | UpgradeMethod::Dump | UpgradeMethod::Mydumper => {
+                        managed
+                    }
+                },
                 kept_as,
                 step_timeout: path.step_timeout,
                 events,
@@ -67,8 +74,13 @@ impl<'a> Stop<'a> {
         all.collect()
     }
 
+    /// The password by which the next server of the path follows this one.
+    pub(super) fn replication_password(&self) -> Secret {
+        self.context.replication_password(&self.flavour.name)
+    }
+
     pub(super) fn provisioner(&self) -> Provisioner<'_> {
-        Provisioner::new(self.context, &self.flavour, self.managed, self.events)
+        Provisioner::new(self.context, &self.flavour, &self.managed, self.events)
     }
 
     /// Its golden child, which is made if it is not there.
@@ -152,6 +164,19 @@ impl<'a> Stop<'a> {
             }
         }
     }
+}
+
+/// A server that replicates; the first one of a path is the source.
+fn member(mut managed: Managed, number: u32) -> Managed {
+    managed.spec.member = Some(Member {
+        role: match number {
+            1 => Role::Source,
+            _ => Role::Replica,
+        },
+        number,
+        topology: Topology::Async,
+    });
+    managed
 }
 
 /// A server of a path that runs.

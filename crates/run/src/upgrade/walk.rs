@@ -19,6 +19,7 @@ use super::error::WalkError;
 use super::in_place::move_to_next;
 use super::known::Known;
 use super::mydumper::move_by_mydumper;
+use super::replica::move_by_replica;
 use super::stop::{Running, Stop};
 use super::suites::run_suites;
 
@@ -95,6 +96,7 @@ impl Walk<'_> {
             UpgradeMethod::Dump | UpgradeMethod::Mydumper => {
                 self.walk_by_dump(first, rest, &golden, seen).await
             }
+            UpgradeMethod::Replica => self.walk_by_replica(first, rest, &golden, seen).await,
         }
     }
 
@@ -113,10 +115,38 @@ impl Walk<'_> {
             let moved = move_to_next(&running, next, &golden[at + 1]).await?;
             running = moved;
         }
+        self.arrive(&running, seen).await
+    }
+
+    /// Each server of the path follows the one before, and is promoted.
+    async fn walk_by_replica(
+        &self,
+        first: &Stop<'_>,
+        rest: &[Stop<'_>],
+        golden: &[Golden],
+        seen: &mut Seen,
+    ) -> Result<(), WalkError> {
+        let mut running = first.start(&golden[0]).await?;
+        seen.from = Some(running.server.identity.clone());
+        seen.read_before(&running).await?;
+        for (at, next) in rest.iter().enumerate() {
+            seen.at = at + 1;
+            let started = next.start(&golden[at + 1]).await?;
+            next.phase(Phase::Moving);
+            seen.notes
+                .extend(move_by_replica(&running, &started).await?);
+            running.stop.remove().await;
+            running = started;
+        }
+        self.arrive(&running, seen).await
+    }
+
+    /// What all ways end with: the content of the newer server, and the suites.
+    async fn arrive(&self, running: &Running<'_>, seen: &mut Seen) -> Result<(), WalkError> {
         seen.to = Some(running.server.identity.clone());
         seen.after = running.content().await?;
         running.restore_scheduler().await?;
-        seen.files = run_suites(&running, self.suites, self.events).await?;
+        seen.files = run_suites(running, self.suites, self.events).await?;
         Ok(())
     }
 
@@ -142,11 +172,7 @@ impl Walk<'_> {
             _ => move_by_dump(&from, &to, &seen.before).await?,
         };
         seen.notes.extend(notes);
-        seen.to = Some(to.server.identity.clone());
-        seen.after = to.content().await?;
-        to.restore_scheduler().await?;
-        seen.files = run_suites(&to, self.suites, self.events).await?;
-        Ok(())
+        self.arrive(&to, seen).await
     }
 
     fn report(
@@ -182,9 +208,9 @@ impl Walk<'_> {
             }
             _ => Default::default(),
         };
-        let through = match method {
-            UpgradeMethod::InPlace => path.through.iter().map(|step| step.name.clone()).collect(),
-            UpgradeMethod::Dump | UpgradeMethod::Mydumper => Vec::new(),
+        let through = match method.takes_steps() {
+            true => path.through.iter().map(|step| step.name.clone()).collect(),
+            false => Vec::new(),
         };
         let server = |name: &str, identity: Option<Identity>| UpgradeServer {
             name: name.to_owned(),

@@ -1,4 +1,5 @@
-//! Faults of replicas: comments of a file that pause or stop one before the next step.
+//! Faults of replicas: comments of a file that pause, stop or promote one before the next
+//! step.
 
 use std::fmt;
 
@@ -29,16 +30,19 @@ pub enum FaultVerb {
     Disconnect,
     /// It is joined again.
     Reconnect,
+    /// It becomes the source.
+    Promote,
 }
 
 impl FaultVerb {
-    const WORDS: [(&str, FaultVerb); 6] = [
+    const WORDS: [(&str, FaultVerb); 7] = [
         ("pause", FaultVerb::Pause),
         ("resume", FaultVerb::Resume),
         ("stop", FaultVerb::Stop),
         ("start", FaultVerb::Start),
         ("disconnect", FaultVerb::Disconnect),
         ("reconnect", FaultVerb::Reconnect),
+        ("promote", FaultVerb::Promote),
     ];
 }
 
@@ -62,7 +66,7 @@ impl Fault {
         };
         let expected = || {
             format!(
-                "expected `{MARK}` with `pause`, `resume`, `stop`, `start`, `disconnect` or `reconnect` and a replica, such as `replica-1`; found `{text}`"
+                "expected `{MARK}` with `pause`, `resume`, `stop`, `start`, `disconnect`, `reconnect` or `promote` and a replica, such as `replica-1`; found `{text}`"
             )
         };
         Some(read().ok_or_else(expected))
@@ -100,6 +104,10 @@ mod tests {
         assert_eq!(
             read("dbmatrix: disconnect replica-3"),
             Ok("disconnect replica-3".to_owned())
+        );
+        assert_eq!(
+            read("dbmatrix: promote replica-2"),
+            Ok("promote replica-2".to_owned())
         );
         assert_eq!(Fault::read("pause replica-1"), None);
         for wrong in [

@@ -28,7 +28,8 @@ struct Row<'a> {
     container: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
-    /// Its part in a flavour of several servers: `source` or `replica`.
+    /// Its part in a flavour of several servers: `source` or `replica`, or `detached` for one
+    /// that does not follow since a promotion.
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     /// How far a replica is; other containers have none.
@@ -110,6 +111,9 @@ fn role(listed: &ContainerInfo, all: &[ContainerInfo]) -> Option<&'static str> {
     let ContainerKind::Flavour(name) = &listed.kind else {
         return None;
     };
+    if let Some(role) = listed.role {
+        return Some(role.as_str());
+    }
     if flavour_of_replica(name).is_some() {
         return Some("replica");
     }

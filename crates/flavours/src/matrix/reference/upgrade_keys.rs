@@ -17,7 +17,7 @@ pub(super) const UPGRADE: Section = Section {
         required("to", Texts, "the newer servers, in the same form"),
         key(
             "by",
-            Words(&["in-place", "dump", "mydumper"], &[]),
+            Words(&["in-place", "dump", "mydumper", "replica"], &[]),
             "what the vendors support",
             "how the data gets there; a way that is named is tried even where no vendor supports it",
         ),
@@ -25,7 +25,7 @@ pub(super) const UPGRADE: Section = Section {
             "through",
             Texts,
             "the steps that MySQL demands",
-            "servers that an upgrade in place passes through; `[]` goes straight there",
+            "servers that an upgrade in place or by replica passes through; `[]` goes straight there",
         ),
         key(
             "data",

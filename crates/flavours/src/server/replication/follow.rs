@@ -145,6 +145,41 @@ impl Following<'_> {
         .boxed()
     }
 
+    /// Waits until the replica has what the source has now, as long as it makes progress:
+    /// it may take `patience` for each transaction.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], as soon as it has stopped, or if it makes no progress.
+    pub fn catch_up_patiently(
+        &self,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<(), ReplicaError>> {
+        async move {
+            let mut before = self.replicated().await?;
+            loop {
+                let behind = match self.catch_up(patience).await {
+                    Err(error @ ReplicaError::Behind { .. }) => error,
+                    ended => return ended,
+                };
+                let now = self.replicated().await?;
+                if now == before {
+                    return Err(behind);
+                }
+                before = now;
+            }
+        }
+        .boxed()
+    }
+
+    /// How far the replica has come, in its own binary log.
+    async fn replicated(&self) -> Result<Position, ReplicaError> {
+        let replica = self.replica;
+        let mut session = replica.connect(None).await?;
+        let position = current(&mut session, &replica.identity, &replica.identity).await?;
+        session.close().await;
+        Ok(position)
+    }
+
     async fn wait(&self, deadline: Instant, limit: Duration) -> Result<(), ReplicaError> {
         let Following {
             source, replica, ..
@@ -201,7 +236,7 @@ pub async fn replica_progress(replica: &Server) -> Result<Option<ReplicaProgress
 }
 
 /// The topology that a server is set up to be in, if it says so.
-async fn joined(session: &mut Session) -> Result<Option<Topology>, SessionError> {
+pub(super) async fn joined(session: &mut Session) -> Result<Option<Topology>, SessionError> {
     const QUESTION: &str = "SHOW GLOBAL VARIABLES \
         WHERE (Variable_name = 'group_replication_group_name' AND Value <> '') \
         OR (Variable_name = 'wsrep_on' AND Value = 'ON')";
@@ -215,7 +250,7 @@ async fn joined(session: &mut Session) -> Result<Option<Topology>, SessionError>
 }
 
 /// Whether a replica gives transactions GTIDs that their source has not.
-async fn assigns_gtids(session: &mut Session, replica: &Identity) -> Result<bool, ReplicaError> {
+pub(super) async fn assigns_gtids(session: &mut Session, replica: &Identity) -> Result<bool, ReplicaError> {
     let Some(question) = ask_for_gtids(replica) else {
         return Ok(false);
     };
@@ -223,6 +258,7 @@ async fn assigns_gtids(session: &mut Session, replica: &Identity) -> Result<bool
     Ok(row.into_iter().next().flatten().is_some_and(|on| on == "1"))
 }
 
+/// Runs a statement that must succeed.
 pub(super) async fn run(
     session: &mut Session,
     server: &'static str,

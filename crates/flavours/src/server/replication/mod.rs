@@ -6,13 +6,16 @@
 //! replica follows by file and position, as far as the two understand each other. Knows no
 //! flavour and no suite.
 
+mod event;
 mod follow;
 mod galera;
 mod galera_status;
 mod group;
 mod group_status;
 mod identity;
+mod note;
 mod position;
+mod promote;
 mod semi_sync;
 mod settings;
 mod statements;
@@ -24,11 +27,13 @@ pub use galera::{Cluster, ClusterMember};
 pub use group::{Group, GroupMember, join_group};
 pub(in crate::server) use identity::recipe;
 pub(crate) use identity::{begin_history, renew_identity};
+pub use promote::{Former, LeftOut, Peer, Promoted, Promotion};
 pub use semi_sync::await_semi_sync;
 pub(crate) use semi_sync::stop_waiting_for_replicas;
 pub(crate) use statements::ASSIGNS_GTIDS;
 pub use status::{ReplicaError, ReplicaProgress};
 pub use topology::Topology;
+pub(crate) use topology::has_gtids;
 
 /// The part of a server in its flavour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -59,6 +59,14 @@ pub(super) async fn current(
             return Ok(Position::Gtid(text));
         }
     }
+    current_place(session, source).await
+}
+
+/// How far the source has come in the files of its binary log.
+pub(super) async fn current_place(
+    session: &mut Session,
+    source: &Identity,
+) -> Result<Position, SessionError> {
     let question = match is_mariadb(source) || source.version < Version::release(8, 2) {
         true => "SHOW MASTER STATUS",
         false => "SHOW BINARY LOG STATUS",

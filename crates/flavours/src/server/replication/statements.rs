@@ -151,6 +151,55 @@ pub(super) fn wait_for_replicas(source: &Identity) -> &'static str {
     }
 }
 
+pub(super) fn stop(replica: &Identity) -> &'static str {
+    match is_renamed(replica) {
+        true => "STOP REPLICA",
+        false => "STOP SLAVE",
+    }
+}
+
+/// Stops the thread that reads from the source; the other one applies what was read.
+pub(super) fn stop_reading(replica: &Identity) -> &'static str {
+    match is_renamed(replica) {
+        true => "STOP REPLICA IO_THREAD",
+        false => "STOP SLAVE IO_THREAD",
+    }
+}
+
+/// Forgets the source of a replica that is stopped.
+pub(super) fn forget_source(replica: &Identity) -> &'static str {
+    match is_renamed(replica) {
+        true => "RESET REPLICA ALL",
+        false => "RESET SLAVE ALL",
+    }
+}
+
+/// Lets a source of MariaDB follow another server from where it is: it knows its own
+/// position as that of a source alone.
+pub(super) const FOLLOW_FROM_HERE: &str = "SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos";
+
+/// Refuses writes of users; or all, on a server that can.
+pub(super) fn refuse_writes(server: &Identity) -> Vec<&'static str> {
+    let mut statements = vec!["SET GLOBAL read_only = ON"];
+    if has_super_read_only(server) {
+        statements.push("SET GLOBAL super_read_only = ON");
+    }
+    statements
+}
+
+/// Accepts the writes of dbmatrix's own user again, as every replica does.
+pub(super) fn accept_own_writes(server: &Identity) -> Option<&'static str> {
+    has_super_read_only(server).then_some("SET GLOBAL super_read_only = OFF")
+}
+
+/// Accepts all writes again; MySQL takes `super_read_only` off with it.
+pub(super) const ACCEPT_WRITES: &str = "SET GLOBAL read_only = OFF";
+
+/// MySQL manual, "super_read_only"; MariaDB has none.
+fn has_super_read_only(server: &Identity) -> bool {
+    !is_mariadb(server) && server.version >= Version::exact(5, 7, 8)
+}
+
 /// Forgets the binary log and all GTIDs.
 pub(super) fn begin_history(server: &Identity) -> &'static str {
     match is_mariadb(server) || server.version < Version::release(8, 2) {
@@ -207,6 +256,21 @@ mod tests {
         for other in ["8.0.22", "5.7.44", "11.8.3-MariaDB"] {
             assert_eq!(ask_for_gtids(&server(other)), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_server_changes_its_part_in_the_words_of_its_version() {
+        let words = |full: &str| {
+            let server = server(full);
+            let all = [stop(&server), stop_reading(&server), forget_source(&server)];
+            let refuse = refuse_writes(&server).len();
+            format!("{}; {refuse}", all.join(", "))
+        };
+        let new = "STOP REPLICA, STOP REPLICA IO_THREAD, RESET REPLICA ALL; 2";
+        assert_eq!(words("9.7.4"), new);
+        let old = "STOP SLAVE, STOP SLAVE IO_THREAD, RESET SLAVE ALL; 1";
+        assert_eq!(words("5.6.24"), old);
+        assert_eq!(words("11.8.3-MariaDB"), old);
     }
 
     #[test]

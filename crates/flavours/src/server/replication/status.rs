@@ -8,6 +8,7 @@ use dbmatrix_sql::session::{Session, SessionError};
 use dbmatrix_sql::version::{Identity, Version};
 use thiserror::Error;
 
+use super::Topology;
 use super::position::{Coordinates, Excess};
 use super::statements::{is_mariadb, show_status};
 use crate::server::ServerError;
@@ -63,6 +64,20 @@ pub enum ReplicaError {
         /// How many acknowledge.
         found: usize,
     },
+    /// It cannot follow a server that is newer.
+    #[error("no vendor supports an older replica ({replica}) of a newer source ({source_version})")]
+    Older {
+        /// The version of the replica.
+        replica: String,
+        /// That of its source.
+        source_version: String,
+    },
+    /// Its topology chooses its source itself.
+    #[error(
+        "expected `topology = \"async\"` or `\"semi-sync\"`, in which a replica can be promoted; found `\"{}\"`",
+        .0.as_str()
+    )]
+    NoPromotion(Topology),
     /// Nothing makes it follow any more.
     #[error("it follows no source")]
     Alone,
@@ -92,7 +107,7 @@ pub enum ReplicaError {
     Diverged,
     /// Its server does not start as a member.
     #[error(transparent)]
-    Server(#[from] ServerError),
+    Server(Box<ServerError>),
     /// Neither it nor the source may be paused.
     #[error("no answer within {} s: the replica or its source is paused, cut off or hangs", limit.as_secs())]
     Silent {
@@ -122,6 +137,12 @@ pub enum ReplicaProgress {
     Stopped,
 }
 
+impl From<ServerError> for ReplicaError {
+    fn from(error: ServerError) -> Self {
+        ReplicaError::Server(Box::new(error))
+    }
+}
+
 impl From<Excess> for ReplicaError {
     fn from(excess: Excess) -> Self {
         ReplicaError::Ahead {
@@ -144,7 +165,9 @@ pub struct ReplicaStatus {
     lag: Option<String>,
     /// The address of its source.
     pub(super) source: String,
-    /// How far it has applied the source's binary log.
+    /// How far it has read its source's binary log.
+    read: Option<Coordinates>,
+    /// How far it has applied that.
     pub(super) executed: Option<Coordinates>,
 }
 
@@ -196,6 +219,11 @@ impl ReplicaStatus {
             let reason = reason.map(AsRef::as_ref).unwrap_or_default();
             Some(format!("error {number}: {reason}"))
         };
+        let place = |file, position| {
+            let (file, position) = text(file).zip(text(position))?;
+            let position = position.parse().ok()?;
+            (!file.is_empty()).then_some(Coordinates { file, position })
+        };
         ReplicaStatus {
             io: text(["Replica_IO_Running", "Slave_IO_Running"]).unwrap_or_default(),
             sql: text(["Replica_SQL_Running", "Slave_SQL_Running"]).unwrap_or_default(),
@@ -203,12 +231,14 @@ impl ReplicaStatus {
             sql_error: error("SQL").unwrap_or_default(),
             lag: text(["Seconds_Behind_Source", "Seconds_Behind_Master"]),
             source: text(["Source_Host", "Master_Host"]).unwrap_or_default(),
-            executed: text(["Relay_Source_Log_File", "Relay_Master_Log_File"])
-                .zip(text(["Exec_Source_Log_Pos", "Exec_Master_Log_Pos"]))
-                .and_then(|(file, position)| {
-                    let position = position.parse().ok()?;
-                    (!file.is_empty()).then_some(Coordinates { file, position })
-                }),
+            read: place(
+                ["Source_Log_File", "Master_Log_File"],
+                ["Read_Source_Log_Pos", "Read_Master_Log_Pos"],
+            ),
+            executed: place(
+                ["Relay_Source_Log_File", "Relay_Master_Log_File"],
+                ["Exec_Source_Log_Pos", "Exec_Master_Log_Pos"],
+            ),
         }
     }
 
@@ -224,6 +254,16 @@ impl ReplicaStatus {
             0 => Some(ReplicaProgress::CaughtUp),
             seconds => Some(ReplicaProgress::Behind(Duration::from_secs(seconds))),
         }
+    }
+
+    /// Whether it applies what it has read.
+    pub(super) fn applies(&self) -> bool {
+        self.sql == "Yes"
+    }
+
+    /// Whether it has applied all that it has read.
+    pub(super) fn has_applied_all(&self) -> bool {
+        self.read == self.executed
     }
 
     /// Whether it is connected to its source.
@@ -281,6 +321,21 @@ mod tests {
         assert_eq!(status.progress(), Some(ReplicaProgress::Stopped));
         let told = ReplicaError::Stopped(status).to_string();
         insta::assert_snapshot!(told, @"replication has stopped: IO thread `Yes`, SQL thread `No` (error 1062: Duplicate entry '1')");
+    }
+
+    #[test]
+    fn one_has_applied_all_that_it_has_read_or_not() {
+        let mut columns = BTreeMap::from([
+            ("Slave_SQL_Running", "Yes"),
+            ("Master_Log_File", "b.000002"),
+            ("Read_Master_Log_Pos", "700"),
+            ("Relay_Master_Log_File", "b.000002"),
+            ("Exec_Master_Log_Pos", "400"),
+        ]);
+        let status = ReplicaStatus::read(&columns);
+        assert!(status.applies() && !status.has_applied_all());
+        columns.insert("Exec_Master_Log_Pos", "700");
+        assert!(ReplicaStatus::read(&columns).has_applied_all());
     }
 
     #[test]

@@ -75,12 +75,11 @@ impl Topology {
 
     /// Why a server cannot be a member; `None` if it can.
     pub fn refusal(self, spec: &ServerSpec) -> Option<String> {
-        // A series means its newest release.
-        let is_since = |first: Version| spec.version >= first || spec.version.is_prefix_of(first);
+        let is_since = |first: Version| is_since(spec.version, first);
         match (self, spec.family) {
             (Topology::Async | Topology::SemiSync, family) => {
                 let first = first_with_gtids(family);
-                (!is_since(first)).then(|| format!(
+                (!has_gtids(family, spec.version)).then(|| format!(
                     "it has no GTIDs, and its replicas lose their position in a crash; name {} {first} or later for a flavour with `replicas`",
                     family.title()
                 ))
@@ -111,6 +110,16 @@ impl Topology {
             }
         }
     }
+}
+
+/// Whether servers of a version follow by GTID.
+pub(crate) fn has_gtids(family: Family, version: Version) -> bool {
+    is_since(version, first_with_gtids(family))
+}
+
+/// Whether a version is as new as another one; a series means its newest release.
+fn is_since(version: Version, first: Version) -> bool {
+    version >= first || version.is_prefix_of(first)
 }
 
 /// The first release with GTIDs, and with a replica's position that survives a crash.
