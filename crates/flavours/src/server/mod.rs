@@ -48,8 +48,8 @@ pub(crate) use replication::{
 };
 pub use replication::{
     Cluster, ClusterMember, Follower, Following, Former, Group, GroupMember, LeftOut, Member, Peer,
-    Promoted, Promotion, ReplicaError, ReplicaProgress, Role, Topology, await_semi_sync, join_group,
-    replica_progress,
+    Promoted, Promotion, ReplicaError, ReplicaProgress, Role, Topology, await_semi_sync,
+    join_group, replica_progress,
 };
 pub use settle::settle;
 pub use socket::ensure_socket;

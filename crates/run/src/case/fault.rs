@@ -15,12 +15,11 @@ impl<S: Connect> Runner<'_, S> {
         let mut is_promoted = false;
         for fault in &step.faults {
             match fault.verb {
-                FaultVerb::Stop | FaultVerb::Disconnect => self.sessions.forget_replica(fault.replica),
+                FaultVerb::Stop | FaultVerb::Disconnect => {
+                    self.sessions.forget_replica(fault.replica)
+                }
                 FaultVerb::Promote => self.sessions.close_all().await,
-                FaultVerb::Pause
-                | FaultVerb::Resume
-                | FaultVerb::Start
-                | FaultVerb::Reconnect => {}
+                FaultVerb::Pause | FaultVerb::Resume | FaultVerb::Start | FaultVerb::Reconnect => {}
             }
             let limit = self.case.suite.step_timeout;
             let mut done = replicas.inject(*fault, limit).await;

@@ -250,7 +250,10 @@ pub(super) async fn joined(session: &mut Session) -> Result<Option<Topology>, Se
 }
 
 /// Whether a replica gives transactions GTIDs that their source has not.
-pub(super) async fn assigns_gtids(session: &mut Session, replica: &Identity) -> Result<bool, ReplicaError> {
+pub(super) async fn assigns_gtids(
+    session: &mut Session,
+    replica: &Identity,
+) -> Result<bool, ReplicaError> {
     let Some(question) = ask_for_gtids(replica) else {
         return Ok(false);
     };

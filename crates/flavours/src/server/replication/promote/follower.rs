@@ -77,11 +77,7 @@ impl Promotion<'_> {
     }
 
     /// From where a server follows. One that does not by GTID begins where all have the same.
-    async fn begin_of(
-        &self,
-        peer: Peer<'_>,
-        session: &mut Session,
-    ) -> Result<Begin, ReplicaError> {
+    async fn begin_of(&self, peer: Peer<'_>, session: &mut Session) -> Result<Begin, ReplicaError> {
         let replica = &peer.server.identity;
         Ok(match self.position_for(replica).await? {
             Position::Gtid(_) => Begin::Gtid,
@@ -98,9 +94,8 @@ impl Promotion<'_> {
     pub(super) async fn position_for(&self, replica: &Identity) -> Result<Position, ReplicaError> {
         let source = self.chosen.server;
         let former = self.former.answering();
-        let is_of_family = |former: Peer<'_>| {
-            is_mariadb(&former.server.identity) == is_mariadb(&source.identity)
-        };
+        let is_of_family =
+            |former: Peer<'_>| is_mariadb(&former.server.identity) == is_mariadb(&source.identity);
         let mut session = source.connect(None).await?;
         let position = match former.is_none_or(is_of_family) {
             true => current(&mut session, &source.identity, replica).await?,
