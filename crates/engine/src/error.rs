@@ -19,15 +19,52 @@ pub enum EngineError {
         /// The system's error.
         reason: String,
     },
-    /// The engine presented an unknown certificate.
+    /// The engine presented another certificate than the configured one.
     #[error(
-        "could not {what}: what answers on `{at}` shows another certificate than the one that is configured for it; if the engine has a new one, fetch it by a way that you trust"
+        "could not {what}: what answers on `{at}` shows another certificate than the one that is configured for it: expected fingerprint {expected}, found {shown}; if the engine has a new one, fetch it by a way that you trust into `{}`",
+        expected_at.display()
     )]
     CertificateMismatch {
         /// The request.
         what: String,
         /// The engine's address.
         at: String,
+        /// The fingerprint of the configured certificate.
+        expected: String,
+        /// That of the presented one.
+        shown: String,
+        /// The file of the configured one.
+        expected_at: PathBuf,
+    },
+    /// No certificate is configured for the engine.
+    #[error(
+        "could not {what}: no certificate is configured for `{at}`, so nothing was sent; it shows one with fingerprint {shown}: if `incus info` (or `lxc info`) on that machine shows the same, put that certificate into `{}`",
+        expected_at.display()
+    )]
+    CertificateUnknown {
+        /// The request.
+        what: String,
+        /// The engine's address.
+        at: String,
+        /// The fingerprint of the presented certificate.
+        shown: String,
+        /// Where the certificate belongs.
+        expected_at: PathBuf,
+    },
+    /// The engine's certificate is not valid now.
+    #[error(
+        "could not {what}: the certificate of the engine on `{at}` {why}; let the engine make another, and put it into `{}`",
+        expected_at.display()
+    )]
+    CertificateInvalid {
+        /// The request.
+        what: String,
+        /// The engine's address.
+        at: String,
+        /// Since when, or until when.
+        why: String,
+        /// Where the certificate belongs.
+        expected_at: PathBuf,
     },
     /// The connection ended before the reply was complete.
     #[error(
@@ -109,6 +146,16 @@ pub enum EngineError {
         expected: String,
         /// The start of the reply.
         found: String,
+    },
+    /// Connections cannot be passed into a container.
+    #[error(
+        "could not relay connections into `{instance}`: {reason}; a Debian image has the `perl` that it takes, and `dbmatrix down` and another run make the nest anew"
+    )]
+    Relay {
+        /// The container.
+        instance: String,
+        /// Why the program does not run there.
+        reason: String,
     },
     /// A local file could not be read or written.
     #[error("could not {what}: `{}`: {reason}", path.display())]

@@ -7,6 +7,7 @@
 pub mod privilege;
 
 mod backup;
+mod certificate;
 mod connection;
 mod daemon;
 mod error;
@@ -19,11 +20,13 @@ mod local;
 mod network;
 mod operation;
 mod project;
+mod relay;
 mod snapshot;
 mod socket;
 mod state;
 mod storage;
 mod stream;
+mod through;
 mod transport;
 
 pub use connection::{Remote, RemoteError};
@@ -36,6 +39,7 @@ pub use limits::Limits;
 pub use network::Network;
 pub use operation::Operation;
 pub use project::Project;
+pub use relay::{Relay, RelayStream, RelayTarget};
 pub use snapshot::Snapshot;
 pub use state::InstanceState;
 pub use storage::{Pool, Space};
