@@ -78,7 +78,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         None => {
             let found = detect_engine(&global.engine).await;
             let noted = ad_hoc::noted_access(global, &found).await?;
-            Some(noted.unwrap_or_default())
+            noted
         }
     };
     let ends = [wanted.from.as_str(), wanted.to.as_str()];
@@ -87,7 +87,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         read = read => read?,
         () = asked_to_end() => return Err(was_interrupted()),
     };
-    if let Some(access) = access {
+    if access.is_some() {
         matrix.nest.access = access;
     }
     let mut bisector = Bisector {
