@@ -30,7 +30,7 @@ use super::local::LocalConnector;
 use super::relay::RelayTarget;
 use super::through::RelayConnector;
 use super::transport::{Body, unexpected, whole_body};
-use super::{Engine, EngineError};
+use super::{CertificateProblem, Engine, EngineError};
 use crate::privilege::connect_async;
 
 /// The engine's default port.
@@ -244,31 +244,10 @@ impl Transport {
         let (what, at) = (what.to_owned(), self.to_string());
         let stranger = causes(error).find_map(stranger);
         match (self, stranger) {
-            (Transport::Network { expected_at, .. }, Some(stranger)) => {
-                let Stranger { trouble, shown } = stranger.clone();
-                let expected_at = expected_at.clone();
-                match trouble {
-                    StrangerTrouble::Other { expected } => EngineError::CertificateMismatch {
-                        what,
-                        at,
-                        expected,
-                        shown,
-                        expected_at,
-                    },
-                    StrangerTrouble::Unknown => EngineError::CertificateUnknown {
-                        what,
-                        at,
-                        shown,
-                        expected_at,
-                    },
-                    StrangerTrouble::Invalid(why) => EngineError::CertificateInvalid {
-                        what,
-                        at,
-                        why,
-                        expected_at,
-                    },
-                }
-            }
+            (Transport::Network { expected_at, .. }, Some(stranger)) => EngineError::Certificate {
+                what,
+                problem: Box::new(stranger.problem(at, expected_at.clone())),
+            },
             _ => EngineError::Unreachable {
                 what,
                 at,
@@ -366,6 +345,22 @@ enum StrangerTrouble {
     Unknown,
     /// It is the right one, at a time at which it is not valid.
     Invalid(String),
+}
+
+impl Stranger {
+    fn problem(&self, at: String, file: PathBuf) -> CertificateProblem {
+        let Stranger { trouble, shown } = self.clone();
+        match trouble {
+            StrangerTrouble::Other { expected } => CertificateProblem::Other {
+                at,
+                expected,
+                shown,
+                file,
+            },
+            StrangerTrouble::Unknown => CertificateProblem::Unknown { at, shown, file },
+            StrangerTrouble::Invalid(why) => CertificateProblem::Invalid { at, why, file },
+        }
+    }
 }
 
 /// What is wrong with the certificate that the engine presented.

@@ -30,7 +30,7 @@ mod through;
 mod transport;
 
 pub use connection::{Remote, RemoteError};
-pub use error::EngineError;
+pub use error::{CertificateProblem, EngineError};
 pub use exec::{Exec, ExecOutput, last_lines};
 pub use file::{Content, FileMode, Opened};
 pub use image::{Image, ImageSource, SplitImage};

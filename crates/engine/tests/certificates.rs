@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dbmatrix_engine::{Engine, EngineError, Remote, RemoteError};
+use dbmatrix_engine::{CertificateProblem, Engine, EngineError, Remote, RemoteError};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -106,6 +106,13 @@ impl Client {
     }
 }
 
+fn problem(error: &EngineError) -> &CertificateProblem {
+    match error {
+        EngineError::Certificate { problem, .. } => problem,
+        other => panic!("{other}"),
+    }
+}
+
 #[tokio::test]
 async fn the_configured_certificate_is_accepted() {
     let right = pair(4000);
@@ -120,9 +127,9 @@ async fn another_certificate_is_told_with_both_fingerprints() {
     let (fake, client) = (engine(&pair(4000)).await, Client::new(&pair(4000)));
     client.write("lab.crt", &pair(4000).certificate.pem());
     let error = client.refused(&fake).await;
-    let EngineError::CertificateMismatch {
+    let CertificateProblem::Other {
         expected, shown, ..
-    } = &error
+    } = problem(&error)
     else {
         panic!("{error}");
     };
@@ -136,7 +143,7 @@ async fn another_certificate_is_told_with_both_fingerprints() {
 async fn a_certificate_that_is_not_configured_is_told_and_not_trusted() {
     let (fake, client) = (engine(&pair(4000)).await, Client::new(&pair(4000)));
     let error = client.refused(&fake).await;
-    let EngineError::CertificateUnknown { shown, .. } = &error else {
+    let CertificateProblem::Unknown { shown, .. } = problem(&error) else {
         panic!("{error}");
     };
     assert_eq!(shown.len(), 64);

@@ -77,8 +77,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         Some(_) => None,
         None => {
             let found = detect_engine(&global.engine).await;
-            let noted = ad_hoc::noted_access(global, &found).await?;
-            noted
+            ad_hoc::noted_access(global, &found).await?
         }
     };
     let ends = [wanted.from.as_str(), wanted.to.as_str()];

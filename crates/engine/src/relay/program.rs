@@ -134,7 +134,9 @@ impl Output {
     /// What it said instead.
     pub(super) async fn hello(&mut self) -> Result<bool, String> {
         match self.next().await? {
-            Some(Frame { kind, .. }) if kind == Kind::Hello => Ok(true),
+            Some(Frame {
+                kind: Kind::Hello, ..
+            }) => Ok(true),
             Some(frame) => Err(format!("its first frame was `{:?}`", frame.kind)),
             None => Ok(false),
         }

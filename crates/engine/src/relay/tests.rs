@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dbmatrix_platform::socket::AsyncListener;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use rand::{Rng, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
@@ -159,7 +160,7 @@ async fn a_unix_socket_is_reached_too() {
     let (relay, _child) = relay().await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
-    let listener = UnixListener::bind(&path).expect("a socket");
+    let listener = AsyncListener::bind(&path).expect("a socket");
     let target = RelayTarget::Socket(path.display().to_string());
     let (stream, accepted) = tokio::join!(relay.open(&target), listener.accept());
     let (mut stream, (mut server, _)) = (stream.expect("open"), accepted.expect("a client"));
