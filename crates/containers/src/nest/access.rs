@@ -132,6 +132,7 @@ impl Nest {
         match self.access {
             Access::Route => self.has_route().await,
             Access::Proxy => self.proxies.works((child, port).into()).await,
+            Access::Forward => true,
         }
     }
 
@@ -259,7 +260,7 @@ impl Proxies {
     async fn works(&self, to: SocketAddr) -> bool {
         let known = self.0.lock().await.get(&to).copied();
         match known {
-            Some(proxy) => proxy.is_checked || Reach::Proxy.check(proxy.listen).await.is_ok(),
+            Some(proxy) => proxy.is_checked || LocalPath::Proxy.check(proxy.listen).await.is_ok(),
             None => false,
         }
     }

@@ -46,11 +46,9 @@ async fn relay() -> (Relay, Child) {
 }
 
 /// A server that treats each connection so.
-async fn server<F: Future<Output = ()> + Send>(
-    serve: impl Fn(TcpStream) -> F + Send + 'static,
-) -> RelayTarget
+async fn server<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> RelayTarget
 where
-    F: 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
