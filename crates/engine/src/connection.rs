@@ -242,12 +242,14 @@ impl Transport {
     /// Why there is no connection.
     pub(super) fn not_connected(&self, what: &str, error: Cause<'_>) -> EngineError {
         let (what, at) = (what.to_owned(), self.to_string());
-        let stranger = causes(error).find_map(stranger);
-        match (self, stranger) {
-            (Transport::Network { expected_at, .. }, Some(stranger)) => EngineError::Certificate {
-                what,
-                problem: Box::new(stranger.problem(at, expected_at.clone())),
-            },
+        let refused_certificate = causes(error).find_map(refused_certificate);
+        match (self, refused_certificate) {
+            (Transport::Network { expected_at, .. }, Some(refused_certificate)) => {
+                EngineError::Certificate {
+                    what,
+                    problem: Box::new(refused_certificate.problem(at, expected_at.clone())),
+                }
+            }
             _ => EngineError::Unreachable {
                 what,
                 at,
@@ -330,15 +332,15 @@ fn innermost(error: Cause<'_>) -> String {
 /// A certificate that is not accepted.
 #[derive(Debug, Clone, Error)]
 #[error("another certificate, with fingerprint {shown}")]
-struct Stranger {
-    trouble: StrangerTrouble,
+struct RefusedCertificate {
+    trouble: Trouble,
     /// The fingerprint of the certificate.
     shown: String,
 }
 
 /// Why it is not accepted.
 #[derive(Debug, Clone)]
-enum StrangerTrouble {
+enum Trouble {
     /// It is not the one with this fingerprint.
     Other { expected: String },
     /// No certificate is configured.
@@ -347,26 +349,28 @@ enum StrangerTrouble {
     Invalid(String),
 }
 
-impl Stranger {
+impl RefusedCertificate {
     fn problem(&self, at: String, file: PathBuf) -> CertificateProblem {
-        let Stranger { trouble, shown } = self.clone();
+        let RefusedCertificate { trouble, shown } = self.clone();
         match trouble {
-            StrangerTrouble::Other { expected } => CertificateProblem::Other {
+            Trouble::Other { expected } => CertificateProblem::Other {
                 at,
                 expected,
                 shown,
                 file,
             },
-            StrangerTrouble::Unknown => CertificateProblem::Unknown { at, shown, file },
-            StrangerTrouble::Invalid(why) => CertificateProblem::Invalid { at, why, file },
+            Trouble::Unknown => CertificateProblem::Unknown { at, shown, file },
+            Trouble::Invalid(why) => CertificateProblem::Invalid { at, why, file },
         }
     }
 }
 
 /// What is wrong with the certificate that the engine presented.
-fn stranger(cause: Cause<'_>) -> Option<&Stranger> {
+fn refused_certificate(cause: Cause<'_>) -> Option<&RefusedCertificate> {
     if let Some(wrapper) = cause.downcast_ref::<io::Error>() {
-        return wrapper.get_ref().and_then(|inner| stranger(inner));
+        return wrapper
+            .get_ref()
+            .and_then(|inner| refused_certificate(inner));
     }
     match cause.downcast_ref()? {
         rustls::Error::InvalidCertificate(CertificateError::Other(other)) => other.0.downcast_ref(),
@@ -383,13 +387,13 @@ struct Pinned {
 
 impl Pinned {
     /// Why a certificate is not accepted.
-    fn trouble(&self, shown: &CertificateDer<'_>, now: SystemTime) -> Option<StrangerTrouble> {
+    fn trouble(&self, shown: &CertificateDer<'_>, now: SystemTime) -> Option<Trouble> {
         match &self.certificate {
-            None => Some(StrangerTrouble::Unknown),
-            Some(expected) if shown != expected => Some(StrangerTrouble::Other {
+            None => Some(Trouble::Unknown),
+            Some(expected) if shown != expected => Some(Trouble::Other {
                 expected: fingerprint(expected),
             }),
-            Some(_) => why_invalid(shown, now).map(StrangerTrouble::Invalid),
+            Some(_) => why_invalid(shown, now).map(Trouble::Invalid),
         }
     }
 }
@@ -407,11 +411,11 @@ impl ServerCertVerifier for Pinned {
         match self.trouble(shown, now) {
             None => Ok(ServerCertVerified::assertion()),
             Some(trouble) => {
-                let stranger = Stranger {
+                let refused_certificate = RefusedCertificate {
                     trouble,
                     shown: fingerprint(shown),
                 };
-                Err(CertificateError::Other(OtherError(Arc::new(stranger))).into())
+                Err(CertificateError::Other(OtherError(Arc::new(refused_certificate))).into())
             }
         }
     }

@@ -97,7 +97,7 @@ impl Frame {
         Ok(Some(Frame {
             kind,
             connection,
-            bytes: from.split_to(length).freeze(),
+            bytes: Bytes::from(from.split_to(length)),
         }))
     }
 }

@@ -195,7 +195,7 @@ pub(super) async fn feed(mut sent: UnboundedReceiver<Frame>, mut input: impl Sin
             more.write(&mut message);
         }
         // Why the relay has ended, the task finds out that reads from it.
-        if input.send(message.split().freeze()).await.is_err() {
+        if input.send(Bytes::from(message.split())).await.is_err() {
             return;
         }
     }
