@@ -148,6 +148,7 @@ fn read_args() -> Result<Option<Args>> {
     Ok(address.filter(|_| !files.is_empty()).map(|address| Args {
         target: Target {
             address,
+            via: None,
             user,
             password: Secret::new(&password),
             tls: TlsPolicy::Offered,

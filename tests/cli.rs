@@ -20,6 +20,9 @@ impl Sandbox {
             .args(arguments)
             .current_dir(self.0.path())
             .env("NO_COLOR", "1")
+            // No settings of the user's.
+            .env("XDG_CONFIG_HOME", "/nonexistent")
+            .env_remove("INCUS_CONF")
             .stdin(Stdio::null())
             .output()
             .expect("the program runs");
@@ -109,7 +112,7 @@ fn what_is_misspelled_is_told_with_what_may_be_meant() {
 fn a_wrong_engine_or_project_is_refused() {
     let sandbox = Sandbox::new(&[]);
     insta::assert_snapshot!(sandbox.run(&["list", "--engine", "docker"]), @r"
-    error: invalid value 'docker' for '--engine <ENGINE>': expected `incus`, `lxd` or the absolute path of a socket; found `docker`
+    error: invalid value 'docker' for '--engine <ENGINE>': expected `incus`, `lxd`, the absolute path of a socket, or a remote: no remote `docker`: neither `/nonexistent/dbmatrix/remotes.toml` nor `incus remote list` has any; `dbmatrix copy --help` shows what is in that file
 
     For more information, try '--help'.
     => 2

@@ -173,6 +173,7 @@ impl Server {
         nest.guard().check(self.found.child.address).await?;
         Ok(Target {
             address: (self.found.child.address, PORT).into(),
+            via: None,
             user: "root".to_owned(),
             password: self.found.child.credentials.login.password.clone(),
             tls: self.found.child.credentials.tls.clone(),

@@ -119,8 +119,8 @@ impl AdHoc<'_> {
         let AdHoc { wanted, mut matrix } = self;
         let found = detect_engine(&global.engine).await;
         let noted = noted_access(global, &found).await?;
-        matrix.nest.access = wanted.access.or(noted).unwrap_or_default();
-        if let Some(noted) = noted.filter(|noted| *noted != matrix.nest.access) {
+        matrix.nest.access = wanted.access.or(noted);
+        if let Some(noted) = noted.filter(|noted| Some(*noted) != matrix.nest.access) {
             let noted = noted.as_str();
             return Err(Failure::misused(format!(
                 "nest `{NEST}` was made with access `{noted}`, and its flavours know no other; `dbmatrix down --nest {NEST}` removes it and them"

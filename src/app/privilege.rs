@@ -12,7 +12,7 @@ use dbmatrix_engine::privilege::{has_helper, is_root, start_helper};
 use dbmatrix_platform::machine::ensure_linux;
 use dbmatrix_platform::process;
 
-use crate::app::{Failure, Globals};
+use crate::app::{Failure, Globals, remotes};
 
 /// Without an engine on the machine, root is required.
 const JOIN: &str = ", or join the engine's group";
@@ -24,6 +24,9 @@ const JOIN: &str = ", or join the engine's group";
 /// If sudo is missing or refuses; if the engine does not answer; on systems
 /// without engines.
 pub(crate) async fn ensure_engine_access(global: &Globals) -> Result<(), Failure> {
+    if let Some(remote) = global.engine.remote() {
+        return remotes::ensure_trust(remote).await;
+    }
     match is_root() || has_helper() || is_trusted(global).await? {
         true => Ok(()),
         false => start(global, "no engine runs that trusts this user", JOIN).await,

@@ -1,10 +1,14 @@
-//! Remote engines, by name: `~/.config/dbmatrix/remotes.toml`.
+//! Engines on other machines, by name: those of `~/.config/dbmatrix/remotes.toml`, and those
+//! of `incus remote`.
+
+mod incus;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use dbmatrix_config::nearest;
+use dbmatrix_containers::host::RemoteChoice;
 use dbmatrix_engine::{Engine, Remote};
 use serde::Deserialize;
 
@@ -32,62 +36,115 @@ pub(crate) struct RemoteEngine {
 
 /// Finds the engine of that name, and checks that it trusts this client.
 pub(crate) async fn find(name: &str) -> Result<RemoteEngine, Failure> {
-    let folder = folder().ok_or_else(|| {
-        Failure::misused("neither XDG_CONFIG_HOME nor HOME is set: remotes.toml is not found")
-    })?;
-    let file = folder.join("remotes.toml");
-    let entry = read(&file, name).map_err(Failure::misused)?;
-    let remote = Remote {
-        address: entry.address,
-        certificate: folder.join(entry.certificate),
-        client_certificate: folder.join(entry.client_certificate),
-        client_key: folder.join(entry.client_key),
-    };
-    let engine = Engine::remote(&remote);
-    let engine = engine.map_err(|error| {
-        Failure::misused(format!("remote `{name}` in `{}`: {error}", file.display()))
-    })?;
-    let info = engine.server_info().await.map_err(Failure::not_provided)?;
-    if info.auth != "trusted" {
-        let own = remote.client_certificate.display();
-        return Err(Failure::not_provided(format!(
-            "the engine of remote `{name}` does not trust `{own}`; on that machine: incus config trust add-certificate FILE (or: lxc config trust add FILE)"
-        )));
-    }
+    let entry = entry(name).map_err(Failure::misused)?;
+    let remote = open(name, &entry).map_err(Failure::misused)?;
+    ensure_trust(&remote).await?;
     Ok(RemoteEngine {
         engine: match &entry.project {
-            Some(project) => engine.in_project(project),
-            None => engine,
+            Some(project) => remote.engine.in_project(project),
+            None => remote.engine,
         },
         pool: entry.pool,
     })
 }
 
-fn read(file: &Path, name: &str) -> Result<Entry, String> {
-    let shown = file.display();
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(format!(
-                "no remote `{name}`: `{shown}` is not there; `dbmatrix copy --help` shows what is in it"
-            ));
-        }
-        Err(error) => return Err(format!("could not read `{shown}`: {error}")),
-    };
-    let mut all = parse(&text).map_err(|error| format!("`{shown}`: {error}"))?;
-    if let Some(entry) = all.remove(name) {
-        return Ok(entry);
+/// The engine of that name. Sends nothing yet.
+///
+/// # Errors
+/// A human-readable problem with the name, its entry, or its files.
+pub(crate) fn choose(name: &str) -> Result<RemoteChoice, String> {
+    open(name, &entry(name)?)
+}
+
+/// Checks that an engine answers and trusts this client.
+pub(crate) async fn ensure_trust(remote: &RemoteChoice) -> Result<(), Failure> {
+    let info = remote.engine.server_info().await;
+    let info = info.map_err(Failure::not_provided)?;
+    if info.auth == "trusted" {
+        return Ok(());
     }
-    let there: Vec<String> = all.keys().map(|name| format!("`{name}`")).collect();
-    let meant = match nearest(name, all.keys().map(String::as_str)) {
+    let RemoteChoice {
+        name,
+        client_certificate: own,
+        ..
+    } = remote;
+    Err(Failure::not_provided(format!(
+        "the engine of remote `{name}` does not trust `{}`; on that machine: incus config trust add-certificate FILE (or: lxc config trust add FILE)",
+        own.display()
+    )))
+}
+
+fn open(name: &str, entry: &Entry) -> Result<RemoteChoice, String> {
+    let remote = Remote {
+        address: entry.address.clone(),
+        certificate: entry.certificate.clone(),
+        client_certificate: entry.client_certificate.clone(),
+        client_key: entry.client_key.clone(),
+    };
+    let engine = Engine::remote(&remote);
+    Ok(RemoteChoice {
+        name: name.to_owned(),
+        engine: engine.map_err(|error| format!("remote `{name}`: {error}"))?,
+        client_certificate: remote.client_certificate,
+    })
+}
+
+/// The entry of that name, with whole paths.
+fn entry(name: &str) -> Result<Entry, String> {
+    let folder = folder().ok_or_else(|| {
+        "neither XDG_CONFIG_HOME nor HOME is set: remotes.toml is not found".to_owned()
+    })?;
+    entry_in(name, &folder, incus::folder().as_deref())
+}
+
+/// dbmatrix's own file comes first.
+fn entry_in(name: &str, folder: &Path, of_incus: Option<&Path>) -> Result<Entry, String> {
+    let file = folder.join("remotes.toml");
+    let own = read(&file)?;
+    if let Some(entry) = own.get(name) {
+        return Ok(Entry {
+            certificate: folder.join(&entry.certificate),
+            client_certificate: folder.join(&entry.client_certificate),
+            client_key: folder.join(&entry.client_key),
+            ..entry.clone()
+        });
+    }
+    let of_incus = match of_incus {
+        Some(folder) => incus::read(folder)?,
+        None => BTreeMap::new(),
+    };
+    if let Some(entry) = of_incus.get(name) {
+        return Ok(entry.clone());
+    }
+    Err(unknown(name, &file, own.keys().chain(of_incus.keys())))
+}
+
+fn unknown<'a>(name: &str, file: &Path, all: impl Iterator<Item = &'a String>) -> String {
+    let all: Vec<&str> = all.map(String::as_str).collect();
+    let meant = match nearest(name, all.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? "),
         None => String::new(),
     };
-    let there = match there.is_empty() {
-        true => "none".to_owned(),
-        false => there.join(", "),
-    };
-    Err(format!("no remote `{name}`; {meant}`{shown}` has {there}"))
+    let file = file.display();
+    match all.is_empty() {
+        true => format!(
+            "no remote `{name}`: neither `{file}` nor `incus remote list` has any; `dbmatrix copy --help` shows what is in that file"
+        ),
+        false => format!(
+            "no remote `{name}`; {meant}`{file}` and `incus remote list` have `{}`",
+            all.join("`, `")
+        ),
+    }
+}
+
+/// The entries of a file; none if it does not exist.
+fn read(file: &Path) -> Result<BTreeMap<String, Entry>, String> {
+    let shown = file.display();
+    match std::fs::read_to_string(file) {
+        Ok(text) => parse(&text).map_err(|error| format!("`{shown}`: {error}")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(format!("could not read `{shown}`: {error}")),
+    }
 }
 
 pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Entry>, toml::de::Error> {
@@ -96,28 +153,46 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Entry>, toml::de::Err
 
 /// The folder of the user's settings.
 fn folder() -> Option<PathBuf> {
+    Some(settings()?.join("dbmatrix"))
+}
+
+/// The folder of all programs' settings.
+fn settings() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let config = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-    let config = config.or_else(|| Some(variable("HOME")?.join(".config")))?;
-    Some(config.join("dbmatrix"))
+    config.or_else(|| Some(variable("HOME")?.join(".config")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TEXT: &str = "[office]\naddress = \"https://office:8443\"\ncertificate = \"office.crt\"\nclient-certificate = \"me.crt\"\nclient-key = \"me.key\"\n";
+    const TEXT: &str = "[office]\naddress = \"https://office:8443\"\ncertificate = \"office.crt\"\nclient-certificate = \"me.crt\"\nclient-key = \"/keys/me.key\"\n";
 
     #[test]
-    fn a_remote_is_found_by_its_name() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), TEXT).expect("it is written");
-        let entry = read(file.path(), "office").expect("it is there");
-        assert_eq!(entry.address, "https://office:8443");
-        let told = read(file.path(), "ofice").expect_err("it is not there");
-        assert!(told.contains("did you mean `office`?"), "{told}");
-        let told = read(Path::new("/nonexistent/remotes.toml"), "office").expect_err("no file");
+    fn a_remote_is_found_by_its_name_in_either_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (own, of_incus) = (folder.path().join("own"), folder.path().join("incus"));
+        let find = |name: &str| entry_in(name, &own, Some(&of_incus));
+        for path in [&own, &of_incus] {
+            std::fs::create_dir(path).expect("a folder");
+        }
+        let told = find("office").expect_err("no file");
         assert!(told.contains("dbmatrix copy --help"), "{told}");
+        std::fs::write(own.join("remotes.toml"), TEXT).expect("a file");
+        let lab = "remotes:\n  lab:\n    addr: https://lab:8443\n    protocol: incus\n";
+        std::fs::write(of_incus.join("config.yml"), lab).expect("a file");
+        let entry = find("office").expect("it is there");
+        assert_eq!(entry.address, "https://office:8443");
+        assert_eq!(entry.certificate, own.join("office.crt"));
+        assert_eq!(entry.client_key, Path::new("/keys/me.key"));
+        assert_eq!(
+            find("lab").expect("it is there").address,
+            "https://lab:8443"
+        );
+        let told = find("ofice").expect_err("it is not there");
+        assert!(told.contains("did you mean `office`?"), "{told}");
+        assert!(told.contains("have `office`, `lab`"), "{told}");
     }
 
     #[test]

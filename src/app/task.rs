@@ -303,7 +303,9 @@ async fn options(global: &Globals, task: &Task) -> Result<EnvironmentOptions, Fa
     let Task { matrix, plan, .. } = task;
     let found = detect_engine(&global.engine).await;
     let builds_images = builds_images(matrix, plan) && !is_restored(global, &found, matrix).await?;
-    let packages = found.missing_packages(uses_btrfs(matrix), builds_images);
+    // The engine's machine has what its pools take, or says so.
+    let uses_btrfs = uses_btrfs(matrix) && global.engine.remote().is_none();
+    let packages = found.missing_packages(uses_btrfs, builds_images);
     if !packages.is_empty() {
         privilege::ensure_package_access(global).await?;
         consent::ask_for_packages(&packages, task.yes)?;
@@ -359,7 +361,8 @@ pub(crate) async fn authorize_route(
     engine: &Engine,
     spec: &NestSpec,
 ) -> Result<(), Failure> {
-    if is_root() || spec.access == Access::Proxy {
+    let access = Access::of_engine(spec.access, engine).map_err(Failure::misused)?;
+    if is_root() || access != Access::Route {
         return Ok(());
     }
     let names = Names::of(&global.project);

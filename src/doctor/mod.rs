@@ -15,6 +15,7 @@ mod kernel;
 mod leftover;
 mod nesting;
 mod network;
+mod remote;
 mod repository;
 mod route;
 mod ruleset;
@@ -38,9 +39,12 @@ pub enum Reach {
     Mirrors,
 }
 
-/// Runs all checks concurrently. A mirror that does not answer takes some 6 s; an engine
+/// Runs all checks concurrently; of an engine on another machine those that its API allows. A mirror that does not answer takes some 6 s; an engine
 /// that does not answer takes as long as for any request.
 pub async fn check_machine(choice: &EngineChoice, names: &Names, reach: Reach) -> Vec<Finding> {
+    if let Some(remote) = choice.remote() {
+        return remote::check_remote(remote, names).await;
+    }
     let repositories = async {
         match reach {
             Reach::Machine => Vec::new(),

@@ -41,11 +41,12 @@ async fn route(routes: &Routes, nest: &NestStatus) -> Finding {
     if !(nest.info.is_complete && nest.info.is_running()) {
         return Finding::ok(AT, format!("nest `{name}` does not run and needs none"));
     }
-    if nest.access == Access::Proxy {
-        return Finding::ok(
-            AT,
-            format!("nest `{name}` is reached by proxies on 127.0.0.1 and needs none"),
-        );
+    if nest.access != Access::Route {
+        let by = match nest.access {
+            Access::Forward => "through the engine's API",
+            _ => "by proxies on 127.0.0.1",
+        };
+        return Finding::ok(AT, format!("nest `{name}` is reached {by} and needs none"));
     }
     let bridge = &nest.names.bridge;
     match routes.is_set(subnet, via, bridge).await {

@@ -98,6 +98,10 @@ pub(super) fn check_engine(scope: &Scope) -> Result<(), String> {
              `sudo env -u SUDO_UID dbmatrix` is root throughout and takes any",
             path.display()
         )),
+        EngineChoice::Remote(remote) => Err(format!(
+            "`{}` is on another machine, where this one's root can do nothing",
+            remote.name
+        )),
         EngineChoice::Any | EngineChoice::Kind(_) | EngineChoice::Socket(_) => Ok(()),
     }
 }

@@ -101,6 +101,7 @@ async fn a_noted_proxy_on_whose_port_somebody_else_listens_is_made_anew() {
     // Another process reads the devices.
     let next = Nest {
         proxies: dbmatrix_containers::nest::Proxies::read(&there),
+        forwards: dbmatrix_containers::nest::Forwards::default(),
         ..nest.clone()
     };
     let found = next.endpoint(FIRST, 3306).await.expect("a proxy");

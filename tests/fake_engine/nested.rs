@@ -23,6 +23,7 @@ pub(crate) fn nest(engine: Engine) -> Nest {
         engine,
         access: Access::Route,
         proxies: Proxies::default(),
+        forwards: dbmatrix_containers::nest::Forwards::default(),
         address: Ipv4Addr::new(10, 99, 0, 10),
         subnet: "10.99.1.0/24".parse().expect("a subnet"),
         password: Secret::new("x"),

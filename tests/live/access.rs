@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dbmatrix_containers::host::{EngineChoice, sockets};
-use dbmatrix_engine::Power;
+use dbmatrix_engine::{Exec, Power};
 
 use super::Outcome;
 use super::chain::{block_on, find};
@@ -121,6 +121,9 @@ pub(crate) fn proxy(sandbox: &Sandbox) -> Outcome {
         format!("expected a user of an unrouted network, found {seen} with\n{route}"),
     )?;
     stranger_on_the_port(&url, || member_sees("SELECT 6 * 7")?.says("42").map(drop))?;
+    let forwarded = sandbox.file("forwarded.toml", &matrix("forward"));
+    member.run(&["up", text(&forwarded)]).expect(0)?;
+    forward(&member)?;
     member.run(&["down", "--nest", "apart"]).expect(0)?;
     check(
         !Path::new("/run/dbmatrix")
@@ -129,6 +132,55 @@ pub(crate) fn proxy(sandbox: &Sandbox) -> Outcome {
         "its socket is left",
     )
 }
+
+/// The same servers through the engine's API: the nest has no port on this machine, and a
+/// relay that ends takes its connections with it and no others.
+fn forward(member: &Member<'_>) -> Outcome {
+    let of_nest = |words: &[&str]| {
+        let mut all = vec![words[0], "mariadb-10.5", "--nest", "apart"];
+        all.extend(&words[1..]);
+        member.run(&all)
+    };
+    of_nest(&["connect", "-e", "SELECT 6 * 7"])
+        .expect(0)?
+        .says("42")?;
+    of_nest(&["url"])
+        .expect(1)?
+        .says("no address that outlives")?;
+    of_nest(&["exec", "--", "sh", "-c", "echo \"$DATABASE_URL\""])
+        .expect(0)?
+        .says("@127.0.0.1:")?;
+    let found = find("apart/mariadb-10.5")?;
+    let (nest, child) = (&found.nest, &found.child);
+    let instance = block_on(async { nest.host.instance(&nest.name).await })?;
+    let devices = instance.ok_or("the nest has gone")?.devices;
+    let has_port = devices
+        .keys()
+        .any(|name| name.starts_with("dbmatrix-port-"));
+    check(!has_port, format!("{devices:?}"))?;
+    let broken = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| of_nest(&["connect", "-e", "SELECT SLEEP(90)"]));
+        let asked = Exec::script(ASKED);
+        let asked = block_on(async { child.engine.exec(&child.name, &asked).await });
+        let killed = Exec::script("kill $(pidof perl)");
+        let killed = block_on(async { nest.host.exec(&nest.name, &killed).await });
+        let ran = asking.join().expect("it has ended");
+        asked.and(killed).map(|killed| (killed, ran))
+    });
+    let (killed, ran) = broken?;
+    check(killed.success(), format!("{killed:?}"))?;
+    ran.says("the relay into `apart` has ended")?;
+    of_nest(&["connect", "-e", "SELECT 6 * 7"])
+        .expect(0)?
+        .says("42")
+        .map(drop)
+}
+
+/// Waits until the server works on the statement.
+const ASKED: &str = r#"
+query="SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP(90)'"
+until [ "$(mysql -N -e "$query")" = 1 ]; do sleep 0.1; done
+"#;
 
 /// While the nest is stopped somebody else takes the port of `url`: that one hears
 /// nothing, and the flavour gets another port.

@@ -19,15 +19,13 @@ pub enum EngineError {
         /// The system's error.
         reason: String,
     },
-    /// The engine presented an unknown certificate.
-    #[error(
-        "could not {what}: what answers on `{at}` shows another certificate than the one that is configured for it; if the engine has a new one, fetch it by a way that you trust"
-    )]
-    CertificateMismatch {
+    /// The engine's certificate is not accepted.
+    #[error("could not {what}: {problem}")]
+    Certificate {
         /// The request.
         what: String,
-        /// The engine's address.
-        at: String,
+        /// What is wrong with it.
+        problem: Box<CertificateProblem>,
     },
     /// The connection ended before the reply was complete.
     #[error(
@@ -110,6 +108,16 @@ pub enum EngineError {
         /// The start of the reply.
         found: String,
     },
+    /// Connections cannot be passed into a container.
+    #[error(
+        "could not relay connections into `{instance}`: {reason}; a Debian image has the `perl` that it takes, and `dbmatrix down` and another run make the nest anew"
+    )]
+    Relay {
+        /// The container.
+        instance: String,
+        /// Why the program does not run there.
+        reason: String,
+    },
     /// A local file could not be read or written.
     #[error("could not {what}: `{}`: {reason}", path.display())]
     LocalFile {
@@ -119,6 +127,52 @@ pub enum EngineError {
         path: PathBuf,
         /// The system's error.
         reason: String,
+    },
+}
+
+/// Why a certificate of an engine is not accepted.
+#[derive(Debug, Error)]
+pub enum CertificateProblem {
+    /// It is another one than the configured one.
+    #[error(
+        "what answers on `{at}` shows another certificate than the one that is configured for it: expected fingerprint {expected}, found {shown}; if the engine has a new one, fetch it by a way that you trust into `{}`",
+        file.display()
+    )]
+    Other {
+        /// The engine's address.
+        at: String,
+        /// The fingerprint of the configured certificate.
+        expected: String,
+        /// That of the presented one.
+        shown: String,
+        /// The file of the configured one.
+        file: PathBuf,
+    },
+    /// None is configured.
+    #[error(
+        "no certificate is configured for `{at}`, so nothing was sent; it shows one with fingerprint {shown}: if `incus info` (or `lxc info`) on that machine shows the same, put that certificate into `{}`",
+        file.display()
+    )]
+    Unknown {
+        /// The engine's address.
+        at: String,
+        /// The fingerprint of the presented certificate.
+        shown: String,
+        /// Where the certificate belongs.
+        file: PathBuf,
+    },
+    /// It is not valid now.
+    #[error(
+        "the certificate of the engine on `{at}` {why}; let the engine make another, and put it into `{}`",
+        file.display()
+    )]
+    Invalid {
+        /// The engine's address.
+        at: String,
+        /// Since when, or until when.
+        why: String,
+        /// Where the certificate belongs.
+        file: PathBuf,
     },
 }
 

@@ -7,6 +7,7 @@
 pub mod privilege;
 
 mod backup;
+mod certificate;
 mod connection;
 mod daemon;
 mod error;
@@ -19,15 +20,17 @@ mod local;
 mod network;
 mod operation;
 mod project;
+mod relay;
 mod snapshot;
 mod socket;
 mod state;
 mod storage;
 mod stream;
+mod through;
 mod transport;
 
 pub use connection::{Remote, RemoteError};
-pub use error::EngineError;
+pub use error::{CertificateProblem, EngineError};
 pub use exec::{Exec, ExecOutput, last_lines};
 pub use file::{Content, FileMode, Opened};
 pub use image::{Image, ImageSource, SplitImage};
@@ -36,6 +39,7 @@ pub use limits::Limits;
 pub use network::Network;
 pub use operation::Operation;
 pub use project::Project;
+pub use relay::{Relay, RelayStream, RelayTarget};
 pub use snapshot::Snapshot;
 pub use state::InstanceState;
 pub use storage::{Pool, Space};

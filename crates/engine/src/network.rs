@@ -19,6 +19,26 @@ pub struct Network {
     /// Its settings.
     #[serde(default)]
     pub config: Config,
+    /// Its kind, such as `bridge`, `physical` or `loopback`.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+}
+
+#[derive(Deserialize)]
+struct NetworkState {
+    #[serde(default)]
+    addresses: Option<Vec<NetworkAddress>>,
+}
+
+/// An address of an interface of the engine's machine.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NetworkAddress {
+    /// `inet` or `inet6`.
+    pub family: String,
+    /// The address.
+    pub address: String,
+    /// The length of its network's prefix, in decimal.
+    pub netmask: String,
 }
 
 impl Engine {
@@ -27,6 +47,19 @@ impl Engine {
         let what = format!("look at network `{name}`");
         self.find(&what, &format!("/1.0/networks/{}", escaped(name)))
             .await
+    }
+
+    /// The networks of the engine's machine, those included that the engine does not manage.
+    pub async fn networks(&self) -> Result<Vec<Network>, EngineError> {
+        self.get("list networks", "/1.0/networks?recursion=1").await
+    }
+
+    /// The addresses of a network's interface; empty if it has none.
+    pub async fn network_addresses(&self, name: &str) -> Result<Vec<NetworkAddress>, EngineError> {
+        let what = format!("look at the addresses of network `{name}`");
+        let path = format!("/1.0/networks/{}/state", escaped(name));
+        let state: Option<NetworkState> = self.find(&what, &path).await?;
+        Ok(state.and_then(|state| state.addresses).unwrap_or_default())
     }
 
     /// Creates a bridge.

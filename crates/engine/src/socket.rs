@@ -6,16 +6,15 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use dbmatrix_platform::socket::AsyncStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::connection::AnyStream;
 use super::limits::Progress;
 use super::operation::Operation;
 use super::transport::{escaped, read_reply, unexpected};
 use super::{Engine, EngineError};
-use crate::privilege::connect_async;
 
 pub(super) type Socket = WebSocketStream<WsTransport>;
 
@@ -32,7 +31,7 @@ pub(super) enum Direction {
 /// A connection that accepts writes as long as it can be read.
 #[derive(Debug)]
 pub(super) struct WsTransport {
-    stream: AsyncStream,
+    stream: AnyStream,
     direction: Direction,
 }
 
@@ -47,13 +46,8 @@ impl Engine {
     ) -> Result<Socket, EngineError> {
         let path = operation.address() + "/websocket?secret=" + &escaped(secret);
         let (watch, progress) = (self.watch(), Progress::default());
-        let stream = connect_async(self.socket());
-        let stream = watch.watch_over(what, &progress, stream).await?;
-        let stream = stream.map_err(|error| EngineError::Unreachable {
-            what: what.to_owned(),
-            at: self.socket().display().to_string(),
-            reason: error.to_string(),
-        })?;
+        let stream = watch.watch_over(what, &progress, self.connect()).await?;
+        let stream = stream.map_err(|error| self.not_connected(what, &error))?;
         let line = WsTransport {
             stream,
             direction: Direction::Both,

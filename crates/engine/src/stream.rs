@@ -69,16 +69,16 @@ pub enum StreamEnd {
 /// dropped.
 #[derive(Debug)]
 pub struct Streams {
-    engine: Engine,
-    what: String,
-    operation: Operation,
-    input: Input,
-    output: SplitStream<Socket>,
-    errors: Option<SplitStream<Socket>>,
-    control: Socket,
+    pub(super) engine: Engine,
+    pub(super) what: String,
+    pub(super) operation: Operation,
+    pub(super) input: Input,
+    pub(super) output: SplitStream<Socket>,
+    pub(super) errors: Option<SplitStream<Socket>>,
+    pub(super) control: Socket,
 }
 
-type Input = SplitSink<Socket, Message>;
+pub(super) type Input = SplitSink<Socket, Message>;
 
 /// What an `exec` operation returns at its start.
 #[derive(Deserialize)]
@@ -342,7 +342,11 @@ async fn show(
 
 /// The program's exit status, when it ends. Incus 6.0 reports these two statuses as
 /// failures; a shell uses them too.
-async fn status(engine: &Engine, what: &str, operation: &Operation) -> Result<i64, EngineError> {
+pub(super) async fn status(
+    engine: &Engine,
+    what: &str,
+    operation: &Operation,
+) -> Result<i64, EngineError> {
     match engine.wait(what, operation, ENDLESS).await {
         Ok(ended) => Ok(typed::<ExecResult>(what, ended)?.status),
         Err(EngineError::Failed { message, .. }) if message == "Command not executable" => Ok(126),

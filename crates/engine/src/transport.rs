@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::EngineError;
-use super::connection::{Remote, RemoteError, Transport};
+use super::connection::{AnyStream, Remote, RemoteError, Transport};
 use super::limits::{Limits, Progress, Watch};
 use super::operation::Operation;
 
@@ -62,6 +62,8 @@ pub struct ServerEnvironment {
     pub kernel_version: String,
     /// Such as `x86_64`.
     pub kernel_architecture: String,
+    /// Where it listens on the network, as `ADDRESS:PORT`.
+    pub addresses: Option<Vec<String>>,
 }
 
 impl ServerInfo {
@@ -157,11 +159,49 @@ impl Engine {
         self.project.as_deref()
     }
 
-    /// The socket on which the engine listens; empty for an engine on the network.
+    /// The socket on which the engine listens; empty for one that has none on this machine.
     pub fn socket(&self) -> &Path {
         match &*self.transport {
             Transport::Socket { path, .. } => path,
-            Transport::Network { .. } => Path::new(""),
+            Transport::Network { .. } | Transport::Relay { .. } => Path::new(""),
+        }
+    }
+
+    /// Its socket or address, for people.
+    pub fn address(&self) -> String {
+        self.transport.to_string()
+    }
+
+    /// Whether the engine is on another machine, as far as this client knows.
+    pub fn is_remote(&self) -> bool {
+        matches!(*self.transport, Transport::Network { .. })
+    }
+
+    /// A client of the engine that listens on a socket in a running container of this one.
+    /// Sends nothing yet.
+    pub fn inside(&self, instance: &str, socket: &str) -> Self {
+        Engine {
+            transport: Arc::new(Transport::inside(self, instance, socket)),
+            project: None,
+            limits: self.limits,
+        }
+    }
+
+    /// Opens a connection to the engine, for something else than a request.
+    pub(super) async fn connect(&self) -> std::io::Result<AnyStream> {
+        self.transport.connect().await
+    }
+
+    /// Why there is no connection.
+    pub(super) fn not_connected(&self, what: &str, error: &std::io::Error) -> EngineError {
+        self.transport.not_connected(what, error)
+    }
+
+    /// The engine and the project, for people.
+    pub(super) fn place(&self) -> String {
+        match &self.project {
+            Some(project) => format!("{}, project `{project}`", self.transport),
+            None => self.transport.to_string(),
         }
     }
 

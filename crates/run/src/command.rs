@@ -239,7 +239,8 @@ fn open_log(path: &Path) -> io::Result<(File, File)> {
 pub fn database_url(server: &Server, database: &str) -> String {
     let user = escaped(server.user());
     let password = escaped(server.password().reveal());
-    format!("mysql://{user}:{password}@{}/{database}", server.address())
+    let address = server.address_for_programs();
+    format!("mysql://{user}:{password}@{address}/{database}")
 }
 
 /// Part of a URL, with reserved characters as `%HH`.
@@ -263,7 +264,7 @@ pub fn environment(
     flavour: &str,
     database: Option<&str>,
 ) -> Vec<(&'static str, String)> {
-    let address = server.address();
+    let address = server.address_for_programs();
     let mut all = vec![
         (
             "DATABASE_URL",

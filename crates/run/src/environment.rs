@@ -12,8 +12,8 @@ use dbmatrix_containers::image::{
 };
 use dbmatrix_containers::name::{ENGINE_LOCK, nest_lock, project_lock};
 use dbmatrix_containers::nest::{
-    CacheError, CacheFile, Children, Nest, NestError, NestLimits, NestSettings, UnmetLimit,
-    nest_image, restore_nest_image,
+    Access, AccessError, CacheError, CacheFile, Children, Nest, NestError, NestLimits,
+    NestSettings, UnmetLimit, nest_image, restore_nest_image,
 };
 use dbmatrix_containers::route::{GuardError, RouteError};
 use dbmatrix_engine::Engine;
@@ -53,6 +53,9 @@ pub enum EnvironmentError {
     /// The nest.
     #[error(transparent)]
     Nest(#[from] NestError),
+    /// The way to its children.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The firewall guard of the children.
     #[error(transparent)]
     Guard(#[from] GuardError),
@@ -133,7 +136,10 @@ impl Environment {
         let engine_project = making.ensure_project(&names).await?;
         let nest = making.nest(&engine_project).await?;
         let ahead = making.ahead;
-        warn_of_limits(&nest, limits_of(spec), events).await;
+        // What another machine's cgroups can enforce is not known here.
+        if !nest.host.is_remote() {
+            warn_of_limits(&nest, limits_of(spec), events).await;
+        }
         step(events, "way to the children");
         nest.ensure_route().await?;
         let source = nest.client().await?;
@@ -266,7 +272,10 @@ impl Making<'_> {
         };
         step(self.events, "project, bridge and pool");
         let engine_project = EngineProject::ensure(&engine, names, self.spec.storage).await?;
-        warn_of(self.spec, &engine_project, self.events);
+        if !engine.is_remote() {
+            warn_of_machine(self.spec, self.events);
+        }
+        warn_of_storage(self.spec, &engine_project, self.events);
         Ok(engine_project)
     }
 
@@ -286,7 +295,7 @@ impl Making<'_> {
             name: spec.name.clone(),
             limits: limits_of(spec),
             privileged: spec.privileged,
-            access: spec.access,
+            access: Access::of_engine(spec.access, &engine_project.engine)?,
             image: spec.image.clone(),
             made_of: self.nest_image(),
         };
@@ -372,7 +381,7 @@ fn unmet_text(nest: &str, unmet: UnmetLimit) -> String {
 /// Space that the nest, its images and a few servers take.
 const ROOM: u64 = 6 << 30;
 
-fn warn_of(spec: &NestSpec, engine_project: &EngineProject, events: &Sender) {
+fn warn_of_machine(spec: &NestSpec, events: &Sender) {
     let wanted = Limits {
         cpus: spec.cpus.is_some(),
         memory: spec.memory.is_some(),
@@ -390,6 +399,9 @@ fn warn_of(spec: &NestSpec, engine_project: &EngineProject, events: &Sender) {
             "only {free} are free in /var/lib; a matrix of five flavours takes some 5 GiB"
         ));
     }
+}
+
+fn warn_of_storage(spec: &NestSpec, engine_project: &EngineProject, events: &Sender) {
     match (spec.storage, engine_project.copy_on_write) {
         (Storage::Btrfs { .. }, true) => {}
         (Storage::Folder, false) => events.warn(

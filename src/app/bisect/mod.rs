@@ -77,8 +77,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         Some(_) => None,
         None => {
             let found = detect_engine(&global.engine).await;
-            let noted = ad_hoc::noted_access(global, &found).await?;
-            Some(noted.unwrap_or_default())
+            ad_hoc::noted_access(global, &found).await?
         }
     };
     let ends = [wanted.from.as_str(), wanted.to.as_str()];
@@ -87,7 +86,7 @@ pub(crate) async fn bisect(global: &Globals, wanted: Wanted) -> Result<Bisection
         read = read => read?,
         () = asked_to_end() => return Err(was_interrupted()),
     };
-    if let Some(access) = access {
+    if access.is_some() {
         matrix.nest.access = access;
     }
     let mut bisector = Bisector {

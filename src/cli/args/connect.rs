@@ -52,8 +52,9 @@ pub(crate) struct ConnectArgs {
     #[arg(long, short)]
     pub(crate) yes: bool,
 
-    /// How servers of the catalogue are reached: by a `route`, or through a
-    /// `proxy` on 127.0.0.1, which needs no root [default: as before, else `route`]
+    /// How servers of the catalogue are reached: by a `route`, through a `proxy` on
+    /// 127.0.0.1 or a `forward` by the engine's API, which need no root [default: as before,
+    /// else `route`]
     #[arg(long, value_name = "HOW", value_parser = access)]
     pub(crate) access: Option<Access>,
 

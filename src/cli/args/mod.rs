@@ -37,7 +37,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 
 use dbmatrix_containers::host::EngineChoice;
-use value::project_name;
+use value::{engine, project_name};
 
 use crate::app::{Globals, USUAL_PROJECT};
 use candidate::flavours;
@@ -66,8 +66,8 @@ pub(crate) struct Args {
 /// Where dbmatrix keeps its things, and how much it says.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GlobalArgs {
-    /// Engine: `incus`, `lxd`, or the path of its socket
-    #[arg(long, global = true, env = "DBMATRIX_ENGINE", value_name = "ENGINE")]
+    /// Engine: `incus`, `lxd`, the path of its socket, or the name of a remote
+    #[arg(long, global = true, env = "DBMATRIX_ENGINE", value_name = "ENGINE", value_parser = engine)]
     pub(crate) engine: Option<EngineChoice>,
 
     /// Engine project that holds everything; two projects share nothing

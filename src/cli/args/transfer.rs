@@ -46,8 +46,8 @@ pub(crate) struct ImportArgs {
     #[arg(long, default_value = NEST, value_parser = flavour_name)]
     pub(crate) nest: String,
 
-    /// How a nest that is made is reached: by a `route`, or through a `proxy` on
-    /// 127.0.0.1, which needs no root [default: `route`]
+    /// How a nest that is made is reached: by a `route`, through a `proxy` on 127.0.0.1 or a
+    /// `forward` by the engine's API, which need no root [default: `route`]
     #[arg(long, value_name = "HOW", value_parser = access)]
     pub(crate) access: Option<Access>,
 

@@ -2,12 +2,27 @@
 
 use std::time::Duration;
 
+use dbmatrix_containers::host::EngineChoice;
 use dbmatrix_containers::nest::Access;
 use dbmatrix_flavours::matrix::{After, Writes};
 use dbmatrix_flavours::name_rule::{CONTAINER, DATABASE, FLAVOUR, NameRule, PROJECT, SNAPSHOT};
 use dbmatrix_workload::Timestamp;
 
-use crate::app::deprecated;
+use crate::app::{deprecated, remotes};
+
+/// An engine of this machine, or one on another machine by its name.
+pub(super) fn engine(text: &str) -> Result<EngineChoice, String> {
+    match text.parse() {
+        Ok(choice) => Ok(choice),
+        Err(_) => remotes::choose(text)
+            .map(EngineChoice::Remote)
+            .map_err(|why| {
+                format!(
+                    "expected `incus`, `lxd`, the absolute path of a socket, or a remote: {why}"
+                )
+            }),
+    }
+}
 
 /// How servers are reached, by its word.
 pub(crate) fn access(text: &str) -> Result<Access, String> {
@@ -15,7 +30,7 @@ pub(crate) fn access(text: &str) -> Result<Access, String> {
     let named = words.find(|(word, _)| *word == text);
     named
         .map(|(_, access)| access)
-        .ok_or_else(|| "expected `route` or `proxy`".to_owned())
+        .ok_or_else(|| "expected `route`, `proxy` or `forward`".to_owned())
 }
 
 /// What becomes of servers, by its word.

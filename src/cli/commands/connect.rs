@@ -235,8 +235,8 @@ async fn run_client(
 fn login_file(server: &Server) -> std::io::Result<MemoryFile> {
     let login = format!(
         "[client]\nhost={}\nport={}\nuser={}\npassword=\"{}\"\nloose-ssl-verify-server-cert=0\n",
-        server.address().host,
-        server.address().port,
+        server.address_for_programs().host,
+        server.address_for_programs().port,
         server.user(),
         server.password().reveal()
     );

@@ -14,6 +14,12 @@ use crate::doctor::{Finding, Reach, State, check_machine};
 
 /// Checks the machine; with `--fix` applies the safe fixes.
 pub(crate) async fn doctor(global: &Globals, args: &DoctorArgs) -> Result<Verdict, Failure> {
+    if let (true, Some(remote)) = (args.fix, global.engine.remote()) {
+        return Err(Failure::misused(format!(
+            "`--fix` changes this machine alone, and `{}` is elsewhere; run the doctor on that machine",
+            remote.name
+        )));
+    }
     if args.fix {
         let mut options = Vec::new();
         if args.offline {

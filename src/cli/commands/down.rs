@@ -79,9 +79,10 @@ pub(crate) async fn down(global: &Globals, args: &DownArgs) -> Result<Verdict, F
     }
     drop(events);
     let _ = reporter.await;
-    let left = match args.all {
-        true => what_is_left(&names, others).await?,
-        false => Vec::new(),
+    let left = match (args.all, global.engine.remote()) {
+        (true, None) => what_is_left(&names, others).await?,
+        (true, Some(remote)) => what_is_left_there(&remote.engine, &names).await?,
+        (false, _) => Vec::new(),
     };
     if left.is_empty() {
         return Ok(Verdict::Passed);
@@ -123,6 +124,22 @@ async fn what_is_left(names: &Names, others: bool) -> Result<Vec<String>, Failur
     Ok(left)
 }
 
+/// The same of an engine on another machine.
+async fn what_is_left_there(engine: &Engine, names: &Names) -> Result<Vec<String>, Failure> {
+    let (project, bridge, pool) = tokio::try_join!(
+        engine.project(&names.project),
+        engine.network(&names.bridge),
+        engine.pool(&names.project),
+    )
+    .map_err(Failure::not_provided)?;
+    let all = [
+        project.map(|_| format!("project `{}`", names.project)),
+        bridge.map(|_| format!("bridge `{}`", names.bridge)),
+        pool.map(|_| format!("storage pool `{}`", names.project)),
+    ];
+    Ok(all.into_iter().flatten().collect())
+}
+
 /// The nests to remove, as far as they are known before the engine runs.
 async fn nests_to_lock(
     found: &EngineProbe,
@@ -161,25 +178,34 @@ async fn remove(engine: &Engine, names: &Names, nest: Option<&str>) -> Result<()
             "nest `{name}` is not there: nothing to remove; {there}"
         ));
     }
+    if !engine.is_remote() {
+        authorize_routes_to(&chosen).await?;
+    }
+    for found in chosen {
+        destroy_nest(&inside, found)
+            .await
+            .map_err(Failure::not_provided)?;
+        let with = match engine.is_remote() {
+            true => "its children",
+            false => "its children and its route",
+        };
+        say(format_args!("removed nest `{}` with {with}", found.name));
+    }
+    Ok(())
+}
+
+/// Ensures that the routes to nests can be removed.
+async fn authorize_routes_to(nests: &[&Instance]) -> Result<(), Failure> {
     let routed = Routes::open()
         .map_err(Failure::not_provided)?
         .own_subnets()
         .await;
     let routed = routed.map_err(Failure::not_provided)?;
     let has_route = |nest: &Instance| subnet_of(nest).is_some_and(|net| routed.contains(&net));
-    if chosen.iter().any(|nest| has_route(nest)) {
-        privilege::authorize_routes()?;
+    match nests.iter().any(|nest| has_route(nest)) {
+        true => privilege::authorize_routes(),
+        false => Ok(()),
     }
-    for found in chosen {
-        destroy_nest(&inside, found)
-            .await
-            .map_err(Failure::not_provided)?;
-        say(format_args!(
-            "removed nest `{}` with its children and its route",
-            found.name
-        ));
-    }
-    Ok(())
 }
 
 /// Removes project, bridge, pool and images, and stops dbmatrix's own daemon if nothing
@@ -192,6 +218,9 @@ async fn clear(engine: &Engine, names: &Names) -> Result<bool, Failure> {
         "removed project `{}` with its bridge, pool and images",
         names.project
     ));
+    if engine.is_remote() {
+        return Ok(true);
+    }
     if !is_usual(engine) {
         say(format_args!(
             "the engine is not the machine's usual one: its daemon stays as it is"

@@ -8,12 +8,14 @@ use crate::app::connect_flavour::reach;
 use crate::app::{Failure, Globals, eprintln, privilege, say};
 use crate::cli::args::UrlArgs;
 use crate::cli::commands::nest_of;
+use crate::cli::commands::url::ensure_lasting;
 
 /// Prints shell exports for a flavour.
 pub(crate) async fn env(global: &Globals, args: &UrlArgs) -> Result<Verdict, Failure> {
     let nest = nest_of(&args.within, &[&args.flavour])?;
     privilege::ensure_engine_access(global).await?;
     let reached = reach(global, &args.flavour, nest.as_deref()).await?;
+    ensure_lasting(&reached)?;
     let database = args.database.as_ref().or(reached.server.database.as_ref());
     let all = environment(
         &reached.server,

@@ -43,14 +43,14 @@ pub(crate) async fn import(global: &Globals, args: &ImportArgs) -> Result<Verdic
     privilege::ensure_engine_access(global).await?;
     let packed = Packed::read(args).await?;
     let spec = NestSpec {
-        access: args.access.unwrap_or_default(),
+        access: args.access,
         ..NestSpec::usual(&args.nest)
     };
     let found = detect_engine(&global.engine).await;
     let is_there = is_there(&found, global, &spec.name).await?;
     let packages = match is_there {
         true => Vec::new(),
-        false => found.missing_packages(true, true),
+        false => found.missing_packages(global.engine.remote().is_none(), true),
     };
     if !packages.is_empty() {
         privilege::ensure_package_access(global).await?;

@@ -95,7 +95,29 @@ pub enum EngineChoice {
     Kind(EngineKind),
     /// The one that listens on this socket.
     Socket(PathBuf),
+    /// One on another machine.
+    Remote(RemoteChoice),
 }
+
+/// An engine on another machine, by the name that the user gave it.
+#[derive(Debug, Clone)]
+pub struct RemoteChoice {
+    /// The name.
+    pub name: String,
+    /// Its client.
+    pub engine: Engine,
+    /// The file of the certificate that the engine must trust.
+    pub client_certificate: PathBuf,
+}
+
+/// A name means one engine.
+impl PartialEq for RemoteChoice {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for RemoteChoice {}
 
 impl EngineChoice {
     /// The word on the command line; `None` for any engine.
@@ -105,6 +127,15 @@ impl EngineChoice {
             EngineChoice::Kind(EngineKind::Incus) => Some("incus".into()),
             EngineChoice::Kind(EngineKind::Lxd) => Some("lxd".into()),
             EngineChoice::Socket(path) => Some(path.into()),
+            EngineChoice::Remote(remote) => Some((&remote.name).into()),
+        }
+    }
+
+    /// The engine on another machine, if that was chosen.
+    pub fn remote(&self) -> Option<&RemoteChoice> {
+        match self {
+            EngineChoice::Remote(remote) => Some(remote),
+            _ => None,
         }
     }
 }
@@ -140,7 +171,7 @@ impl fmt::Display for EngineProbe {
         let named = |kind: &EngineKind| kind.title();
         match self {
             EngineProbe::Running(engine) => {
-                write!(f, "an engine answers on `{}`", engine.socket().display())
+                write!(f, "an engine answers on `{}`", engine.address())
             }
             EngineProbe::Installed(kind) => {
                 write!(f, "{} is installed and does not run", named(kind))
@@ -156,6 +187,7 @@ impl fmt::Display for EngineProbe {
 pub fn sockets(choice: &EngineChoice) -> Vec<PathBuf> {
     let all: Vec<&str> = match choice {
         EngineChoice::Socket(socket) => return vec![socket.clone()],
+        EngineChoice::Remote(_) => return Vec::new(),
         EngineChoice::Kind(kind) => kind.sockets().to_vec(),
         EngineChoice::Any => [EngineKind::Incus.sockets(), EngineKind::Lxd.sockets()].concat(),
     };
@@ -176,6 +208,7 @@ pub fn is_usual(engine: &Engine) -> bool {
 pub async fn detect_engine(choice: &EngineChoice) -> EngineProbe {
     let kinds: &[EngineKind] = match choice {
         EngineChoice::Socket(socket) => return EngineProbe::Running(Engine::new(socket)),
+        EngineChoice::Remote(remote) => return EngineProbe::Running(remote.engine.clone()),
         EngineChoice::Kind(EngineKind::Incus) => &[EngineKind::Incus],
         EngineChoice::Kind(EngineKind::Lxd) => &[EngineKind::Lxd],
         EngineChoice::Any => &[EngineKind::Incus, EngineKind::Lxd],

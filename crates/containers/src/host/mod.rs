@@ -16,10 +16,13 @@ mod run_folder;
 pub use capacity::{Cgroups, Limits, cgroups, free_disk, unenforced_limits};
 pub use daemon::{DaemonError, DaemonRecord, daemon_record, forget_dead_daemon, stop_own_daemon};
 pub use find::is_installable;
-pub use find::{EngineChoice, EngineKind, EngineProbe, builds, detect_engine, is_usual, sockets};
+pub use find::{
+    EngineChoice, EngineKind, EngineProbe, RemoteChoice, builds, detect_engine, is_usual, sockets,
+};
 pub use loop_device::{LoopDevice, loop_devices};
 pub use outlive::without_callers_files;
 pub use package::{PackageError, install, refresh_lists};
+pub(crate) use project::taken_subnets;
 pub use project::{EngineProject, Names, ProjectError, Storage, running_engine};
 pub use project::{OWNER, bridge_config};
 pub use run_folder::run_folder;

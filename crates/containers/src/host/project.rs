@@ -1,6 +1,7 @@
 //! The objects of dbmatrix in the host's engine: a project, a bridge, a pool.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use dbmatrix_engine::privilege::{PrivilegeError, Request, ask_helper, has_helper, is_root};
@@ -105,6 +106,14 @@ pub enum ProjectError {
         "the engine does not trust this user; run the same command with sudo, or join the engine's group"
     )]
     NotTrusted,
+    /// The engine on another machine does not know this client's certificate.
+    #[error(
+        "the engine at {at} does not trust this client's certificate; on that machine: incus config trust add-certificate FILE (or: lxc config trust add FILE)"
+    )]
+    NotTrustedThere {
+        /// Its address.
+        at: String,
+    },
 }
 
 /// Starts the engine if necessary.
@@ -117,10 +126,13 @@ pub async fn running_engine(probe: &EngineProbe) -> Result<Engine, ProjectError>
         EngineProbe::Installed(kind) | EngineProbe::Absent(kind) => daemon::start(*kind).await?,
     };
     let info = engine.server_info().await?;
-    if info.auth != "trusted" {
-        return Err(ProjectError::NotTrusted);
+    match (info.auth.as_str(), engine.is_remote()) {
+        ("trusted", _) => Ok(engine),
+        (_, false) => Err(ProjectError::NotTrusted),
+        (_, true) => Err(ProjectError::NotTrustedThere {
+            at: engine.address(),
+        }),
     }
-    Ok(engine)
 }
 
 impl EngineProject {
@@ -169,7 +181,7 @@ impl EngineProject {
         {
             engine.delete_pool(&pool.name).await?;
         }
-        match !is_root() && has_helper() {
+        match !is_root() && has_helper() && !engine.is_remote() {
             true => drop(ask_helper(Request::RemoveBridge).await?),
             false => Self::remove_bridge(engine, names).await?,
         }
@@ -184,7 +196,9 @@ impl EngineProject {
             && bridge.config.contains_key(OWNER)
         {
             engine.delete_network(&bridge.name).await?;
-            restore_forwarding(&bridge.config);
+            if !engine.is_remote() {
+                restore_forwarding(&bridge.config);
+            }
         }
         if let Some(former) = name::former_bridge(&names.project)
             && let Some(bridge) = engine.network(&former).await?
@@ -201,6 +215,7 @@ impl EngineProject {
     pub async fn cache_pool(engine: &Engine, names: &Names) -> Result<(), ProjectError> {
         if let Some(pool) = engine.pool(&names.project).await?
             && pool.config.contains_key(OWNER)
+            && !engine.is_remote()
         {
             loop_device::cache(&pool).await;
         }
@@ -239,11 +254,12 @@ fn default_devices(names: &Names) -> Devices {
 async fn ensure_bridge(engine: &Engine, name: &str) -> Result<Ipv4Net, ProjectError> {
     let mut bridge = engine.network(name).await?;
     if bridge.is_none() {
-        let routes = Routes::open()?;
-        let taken = routes.taken().await?;
+        let taken = taken_subnets::<ProjectError>(engine).await?;
         let subnet = crate::route::pick_subnet(&taken, name)?;
         let mut settings = bridge_config(subnet);
-        settings.insert(FORWARDING.to_owned(), forwarding());
+        if !engine.is_remote() {
+            settings.insert(FORWARDING.to_owned(), forwarding());
+        }
         engine.create_bridge(name, &settings).await?;
         bridge = engine.network(name).await?;
     }
@@ -256,6 +272,38 @@ async fn ensure_bridge(engine: &Engine, name: &str) -> Result<Ipv4Net, ProjectEr
         bridge: name.to_owned(),
         found,
     })
+}
+
+/// The prefix of a network whose own is unknown.
+const WIDTH: u8 = 16;
+
+/// The networks that a new one must not overlap: those of this machine, as the kernel knows
+/// them, or of the machine of an engine elsewhere, as far as that engine shows them.
+pub(crate) async fn taken_subnets<E>(engine: &Engine) -> Result<Vec<Ipv4Net>, E>
+where
+    E: From<EngineError> + From<RouteError>,
+{
+    if !engine.is_remote() {
+        return Ok(Routes::open()?.taken().await?);
+    }
+    let mut taken = Vec::new();
+    for network in engine.networks().await? {
+        let noted = network.config.get("ipv4.address");
+        taken.extend(noted.and_then(|net| net.parse::<Ipv4Net>().ok()));
+        for found in engine.network_addresses(&network.name).await? {
+            let net = format!("{}/{}", found.address, found.netmask);
+            taken.extend(net.parse::<Ipv4Net>().ok());
+        }
+    }
+    // An interface that the engine does not list, as of a container in which it runs. How wide
+    // its network is, nobody says.
+    let listens = engine.server_info().await?.environment.addresses;
+    for address in listens.unwrap_or_default() {
+        if let Ok(SocketAddr::V4(address)) = address.parse() {
+            taken.push(Ipv4Net::new_assert(*address.ip(), WIDTH));
+        }
+    }
+    Ok(taken.iter().map(Ipv4Net::trunc).collect())
 }
 
 /// Settings of a bridge with `subnet`, whose first address it takes, and with access to
@@ -288,7 +336,9 @@ async fn ensure_pool(engine: &Engine, name: &str, storage: Storage) -> Result<bo
     }
     match pool {
         Some(pool) if pool.config.contains_key(OWNER) => {
-            loop_device::cache(&pool).await;
+            if !engine.is_remote() {
+                loop_device::cache(&pool).await;
+            }
             Ok(pool.driver == "btrfs")
         }
         _ => Err(foreign("storage pool", name)),

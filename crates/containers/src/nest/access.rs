@@ -1,5 +1,5 @@
-//! How the host reaches a nest's children: by a route, or through proxies of the host's
-//! engine on loopback, which need no privilege.
+//! How the host reaches a nest's children: by a route, through proxies of the host's engine
+//! on loopback, which need no privilege, or through the engine's API.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -8,10 +8,12 @@ use std::sync::Arc;
 use dbmatrix_engine::privilege::{Request, ask_helper, has_helper, is_root};
 use dbmatrix_engine::{Config, Engine, EngineError, Instance, config};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 use tokio::sync::Mutex;
 
+use super::forward::Forward;
 use super::{Nest, key};
-use crate::route::{GuardError, Reach, RouteError, Routes};
+use crate::route::{GuardError, LocalPath, RouteError, Routes};
 
 /// How the host reaches the children of a nest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,18 +24,50 @@ pub enum Access {
     /// Through a proxy on 127.0.0.1 for each child; servers see the nest's
     /// address on the inner bridge.
     Proxy,
+    /// Through the API of the host's engine; servers see the nest's address on the inner
+    /// bridge.
+    Forward,
+}
+
+/// An access that does not exist on an engine elsewhere.
+#[derive(Debug, Error)]
+#[error(
+    "`access = \"{}\"` needs an engine on this machine, and `{at}` is elsewhere; leave `access` out, or make it \"forward\"", access.as_str()
+)]
+pub struct AccessError {
+    access: Access,
+    at: String,
 }
 
 impl Access {
+    /// The access to the children of an engine's nests: the wanted one, if that can be.
+    ///
+    /// # Errors
+    /// [`AccessError`] if it leads to this machine's nests only.
+    pub fn of_engine(wanted: Option<Access>, engine: &Engine) -> Result<Self, AccessError> {
+        match (wanted, engine.is_remote()) {
+            (wanted, false) => Ok(wanted.unwrap_or_default()),
+            (None | Some(Access::Forward), true) => Ok(Access::Forward),
+            (Some(access), true) => Err(AccessError {
+                access,
+                at: engine.address(),
+            }),
+        }
+    }
+
     /// The words for it in a matrix file.
-    pub const WORDS: [(&'static str, Access); 2] =
-        [("route", Access::Route), ("proxy", Access::Proxy)];
+    pub const WORDS: [(&'static str, Access); 3] = [
+        ("route", Access::Route),
+        ("proxy", Access::Proxy),
+        ("forward", Access::Forward),
+    ];
 
     /// Its word in a matrix file.
     pub fn as_str(self) -> &'static str {
         match self {
             Access::Route => "route",
             Access::Proxy => "proxy",
+            Access::Forward => "forward",
         }
     }
 
@@ -48,10 +82,19 @@ impl Access {
 /// Where a port of a child is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// What to connect to.
+    /// Its address; the child's own unless a proxy leads there.
     pub address: SocketAddr,
-    /// The check that is made before data is sent there.
+    /// How connections to it begin.
     pub reach: Reach,
+}
+
+/// How connections to a child's port begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// The kernel knows the way, which is checked before data is sent.
+    Kernel(LocalPath),
+    /// Through a port of this process.
+    Forward(Forward),
 }
 
 impl Nest {
@@ -61,7 +104,7 @@ impl Nest {
     /// As of [`Routes::ensure`].
     pub async fn ensure_route(&self) -> Result<(), RouteError> {
         match self.access {
-            Access::Proxy => Ok(()),
+            Access::Proxy | Access::Forward => Ok(()),
             Access::Route if !is_root() && has_helper() && !self.has_route().await => {
                 let nest = self.name.clone();
                 ask_helper(Request::SetRoute { nest }).await?;
@@ -80,7 +123,7 @@ impl Nest {
             let routes = Routes::open()?;
             routes.is_set(self.subnet, self.address, &self.bridge).await
         };
-        self.access == Access::Proxy || is_set.await.unwrap_or(false)
+        self.access != Access::Route || is_set.await.unwrap_or(false)
     }
 
     /// Whether a connection to `port` of the child at `child` needs neither a new route nor
@@ -89,6 +132,7 @@ impl Nest {
         match self.access {
             Access::Route => self.has_route().await,
             Access::Proxy => self.proxies.works((child, port).into()).await,
+            Access::Forward => true,
         }
     }
 
@@ -99,14 +143,20 @@ impl Nest {
     /// As of the host's engine.
     pub(super) async fn remove_other_access(&self, nest: &Instance) -> Result<(), EngineError> {
         match self.access {
-            Access::Route => remove_all(&self.host, nest).await,
-            Access::Proxy => {
-                let removed = async { Routes::open()?.remove(self.subnet).await };
-                if let Err(error) = removed.await {
-                    tracing::info!(%error, "a route stays");
-                }
-                Ok(())
+            Access::Route => remove_all(&self.host, nest).await?,
+            Access::Proxy => self.remove_route().await,
+            Access::Forward => {
+                self.remove_route().await;
+                return remove_all(&self.host, nest).await;
             }
+        }
+        Ok(())
+    }
+
+    async fn remove_route(&self) {
+        let removed = async { Routes::open()?.remove(self.subnet).await };
+        if let Err(error) = removed.await {
+            tracing::info!(%error, "a route stays");
         }
     }
 
@@ -117,7 +167,7 @@ impl Nest {
     pub async fn client(&self) -> Result<Ipv4Addr, GuardError> {
         match self.access {
             Access::Route => self.guard().check(self.gateway()).await,
-            Access::Proxy => Ok(self.gateway()),
+            Access::Proxy | Access::Forward => Ok(self.gateway()),
         }
     }
 
@@ -129,15 +179,28 @@ impl Nest {
         match self.access {
             Access::Route => Ok(Endpoint {
                 address: (child, port).into(),
-                reach: Reach::Route(self.guard()),
+                reach: Reach::Kernel(LocalPath::Route(self.guard())),
             }),
             Access::Proxy => Ok(Endpoint {
                 address: self
                     .proxies
                     .ensure(&self.host, &self.name, child, port)
                     .await?,
-                reach: Reach::Proxy,
+                reach: Reach::Kernel(LocalPath::Proxy),
             }),
+            Access::Forward => {
+                let address = (child, port).into();
+                let forward = self.forwards.ensure(&self.host, &self.name, address).await;
+                let forward = forward.map_err(|error| EngineError::LocalFile {
+                    what: format!("open a port that leads to {address}"),
+                    path: "127.0.0.1".into(),
+                    reason: error.to_string(),
+                })?;
+                Ok(Endpoint {
+                    address,
+                    reach: Reach::Forward(forward),
+                })
+            }
         }
     }
 }
@@ -197,7 +260,7 @@ impl Proxies {
     async fn works(&self, to: SocketAddr) -> bool {
         let known = self.0.lock().await.get(&to).copied();
         match known {
-            Some(proxy) => proxy.is_checked || Reach::Proxy.check(proxy.listen).await.is_ok(),
+            Some(proxy) => proxy.is_checked || LocalPath::Proxy.check(proxy.listen).await.is_ok(),
             None => false,
         }
     }
@@ -214,7 +277,7 @@ impl Proxies {
         let mut known = self.0.lock().await;
         let name = device_name(to);
         if let Some(proxy) = known.get_mut(&to) {
-            let is_there = proxy.is_checked || Reach::Proxy.check(proxy.listen).await.is_ok();
+            let is_there = proxy.is_checked || LocalPath::Proxy.check(proxy.listen).await.is_ok();
             if is_there {
                 proxy.is_checked = true;
                 return Ok(proxy.listen);

@@ -287,7 +287,7 @@ mod tests {
     use dbmatrix_sql::session::Secret;
 
     use super::*;
-    use crate::nest::{Access, Proxies, key};
+    use crate::nest::{Access, Forwards, Proxies, key};
 
     fn located(flavour: &str, nest: &str) -> Located {
         located_in("Running", flavour, nest)
@@ -301,6 +301,7 @@ mod tests {
             host: engine,
             access: Access::Route,
             proxies: Proxies::default(),
+            forwards: Forwards::default(),
             address: [10, 0, 0, 2].into(),
             subnet: "10.1.0.0/24".parse().expect("a subnet"),
             password: Secret::new("x"),

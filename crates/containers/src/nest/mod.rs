@@ -12,6 +12,7 @@ mod child;
 mod credential;
 mod error;
 mod export;
+mod forward;
 mod golden;
 mod import;
 mod incoming;
@@ -36,7 +37,7 @@ mod status;
 mod throwaway;
 mod usage;
 
-pub use access::{Access, Endpoint, Proxies};
+pub use access::{Access, AccessError, Endpoint, Proxies, Reach};
 pub use apt::PACKAGE_CACHE;
 pub use cache::{
     CacheError, CacheFile, Restored, SaveRequest, complete_keys, is_restored, note_restored,
@@ -47,6 +48,7 @@ pub use child::{Child, ChildAccess, ChildFile, ChildSpec, Children, Stage};
 pub use credential::{Credentials, UserLogin};
 pub use error::NestError;
 pub use export::ExportSession;
+pub use forward::{Forward, Forwards, Port};
 pub use golden::{Golden, Making, Purpose, StopPatience, golden_keys, sync};
 pub use import::Import;
 pub use incoming::IncomingContainer;
@@ -83,7 +85,7 @@ mod key {
     pub(super) const ADDRESS: &str = "user.dbmatrix.address";
     /// A nest's inner subnet.
     pub(super) const SUBNET: &str = "user.dbmatrix.subnet";
-    /// How the host reaches a nest's children: `route` or `proxy`.
+    /// How the host reaches a nest's children: `route`, `proxy` or `forward`.
     pub(super) const ACCESS: &str = "user.dbmatrix.access";
     /// For a nest, the secret from which its flavours' passwords are derived; for a
     /// child, the routed user's password.

@@ -16,11 +16,14 @@ use super::access::{self, Access, Proxies};
 use super::address::{
     UNMANAGED, UNMANAGED_TEXT, first_steps, fixed_address, free_address, gateway,
 };
+use super::forward::Forwards;
 use super::limits::NestLimits;
 use super::server_socket::{self, server_sockets};
-use super::socket::{SOCKET_DEVICE, remove_stale_socket, socket_device, socket_of, socket_path};
+use super::socket::{
+    SOCKET_DEVICE, inner_engine, remove_stale_socket, socket_device, socket_of, socket_path,
+};
 use super::{NestError, inner, key, schema};
-use crate::host::{EngineProject, make_run_folder};
+use crate::host::{EngineProject, make_run_folder, taken_subnets};
 use crate::image::{Builder, ImageOrigin, ImageStore};
 use crate::route::{Guard, Routes, pick_subnet};
 
@@ -58,6 +61,8 @@ pub struct Nest {
     pub access: Access,
     /// The proxies to its children.
     pub proxies: Proxies,
+    /// The ports of this process that lead to its children.
+    pub forwards: Forwards,
     /// Its address on the host's bridge.
     pub address: Ipv4Addr,
     /// The subnet of its children.
@@ -78,10 +83,12 @@ impl Nest {
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Self, NestError> {
         let engine = &ground.engine;
-        make_run_folder().map_err(|source| NestError::File {
-            step: "make the run folder",
-            source,
-        })?;
+        if !engine.is_remote() {
+            make_run_folder().map_err(|source| NestError::File {
+                step: "make the run folder",
+                source,
+            })?;
+        }
         let mut found = engine.instance(&settings.name).await?;
         if let Some(found) = &found {
             check_owner(found)?;
@@ -141,7 +148,7 @@ impl Nest {
     ) -> Result<Self, NestError> {
         let mut nest = Self::read(host, instance, bridge)?;
         nest.move_socket(instance).await?;
-        if instance.status == "Stopped" {
+        if instance.status == "Stopped" && !host.is_remote() {
             remove_stale_socket(nest.engine.socket());
             server_socket::remove_all(host, instance).await?;
             let left = access::remove_taken(host, instance).await?;
@@ -194,7 +201,9 @@ impl Nest {
         let made = engine.instance(&name).await?;
         let made = made.ok_or_else(|| record_error(&name, key::STAGE, "nothing"))?;
         let nest = Self::read(engine, &made, &ground.names.bridge)?;
-        remove_stale_socket(nest.engine.socket());
+        if !engine.is_remote() {
+            remove_stale_socket(nest.engine.socket());
+        }
         first_start(engine, &name, ground.subnet).await?;
         progress("inner engine");
         inner::install(engine, &name).await?;
@@ -240,10 +249,11 @@ impl Nest {
     ) -> Result<Self, NestError> {
         Ok(Nest {
             name: instance.name.clone(),
-            engine: Engine::new(socket_of(instance).unwrap_or_default()),
+            engine: inner_engine(host, instance),
             host: host.clone(),
             access: Access::of(instance),
             proxies: Proxies::read(instance),
+            forwards: Forwards::default(),
             address: read_key(instance, key::ADDRESS)?,
             subnet: read_key(instance, key::SUBNET)?,
             password: Secret::new(&read_key::<String>(instance, key::PASSWORD)?),
@@ -272,6 +282,9 @@ pub fn subnet_of(nest: &Instance) -> Option<Ipv4Net> {
 
 /// Removes a nest, its children, and the host's route to them.
 pub async fn destroy_nest(engine: &Engine, instance: &Instance) -> Result<(), NestError> {
+    if engine.is_remote() {
+        return Ok(engine.destroy_instance(&instance.name).await?);
+    }
     if let Some(subnet) = subnet_of(instance) {
         Routes::open()?.remove(subnet).await?;
     }
@@ -360,7 +373,7 @@ async fn new_config(ground: &EngineProject, settings: &NestSettings) -> Result<C
         .filter_map(|nest| read_key(nest, key::ADDRESS).ok())
         .collect();
     let address = free_address(ground.subnet, &taken)?;
-    let mut nets = Routes::open()?.taken().await?;
+    let mut nets = taken_subnets::<NestError>(&ground.engine).await?;
     nets.extend(others.iter().filter_map(subnet_of));
     let seed = format!("{}/{}", ground.names.project, settings.name);
     let subnet = pick_subnet(&nets, &seed)?;
@@ -397,8 +410,12 @@ fn devices(ground: &EngineProject, settings: &Config, socket: &Path) -> Devices 
         ("network", &ground.names.bridge),
         ("ipv4.address", &address),
     ]);
-    let proxy = socket_device(&ground.engine, socket);
-    Devices::from([("eth0".to_owned(), eth0), (SOCKET_DEVICE.to_owned(), proxy)])
+    let mut devices = Devices::from([("eth0".to_owned(), eth0)]);
+    if !ground.engine.is_remote() {
+        let proxy = socket_device(&ground.engine, socket);
+        devices.insert(SOCKET_DEVICE.to_owned(), proxy);
+    }
+    devices
 }
 
 /// Starts a container for the first time, with its fixed address. Keeps the image's own

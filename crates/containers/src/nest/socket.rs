@@ -19,6 +19,9 @@ const INNER_SOCKET: &str = "/var/lib/incus/unix.socket";
 impl Nest {
     /// Checks whether another user made it for themselves.
     pub(super) fn check_socket(&self) -> Result<(), NestError> {
+        if self.host.is_remote() {
+            return Ok(());
+        }
         let socket = self.engine.socket();
         match file::denies_writing(socket) {
             // The helper can reach it.
@@ -34,6 +37,9 @@ impl Nest {
     /// Ensures that the socket has a folder: the folder of a user who logged out, or of
     /// the previous boot, no longer exists.
     pub(super) async fn move_socket(&mut self, instance: &Instance) -> Result<(), NestError> {
+        if self.host.is_remote() {
+            return Ok(());
+        }
         let folder = self.engine.socket().parent().map(Path::to_owned);
         let is_gone = folder.is_none_or(|folder| {
             fs::metadata(folder).is_err_and(|error| error.kind() == ErrorKind::NotFound)
@@ -58,6 +64,9 @@ impl Nest {
 
     /// Recreates the socket, because the process that forwarded it has ended.
     pub(super) async fn attach_socket(&self) -> Result<(), NestError> {
+        if self.host.is_remote() {
+            return Ok(());
+        }
         let device = socket_device(&self.host, self.engine.socket());
         let set = async |device: Option<&Config>| {
             self.host
@@ -67,6 +76,15 @@ impl Nest {
         set(None).await?;
         remove_stale_socket(self.engine.socket());
         Ok(set(Some(&device)).await?)
+    }
+}
+
+/// A client of a nest's inner engine. On this machine the nest's proxy has a socket for it;
+/// elsewhere that would be a socket of the other machine, so the host's engine relays.
+pub(super) fn inner_engine(host: &Engine, instance: &Instance) -> Engine {
+    match host.is_remote() {
+        true => host.inside(&instance.name, INNER_SOCKET),
+        false => Engine::new(socket_of(instance).unwrap_or_default()),
     }
 }
 

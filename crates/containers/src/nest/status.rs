@@ -11,7 +11,7 @@ use ipnet::Ipv4Net;
 use super::info::ContainerInfo;
 use super::outer::{is_ready, read_key};
 use super::server_socket::server_sockets;
-use super::socket::socket_of;
+use super::socket::{inner_engine, socket_of};
 use super::{Access, existing_nests, key};
 use crate::host::{Names, OWNER};
 
@@ -88,11 +88,10 @@ pub async fn inspect(host: &Engine) -> Result<Vec<NestStatus>, EngineError> {
 async fn inspect_nest(host: &Engine, project: &str, nest: &Instance) -> NestStatus {
     let socket = socket_of(nest).map(PathBuf::from);
     let info = ContainerInfo::of_nest(nest, host);
-    let inner = match &socket {
-        Some(socket) if info.is_complete && info.is_running() => {
-            probe_engine(&Engine::new(socket)).await
-        }
-        _ => Inner::Asleep,
+    let has_engine = socket.is_some() || host.is_remote();
+    let inner = match has_engine && info.is_complete && info.is_running() {
+        true => probe_engine(&inner_engine(host, nest)).await,
+        false => Inner::Asleep,
     };
     NestStatus {
         host: host.clone(),

@@ -57,14 +57,14 @@ pub enum GuardError {
 
 /// The condition for sending data to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
+pub enum LocalPath {
     /// The route leads through the nest.
     Route(Guard),
     /// The engine's proxy listens on the port.
     Proxy,
 }
 
-impl Reach {
+impl LocalPath {
     /// Checks that no data goes to another server.
     ///
     /// # Errors
@@ -72,11 +72,11 @@ impl Reach {
     pub fn check(&self, address: SocketAddr) -> BoxFuture<'_, Result<(), GuardError>> {
         async move {
             match (self, address) {
-                (Reach::Route(guard), SocketAddr::V4(address)) => {
+                (LocalPath::Route(guard), SocketAddr::V4(address)) => {
                     guard.check(*address.ip()).await.map(drop)
                 }
-                (Reach::Route(_), SocketAddr::V6(_)) => Ok(()),
-                (Reach::Proxy, address) => port::check(address),
+                (LocalPath::Route(_), SocketAddr::V6(_)) => Ok(()),
+                (LocalPath::Proxy, address) => port::check(address),
             }
         }
         .boxed()

@@ -31,7 +31,7 @@ use elsewhere as entry;
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::Routes;
 pub use error::RouteError;
-pub use guard::{Guard, GuardError, Reach};
+pub use guard::{Guard, GuardError, LocalPath};
 pub use subnet::{overlap, pick_subnet};
 #[cfg(target_os = "linux")]
 pub use table::Routes;

@@ -25,8 +25,8 @@ pub struct NestSpec {
     pub memory: Option<u64>,
     /// Whether root in the nest is root on the host.
     pub privileged: bool,
-    /// How its children are reached.
-    pub access: Access,
+    /// How its children are reached, if the matrix says so.
+    pub access: Option<Access>,
     /// The storage of a new pool.
     pub storage: Storage,
     /// Its image.
@@ -98,20 +98,18 @@ pub(super) fn read(top: &TableReader<'_>, path: &Path, images: &[BaseImage]) -> 
     }
 }
 
-fn access(table: &TableReader<'_>) -> Access {
-    let Some(text) = table.text("access") else {
-        return Access::default();
-    };
+fn access(table: &TableReader<'_>) -> Option<Access> {
+    let text = table.text("access")?;
     let mut words = Access::WORDS.into_iter();
     if let Some((_, access)) = words.find(|(word, _)| *word == text.value) {
-        return access;
+        return Some(access);
     }
     let found = text.value;
     table.problem(
         text.span,
-        format!("expected `route` or `proxy`; found `{found}`"),
+        format!("expected `route`, `proxy` or `forward`; found `{found}`"),
     );
-    Access::default()
+    None
 }
 
 fn size(table: &TableReader<'_>, text: Placed<String>) -> Option<u64> {

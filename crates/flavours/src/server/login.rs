@@ -1,12 +1,12 @@
 //! Logs in to a server. Ready means: the routed user has logged in from the host and
 //! received an answer.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use dbmatrix_containers::nest::{Child, Credentials, Nest};
-use dbmatrix_containers::route::Reach;
+use dbmatrix_containers::nest::{Child, Credentials, Nest, Port, Reach};
 use dbmatrix_sql::session::{
-    Address, Connect, Endpoint, Secret, Session, SessionError, Target, Tenancy, TlsPolicy,
+    Address, Connect, Endpoint, Secret, Session, SessionError, Target, Tenancy, TlsPolicy, Via,
 };
 use dbmatrix_sql::version::Identity;
 use futures_util::FutureExt;
@@ -38,7 +38,7 @@ pub struct Server {
 /// How a server is reached.
 #[derive(Debug, Clone)]
 enum Way {
-    /// In a nest, by a route or proxy that leads only there.
+    /// In a nest, by a way that leads only there.
     Nest { target: Target, reach: Reach },
     /// At the address in the matrix.
     External(Box<Endpoint>),
@@ -58,16 +58,48 @@ impl Connect for Guarded<'_> {
         database: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Session, SessionError>> {
         async move {
-            check_reach(self.reach, self.target).await?;
-            self.target.connect(database).await
+            let entry = enter(self.reach, self.target.address).await?;
+            let target = Target {
+                via: entry.via,
+                ..self.target.clone()
+            };
+            target.connect(database).await
         }
         .boxed()
     }
 }
 
-async fn check_reach(reach: &Reach, target: &Target) -> Result<(), SessionError> {
-    let checked = reach.check(target.address).await;
-    checked.map_err(|error| SessionError::NotRouted(error.to_string()))
+/// What a connection takes to begin.
+struct Entry {
+    via: Option<Via>,
+    /// Held until it is open.
+    _port: Option<Port>,
+}
+
+/// Ensures that a connection leads to the server, before it is made.
+async fn enter(reach: &Reach, address: SocketAddr) -> Result<Entry, SessionError> {
+    match reach {
+        Reach::Kernel(path) => {
+            let checked = path.check(address).await;
+            checked.map_err(|error| SessionError::NotRouted(error.to_string()))?;
+            Ok(Entry {
+                via: None,
+                _port: None,
+            })
+        }
+        Reach::Forward(forward) => {
+            let opened = forward.open().await;
+            let (via, port) = opened.map_err(|error| SessionError::Connect {
+                address: address.into(),
+                reason: format!("no port on 127.0.0.1 is free: {error}"),
+                is_refused: false,
+            })?;
+            Ok(Entry {
+                via: Some(via),
+                _port: Some(port),
+            })
+        }
+    }
 }
 
 impl Connect for Server {
@@ -111,6 +143,29 @@ impl Server {
         }
     }
 
+    /// What another program connects to: a port of this process, as long as that runs, if
+    /// nothing else leads to the server.
+    pub fn address_for_programs(&self) -> Address {
+        match &self.way {
+            Way::Nest {
+                reach: Reach::Forward(forward),
+                ..
+            } => forward.lasting().into(),
+            _ => self.address(),
+        }
+    }
+
+    /// Whether other programs can connect after this process has ended.
+    pub fn has_lasting_address(&self) -> bool {
+        !matches!(
+            &self.way,
+            Way::Nest {
+                reach: Reach::Forward(_),
+                ..
+            }
+        )
+    }
+
     /// The same server with another TLS policy.
     pub(super) fn protected(&self, tls: TlsPolicy) -> Self {
         let mut other = self.clone();
@@ -126,11 +181,16 @@ impl Server {
     /// As of [`Connect`].
     pub fn open_connection(&self) -> BoxFuture<'_, Result<TcpStream, SessionError>> {
         async move {
+            let mut entry = None;
             if let Way::Nest { target, reach } = &self.way {
-                check_reach(reach, target).await?;
+                entry = Some(enter(reach, target.address).await?);
             }
             let address = self.address();
-            let opened = TcpStream::connect((address.host.as_str(), address.port)).await;
+            let via = entry.as_ref().and_then(|entry| entry.via.as_ref());
+            let opened = match via {
+                Some(via) => TcpStream::connect(via.address).await,
+                None => TcpStream::connect((address.host.as_str(), address.port)).await,
+            };
             opened.map_err(|error| SessionError::Connect {
                 is_refused: error.kind() == std::io::ErrorKind::ConnectionRefused,
                 reason: error.to_string(),
@@ -179,6 +239,7 @@ pub fn log_in<'a>(login: &'a Login<'a>) -> BoxFuture<'a, Result<Server, ServerEr
         let Credentials { login: user, tls } = &login.child.credentials;
         let target = Target {
             address: endpoint.address,
+            via: None,
             user: user.user.clone(),
             password: user.password.clone(),
             tls: tls.clone(),

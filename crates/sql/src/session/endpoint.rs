@@ -15,7 +15,7 @@ use rustls::CertificateError;
 use super::probe::certificate_of;
 use super::target::{Login, is_refused, tls_error, unchecked};
 use super::url::ServerUrl;
-use super::{Connect, Session, SessionError, pin, refusal};
+use super::{Connect, Session, SessionError, Trouble, pin, refusal};
 
 /// How a connection to an external server is protected. The words are those of MySQL's
 /// own `ssl-mode`.
@@ -138,6 +138,7 @@ impl Endpoint {
             user: &self.url.user,
             password: &self.url.password,
             database,
+            trouble: Trouble::default(),
         };
         match self.tls {
             TlsMode::Disabled => login.open(None).await,

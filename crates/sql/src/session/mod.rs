@@ -12,6 +12,7 @@ mod pin;
 mod probe;
 mod target;
 mod url;
+mod via;
 
 pub use address::Address;
 pub use endpoint::{Authorities, Endpoint, Tenancy, TlsMode};
@@ -19,6 +20,7 @@ pub use key_pair::{check_certificates, check_key_pair};
 pub use local_file::LocalFolder;
 pub use target::{Connect, Secret, Target, TlsPolicy};
 pub use url::{ServerUrl, UrlError};
+pub use via::{Trouble, Via};
 
 use std::fmt::Write;
 
@@ -108,16 +110,19 @@ pub struct Session {
     local_files: LocalFiles,
     /// How it reads quotes, if only reading statements are allowed.
     only_reads: Option<Modes>,
+    /// Why it was lost, if its way knows.
+    trouble: Trouble,
 }
 
 impl Session {
     /// A session over a connection that provides `local_files` to its server.
-    fn new(conn: Conn, local_files: LocalFiles) -> Self {
+    fn new(conn: Conn, local_files: LocalFiles, trouble: Trouble) -> Self {
         let mut session = Session {
             conn,
             no_backslash_escapes: false,
             local_files,
             only_reads: None,
+            trouble,
         };
         session.note_status();
         session
@@ -205,7 +210,7 @@ impl Session {
         match (counted, self.local_files.take_refusal()) {
             (Ok(_), Some(refusal)) => Ok(Err(refusal)),
             (Ok(rows), None) => Ok(Ok(rows)),
-            (Err(error), _) => refused(error).map(Err),
+            (Err(error), _) => refused(error, &self.trouble).map(Err),
         }
     }
 
@@ -227,7 +232,7 @@ impl Session {
             self.note_status();
             match visited {
                 Ok(rows) => Ok(Ok(rows)),
-                Err(error) => refused(error).map(Err),
+                Err(error) => refused(error, &self.trouble).map(Err),
             }
         }
         .boxed()
@@ -238,13 +243,13 @@ impl Session {
             let mut parts = Vec::new();
             let mut result = match self.conn.query_iter(sql).await {
                 Ok(result) => result,
-                Err(error) => return refused(error).map(Outcome::Refused),
+                Err(error) => return refused(error, &self.trouble).map(Outcome::Refused),
             };
             loop {
                 let (outcome, more) = match read_part(&mut result).await {
                     Ok(part) => part,
                     Err(error) => {
-                        parts.push(Outcome::Refused(refused(error)?));
+                        parts.push(Outcome::Refused(refused(error, &self.trouble)?));
                         break;
                     }
                 };
@@ -253,7 +258,7 @@ impl Session {
                     // The driver keeps an error in place of another result, and would return
                     // it for the next statement without sending that.
                     if let Err(error) = result.next().await {
-                        parts.push(Outcome::Refused(refused(error)?));
+                        parts.push(Outcome::Refused(refused(error, &self.trouble)?));
                     }
                     break;
                 }
@@ -292,7 +297,8 @@ impl Session {
     /// [`SessionError::Lost`].
     pub fn reset(&mut self) -> BoxFuture<'_, Result<(), SessionError>> {
         async move {
-            let lost = |error: Error| SessionError::Lost(error.to_string());
+            let trouble = self.trouble.clone();
+            let lost = |error: Error| lost(&error, &trouble);
             if !self.conn.reset().await.map_err(lost)? {
                 let again = self.conn.change_user(ChangeUserOpts::default()).await;
                 again.map_err(lost)?;
@@ -458,11 +464,16 @@ fn kind(column: &mysql_async::Column) -> String {
 }
 
 /// The server's error; any other error means that the session is lost.
-fn refused(error: Error) -> Result<SqlError, SessionError> {
+fn refused(error: Error, trouble: &Trouble) -> Result<SqlError, SessionError> {
     match error {
         Error::Server(error) => Ok(refusal(error)),
-        other => Err(SessionError::Lost(other.to_string())),
+        other => Err(lost(&other, trouble)),
     }
+}
+
+fn lost(error: &Error, trouble: &Trouble) -> SessionError {
+    let reason = trouble.reason();
+    SessionError::Lost(reason.map_or_else(|| error.to_string(), str::to_owned))
 }
 
 fn refusal(error: mysql_async::ServerError) -> SqlError {

@@ -11,7 +11,7 @@ use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
 use rustls::CertificateError;
 
 use super::local_file::LocalFiles;
-use super::{Address, Session, SessionError, Tenancy, pin, refusal};
+use super::{Address, Session, SessionError, Tenancy, Trouble, Via, pin, refusal};
 
 /// Time limit of a connection, including its handshake.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -58,6 +58,8 @@ pub enum TlsPolicy {
 pub struct Target {
     /// The server's address.
     pub address: SocketAddr,
+    /// What to connect to instead, for one connection.
+    pub via: Option<Via>,
     /// The user's name.
     pub user: String,
     /// The user's password.
@@ -159,18 +161,26 @@ impl Target {
         tls: Option<SslOpts>,
     ) -> BoxFuture<'a, Result<Session, Error>> {
         async move {
+            let entry = self.via.as_ref().map_or(self.address, |via| via.address);
             let login = Login {
-                address: self.address.into(),
+                address: entry.into(),
                 user: &self.user,
                 password: &self.password,
                 database,
+                trouble: self.trouble(),
             };
             login.open(tls).await
         }
         .boxed()
     }
 
+    fn trouble(&self) -> Trouble {
+        let via = self.via.as_ref();
+        via.map(|via| via.trouble.clone()).unwrap_or_default()
+    }
+
     fn no_session(&self, error: Error) -> SessionError {
+        let trouble = self.trouble();
         let address = Address::from(self.address);
         match error {
             Error::Server(error) => SessionError::Denied {
@@ -191,8 +201,11 @@ impl Target {
             }
             other => SessionError::Connect {
                 address,
-                is_refused: is_refused(&other),
-                reason: other.to_string(),
+                is_refused: is_refused(&other) || trouble.is_refused(),
+                reason: match trouble.reason() {
+                    Some(reason) => reason.to_owned(),
+                    None => other.to_string(),
+                },
             },
         }
     }
@@ -204,6 +217,8 @@ pub(super) struct Login<'a> {
     pub(super) user: &'a str,
     pub(super) password: &'a Secret,
     pub(super) database: Option<&'a str>,
+    /// What happens on the way of this connection.
+    pub(super) trouble: Trouble,
 }
 
 impl Login<'_> {
@@ -226,7 +241,7 @@ impl Login<'_> {
             // driver names in its handshake.
             .setup(vec!["SET NAMES utf8mb4"]);
         match tokio::time::timeout(CONNECT, Conn::new(options)).await {
-            Ok(opened) => Ok(Session::new(opened?, local_files)),
+            Ok(opened) => Ok(Session::new(opened?, local_files, self.trouble.clone())),
             Err(_) => Err(Error::Io(IoError::Io(std::io::Error::from(
                 std::io::ErrorKind::TimedOut,
             )))),
@@ -242,6 +257,7 @@ mod tests {
     fn a_password_is_never_shown() {
         let target = Target {
             address: SocketAddr::from(([127, 0, 0, 1], 3306)),
+            via: None,
             user: "root".to_owned(),
             password: Secret::new("hidden"),
             tls: TlsPolicy::Plain,
@@ -256,6 +272,7 @@ mod tests {
         drop(listener);
         let target = Target {
             address,
+            via: None,
             user: "root".to_owned(),
             password: Secret::new(""),
             tls: TlsPolicy::Offered,
@@ -328,6 +345,7 @@ mod tests {
     async fn connect_to(greeter: &Greeter, tls: TlsPolicy) -> SessionError {
         let target = Target {
             address: greeter.address,
+            via: None,
             user: "root".to_owned(),
             password: Secret::new("hidden"),
             tls,

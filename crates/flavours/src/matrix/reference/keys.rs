@@ -136,9 +136,9 @@ const NEST: Section = Section {
         ),
         key(
             "access",
-            Word(&["route", "proxy"], &[]),
+            Word(&["route", "proxy", "forward"], &[]),
             "`\"route\"`",
-            "how the host reaches servers; see [Route or proxy](security.md#route-or-proxy)",
+            "how the host reaches servers; see [Route, proxy or forward](security.md#route-proxy-or-forward)",
         ),
         key(
             "storage",
