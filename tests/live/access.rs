@@ -147,7 +147,10 @@ fn forward(member: &Member<'_>) -> Outcome {
     of_nest(&["url"])
         .expect(1)?
         .says("no address that outlives")?;
-    of_nest(&["exec", "--", "sh", "-c", "echo \"$DATABASE_URL\""])
+    let flavour = ["exec", "--flavour", "mariadb-10.5", "--nest", "apart"];
+    let command = ["--", "sh", "-c", "echo \"$DATABASE_URL\""];
+    member
+        .run(&[&flavour[..], &command].concat())
         .expect(0)?
         .says("@127.0.0.1:")?;
     let found = find("apart/mariadb-10.5")?;
