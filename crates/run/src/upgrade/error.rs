@@ -33,7 +33,7 @@ pub(super) enum StepError {
     Session(#[from] SessionError),
     /// A server that does not follow, or cannot be promoted.
     #[error(transparent)]
-    Replica(#[from] ReplicaError),
+    Replica(Box<ReplicaError>),
     /// A program in a container.
     #[error("{0}")]
     Program(String),
@@ -49,6 +49,12 @@ pub(super) enum StepError {
     /// A program whose reader ended first, and is the cause.
     #[error("its reader ended before")]
     Unread,
+}
+
+impl From<ReplicaError> for StepError {
+    fn from(error: ReplicaError) -> Self {
+        StepError::Replica(Box::new(error))
+    }
 }
 
 /// Where a walk ended, and why.
