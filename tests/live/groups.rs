@@ -80,6 +80,10 @@ fn come_back(sandbox: &Sandbox, matrix: &str) -> Outcome {
         let sum = "SELECT CONCAT('sum ', SUM(id)) FROM shop.item";
         let asked = sandbox.run(&["connect", member, "-e", sum]);
         asked.expect(0)?.says("sum 10")?;
+        sandbox
+            .run(&["promote", member])
+            .expect(1)?
+            .says("in which a replica can be promoted")?;
     }
     Ok(())
 }

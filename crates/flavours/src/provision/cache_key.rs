@@ -36,9 +36,11 @@ pub fn suite_template_keys(matrix: &Matrix, flavour: &Flavour) -> Vec<String> {
 /// The keys of the golden children that the servers of upgrades start from.
 pub fn upgrade_template_keys(matrix: &Matrix) -> Vec<String> {
     let paths = matrix.upgrades.iter().flat_map(|upgrade| &upgrade.paths);
-    let servers = paths.flat_map(|path| [&path.from, &path.to].into_iter().chain(&path.through));
-    let managed = servers.filter_map(Flavour::managed);
-    managed.map(template_key).collect()
+    let servers = paths.flat_map(|path| {
+        let methods = path.methods.iter();
+        methods.flat_map(|method| path.servers(*method))
+    });
+    servers.map(|(_, managed)| template_key(&managed)).collect()
 }
 
 /// The key of a matrix's nest and of the golden children of its flavours, suites and
@@ -86,6 +88,7 @@ mod tests {
             "flavours = ['mariadb:10.11']\n[[upgrade]]\nfrom = ['mariadb:10.5']\nto = ['mariadb:11.8']",
             "[[upgrade]]\nfrom = ['mariadb:10.5']\nto = ['mariadb:11.8']",
             "[[upgrade]]\nfrom = ['mariadb:10.5']\nto = ['mariadb:10.11']",
+            "[[upgrade]]\nfrom = ['mariadb:10.5']\nto = ['mariadb:10.11']\nby = ['replica']",
         ];
         let keys: HashSet<String> = texts.iter().map(|text| key(text)).collect();
         assert_eq!(keys.len(), texts.len());

@@ -6,7 +6,7 @@ use dbmatrix_containers::name;
 use dbmatrix_containers::nest::{Child, Golden};
 use dbmatrix_flavours::matrix::{Flavour, Managed, SetupFile, UpgradeMethod, UpgradePath};
 use dbmatrix_flavours::provision::{NestContext, Provisioner};
-use dbmatrix_flavours::server::{Member, Role, Server, Topology, stop_server};
+use dbmatrix_flavours::server::{Server, stop_server};
 use dbmatrix_report::event::{Phase, Sender};
 use dbmatrix_sql::content::{Content, ContentScope, read_content};
 use dbmatrix_sql::session::{Connect, Secret, Session};
@@ -40,36 +40,26 @@ impl<'a> Stop<'a> {
         method: UpgradeMethod,
         events: &'a Sender,
     ) -> Vec<Stop<'a>> {
-        let through = match method.takes_steps() {
-            true => path.through.as_slice(),
-            false => &[],
-        };
-        let flavours = std::iter::once(&path.from).chain(through);
-        let before = flavours.enumerate().map(|(at, flavour)| {
-            let kept_as = format!("{}-{}-{at}", path.name, method.as_str());
-            (flavour, kept_as)
-        });
-        let last = (&path.to, format!("{}-{}", path.name, method.as_str()));
-        let all = before.chain([last]).zip(1..);
-        let all = all.filter_map(|((flavour, kept_as), number)| {
-            let managed = flavour.managed()?.clone();
-            Some(Stop {
+        let servers = path.servers(method);
+        let last = servers.len().saturating_sub(1);
+        let all = servers.into_iter().enumerate();
+        let all = all.map(|(at, (flavour, managed))| {
+            let whole = format!("{}-{}", path.name, method.as_str());
+            Stop {
                 context,
                 name: &flavour.name,
                 flavour: Flavour {
                     name: path.name.clone(),
                     ..flavour.clone()
                 },
-                managed: match method {
-                    UpgradeMethod::Replica => member(managed, number),
-                    UpgradeMethod::InPlace | UpgradeMethod::Dump | UpgradeMethod::Mydumper => {
-                        managed
-                    }
+                managed,
+                kept_as: match at == last {
+                    true => whole,
+                    false => format!("{whole}-{at}"),
                 },
-                kept_as,
                 step_timeout: path.step_timeout,
                 events,
-            })
+            }
         });
         all.collect()
     }
@@ -164,19 +154,6 @@ impl<'a> Stop<'a> {
             }
         }
     }
-}
-
-/// A server that replicates; the first one of a path is the source.
-fn member(mut managed: Managed, number: u32) -> Managed {
-    managed.spec.member = Some(Member {
-        role: match number {
-            1 => Role::Source,
-            _ => Role::Replica,
-        },
-        number,
-        topology: Topology::Async,
-    });
-    managed
 }
 
 /// A server of a path that runs.

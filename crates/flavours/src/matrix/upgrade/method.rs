@@ -2,8 +2,9 @@
 
 use dbmatrix_sql::version::Family;
 
+use super::UpgradePath;
 use crate::matrix::{Flavour, Managed};
-use crate::server::has_gtids;
+use crate::server::{Member, Role, Topology, has_gtids};
 
 /// How a server's data gets to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +45,33 @@ impl UpgradeMethod {
             UpgradeMethod::InPlace | UpgradeMethod::Replica => true,
             UpgradeMethod::Dump | UpgradeMethod::Mydumper => false,
         }
+    }
+}
+
+impl UpgradePath {
+    /// Its servers in their order, as this way needs them: by replica, all of them replicate
+    /// and the first one is the source.
+    pub fn servers(&self, method: UpgradeMethod) -> Vec<(&Flavour, Managed)> {
+        let through = match method.takes_steps() {
+            true => self.through.as_slice(),
+            false => &[],
+        };
+        let all = std::iter::once(&self.from).chain(through).chain([&self.to]);
+        let all = all.filter_map(|flavour| Some((flavour, flavour.managed()?.clone())));
+        let mut all: Vec<(&Flavour, Managed)> = all.collect();
+        if method == UpgradeMethod::Replica {
+            for ((_, managed), number) in all.iter_mut().zip(1..) {
+                managed.spec.member = Some(Member {
+                    role: match number {
+                        1 => Role::Source,
+                        _ => Role::Replica,
+                    },
+                    number,
+                    topology: Topology::Async,
+                });
+            }
+        }
+        all
     }
 }
 
