@@ -53,10 +53,12 @@ pub(super) async fn bring_up(
     }
     let children = &provider.environment.context.children;
     provider.events.phase(&flavour.name, Phase::Following);
-    let sites = sites(provider, flavour).await?;
     let parts = match start_from {
         StartFrom::Template => Parts::default(),
-        StartFrom::Existing => promotion::noted_parts(children, &sites).await?,
+        StartFrom::Existing => {
+            let there = sites(provider, flavour).await?;
+            promotion::noted_parts(children, &there).await?
+        }
     };
     let all = match replication.topology {
         // Since a promotion they follow another source.
@@ -79,7 +81,8 @@ pub(super) async fn bring_up(
             .context
             .replication_password(&flavour.name),
         parts,
-        sites,
+        // A replica that was made anew has another container.
+        sites: sites(provider, flavour).await?,
         is_harmed: AtomicBool::new(false),
     };
     if replicas.parts.is_changed() {
