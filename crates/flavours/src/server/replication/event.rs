@@ -20,9 +20,24 @@ pub(super) struct Event {
     definer: String,
     /// Whether it runs.
     is_enabled: bool,
+    /// The `sql_mode`, `character_set_client` and `collation_connection` with which it runs.
+    settings: [String; 3],
 }
 
 impl Event {
+    /// The statement after which a session gives the event its own settings: one that changes
+    /// an event gives it those of its session (seen on MariaDB 11.8).
+    fn enter(&self, statement: &str) -> String {
+        let [mode, client, collation] = &self.settings;
+        let mut sql =
+            format!("SET SESSION sql_mode = '{mode}', collation_connection = '{collation}'");
+        // The server would read other letters in it.
+        if statement.is_ascii() {
+            sql += &format!(", character_set_client = '{client}'");
+        }
+        sql
+    }
+
     /// The statement that gives it its state on a new source, and keeps its definer: without
     /// a word it would be whoever runs the statement.
     fn restore(&self) -> String {
@@ -62,8 +77,10 @@ pub(super) async fn restore(source: &Server, wanted: &[Event]) -> Result<usize, 
             off += 1;
             continue;
         };
+        let statement = former.restore();
+        session.run(event.enter(&statement)).await?;
         // One whose time is over is refused.
-        if let Some(refusal) = session.run(former.restore()).await?.refusal() {
+        if let Some(refusal) = session.run(&statement).await?.refusal() {
             tracing::info!(%refusal, name = event.name, "an event stays disabled");
             off += 1;
         }
@@ -74,8 +91,8 @@ pub(super) async fn restore(source: &Server, wanted: &[Event]) -> Result<usize, 
 
 async fn events(session: &mut Session, which: &str) -> Result<Vec<Event>, SessionError> {
     let question = format!(
-        "SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS FROM information_schema.EVENTS \
-         WHERE {which}"
+        "SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS, SQL_MODE, CHARACTER_SET_CLIENT, \
+         COLLATION_CONNECTION FROM information_schema.EVENTS WHERE {which}"
     );
     let outcome = session.run(question).await?;
     let rows = outcome.rows().into_iter().flat_map(|set| set.rows.iter());
@@ -86,6 +103,7 @@ async fn events(session: &mut Session, which: &str) -> Result<Vec<Event>, Sessio
             name: texts.next()?,
             definer: texts.next()?,
             is_enabled: texts.next()? == "ENABLED",
+            settings: [texts.next()?, texts.next()?, texts.next()?],
         })
     };
     Ok(rows.filter_map(|row| event(row.texts())).collect())
@@ -102,7 +120,10 @@ mod tests {
             name: "tidy`up".to_owned(),
             definer: "a@b@localhost".to_owned(),
             is_enabled: true,
+            settings: ["ANSI", "utf8mb4", "utf8mb4_general_ci"].map(str::to_owned),
         };
         insta::assert_snapshot!(event.restore(), @"ALTER DEFINER = `a@b`@`localhost` EVENT `shop`.`tidy``up` ENABLE");
+        insta::assert_snapshot!(event.enter(&event.restore()), @"SET SESSION sql_mode = 'ANSI', collation_connection = 'utf8mb4_general_ci', character_set_client = 'utf8mb4'");
+        insta::assert_snapshot!(event.enter("é"), @"SET SESSION sql_mode = 'ANSI', collation_connection = 'utf8mb4_general_ci'");
     }
 }
