@@ -58,7 +58,8 @@ pub(crate) fn come_together(sandbox: &Sandbox) -> Outcome {
         .says("it has left the group: member state `ERROR`")?
         .says("it has left the cluster: state `Inconsistent`")?;
     let listed = sandbox.run(&["list"]).expect(0)?;
-    check(!listed.stdout.contains("replica-"), listed.stdout)
+    let is_left = ["group/replica-", "cluster/replica-"].map(|name| listed.stdout.contains(name));
+    check(is_left == [false, false], listed.stdout)
 }
 
 /// All members are stopped, and `up` begins both again with what they have.
