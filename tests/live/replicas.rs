@@ -92,7 +92,7 @@ pub(crate) fn follow(sandbox: &Sandbox) -> Outcome {
 }
 
 /// A replica is cut off and joined again, and the list says how far it is. One that is ahead
-/// of its source is told, and made anew by `reset`.
+/// of its source is reported, and made anew by `reset`.
 pub(crate) fn at_hand(sandbox: &Sandbox) -> Outcome {
     let body = "[[flavour]]\nname = \"hand\"\nserver = \"mariadb:10.5\"\n\
                 replicas = [{ server = \"mariadb:11.8\" }]\ntopology = \"semi-sync\"\n";

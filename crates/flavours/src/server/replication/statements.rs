@@ -135,7 +135,7 @@ pub(super) fn show_status(replica: &Identity) -> &'static str {
     }
 }
 
-/// Turns off that a source waits for replicas.
+/// The statement after which a source waits for no replica.
 pub(super) fn wait_for_nobody(source: &Identity) -> &'static str {
     match is_renamed(source) {
         true => "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
@@ -143,7 +143,7 @@ pub(super) fn wait_for_nobody(source: &Identity) -> &'static str {
     }
 }
 
-/// Turns on that it waits.
+/// The statement after which it waits again.
 pub(super) fn wait_for_replicas(source: &Identity) -> &'static str {
     match is_renamed(source) {
         true => "SET GLOBAL rpl_semi_sync_source_enabled = ON",
